@@ -1,0 +1,140 @@
+//! What the user is told when something fails: one `error:` line, one `hint:` line, one exit code.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// How the program ends when it does not succeed. `--help` documents these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// The command was understood and failed.
+    Failed,
+    /// The command line, or a value on it, makes no sense.
+    Usage,
+    /// Ended by Ctrl-C or SIGTERM before it was done.
+    Interrupted,
+}
+
+impl Exit {
+    pub(crate) fn code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Interrupted => 130,
+        })
+    }
+}
+
+/// An error that knows what to do about it.
+#[derive(Debug)]
+pub(crate) struct Hinted {
+    message: String,
+    hint: String,
+    exit: Exit,
+}
+
+impl Hinted {
+    /// Something failed; `hint` says what to do next.
+    pub(crate) fn failed(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into(), exit: Exit::Failed }
+    }
+
+    /// The user asked for something that cannot be asked for.
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into(), exit: Exit::Usage }
+    }
+
+    /// The user stopped it.
+    pub(crate) fn interrupted(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into(), exit: Exit::Interrupted }
+    }
+}
+
+impl fmt::Display for Hinted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Hinted {}
+
+/// Prints `error` with its hint to stderr and says how to exit.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    let (hint, exit) = advice(error);
+    eprintln!("error: {}", sentence(error));
+    eprintln!("hint: {hint}");
+    exit.code()
+}
+
+/// Prints what clap found wrong, with a hint; help and version texts go to stdout and succeed.
+pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
+    // A closed pipe is the only way this fails, and there is nobody left to tell.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("hint: `fairclaim help` lists the commands, `fairclaim <command> --help` its flags");
+    Exit::Usage.code()
+}
+
+/// The chain of causes in one line, without saying the same thing twice: library errors tend to
+/// repeat their source in their own text.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+fn advice(error: &anyhow::Error) -> (String, Exit) {
+    if let Some(hinted) = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>()) {
+        return (hinted.hint.clone(), hinted.exit);
+    }
+    if let Some(known) = error.chain().find_map(|cause| cause.downcast_ref::<fairclaim::Error>()) {
+        return (library_hint(known), Exit::Failed);
+    }
+    if error.chain().any(|cause| cause.is::<tokio_postgres::Error>()) {
+        return (DATABASE_HINT.to_owned(), Exit::Failed);
+    }
+    (GENERAL_HINT.to_owned(), Exit::Failed)
+}
+
+const DATABASE_HINT: &str = "check that PostgreSQL answers at --database-url (or DATABASE_URL)";
+const GENERAL_HINT: &str = "run it again with RUST_LOG=debug to see more";
+
+fn library_hint(error: &fairclaim::Error) -> String {
+    error.hint().map_or_else(|| DATABASE_HINT.to_owned(), |hint| hint.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn a_hint_is_found_below_any_context() {
+        let error = Err::<(), _>(Hinted::usage("bad flag", "use a good one")).context("while parsing");
+        let error = error.unwrap_err();
+        assert_eq!(advice(&error), ("use a good one".to_owned(), Exit::Usage));
+        assert_eq!(sentence(&error), "while parsing: bad flag");
+    }
+
+    #[test]
+    fn every_error_has_a_hint() {
+        let (hint, exit) = advice(&anyhow::anyhow!("something odd"));
+        assert!(!hint.is_empty());
+        assert_eq!(exit, Exit::Failed);
+    }
+
+    #[test]
+    fn a_cause_that_is_already_in_the_text_is_not_repeated() {
+        let error = anyhow::anyhow!("refused").context("connection refused");
+        assert_eq!(sentence(&error), "connection refused");
+    }
+}

@@ -1,0 +1,82 @@
+//! Handlers as child processes: what `work --exec type='command'` runs.
+//!
+//! The command gets the payload on stdin and who it works for in its environment. It answers with
+//! its exit code, and with JSON on stdout. It is the leader of a process group of its own, and the
+//! whole group ends with the attempt: when the command exits, what it left running is killed; when
+//! the attempt is over first (time-out, cancel, lost lease, shutdown), the group gets SIGTERM, and
+//! SIGKILL a few seconds later.
+//!
+//! A supervisor task owns the child, not the handler's future: the worker may drop that future at
+//! any moment, and the group must be ended all the same. [`Exec::finish`] waits for supervisors.
+
+mod group;
+mod verdict;
+
+use std::sync::Arc;
+
+use fairclaim::{Attempt, JobError, Outcome};
+use process_wrap::tokio::{CommandWrap, ProcessGroup};
+use std::process::Stdio;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Runs commands and knows which are still running.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Exec {
+    groups: TaskTracker,
+    kill: CancellationToken,
+}
+
+impl Exec {
+    /// Runs one attempt of a job as `sh -c command`.
+    pub(crate) async fn run(
+        &self,
+        command: Arc<str>,
+        payload: String,
+        attempt: &Attempt,
+    ) -> Result<Outcome, JobError> {
+        let child = spawn(&command, attempt)
+            .map_err(|error| verdict::broken("spawn", format!("cannot start sh: {error}")))?;
+        let stop = attempt.cancellation().child_token();
+        // if the worker drops this future, the group ends too
+        let dropped = stop.clone().drop_guard();
+        let supervisor = self.groups.spawn(group::supervise(child, payload, stop, self.kill.clone()));
+        let ended = supervisor.await;
+        dropped.disarm();
+        match ended {
+            Ok(Ok(ended)) => verdict::outcome(&ended),
+            Ok(Err(error)) => Err(verdict::broken("wait", format!("lost sight of the command: {error}"))),
+            Err(_) => Err(verdict::broken("wait", "the supervisor of the command panicked".to_owned())),
+        }
+    }
+
+    /// Kills every group at once, without SIGTERM first.
+    pub(crate) fn kill(&self) {
+        self.kill.cancel();
+    }
+
+    /// Waits until every group has ended.
+    pub(crate) async fn finish(&self) {
+        self.groups.close();
+        self.groups.wait().await;
+    }
+}
+
+fn spawn(
+    command: &str,
+    attempt: &Attempt,
+) -> std::io::Result<Box<dyn process_wrap::tokio::ChildWrapper>> {
+    let mut wrap = CommandWrap::with_new("sh", |sh| {
+        sh.arg("-c")
+            .arg(command)
+            .env("FAIRCLAIM_JOB_ID", attempt.id().to_string())
+            .env("FAIRCLAIM_TENANT_ID", attempt.tenant_id().to_string())
+            .env("FAIRCLAIM_ATTEMPT", attempt.number().to_string())
+            .env("FAIRCLAIM_TYPE", attempt.job_type())
+            .env("FAIRCLAIM_QUEUE", attempt.queue())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+    });
+    wrap.wrap(ProcessGroup::leader()).spawn()
+}

@@ -1,0 +1,41 @@
+-- Who may do what. Execute is nobody's until it is granted here.
+revoke all on all functions in schema fairclaim from public;
+revoke all on schema fairclaim from public;
+grant usage on schema fairclaim to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor,
+  fairclaim_observer;
+grant execute on function fairclaim.clock(), fairclaim.schema_version(), fairclaim.tenant_uuid(text)
+  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor, fairclaim_observer;
+
+-- workers: functions and nothing else
+grant execute on function fairclaim.claim_job, fairclaim.claim_jobs, fairclaim.settle_jobs, fairclaim.settle_and_claim,
+  fairclaim.extend_leases, fairclaim.tick, fairclaim.prune to fairclaim_worker;
+
+-- producers: trusted backends that name the tenant
+grant execute on function fairclaim.dispatch_job, fairclaim.dispatch_jobs, fairclaim.cancel_jobs, fairclaim.retry_jobs to fairclaim_producer;
+
+-- tenants: their own rows, and no lease
+grant execute on function fairclaim.current_tenant_id() to fairclaim_tenant;
+grant select on fairclaim.job, fairclaim.finished, fairclaim.attempt_error, fairclaim.ready, fairclaim.scheduled to fairclaim_tenant;
+grant select (lane_id, tenant_id, queue, type) on fairclaim.lane to fairclaim_tenant;
+grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, cancel_requested, lease_expires_at) on fairclaim.running to fairclaim_tenant;
+grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_tenant;
+
+-- operators: everything but payloads, results and error texts
+grant execute on function fairclaim.cancel_jobs, fairclaim.retry_jobs, fairclaim.list_jobs, fairclaim.show_job, fairclaim.tick,
+  fairclaim.prune to fairclaim_operator;
+grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags) on fairclaim.job to fairclaim_operator;
+grant select (id, tenant_id, completed_at, attempts, status, worker_id) on fairclaim.finished to fairclaim_operator;
+grant select (id, tenant_id, attempt, at, worker_id) on fairclaim.attempt_error to fairclaim_operator;
+grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, cancel_requested, lease_expires_at) on fairclaim.running to fairclaim_operator;
+grant select on fairclaim.ready, fairclaim.scheduled, fairclaim.lane to fairclaim_operator;
+grant select on fairclaim.job_overview to fairclaim_operator;
+
+-- auditors: payloads too
+grant execute on function fairclaim.list_jobs, fairclaim.show_job to fairclaim_auditor;
+grant select on fairclaim.job, fairclaim.finished, fairclaim.attempt_error, fairclaim.ready, fairclaim.scheduled, fairclaim.lane to fairclaim_auditor;
+grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, cancel_requested, lease_expires_at) on fairclaim.running to fairclaim_auditor;
+grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_auditor;
+
+-- the first ranges
+select fairclaim.make_ranges(fairclaim.clock() + (select 3 * greatest(interval '1 hour', s.retention / 4) from fairclaim.setting s))
+ where not exists (select from fairclaim.id_range);

@@ -1,0 +1,76 @@
+-- One queue's part of a claim. Four steps: shared lanes, for at most three quarters while own lanes exist (a claim of one: three of
+-- four); own lanes in turn, a window at a time; what is left by weight from those that gave their whole quantum; shared lanes
+-- for the rest. p_pos, p_used, p_shared are this queue's part of the cursor and come back moved on.
+create or replace function fairclaim.claim_from_queue(
+  p_queue text,
+  p_limit int,
+  p_types text[],
+  p_limited boolean,
+  inout p_pos bigint,
+  inout p_used int,
+  inout p_shared int,
+  out ids uuid[],
+  out tenants uuid[],
+  out attempts smallint[],
+  out lefts smallint[],
+  out losts smallint[]
+)
+language plpgsql
+as $$
+declare
+  v_lanes bigint[];
+  v_floors bigint[];
+  v_own boolean;
+  v_above boolean;
+  v_share int;                                -- what the shared lanes may give at first
+  v_more boolean := false;                    -- whether they may have more than that
+  v_got int := 0;
+  v_from_shared boolean := false;
+  t record;
+  r record;
+begin
+  select array_agg(l.lane_id), array_agg(l.floor),
+         exists (select from fairclaim.lane o where o.tenant_id is not null and o.queue = p_queue),
+         exists (select from fairclaim.lane o where o.tenant_id is not null and o.priority > 0 and o.queue = p_queue)
+    into v_lanes, v_floors, v_own, v_above
+    from fairclaim.lane l
+   where l.tenant_id is null and l.queue = p_queue and (p_types is null or l.type = any (p_types));
+  v_share := case when v_lanes is null then 0
+                  when not v_own then p_limit
+                  when p_limit > 1 then p_limit - (p_limit + 3) / 4
+                  when p_shared < 3 then 1
+                  else 0 end;
+
+  if v_share > 0 then
+    select * into t from fairclaim.take_shared(p_queue, v_lanes, v_floors, v_share, p_types, p_limited, v_above, false);
+    ids := t.ids; tenants := t.tenants; attempts := t.attempts; lefts := t.lefts; losts := t.losts;
+    v_got := coalesce(cardinality(ids), 0);
+    v_from_shared := v_got > 0;
+    v_more := v_got >= v_share or v_above or cardinality(v_lanes) > 1;
+  else
+    v_more := v_lanes is not null;
+  end if;
+
+  if v_own and v_got < p_limit then
+    select * into r from fairclaim.claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used, tenants);
+    if r.ids is not null then
+      ids := ids || r.ids; tenants := tenants || r.tenants; attempts := attempts || r.attempts;
+      lefts := lefts || r.lefts; losts := losts || r.losts;
+      v_got := cardinality(ids);
+    end if;
+    p_pos := r.p_pos; p_used := r.p_used;
+  end if;
+
+  if v_more and v_own and v_got < p_limit then
+    select * into t from fairclaim.take_shared(p_queue, v_lanes, v_floors, p_limit - v_got, p_types, p_limited, v_above, true);
+    if t.ids is not null then
+      ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
+      lefts := lefts || t.lefts; losts := losts || t.losts;
+    end if;
+  end if;
+  p_shared := case when p_limit = 1 and v_from_shared then p_shared + 1 else 0 end;
+end
+$$;
+
+comment on function fairclaim.claim_from_queue(text, int, text[], boolean, bigint, int, int) is
+'Takes up to p_limit jobs of one queue out of `ready`: shared lanes and own lanes, fairly.';

@@ -1,0 +1,98 @@
+-- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly those taken). Waits for nobody.
+-- The lock on `ready` comes before the first look at the limits, so that tick knows which claims began before a limit.
+create or replace function fairclaim.claim_jobs(
+  p_worker_id text,
+  p_queues text[],
+  p_limit int,
+  p_types text[] default null,
+  p_lease interval default '30 s',
+  p_cursor text default null
+) returns table (
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
+  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  next_cursor text
+)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_bitmapscan = off
+set enable_sort = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_token uuid := gen_random_uuid();
+  v_queues text[];
+  v_entries text[];                           -- the cursor, an entry a queue
+  v_entry text;
+  v_queue text;
+  v_at int;
+  v_limited boolean;
+  v_got int := 0;
+  v_pos bigint;
+  v_used int;
+  v_shared int;
+  v_ids uuid[];
+  v_tenants uuid[];
+  v_attempts smallint[];
+  v_lefts smallint[];
+  v_losts smallint[];
+  t record;
+begin
+  perform fairclaim.check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
+  v_entries := fairclaim.check_cursor(p_cursor);
+  lock table fairclaim.ready in row exclusive mode;
+  select exists (select from fairclaim.tenant_limit) into v_limited;
+  v_queues := fairclaim.open_queues(p_queues);
+  v_at := coalesce(array_position(v_queues, split_part(v_entries[1], '|', 1)), 0);      -- start at the queue after the last one
+
+  for v_visit in 1 .. coalesce(cardinality(v_queues), 0) loop
+    v_at := v_at % cardinality(v_queues) + 1;
+    v_queue := v_queues[v_at];
+    v_entry := null;
+    if v_entries is not null then
+      select e into v_entry from unnest(v_entries) e where split_part(e, '|', 1) = v_queue limit 1;
+      v_entries := array_remove(v_entries, v_entry);
+    end if;
+    v_pos := coalesce(split_part(v_entry, '|', 2)::bigint, uuid_hash_extended(v_token, 0));      -- a random turn at first
+    v_used := coalesce(split_part(v_entry, '|', 3)::int, 0);
+    v_shared := coalesce(split_part(v_entry, '|', 4)::int, (v_pos >> 20 & 3)::int);
+    if p_limit = 1 and p_types is null and not v_limited
+       and not exists (select from fairclaim.lane o where o.tenant_id is not null and o.priority > 0 and o.queue = v_queue) then
+      return query select * from fairclaim.claim_one(p_worker_id, v_queue, v_pos, v_used, v_shared, v_token, v_now + p_lease,
+        coalesce(';' || nullif(array_to_string(v_entries[1:31], ';'), ''), ''));
+      if found then
+        return;
+      end if;
+    else
+      select * into t from fairclaim.claim_from_queue(v_queue, p_limit - v_got, p_types, v_limited, v_pos, v_used, v_shared);
+      v_pos := t.p_pos; v_used := t.p_used; v_shared := t.p_shared;
+      if t.ids is not null then
+        v_ids := v_ids || t.ids; v_tenants := v_tenants || t.tenants; v_attempts := v_attempts || t.attempts;
+        v_lefts := v_lefts || t.lefts; v_losts := v_losts || t.losts;
+        v_got := cardinality(v_ids);
+      end if;
+    end if;
+    v_entries := (v_queue || '|' || v_pos || '|' || v_used || '|' || v_shared) || v_entries[1:31];
+    exit when v_got >= p_limit;
+  end loop;
+
+  if v_got > 0 then
+    return query select * from fairclaim.start_attempts(p_worker_id, v_ids, v_tenants, v_attempts, v_lefts, v_losts,
+      v_limited, v_token, v_now + p_lease, array_to_string(v_entries, ';'));
+  else
+    perform fairclaim.note_idle(v_now);
+  end if;
+end
+$$;
+
+comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, text) is
+'Takes up to p_limit (1 to 1,000) jobs to run, each by exactly one worker at a time, tenants in turn; empty when there is none. Starts an attempt of each: attempts grows by one, and (id, attempts, lease_token) is needed to settle it before lease_expires_at.
+p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: 1 s to 24 h.
+p_cursor: next_cursor of this worker''s last claim (null at first): it holds the worker''s place in the round.
+Errors: JQ004. Needs READ COMMITTED.';

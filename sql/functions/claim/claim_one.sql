@@ -1,0 +1,79 @@
+-- One job, all types, in a queue without priorities above 0 and in a database without limits: one statement walks, locks,
+-- moves and answers. way: 0 shared lanes (three claims of four), 1 the rest of the quantum of the cursor's tenant, 2 the
+-- other own lanes in turn, 3 shared lanes again.
+create or replace function fairclaim.claim_one(
+  p_worker_id text,
+  p_queue text,
+  p_pos bigint,
+  p_used int,
+  p_shared int,
+  p_token uuid,
+  p_expires timestamptz,
+  p_rest text
+) returns table (
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
+  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  next_cursor text
+)
+language plpgsql
+as $$
+#variable_conflict use_column
+begin
+  return query
+  with taken as materialized (
+    select y.c, y.id, y.tenant_id, l.turn, y.attempts + 1 a, y.attempts_left, y.lost, l.lane_id, l.way
+      from ((select l.lane_id, h.seq floor, p_pos turn, 0 way
+               from fairclaim.lane l
+              cross join lateral (
+                select y.seq from fairclaim.ready y
+                 where y.lane_id = l.lane_id and y.seq >= l.floor order by y.lane_id, y.seq limit 1) h
+              where p_shared < 3 and l.tenant_id is null and l.queue = p_queue
+              order by h.seq)
+            union all
+            (select l.lane_id, l.floor, l.turn, 1 from fairclaim.lane l
+              where l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos and l.weight > p_used
+              order by l.queue, l.turn, l.priority desc, l.lane_id)
+            union all
+            (select l.lane_id, l.floor, l.turn, 2 from fairclaim.lane l
+              where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos
+              order by l.queue, l.turn, l.priority desc, l.lane_id)
+            union all
+            (select l.lane_id, l.floor, l.turn, 2 from fairclaim.lane l
+              where l.tenant_id is not null and l.queue = p_queue and l.turn <= p_pos
+              order by l.queue, l.turn, l.priority desc, l.lane_id)
+            union all
+            (select l.lane_id, l.floor, p_pos, 3 from fairclaim.lane l where l.tenant_id is null and l.queue = p_queue)) l
+     cross join lateral (
+       select y.ctid c, y.* from fairclaim.ready y
+        where y.lane_id = l.lane_id and y.seq >= l.floor
+        order by y.lane_id, y.seq limit 1 for update skip locked) y
+     limit 1),
+  gone as (
+    delete from fairclaim.ready y where y.ctid = any (array(select taken.c from taken))),
+  started as (
+    insert into fairclaim.running
+    select taken.id, taken.tenant_id, p_token, p_expires, taken.a, taken.attempts_left, taken.lost, false, false, p_worker_id from taken),
+  hint as (
+    insert into fairclaim.floor_hint (lane_id)
+    select taken.lane_id from taken where taken.way in (1, 2) and random() < 0.03),
+  dry as (                        -- one of the lanes that were probed in vain, as often
+    insert into fairclaim.floor_hint (lane_id)
+    select (select l.lane_id from fairclaim.lane l
+             where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos and l.turn < taken.turn
+             order by l.queue, l.turn limit 1)
+      from taken where taken.way = 2 and taken.turn > p_pos and random() < 0.03
+       and exists (select from fairclaim.lane l
+                    where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos and l.turn < taken.turn))
+  select j.id, j.tenant_id, j.type, 'processing'::text, j.payload, null::jsonb, p_worker_id, taken.a::int,
+         null::timestamptz, j.created_at, null::timestamptz, j.queue, j.priority::int, j.max_attempts::int,
+         taken.attempts_left::int, taken.lost::int, j.timeout, j.tags, j.metadata, p_token, p_expires,
+         p_queue || '|' || taken.turn || '|' || case taken.way when 2 then 1 when 1 then p_used + 1 else p_used end
+           || '|' || case when taken.way = 0 then p_shared + 1 else 0 end || p_rest
+    from taken
+   cross join lateral (select * from fairclaim.job j where j.tenant_id = taken.tenant_id and j.id = taken.id offset 0) j;
+end
+$$;
+
+comment on function fairclaim.claim_one(text, text, bigint, int, int, uuid, timestamptz, text) is
+'The claim of one job where nothing special applies: one statement.';

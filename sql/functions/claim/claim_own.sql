@@ -1,0 +1,96 @@
+-- Own lanes, weighted round robin over tenants by turn, after the cursor. A window of p_limit + 16 tenants, each lane probed once;
+-- then one three times as wide; farther only while there is nothing at all. Then the rest, by weight, from those that
+-- gave their whole quantum. The cursor's tenant is visited once in a pass: its rows are not locked for itself, so a second
+-- visit in the same statement would return them twice.
+create or replace function fairclaim.claim_own(
+  p_queue text,
+  p_limit int,
+  p_types text[],
+  p_limited boolean,
+  inout p_pos bigint,
+  inout p_used int,
+  p_taken uuid[],
+  out ids uuid[],
+  out tenants uuid[],
+  out attempts smallint[],
+  out lefts smallint[],
+  out losts smallint[]
+)
+language plpgsql
+as $$
+declare
+  v_walk int := p_limit + 16;
+  v_wide boolean := false;                    -- behind the first window
+  v_fill boolean := false;                    -- in the filling rounds
+  v_end bigint;                               -- the last turn of a window that was not the whole round
+  v_got int := 0;
+  v_took int;
+  v_last int;
+  v_turns bigint[];
+  v_tenants uuid[];
+  v_quanta int[];
+  v_weights int[];
+  v_full_turns bigint[];                      -- who gave the whole quantum
+  v_full_tenants uuid[];
+  v_full_weights int[];
+  t record;
+begin
+  loop
+    if v_fill then
+      v_turns := v_full_turns; v_tenants := v_full_tenants; v_weights := v_full_weights;
+      select array_agg(x.w * greatest(1, (p_limit - v_got) / x.s)) into v_quanta
+        from (select w.w, (sum(w.w) over ())::int s from unnest(v_weights) w(w)) x;
+      v_full_turns := null; v_full_tenants := null; v_full_weights := null;
+    else
+      select n.turns, n.tenants, n.quanta, n.weights into v_turns, v_tenants, v_quanta, v_weights
+        from fairclaim.next_turns(p_queue, p_types, p_pos, p_used, p_limit - v_got, v_walk) n;
+      exit when v_turns is null;
+      v_end := case when cardinality(v_turns) >= v_walk then v_turns[cardinality(v_turns)] end;
+    end if;
+    v_last := cardinality(v_turns);
+    if v_last > 1 and v_turns[v_last] = v_turns[1] then
+      v_quanta[v_last] := 0;
+    end if;
+    if p_limited then
+      v_quanta := fairclaim.room_under_limits(p_queue, p_types, v_turns, v_tenants, v_quanta, p_limit - v_got, p_taken || tenants);
+    end if;
+
+    select * into t from fairclaim.take_own(p_queue, p_types, v_turns, v_quanta, p_limit - v_got);
+    v_took := coalesce(cardinality(t.ids), 0);
+    perform fairclaim.leave_hints(p_queue, v_turns, case when v_took < p_limit - v_got then cardinality(v_turns) else t.ordinals[v_took] end,
+      t.ordinals, t.lanes);
+    if v_took > 0 then
+      ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
+      lefts := lefts || t.lefts; losts := losts || t.losts;
+      v_got := v_got + v_took;
+      v_last := t.ordinals[v_took];
+      p_used := case when v_turns[v_last] = p_pos and v_last = 1 then p_used else 0 end + cardinality(array_positions(t.ordinals, v_last));
+      p_pos := v_turns[v_last];
+      exit when v_got >= p_limit;
+      select v_full_turns || array_agg(v_turns[g.o] order by g.o), v_full_tenants || array_agg(v_tenants[g.o] order by g.o),
+             v_full_weights || array_agg(v_weights[g.o] order by g.o)
+        into v_full_turns, v_full_tenants, v_full_weights
+        from (select x.o, count(*) c from unnest(t.ordinals) x(o) group by x.o) g
+       where g.c >= v_quanta[g.o] and v_turns[g.o] <> all (coalesce(v_full_turns, '{}'));
+    end if;
+
+    if not v_fill and v_end is not null and (not v_wide or v_got = 0) then
+      v_walk := case when v_wide then v_walk * 4 else v_walk * 3 end;
+      v_wide := true;
+      p_pos := v_end;
+      p_used := 0;
+    elsif v_full_turns is not null then
+      v_fill := true;
+    else
+      exit;
+    end if;
+  end loop;
+  if v_end is not null and v_got < p_limit then
+    p_pos := v_end;                           -- a partial round: go on behind the window next time
+    p_used := 0;
+  end if;
+end
+$$;
+
+comment on function fairclaim.claim_own(text, int, text[], boolean, bigint, int, uuid[]) is
+'Takes up to p_limit jobs out of the own lanes of a queue, tenants in turn by weight.';

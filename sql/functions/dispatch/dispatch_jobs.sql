@@ -1,0 +1,93 @@
+-- Set-based: parse and check, insert the wide rows and the delayed ones, then all lanes in one statement. All or nothing.
+create or replace function fairclaim.dispatch_jobs(p_jobs jsonb) returns table (ordinal int, id uuid, created boolean)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_nestloop = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_prefix text := fairclaim.id_prefix(v_now);
+  v_tail text := right(gen_random_uuid()::text, 12);
+  v_max int := (select s.max_payload from fairclaim.setting s);
+  v_bytes bigint;
+  v_bad int;
+  v_fault text;
+  v_all uuid[];
+  v_tenants uuid[];
+  v_ids uuid[];
+  v_queues text[];
+  v_types text[];
+  v_priorities smallint[];
+  v_left smallint[];
+  v_none smallint[];
+begin
+  perform fairclaim.check_batch(p_jobs);
+  with item as materialized (
+    select (v_prefix || to_hex(32768 + x.ord) || v_tail)::uuid i, x.ord::int o, x.tenant_id t,
+           coalesce(x.queue, 'default') collate "C" q, x.type collate "C" k, coalesce(x.priority, 0) p,
+           coalesce(x.payload, '{}') b, coalesce(x.max_attempts, 25) ma, x.timeout to_, x.run_at at,
+           case when x.run_at > v_now then x.run_at end ra, coalesce(x.tags, '{}') tg, coalesce(x.metadata, '{}') me
+      from rows from (jsonb_to_recordset(p_jobs) as (tenant_id uuid, type text, payload jsonb, queue text, priority int,
+             run_at timestamptz, max_attempts int, timeout interval, tags text[], metadata jsonb))
+           with ordinality x(tenant_id, type, payload, queue, priority, run_at, max_attempts, timeout, tags, metadata, ord)),
+  bad_name as (                   -- names are checked once per distinct pair
+    select d.q, d.k from (select distinct item.q, item.k from item) d
+     where not (fairclaim.is_name(d.q) and fairclaim.is_name(d.k, true))),
+  fault as (
+    select item.o, case
+        when item.t is null then 'tenant_id: is missing'
+        when item.k is null or not fairclaim.is_name(item.k, true) then 'type: must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters'
+        when not fairclaim.is_name(item.q) then 'queue: must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters'
+        when item.p not between -100 and 100 then 'priority: must be from -100 to 100'
+        when item.ma not between 1 and 100 then 'max_attempts: must be from 1 to 100'
+        when item.to_ < interval '1 millisecond' or item.to_ > interval '1 day' then 'timeout: must be from 1 ms to 24 h'
+        when item.at is not null and (not isfinite(item.at) or item.at < v_now - interval '1 day' or item.at > v_now + interval '5 years')
+          then 'run_at: must be finite, at most 1 day ago and at most 5 years ahead'
+        when octet_length(item.b::text) > 257 and fairclaim.json_fault(item.b, v_max) is not null
+          then 'payload: ' || fairclaim.json_fault(item.b, v_max)
+        else replace(fairclaim.extras_fault(item.tg, item.me), 'p_', '') end f
+      from item
+     where item.t is null or item.k is null or item.p not between -100 and 100 or item.ma not between 1 and 100
+        or item.to_ is not null or item.at is not null or octet_length(item.b::text) > 257
+        or item.tg <> '{}' or item.me <> '{}' or (item.q, item.k) in (select bad_name.q, bad_name.k from bad_name)),
+  wide as (
+    insert into fairclaim.job
+    select item.i, item.t, item.q, item.k, item.p, item.ma, item.to_, item.ra, v_now, item.b, item.tg, item.me from item
+     where not exists (select from fault where fault.f is not null)),
+  later as (
+    insert into fairclaim.scheduled
+    select item.ra, item.i, item.t, 0, item.ma, 0 from item
+     where item.ra is not null and not exists (select from fault where fault.f is not null))
+  select (select fault.o from fault where fault.f is not null order by fault.o limit 1),
+         (select fault.f from fault where fault.f is not null order by fault.o limit 1),
+         sum(octet_length(item.b::text) + 100), array_agg(item.i order by item.o),
+         array_agg(item.t order by item.o) filter (where item.ra is null), array_agg(item.i order by item.o) filter (where item.ra is null),
+         array_agg(item.q order by item.o) filter (where item.ra is null), array_agg(item.k order by item.o) filter (where item.ra is null),
+         array_agg(item.p::smallint order by item.o) filter (where item.ra is null),
+         array_agg(item.ma::smallint order by item.o) filter (where item.ra is null),
+         array_agg(0::smallint) filter (where item.ra is null)
+    into v_bad, v_fault, v_bytes, v_all, v_tenants, v_ids, v_queues, v_types, v_priorities, v_left, v_none
+    from item;
+  if v_bad is not null then
+    raise exception 'p_jobs[%].%', v_bad - 1, v_fault
+      using errcode = case when v_fault like 'tenant_id%' then 'JQ002' else 'JQ004' end, hint = 'mend this job and send the batch again; nothing was written';
+  elsif v_bytes > 67108864 then
+    perform fairclaim.refuse('JQ004', 'p_jobs', 'must be at most 64 MiB of JSON text', 'send smaller batches');
+  end if;
+  if v_ids is not null then
+    perform fairclaim.into_lanes(v_tenants, v_ids, v_queues, v_types, v_priorities, v_none, v_left, v_none,
+      (select fairclaim.id_at(s.last_value) from fairclaim.shared_since s));
+    perform fairclaim.wake(v_now);
+  end if;
+  return query select x.o::int, x.i, true from unnest(v_all) with ordinality x(i, o);
+end
+$$;
+
+comment on function fairclaim.dispatch_jobs(jsonb) is
+'Puts 1 to 10,000 jobs in, all or nothing. p_jobs: an array of objects with the names of dispatch_job''s arguments less "p_"; tenant_id and type are needed, unknown names are refused. At most 64 MiB of text. Returns one row a job, in order (ordinal from 1).
+Errors: JQ002, JQ004 with the index of the bad item (from 0), the field and its limit.';

@@ -1,0 +1,55 @@
+-- A new limit takes effect when the claims open when it was set have ended: only then are all the tenant's running jobs marked, so
+-- that counting them is exact. Meanwhile none of its jobs is claimed. Rows of limited tenants in shared lanes move to own lanes.
+create or replace function fairclaim.apply_limits(p_tick bigint, p_oldest bigint) returns int
+language plpgsql
+as $$
+declare
+  v_tenants uuid[];
+  v_ids uuid[];
+  v_attempts smallint[];
+  v_left smallint[];
+  v_lost smallint[];
+begin
+  if not exists (select from fairclaim.tenant_limit) then
+    return 0;
+  end if;
+  update fairclaim.tenant_limit b set seen = p_tick
+   where b.tenant_id = any (array(select z.tenant_id from fairclaim.tenant_limit z where z.seen is null for update skip locked));
+  with ripe as materialized (
+    select b.tenant_id from fairclaim.tenant_limit b where not b.active and b.seen + 1 < p_oldest and b.seen < p_tick)
+  update fairclaim.running r set limited = true
+   where r.id = any (array(
+     select z.id from fairclaim.running z where not z.limited and z.tenant_id in (select ripe.tenant_id from ripe) for update skip locked));
+  update fairclaim.tenant_limit b set active = true
+   where b.tenant_id = any (array(
+     select z.tenant_id from fairclaim.tenant_limit z
+      where not z.active and z.seen + 1 < p_oldest and z.seen < p_tick
+        and not exists (select from fairclaim.running r where not r.limited and r.tenant_id = z.tenant_id)
+        for update skip locked));
+
+  with gone as (
+    delete from fairclaim.ready y
+     where y.ctid = any (array(
+       select z.c from fairclaim.lane l
+        cross join lateral (
+          select z.ctid c
+            from (select y1.* from fairclaim.ready y1
+                   where y1.lane_id = l.lane_id and y1.seq >= l.floor order by y1.lane_id, y1.seq limit 1000) y1
+           cross join lateral (
+             select z.ctid from fairclaim.ready z where z.lane_id = y1.lane_id and z.seq = y1.seq for update skip locked) z
+           where exists (select from fairclaim.tenant_limit b where b.tenant_id = y1.tenant_id)) z
+        where l.tenant_id is null))
+    returning y.*)
+  select array_agg(g.tenant_id order by g.seq), array_agg(g.id order by g.seq), array_agg(g.attempts order by g.seq),
+         array_agg(g.attempts_left order by g.seq), array_agg(g.lost order by g.seq)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost
+    from gone g;
+  if v_ids is null then
+    return 0;
+  end if;
+  return fairclaim.to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+end
+$$;
+
+comment on function fairclaim.apply_limits(bigint, bigint) is
+'Puts new limits into effect and moves limited tenants'' jobs from shared lanes to own lanes. Returns how many moved.';

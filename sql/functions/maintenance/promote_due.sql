@@ -1,0 +1,32 @@
+-- Due jobs into lanes, at most 5,000. Starts behind the dead prefix of what was promoted before.
+create or replace function fairclaim.promote_due(p_now timestamptz, p_floor timestamptz) returns int
+language plpgsql
+as $$
+declare
+  v_tenants uuid[];
+  v_ids uuid[];
+  v_attempts smallint[];
+  v_left smallint[];
+  v_lost smallint[];
+begin
+  with gone as (
+    delete from fairclaim.scheduled s
+     where s.ctid = any (array(
+       select z.ctid from fairclaim.scheduled z
+        where z.run_at >= p_floor and z.run_at <= p_now
+        order by z.run_at, z.id limit 5000 for update skip locked))
+    returning s.*)
+  select array_agg(g.tenant_id order by g.run_at, g.id), array_agg(g.id order by g.run_at, g.id),
+         array_agg(g.attempts order by g.run_at, g.id), array_agg(g.attempts_left order by g.run_at, g.id),
+         array_agg(g.lost order by g.run_at, g.id)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost
+    from gone g;
+  if v_ids is null then
+    return 0;
+  end if;
+  perform fairclaim.to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+  return cardinality(v_ids);
+end
+$$;
+
+comment on function fairclaim.promote_due(timestamptz, timestamptz) is 'Moves jobs whose time has come into lanes.';

@@ -1,0 +1,28 @@
+-- Expired leases, at most 5,000: a plain scan of a small table. Each is locked and looked at again in the same statement, since it
+-- may just have been extended; one that is being settled in an open transaction is left for the next time.
+create or replace function fairclaim.return_expired(p_now timestamptz) returns int
+language plpgsql
+set enable_seqscan = on
+as $$
+declare
+  v_ids uuid[];
+  v_attempts int[];
+  v_tokens uuid[];
+  v_n int;
+begin
+  select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token), count(*)
+    into v_ids, v_attempts, v_tokens, v_n
+    from (select * from fairclaim.running r where r.lease_expires_at < p_now limit 5000 for update skip locked) r;
+  if v_n = 0 then
+    return 0;
+  end if;
+  select count(*) into v_n
+    from fairclaim.settle_mixed('(tick)', v_ids, v_attempts, v_tokens, array_fill('lost'::text, array[v_n]), null,
+           array_fill('{"code": "lost", "message": "the lease expired before the attempt was settled"}'::jsonb, array[v_n]), null) s
+   where s.accepted;
+  return v_n;
+end
+$$;
+
+comment on function fairclaim.return_expired(timestamptz) is
+'Takes jobs back whose lease has expired: no attempt is used up, but a third loss fails the job.';

@@ -1,0 +1,17 @@
+create or replace function fairclaim.drop_range(p_starts_at timestamptz) returns int
+language plpgsql
+as $$
+declare
+  v_suffix text := to_char(p_starts_at at time zone 'UTC', '_YYYYMMDD_HH24MI');
+begin
+  execute format('drop table fairclaim.%I, fairclaim.%I, fairclaim.%I',
+    'job' || v_suffix, 'finished' || v_suffix, 'attempt_error' || v_suffix);
+  delete from fairclaim.id_range r where r.starts_at = p_starts_at;
+  return 1;
+exception
+  when lock_not_available then return 0;
+end
+$$;
+
+comment on function fairclaim.drop_range(timestamptz) is
+'Drops one range of ids from job, finished and attempt_error; 0 if its locks are not free.';

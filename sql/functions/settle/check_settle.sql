@@ -1,0 +1,48 @@
+-- What settle_jobs refuses before it looks at anything. A batch is refused whole; clients check results before they send.
+create or replace function fairclaim.check_settle(
+  p_worker_id text,
+  p_ids uuid[],
+  p_attempts int[],
+  p_lease_tokens uuid[],
+  p_outcomes text[],
+  p_results jsonb[],
+  p_errors jsonb[],
+  p_delays float8[]
+) returns void
+language plpgsql
+as $$
+declare
+  v_n int := cardinality(p_ids);
+  v_bad int;
+begin
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ '[[:cntrl:]]' then
+    perform fairclaim.refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
+  elsif v_n is null or v_n not between 1 and 10000 or array_position(p_ids, null) is not null then
+    perform fairclaim.refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
+  elsif cardinality(p_attempts) is distinct from v_n or cardinality(p_lease_tokens) is distinct from v_n
+        or cardinality(p_outcomes) is distinct from v_n or cardinality(p_results) <> v_n or cardinality(p_errors) <> v_n
+        or cardinality(p_delays) <> v_n then
+    perform fairclaim.refuse('JQ004', 'p_ids', 'and the other lists must have the same length');
+  end if;
+  select x.o into v_bad from unnest(p_outcomes) with ordinality x(oc, o)
+   where x.oc is null or x.oc not in ('complete', 'retry', 'fail', 'snooze', 'release', 'cancel') limit 1;
+  if found then
+    perform fairclaim.refuse('JQ004', format('p_outcomes[%s]', v_bad - 1), 'must be complete, retry, fail, snooze, release or cancel');
+  end if;
+  if p_delays is not null then
+    select x.o into v_bad from unnest(p_delays) with ordinality x(d, o) where not x.d between 0 and 157766400 limit 1;
+    if found then
+      perform fairclaim.refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be seconds from 0 to 5 years');
+    end if;
+  end if;
+  if p_results is not null then
+    select x.o into v_bad from unnest(p_results) with ordinality x(v, o) where fairclaim.json_fault(x.v, 1048576) is not null limit 1;
+    if found then
+      perform fairclaim.refuse('JQ004', format('p_results[%s]', v_bad - 1), 'must be at most 1 MiB of JSON text, 128 deep');
+    end if;
+  end if;
+end
+$$;
+
+comment on function fairclaim.check_settle(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
+'Refuses bad arguments of a settlement (JQ004).';

@@ -1,0 +1,44 @@
+-- A row that somebody's transaction is settling is passed over, and answered as held.
+create or replace function fairclaim.extend_leases(
+  p_worker_id text,
+  p_ids uuid[],
+  p_attempts int[],
+  p_lease_tokens uuid[],
+  p_lease interval default '30 s'
+) returns table (id uuid, accepted boolean, cancel_requested boolean)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+begin
+  perform fairclaim.check_claim(p_worker_id, null, 1, null, p_lease);
+  if cardinality(p_ids) is null or cardinality(p_ids) not between 1 and 10000 or array_position(p_ids, null) is not null then
+    perform fairclaim.refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
+  elsif cardinality(p_attempts) is distinct from cardinality(p_ids) or cardinality(p_lease_tokens) is distinct from cardinality(p_ids) then
+    perform fairclaim.refuse('JQ004', 'p_ids', 'and the other lists must have the same length');
+  end if;
+  return query
+  with held as materialized (
+    select r.id, r.cancel_requested from fairclaim.running r
+     where r.id = any (p_ids)
+       and case when (r.id, r.attempt::int, r.lease_token) in (
+             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end),
+  free as materialized (
+    select r.id from fairclaim.running r where r.id = any (array(select held.id from held)) order by r.id for update skip locked),
+  extended as (
+    update fairclaim.running r set lease_expires_at = fairclaim.clock() + p_lease
+     where r.id = any (array(select free.id from free))
+       and case when (r.id, r.attempt::int, r.lease_token) in (
+             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end)
+  select u.i, h.ok is not null, coalesce(h.ok, false)
+    from unnest(p_ids) u(i)
+    left join lateral (select held.cancel_requested ok from held where held.id = u.i limit 1) h on true;
+end
+$$;
+
+comment on function fairclaim.extend_leases(text, uuid[], int[], uuid[], interval) is
+'The heartbeat: moves the end of leases to now + p_lease. accepted = false: the lease is lost, stop the work. cancel_requested: somebody asked to cancel the job; stop if you can.';

@@ -1,0 +1,43 @@
+create or replace function fairclaim.settle_and_claim(
+  p_worker_id text,
+  p_ids uuid[],
+  p_attempts int[],
+  p_lease_tokens uuid[],
+  p_outcomes text[],
+  p_results jsonb[],
+  p_errors jsonb[],
+  p_delays float8[],
+  p_queues text[],
+  p_limit int,
+  p_types text[] default null,
+  p_lease interval default '30 s',
+  p_cursor text default null
+) returns table (
+  kind text, accepted boolean,
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
+  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  next_cursor text
+)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  if cardinality(p_ids) > 0 then
+    return query
+    select 'settled'::text, s.accepted, s.id, null::uuid, null::text, s.status, null::jsonb, null::jsonb, null::text, null::int,
+           null::timestamptz, null::timestamptz, null::timestamptz, null::text, null::int, null::int,
+           null::int, null::int, null::interval, null::text[], null::jsonb, null::uuid, null::timestamptz, null::text
+      from fairclaim.settle_jobs(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays) s;
+  end if;
+  if p_limit <> 0 or p_limit is null then
+    return query
+    select 'claimed'::text, null::boolean, c.*
+      from fairclaim.claim_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor) c;
+  end if;
+end
+$$;
+
+comment on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[], text[], int, text[], interval, text) is
+'settle_jobs and claim_jobs in one round trip and one transaction. kind: settled (id, accepted and status are filled) or claimed (a row of claim_jobs). Empty p_ids or p_limit 0 leave one half out.';

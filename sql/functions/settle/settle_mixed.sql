@@ -1,0 +1,73 @@
+-- Settles with any outcome, "lost" (tick only) among them. Looks at `running` by id, never through a join whose other side could
+-- come first. Lock order: running -> (finished, attempt_error, scheduled, ready: inserts only).
+create or replace function fairclaim.settle_mixed(
+  p_worker_id text,
+  p_ids uuid[],
+  p_attempts int[],
+  p_lease_tokens uuid[],
+  p_outcomes text[],
+  p_results jsonb[],
+  p_errors jsonb[],
+  p_delays float8[]
+) returns table (id uuid, accepted boolean, status text)
+language plpgsql
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_done uuid[];
+  v_status text[];
+  v_tenants uuid[];
+  v_ids uuid[];
+  v_attempts smallint[];
+  v_left smallint[];
+  v_lost smallint[];
+begin
+  with given as (
+    select * from unnest(p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays) x(i, a, k, oc, res, err, dl)),
+  gone as materialized (
+    delete from fairclaim.running r using given x
+     where r.id = any (p_ids) and r.id = x.i and r.attempt = x.a and r.lease_token = x.k
+    returning r.id, r.tenant_id, r.attempt, r.cancel_requested, case when x.oc = 'lost' then r.worker_id else p_worker_id end worker, x.oc, x.res, fairclaim.clip_error(x.err) err, x.dl,
+      (r.attempts_left - (x.oc in ('retry', 'fail'))::int)::smallint left2, (r.lost + (x.oc = 'lost')::int)::smallint lost2),
+  timed as materialized (        -- the pause before a retry doubles with every failure; the key to failures is in `job`
+    select g.*, coalesce(g.dl, case when g.oc = 'retry' then
+        least(15 * 2 ^ least((select j.max_attempts from fairclaim.job j where j.tenant_id = g.tenant_id and j.id = g.id) - g.left2 - 1, 10), 3600)
+        * (0.8 + random() * 0.4) else 0 end) pause
+      from gone g),
+  ended as materialized (
+    select t.*, case
+        when t.oc = 'complete' then 'completed'
+        when t.oc = 'fail' then 'failed'
+        when t.oc = 'cancel' or t.cancel_requested then 'cancelled'
+        when t.oc = 'retry' and t.left2 <= 0 or t.oc = 'lost' and t.lost2 >= 3 then 'failed'
+        when t.pause <= 0 then 'pending'
+        else 'scheduled' end st
+      from timed t),
+  final as (
+    insert into fairclaim.finished
+    select e.id, e.tenant_id, v_now, e.attempt, e.st, e.worker, e.res, e.err from ended e
+     where e.st in ('completed', 'failed', 'cancelled')),
+  history as (
+    insert into fairclaim.attempt_error
+    select e.id, e.tenant_id, e.attempt, v_now, e.worker, e.err from ended e where e.oc in ('retry', 'fail', 'lost')),
+  later as (
+    insert into fairclaim.scheduled
+    select v_now + make_interval(secs => e.pause), e.id, e.tenant_id, e.attempt, e.left2, e.lost2 from ended e where e.st = 'scheduled')
+  select array_agg(e.id), array_agg(e.st), array_agg(e.tenant_id) filter (where e.st = 'pending'),
+         array_agg(e.id) filter (where e.st = 'pending'), array_agg(e.attempt) filter (where e.st = 'pending'),
+         array_agg(e.left2) filter (where e.st = 'pending'), array_agg(e.lost2) filter (where e.st = 'pending')
+    into v_done, v_status, v_tenants, v_ids, v_attempts, v_left, v_lost
+    from ended e;
+  if v_ids is not null then
+    perform fairclaim.to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+  end if;
+  return query
+  select u.i, true, u.s from unnest(v_done, v_status) u(i, s)
+  union all
+  select u.i, false, null from unnest(p_ids) u(i) where v_done is null or not u.i = any (v_done);
+end
+$$;
+
+comment on function fairclaim.settle_mixed(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
+'Settles attempts with any mix of outcomes.';

@@ -1,0 +1,39 @@
+-- The schema, the list of applied migrations, and the lock that makes two installers take turns (a table lock, not an
+-- advisory lock: anybody could hold that one). Everything after this runs as fairclaim_owner.
+do $schema$
+begin
+  if not exists (select from pg_catalog.pg_namespace n where n.nspname = 'fairclaim') then
+    if not pg_catalog.has_database_privilege(current_user, pg_catalog.current_database(), 'CREATE') then
+      raise exception '% may not create a schema in database %', current_user, pg_catalog.current_database()
+        using errcode = 'JQ007',
+              hint = pg_catalog.format('as its owner: grant create on database %I to %I', pg_catalog.current_database(), current_user);
+    end if;
+    create schema fairclaim authorization fairclaim_owner;
+  end if;
+exception
+  when duplicate_schema or unique_violation then null;            -- somebody else made it just now
+end
+$schema$;
+
+set local role fairclaim_owner;
+set local client_min_messages = warning;
+set local check_function_bodies = off;
+set local lock_timeout = '30s';
+
+-- the global form: with `in schema` this statement would do nothing
+alter default privileges revoke execute on functions from public;
+
+do $list$
+begin
+  create table if not exists fairclaim.migration (
+    version int primary key,
+    name text not null,
+    checksum text not null,
+    applied_at timestamptz not null default pg_catalog.clock_timestamp()
+  );
+exception
+  when duplicate_table or unique_violation then null;
+end
+$list$;
+
+lock table fairclaim.migration in access exclusive mode;

@@ -1,0 +1,135 @@
+//! The way in: a pool of connections and what an application or an operator does with it.
+
+use std::{fmt, sync::Arc};
+
+use deadpool_postgres::{Object, Pool};
+use tokio_postgres::{GenericClient, Transaction};
+use uuid::Uuid;
+
+use crate::{
+    connect::{self, ConnectOptions, Endpoint},
+    dispatch::{self, Dispatch},
+    error::{Error, Result},
+    schema::{self, MigrateOptions, MigrateReport},
+    statements,
+};
+
+/// A handle to the queue in one database. Clones share one pool of connections.
+///
+/// ```no_run
+/// use fairclaim::{Client, Dispatch, Tenant};
+/// use serde_json::json;
+///
+/// # async fn example() -> Result<(), fairclaim::Error> {
+/// let client = Client::connect("postgres://app@localhost/app").await?;
+/// let id = client.dispatch(Dispatch::raw(Tenant::named("acme")?, "send_mail", json!({"to": "a@b.example"}))?).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    pool: Pool,
+    /// Where the pool connects to; unknown for a pool that the application made.
+    endpoint: Option<Arc<Endpoint>>,
+}
+
+impl Client {
+    /// Connects to a `postgres://` URL (or libpq key-value text) with the default [`ConnectOptions`].
+    ///
+    /// `sslmode` may be `disable`, `prefer` (the default), `require`, `verify-ca` or `verify-full`; the last two trust the
+    /// machine's own roots, or the file that `sslrootcert` names.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the URL or its credentials are wrong, [`Error::Unavailable`] when nobody answers.
+    pub async fn connect(url: &str) -> Result<Self> {
+        Self::connect_with(url, &ConnectOptions::default()).await
+    }
+
+    /// Connects as [`Client::connect`] does, with options.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn connect_with(url: &str, options: &ConnectOptions) -> Result<Self> {
+        let endpoint = connect::endpoint(url, options)?;
+        let client = Self { pool: connect::pool(&endpoint, options)?, endpoint: Some(Arc::new(endpoint)) };
+        drop(client.connection().await?); // so that a wrong URL shows here and not at the first job
+        Ok(client)
+    }
+
+    /// Uses a pool that the application has already.
+    ///
+    /// Such a client cannot open the extra connection that `LISTEN` needs, so a worker on it finds new jobs by polling.
+    pub fn from_pool(pool: Pool) -> Self {
+        Self { pool, endpoint: None }
+    }
+
+    /// The pool of connections.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Installs or updates the schema `fairclaim`. May be run at any time, any number of times, by several at once.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] when the database is newer than this build, [`Error::Privilege`] when the login may not install.
+    pub async fn migrate(&self, options: &MigrateOptions) -> Result<MigrateReport> {
+        schema::migrate(&self.pool, options).await
+    }
+
+    /// The number of the newest migration applied.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] when the schema is not installed.
+    pub async fn schema_version(&self) -> Result<i32> {
+        let connection = self.connection().await?;
+        let row = statements::SCHEMA_VERSION.one(&**connection, &[]).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// Refuses a database whose schema is older than this build needs. A newer one serves: functions keep their signatures.
+    ///
+    /// # Errors
+    /// [`Error::Schema`], which says what to run.
+    pub async fn check_schema(&self) -> Result<()> {
+        let (found, needed) = (self.schema_version().await?, schema::version());
+        if found >= needed {
+            return Ok(());
+        }
+        Err(Error::Schema {
+            message: format!("the database has schema version {found}, this program needs {needed}"),
+            hint: Some("run `fairclaim migrate` against this database".into()),
+        })
+    }
+
+    /// Dispatches one job in a transaction of its own. [`Dispatch::execute`] does it in yours.
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`], [`Error::Quota`] or [`Error::Privilege`]; after [`Error::Unavailable`] it is unknown whether
+    /// the job was dispatched.
+    pub async fn dispatch(&self, dispatch: Dispatch) -> Result<Uuid> {
+        dispatch.execute(&**self.connection().await?).await
+    }
+
+    /// Dispatches many jobs, all or none; their ids come in the order of the jobs.
+    ///
+    /// # Errors
+    /// As [`Client::dispatch`]; the message has the index of the bad job.
+    pub async fn dispatch_many(&self, jobs: impl IntoIterator<Item = Dispatch>) -> Result<Vec<Uuid>> {
+        let jobs: Vec<Dispatch> = jobs.into_iter().collect();
+        let mut connection = self.connection().await?;
+        let transaction = tokio_transaction(&mut connection).await?;
+        let ids = dispatch::dispatch_many_in(&transaction, jobs).await?;
+        transaction.commit().await?;
+        Ok(ids)
+    }
+
+    /// A connection of the pool.
+    pub(crate) async fn connection(&self) -> Result<Object> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// Where to open a connection beside the pool, if that is known.
+    #[allow(dead_code, reason = "for the worker's listener")]
+    pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
+        self.endpoint.as_deref()
+    }
+}

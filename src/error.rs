@@ -1,0 +1,308 @@
+//! The one error type of the library, and how errors of the driver become it.
+//!
+//! A server error carries more than a message: DETAIL, CONTEXT and the query may quote the values of a row. None of them
+//! is ever passed on, kept as a source, or logged.
+
+use tokio_postgres::error::DbError;
+
+/// The result of everything here that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong, named after what the caller can do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// `JQ001`: another worker has the job by now; what this attempt did is not recorded.
+    #[error("lease lost: {message}")]
+    LeaseLost {
+        /// What was refused.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+    /// `JQ002`: no tenant was given, or it is not the caller's.
+    #[error("tenant missing or foreign: {message}")]
+    Tenant {
+        /// What was refused.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+    /// `JQ003`: the tenant has as many jobs waiting as it may have.
+    #[error("quota exceeded: {message}")]
+    Quota {
+        /// What was refused.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+    /// `JQ004`: an argument is out of its limits. The message names the field and the limit, never the value.
+    #[error("bad argument: {message}")]
+    BadArgument {
+        /// The field and its rule.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+    /// `JQ005`: there is no such thing, or it belongs to somebody else; both answer alike.
+    #[error("not found: {message}")]
+    NotFound {
+        /// What was looked for.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+    /// `JQ006`: the schema in the database is missing, older or newer than this build can work with.
+    #[error("schema does not fit: {message}")]
+    Schema {
+        /// What does not fit.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+    /// `JQ007`: the login lacks a role or a privilege.
+    #[error("privilege missing: {message}")]
+    Privilege {
+        /// What was denied.
+        message: String,
+        /// The grant to ask for.
+        hint: Option<String>,
+    },
+    /// The database cannot be reached, or the connection was lost. Whether the last statement took effect is unknown.
+    #[error("database unavailable: {message}")]
+    Unavailable {
+        /// How it failed.
+        message: String,
+    },
+    /// Any other error of the server.
+    #[error("database error {sqlstate}: {message}")]
+    Database {
+        /// The five characters of its SQLSTATE.
+        sqlstate: String,
+        /// Its primary message, or a fixed text where that would quote a value.
+        message: String,
+    },
+    /// The connection URL, a setting or the worker's set-up is wrong; nothing was sent.
+    #[error("bad configuration: {message}")]
+    Config {
+        /// What is wrong, without the URL (it holds a password).
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+}
+
+impl Error {
+    /// The protocol's own code (`JQ001` to `JQ007`), where the error has one.
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::LeaseLost { .. } => Some("JQ001"),
+            Self::Tenant { .. } => Some("JQ002"),
+            Self::Quota { .. } => Some("JQ003"),
+            Self::BadArgument { .. } => Some("JQ004"),
+            Self::NotFound { .. } => Some("JQ005"),
+            Self::Schema { .. } => Some("JQ006"),
+            Self::Privilege { .. } => Some("JQ007"),
+            Self::Unavailable { .. } | Self::Database { .. } | Self::Config { .. } => None,
+        }
+    }
+
+    /// What to do next, where the error knows.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::LeaseLost { hint, .. }
+            | Self::Tenant { hint, .. }
+            | Self::Quota { hint, .. }
+            | Self::BadArgument { hint, .. }
+            | Self::NotFound { hint, .. }
+            | Self::Schema { hint, .. }
+            | Self::Privilege { hint, .. }
+            | Self::Config { hint, .. } => hint.as_deref(),
+            Self::Unavailable { .. } => {
+                Some("check that the server runs and that the connection URL names it")
+            }
+            Self::Database { .. } => None,
+        }
+    }
+
+    /// Whether the database could not be reached; the same call may succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
+    /// Whether the same call may succeed when repeated: the database was away, or two transactions got in each other's
+    /// way and the server ended this one.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } => true,
+            Self::Database { sqlstate, .. } => {
+                matches!(sqlstate.get(..2), Some("40" | "53" | "55" | "57"))
+            }
+            _ => false,
+        }
+    }
+
+    /// An argument that was refused before anything was sent.
+    pub(crate) fn bad_argument(field: &str, rule: &str) -> Self {
+        Self::BadArgument { message: format!("{field}: {rule}"), hint: None }
+    }
+
+    /// A configuration that cannot work.
+    pub(crate) fn config(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Config { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// A lost connection.
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self::Unavailable { message: message.into() }
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(server) = error.as_db_error() {
+            return from_server(server);
+        }
+        let cause = std::error::Error::source(&error);
+        let text = error.to_string();
+        // The driver has no public kinds; its fixed first words are the only way to tell a value that does not fit its
+        // column (a fault of the program or of the schema) from a connection that broke.
+        if ["error serializing", "error deserializing", "invalid column", "query returned", "expected"]
+            .iter()
+            .any(|start| text.starts_with(start))
+        {
+            return Self::Schema {
+                message: format!("the answer does not have the expected shape ({text})"),
+                hint: Some("run `fairclaim migrate` of the same version as this program".into()),
+            };
+        }
+        let message = match cause {
+            Some(cause) if !text.starts_with("error encoding") => format!("{text}: {cause}"),
+            _ => text,
+        };
+        Self::Unavailable { message }
+    }
+}
+
+impl From<deadpool_postgres::PoolError> for Error {
+    fn from(error: deadpool_postgres::PoolError) -> Self {
+        use deadpool_postgres::PoolError;
+        match error {
+            PoolError::Backend(error) => error.into(),
+            PoolError::Timeout(_) => Self::unavailable(
+                "no connection of the pool became free in time; a larger pool may be needed",
+            ),
+            PoolError::Closed => Self::unavailable("the connection pool was closed"),
+            PoolError::NoRuntimeSpecified => Self::config(
+                "the connection pool has time-outs but no runtime",
+                "build it with `.runtime(deadpool_postgres::Runtime::Tokio1)`",
+            ),
+            PoolError::PostCreateHook(_) => {
+                Self::unavailable("a hook of the connection pool refused the new connection")
+            }
+        }
+    }
+}
+
+/// Our own codes become their variants; a few of the server's mean the same; the rest keeps its code.
+fn from_server(server: &DbError) -> Error {
+    let message = server.message().to_owned();
+    let hint = server.hint().filter(|hint| !hint.is_empty()).map(str::to_owned);
+    let sqlstate = server.code().code();
+    match sqlstate {
+        "JQ001" => Error::LeaseLost { message, hint },
+        "JQ002" => Error::Tenant { message, hint },
+        "JQ003" => Error::Quota { message, hint },
+        "JQ004" => Error::BadArgument { message, hint },
+        "JQ005" => Error::NotFound { message, hint },
+        "JQ006" => Error::Schema { message, hint },
+        "JQ007" => Error::Privilege { message, hint },
+        "42501" => {
+            let hint = grant_hint(&message);
+            Error::Privilege { message, hint: Some(hint) }
+        }
+        "3F000" | "42883" | "42P01" | "42703" => Error::Schema {
+            message,
+            hint: Some("run `fairclaim migrate` against this database".into()),
+        },
+        "3D000" | "28000" | "28P01" => Error::Config {
+            message,
+            hint: Some("check user, password and database of the connection URL".into()),
+        },
+        // shut down, crashed, starting up, too many connections, and whatever the class of connections holds
+        "57P01" | "57P02" | "57P03" | "57P05" | "53300" => Error::Unavailable { message },
+        _ if sqlstate.starts_with("08") => Error::Unavailable { message },
+        _ => Error::Database {
+            message: if sqlstate.starts_with("22") { input_text(sqlstate).to_owned() } else { message },
+            sqlstate: sqlstate.to_owned(),
+        },
+    }
+}
+
+/// Which role has what the server just denied.
+fn grant_hint(message: &str) -> String {
+    let role = [
+        ("dispatch_", "fairclaim_producer"),
+        ("cancel_jobs", "fairclaim_producer"),
+        ("retry_jobs", "fairclaim_producer"),
+        ("list_jobs", "fairclaim_operator"),
+        ("show_job", "fairclaim_operator"),
+        ("claim", "fairclaim_worker"),
+        ("settle_", "fairclaim_worker"),
+        ("extend_leases", "fairclaim_worker"),
+        ("function tick", "fairclaim_worker"),
+    ]
+    .iter()
+    .find(|(name, _)| message.replace("schema fairclaim", "").contains(name))
+    .map_or("the role that the work needs (fairclaim_worker, fairclaim_producer, fairclaim_operator)", |&(_, role)| role);
+    format!("as an administrator grant {role} to this login; `fairclaim migrate --grant-self` does it for the installer")
+}
+
+/// The server's own messages of this class quote the value, so a fixed text stands for them.
+fn input_text(sqlstate: &str) -> &'static str {
+    match sqlstate {
+        "22P05" | "22021" => "a text holds a character that the database cannot store (NUL, a lone surrogate)",
+        "22003" => "a number is out of the range that the database can store",
+        "22P02" | "22032" | "22030" => "a value does not have the syntax of its type",
+        "22008" | "22007" => "a time is malformed or out of range",
+        _ => "a value was refused by its type",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_the_protocol_has_its_variant() {
+        let make = |message: &str| (message.to_owned(), Some("do this".to_owned()));
+        let (message, hint) = make("p_id: none");
+        let error = Error::NotFound { message, hint };
+        assert_eq!(error.code(), Some("JQ005"));
+        assert_eq!(error.hint(), Some("do this"));
+        assert_eq!(error.to_string(), "not found: p_id: none");
+    }
+
+    #[test]
+    fn only_what_may_pass_is_transient() {
+        assert!(Error::unavailable("gone").is_transient());
+        let database = |sqlstate: &str| Error::Database { sqlstate: sqlstate.into(), message: String::new() };
+        assert!(database("40P01").is_transient());
+        assert!(!database("22P02").is_transient());
+        assert!(!Error::bad_argument("queue", "too long").is_transient());
+    }
+
+    #[test]
+    fn a_denied_function_names_the_role_to_ask_for() {
+        assert!(grant_hint("permission denied for function claim_jobs").contains("grant fairclaim_worker"));
+        assert!(grant_hint("permission denied for function dispatch_job").contains("fairclaim_producer"));
+        assert!(grant_hint("permission denied for schema fairclaim").contains("the role that the work needs"));
+    }
+
+    #[test]
+    fn input_errors_never_quote_a_value() {
+        for sqlstate in ["22P02", "22003", "22021", "22P05", "22007", "22999"] {
+            assert!(!input_text(sqlstate).contains('"'));
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! How an attempt ends, as a value that the handler returns.
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// What a settlement keeps of an error, as JSON text; the database cuts at the same length.
+const ERROR_BYTES_MAX: usize = 16 * 1024;
+const MESSAGE_BYTES_MAX: usize = 4 * 1024;
+const CODE_BYTES_MAX: usize = 64;
+
+/// What a handler that did not fail wants to happen with its job.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The job is done.
+    Complete,
+    /// The job is done, and this is kept as its result (at most 1 MiB of JSON).
+    CompleteWith(Value),
+    /// Run it again after this time; uses no attempt up.
+    Snooze(Duration),
+    /// End it as cancelled, for this reason.
+    Cancel(String),
+    /// `Attempt::complete_in` has settled it in the handler's own transaction.
+    Settled(Settled),
+}
+
+impl From<()> for Outcome {
+    fn from((): ()) -> Self {
+        Self::Complete
+    }
+}
+
+impl From<Settled> for Outcome {
+    fn from(settled: Settled) -> Self {
+        Self::Settled(settled)
+    }
+}
+
+/// The proof that this attempt was settled already; only `Attempt::complete_in` makes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    id: Uuid,
+    attempt: i32,
+}
+
+impl Settled {
+    /// For the runtime, once the database accepted the settlement.
+    #[allow(dead_code, reason = "made by the worker")]
+    pub(crate) fn new(id: Uuid, attempt: i32) -> Self {
+        Self { id, attempt }
+    }
+
+    /// The job that was settled.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// The attempt that was settled.
+    pub fn attempt(&self) -> i32 {
+        self.attempt
+    }
+}
+
+/// What becomes of a job whose attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Next {
+    /// Another attempt, after this time or after the time that the database computes; failed when none is left.
+    Retry(Option<Duration>),
+    /// Failed for good.
+    Fail,
+}
+
+/// Why an attempt failed, and whether another one may help.
+///
+/// Any error becomes a `JobError` that asks for a retry, so `?` does what one would expect. Like `anyhow::Error` it is
+/// therefore no `std::error::Error` itself. What it says is stored and shown to operators: keep payloads out of it.
+///
+/// ```
+/// use fairclaim::JobError;
+///
+/// fn parse(text: &str) -> Result<u32, JobError> {
+///     if text.is_empty() {
+///         return Err(JobError::fail("there is nothing to parse").code("empty"));
+///     }
+///     Ok(text.parse::<u32>()?)
+/// }
+/// # assert!(parse("").is_err() && parse("x").is_err() && parse("7").is_ok());
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct JobError {
+    next: Next,
+    code: Option<String>,
+    message: String,
+    trace: Option<String>,
+}
+
+impl JobError {
+    /// Try again later; the database says when: 15 s, 30 s, 1 min … up to an hour, ± 20 %.
+    pub fn retry(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::of(error.into().as_ref(), Next::Retry(None))
+    }
+
+    /// Try again after this time.
+    pub fn retry_after(error: impl Into<Box<dyn StdError + Send + Sync>>, delay: Duration) -> Self {
+        Self::of(error.into().as_ref(), Next::Retry(Some(delay)))
+    }
+
+    /// No other attempt would help.
+    pub fn fail(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::of(error.into().as_ref(), Next::Fail)
+    }
+
+    /// Names the kind of error, for operators to filter by (at most 64 bytes).
+    #[must_use]
+    pub fn code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(clean(&code.into(), CODE_BYTES_MAX));
+        self
+    }
+
+    /// What becomes of the job.
+    pub fn next(&self) -> Next {
+        self.next
+    }
+
+    /// What the error says.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What is stored: `{code, message, trace}`, at most 16 KiB of text.
+    pub fn to_json(&self) -> Value {
+        let mut object = serde_json::Map::new();
+        if let Some(code) = &self.code {
+            object.insert("code".into(), json!(code));
+        }
+        object.insert("message".into(), json!(self.message));
+        if let Some(trace) = &self.trace {
+            let used = Value::Object(object.clone()).to_string().len() + ",\"trace\":".len();
+            object.insert("trace".into(), json!(cut_as_json(trace, ERROR_BYTES_MAX.saturating_sub(used))));
+        }
+        Value::Object(object)
+    }
+
+    fn of(error: &(dyn StdError + 'static), next: Next) -> Self {
+        let message = clean(&error.to_string(), MESSAGE_BYTES_MAX);
+        let causes: Vec<String> =
+            std::iter::successors(error.source(), |&cause| cause.source()).take(32).map(ToString::to_string).collect();
+        let trace = (!causes.is_empty()).then(|| clean(&causes.join("\ncaused by: "), ERROR_BYTES_MAX));
+        Self { next, code: None, message, trace }
+    }
+}
+
+impl<E: StdError + 'static> From<E> for JobError {
+    fn from(error: E) -> Self {
+        Self::of(&error, Next::Retry(None))
+    }
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for JobError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("JobError");
+        debug.field("next", &self.next).field("code", &self.code).field("message", &self.message);
+        debug.field("trace", &self.trace).finish()
+    }
+}
+
+/// At most this many bytes of JSON, without the NUL that the database cannot store: one such text would be the end of a
+/// whole batch of settlements.
+fn clean(text: &str, bytes_max: usize) -> String {
+    cut_as_json(&text.replace('\0', "\u{fffd}"), bytes_max + 2).to_owned()
+}
+
+/// Cuts a text so that it takes at most this many bytes as a JSON string, quotes and escapes included.
+fn cut_as_json(text: &str, bytes_max: usize) -> &str {
+    let mut left = bytes_max.saturating_sub(2);
+    for (at, character) in text.char_indices() {
+        let bytes = match character {
+            '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+            '\0'..='\u{1f}' => 6,
+            other => other.len_utf8(),
+        };
+        if bytes > left {
+            return &text[..at];
+        }
+        left -= bytes;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("outer")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn any_error_asks_for_a_retry_and_keeps_its_causes() {
+        let error: JobError = Outer(std::io::Error::other("inner")).into();
+        assert_eq!(error.next(), Next::Retry(None));
+        assert_eq!(error.to_json(), json!({"message": "outer", "trace": "inner"}));
+    }
+
+    #[test]
+    fn the_maker_says_what_happens_next() {
+        assert_eq!(JobError::fail("no").next(), Next::Fail);
+        let second = Duration::from_secs(1);
+        assert_eq!(JobError::retry_after("later", second).next(), Next::Retry(Some(second)));
+        assert_eq!(JobError::retry("x").code("smtp").to_json(), json!({"code": "smtp", "message": "x"}));
+    }
+
+    #[test]
+    fn a_stored_error_is_at_most_16_kib_whatever_its_characters() {
+        for character in ["x", "é", "\u{1}", "\"", "\0", "𝄞"] {
+            let error = Outer(std::io::Error::other(character.repeat(20_000)));
+            let mut error = JobError::from(error).code(character.repeat(1000));
+            error.message = clean(&character.repeat(20_000), MESSAGE_BYTES_MAX);
+            let text = error.to_json().to_string();
+            assert!(text.len() <= ERROR_BYTES_MAX, "{} bytes", text.len());
+            assert!(!text.contains("\\u0000"));
+        }
+    }
+
+    #[test]
+    fn a_cut_text_counts_its_escapes() {
+        assert_eq!(cut_as_json("a\"b", 5), "a\"");
+        assert_eq!(cut_as_json("ab", 4), "ab");
+        assert_eq!(cut_as_json("\u{1}", 7), "");
+        assert_eq!(cut_as_json("é", 3), "");
+    }
+}
