@@ -1,9 +1,8 @@
 //! The way in: a pool of connections and what an application or an operator does with it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use deadpool_postgres::{Object, Pool};
-use tokio_postgres::{GenericClient, Transaction};
 use uuid::Uuid;
 
 use crate::{
@@ -116,10 +115,22 @@ impl Client {
     pub async fn dispatch_many(&self, jobs: impl IntoIterator<Item = Dispatch>) -> Result<Vec<Uuid>> {
         let jobs: Vec<Dispatch> = jobs.into_iter().collect();
         let mut connection = self.connection().await?;
-        let transaction = tokio_transaction(&mut connection).await?;
-        let ids = dispatch::dispatch_many_in(&transaction, jobs).await?;
+        if dispatch::is_one_call(&jobs) {
+            return dispatch::dispatch_many_in(&**connection, jobs).await;
+        }
+        let transaction = connection.transaction().await?;
+        let ids = dispatch::dispatch_many_in(&*transaction, jobs).await?;
         transaction.commit().await?;
         Ok(ids)
+    }
+
+    /// What time it is, by the clock of the database.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it cannot be asked.
+    pub async fn clock(&self) -> Result<SystemTime> {
+        let connection = self.connection().await?;
+        Ok(statements::CLOCK.one(&**connection, &[]).await?.try_get(0)?)
     }
 
     /// A connection of the pool.
@@ -131,5 +142,12 @@ impl Client {
     #[allow(dead_code, reason = "for the worker's listener")]
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         self.endpoint.as_deref()
+    }
+}
+
+impl fmt::Debug for Client {
+    /// Without the endpoint: it holds a password.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Client").field("pool", &self.pool.status()).finish_non_exhaustive()
     }
 }

@@ -1,1 +1,37 @@
-//! fairclaim
+//! A background-job queue inside your own PostgreSQL, for applications with many tenants.
+//!
+//! An application **dispatches** jobs in its own transaction; **workers** anywhere **claim** them, each job by exactly one
+//! worker at a time; every attempt is **settled** as completed, retried, snoozed, cancelled or failed. Tenants are served
+//! in turn, so one that floods the queue delays nobody else. No extension, no second server, no superuser.
+//!
+//! - [`Job`] is a serde type with a name; [`Dispatch`] puts one in, on a [`Client`] or in your transaction.
+//! - [`Client::job`], [`Client::jobs`], [`Client::cancel`] and [`Client::retry`] are for operators.
+//! - [`Client::migrate`] installs the schema; everything else is a call to one of its functions.
+
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod client;
+mod connect;
+mod dispatch;
+mod error;
+mod job;
+mod job_row;
+mod json;
+mod operator;
+mod outcome;
+mod schema;
+mod statements;
+mod tenant;
+mod timestamp;
+
+pub use client::Client;
+pub use connect::ConnectOptions;
+pub use dispatch::{Dispatch, dispatch_many_in};
+pub use error::{Error, Result};
+pub use job::Job;
+pub use job_row::{JobRow, Status};
+pub use operator::{Changed, JobFilter, JobPage};
+pub use outcome::{JobError, Next, Outcome, Settled};
+pub use schema::{MigrateOptions, MigrateReport, script as migration_script, version as schema_version};
+pub use tenant::Tenant;

@@ -12,11 +12,13 @@
 mod group;
 mod verdict;
 
+pub(crate) use verdict::EXIT_CODES;
+
+use std::process::Stdio;
 use std::sync::Arc;
 
 use fairclaim::{Attempt, JobError, Outcome};
-use process_wrap::tokio::{CommandWrap, ProcessGroup};
-use std::process::Stdio;
+use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessGroup};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -44,7 +46,7 @@ impl Exec {
         let ended = supervisor.await;
         dropped.disarm();
         match ended {
-            Ok(Ok(ended)) => verdict::outcome(&ended),
+            Ok(Ok(ended)) => verdict::outcome(ended),
             Ok(Err(error)) => Err(verdict::broken("wait", format!("lost sight of the command: {error}"))),
             Err(_) => Err(verdict::broken("wait", "the supervisor of the command panicked".to_owned())),
         }
@@ -62,10 +64,7 @@ impl Exec {
     }
 }
 
-fn spawn(
-    command: &str,
-    attempt: &Attempt,
-) -> std::io::Result<Box<dyn process_wrap::tokio::ChildWrapper>> {
+fn spawn(command: &str, attempt: &Attempt) -> std::io::Result<Box<dyn ChildWrapper>> {
     let mut wrap = CommandWrap::with_new("sh", |sh| {
         sh.arg("-c")
             .arg(command)

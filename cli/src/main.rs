@@ -1,1 +1,28 @@
-fn main() {}
+//! The `fairclaim` binary: a command line over the library, which is a thin layer over the SQL
+//! protocol. Commands know words, flags and exit codes; what happens to a job is decided in SQL.
+
+mod args;
+mod command;
+mod connect;
+mod demo;
+mod error;
+mod exec;
+mod log;
+mod output;
+mod signals;
+mod value;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return error::report_usage(&usage),
+    };
+    match command::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => error::report(&failure),
+    }
+}

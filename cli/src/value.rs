@@ -1,14 +1,14 @@
-//! Values that flags take: durations, moments, tenants, JSON documents.
+//! Values that flags take: durations, moments, JSON documents.
 
 use std::fmt;
 use std::io::Read;
 use std::time::{Duration, SystemTime};
 
-use fairclaim::Tenant;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-use uuid::Uuid;
+
+use crate::error::Hinted;
 
 /// What a payload or metadata document may be at most; the database says the same.
 const MAX_DOCUMENT_BYTES: u64 = 1024 * 1024;
@@ -41,14 +41,6 @@ pub(crate) fn moment_text(at: SystemTime) -> String {
     Timestamp::try_from(at).map_or_else(|_| "?".to_owned(), |at| format!("{at:.3}"))
 }
 
-/// A uuid, or any other text, which always maps to the same uuid.
-pub(crate) fn tenant(text: &str) -> Result<Tenant, String> {
-    if text.is_empty() {
-        return Err("a tenant is a uuid or a name, and this is neither".to_owned());
-    }
-    Ok(text.parse::<Uuid>().map_or_else(|_| Tenant::named(text), Tenant::from))
-}
-
 /// A JSON document given as itself, as `@file`, or as `-` for stdin.
 pub(crate) fn document(flag: &str, text: &str) -> anyhow::Result<Value> {
     let source = match text {
@@ -56,7 +48,7 @@ pub(crate) fn document(flag: &str, text: &str) -> anyhow::Result<Value> {
         _ => match text.strip_prefix('@') {
             Some(path) => {
                 let file = std::fs::File::open(path).map_err(|error| {
-                    crate::error::Hinted::usage(
+                    Hinted::usage(
                         format!("cannot read the file of --{flag}, {path}: {error}"),
                         "@ is followed by the path of a file that holds the JSON",
                     )
@@ -67,7 +59,7 @@ pub(crate) fn document(flag: &str, text: &str) -> anyhow::Result<Value> {
         },
     };
     strict_json(&source).map_err(|fault| {
-        crate::error::Hinted::usage(
+        Hinted::usage(
             format!("--{flag} is not acceptable JSON: {fault}"),
             format!("pass JSON like '{{\"id\": 7}}', or --{flag} @file.json, or --{flag} - for stdin"),
         )
@@ -78,10 +70,10 @@ pub(crate) fn document(flag: &str, text: &str) -> anyhow::Result<Value> {
 fn bounded(source: impl Read, flag: &str) -> anyhow::Result<String> {
     let mut text = String::new();
     source.take(MAX_DOCUMENT_BYTES + 1).read_to_string(&mut text).map_err(|error| {
-        crate::error::Hinted::usage(format!("cannot read --{flag}: {error}"), "it must be UTF-8 text")
+        Hinted::usage(format!("cannot read --{flag}: {error}"), "it must be UTF-8 text")
     })?;
     if text.len() as u64 > MAX_DOCUMENT_BYTES {
-        return Err(crate::error::Hinted::usage(
+        return Err(Hinted::usage(
             format!("--{flag} is larger than 1 MiB"),
             "store the document elsewhere and pass where it is",
         )
@@ -202,13 +194,5 @@ mod tests {
         assert!(fault.starts_with("an object has the same key twice"), "{fault}");
         assert!(!fault.contains("secret"), "{fault}");
         assert!(strict_json("{\"password\": hunter2}").unwrap_err().starts_with("it does not parse"));
-    }
-
-    #[test]
-    fn a_tenant_is_a_uuid_or_a_name() {
-        let id = "018f3a2e-0000-7000-8000-000000000001";
-        assert_eq!(tenant(id), Ok(Tenant::from(id.parse::<Uuid>().unwrap())));
-        assert_eq!(tenant("acme"), Ok(Tenant::named("acme")));
-        assert!(tenant("").is_err());
     }
 }

@@ -57,7 +57,7 @@ create table fairclaim.id_range (
   ends_at timestamptz not null
 );
 -- where the ranges certainly reach, in ms; it lags behind id_range, so a dispatch below it needs no look at the table
-create sequence fairclaim.range_end minvalue 0 start 0;
+create unlogged sequence fairclaim.range_end minvalue 0 start 0;
 
 -- narrow and hot
 create sequence fairclaim.ready_seq cache 1;
@@ -155,7 +155,7 @@ create table fairclaim.login_tenant (         -- where the tenant of a login rol
 create table fairclaim.setting (
   one boolean primary key default true check (one),
   retention interval not null default '7 days',
-  max_payload int not null default 1048576,
+  max_payload int not null default 1048576 check (max_payload >= 1024),
   close_delay interval not null default '10 s'
 );
 insert into fairclaim.setting default values;

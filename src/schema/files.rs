@@ -44,6 +44,7 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/dispatch/extras_fault.sql"),
     sql!("functions/dispatch/into_lane.sql"),
     sql!("functions/dispatch/into_lanes.sql"),
+    sql!("functions/dispatch/payload_fault.sql"),
     sql!("functions/dispatch/to_ready.sql"),
     sql!("functions/dispatch/wake.sql"),
     sql!("functions/claim/check_claim.sql"),

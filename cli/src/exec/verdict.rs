@@ -1,5 +1,6 @@
 //! What the end of a command means for its job: exit codes and JSON on stdout become an outcome.
 
+use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
@@ -19,26 +20,198 @@ const SNOOZE_DEFAULT: Duration = Duration::from_secs(60);
 
 /// The exit codes, for `work --help`.
 pub(crate) const EXIT_CODES: &str = "\
-Exit codes of a command given to --exec:
-   0   the job is completed; stdout, if any, is its result (JSON, else kept as a JSON string; at most 1 MiB)
-  65   the job has failed for good, no retry (EX_DATAERR)
-  75   retry; a number on stdout is the delay in seconds, else the usual backoff (EX_TEMPFAIL)
-  99   snooze: run again later without using up an attempt; a number on stdout is the delay in seconds, else 60
+A command given to --exec answers with its exit code:
+   0  completed; stdout, if any, is the result: JSON, else kept as a string; at most 1 MiB
+  65  failed for good, no retry (EX_DATAERR)
+  75  retry (EX_TEMPFAIL); a number on stdout is the delay in seconds, else the usual backoff
+  99  snooze: run it again later, no attempt used up; a number on stdout is the delay in seconds,
+      else 60
   any other code, or death by a signal: retry with the usual backoff
-The end of stderr is kept with a failed attempt. The payload comes on stdin; FAIRCLAIM_JOB_ID, FAIRCLAIM_TENANT_ID,
-FAIRCLAIM_ATTEMPT, FAIRCLAIM_TYPE and FAIRCLAIM_QUEUE are set. The command's whole process group ends with the attempt:
-SIGTERM, then SIGKILL after 5 s.";
 
-pub(super) fn outcome(ended: &Ended) -> Result<Outcome, JobError> {
+The payload comes on stdin. FAIRCLAIM_JOB_ID, FAIRCLAIM_TENANT_ID, FAIRCLAIM_ATTEMPT,
+FAIRCLAIM_TYPE and FAIRCLAIM_QUEUE say whom the command works for. The end of its stderr is kept
+with a failed attempt. Its process group ends with the attempt: what it leaves in the background is
+killed when it exits; on time-out, cancel or shutdown the group gets SIGTERM, and SIGKILL after 5 s.";
+
+pub(super) fn outcome(ended: Ended) -> Result<Outcome, JobError> {
     if ended.stopped {
-        return Err(error(ended, "stopped", "the attempt was over before the command ended"));
+        return Err(JobError::retry(failure("the attempt was over before the command", &ended))
+            .code("stopped"));
     }
     match ended.status.code() {
         Some(0) => completed(ended),
-        Some(SNOOZE) => Ok(Outcome::Snooze(seconds(ended).unwrap_or(SNOOZE_DEFAULT))),
-        Some(FAIL) => Err(error(ended, "exit_65", "the command exited with 65: failed for good").into_final()),
-        Some(RETRY) if seconds(ended).is_some() => todo_retry_after(),
-        Some(code) => Err(error(ended, "exit", "the command exited with")),
-        None => Err(error(ended, "signal", "killed")),
+        Some(SNOOZE) => Ok(Outcome::Snooze(seconds(&ended.stdout).unwrap_or(SNOOZE_DEFAULT))),
+        Some(FAIL) => Err(JobError::fail(failure(&exited(FAIL), &ended)).code("exit_65")),
+        Some(code) => {
+            let failure = failure(&exited(code), &ended);
+            let error = match seconds(&ended.stdout) {
+                Some(delay) if code == RETRY => JobError::retry_after(failure, delay),
+                _ => JobError::retry(failure),
+            };
+            Err(error.code(format!("exit_{code}")))
+        }
+        None => {
+            let signal = ended.status.signal().unwrap_or_default();
+            Err(JobError::retry(failure(&format!("the command was killed by signal {signal}"), &ended))
+                .code(format!("signal_{signal}")))
+        }
+    }
+}
+
+/// Something outside the command went wrong; the job may be fine.
+pub(super) fn broken(code: &str, message: String) -> JobError {
+    JobError::retry(message).code(code)
+}
+
+fn exited(code: i32) -> String {
+    format!("the command exited with {code}")
+}
+
+/// The work is done; a result that cannot be stored must not make it run again.
+fn completed(ended: Ended) -> Result<Outcome, JobError> {
+    let refuse = |what: &str| {
+        let message = format!("the command succeeded, but its output {what}");
+        Err(JobError::fail(message).code("bad_result"))
+    };
+    if ended.stdout_cut {
+        return refuse("is larger than 1 MiB");
+    }
+    let Ok(text) = String::from_utf8(ended.stdout) else { return refuse("is not UTF-8") };
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(Outcome::Complete);
+    }
+    let result = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+    if holds_nul(&result) {
+        return refuse("holds a NUL character, which the database cannot store");
+    }
+    if stored_bytes(&result) > MAX_STDOUT_BYTES {
+        return refuse("is larger than 1 MiB as JSON");
+    }
+    Ok(Outcome::CompleteWith(result))
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(entries) => entries.iter().any(|(key, item)| key.contains('\0') || holds_nul(item)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// At least what the value takes as the database prints it: with a space after each separator.
+fn stored_bytes(value: &Value) -> usize {
+    let text = value.to_string();
+    text.len() + text.bytes().filter(|byte| matches!(byte, b',' | b':')).count()
+}
+
+fn seconds(stdout: &[u8]) -> Option<Duration> {
+    let text = std::str::from_utf8(stdout).ok()?.trim();
+    Duration::try_from_secs_f64(text.parse().ok()?).ok()
+}
+
+/// The error of an attempt. The end of stderr is its cause, so that it is kept as the trace.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    stderr: Option<Stderr>,
+}
+
+#[derive(Debug)]
+struct Stderr(String);
+
+fn failure(message: &str, ended: &Ended) -> Failure {
+    let stderr = String::from_utf8_lossy(&ended.stderr).trim().to_owned();
+    Failure {
+        message: message.to_owned(),
+        stderr: (!stderr.is_empty()).then_some(Stderr(stderr)),
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Display for Stderr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.stderr.as_ref().map(|stderr| stderr as _)
+    }
+}
+
+impl std::error::Error for Stderr {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::process::ExitStatus;
+
+    fn ended(code: i32, stdout: &str) -> Ended {
+        Ended {
+            status: ExitStatus::from_raw(code << 8),
+            stdout: stdout.as_bytes().to_vec(),
+            stdout_cut: false,
+            stderr: b"first\nlast\n".to_vec(),
+            stopped: false,
+        }
+    }
+
+    fn error(code: i32, stdout: &str) -> JobError {
+        outcome(ended(code, stdout)).unwrap_err()
+    }
+
+    #[test]
+    fn success_keeps_the_output_as_the_result() {
+        assert_eq!(outcome(ended(0, "")).unwrap(), Outcome::Complete);
+        assert_eq!(outcome(ended(0, " \n")).unwrap(), Outcome::Complete);
+        let sent = outcome(ended(0, "{\"sent\": 3}\n")).unwrap();
+        assert_eq!(sent, Outcome::CompleteWith(json!({"sent": 3})));
+        assert_eq!(outcome(ended(0, "all done\n")).unwrap(), Outcome::CompleteWith(json!("all done")));
+    }
+
+    #[test]
+    fn a_result_that_cannot_be_stored_fails_once() {
+        use fairclaim::Next;
+        for output in ["{\"a\": \"\\u0000\"}", "nul \0 here"] {
+            assert_eq!(error(0, output).next(), Next::Fail);
+        }
+        assert_eq!(error(0, &format!("[{}]", "1,".repeat(400_000) + "1")).next(), Next::Fail);
+        let cut = Ended { stdout_cut: true, ..ended(0, "1") };
+        assert_eq!(outcome(cut).unwrap_err().next(), Next::Fail);
+    }
+
+    #[test]
+    fn exit_codes_say_what_happens_next() {
+        use fairclaim::Next;
+        assert_eq!(error(65, "").next(), Next::Fail);
+        assert_eq!(error(75, "").next(), Next::Retry(None));
+        assert_eq!(error(75, "90\n").next(), Next::Retry(Some(Duration::from_secs(90))));
+        assert_eq!(error(1, "90\n").next(), Next::Retry(None));
+        assert_eq!(error(127, "").next(), Next::Retry(None));
+        assert_eq!(outcome(ended(99, "")).unwrap(), Outcome::Snooze(SNOOZE_DEFAULT));
+        assert_eq!(outcome(ended(99, "1.5")).unwrap(), Outcome::Snooze(Duration::from_millis(1500)));
+    }
+
+    #[test]
+    fn a_failure_keeps_the_end_of_stderr() {
+        let json = error(3, "").to_json();
+        assert_eq!(json["code"], "exit_3");
+        assert_eq!(json["message"], "the command exited with 3");
+        assert_eq!(json["trace"], "first\nlast");
+    }
+
+    #[test]
+    fn death_by_a_signal_is_retried() {
+        let killed = Ended { status: ExitStatus::from_raw(9), ..ended(0, "") };
+        assert_eq!(outcome(killed).unwrap_err().to_json()["code"], "signal_9");
     }
 }

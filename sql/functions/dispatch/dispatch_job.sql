@@ -32,9 +32,9 @@ begin
       then 'p_run_at: must be finite, at most 1 day ago and at most 5 years ahead'
     when p_timeout < interval '1 millisecond' or p_timeout > interval '1 day' then 'p_timeout: must be from 1 ms to 24 h'
     when p_payload is null then 'p_payload: must not be null'
+    when octet_length(p_payload::text) > 257 and fairclaim.payload_fault(p_payload) is not null then 'p_payload: ' || fairclaim.payload_fault(p_payload)
     when p_tags is null or p_metadata is null or cardinality(p_tags) > 0 or p_metadata <> '{}' then fairclaim.extras_fault(p_tags, p_metadata)
   end;
-  v_fault := coalesce(v_fault, 'p_payload: ' || fairclaim.json_fault(p_payload, (select s.max_payload from fairclaim.setting s)));
   if v_fault is not null then
     raise exception '%', v_fault using errcode = case when p_tenant_id is null then 'JQ002' else 'JQ004' end,
       hint = 'the limits are in the comment of fairclaim.dispatch_job';

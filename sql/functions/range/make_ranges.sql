@@ -14,9 +14,6 @@ declare
 begin
   select greatest(interval '1 hour', s.retention / 4) into v_width from fairclaim.setting s;
   select max(r.ends_at) into v_from from fairclaim.id_range r;
-  if v_from is not null then
-    perform setval('fairclaim.range_end', fairclaim.millis(v_from));       -- these are committed; the new ones are not yet
-  end if;
   v_from := coalesce(v_from, date_trunc('hour', fairclaim.clock()) - interval '1 day');
   while v_from <= p_until and v_made < 16 loop
     if fairclaim.clock() - v_from > 4 * v_width then                       -- nobody ticked for long: one range up to now

@@ -1,0 +1,36 @@
+//! One module per command.
+
+pub(crate) mod dispatch;
+pub(crate) mod jobs;
+pub(crate) mod migrate;
+pub(crate) mod work;
+
+use fairclaim::Tenant;
+
+use crate::args::{Cli, Command};
+use crate::{demo, log};
+
+/// Runs the command that was asked for.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
+    let Cli { global, command } = cli;
+    log::start(global.log_format, log::default_level(&command));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        match command {
+            Command::Demo(args) => demo::run(&global, args).await,
+            Command::Migrate(args) => migrate::run(&global, args).await,
+            Command::Dispatch(args) => dispatch::run(&global, args).await,
+            Command::Work(args) => work::run(&global, args).await,
+            Command::Jobs(args) => jobs::run(&global, args).await,
+            Command::DemoWorker(args) => demo::run_worker(&global, args).await,
+        }
+    });
+    // a read of stdin that never returns must not keep the process
+    runtime.shutdown_background();
+    done
+}
+
+/// For flags that name a tenant: a uuid, or any other text, which always means the same uuid.
+fn tenant(text: &str) -> Result<Tenant, String> {
+    Tenant::named(text).map_err(|error| error.to_string())
+}

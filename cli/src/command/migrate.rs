@@ -1,0 +1,48 @@
+//! `fairclaim migrate`: the schema, installed or brought up to date.
+
+use clap::Args;
+use fairclaim::{MigrateOptions, MigrateReport};
+
+use crate::args::Global;
+use crate::{connect, output};
+
+/// Safe to repeat and to start twice at once. Needs a login with CREATEROLE and CREATE on the
+/// database, never a superuser.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// Print one SQL file that does the same (for psql -f or supabase/migrations/) and connect
+    /// nowhere
+    #[arg(long, conflicts_with = "json")]
+    print: bool,
+    /// Also grant this login the roles of a worker, a producer and an operator: for trying out, and
+    /// for applications with a single login
+    #[arg(long)]
+    grant_self: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(global: &Global, args: MigrateArgs) -> anyhow::Result<()> {
+    let options = MigrateOptions::default().grant_self(args.grant_self);
+    if args.print {
+        return output::line(fairclaim::migration_script(&options).trim_end());
+    }
+    let client = connect::client(global).await?;
+    let report = client.migrate(&options).await?;
+    if args.json {
+        output::json(&report)
+    } else {
+        output::line(sentence(&report))
+    }
+}
+
+fn sentence(report: &MigrateReport) -> String {
+    match (report.from, report.to) {
+        (0, to) => format!("installed the schema fairclaim, version {to}"),
+        (from, to) if from == to => {
+            format!("the schema is at version {to} already; its functions were applied again")
+        }
+        (from, to) => format!("updated the schema from version {from} to {to}: {}", report.applied.join(", ")),
+    }
+}

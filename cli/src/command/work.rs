@@ -1,0 +1,152 @@
+//! `fairclaim work`: a worker whose handlers are commands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use fairclaim::{Attempt, Client, RawJob, Worker};
+
+use crate::args::Global;
+use crate::connect;
+use crate::error::Hinted;
+use crate::exec::{EXIT_CODES, Exec};
+use crate::signals::Signals;
+
+/// Runs until SIGINT or SIGTERM: it then stops claiming, lets running commands finish within the
+/// grace period, and gives the rest back. A second signal ends it at once.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct WorkArgs {
+    /// A queue to take jobs from, and how many of them to run at once; may be repeated
+    #[arg(long = "queue", value_name = "NAME[:N]", default_value = "default", value_parser = queue)]
+    queues: Vec<Queue>,
+    /// What to run, by sh -c, for jobs of a type; may be repeated
+    #[arg(long, value_name = "TYPE=COMMAND", required = true, value_parser = handler)]
+    exec: Vec<Handler>,
+    /// Stop when there is nothing left to do
+    #[arg(long)]
+    drain: bool,
+    /// How long a job stays this worker's without a sign of life (1s to 24h)
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = crate::value::duration)]
+    lease: Duration,
+    /// How long running commands may go on after the first signal
+    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = crate::value::duration)]
+    grace: Duration,
+    /// How this worker signs what it claims; made up when not given
+    #[arg(long, value_name = "TEXT")]
+    worker_id: Option<String>,
+    /// The longest pause between two looks at an idle queue
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = crate::value::duration)]
+    poll: Duration,
+}
+
+/// How many jobs of a queue run at once when the flag does not say.
+const DEFAULT_CONCURRENCY: usize = 10;
+/// After the second signal, how long to wait for killed commands to be gone.
+const KILL_GRACE: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Queue {
+    name: String,
+    concurrency: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Handler {
+    job_type: String,
+    command: Arc<str>,
+}
+
+pub(crate) async fn run(global: &Global, args: WorkArgs) -> anyhow::Result<()> {
+    let exec = Exec::default();
+    let signals = Signals::listen()?;
+    let worker = worker(connect::client(global).await?, &args, &exec)?;
+    let ended = tokio::select! {
+        ended = worker.run(signals.graceful()) => ended,
+        () = signals.immediate() => {
+            exec.kill();
+            let _ = tokio::time::timeout(KILL_GRACE, exec.finish()).await;
+            return Err(Hinted::interrupted(
+                "stopped at once; running commands were killed",
+                "their jobs return to other workers when their leases expire",
+            )
+            .into());
+        }
+    };
+    exec.finish().await;
+    ended?;
+    Ok(())
+}
+
+fn worker(client: Client, args: &WorkArgs, exec: &Exec) -> anyhow::Result<Worker> {
+    let mut builder = Worker::builder(client)
+        .lease(args.lease)
+        .grace(args.grace)
+        .poll_interval(args.poll)
+        .drain(args.drain);
+    if let Some(id) = &args.worker_id {
+        builder = builder.worker_id(id);
+    }
+    for queue in &args.queues {
+        builder = builder.queue(&queue.name, queue.concurrency);
+    }
+    for handler in &args.exec {
+        let (exec, command) = (exec.clone(), Arc::clone(&handler.command));
+        builder = builder.handler_for(&handler.job_type, move |job: RawJob, attempt: Attempt| {
+            let (exec, command) = (exec.clone(), Arc::clone(&command));
+            async move { exec.run(command, job.payload.get().to_owned(), &attempt).await }
+        });
+    }
+    Ok(builder.build()?)
+}
+
+fn queue(text: &str) -> Result<Queue, String> {
+    // a queue's name may hold colons itself, so only a number after the last one is a concurrency
+    let (name, concurrency) = match text.rsplit_once(':') {
+        Some((name, count)) if count.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (name, count.parse().map_err(|_| "the number after the colon is missing or too large")?)
+        }
+        _ => (text, DEFAULT_CONCURRENCY),
+    };
+    if name.is_empty() || concurrency == 0 {
+        return Err("write it like mail or mail:20".to_owned());
+    }
+    Ok(Queue { name: name.to_owned(), concurrency })
+}
+
+fn handler(text: &str) -> Result<Handler, String> {
+    match text.split_once('=') {
+        Some((job_type, command)) if !job_type.is_empty() && !command.trim().is_empty() => {
+            Ok(Handler { job_type: job_type.to_owned(), command: command.into() })
+        }
+        _ => Err("write it like send_mail='./send-mail.sh --fast'".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_may_carry_its_concurrency() {
+        let check = |text: &str, name: &str, concurrency| {
+            assert_eq!(queue(text), Ok(Queue { name: name.to_owned(), concurrency }));
+        };
+        check("mail", "mail", DEFAULT_CONCURRENCY);
+        check("mail:3", "mail", 3);
+        check("eu:mail", "eu:mail", DEFAULT_CONCURRENCY);
+        check("eu:mail:7", "eu:mail", 7);
+        for bad in ["", ":3", "mail:", "mail:0"] {
+            assert!(queue(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_handler_is_a_type_and_a_command() {
+        let parsed = handler("mail=FROM=me ./send.sh").unwrap();
+        assert_eq!(parsed, Handler { job_type: "mail".to_owned(), command: "FROM=me ./send.sh".into() });
+        for bad in ["mail", "=x", "mail=", "mail=  "] {
+            assert!(handler(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! `fairclaim demo`: the main job of a queue, for real, in under a minute.
+//!
+//! Fifty tenants, one of which floods; three worker processes, one of which is killed half-way. A
+//! live picture, and in the end a summary that is checked against the database.
+
+mod crew;
+mod database;
+mod plan;
+mod queries;
+mod verdict;
+mod view;
+mod worker;
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use fairclaim::{Client, Dispatch};
+use indicatif::HumanCount;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use crate::args::Global;
+use crate::error::Hinted;
+use crate::signals::Signals;
+use crate::output;
+use crew::{Crew, Orders};
+use database::Database;
+use plan::{DemoJob, Plan, Share};
+use queries::Scope;
+use verdict::Evidence;
+use view::{Look, View};
+
+pub(crate) use worker::{DemoWorkerArgs, run as run_worker};
+
+/// What one job does: wait this long, as a call to another service would.
+const WORK: Duration = Duration::from_millis(5);
+const LEASE: Duration = Duration::from_secs(5);
+/// Jobs that one worker runs at once.
+const CONCURRENCY: usize = 16;
+/// How much is done when a worker is killed, in per cent.
+const KILL_AT: usize = 40;
+/// Jobs dispatched by one call.
+const BATCH: usize = 5000;
+const LOOK_EVERY: Duration = Duration::from_millis(400);
+
+/// With no database given it starts a private PostgreSQL in a temporary folder, and removes it.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Jobs that the flooding tenant dispatches
+    #[arg(long, value_name = "N", default_value_t = 100_000,
+          value_parser = clap::value_parser!(u32).range(1_000..=5_000_000))]
+    jobs: u32,
+    /// Tenants, of which the first floods and the others have a few jobs each
+    #[arg(long, value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u16).range(2..=500))]
+    tenants: u16,
+    /// Worker processes, one of which will be killed
+    #[arg(long, value_name = "N", default_value_t = 3,
+          value_parser = clap::value_parser!(u8).range(2..=16))]
+    workers: u8,
+    /// Leave the private PostgreSQL running, and say how to look around in it
+    #[arg(long)]
+    keep: bool,
+    /// Never download PostgreSQL's programs
+    #[arg(long)]
+    offline: bool,
+}
+
+pub(crate) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
+    let signals = Signals::listen()?;
+    let mut crew = Crew::default();
+    let mut database = None;
+    let ended = tokio::select! {
+        ended = perform(global, &args, &mut crew, &mut database) => ended,
+        () = signals.graceful() => Err(Hinted::interrupted(
+            "interrupted",
+            "nothing is left behind; `fairclaim demo --jobs 10000` is over sooner",
+        ).into()),
+    };
+    crew.stop().await;
+    let interrupted = ended.as_ref().is_err_and(|error| {
+        error.downcast_ref::<Hinted>().is_some_and(Hinted::is_interruption)
+    });
+    if let Some(database) = database {
+        if args.keep && !interrupted {
+            output::line(database.keep())?;
+        } else {
+            database.stop().await;
+        }
+    }
+    ended
+}
+
+/// The whole of it. `crew` and `database` belong to the caller, which ends them however this ends.
+async fn perform(
+    global: &Global,
+    args: &DemoArgs,
+    crew: &mut Crew,
+    database: &mut Option<Database>,
+) -> anyhow::Result<()> {
+    let run = &Uuid::new_v4().simple().to_string()[..8];
+    let started = Instant::now();
+    let opened = Database::open(global.database_url.as_deref(), args.offline).await?;
+    let database = database.insert(opened);
+    let queue = if database.is_private() { "demo".to_owned() } else { format!("demo-{run}") };
+    let plan = Plan::new(run, queue, usize::from(args.tenants), args.jobs as usize)?;
+
+    let mut view = View::new(plan.total());
+    view.say(&format!("{} in {:.1} s", database.story(), started.elapsed().as_secs_f64()))?;
+    let scope = dispatch(&database.client, &plan, &view).await?;
+
+    let workers: Vec<String> = (1..=args.workers).map(|n| format!("{run}-worker-{n}")).collect();
+    let orders = Orders {
+        url: database.url().to_owned(),
+        queue: plan.queue.clone(),
+        concurrency: CONCURRENCY,
+        lease: LEASE,
+        work: WORK,
+    };
+    for id in &workers {
+        crew.start(id.clone(), &orders)?;
+    }
+    let stage = Stage { client: &database.client, plan: &plan, scope: &scope, victim: &workers[1] };
+    let (held, took) = stage.watch(crew, &mut view).await?;
+    crew.stop().await;
+    view.end();
+    stage.judge(&held, took, workers.len() * CONCURRENCY).await
+}
+
+/// The flood first, then a few jobs for every other tenant. Answers where the run's ids lie.
+async fn dispatch(client: &Client, plan: &Plan, view: &View) -> anyhow::Result<Scope> {
+    let started = Instant::now();
+    let (mut first, mut last, mut count) = (None, None, 0);
+    for share in &plan.shares {
+        for batch in batches(plan, share)? {
+            let ids = client.dispatch_many(batch).await?;
+            count += ids.len();
+            first = first.or(ids.first().copied());
+            last = ids.last().copied().or(last);
+            view.dispatched(count);
+        }
+    }
+    let (Some(first), Some(last)) = (first, last) else {
+        anyhow::bail!("the plan of the demo is empty")
+    };
+    view.say(&format!(
+        "dispatched {} jobs in {:.1} s: {} by {}, and only then {} each by {} other tenants",
+        HumanCount(count as u64),
+        started.elapsed().as_secs_f64(),
+        HumanCount(plan.flood().jobs as u64),
+        plan.flood().name,
+        plan.small()[0].jobs,
+        plan.small().len(),
+    ))?;
+    Ok(Scope { tenants: plan.tenant_ids(), first, last })
+}
+
+fn batches(plan: &Plan, share: &Share) -> anyhow::Result<Vec<Vec<Dispatch>>> {
+    let numbers: Vec<usize> = (1..=share.jobs).collect();
+    let batch = |numbers: &[usize]| {
+        let job = |&number| {
+            Ok(Dispatch::new(share.tenant, &DemoJob { number })?.queue(&plan.queue))
+        };
+        numbers.iter().map(job).collect::<anyhow::Result<Vec<_>>>()
+    };
+    numbers.chunks(BATCH).map(batch).collect()
+}
+
+/// Where the play takes place.
+struct Stage<'a> {
+    client: &'a Client,
+    plan: &'a Plan,
+    scope: &'a Scope,
+    victim: &'a str,
+}
+
+impl Stage<'_> {
+    /// Watches until every job is finished, and kills one worker on the way. Answers the jobs that
+    /// it held, and how long everything took.
+    async fn watch(
+        &self,
+        crew: &mut Crew,
+        view: &mut View,
+    ) -> anyhow::Result<(Vec<Uuid>, Duration)> {
+        let started = Instant::now();
+        let mut held = None;
+        view.begin();
+        loop {
+            crew.check()?;
+            let counts = queries::progress(self.client, self.scope).await?;
+            let finished: usize = counts.values().map(|counts| counts.finished).sum();
+            let look = Look { counts: &counts, claims: crew.claims(), workers: crew.alive() };
+            view.show(self.plan, look)?;
+            if held.is_none() && finished * 100 >= self.plan.total() * KILL_AT {
+                held = Some(self.kill(crew, view).await?);
+            }
+            if finished >= self.plan.total() {
+                return Ok((held.unwrap_or_default(), started.elapsed()));
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Kills the victim with SIGKILL and answers what it had claimed and not settled.
+    async fn kill(&self, crew: &mut Crew, view: &View) -> anyhow::Result<Vec<Uuid>> {
+        crew.kill(self.victim).await?;
+        // The server may still be at the victim's last statement, whose effect counts: it is over
+        // when two looks in a row see the same. Leases last much longer than this takes.
+        let mut held = queries::held(self.client, self.scope, self.victim).await?;
+        loop {
+            sleep(Duration::from_millis(150)).await;
+            let again = queries::held(self.client, self.scope, self.victim).await?;
+            if again == held {
+                break;
+            }
+            held = again;
+        }
+        view.say(&format!(
+            "killed {} with SIGKILL: it held {} jobs, which come back when their leases of {} s expire",
+            self.victim,
+            HumanCount(held.len() as u64),
+            LEASE.as_secs(),
+        ))?;
+        Ok(held)
+    }
+
+    /// Reads the evidence, prints the summary, and fails when a promise was broken.
+    async fn judge(&self, held: &[Uuid], took: Duration, slots: usize) -> anyhow::Result<()> {
+        let flood = self.plan.flood().tenant.uuid();
+        let evidence = Evidence {
+            totals: queries::totals(self.client, self.scope).await?,
+            served: queries::served(self.client, self.scope, flood).await?,
+            killed: self.victim.to_owned(),
+            held: held.len(),
+            recovered: queries::recovered(self.client, held, self.victim).await?,
+            slots,
+            took,
+        };
+        let checks = verdict::checks(self.plan, &evidence);
+        output::line(verdict::summary(&checks, &evidence))?;
+        if checks.iter().all(|check| check.kept) {
+            return Ok(());
+        }
+        Err(Hinted::failed(
+            "not every promise was kept (see ✘ above)",
+            "run it again with --keep and look at the jobs; if it happens again, please report it",
+        )
+        .into())
+    }
+}

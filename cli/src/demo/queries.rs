@@ -1,0 +1,203 @@
+//! How the demo reads the database: to show what happens, and to check what it claims in the end.
+//!
+//! It looks into the tables, which no client may. It can because whoever installed the schema may
+//! act as its owner; it does so inside one transaction at a time, so that the pooled connection
+//! goes back as it came.
+
+use std::collections::HashMap;
+
+use fairclaim::Client;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+/// The jobs of this run: its tenants, and the ids between the first and the last.
+#[derive(Debug, Clone)]
+pub(super) struct Scope {
+    pub(super) tenants: Vec<Uuid>,
+    pub(super) first: Uuid,
+    pub(super) last: Uuid,
+}
+
+/// Where the jobs of one tenant are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) waiting: usize,
+    pub(super) running: usize,
+    pub(super) finished: usize,
+}
+
+const PROGRESS: &str = "
+with finished as (
+  select tenant_id, count(*) as n from fairclaim.finished
+   where id between $2 and $3 and tenant_id = any ($1) group by tenant_id
+), waiting as (
+  select tenant_id, count(*) as n
+    from (select tenant_id from fairclaim.ready where tenant_id = any ($1)
+          union all
+          select tenant_id from fairclaim.scheduled where tenant_id = any ($1)) w group by tenant_id
+), running as (
+  select tenant_id, count(*) as n from fairclaim.running where tenant_id = any ($1) group by tenant_id
+)
+select t.tenant_id, coalesce(w.n, 0) as waiting, coalesce(r.n, 0) as running,
+       coalesce(f.n, 0) as finished
+  from unnest($1::uuid[]) t(tenant_id)
+  left join waiting w using (tenant_id)
+  left join running r using (tenant_id)
+  left join finished f using (tenant_id)";
+
+/// Counts of every tenant, in one snapshot.
+pub(super) async fn progress(
+    client: &Client,
+    scope: &Scope,
+) -> anyhow::Result<HashMap<Uuid, Counts>> {
+    let rows = read(client, PROGRESS, &[&scope.tenants, &scope.first, &scope.last]).await?;
+    rows.iter()
+        .map(|row| {
+            let counts = Counts {
+                waiting: count(row, "waiting")?,
+                running: count(row, "running")?,
+                finished: count(row, "finished")?,
+            };
+            Ok((row.try_get("tenant_id")?, counts))
+        })
+        .collect()
+}
+
+const HELD: &str =
+    "select id from fairclaim.running where worker_id = $1 and tenant_id = any ($2) order by id";
+
+/// The jobs that a worker has claimed and not settled.
+pub(super) async fn held(
+    client: &Client,
+    scope: &Scope,
+    worker_id: &str,
+) -> anyhow::Result<Vec<Uuid>> {
+    let rows = read(client, HELD, &[&worker_id, &scope.tenants]).await?;
+    rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
+}
+
+/// What the tables say about the jobs of a run when it is over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    /// Jobs that exist.
+    pub(super) dispatched: usize,
+    /// Rows that say how a job ended.
+    pub(super) finished: usize,
+    /// Different jobs among them.
+    pub(super) distinct: usize,
+    /// How many of them ended well.
+    pub(super) completed: usize,
+    /// Jobs without such a row.
+    pub(super) missing: usize,
+    /// Jobs that are still waiting or running.
+    pub(super) left: usize,
+    /// Attempts of all jobs together.
+    pub(super) attempts: usize,
+}
+
+const TOTALS: &str = "
+select (select count(*) from fairclaim.job j
+         where j.id between $2 and $3 and j.tenant_id = any ($1)) as dispatched,
+       (select count(*) from fairclaim.job j
+         where j.id between $2 and $3 and j.tenant_id = any ($1)
+           and not exists (select from fairclaim.finished f
+                            where f.id = j.id and f.tenant_id = j.tenant_id)) as missing,
+       (select count(*) from fairclaim.ready where tenant_id = any ($1))
+       + (select count(*) from fairclaim.scheduled where tenant_id = any ($1))
+       + (select count(*) from fairclaim.running where tenant_id = any ($1)) as left,
+       count(*) as finished, count(distinct f.id) as distinct,
+       count(*) filter (where f.status = 'completed') as completed,
+       coalesce(sum(f.attempts), 0)::bigint as attempts
+  from fairclaim.finished f where f.id between $2 and $3 and f.tenant_id = any ($1)";
+
+/// Reads the [`Totals`].
+pub(super) async fn totals(client: &Client, scope: &Scope) -> anyhow::Result<Totals> {
+    let row = one(client, TOTALS, &[&scope.tenants, &scope.first, &scope.last]).await?;
+    Ok(Totals {
+        dispatched: count(&row, "dispatched")?,
+        finished: count(&row, "finished")?,
+        distinct: count(&row, "distinct")?,
+        completed: count(&row, "completed")?,
+        missing: count(&row, "missing")?,
+        left: count(&row, "left")?,
+        attempts: count(&row, "attempts")?,
+    })
+}
+
+const RECOVERED: &str = "
+select count(*) as recovered from fairclaim.finished
+ where id = any ($1) and status = 'completed' and worker_id <> $2 and attempts > 1";
+
+/// How many of the jobs that a dead worker held another one has completed, on a later attempt.
+pub(super) async fn recovered(
+    client: &Client,
+    held: &[Uuid],
+    dead: &str,
+) -> anyhow::Result<usize> {
+    count(&one(client, RECOVERED, &[&held, &dead]).await?, "recovered")
+}
+
+/// When the small tenants' turn came, counted in jobs of all tenants.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Served {
+    /// Small tenants that were served at all.
+    pub(super) tenants: usize,
+    /// Jobs finished when the last of them had its first job finished.
+    pub(super) all_begun: usize,
+    /// Jobs finished when the last of them had its last job finished.
+    pub(super) all_done: usize,
+}
+
+/// By the order of completion; jobs that were settled in the same moment count as earlier, so the
+/// figures are upper bounds.
+const SERVED: &str = "
+with f as materialized (
+  select tenant_id, completed_at from fairclaim.finished
+   where id between $2 and $3 and tenant_id = any ($1)
+), small as (
+  select min(completed_at) as begun, max(completed_at) as done from f
+   where tenant_id <> $4 group by tenant_id
+), last as (
+  select count(*) as tenants, max(begun) as begun, max(done) as done from small
+)
+select last.tenants,
+       (select count(*) from f where f.completed_at <= last.begun) as all_begun,
+       (select count(*) from f where f.completed_at <= last.done) as all_done
+  from last";
+
+/// Reads [`Served`]; `flood` is the one tenant that is not small.
+pub(super) async fn served(client: &Client, scope: &Scope, flood: Uuid) -> anyhow::Result<Served> {
+    let row = one(client, SERVED, &[&scope.tenants, &scope.first, &scope.last, &flood]).await?;
+    Ok(Served {
+        tenants: count(&row, "tenants")?,
+        all_begun: count(&row, "all_begun")?,
+        all_done: count(&row, "all_done")?,
+    })
+}
+
+fn count(row: &Row, column: &str) -> anyhow::Result<usize> {
+    Ok(usize::try_from(row.try_get::<_, i64>(column)?)?)
+}
+
+async fn one(
+    client: &Client,
+    sql: &str,
+    params: &[&(dyn ToSql + Sync)],
+) -> anyhow::Result<Row> {
+    let rows = read(client, sql, params).await?;
+    rows.into_iter().next().ok_or_else(|| anyhow::anyhow!("a summary query answered nothing"))
+}
+
+async fn read(
+    client: &Client,
+    sql: &str,
+    params: &[&(dyn ToSql + Sync)],
+) -> anyhow::Result<Vec<Row>> {
+    let mut connection = client.pool().get().await?;
+    let transaction = connection.build_transaction().read_only(true).start().await?;
+    transaction.batch_execute("set local role fairclaim_owner").await?;
+    let rows = transaction.query(sql, params).await?;
+    transaction.commit().await?;
+    Ok(rows)
+}

@@ -1,0 +1,29 @@
+//! Log lines, on stderr, so that stdout holds answers only.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Command, LogFormat};
+
+/// Long-running commands say what they do; the others speak up only when something is wrong.
+pub(crate) fn default_level(command: &Command) -> &'static str {
+    match command {
+        Command::Work(_) => "info",
+        Command::DemoWorker(_) | Command::Demo(_) => "error",
+        _ => "warn",
+    }
+}
+
+/// Starts logging. RUST_LOG, where set, wins over `level`.
+pub(crate) fn start(format: LogFormat, level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match format {
+        LogFormat::Text => builder.with_target(false).init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+}

@@ -1,0 +1,171 @@
+//! From a URL to connections: what libpq users expect of the URL, and a pool.
+
+mod tls;
+mod url;
+
+use std::{path::Path, time::Duration};
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::{Client, Config, Connection, Socket, config::Host, tls::MakeTlsConnect};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::error::{Error, Result};
+
+/// A connection's other half, which somebody must poll: it does the reading and writing, and yields notifications.
+#[allow(dead_code, reason = "for the worker's listener")]
+pub(crate) type Link = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
+
+/// How a client connects, beside what the URL says. What the URL says wins.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// How many connections the pool may hold. Defaults to 10.
+    pub pool_size: usize,
+    /// What `pg_stat_activity` shows; never put a tenant in it. Defaults to `fairclaim`.
+    pub application_name: String,
+    /// How long one attempt to connect may take. Defaults to 10 s.
+    pub connect_timeout: Duration,
+    /// How long a call waits for a free connection of the pool. Defaults to 30 s.
+    pub wait_timeout: Duration,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            pool_size: 10,
+            application_name: "fairclaim".into(),
+            connect_timeout: Duration::from_secs(10),
+            wait_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl ConnectOptions {
+    /// Sets how many connections the pool may hold.
+    #[must_use]
+    pub fn pool_size(mut self, connections: usize) -> Self {
+        self.pool_size = connections;
+        self
+    }
+
+    /// Sets what `pg_stat_activity` shows.
+    #[must_use]
+    pub fn application_name(mut self, name: impl Into<String>) -> Self {
+        self.application_name = name.into();
+        self
+    }
+}
+
+/// A database and the way to it.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    config: Config,
+    tls: MakeRustlsConnect,
+}
+
+impl Endpoint {
+    /// Opens a connection beside the pool. It does nothing until the caller polls the second half.
+    #[allow(dead_code, reason = "for the worker's listener")]
+    pub(crate) async fn open(&self) -> Result<(Client, Link)> {
+        Ok(self.config.connect(self.tls.clone()).await?)
+    }
+}
+
+/// Reads a URL (or libpq key-value text) and completes it with defaults.
+pub(crate) fn endpoint(text: &str, options: &ConnectOptions) -> Result<Endpoint> {
+    let url::Target { mut config, tls } = url::parse(text)?;
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        default_host(&mut config);
+    }
+    if config.get_application_name().is_none() {
+        config.application_name(&options.application_name);
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(options.connect_timeout);
+    }
+    // The system's default of two hours would leave a worker waiting on a connection that a firewall has forgotten.
+    if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
+        config.keepalives_idle(Duration::from_secs(30));
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(Duration::from_secs(10)).keepalives_retries(3);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(Duration::from_secs(60));
+    }
+    let all_local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+    if all_local && config.get_hostaddrs().is_empty() {
+        config.ssl_mode(tokio_postgres::config::SslMode::Disable); // as libpq: no TLS over a unix socket
+    } else {
+        config.ssl_mode(tls.mode.driver());
+    }
+    Ok(Endpoint { tls: tls::connector(&tls)?, config })
+}
+
+/// Like libpq: the usual folder of the server's socket, else the loopback.
+fn default_host(config: &mut Config) {
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let folder = ["/var/run/postgresql", "/tmp"]
+        .into_iter()
+        .find(|folder| Path::new(folder).join(format!(".s.PGSQL.{port}")).exists());
+    config.host(folder.unwrap_or("localhost"));
+}
+
+/// A pool of connections to this endpoint. Opens none yet.
+pub(crate) fn pool(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Pool> {
+    if options.pool_size == 0 {
+        return Err(Error::config("a pool of no connections", "set pool_size to 1 or more"));
+    }
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_config(endpoint.config.clone(), endpoint.tls.clone(), recycling);
+    Pool::builder(manager)
+        .max_size(options.pool_size)
+        .wait_timeout(Some(options.wait_timeout))
+        // the driver's own time-out ends with the TCP handshake; this one covers TLS and authentication too
+        .create_timeout(Some(options.connect_timeout * 2))
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|error| Error::config(error.to_string(), "report this: the pool's settings are fixed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        endpoint(text, &ConnectOptions::default()).unwrap().config
+    }
+
+    #[test]
+    fn defaults_complete_the_url() {
+        let config = config("postgres://app@db.example/app?sslmode=disable");
+        assert_eq!(config.get_application_name(), Some("fairclaim"));
+        assert_eq!(config.get_keepalives_idle(), Duration::from_secs(30));
+        assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn the_url_wins_over_the_options() {
+        let config = config("postgres://app@db.example/app?application_name=mine&connect_timeout=3&keepalives_idle=9");
+        assert_eq!(config.get_application_name(), Some("mine"));
+        assert_eq!(config.get_keepalives_idle(), Duration::from_secs(9));
+        assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn a_unix_socket_needs_no_tls() {
+        let config = config("postgres:///app?host=/run/x&user=app&sslmode=require");
+        assert_eq!(config.get_ssl_mode(), tokio_postgres::config::SslMode::Disable);
+    }
+
+    #[test]
+    fn a_url_without_a_host_means_this_machine() {
+        assert_eq!(config("postgres:///app").get_hosts().len(), 1);
+    }
+
+    #[test]
+    fn an_empty_pool_is_refused() {
+        let endpoint = endpoint("postgres://a@b/c", &ConnectOptions::default()).unwrap();
+        assert!(pool(&endpoint, &ConnectOptions::default().pool_size(0)).is_err());
+    }
+}

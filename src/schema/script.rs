@@ -1,0 +1,196 @@
+//! The text of a migration: one transaction, plain SQL, no commands of psql, so that `psql -f`, a folder of migrations
+//! and [`Client::migrate`](crate::Client::migrate) all do the same.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    MigrateOptions,
+    files::{ACCESS, BOOTSTRAP, FUNCTIONS, MIGRATIONS, ROLES, SqlFile, VIEWS},
+};
+
+/// The schema version that this build brings and needs.
+pub fn version() -> i32 {
+    migrations().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+/// The script that installs or updates the schema.
+///
+/// Run twice it changes nothing the second time. It refuses a database that a newer build has migrated.
+pub fn script(options: &MigrateOptions) -> String {
+    let mut text = format!(
+        "-- fairclaim: installs or updates the schema `fairclaim` to version {}. Run it as often as you like,\n\
+         -- as a login with CREATEROLE and CREATE on the database. One transaction.\n\nbegin;\n\n",
+        version()
+    );
+    file(&mut text, &ROLES);
+    file(&mut text, &BOOTSTRAP);
+    guard(&mut text);
+    for migration in migrations() {
+        migration.write(&mut text);
+    }
+    for part in [FUNCTIONS, VIEWS, ACCESS].into_iter().flatten() {
+        file(&mut text, part);
+    }
+    text.push_str(REPORT);
+    text.push_str("\nreset role;\n");
+    if options.grant_self {
+        text.push_str(GRANT_SELF);
+    }
+    text.push_str("\ncommit;\n");
+    text
+}
+
+/// One numbered file of tables.
+struct Migration {
+    version: i32,
+    name: &'static str,
+    file: &'static SqlFile,
+}
+
+fn migrations() -> impl Iterator<Item = Migration> {
+    MIGRATIONS.iter().filter_map(|file| {
+        let (number, name) = file.path.rsplit('/').next()?.strip_suffix(".sql")?.split_once('_')?;
+        Some(Migration { version: number.parse().ok()?, name, file })
+    })
+}
+
+impl Migration {
+    /// Executes the file if the database does not have it, and records it.
+    fn write(&self, text: &mut String) {
+        let Self { version, name, file } = self;
+        let (body, sum) = (tag(file.text, "sql"), checksum(file.text));
+        let block = format!(
+            "declare\n  v_sum text := (select m.checksum from fairclaim.migration m where m.version = {version});\nbegin\n  \
+             if v_sum is null then\n    execute {body}\n{sql}{body};\n    \
+             insert into fairclaim.migration (version, name, checksum) values ({version}, '{name}', '{sum}');\n    \
+             perform pg_catalog.set_config('fairclaim.applied', \
+             pg_catalog.current_setting('fairclaim.applied') || '{name},', true);\n  \
+             elsif v_sum <> '{sum}' then\n    \
+             raise exception 'migration {version} ({name}) in this database is not the one of this build'\n      \
+             using errcode = 'JQ006', hint = 'use the build that migrated it, or a newer one; migrations never change';\n  \
+             end if;\nend\n",
+            sql = ended(file.text),
+        );
+        let outer = tag(&block, "migration");
+        let _ = write!(text, "-- {}\ndo {outer}\n{block}{outer};\n\n", file.path);
+    }
+}
+
+fn file(text: &mut String, file: &SqlFile) {
+    let _ = write!(text, "-- {}\n{}\n", file.path, ended(file.text));
+}
+
+/// A text that ends with a line end, however its file does.
+fn ended(text: &str) -> String {
+    format!("{}\n", text.trim_end())
+}
+
+/// Refuses a database that knows more than this build, before anything is replaced by something older.
+fn guard(text: &mut String) {
+    let known = version();
+    let _ = write!(
+        text,
+        "do $guard$\ndeclare\n  \
+         v_found int := (select coalesce(pg_catalog.max(m.version), 0) from fairclaim.migration m);\nbegin\n  \
+         if v_found > {known} then\n    \
+         raise exception 'the database has schema version %, this build knows {known}', v_found\n      \
+         using errcode = 'JQ006', hint = 'use a build of fairclaim as new as the one that migrated the database';\n  \
+         end if;\n  perform pg_catalog.set_config('fairclaim.migrated_from', v_found::text, true),\n          \
+         pg_catalog.set_config('fairclaim.applied', '', true);\nend\n$guard$;\n\n"
+    );
+}
+
+/// What was done, for whoever ran the script.
+const REPORT: &str = "select pg_catalog.current_setting('fairclaim.migrated_from') as from_version,
+       (select pg_catalog.max(m.version) from fairclaim.migration m) as to_version,
+       pg_catalog.current_setting('fairclaim.applied') as applied;
+";
+
+const GRANT_SELF: &str = "
+-- one login for everything: for trying out
+do $grant$
+declare
+  v_role text;
+begin
+  foreach v_role in array array['fairclaim_worker', 'fairclaim_producer', 'fairclaim_operator', 'fairclaim_auditor'] loop
+    if not pg_catalog.pg_has_role(current_user, v_role, 'USAGE') then
+      execute pg_catalog.format('grant %I to %I', v_role, current_user);
+    end if;
+  end loop;
+exception
+  when insufficient_privilege then
+    raise exception '% may not grant itself the roles of fairclaim', current_user using errcode = 'JQ007',
+      hint = pg_catalog.format('as an administrator: grant fairclaim_worker, fairclaim_producer, fairclaim_operator, fairclaim_auditor to %I', current_user);
+end
+$grant$;
+";
+
+/// A dollar quote that the text cannot end.
+fn tag(text: &str, word: &str) -> String {
+    let plain = format!("${word}$");
+    std::iter::once(plain)
+        .chain((1_u32..).map(|number| format!("${word}_{number}$")))
+        .find(|tag| !text.contains(tag.as_str()))
+        .unwrap_or_default()
+}
+
+/// What is recorded beside a migration, so that an edited one is noticed.
+fn checksum(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_is_one_transaction_without_psql_commands() {
+        let text = script(&MigrateOptions::default());
+        let statements: Vec<&str> = text.lines().collect();
+        assert_eq!(statements.iter().filter(|line| **line == "begin;").count(), 1);
+        assert_eq!(statements.iter().filter(|line| **line == "commit;").count(), 1);
+        assert_eq!(statements.last(), Some(&"commit;"));
+        assert!(!statements.iter().any(|line| line.starts_with('\\')));
+    }
+
+    #[test]
+    fn every_migration_has_its_own_version() {
+        let versions: Vec<i32> = migrations().map(|migration| migration.version).collect();
+        assert_eq!(versions.len(), MIGRATIONS.len());
+        assert_eq!(versions, (1..=version()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_file_is_in_the_script_in_order() {
+        let text = script(&MigrateOptions::default());
+        let mut from = 0;
+        for file in
+            [&[ROLES, BOOTSTRAP], MIGRATIONS, FUNCTIONS, VIEWS, ACCESS].into_iter().flatten()
+        {
+            let at = text[from..].find(file.text.trim_end()).unwrap_or_else(|| panic!("{}", file.path));
+            from += at;
+        }
+    }
+
+    #[test]
+    fn roles_are_granted_to_the_installer_only_on_request() {
+        assert!(!script(&MigrateOptions::default()).contains("$grant$"));
+        assert!(script(&MigrateOptions { grant_self: true }).contains("$grant$"));
+    }
+
+    #[test]
+    fn a_dollar_quote_is_never_ended_by_its_text() {
+        assert_eq!(tag("select 1", "sql"), "$sql$");
+        assert_eq!(tag("do $sql$ x $sql$; $sql_1$", "sql"), "$sql_2$");
+    }
+
+    #[test]
+    fn a_checksum_is_sha_256_in_hex() {
+        assert_eq!(checksum(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+}

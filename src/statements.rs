@@ -1,0 +1,211 @@
+//! Every SQL text that the library sends, on one page: calls to the functions of the schema and nothing else.
+//!
+//! Each statement names the types of its parameters, so it travels in one round trip without being prepared and works
+//! behind a transaction pooler. Columns are named one by one: a function may gain columns later. Intervals cross as
+//! seconds in `float8`, since drivers have no interval.
+
+use tokio_postgres::{
+    GenericClient, Row,
+    types::{ToSql, Type},
+};
+
+use crate::error::{Error, Result};
+
+/// A text and the types of its parameters.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    pub(crate) sql: &'static str,
+    pub(crate) types: &'static [Type],
+}
+
+impl Statement {
+    /// Sends it with these parameters and reads all rows.
+    pub(crate) async fn rows<C: GenericClient + Sync>(
+        &self,
+        client: &C,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>> {
+        debug_assert_eq!(parameters.len(), self.types.len());
+        let typed: Vec<_> = parameters.iter().copied().zip(self.types.iter().cloned()).collect();
+        Ok(client.query_typed(self.sql, &typed).await?)
+    }
+
+    /// Sends it and reads the one row that it always answers.
+    pub(crate) async fn one<C: GenericClient + Sync>(
+        &self,
+        client: &C,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Row> {
+        self.rows(client, parameters).await?.pop().ok_or_else(|| Error::Schema {
+            message: "a call that always answers did not".into(),
+            hint: Some("run `fairclaim migrate` against this database".into()),
+        })
+    }
+}
+
+// ---- schema
+
+pub(crate) const SCHEMA_VERSION: Statement = Statement { sql: "select fairclaim.schema_version()", types: &[] };
+
+// ---- producer
+
+pub(crate) const DISPATCH: Statement = Statement {
+    sql: "select fairclaim.dispatch_job(p_tenant_id => $1::uuid, p_type => $2::text, p_payload => $3::jsonb, \
+          p_queue => $4::text, p_priority => $5::int4, p_run_at => $6::timestamptz, p_max_attempts => $7::int4, \
+          p_timeout => pg_catalog.make_interval(secs => $8::float8), p_tags => $9::text[], p_metadata => $10::jsonb)",
+    types: DISPATCH_TYPES,
+};
+
+/// The same, due a span from now by the clock of the database.
+pub(crate) const DISPATCH_DELAYED: Statement = Statement {
+    sql: "select fairclaim.dispatch_job(p_tenant_id => $1::uuid, p_type => $2::text, p_payload => $3::jsonb, \
+          p_queue => $4::text, p_priority => $5::int4, \
+          p_run_at => fairclaim.clock() + pg_catalog.make_interval(secs => $6::float8), p_max_attempts => $7::int4, \
+          p_timeout => pg_catalog.make_interval(secs => $8::float8), p_tags => $9::text[], p_metadata => $10::jsonb)",
+    types: &[
+        Type::UUID,
+        Type::TEXT,
+        Type::JSONB,
+        Type::TEXT,
+        Type::INT4,
+        Type::FLOAT8,
+        Type::INT4,
+        Type::FLOAT8,
+        Type::TEXT_ARRAY,
+        Type::JSONB,
+    ],
+};
+
+const DISPATCH_TYPES: &[Type] = &[
+    Type::UUID,
+    Type::TEXT,
+    Type::JSONB,
+    Type::TEXT,
+    Type::INT4,
+    Type::TIMESTAMPTZ,
+    Type::INT4,
+    Type::FLOAT8,
+    Type::TEXT_ARRAY,
+    Type::JSONB,
+];
+
+pub(crate) const DISPATCH_MANY: Statement = Statement {
+    sql: "select d.id from fairclaim.dispatch_jobs(p_jobs => $1::jsonb) d order by d.ordinal",
+    types: &[Type::JSONB],
+};
+
+/// The same for a batch of which some items have a `delay` in seconds, to be counted from now by the database's clock.
+pub(crate) const DISPATCH_MANY_DELAYED: Statement = Statement {
+    sql: "select d.id from fairclaim.dispatch_jobs(p_jobs => (\
+          select pg_catalog.jsonb_agg(case when j.item ? 'delay' then (j.item - 'delay') || pg_catalog.jsonb_build_object(\
+          'run_at', fairclaim.clock() + pg_catalog.make_interval(secs => (j.item ->> 'delay')::float8)) else j.item end \
+          order by j.ordinal) from pg_catalog.jsonb_array_elements($1::jsonb) with ordinality j(item, ordinal))) d \
+          order by d.ordinal",
+    types: &[Type::JSONB],
+};
+
+pub(crate) const CANCEL: Statement = Statement {
+    sql: "select c.id, c.status from fairclaim.cancel_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) c",
+    types: &[Type::UUID, Type::UUID_ARRAY],
+};
+
+pub(crate) const RETRY: Statement = Statement {
+    sql: "select r.id, r.status from fairclaim.retry_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) r",
+    types: &[Type::UUID, Type::UUID_ARRAY],
+};
+
+// ---- operator
+
+pub(crate) const LIST: Statement = Statement {
+    sql: "select l.id, l.tenant_id, l.queue, l.type, l.status, l.priority::int4 as priority, l.attempts::int4 as attempts, \
+          l.max_attempts::int4 as max_attempts, l.worker_id, l.next_retry_at, l.created_at, l.completed_at, l.tags \
+          from fairclaim.list_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, p_type => $3::text, p_status => $4::text, \
+          p_before_id => $5::uuid, p_limit => $6::int4) l order by l.id desc",
+    types: &[Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::UUID, Type::INT4],
+};
+
+pub(crate) const SHOW: Statement = Statement {
+    sql: "select s.id, s.tenant_id, s.queue, s.type, s.status, s.priority::int4 as priority, s.attempts::int4 as attempts, \
+          s.max_attempts::int4 as max_attempts, s.worker_id, s.next_retry_at, s.created_at, s.completed_at, s.tags, \
+          pg_catalog.date_part('epoch', s.timeout)::float8 as timeout_seconds, s.payload, s.result, s.error, s.metadata, \
+          s.errors from fairclaim.show_job(p_id => $1::uuid, p_tenant_id => $2::uuid) s",
+    types: &[Type::UUID, Type::UUID],
+};
+
+// ---- worker
+
+pub(crate) const CLAIM: Statement = Statement {
+    sql: "select c.id, c.tenant_id, c.type, c.queue, c.payload, c.metadata, c.priority::int4 as priority, \
+          c.attempts::int4 as attempts, c.max_attempts::int4 as max_attempts, c.attempts_left::int4 as attempts_left, \
+          c.lost::int4 as lost, pg_catalog.date_part('epoch', c.timeout)::float8 as timeout_seconds, c.tags, c.created_at, \
+          c.lease_token, c.lease_expires_at, c.next_cursor \
+          from fairclaim.claim_jobs(p_worker_id => $1::text, p_queues => $2::text[], p_limit => $3::int4, \
+          p_types => $4::text[], p_lease => pg_catalog.make_interval(secs => $5::float8), p_cursor => $6::text) c",
+    types: &[Type::TEXT, Type::TEXT_ARRAY, Type::INT4, Type::TEXT_ARRAY, Type::FLOAT8, Type::TEXT],
+};
+
+pub(crate) const SETTLE: Statement = Statement {
+    sql: "select s.id, s.accepted, s.status from fairclaim.settle_jobs(p_worker_id => $1::text, p_ids => $2::uuid[], \
+          p_attempts => $3::int4[], p_lease_tokens => $4::uuid[], p_outcomes => $5::text[], p_results => $6::jsonb[], \
+          p_errors => $7::jsonb[], p_delays => $8::float8[]) s",
+    types: &[
+        Type::TEXT,
+        Type::UUID_ARRAY,
+        Type::INT4_ARRAY,
+        Type::UUID_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::JSONB_ARRAY,
+        Type::JSONB_ARRAY,
+        Type::FLOAT8_ARRAY,
+    ],
+};
+
+/// The settled rows have `kind` = `settled`, `accepted` and `status`; the claimed ones have the columns of [`CLAIM`].
+pub(crate) const SETTLE_AND_CLAIM: Statement = Statement {
+    sql: "select c.kind, c.accepted, c.status, c.id, c.tenant_id, c.type, c.queue, c.payload, c.metadata, \
+          c.priority::int4 as priority, c.attempts::int4 as attempts, c.max_attempts::int4 as max_attempts, \
+          c.attempts_left::int4 as attempts_left, c.lost::int4 as lost, \
+          pg_catalog.date_part('epoch', c.timeout)::float8 as timeout_seconds, c.tags, c.created_at, c.lease_token, \
+          c.lease_expires_at, c.next_cursor \
+          from fairclaim.settle_and_claim(p_worker_id => $1::text, p_ids => $2::uuid[], p_attempts => $3::int4[], \
+          p_lease_tokens => $4::uuid[], p_outcomes => $5::text[], p_results => $6::jsonb[], p_errors => $7::jsonb[], \
+          p_delays => $8::float8[], p_queues => $9::text[], p_limit => $10::int4, p_types => $11::text[], \
+          p_lease => pg_catalog.make_interval(secs => $12::float8), p_cursor => $13::text) c",
+    types: &[
+        Type::TEXT,
+        Type::UUID_ARRAY,
+        Type::INT4_ARRAY,
+        Type::UUID_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::JSONB_ARRAY,
+        Type::JSONB_ARRAY,
+        Type::FLOAT8_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::INT4,
+        Type::TEXT_ARRAY,
+        Type::FLOAT8,
+        Type::TEXT,
+    ],
+};
+
+pub(crate) const EXTEND: Statement = Statement {
+    sql: "select e.id, e.accepted, e.cancel_requested from fairclaim.extend_leases(p_worker_id => $1::text, \
+          p_ids => $2::uuid[], p_attempts => $3::int4[], p_lease_tokens => $4::uuid[], \
+          p_lease => pg_catalog.make_interval(secs => $5::float8)) e",
+    types: &[Type::TEXT, Type::UUID_ARRAY, Type::INT4_ARRAY, Type::UUID_ARRAY, Type::FLOAT8],
+};
+
+pub(crate) const TICK: Statement = Statement {
+    sql: "select t.promoted, t.returned, t.moved, t.floors, t.closed, t.deleted, t.safe_lag, t.busy, \
+          pg_catalog.date_part('epoch', t.next_tick_in)::float8 as next_tick_in_seconds from fairclaim.tick() t",
+    types: &[],
+};
+
+/// With the retention that the installation is set to.
+pub(crate) const PRUNE: Statement =
+    Statement { sql: "select p.ranges_dropped, p.rows_deleted from fairclaim.prune() p", types: &[] };
+
+pub(crate) const CLOCK: Statement = Statement { sql: "select fairclaim.clock()", types: &[] };
+
+/// The channel on which dispatch wakes idle workers; the payload is empty.
+pub(crate) const LISTEN: &str = "listen fairclaim";
