@@ -23,7 +23,7 @@ begin
   end if;
   return query
   with held as materialized (
-    select r.id, r.cancel_requested from fairclaim.running r
+    select r.id, r.attempt::int, r.lease_token, r.cancel_requested from fairclaim.running r
      where r.id = any (p_ids)
        and case when (r.id, r.attempt::int, r.lease_token) in (
              select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end),
@@ -34,9 +34,10 @@ begin
      where r.id = any (array(select free.id from free))
        and case when (r.id, r.attempt::int, r.lease_token) in (
              select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end)
-  select u.i, h.ok is not null, coalesce(h.ok, false)
-    from unnest(p_ids) u(i)
-    left join lateral (select held.cancel_requested ok from held where held.id = u.i limit 1) h on true;
+  select u.i,
+         coalesce((u.i, u.a, u.k) in (select held.id, held.attempt, held.lease_token from held), false),
+         coalesce((u.i, u.a, u.k) in (select held.id, held.attempt, held.lease_token from held where held.cancel_requested), false)
+    from unnest(p_ids, p_attempts, p_lease_tokens) u(i, a, k);
 end
 $$;
 

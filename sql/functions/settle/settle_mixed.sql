@@ -15,7 +15,7 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := fairclaim.clock();
-  v_done uuid[];
+  v_done bigint[];                            -- which of the given ones were accepted
   v_status text[];
   v_tenants uuid[];
   v_ids uuid[];
@@ -24,11 +24,12 @@ declare
   v_lost smallint[];
 begin
   with given as (
-    select * from unnest(p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays) x(i, a, k, oc, res, err, dl)),
+    select * from unnest(p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays)
+      with ordinality x(i, a, k, oc, res, err, dl, o)),
   gone as materialized (
     delete from fairclaim.running r using given x
      where r.id = any (p_ids) and r.id = x.i and r.attempt = x.a and r.lease_token = x.k
-    returning r.id, r.tenant_id, r.attempt, r.cancel_requested, case when x.oc = 'lost' then r.worker_id else p_worker_id end worker, x.oc, x.res, fairclaim.clip_error(x.err) err, x.dl,
+    returning x.o, r.id, r.tenant_id, r.attempt, r.cancel_requested, case when x.oc = 'lost' then r.worker_id else p_worker_id end worker, x.oc, x.res, fairclaim.clip_error(x.err) err, x.dl,
       (r.attempts_left - (x.oc in ('retry', 'fail'))::int)::smallint left2, (r.lost + (x.oc = 'lost')::int)::smallint lost2),
   timed as materialized (        -- the pause before a retry doubles with every failure; the key to failures is in `job`
     select g.*, coalesce(g.dl, case when g.oc = 'retry' then
@@ -54,7 +55,7 @@ begin
   later as (
     insert into fairclaim.scheduled
     select v_now + make_interval(secs => e.pause), e.id, e.tenant_id, e.attempt, e.left2, e.lost2 from ended e where e.st = 'scheduled')
-  select array_agg(e.id), array_agg(e.st), array_agg(e.tenant_id) filter (where e.st = 'pending'),
+  select array_agg(e.o), array_agg(e.st), array_agg(e.tenant_id) filter (where e.st = 'pending'),
          array_agg(e.id) filter (where e.st = 'pending'), array_agg(e.attempt) filter (where e.st = 'pending'),
          array_agg(e.left2) filter (where e.st = 'pending'), array_agg(e.lost2) filter (where e.st = 'pending')
     into v_done, v_status, v_tenants, v_ids, v_attempts, v_left, v_lost
@@ -63,9 +64,9 @@ begin
     perform fairclaim.to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
   end if;
   return query
-  select u.i, true, u.s from unnest(v_done, v_status) u(i, s)
+  select p_ids[u.o], true, u.s from unnest(v_done, v_status) u(o, s)
   union all
-  select u.i, false, null from unnest(p_ids) u(i) where v_done is null or not u.i = any (v_done);
+  select u.i, false, null from unnest(p_ids) with ordinality u(i, o) where v_done is null or not u.o = any (v_done);
 end
 $$;
 

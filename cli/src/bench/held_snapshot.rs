@@ -1,0 +1,204 @@
+//! `bench held-snapshot`: jobs pass while somebody's snapshot keeps every row they leave behind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::ensure;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::claimer::Claimer;
+use super::held::Held;
+use super::load::{Batch, load, tenant};
+use super::options::Common;
+use super::place::{Place, Site};
+use super::report::Report;
+use super::ticker::Ticker;
+use super::{progress, surroundings};
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// What waits [default: all three]
+    #[arg(value_enum)]
+    shapes: Vec<Shape>,
+    /// How many jobs pass while the snapshot is held [default: 200000]
+    #[arg(long, value_name = "N")]
+    pass: Option<u64>,
+    /// Connections that claim and settle
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    connections: usize,
+    /// Jobs a claim takes
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    claim: i32,
+    /// Length of a window [default: 1000]
+    #[arg(long, value_name = "MS")]
+    window_ms: Option<u64>,
+}
+
+/// What waits when the snapshot is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Shape {
+    /// One deep tenant and 400 with 1,000 each
+    Deep,
+    /// One deep tenant and 400 with 500 each, which run dry on the way
+    Dry,
+    /// 25,000 tenants with 8 each, all in the shared lane
+    Shared,
+}
+
+#[derive(Debug, Serialize)]
+struct Sizes {
+    shapes: Vec<Shape>,
+    pass: u64,
+    connections: usize,
+    claim: i32,
+    window_ms: u64,
+    reps: u32,
+}
+
+impl Shape {
+    const ALL: [Self; 3] = [Self::Deep, Self::Dry, Self::Shared];
+
+    /// The jobs that wait when the clock starts: enough for the windows before the snapshot too.
+    fn batches(self, pass: u64) -> Vec<Batch> {
+        let part = usize::try_from(pass / 200).unwrap_or(usize::MAX).max(1);
+        match self {
+            Self::Deep => Self::one_and_many(part, 400, 1_000),
+            Self::Dry => Self::one_and_many(part, 400, 500),
+            // half as much again passes before the snapshot
+            Self::Shared => (0..pass / 8 * 8 / 5)
+                .collect::<Vec<u64>>()
+                .chunks(125)
+                .map(|some| some.iter().flat_map(|&who| [tenant(who); 8]).collect())
+                .collect(),
+        }
+    }
+
+    /// One tenant with 1.5 times what passes, `many` with `each` × `part` / 1,000.
+    fn one_and_many(part: usize, many: u64, each: usize) -> Vec<Batch> {
+        let mut batches = vec![vec![tenant(0); part]; 300];
+        batches.extend((1..=many).map(|who| vec![tenant(who); (each * part / 1_000).max(1)]));
+        batches
+    }
+}
+
+pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> anyhow::Result<Report> {
+    let all = options.shapes.is_empty();
+    let sizes = Sizes {
+        shapes: if all { Shape::ALL.to_vec() } else { options.shapes.clone() },
+        pass: common.size(options.pass, 200_000, 4_000),
+        connections: options.connections,
+        claim: options.claim,
+        window_ms: common.size(options.window_ms, 1_000, 50),
+        reps: common.reps(3),
+    };
+    let mut report = Report::new("held-snapshot", &sizes, surroundings(place).await?)?;
+    for rep in 1..=sizes.reps {
+        for &shape in &sizes.shapes {
+            progress(format!("held-snapshot {shape:?}, repetition {rep} of {}", sizes.reps));
+            let site = place.site().await?;
+            load(&site, shape.batches(sizes.pass), 2).await?;
+            let speeds = once(&site, &sizes).await?;
+            site.close().await?;
+            speeds.into_report(&mut report, shape, rep);
+        }
+    }
+    Ok(report)
+}
+
+/// Jobs a second.
+struct Speeds {
+    before: f64,
+    held: Vec<f64>,
+}
+
+impl Speeds {
+    fn into_report(self, report: &mut Report, shape: Shape, rep: u32) {
+        let shape = format!("{shape:?}").to_lowercase();
+        let (first, last) = (self.held[0], self.held[self.held.len() - 1]);
+        report.add(format!("{shape}: window before the snapshot"), "jobs/s", self.before);
+        report.add(format!("{shape}: first window under it"), "jobs/s", first);
+        report.add(format!("{shape}: last full window under it"), "jobs/s", last);
+        report.add(format!("{shape}: last / first"), "ratio", last / first);
+        report.add(format!("{shape}: last / before"), "ratio", last / self.before);
+        report.series(format!("{shape}, repetition {rep}, windows under it"), "jobs/s", self.held);
+    }
+}
+
+async fn once(site: &Site, sizes: &Sizes) -> anyhow::Result<Speeds> {
+    let work = Work::start(site, sizes).await?;
+    let ticker = Ticker::start(site).await?;
+    let window = Duration::from_millis(sizes.window_ms);
+    // connections that have just been made plan their statements first
+    work.pass(Instant::now(), window / 2).await;
+    let before = work.pass(Instant::now(), window).await;
+    let held = Held::open(site).await?;
+    let (opened, passed_before) = (Instant::now(), work.settled.load(Ordering::Relaxed));
+    let mut speeds = Vec::new();
+    for number in 0.. {
+        let speed = work.pass(opened + window * number, window).await;
+        let passed = work.settled.load(Ordering::Relaxed) - passed_before;
+        let empty = work.empty.load(Ordering::Relaxed);
+        if !empty {
+            speeds.push(speed);
+        }
+        if passed >= sizes.pass || empty {
+            break;
+        }
+    }
+    work.stop().await?;
+    held.release().await?;
+    ticker.stop().await?;
+    ensure!(!speeds.is_empty(), "the queue ran dry within one window: give --pass more or --window-ms less");
+    Ok(Speeds { before, held: speeds })
+}
+
+/// The claimers.
+struct Work {
+    settled: Arc<AtomicU64>,
+    empty: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+impl Work {
+    async fn start(site: &Site, sizes: &Sizes) -> anyhow::Result<Self> {
+        let (settled, empty, stop) = <(Arc<AtomicU64>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+        let mut tasks = JoinSet::new();
+        for number in 0..sizes.connections {
+            let mut claimer = Claimer::open(site, format!("bench-{number}"), sizes.claim).await?;
+            let (settled, empty, stop) = (settled.clone(), empty.clone(), stop.clone());
+            tasks.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let (done, claimed) = claimer.turn().await?;
+                    settled.fetch_add(done, Ordering::Relaxed);
+                    if claimed.is_empty() {
+                        empty.store(true, Ordering::Relaxed);
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                }
+                Ok(())
+            });
+        }
+        Ok(Self { settled, empty, stop, tasks })
+    }
+
+    /// Jobs a second from now to the end of the window that began at `start`.
+    async fn pass(&self, start: Instant, window: Duration) -> f64 {
+        let (from, before) = (Instant::now(), self.settled.load(Ordering::Relaxed));
+        tokio::time::sleep_until(start + window).await;
+        (self.settled.load(Ordering::Relaxed) - before) as f64 / from.elapsed().as_secs_f64()
+    }
+
+    async fn stop(mut self) -> anyhow::Result<()> {
+        self.stop.store(true, Ordering::Relaxed);
+        while let Some(done) = self.tasks.join_next().await {
+            done??;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! The flags of `bench`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use super::{dispatch, drain, everyday, fairness, held_snapshot, latency, trickle};
+
+/// Measures this build on this machine.
+///
+/// Without a database it starts a private PostgreSQL with durable settings, in a new database for
+/// every repetition. With one it uses queues named `bench-…` in there and leaves their jobs behind:
+/// take a database you can drop. bench/METHOD.md says how to read the figures.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) scenario: Scenario,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Flags that all scenarios have.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// How often it is repeated; the median counts
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) reps: Option<u32>,
+    /// One JSON document instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Tiny sizes, to see that it works; the figures mean nothing
+    #[arg(long, global = true)]
+    pub(crate) quick: bool,
+}
+
+impl Common {
+    /// What was asked for, else the size of a real or of a quick run.
+    pub(crate) fn size<T>(&self, asked: Option<T>, real: T, quick: T) -> T {
+        asked.unwrap_or(if self.quick { quick } else { real })
+    }
+
+    pub(crate) fn reps(&self, real: u32) -> u32 {
+        self.size(self.reps, real, 1)
+    }
+
+    /// How many commits measure what a commit costs.
+    pub(crate) fn commits(&self) -> usize {
+        self.size(None, 200, 5)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Scenario {
+    /// Jobs that do nothing, until none is left: jobs a second
+    Drain(drain::Options),
+    /// Dispatches a second, and against a bare INSERT into one plain table
+    Dispatch(dispatch::Options),
+    /// From a dispatch's commit to the start of its handler, on an idle queue
+    Latency(latency::Options),
+    /// Jobs a second while a reader's snapshot and an unrelated writer stay open
+    HeldSnapshot(held_snapshot::Options),
+    /// The cost of a claim while tenants trickle under a held snapshot
+    HeldTrickle(trickle::HeldOptions),
+    /// How many jobs are claimed until every small tenant was served behind a big one
+    Fairness(fairness::Options),
+    /// One tenant's flood beside a thousand tenants that trickle
+    Everyday(everyday::Options),
+    /// The cost of a claim with very many trickling tenants, against few
+    Trickling(trickle::Options),
+}
+
+/// Who works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Through {
+    /// The worker runtime of the library, with handlers that do nothing
+    Worker,
+    /// Plain connections that claim and settle: what the protocol costs by itself
+    Sql,
+}

