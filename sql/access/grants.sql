@@ -1,6 +1,18 @@
 -- Who may do what. Execute is nobody's until it is granted here.
 revoke all on all functions in schema fairclaim from public;
 revoke all on schema fairclaim from public;
+-- hosts grant new functions to their web roles directly, and a revoke from public does not undo that
+do $web$
+declare
+  v_role name;
+begin
+  for v_role in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated', 'service_role') loop
+    execute format('revoke all on all functions in schema fairclaim from %I', v_role);
+    execute format('revoke all on all tables in schema fairclaim from %I', v_role);
+    execute format('revoke all on schema fairclaim from %I', v_role);
+  end loop;
+end
+$web$;
 grant usage on schema fairclaim to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor,
   fairclaim_observer;
 grant execute on function fairclaim.clock(), fairclaim.schema_version(), fairclaim.tenant_uuid(text)

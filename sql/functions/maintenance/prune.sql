@@ -18,7 +18,7 @@ begin
   end if;
   v_before := fairclaim.clock() - coalesce(p_retention, (select s.retention from fairclaim.setting s));
   ranges_dropped := 0; rows_deleted := 0;
-  for v_range in select * from fairclaim.id_range r where r.ends_at < v_before order by r.starts_at limit 8 loop
+  for v_range in select * from fairclaim.id_range r where r.ends_at < v_before order by r.starts_at loop
     v_from := fairclaim.id_at(fairclaim.millis(v_range.starts_at));
     v_to := fairclaim.id_at(fairclaim.millis(v_range.ends_at));
     if exists (select from fairclaim.job j

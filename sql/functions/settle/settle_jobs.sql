@@ -31,7 +31,8 @@ begin
     insert into fairclaim.finished
     select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, p_results[1], null from gone;
     return query select p_ids[1], found, case when found then 'completed' end;
-  elsif not 'complete' <> any (p_outcomes) then
+  elsif not 'complete' <> any (p_outcomes)
+        and (select count(distinct x.i) from unnest(p_ids) x(i)) = cardinality(p_ids) then     -- answers and results go by id here
     return query
     with gone as (
       delete from fairclaim.running r
@@ -56,5 +57,5 @@ $$;
 comment on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
 'Ends attempts. For each: id, attempts and lease_token of its claim, and an outcome:
 complete (with p_results); retry (after p_delays seconds, or by the rule: 15 s doubled for every failure, at most an hour, 20 % either way; failed when no attempt is left); fail (for good); snooze (again after p_delays, no attempt used); release (at once, no attempt used); cancel.
-p_errors: {code, message, trace}, cut to 16 KiB. Lists have one length, 1 to 10,000. Returns a row an id: accepted = false for a stale one (the lease was lost, or it is settled already), which changes nothing; else its new status.
+p_errors: {code, message, trace}, cut to 16 KiB. Lists have one length, 1 to 10,000. Returns a row for each, in order: accepted = false for a stale one (the lease was lost, or it is settled already), which changes nothing; else its new status.
 Errors: JQ004, with the index of the bad item from 0; nothing is written then.';

@@ -64,9 +64,10 @@ begin
     perform fairclaim.to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
   end if;
   return query
-  select p_ids[u.o], true, u.s from unnest(v_done, v_status) u(o, s)
-  union all
-  select u.i, false, null from unnest(p_ids) with ordinality u(i, o) where v_done is null or not u.o = any (v_done);
+  select u.i, z.at is not null, v_status[z.at]
+    from unnest(p_ids) with ordinality u(i, o)
+   cross join lateral (select array_position(v_done, u.o) at offset 0) z
+   order by u.o;
 end
 $$;
 

@@ -1,0 +1,167 @@
+//! A job that this worker holds, from its claim until the database has answered its settlement.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering::SeqCst},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Where a held job is. It only moves down this list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Stage {
+    /// Waiting in the buffer.
+    Buffered = 0,
+    /// Its handler runs.
+    Running = 1,
+    /// Its settlement is on the way.
+    Ended = 2,
+    /// The handler's own transaction settled it; whether that committed is the handler's affair.
+    Settled = 3,
+    /// The database says that somebody else has it: nothing is sent for it any more.
+    Lost = 4,
+}
+
+/// What names one attempt of one job in this worker.
+pub(crate) type HoldKey = (Uuid, i32);
+
+/// One claimed job without its payload. The row's fields are fixed; only the lease and the stage change.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    pub(crate) id: Uuid,
+    pub(crate) tenant: Uuid,
+    pub(crate) queue: Arc<str>,
+    pub(crate) job_type: Arc<str>,
+    pub(crate) attempt: i32,
+    pub(crate) max_attempts: i32,
+    pub(crate) attempts_left: i32,
+    pub(crate) lost: i32,
+    pub(crate) lease_token: Uuid,
+    pub(crate) created_at: SystemTime,
+    pub(crate) metadata: Option<Box<RawValue>>,
+    /// Taken before the claim was sent, so our idea of the lease ends before the database's does.
+    pub(crate) claimed_at: Instant,
+    pub(crate) cancellation: CancellationToken,
+    /// Nanoseconds from `claimed_at` to the end of the lease.
+    lease_nanos: AtomicU64,
+    stage: AtomicU8,
+}
+
+/// What is fixed about a held job.
+pub(crate) struct HoldRow {
+    pub(crate) id: Uuid,
+    pub(crate) tenant: Uuid,
+    pub(crate) queue: Arc<str>,
+    pub(crate) job_type: Arc<str>,
+    pub(crate) attempt: i32,
+    pub(crate) max_attempts: i32,
+    pub(crate) attempts_left: i32,
+    pub(crate) lost: i32,
+    pub(crate) lease_token: Uuid,
+    pub(crate) created_at: SystemTime,
+    pub(crate) metadata: Option<Box<RawValue>>,
+}
+
+impl Hold {
+    pub(crate) fn new(row: HoldRow, claimed_at: Instant, lease: Duration) -> Self {
+        Self {
+            id: row.id,
+            tenant: row.tenant,
+            queue: row.queue,
+            job_type: row.job_type,
+            attempt: row.attempt,
+            max_attempts: row.max_attempts,
+            attempts_left: row.attempts_left,
+            lost: row.lost,
+            lease_token: row.lease_token,
+            created_at: row.created_at,
+            metadata: row.metadata,
+            claimed_at,
+            cancellation: CancellationToken::new(),
+            lease_nanos: AtomicU64::new(nanos(lease)),
+            stage: AtomicU8::new(Stage::Buffered as u8),
+        }
+    }
+
+    pub(crate) fn key(&self) -> HoldKey {
+        (self.id, self.attempt)
+    }
+
+    /// When the lease ends, by this machine's monotonic clock and on the safe side.
+    pub(crate) fn lease_ends(&self) -> Instant {
+        self.claimed_at + Duration::from_nanos(self.lease_nanos.load(SeqCst))
+    }
+
+    /// The heartbeat that was sent at this instant was accepted.
+    pub(crate) fn extend(&self, sent_at: Instant, lease: Duration) {
+        let ends = sent_at + lease;
+        self.lease_nanos.store(nanos(ends.saturating_duration_since(self.claimed_at)), SeqCst);
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        match self.stage.load(SeqCst) {
+            0 => Stage::Buffered,
+            1 => Stage::Running,
+            2 => Stage::Ended,
+            3 => Stage::Settled,
+            _ => Stage::Lost,
+        }
+    }
+
+    /// Moves on, never back: a job that was lost stays lost, whatever its handler does afterwards.
+    pub(crate) fn advance(&self, stage: Stage) -> Stage {
+        let before = self.stage.fetch_max(stage as u8, SeqCst);
+        if before > stage as u8 { self.stage() } else { stage }
+    }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A held job for tests of this module's neighbours.
+    pub(crate) fn hold(attempt: i32, claimed_at: Instant, lease: Duration) -> Arc<Hold> {
+        let row = HoldRow {
+            id: Uuid::now_v7(),
+            tenant: Uuid::nil(),
+            queue: "default".into(),
+            job_type: "test".into(),
+            attempt,
+            max_attempts: 25,
+            attempts_left: 25,
+            lost: 0,
+            lease_token: Uuid::nil(),
+            created_at: SystemTime::UNIX_EPOCH,
+            metadata: None,
+        };
+        Arc::new(Hold::new(row, claimed_at, lease))
+    }
+
+    #[test]
+    fn a_heartbeat_moves_the_end_of_the_lease() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let hold = hold(1, start, 30 * second);
+        assert_eq!(hold.lease_ends(), start + 30 * second);
+        hold.extend(start + 10 * second, 30 * second);
+        assert_eq!(hold.lease_ends(), start + 40 * second);
+    }
+
+    #[test]
+    fn a_lost_job_stays_lost() {
+        let hold = hold(1, Instant::now(), Duration::from_secs(1));
+        assert_eq!(hold.advance(Stage::Running), Stage::Running);
+        assert_eq!(hold.advance(Stage::Lost), Stage::Lost);
+        assert_eq!(hold.advance(Stage::Ended), Stage::Lost);
+        assert_eq!(hold.stage(), Stage::Lost);
+    }
+}
