@@ -82,6 +82,14 @@ pub enum Error {
         /// Its primary message, or a fixed text where that would quote a value.
         message: String,
     },
+    /// A private server (feature `private-postgres`) cannot be found, started or stopped.
+    #[error("private server: {message}")]
+    Server {
+        /// What went wrong.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
     /// The connection URL, a setting or the worker's set-up is wrong; nothing was sent.
     #[error("bad configuration: {message}")]
     Config {
@@ -103,7 +111,10 @@ impl Error {
             Self::NotFound { .. } => Some("JQ005"),
             Self::Schema { .. } => Some("JQ006"),
             Self::Privilege { .. } => Some("JQ007"),
-            Self::Unavailable { .. } | Self::Database { .. } | Self::Config { .. } => None,
+            Self::Unavailable { .. }
+            | Self::Database { .. }
+            | Self::Server { .. }
+            | Self::Config { .. } => None,
         }
     }
 
@@ -117,6 +128,7 @@ impl Error {
             | Self::NotFound { hint, .. }
             | Self::Schema { hint, .. }
             | Self::Privilege { hint, .. }
+            | Self::Server { hint, .. }
             | Self::Config { hint, .. } => hint.as_deref(),
             Self::Unavailable { .. } => {
                 Some("check that the server runs and that the connection URL names it")

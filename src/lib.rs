@@ -23,6 +23,8 @@ mod outcome;
 mod schema;
 mod statements;
 mod tenant;
+#[cfg(all(unix, feature = "private-postgres"))]
+pub mod testing;
 mod timestamp;
 
 pub use client::Client;

@@ -4,7 +4,7 @@
 //! needs a password. It ends with the process that started it, however that process dies.
 //!
 //! ```no_run
-//! use fairclaim::{Client, schema::MigrateOptions, testing::PrivateServer};
+//! use fairclaim::{Client, MigrateOptions, testing::PrivateServer};
 //!
 //! # async fn example() -> Result<(), fairclaim::Error> {
 //! let server = PrivateServer::builder().setting("fsync", "off").start().await?;

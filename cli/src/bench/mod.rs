@@ -5,6 +5,7 @@
 
 mod classic;
 mod claimer;
+mod crew;
 mod dispatch;
 mod drain;
 mod everyday;
@@ -20,6 +21,7 @@ mod pacer;
 mod place;
 mod report;
 mod spread;
+mod tally;
 mod ticker;
 mod trickle;
 mod wal;

@@ -24,7 +24,8 @@ impl Database {
             Some(url) if !url.trim().is_empty() => (url.to_owned(), None),
             _ => {
                 let server = PrivateServer::builder().offline(offline).start().await?;
-                server.create_login(LOGIN, NAME).await?;
+                server.create_login(LOGIN, "createrole").await?;
+                server.create_database(NAME, LOGIN).await?;
                 (server.url(NAME, LOGIN), Some(server))
             }
         };
@@ -39,5 +40,30 @@ impl Database {
 
     pub(super) fn url(&self) -> &str {
         &self.url
+    }
+}
+
+impl Database {
+    /// In one line, what the demo works in.
+    pub(super) fn story(&self) -> String {
+        match &self.server {
+            Some(server) => format!(
+                "started a private PostgreSQL in {} and installed the schema as the plain login `{LOGIN}`",
+                server.directory().display(),
+            ),
+            None => "installed the schema in the database that you named".to_owned(),
+        }
+    }
+
+    /// Leaves the server running; answers what to do with it.
+    pub(super) fn keep(self) -> String {
+        todo!()
+    }
+
+    pub(super) async fn stop(self) {
+        drop(self.client);
+        if let Some(server) = self.server {
+            server.stop().await;
+        }
     }
 }

@@ -1,0 +1,205 @@
+//! `bench dispatch`: how fast jobs go in, beside a bare INSERT, and with a fleet that listens.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use super::load::{TYPE, document, payload, tenant};
+use super::machine::commit_cost;
+use super::options::Common;
+use super::place::{Place, Session, Site};
+use super::report::Report;
+use super::ticker::Ticker;
+use super::wal::WalMark;
+use super::{classic, progress, surroundings, work};
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// How long each measurement runs [default: 2]
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<f64>,
+    /// How many tenants the jobs are dealt to [default: 500]
+    #[arg(long, value_name = "N")]
+    tenants: Option<u64>,
+    /// Connections of the parallel measurements
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    connections: usize,
+    /// Jobs of a bulk dispatch
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    bulk: usize,
+    /// Idle workers that listen in the last comparison
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    fleet: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Sizes {
+    seconds: f64,
+    tenants: u64,
+    connections: usize,
+    bulk: usize,
+    fleet: usize,
+    reps: u32,
+}
+
+/// How a job gets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Bare,
+    Dispatch,
+}
+
+impl Way {
+    fn single(self) -> &'static str {
+        match self {
+            Self::Bare => classic::INSERT,
+            Self::Dispatch => {
+                "select fairclaim.dispatch_job(p_tenant_id => $1, p_queue => $2, p_type => $3, p_payload => $4::text::jsonb)"
+            }
+        }
+    }
+
+    fn bulk(self) -> &'static str {
+        match self {
+            Self::Bare => classic::INSERT_MANY,
+            Self::Dispatch => "select count(*) from fairclaim.dispatch_jobs($1::text::jsonb)",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare INSERT",
+            Self::Dispatch => "dispatch",
+        }
+    }
+}
+
+pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> anyhow::Result<Report> {
+    let sizes = Sizes {
+        seconds: common.size(options.seconds, 2.0, 0.1),
+        tenants: common.size(options.tenants, 500, 10),
+        connections: options.connections,
+        bulk: options.bulk,
+        fleet: options.fleet,
+        reps: common.reps(5),
+    };
+    let mut report = Report::new("dispatch", &sizes, surroundings(place).await?)?;
+    for rep in 1..=sizes.reps {
+        progress(format!("dispatch, repetition {rep} of {}", sizes.reps));
+        let site = place.site().await?;
+        let control = classic::make(&site).await?;
+        report.commit_took(commit_cost(&control, common.commits()).await?);
+        let ticker = Ticker::start(&site).await?;
+        let (few, many) = (1, sizes.connections);
+        against_bare(&site, &control, &sizes, &mut report, (few, 1)).await?;
+        against_bare(&site, &control, &sizes, &mut report, (many, 1)).await?;
+        against_bare(&site, &control, &sizes, &mut report, (few, sizes.bulk)).await?;
+        classic::remove(&control).await?;
+        site.close().await?;
+        ticker.stop().await?;
+        listening(place, &sizes, &mut report, rep).await?;
+    }
+    Ok(report)
+}
+
+/// Both ways back to back; `size` is connections and jobs a call.
+async fn against_bare(
+    site: &Site,
+    control: &Session,
+    sizes: &Sizes,
+    report: &mut Report,
+    size: (usize, usize),
+) -> anyhow::Result<()> {
+    let what = match size {
+        (connections, 1) => format!("single, {connections} conn"),
+        (connections, jobs) => format!("bulk of {jobs}, {connections} conn"),
+    };
+    let mut speeds = Vec::new();
+    for way in [Way::Bare, Way::Dispatch] {
+        let mark = WalMark::set(control).await?;
+        let (jobs, speed) = push(site, sizes, way, size).await?;
+        let written = mark.since(control).await?;
+        let name = format!("{what}: {}", way.name());
+        report.add(&name, "jobs/s", speed);
+        written.per_job(report, &name, jobs);
+        speeds.push(speed);
+    }
+    report.add(format!("{what}: dispatch / bare INSERT"), "ratio", speeds[1] / speeds[0]);
+    Ok(())
+}
+
+/// The same dispatching with and without idle workers that wait for a notification; which comes
+/// first alternates, because the second one finds fuller tables.
+async fn listening(
+    place: &Place,
+    sizes: &Sizes,
+    report: &mut Report,
+    rep: u32,
+) -> anyhow::Result<()> {
+    let mut speeds = [0.0; 2];
+    for turn in 0..2 {
+        let fleet = (turn + rep) % 2 == 1;
+        let site = place.site().await?;
+        let mut idle = None;
+        if fleet {
+            idle = Some(work::Idle::start(&site, sizes.fleet).await?);
+        }
+        let size = (sizes.connections, 1);
+        push(&site, &Sizes { seconds: sizes.seconds / 4.0, ..*sizes }, Way::Dispatch, size).await?;
+        speeds[usize::from(fleet)] = push(&site, sizes, Way::Dispatch, size).await?.1;
+        if let Some(idle) = idle {
+            idle.stop().await?;
+        }
+        site.close().await?;
+    }
+    let name = format!("single, {} conn, nobody listening", sizes.connections);
+    report.add(name, "jobs/s", speeds[0]);
+    let name = format!("single, {} conn, {} idle workers listening", sizes.connections, sizes.fleet);
+    report.add(name, "jobs/s", speeds[1]);
+    report.add("listening fleet / none", "ratio", speeds[1] / speeds[0]);
+    Ok(())
+}
+
+/// Puts jobs in for a while; answers how many, and how many a second.
+async fn push(
+    site: &Site,
+    sizes: &Sizes,
+    way: Way,
+    (connections, jobs): (usize, usize),
+) -> anyhow::Result<(u64, f64)> {
+    let mut sessions = Vec::new();
+    for _ in 0..connections {
+        sessions.push(site.session().await?);
+    }
+    // made beforehand: writing JSON is the caller's work, the same for both
+    let document: Arc<str> =
+        document(&(0..jobs as u64).map(|job| tenant(job % sizes.tenants)).collect::<Vec<_>>(), &site.queue).into();
+    let (start, end) = (Instant::now(), Duration::from_secs_f64(sizes.seconds));
+    let mut tasks = JoinSet::new();
+    for (number, session) in (0_u64..).zip(sessions) {
+        let (queue, document, tenants) = (site.queue.clone(), document.clone(), sizes.tenants);
+        tasks.spawn(async move {
+            let text = if jobs == 1 { way.single() } else { way.bulk() };
+            let statement = session.prepare(text).await?;
+            let mut done = 0;
+            while start.elapsed() < end {
+                if jobs == 1 {
+                    let who = tenant((number * 7_919 + done) % tenants);
+                    session.query(&statement, &[&who, &queue, &TYPE, &payload(done)]).await?;
+                } else {
+                    session.query(&statement, &[&&*document]).await?;
+                }
+                done += jobs as u64;
+            }
+            anyhow::Ok(done)
+        });
+    }
+    let mut total = 0;
+    while let Some(done) = tasks.join_next().await {
+        total += done??;
+    }
+    Ok((total, total as f64 / start.elapsed().as_secs_f64()))
+}

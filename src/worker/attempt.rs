@@ -1,0 +1,152 @@
+//! What a handler knows about the attempt it is running.
+
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use serde_json::Value;
+use tokio_postgres::{Transaction, types::Json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::hold::{Hold, Stage};
+use crate::{
+    error::{Error, Result},
+    json,
+    outcome::{Outcome, Settled},
+    statements,
+    tenant::Tenant,
+};
+
+/// One attempt at a job: which job, which number, how long it may take, and how to end it.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    hold: Arc<Hold>,
+    worker_id: Arc<str>,
+    deadline: Option<Instant>,
+}
+
+impl Attempt {
+    pub(crate) fn new(hold: Arc<Hold>, worker_id: Arc<str>, deadline: Option<Instant>) -> Self {
+        Self { hold, worker_id, deadline }
+    }
+
+    /// The job's id.
+    pub fn id(&self) -> Uuid {
+        self.hold.id
+    }
+
+    /// The tenant whose job it is.
+    pub fn tenant_id(&self) -> Tenant {
+        self.hold.tenant.into()
+    }
+
+    /// The queue it was claimed from.
+    pub fn queue(&self) -> &str {
+        &self.hold.queue
+    }
+
+    /// The name its handler is registered for.
+    pub fn job_type(&self) -> &str {
+        &self.hold.job_type
+    }
+
+    /// How often the job was claimed, this time included; it starts at 1 and never restarts.
+    pub fn number(&self) -> i32 {
+        self.hold.attempt
+    }
+
+    /// How many attempts of the job may fail.
+    pub fn max_attempts(&self) -> i32 {
+        self.hold.max_attempts
+    }
+
+    /// How many of these are left, this one included: at 1, a retry asked for now makes the job fail.
+    pub fn attempts_left(&self) -> i32 {
+        self.hold.attempts_left
+    }
+
+    /// When it was dispatched, by the database's clock.
+    pub fn created_at(&self) -> SystemTime {
+        self.hold.created_at
+    }
+
+    /// What the dispatcher noted beside the payload: an object, empty if there is nothing.
+    pub fn metadata(&self) -> Value {
+        let text = self.hold.metadata.as_ref().map_or("{}", |metadata| metadata.get());
+        serde_json::from_str(text).unwrap_or_else(|_| Value::Object(serde_json::Map::new()))
+    }
+
+    /// The worker that claimed it.
+    pub fn worker_id(&self) -> &str {
+        &self.worker_id
+    }
+
+    /// When this attempt times out, if it has a time-out. The handler's future is dropped then.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Cancelled when the work should stop: somebody asked to cancel the job, its lease is lost or about to be, or the
+    /// worker's grace period is over. What the handler returns then is settled as ever, if the lease still holds.
+    pub fn cancellation(&self) -> CancellationToken {
+        self.hold.cancellation.clone()
+    }
+
+    /// Completes the job in the handler's own transaction, so that what the job did and that it is done commit together.
+    /// Return the outcome that it gives; if the transaction does not commit, return an error instead.
+    ///
+    /// ```no_run
+    /// # use fairclaim::{Attempt, Client, Job, JobError, Outcome, State};
+    /// # #[derive(serde::Serialize, serde::Deserialize)] struct Bill { amount: i64 }
+    /// # impl Job for Bill { const TYPE: &'static str = "bill"; }
+    /// async fn bill(job: Bill, attempt: Attempt, State(client): State<Client>) -> Result<Outcome, JobError> {
+    ///     let mut connection = client.pool().get().await?;
+    ///     let mut transaction = connection.build_transaction().start().await?;
+    ///     transaction.execute("insert into ledger (amount) values ($1)", &[&job.amount]).await?;
+    ///     let outcome = attempt.complete_in(&mut transaction, None).await?;
+    ///     transaction.commit().await?;
+    ///     Ok(outcome)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`] when somebody else has the job: roll back. [`Error::BadArgument`] for a result that the
+    /// database would refuse.
+    pub async fn complete_in(&self, transaction: &mut Transaction<'_>, result: Option<Value>) -> Result<Outcome> {
+        let raw = result.map(|value| json::to_raw("result", &value)).transpose()?;
+        let results = raw.as_ref().map(|raw| vec![Some(Json(raw))]);
+        let hold = &*self.hold;
+        let rows = statements::SETTLE
+            .rows(
+                &*transaction,
+                &[
+                    &&*self.worker_id,
+                    &[hold.id].as_slice(),
+                    &[hold.attempt].as_slice(),
+                    &[hold.lease_token].as_slice(),
+                    &["complete"].as_slice(),
+                    &results,
+                    &None::<Vec<Option<Json<Value>>>>,
+                    &None::<Vec<Option<f64>>>,
+                ],
+            )
+            .await?;
+        let accepted = rows.first().map(|row| row.try_get::<_, bool>("accepted")).transpose()?;
+        if accepted != Some(true) {
+            return Err(Error::LeaseLost {
+                message: format!("attempt {} of job {} is settled or was taken over", hold.attempt, hold.id),
+                hint: Some("roll this transaction back; another attempt does the work".into()),
+            });
+        }
+        hold.advance(Stage::Settled);
+        Ok(Outcome::Settled(Settled::new(hold.id, hold.attempt)))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_test(number: i32) -> Self {
+        let hold = super::hold::tests::hold(number, Instant::now(), std::time::Duration::from_secs(30));
+        Self::new(hold, "test".into(), None)
+    }
+}

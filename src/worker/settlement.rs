@@ -1,0 +1,205 @@
+//! How an attempt ended, as the database is told.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, value::RawValue};
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use super::hold::Hold;
+use crate::{
+    json,
+    outcome::{JobError, Next, Outcome},
+};
+
+/// What `settle_jobs` accepts as a delay.
+const DELAY_MAX: Duration = Duration::from_secs(157_766_400);
+const RESULT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The end of one attempt.
+#[derive(Debug, Clone)]
+pub(crate) enum Ending {
+    Complete(Option<Box<RawValue>>),
+    Retry { error: Box<RawValue>, delay: Option<f64> },
+    Fail { error: Box<RawValue> },
+    Snooze { delay: f64 },
+    Release,
+    Cancel { error: Box<RawValue> },
+}
+
+impl Ending {
+    pub(crate) fn of(error: &JobError) -> Self {
+        let raw = raw_error(error);
+        match error.next() {
+            Next::Retry(delay) => Self::Retry { error: raw, delay: delay.map(seconds) },
+            Next::Fail => Self::Fail { error: raw },
+        }
+    }
+
+    /// None when the handler's own transaction has settled it.
+    pub(crate) fn of_outcome(outcome: Outcome, hold: &Hold) -> Option<Self> {
+        Some(match outcome {
+            Outcome::Complete => Self::Complete(None),
+            Outcome::CompleteWith(result) => Self::with_result(&result),
+            Outcome::Snooze(delay) => Self::Snooze { delay: seconds(delay) },
+            Outcome::Cancel(reason) => Self::Cancel { error: raw_error(&JobError::fail(reason).code("cancelled")) },
+            Outcome::Settled(proof) if (proof.id(), proof.attempt()) == hold.key() => return None,
+            Outcome::Settled(_) => Self::of(
+                &JobError::fail("the handler returned the proof of another job's settlement").code("wrong_settlement"),
+            ),
+        })
+    }
+
+    /// A result that cannot be stored would be refused with the whole batch, and it will not get smaller by running the
+    /// job again.
+    fn with_result(result: &Value) -> Self {
+        let refused = match json::to_raw("result", result) {
+            Ok(raw) if raw.get().len() <= RESULT_BYTES_MAX => return Self::Complete(Some(raw)),
+            Ok(_) => "result: must be at most 1 MiB of JSON text".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        Self::of(&JobError::fail(format!("the work was done, but {refused}")).code("bad_result"))
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Complete(_) => "complete",
+            Self::Retry { .. } => "retry",
+            Self::Fail { .. } => "fail",
+            Self::Snooze { .. } => "snooze",
+            Self::Release => "release",
+            Self::Cancel { .. } => "cancel",
+        }
+    }
+
+    fn result(&self) -> Option<&RawValue> {
+        if let Self::Complete(result) = self { result.as_deref() } else { None }
+    }
+
+    fn error(&self) -> Option<&RawValue> {
+        match self {
+            Self::Retry { error, .. } | Self::Fail { error } | Self::Cancel { error } => Some(error),
+            Self::Complete(_) | Self::Snooze { .. } | Self::Release => None,
+        }
+    }
+
+    fn delay(&self) -> Option<f64> {
+        match self {
+            Self::Retry { delay, .. } => *delay,
+            Self::Snooze { delay } => Some(*delay),
+            _ => None,
+        }
+    }
+}
+
+fn raw_error(error: &JobError) -> Box<RawValue> {
+    json::to_raw("error", &error.to_json()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+fn seconds(delay: Duration) -> f64 {
+    delay.min(DELAY_MAX).as_secs_f64()
+}
+
+/// An ending on its way. Kept until the database has accepted or refused it.
+#[derive(Debug)]
+pub(crate) struct Settlement {
+    pub(crate) hold: Arc<Hold>,
+    pub(crate) ending: Ending,
+    /// It was sent before and the answer was lost, so a refusal may mean that it was accepted then.
+    pub(crate) sent: bool,
+    /// The database refused it as malformed even alone.
+    pub(crate) refused: bool,
+}
+
+impl Settlement {
+    pub(crate) fn new(hold: Arc<Hold>, ending: Ending) -> Self {
+        Self { hold, ending, sent: false, refused: false }
+    }
+
+    pub(crate) fn release(hold: Arc<Hold>) -> Self {
+        Self::new(hold, Ending::Release)
+    }
+}
+
+/// Parallel lists for `settle_jobs`. A list that would be all nulls is left out: the common case, all completed without a
+/// result, then takes the function's shortest way.
+pub(crate) struct Batch<'a> {
+    pub(crate) ids: Vec<Uuid>,
+    pub(crate) attempts: Vec<i32>,
+    pub(crate) tokens: Vec<Uuid>,
+    pub(crate) words: Vec<&'static str>,
+    pub(crate) results: Option<Vec<Option<Json<&'a RawValue>>>>,
+    pub(crate) errors: Option<Vec<Option<Json<&'a RawValue>>>>,
+    pub(crate) delays: Option<Vec<Option<f64>>>,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(settlements: &'a [Settlement]) -> Self {
+        Self {
+            ids: settlements.iter().map(|settlement| settlement.hold.id).collect(),
+            attempts: settlements.iter().map(|settlement| settlement.hold.attempt).collect(),
+            tokens: settlements.iter().map(|settlement| settlement.hold.lease_token).collect(),
+            words: settlements.iter().map(|settlement| settlement.ending.word()).collect(),
+            results: column(settlements, |ending| ending.result().map(Json)),
+            errors: column(settlements, |ending| ending.error().map(Json)),
+            delays: column(settlements, Ending::delay),
+        }
+    }
+}
+
+fn column<'a, T>(settlements: &'a [Settlement], of: impl Fn(&'a Ending) -> Option<T>) -> Option<Vec<Option<T>>> {
+    let any = settlements.iter().any(|settlement| of(&settlement.ending).is_some());
+    any.then(|| settlements.iter().map(|settlement| of(&settlement.ending)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::{super::hold::tests::hold, *};
+
+    fn settlement(ending: Ending) -> Settlement {
+        Settlement::new(hold(1, Instant::now(), Duration::from_secs(30)), ending)
+    }
+
+    #[test]
+    fn columns_without_a_value_are_left_out() {
+        let completed = [settlement(Ending::Complete(None)), settlement(Ending::Complete(None))];
+        let batch = Batch::new(&completed);
+        assert_eq!(batch.words, ["complete"; 2]);
+        assert!(batch.results.is_none() && batch.errors.is_none() && batch.delays.is_none());
+    }
+
+    #[test]
+    fn errors_and_delays_stand_beside_their_jobs() {
+        let later = JobError::retry_after("busy", Duration::from_secs(3));
+        let mixed = [settlement(Ending::Complete(None)), settlement(Ending::of(&later))];
+        let batch = Batch::new(&mixed);
+        assert_eq!(batch.words, ["complete", "retry"]);
+        assert_eq!(batch.delays, Some(vec![None, Some(3.0)]));
+        assert_eq!(batch.errors.unwrap()[1].as_ref().unwrap().0.get(), r#"{"message":"busy"}"#);
+    }
+
+    #[test]
+    fn what_the_database_would_refuse_fails_that_job_only() {
+        for result in ["x".repeat(RESULT_BYTES_MAX), "a\0b".into()] {
+            let ending = Ending::with_result(&result.into());
+            assert_eq!(ending.word(), "fail");
+            assert!(ending.error().unwrap().get().contains("bad_result"));
+        }
+    }
+
+    #[test]
+    fn delays_are_at_most_five_years() {
+        assert!((seconds(Duration::MAX) - 157_766_400.0).abs() < 1.0);
+    }
+
+    #[test]
+    fn the_proof_of_another_job_is_not_accepted() {
+        let held = hold(1, Instant::now(), Duration::from_secs(30));
+        let own = Outcome::Settled(crate::Settled::new(held.id, held.attempt));
+        assert!(Ending::of_outcome(own, &held).is_none());
+        let other = Outcome::Settled(crate::Settled::new(Uuid::nil(), 1));
+        assert_eq!(Ending::of_outcome(other, &held).unwrap().word(), "fail");
+    }
+}
