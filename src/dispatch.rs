@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, value::RawValue};
 use tokio_postgres::{GenericClient, types::Json};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     job::Job,
     json,
-    statements::{DISPATCH, DISPATCH_DELAYED, DISPATCH_MANY, DISPATCH_MANY_DELAYED},
+    statements::{DISPATCH, DISPATCH_DELAYED, DISPATCH_MANY, DISPATCH_MANY_DELAYED, Value, Via},
     tenant::Tenant,
     timestamp,
 };
@@ -58,7 +58,7 @@ pub struct Dispatch {
     max_attempts: i32,
     timeout: Option<Duration>,
     tags: Vec<String>,
-    metadata: Map<String, Value>,
+    metadata: Map<String, serde_json::Value>,
 }
 
 impl Dispatch {
@@ -141,7 +141,7 @@ impl Dispatch {
     }
 
     /// One more note beside the payload, such as a trace id; at most 16 KiB in all.
-    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
         self.metadata.insert(key.into(), value.into());
         self
     }
@@ -152,6 +152,10 @@ impl Dispatch {
     /// [`Error::BadArgument`], [`Error::Quota`] or [`Error::Privilege`]; nothing is written then, and a transaction is
     /// aborted as after any error of the server.
     pub async fn execute<C: GenericClient + Sync>(self, client: &C) -> Result<Uuid> {
+        self.send(&Via::whole(client)).await
+    }
+
+    pub(crate) async fn send<C: GenericClient + Sync>(self, via: &Via<'_, C>) -> Result<Uuid> {
         self.check()?;
         let metadata = json::to_raw("metadata", &self.metadata)?;
         let (at, after) = match self.due {
@@ -159,11 +163,11 @@ impl Dispatch {
             Due::At(at) => (Some(at), None),
             Due::After(delay) => (None, Some(delay.as_secs_f64())),
         };
-        let (statement, due): (_, &(dyn tokio_postgres::types::ToSql + Sync)) =
+        let (statement, due): (_, Value<'_>) =
             if after.is_some() { (DISPATCH_DELAYED, &after) } else { (DISPATCH, &at) };
         let row = statement
-            .one(
-                client,
+            .row_via(
+                via,
                 &[
                     &self.tenant.uuid(),
                     &self.job_type,
@@ -251,14 +255,19 @@ pub async fn dispatch_many_in<C: GenericClient + Sync>(
     jobs: impl IntoIterator<Item = Dispatch>,
 ) -> Result<Vec<Uuid>> {
     let jobs: Vec<Dispatch> = jobs.into_iter().collect();
+    send_many(&Via::whole(client), &jobs).await
+}
+
+/// Sends the batches one after the other.
+pub(crate) async fn send_many<C: GenericClient + Sync>(via: &Via<'_, C>, jobs: &[Dispatch]) -> Result<Vec<Uuid>> {
     for (index, job) in jobs.iter().enumerate() {
         job.check().and_then(|()| json::to_raw("metadata", &job.metadata)).map_err(|error| at_index(index, error))?;
     }
     let mut ids = Vec::with_capacity(jobs.len());
-    for batch in batches(&jobs) {
+    for batch in batches(jobs) {
         let delayed = batch.iter().any(|job| matches!(job.due, Due::After(_)));
         let statement = if delayed { DISPATCH_MANY_DELAYED } else { DISPATCH_MANY };
-        for row in statement.rows(client, &[&Json(batch)]).await.map_err(|error| shift(ids.len(), error))? {
+        for row in statement.rows_via(via, &[&Json(batch)]).await.map_err(|error| shift(ids.len(), error))? {
             ids.push(row.try_get(0)?);
         }
     }
@@ -318,7 +327,7 @@ fn shift(sent: usize, error: Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

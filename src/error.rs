@@ -147,8 +147,10 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { .. } => true,
+            // 25006: a primary that has just become a replica
             Self::Database { sqlstate, .. } => {
-                matches!(sqlstate.get(..2), Some("40" | "53" | "55" | "57"))
+                matches!(sqlstate.as_str(), "55P03" | "55006" | "25006")
+                    || matches!(sqlstate.get(..2), Some("40" | "53" | "57"))
             }
             _ => false,
         }
@@ -172,35 +174,46 @@ impl Error {
 
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
-        if let Some(server) = error.as_db_error() {
-            return from_server(server);
+        match error.as_db_error() {
+            Some(server) => from_server(server),
+            None => from_driver(&error),
         }
-        let cause = std::error::Error::source(&error);
-        let text = error.to_string();
-        // The driver has no public kinds; its fixed first words are the only way to tell a value that does not fit its
-        // column (a fault of the program or of the schema) from a connection that broke.
-        if ["error serializing", "error deserializing", "invalid column", "query returned", "expected"]
-            .iter()
-            .any(|start| text.starts_with(start))
-        {
-            return Self::Schema {
-                message: format!("the answer does not have the expected shape ({text})"),
-                hint: Some("run `fairclaim migrate` of the same version as this program".into()),
-            };
-        }
-        let message = match cause {
-            Some(cause) if !text.starts_with("error encoding") => format!("{text}: {cause}"),
-            _ => text,
-        };
-        Self::Unavailable { message }
     }
+}
+
+/// The driver keeps its kinds private; the fixed first words of its messages are the only way to tell a faulty program,
+/// schema or URL from a connection that broke.
+fn from_driver(error: &tokio_postgres::Error) -> Error {
+    let text = error.to_string();
+    let starts = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
+    if starts(&["error serializing", "error deserializing", "invalid column", "query returned", "expected"]) {
+        // the cause may quote the value, so it is left out
+        return Error::Schema {
+            message: format!("the answer does not have the expected shape ({text})"),
+            hint: Some("run `fairclaim migrate` of the same version as this program".into()),
+        };
+    }
+    if starts(&["error encoding"]) {
+        return Error::bad_argument("a value", "is too large for one message to the server");
+    }
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let message = if cause.is_empty() { text.clone() } else { format!("{text}: {cause}") };
+    let distrusted = cause.contains("invalid peer certificate") || cause.contains("does not support TLS");
+    if starts(&["error performing TLS"]) && distrusted {
+        return Error::config(message, "check sslmode, and that sslrootcert names the authority of the server");
+    }
+    if starts(&["authentication error", "invalid configuration", "invalid connection"]) {
+        return Error::config(message, "check user, password and host of the connection URL");
+    }
+    Error::Unavailable { message }
 }
 
 impl From<deadpool_postgres::PoolError> for Error {
     fn from(error: deadpool_postgres::PoolError) -> Self {
-        use deadpool_postgres::PoolError;
+        use deadpool_postgres::{PoolError, TimeoutType};
         match error {
             PoolError::Backend(error) => error.into(),
+            PoolError::Timeout(TimeoutType::Create) => Self::unavailable("the server did not answer in time"),
             PoolError::Timeout(_) => Self::unavailable(
                 "no connection of the pool became free in time; a larger pool may be needed",
             ),

@@ -26,6 +26,7 @@ mod tenant;
 #[cfg(all(unix, feature = "private-postgres"))]
 pub mod testing;
 mod timestamp;
+mod worker;
 
 pub use client::Client;
 pub use connect::ConnectOptions;
@@ -37,3 +38,6 @@ pub use operator::{Changed, JobFilter, JobPage};
 pub use outcome::{JobError, Next, Outcome, Settled};
 pub use schema::{MigrateOptions, MigrateReport, script as migration_script, version as schema_version};
 pub use tenant::Tenant;
+pub use worker::{
+    Attempt, CLAIM_SIZE_CLASSES, Handler, RawJob, State, Worker, WorkerBuilder, WorkerHandle, WorkerReport,
+};

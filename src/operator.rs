@@ -65,8 +65,7 @@ impl Client {
     }
 
     async fn show(&self, tenant: Option<Tenant>, id: Uuid) -> Result<Option<JobRow>> {
-        let connection = self.connection().await?;
-        let rows = SHOW.rows(&**connection, &[&id, &tenant.map(Tenant::uuid)]).await?;
+        let rows = self.rows(&SHOW, &[&id, &tenant.map(Tenant::uuid)]).await?;
         rows.first().map(JobRow::from_row).transpose()
     }
 
@@ -82,10 +81,9 @@ impl Client {
         {
             return Err(Error::bad_argument(field, "must not hold a NUL"));
         }
-        let connection = self.connection().await?;
-        let rows = LIST
+        let rows = self
             .rows(
-                &**connection,
+                &LIST,
                 &[
                     &filter.tenant.map(Tenant::uuid),
                     &filter.queue,
@@ -122,8 +120,7 @@ impl Client {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let connection = self.connection().await?;
-        let rows = statement.rows(&**connection, &[&tenant.map(Tenant::uuid), &ids]).await?;
+        let rows = self.rows(statement, &[&tenant.map(Tenant::uuid), &ids]).await?;
         rows.iter().map(changed).collect()
     }
 }

@@ -1,15 +1,19 @@
 //! Every SQL text that the library sends, on one page: calls to the functions of the schema and nothing else.
 //!
-//! Each statement names the types of its parameters, so it travels in one round trip without being prepared and works
-//! behind a transaction pooler. Columns are named one by one: a function may gain columns later. Intervals cross as
+//! Each statement names the types of its parameters, so that it can travel in one round trip without being prepared and
+//! works behind a transaction pooler. Columns are named one by one: a function may gain columns later. Intervals cross as
 //! seconds in `float8`, since drivers have no interval.
 
+use deadpool_postgres::{Object, StatementCache};
 use tokio_postgres::{
-    GenericClient, Row,
+    Client, GenericClient, Row,
     types::{ToSql, Type},
 };
 
 use crate::error::{Error, Result};
+
+/// What the driver takes as the value of a parameter.
+pub(crate) type Value<'a> = &'a (dyn ToSql + Sync);
 
 /// A text and the types of its parameters.
 #[derive(Debug)]
@@ -18,25 +22,55 @@ pub(crate) struct Statement {
     pub(crate) types: &'static [Type],
 }
 
+/// A connection or transaction, and whether statements are prepared on it.
+pub(crate) struct Via<'a, C> {
+    client: &'a C,
+    cache: Option<&'a StatementCache>,
+}
+
+impl<'a, C: GenericClient + Sync> Via<'a, C> {
+    /// Statements travel whole: right on every connection, and about 0.1 ms dearer a call.
+    pub(crate) fn whole(client: &'a C) -> Self {
+        Self { client, cache: None }
+    }
+}
+
+impl<'a> Via<'a, Client> {
+    /// Statements are prepared once on this connection. Not behind a transaction pooler.
+    pub(crate) fn prepared(connection: &'a Object) -> Self {
+        Self { client: connection, cache: Some(&connection.statement_cache) }
+    }
+}
+
 impl Statement {
-    /// Sends it with these parameters and reads all rows.
-    pub(crate) async fn rows<C: GenericClient + Sync>(
+    /// Sends it whole and reads all rows.
+    #[allow(dead_code, reason = "for the worker")]
+    pub(crate) async fn rows<C: GenericClient + Sync>(&self, client: &C, parameters: &[Value<'_>]) -> Result<Vec<Row>> {
+        self.rows_via(&Via::whole(client), parameters).await
+    }
+
+    /// Sends it and reads all rows.
+    pub(crate) async fn rows_via<C: GenericClient + Sync>(
         &self,
-        client: &C,
-        parameters: &[&(dyn ToSql + Sync)],
+        via: &Via<'_, C>,
+        parameters: &[Value<'_>],
     ) -> Result<Vec<Row>> {
         debug_assert_eq!(parameters.len(), self.types.len());
+        if let Some(cache) = via.cache {
+            let prepared = cache.prepare_typed(via.client.client(), self.sql, self.types).await?;
+            return Ok(via.client.query(&prepared, parameters).await?);
+        }
         let typed: Vec<_> = parameters.iter().copied().zip(self.types.iter().cloned()).collect();
-        Ok(client.query_typed(self.sql, &typed).await?)
+        Ok(via.client.query_typed(self.sql, &typed).await?)
     }
 
     /// Sends it and reads the one row that it always answers.
-    pub(crate) async fn one<C: GenericClient + Sync>(
+    pub(crate) async fn row_via<C: GenericClient + Sync>(
         &self,
-        client: &C,
-        parameters: &[&(dyn ToSql + Sync)],
+        via: &Via<'_, C>,
+        parameters: &[Value<'_>],
     ) -> Result<Row> {
-        self.rows(client, parameters).await?.pop().ok_or_else(|| Error::Schema {
+        self.rows_via(via, parameters).await?.pop().ok_or_else(|| Error::Schema {
             message: "a call that always answers did not".into(),
             hint: Some("run `fairclaim migrate` against this database".into()),
         })
@@ -134,16 +168,6 @@ pub(crate) const SHOW: Statement = Statement {
 
 // ---- worker
 
-pub(crate) const CLAIM: Statement = Statement {
-    sql: "select c.id, c.tenant_id, c.type, c.queue, c.payload, c.metadata, c.priority::int4 as priority, \
-          c.attempts::int4 as attempts, c.max_attempts::int4 as max_attempts, c.attempts_left::int4 as attempts_left, \
-          c.lost::int4 as lost, pg_catalog.date_part('epoch', c.timeout)::float8 as timeout_seconds, c.tags, c.created_at, \
-          c.lease_token, c.lease_expires_at, c.next_cursor \
-          from fairclaim.claim_jobs(p_worker_id => $1::text, p_queues => $2::text[], p_limit => $3::int4, \
-          p_types => $4::text[], p_lease => pg_catalog.make_interval(secs => $5::float8), p_cursor => $6::text) c",
-    types: &[Type::TEXT, Type::TEXT_ARRAY, Type::INT4, Type::TEXT_ARRAY, Type::FLOAT8, Type::TEXT],
-};
-
 pub(crate) const SETTLE: Statement = Statement {
     sql: "select s.id, s.accepted, s.status from fairclaim.settle_jobs(p_worker_id => $1::text, p_ids => $2::uuid[], \
           p_attempts => $3::int4[], p_lease_tokens => $4::uuid[], p_outcomes => $5::text[], p_results => $6::jsonb[], \
@@ -160,17 +184,17 @@ pub(crate) const SETTLE: Statement = Statement {
     ],
 };
 
-/// The settled rows have `kind` = `settled`, `accepted` and `status`; the claimed ones have the columns of [`CLAIM`].
-pub(crate) const SETTLE_AND_CLAIM: Statement = Statement {
-    sql: "select c.kind, c.accepted, c.status, c.id, c.tenant_id, c.type, c.queue, c.payload, c.metadata, \
-          c.priority::int4 as priority, c.attempts::int4 as attempts, c.max_attempts::int4 as max_attempts, \
-          c.attempts_left::int4 as attempts_left, c.lost::int4 as lost, \
-          pg_catalog.date_part('epoch', c.timeout)::float8 as timeout_seconds, c.tags, c.created_at, c.lease_token, \
-          c.lease_expires_at, c.next_cursor \
+/// Settles and claims in one round trip; empty ids or a limit of 0 leave one half out. Columns are read by position. Most
+/// settlements are simply completed: only the others are answered, so that a batch of a thousand costs no thousand rows.
+pub(crate) const EXCHANGE: Statement = Statement {
+    sql: "select c.kind, c.accepted, c.status, c.id, c.tenant_id, c.type, c.payload, nullif(c.metadata, '{}'), \
+          c.attempts::int4, c.max_attempts::int4, c.attempts_left::int4, c.lost::int4, \
+          pg_catalog.date_part('epoch', c.timeout)::float8, c.created_at, c.lease_token, c.next_cursor \
           from fairclaim.settle_and_claim(p_worker_id => $1::text, p_ids => $2::uuid[], p_attempts => $3::int4[], \
           p_lease_tokens => $4::uuid[], p_outcomes => $5::text[], p_results => $6::jsonb[], p_errors => $7::jsonb[], \
           p_delays => $8::float8[], p_queues => $9::text[], p_limit => $10::int4, p_types => $11::text[], \
-          p_lease => pg_catalog.make_interval(secs => $12::float8), p_cursor => $13::text) c",
+          p_lease => pg_catalog.make_interval(secs => $12::float8), p_cursor => $13::text) c \
+          where c.kind = 'claimed' or not c.accepted or c.status <> 'completed'",
     types: &[
         Type::TEXT,
         Type::UUID_ARRAY,

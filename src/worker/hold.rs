@@ -131,8 +131,13 @@ pub(crate) mod tests {
 
     /// A held job for tests of this module's neighbours.
     pub(crate) fn hold(attempt: i32, claimed_at: Instant, lease: Duration) -> Arc<Hold> {
+        hold_of(Uuid::now_v7(), attempt, claimed_at, lease)
+    }
+
+    /// One attempt of a given job.
+    pub(crate) fn hold_of(id: Uuid, attempt: i32, claimed_at: Instant, lease: Duration) -> Arc<Hold> {
         let row = HoldRow {
-            id: Uuid::now_v7(),
+            id,
             tenant: Uuid::nil(),
             queue: "default".into(),
             job_type: "test".into(),

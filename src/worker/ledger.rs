@@ -63,7 +63,12 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::hold::tests::hold, *};
+    use uuid::Uuid;
+
+    use super::{
+        super::hold::tests::{hold, hold_of},
+        *,
+    };
 
     #[test]
     fn leases_are_due_after_a_third_and_endangered_after_two() {
@@ -85,11 +90,12 @@ mod tests {
     #[test]
     fn two_attempts_of_one_job_are_two_entries() {
         let ledger = Ledger::default();
-        let (first, second) = (Uuid::now_v7(), Duration::from_secs(1));
-        let _ = first;
-        ledger.add([hold(1, Instant::now(), second), hold(2, Instant::now(), second)].into_iter());
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let first = hold_of(Uuid::nil(), 1, start, second);
+        let again = hold_of(Uuid::nil(), 2, start, second);
+        ledger.add([Arc::clone(&first), again].into_iter());
         assert_eq!(ledger.len(), 2);
+        ledger.remove([&*first].into_iter());
+        assert_eq!(ledger.all()[0].attempt, 2);
     }
-
-    use uuid::Uuid;
 }

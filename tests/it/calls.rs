@@ -129,7 +129,7 @@ pub(crate) async fn try_claim_jobs(
 ) -> Result<Vec<Claimed>, Error> {
     let rows = worker
         .query(
-            "select * from fairclaim.claim_jobs('worker', null, $1, p_cursor => $2)",
+            "select * from fairclaim.claim_jobs('worker', null, $1, p_lease => '5 min', p_cursor => $2)",
             &[&limit, cursor],
         )
         .await?;

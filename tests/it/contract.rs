@@ -364,10 +364,8 @@ async fn line_6_worker_id_is_recorded_and_hostile_text_does_no_harm() {
 
 #[tokio::test]
 async fn line_7_attempts_drives_retries_with_next_retry_at() {
-    let db = TestDb::new().await;
-    let (producer, worker, auditor, owner) =
-        (db.producer().await, db.worker().await, db.auditor().await, db.owner().await);
-    owner.batch_execute(include_str!("../../sql/testing/clock.sql")).await.expect("the clock of tests");
+    let db = TestDb::with_test_clock().await;
+    let (producer, worker, auditor) = (db.producer().await, db.worker().await, db.auditor().await);
     let id = dispatch_object(&producer, json!({"tenant_id": tenant(1), "type": "mail", "max_attempts": 4})).await;
 
     // 15 s, doubled by every failure, 20 % either way
@@ -389,8 +387,7 @@ async fn line_7_attempts_drives_retries_with_next_retry_at() {
 
         tick(&worker).await;
         assert!(claim_job(&worker, "w").await.is_none(), "not before next_retry_at");
-        let shift = "update fairclaim.test_clock set shift = shift + make_interval(secs => $1)";
-        owner.execute(shift, &[&(seconds * 1.2 + 1.0)]).await.expect("the clock moves");
+        db.advance(&format!("{} s", seconds * 1.2 + 1.0)).await;
         tick(&worker).await;
     }
     let job = claim_job(&worker, "w").await.expect("due");

@@ -7,22 +7,20 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::calls::{
-    Claimed, claim_job, claim_jobs, dispatch, dispatch_batch, dispatch_many, dispatch_object, settle_all, tenant, tick,
+    claim_job, claim_jobs, dispatch, dispatch_batch, dispatch_many, dispatch_object, settle_all, tenant, tick,
 };
 use crate::support::TestDb;
 
 /// The tenant that floods; the small ones are 1, 2, 3 and so on, before and behind it by uuid.
 const BIG: u128 = 50;
-const DEEP: i32 = 100_000;
 
 /// A batch of `count` jobs of one tenant, as objects.
 fn batch(tenant: Uuid, count: usize) -> Vec<Value> {
     vec![json!({"tenant_id": tenant, "type": "mail"}); count]
 }
 
-/// The flood, and then 100 small tenants with ten jobs each, a batch a tenant.
-async fn flood_and_batches(producer: &Client) -> HashSet<Uuid> {
-    dispatch_many(producer, tenant(BIG), "default", "mail", DEEP).await;
+/// A hundred small tenants with ten jobs each, a batch a tenant.
+async fn small_batches(producer: &Client) -> HashSet<Uuid> {
     let small: Vec<Uuid> = (1..=101).filter(|&n| n != BIG).map(tenant).collect();
     for &one in &small {
         dispatch_batch(producer, &batch(one, 10)).await;
@@ -31,24 +29,21 @@ async fn flood_and_batches(producer: &Client) -> HashSet<Uuid> {
 }
 
 #[tokio::test]
-async fn claims_of_one_reach_every_tenant_behind_a_flood() {
+async fn every_tenant_behind_a_flood_is_served_within_300_claims() {
     let db = TestDb::new().await;
     let (producer, worker) = (db.producer().await, db.worker().await);
-    let mut unserved = flood_and_batches(&producer).await;
+    dispatch_many(&producer, tenant(BIG), "default", "mail", 100_000).await;
+    let mut unserved = small_batches(&producer).await;
     for _ in 0..300 {
         let job = claim_job(&worker, "w").await.expect("a hundred thousand wait");
         unserved.remove(&job.tenant);
     }
     assert!(unserved.is_empty(), "{} of 100 tenants got nothing of 300 claims", unserved.len());
-}
 
-#[tokio::test]
-async fn batches_with_a_cursor_reach_every_tenant_behind_a_flood() {
-    let db = TestDb::new().await;
-    let (producer, worker) = (db.producer().await, db.worker().await);
-    let all = flood_and_batches(&producer).await;
+    // the same with a worker's cursor, in claims of one, ten and a hundred
     for limit in [1, 10, 100] {
-        let (mut unserved, mut cursor, mut taken) = (all.clone(), None, 0);
+        let mut unserved = small_batches(&producer).await;
+        let (mut cursor, mut taken) = (None, 0);
         while taken < 300 {
             let got = claim_jobs(&worker, limit, &mut cursor).await;
             assert_eq!(got.len(), usize::try_from(limit).expect("small"), "a claim is filled while jobs wait");
@@ -71,7 +66,7 @@ async fn shared_rows(owner: &Client) -> Vec<Uuid> {
 async fn single_dispatches_are_served_within_the_bound() {
     let db = TestDb::new().await;
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    dispatch_many(&producer, tenant(BIG), "default", "mail", DEEP).await;
+    dispatch_many(&producer, tenant(BIG), "default", "mail", 20_000).await;
     let small: HashSet<Uuid> = (1..=101).filter(|&n| n != BIG).map(tenant).collect();
     for &one in &small {
         for _ in 0..10 {
@@ -84,7 +79,7 @@ async fn single_dispatches_are_served_within_the_bound() {
     let mut claim_of: HashMap<Uuid, usize> = HashMap::new();
     let mut from_own: HashSet<Uuid> = HashSet::new();
     for claim in 1..=shared.len() * 4 / 3 + 4 {
-        let job = claim_job(&worker, "w").await.expect("a hundred thousand wait");
+        let job = claim_job(&worker, "w").await.expect("twenty thousand wait");
         claim_of.insert(job.id, claim);
         if !shared.contains(&job.id) {
             from_own.insert(job.tenant);
@@ -167,27 +162,35 @@ async fn a_flood_of_three_types_has_eight_rows_in_each_shared_lane() {
 
 #[tokio::test]
 async fn a_flood_with_retries_has_sixteen_rows_in_each_shared_lane_at_most() {
-    let db = TestDb::new().await;
+    let db = TestDb::with_test_clock().await;
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    owner.batch_execute(include_str!("../../sql/testing/clock.sql")).await.expect("the clock of tests");
-    let mut most = 0;
-    for wave in 0..6 {
-        flood_by_single_dispatches(&producer, 60).await;
-        let mut got: Vec<Claimed> = Vec::new();
-        while got.len() < 60 {
-            got.extend(claim_jobs(&worker, 100, &mut None).await);
-        }
-        // their ids are older than any bound of age when they come back
-        owner.execute("update fairclaim.test_clock set shift = shift + '20 s'", &[]).await.expect("the clock moves");
+    for (wave, outcome) in ["retry", "release", "snooze"].into_iter().enumerate() {
+        // eight of each type, which come back when their ids are older than what dispatch counts
+        flood_by_single_dispatches(&producer, 24).await;
+        let got = claim_jobs(&worker, 100, &mut None).await;
+        assert_eq!(got.len(), 24);
+        db.advance("40 s").await;
         tick(&worker).await;
-        settle_all(&worker, &got, if wave % 2 == 0 { "retry" } else { "release" }).await;
+        settle_all(&worker, &got, outcome).await;
         tick(&worker).await;
         flood_by_single_dispatches(&producer, 60).await;
         let rows = in_shared_lanes(&owner, tenant(BIG)).await;
-        assert!(rows.iter().all(|&(_, n)| n <= 16), "wave {wave}: {rows:?}");
-        most = rows.iter().map(|&(_, n)| n).fold(most, i64::max);
+        assert!(rows.iter().all(|&(_, n)| n <= 16), "wave {wave}, {outcome}: {rows:?}");
+        assert!(rows.iter().all(|&(_, n)| n > 8), "wave {wave}: this was meant to come near the bound: {rows:?}");
+
+        // more of them come back, while the shared lanes are full
+        let got = claim_jobs(&worker, 20, &mut None).await;
+        flood_by_single_dispatches(&producer, 60).await;
+        settle_all(&worker, &got, outcome).await;
+        let rows = in_shared_lanes(&owner, tenant(BIG)).await;
+        assert!(rows.iter().all(|&(_, n)| n <= 16), "wave {wave}, {outcome}: {rows:?}");
+        settle_all(&worker, &claim_jobs(&worker, 1_000, &mut None).await, "complete").await;
+        // its own lanes close, and it is light again
+        db.advance("40 s").await;
+        for _ in 0..4 {
+            tick(&worker).await;
+        }
     }
-    assert!(most >= 8, "this flood never used the shared lanes: {most}");
 }
 
 #[tokio::test]
@@ -265,4 +268,71 @@ async fn a_priority_above_0_goes_before_its_tenants_shared_jobs() {
         }
         assert_eq!(seen.len(), 5);
     }
+}
+
+/// The mean number of buffers that a claim touches, by EXPLAIN, for one job and for ten at a time.
+async fn buffers(worker: &Client, queue: &str) -> (i64, i64) {
+    let mut means = Vec::new();
+    for (call, rounds) in [("claim_job('w', array[$q$QUEUE$q$], array['handled'])", 10), ("claim_jobs('w', array[$q$QUEUE$q$], 10, array['handled'])", 5)]
+    {
+        let claim = format!("select * from fairclaim.{}", call.replace("QUEUE", queue));
+        let explain = format!("explain (analyze, buffers, format json) {claim}");
+        worker.execute(&claim, &[]).await.expect("the first call of a session plans");
+        let mut sum = 0;
+        for _ in 0..rounds {
+            let plan: Value = worker.query_one(&explain, &[]).await.expect("explain").get(0);
+            let node = &plan[0]["Plan"];
+            assert!(node["Actual Rows"].as_f64().expect("rows") > 0.0, "a claim that found nothing: {plan}");
+            sum += node["Shared Hit Blocks"].as_i64().expect("hit") + node["Shared Read Blocks"].as_i64().expect("read");
+        }
+        means.push(sum / rounds);
+    }
+    (means[0], means[1])
+}
+
+/// Puts `rows` jobs of a type nobody handles straight into the lane that dispatch made for it, as a long backlog would.
+async fn deepen(owner: &Client, rows: i64) {
+    owner
+        .execute(
+            "with made as (
+               insert into fairclaim.job (id, tenant_id, queue, type, priority, max_attempts, created_at, payload, tags, metadata)
+               select (p.prefix || '8000' || lpad(to_hex(g), 12, '0'))::uuid, $1, 'flooded', 'unhandled', 0, 25, clock_timestamp(), '{}', '{}', '{}'
+                 from (select fairclaim.id_prefix(clock_timestamp()) prefix offset 0) p, generate_series(1, $2::bigint) g
+               returning id)
+             insert into fairclaim.ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
+             select (select l.lane_id from fairclaim.lane l where l.type = 'unhandled' and l.tenant_id = $1), made.id, $1, 0, 25, 0 from made",
+            &[&tenant(1), &rows],
+        )
+        .await
+        .expect("a deep lane");
+}
+
+/// Ten thousand and more of a type nobody handles before the handled ones of the same tenant, against a queue without.
+async fn compare_with_unhandled(rows: i64) {
+    let db = TestDb::new().await;
+    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
+    dispatch_many(&producer, tenant(1), "flooded", "unhandled", 10_000).await;
+    deepen(&owner, rows - 10_000).await;
+    for queue in ["flooded", "calm"] {
+        dispatch_many(&producer, tenant(1), queue, "handled", 100).await;
+    }
+    let calm = buffers(&worker, "calm").await;
+    let flooded = buffers(&worker, "flooded").await;
+    assert!(
+        flooded.0 * 10 <= calm.0 * 13 && flooded.1 * 10 <= calm.1 * 13,
+        "buffers of a claim of 1 and of 10: {flooded:?} behind {rows} unhandled jobs, {calm:?} without"
+    );
+    let none = "select * from fairclaim.claim_jobs('w', array['flooded'], 100, array['handled'])";
+    assert_eq!(worker.query(none, &[]).await.expect("claim_jobs").len(), 100 - 11 - 60);
+}
+
+#[tokio::test]
+async fn jobs_of_a_type_nobody_handles_cost_a_claim_nothing() {
+    compare_with_unhandled(200_000).await;
+}
+
+#[tokio::test]
+#[ignore = "slow: a million rows"]
+async fn a_million_jobs_of_a_type_nobody_handles_cost_a_claim_nothing() {
+    compare_with_unhandled(1_000_000).await;
 }

@@ -34,7 +34,7 @@ use std::io::IsTerminal;
 use crate::args::Global;
 use crate::output;
 use machine::Surroundings;
-use options::{Common, Scenario};
+use options::Scenario;
 use place::Place;
 
 /// Runs one scenario and prints its report.

@@ -1,11 +1,9 @@
 //! Where the demo runs: a private PostgreSQL of its own, or a database that the user names.
 
-use std::time::Duration;
-
 use fairclaim::testing::PrivateServer;
 use fairclaim::{Client, MigrateOptions};
 
-/// The login of the private server: no superuser, it may create roles and owns its database.
+/// The login of the private server: no superuser; it may create roles, and owns its database.
 const LOGIN: &str = "demo";
 const NAME: &str = "demo";
 
@@ -18,7 +16,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Uses `url`, or else starts a private server.
+    /// Uses `url`, or else starts a private server; then installs the schema.
     pub(super) async fn open(url: Option<&str>, offline: bool) -> anyhow::Result<Self> {
         let (url, server) = match url {
             Some(url) if !url.trim().is_empty() => (url.to_owned(), None),
@@ -41,14 +39,13 @@ impl Database {
     pub(super) fn url(&self) -> &str {
         &self.url
     }
-}
 
-impl Database {
     /// In one line, what the demo works in.
     pub(super) fn story(&self) -> String {
         match &self.server {
             Some(server) => format!(
-                "started a private PostgreSQL in {} and installed the schema as the plain login `{LOGIN}`",
+                "started a private {} in {}, schema installed by the plain login `{LOGIN}`",
+                server.binaries(),
                 server.directory().display(),
             ),
             None => "installed the schema in the database that you named".to_owned(),
@@ -57,13 +54,32 @@ impl Database {
 
     /// Leaves the server running; answers what to do with it.
     pub(super) fn keep(self) -> String {
-        todo!()
+        let Some(server) = self.server else {
+            return "\nThe database is yours and stays as it is.".to_owned();
+        };
+        let (directory, pid) = (server.directory().display().to_string(), server.pid());
+        server.leave_running();
+        let mut text = format!(
+            "\nPostgreSQL keeps running. To look around:\n\n  \
+             export DATABASE_URL='{url}'\n  \
+             fairclaim jobs list --queue demo --limit 5\n  \
+             fairclaim dispatch --tenant acme --type hello --payload '{{\"name\": \"you\"}}'\n  \
+             fairclaim work --exec hello=cat --drain\n  \
+             psql \"$DATABASE_URL\" -c 'select status, count(*) from fairclaim.job_overview group by 1'\n",
+            url = self.url,
+        );
+        if let Some(pid) = pid {
+            text.push_str(&format!("\nTo end it: kill -INT {pid} && sleep 1 && rm -rf {directory}"));
+        }
+        text
     }
 
+    /// Stops a server that is ours, and removes its folder.
     pub(super) async fn stop(self) {
-        drop(self.client);
+        self.client.pool().close();
         if let Some(server) = self.server {
-            server.stop().await;
+            // dropping it stops it too; this way it does not block the runtime
+            let _ = server.stop().await;
         }
     }
 }

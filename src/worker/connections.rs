@@ -1,0 +1,111 @@
+//! The worker's own connections. Each is opened when it is first used, and again after it was lost.
+//!
+//! They come out of the client's pool for good, so that a pool that the handlers have emptied never delays a settlement or
+//! a heartbeat.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use deadpool_postgres::{ClientWrapper, Object};
+use tokio::sync::Mutex;
+use tokio_postgres::{Row, types::ToSql};
+
+use crate::{
+    client::Client,
+    error::{Error, Result},
+    statements::Statement,
+};
+
+/// A fixed number of connections, known by their number.
+pub(crate) struct Connections {
+    client: Client,
+    seats: Vec<Mutex<Option<Arc<ClientWrapper>>>>,
+    /// A pooler between us and the server forgets prepared statements, so none are used.
+    unprepared: AtomicBool,
+}
+
+impl Connections {
+    pub(crate) fn new(client: Client, count: usize) -> Self {
+        let seats = (0..count).map(|_| Mutex::new(None)).collect();
+        Self { client, seats, unprepared: AtomicBool::new(false) }
+    }
+
+    /// Sends a statement on one of the connections and reads all rows. Calls of several tasks on one connection are
+    /// pipelined. A call that takes longer than `patience` counts as lost, and its connection is given up.
+    pub(crate) async fn rows(
+        &self,
+        seat: usize,
+        patience: Duration,
+        statement: &Statement,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>> {
+        let connection = within(patience, self.connection(seat)).await?;
+        let answer = within(patience, self.send(&connection, statement, parameters)).await;
+        if let Err(error) = &answer {
+            self.note(seat, &connection, error).await;
+        }
+        answer
+    }
+
+    async fn send(
+        &self,
+        connection: &ClientWrapper,
+        statement: &Statement,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>> {
+        if self.unprepared.load(Relaxed) {
+            return statement.rows(&**connection, parameters).await;
+        }
+        let prepared = connection.prepare_typed_cached(statement.sql, statement.types).await?;
+        Ok(connection.query(&prepared, parameters).await?)
+    }
+
+    async fn connection(&self, seat: usize) -> Result<Arc<ClientWrapper>> {
+        let mut current = self.seats[seat].lock().await;
+        if let Some(connection) = current.as_ref().filter(|connection| !connection.is_closed()) {
+            return Ok(Arc::clone(connection));
+        }
+        *current = None;
+        let opened = Arc::new(Object::take(self.client.connection().await?));
+        *current = Some(Arc::clone(&opened));
+        Ok(opened)
+    }
+
+    /// Learns from an error: a connection that did not answer is not used again, nor are prepared statements where they
+    /// get lost.
+    async fn note(&self, seat: usize, connection: &Arc<ClientWrapper>, error: &Error) {
+        match error {
+            Error::Unavailable { .. } => {
+                let mut current = self.seats[seat].lock().await;
+                if current.as_ref().is_some_and(|now| Arc::ptr_eq(now, connection)) {
+                    *current = None;
+                }
+            }
+            // a prepared statement that does not exist, or that exists already, is another session's
+            Error::Database { sqlstate, .. } if matches!(sqlstate.as_str(), "26000" | "42P05") => {
+                if !self.unprepared.swap(true, Relaxed) {
+                    tracing::info!("a transaction pooler is in between: prepared statements are off");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn within<T>(patience: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(patience, call).await.unwrap_or_else(|_| {
+        Err(Error::unavailable(format!("no answer within {} s", patience.as_secs_f32())))
+    })
+}
+
+impl std::fmt::Debug for Connections {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Connections").field("seats", &self.seats.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,262 @@
+//! The tasks that talk to the database: each takes what is due (settlements, a claim, or both), sends it in one round trip,
+//! and hands out the answer. Several work for one queue, so that one trip is under way while another's jobs run.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    backoff::Backoff,
+    claimed::{ClaimContext, Work, column},
+    executor,
+    settlement::{Batch, Ending, Settlement},
+    shared::Shared,
+    stats::add,
+    subscription::{Order, Step, Subscription},
+};
+use crate::{
+    error::{Error, Result},
+    outcome::JobError,
+    statements,
+};
+
+/// A job whose worker died this often runs alone.
+const LOST_TO_RUN_ALONE: i32 = 2;
+
+/// One of the tasks of one queue.
+pub(crate) struct Exchanger {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) subscription: Arc<Subscription>,
+    /// The queue's place among the worker's.
+    pub(crate) queue_index: usize,
+    /// Which connection.
+    pub(crate) seat: usize,
+}
+
+impl Exchanger {
+    /// Until the queue is closed and everything is settled.
+    pub(crate) async fn run(self) {
+        let finish = self.shared.signals.finish.clone();
+        finish.run_until_cancelled(self.serve()).await;
+    }
+
+    async fn serve(&self) {
+        let mut backoff = Backoff::database();
+        loop {
+            match self.subscription.step(Instant::now()) {
+                Step::Send(order) => match self.send(order).await {
+                    Sent::Answered => backoff.reset(),
+                    Sent::Narrowed => {}
+                    Sent::Failed => tokio::time::sleep(self.pause(backoff.next())).await,
+                },
+                Step::Wait(Some(until)) => {
+                    let until = tokio::time::Instant::from_std(until);
+                    let _ = tokio::time::timeout_at(until, self.subscription.changed.notified()).await;
+                }
+                Step::Wait(None) => self.subscription.changed.notified().await,
+                Step::Done => return,
+            }
+        }
+    }
+
+    /// A worker that is shutting down has no time for long pauses.
+    fn pause(&self, pause: Duration) -> Duration {
+        if self.shared.signals.closing.is_cancelled() { pause.min(Duration::from_millis(250)) } else { pause }
+    }
+
+    /// One round trip. After a failure its order is given back.
+    async fn send(&self, mut order: Order) -> Sent {
+        let mark = (order.limit > 0).then(|| self.shared.before_claim(order.settlements.len()));
+        let sent_at = Instant::now();
+        let answer = match self.call(&order).await {
+            Ok(rows) => self.read(&order, &rows, sent_at),
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(answer) => {
+                let got = answer.works.len() + answer.solo.len();
+                self.deliver(&order, answer);
+                if let Some(mark) = mark {
+                    self.shared.after_claim(self.queue_index, &mark, got);
+                }
+                Sent::Answered
+            }
+            Err(error) => {
+                self.note_failure(&error, &mut order);
+                let narrow = is_refusal(&error) && !order.settlements.is_empty();
+                let sent = if narrow && order.settlements.len() > 1 { Sent::Narrowed } else { Sent::Failed };
+                self.subscription.failed(order, narrow);
+                sent
+            }
+        }
+    }
+
+    async fn call(&self, order: &Order) -> Result<Vec<Row>> {
+        let (shared, settings) = (&self.shared, &self.shared.settings);
+        let batch = Batch::new(&order.settlements);
+        let limit = i32::try_from(order.limit).unwrap_or(i32::MAX);
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 13] = [
+            &&*settings.worker_id,
+            &batch.ids,
+            &batch.attempts,
+            &batch.tokens,
+            &batch.words,
+            &batch.results,
+            &batch.errors,
+            &batch.delays,
+            &[&*self.subscription.queue].as_slice(),
+            &limit,
+            &shared.types,
+            &settings.lease.as_secs_f64(),
+            &order.cursor,
+        ];
+        shared.connections.rows(self.seat, shared.patience(), &statements::EXCHANGE, &parameters).await
+    }
+
+    fn read(&self, order: &Order, rows: &[Row], sent_at: Instant) -> Result<Answer> {
+        let context = ClaimContext {
+            registry: &self.shared.registry,
+            queue: &self.subscription.queue,
+            sent_at,
+            lease: self.shared.settings.lease,
+        };
+        let mut answer = Answer::default();
+        for row in rows {
+            if row.try_get::<_, &str>(column::KIND)? == "claimed" {
+                if answer.cursor.is_none() {
+                    answer.cursor = row.try_get(column::NEXT_CURSOR)?;
+                }
+                let work = context.work(row)?;
+                let alone = work.hold.lost >= LOST_TO_RUN_ALONE;
+                if alone { answer.solo.push(work) } else { answer.works.push(work) }
+            } else {
+                let accepted: bool = row.try_get(column::ACCEPTED)?;
+                let status: Option<String> = row.try_get(column::STATUS)?;
+                answer.settled.insert(row.try_get(column::ID)?, status.filter(|_| accepted));
+            }
+        }
+        debug_assert!(order.limit > 0 || answer.works.is_empty());
+        Ok(answer)
+    }
+
+    fn deliver(&self, order: &Order, answer: Answer) {
+        let Answer { works, solo, settled, cursor } = answer;
+        let shared = &self.shared;
+        if !order.settlements.is_empty() {
+            add(&shared.stats.settlements, 1);
+            for settlement in &order.settlements {
+                self.count(settlement, settled.get(&settlement.hold.id));
+            }
+            shared.ledger.remove(order.settlements.iter().map(|settlement| &*settlement.hold));
+        }
+        if order.limit > 0 {
+            shared.stats.claim(works.len() + solo.len());
+            works.iter().chain(&solo).for_each(log_claim);
+            shared.ledger.add(works.iter().chain(&solo).map(|work| Arc::clone(&work.hold)));
+        }
+        for work in solo {
+            shared.solo.offer(&self.subscription, work, &shared.signals.closing);
+        }
+        let start = self.subscription.answered(order, works, cursor, Instant::now());
+        executor::start(shared, &self.subscription, start);
+        shared.ledger.shrunk.notify_waiters();
+    }
+
+    /// Settlements that are not in the answer were accepted as completed.
+    fn count(&self, settlement: &Settlement, answered: Option<&Option<String>>) {
+        let stats = &self.shared.stats;
+        let counter = match answered {
+            None => &stats.completed,
+            Some(None) => {
+                log_refusal(settlement);
+                if settlement.sent {
+                    return;
+                }
+                &stats.lost
+            }
+            Some(Some(status)) => match (status.as_str(), &settlement.ending) {
+                ("completed", _) => &stats.completed,
+                ("failed", _) => &stats.failed,
+                ("cancelled", _) => &stats.cancelled,
+                (_, Ending::Snooze { .. }) => &stats.snoozed,
+                (_, Ending::Release) => &stats.released,
+                _ => &stats.retried,
+            },
+        };
+        add(counter, 1);
+    }
+
+    /// Logs the failure and prepares what was not accepted for another try.
+    fn note_failure(&self, error: &Error, order: &mut Order) {
+        add(&self.shared.stats.call_failures, 1);
+        let (queue, settlements) = (&*self.subscription.queue, order.settlements.len());
+        tracing::warn!(queue, settlements, limit = order.limit, %error, "a call failed and will be repeated");
+        if !is_refusal(error) {
+            order.settlements.iter_mut().for_each(|settlement| settlement.sent = true);
+        } else if let ([settlement], 0) = (order.settlements.as_mut_slice(), order.limit) {
+            refuse(settlement, error);
+        }
+    }
+}
+
+enum Sent {
+    Answered,
+    /// One of several settlements was refused; it is looked for at once.
+    Narrowed,
+    Failed,
+}
+
+#[derive(Default)]
+struct Answer {
+    works: Vec<Work>,
+    solo: Vec<Work>,
+    /// The new status of those that did not simply become completed; none for a refused one.
+    settled: HashMap<Uuid, Option<String>>,
+    cursor: Option<String>,
+}
+
+/// Whether the server objects to what was sent, so that sending it again changes nothing.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::BadArgument { .. }) || matches!(error, Error::Database { .. }) && !error.is_transient()
+}
+
+/// A settlement that is refused even alone: first its result is left out, then the job is given back.
+fn refuse(settlement: &mut Settlement, error: &Error) {
+    let hold = &settlement.hold;
+    tracing::error!(id = %hold.id, attempt = hold.attempt, %error, "the settlement was refused");
+    settlement.ending = if settlement.refused {
+        Ending::Release
+    } else {
+        Ending::of(&JobError::fail("the database refused this attempt's result or error").code("bad_settlement"))
+    };
+    settlement.refused = true;
+}
+
+fn log_claim(work: &Work) {
+    let hold = &*work.hold;
+    tracing::info!(
+        target: "fairclaim::claim",
+        id = %hold.id,
+        r#type = &*hold.job_type,
+        tenant = %hold.tenant,
+        queue = &*hold.queue,
+        attempt = hold.attempt,
+        "Claimed job {}",
+        hold.id
+    );
+}
+
+fn log_refusal(settlement: &Settlement) {
+    let hold = &*settlement.hold;
+    let (id, attempt) = (hold.id, hold.attempt);
+    if settlement.sent {
+        tracing::warn!(%id, attempt, "the settlement was repeated and not accepted: the first one was, or the lease is lost");
+    } else {
+        tracing::warn!(%id, attempt, "lease lost: the settlement was not accepted");
+    }
+}

@@ -1,0 +1,159 @@
+//! What all tasks of one worker share.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    connections::Connections, ledger::Ledger, registry::Registry, solo::Solo, stats::Stats, subscription::Subscription,
+};
+use crate::client::Client;
+
+/// Validated settings of a worker.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) worker_id: Arc<str>,
+    pub(crate) lease: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) poll_interval: Duration,
+    pub(crate) batch_max: usize,
+    pub(crate) connections: usize,
+    pub(crate) attempt_timeout: Option<Duration>,
+    pub(crate) listen: bool,
+    pub(crate) maintain: bool,
+    pub(crate) drain: bool,
+}
+
+/// The three ways in which a worker's tasks are told to end, in this order.
+#[derive(Debug, Default)]
+pub(crate) struct Signals {
+    /// Shutting down: no more claims, wakes, ticks.
+    pub(crate) closing: CancellationToken,
+    /// The grace period is over: handlers are dropped.
+    pub(crate) kill: CancellationToken,
+    /// Everything is settled, or never will be: nothing is sent any more.
+    pub(crate) finish: CancellationToken,
+    /// A drain found the queues empty.
+    pub(crate) drained: CancellationToken,
+}
+
+pub(crate) struct Shared {
+    pub(crate) client: Client,
+    pub(crate) settings: Settings,
+    pub(crate) registry: Registry,
+    pub(crate) types: Vec<String>,
+    pub(crate) subscriptions: Vec<Arc<Subscription>>,
+    /// The last seat is for heartbeat and maintenance, so that neither waits behind a large batch.
+    pub(crate) connections: Connections,
+    pub(crate) ledger: Ledger,
+    pub(crate) solo: Solo,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) signals: Signals,
+    /// The tasks that run handlers.
+    pub(crate) slots: TaskTracker,
+    drain: Drain,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        client: Client,
+        settings: Settings,
+        registry: Registry,
+        subscriptions: Vec<Arc<Subscription>>,
+    ) -> Self {
+        Self {
+            connections: Connections::new(client.clone(), settings.connections + 1),
+            types: registry.types(),
+            ledger: Ledger::default(),
+            solo: Solo::default(),
+            stats: Arc::default(),
+            signals: Signals::default(),
+            slots: TaskTracker::new(),
+            drain: Drain::new(subscriptions.len()),
+            client,
+            settings,
+            registry,
+            subscriptions,
+        }
+    }
+
+    /// The connection of the heartbeat and of maintenance.
+    pub(crate) fn upkeep_seat(&self) -> usize {
+        self.settings.connections
+    }
+
+    /// How long a call may take before its connection is given up.
+    pub(crate) fn patience(&self) -> Duration {
+        self.settings.lease.max(Duration::from_secs(10))
+    }
+
+    pub(crate) fn wake_all(&self) {
+        for subscription in &self.subscriptions {
+            subscription.wake();
+        }
+    }
+
+    /// To be called before a claim is sent, with the number of settlements that travel with it.
+    pub(crate) fn before_claim(&self, settlements: usize) -> ClaimMark {
+        // read in this order: a claim of another queue counts its jobs in before it says that it found some
+        let seen = self.drain.finds.load(SeqCst);
+        ClaimMark { finds: seen, alone: self.ledger.len() == settlements }
+    }
+
+    /// To be called when a claim was answered and its jobs are in the ledger. In a drain, all queues are empty when every
+    /// one of them gave nothing to a claim that was sent while nothing was held, and nothing was found since.
+    pub(crate) fn after_claim(&self, queue: usize, mark: &ClaimMark, got: usize) {
+        if got > 0 {
+            self.drain.finds.fetch_add(1, SeqCst);
+            return;
+        }
+        if !self.settings.drain || !mark.alone {
+            return;
+        }
+        self.drain.empty[queue].store(true, SeqCst);
+        self.drain.empty_at[queue].store(mark.finds, SeqCst);
+        let finds = self.drain.finds.load(SeqCst);
+        let all_empty = self.drain.empty.iter().all(|empty| empty.load(SeqCst))
+            && self.drain.empty_at.iter().all(|at| at.load(SeqCst) == finds);
+        if all_empty && self.subscriptions.iter().all(|subscription| subscription.is_still()) {
+            self.signals.drained.cancel();
+        }
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// What was known when a claim was sent.
+pub(crate) struct ClaimMark {
+    finds: u64,
+    alone: bool,
+}
+
+/// Whether the queues are empty, for a worker that stops then.
+struct Drain {
+    /// How many claims found something.
+    finds: AtomicU64,
+    /// For every queue: whether a claim found it empty, and the count of finds when that claim was sent.
+    empty: Vec<AtomicBool>,
+    empty_at: Vec<AtomicU64>,
+}
+
+impl Drain {
+    fn new(queues: usize) -> Self {
+        Self {
+            finds: AtomicU64::new(0),
+            empty: (0..queues).map(|_| AtomicBool::new(false)).collect(),
+            empty_at: (0..queues).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+}

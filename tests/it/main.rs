@@ -1,0 +1,10 @@
+//! Behaviours against a real server. Each test has a database of its own; see `support`.
+
+mod calls;
+mod contract;
+mod golden;
+mod holes;
+mod nobody_waits;
+mod private_server;
+mod support;
+mod turns;

@@ -1,0 +1,17 @@
+//! What every integration test stands on: a database of its own, made from a template, and a login for every role.
+//!
+//! ```ignore
+//! let db = TestDb::new().await;
+//! let (producer, worker) = (db.producer().await, db.worker().await);
+//! ```
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+mod database;
+mod logins;
+mod server;
+mod template;
+pub mod waiting;
+
+pub use database::TestDb;
+pub use server::connect;
