@@ -99,7 +99,7 @@ impl Exchanger {
     async fn call(&self, order: &Order) -> Result<Vec<Row>> {
         let (shared, settings) = (&self.shared, &self.shared.settings);
         let batch = Batch::new(&order.settlements);
-        let limit = i32::try_from(order.limit).unwrap_or(i32::MAX);
+        let (limit, queues) = (i32::try_from(order.limit).unwrap_or(i32::MAX), [&*self.subscription.queue]);
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 13] = [
             &&*settings.worker_id,
             &batch.ids,
@@ -109,7 +109,7 @@ impl Exchanger {
             &batch.results,
             &batch.errors,
             &batch.delays,
-            &[&*self.subscription.queue].as_slice(),
+            &queues.as_slice(),
             &limit,
             &shared.types,
             &settings.lease.as_secs_f64(),

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::{
     claimed::Work,
-    hold::{Hold, Stage},
+    hold::Stage,
     pacing::{Bounds, Load, Pacing},
     settlement::Settlement,
 };

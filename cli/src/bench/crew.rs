@@ -1,27 +1,20 @@
 //! Who works in `bench everyday`: the library's workers, or plain connections.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::bail;
+use fairclaim::{CLAIM_SIZE_CLASSES, WorkerHandle};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::claimer::Claimer;
-use super::options::Through;
 use super::pacer::began;
 use super::place::Site;
 use super::tally::Tally;
 use super::ticker::Ticker;
-use super::work;
-
-#[derive(Debug)]
-pub(crate) struct CrewSizes {
-    pub(crate) through: Through,
-    pub(crate) workers: usize,
-    pub(crate) concurrency: usize,
-    pub(crate) claim: i32,
-}
+use super::work::{self, Fleet};
 
 /// Works until it is stopped.
 #[derive(Debug)]
@@ -29,35 +22,56 @@ pub(crate) struct Crew {
     tasks: JoinSet<anyhow::Result<()>>,
     stop: CancellationToken,
     ticker: Option<Ticker>,
+    claims: Claims,
+}
+
+/// Where claims are counted.
+#[derive(Debug)]
+enum Claims {
+    Workers(Vec<WorkerHandle>),
+    Sql(Arc<[AtomicU64; CLAIM_SIZE_CLASSES]>),
 }
 
 impl Crew {
-    pub(crate) async fn start(
+    pub(crate) async fn of_workers(site: &Site, fleet: Fleet, tally: &Arc<Tally>) -> anyhow::Result<Self> {
+        let (stop, mut tasks, mut handles) = (CancellationToken::new(), JoinSet::new(), Vec::new());
+        for number in 0..fleet.workers {
+            let worker = work::counting(site, fleet, number, tally).await?;
+            handles.push(worker.handle());
+            tasks.spawn(work::run(worker, stop.clone()));
+        }
+        Ok(Self { tasks, stop, ticker: None, claims: Claims::Workers(handles) })
+    }
+
+    pub(crate) async fn of_connections(
         site: &Site,
-        sizes: &CrewSizes,
+        connections: usize,
+        claim: i32,
         tally: &Arc<Tally>,
     ) -> anyhow::Result<Self> {
-        let (stop, mut tasks, mut ticker) = (CancellationToken::new(), JoinSet::new(), None);
-        match sizes.through {
-            Through::Worker => {
-                for number in 0..sizes.workers {
-                    let worker = work::counting(site, number, sizes.concurrency, tally).await?;
-                    tasks.spawn(work::run(worker, stop.clone(), tally.clone()));
-                }
-            }
-            Through::Sql => {
-                ticker = Some(Ticker::start(site).await?);
-                for number in 0..sizes.workers {
-                    let claimer = Claimer::open(site, format!("bench-{number}"), sizes.claim).await?;
-                    tasks.spawn(turn_until(claimer, stop.clone(), tally.clone()));
-                }
-            }
+        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        let ticker = Some(Ticker::start(site).await?);
+        let sizes = Arc::new(std::array::from_fn(|_| AtomicU64::new(0)));
+        for number in 0..connections {
+            let claimer = Claimer::open(site, format!("bench-{number}"), claim).await?;
+            tasks.spawn(turn_until(claimer, stop.clone(), tally.clone(), sizes.clone()));
         }
-        Ok(Self { tasks, stop, ticker })
+        Ok(Self { tasks, stop, ticker, claims: Claims::Sql(sizes) })
+    }
+
+    /// Claims so far by how many jobs they brought: none, 1, 2 to 3, 4 to 7 and so on.
+    pub(crate) fn claim_sizes(&self) -> [u64; CLAIM_SIZE_CLASSES] {
+        match &self.claims {
+            Claims::Workers(handles) => handles.iter().fold([0; CLAIM_SIZE_CLASSES], |sum, handle| {
+                let more = handle.report().claim_sizes;
+                std::array::from_fn(|class| sum[class] + more[class])
+            }),
+            Claims::Sql(sizes) => std::array::from_fn(|class| sizes[class].load(Ordering::Relaxed)),
+        }
     }
 
     /// An error if somebody gave up.
-    pub(crate) async fn check(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         if let Some(done) = self.tasks.try_join_next() {
             done??;
             bail!("a worker stopped before it was told to");
@@ -81,16 +95,19 @@ async fn turn_until(
     mut claimer: Claimer,
     stop: CancellationToken,
     tally: Arc<Tally>,
+    sizes: Arc<[AtomicU64; CLAIM_SIZE_CLASSES]>,
 ) -> anyhow::Result<()> {
     let (mut flood, mut small) = (0, 0);
     while !stop.is_cancelled() {
         let (_, claimed) = claimer.turn().await?;
         tally.completed_some(flood, small);
-        tally.claimed(claimed.len());
-        for job in &claimed {
-            tally.started(&job.payload);
+        let class = (usize::BITS - claimed.len().leading_zeros()) as usize;
+        sizes[class.min(CLAIM_SIZE_CLASSES - 1)].fetch_add(1, Ordering::Relaxed);
+        small = 0;
+        for began in claimed.iter().filter_map(|job| began(&job.payload)) {
+            tally.waited_since(began);
+            small += 1;
         }
-        small = claimed.iter().filter(|job| began(&job.payload).is_some()).count() as u64;
         flood = claimed.len() as u64 - small;
         if claimed.is_empty() {
             tokio::time::sleep(Duration::from_millis(2)).await;

@@ -12,6 +12,7 @@ use super::machine::commit_cost;
 use super::options::Common;
 use super::place::{Place, Session, Site};
 use super::report::Report;
+use super::spread::ratio;
 use super::ticker::Ticker;
 use super::wal::WalMark;
 use super::{classic, progress, surroundings, work};
@@ -127,7 +128,7 @@ async fn against_bare(
         written.per_job(report, &name, jobs);
         speeds.push(speed);
     }
-    report.add(format!("{what}: dispatch / bare INSERT"), "ratio", speeds[1] / speeds[0]);
+    report.add(format!("{what}: dispatch / bare INSERT"), "ratio", ratio(speeds[1], speeds[0]));
     Ok(())
 }
 
@@ -159,7 +160,7 @@ async fn listening(
     report.add(name, "jobs/s", speeds[0]);
     let name = format!("single, {} conn, {} idle workers listening", sizes.connections, sizes.fleet);
     report.add(name, "jobs/s", speeds[1]);
-    report.add("listening fleet / none", "ratio", speeds[1] / speeds[0]);
+    report.add("listening fleet / none", "ratio", ratio(speeds[1], speeds[0]));
     Ok(())
 }
 

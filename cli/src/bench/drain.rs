@@ -12,11 +12,12 @@ use tokio::task::JoinSet;
 use super::claimer::Claimer;
 use super::load::{dealt, load};
 use super::machine::commit_cost;
-use super::options::{Common, Through};
+use super::options::{Common, FleetOptions, Through};
 use super::place::{Place, Site};
 use super::report::Report;
 use super::ticker::Ticker;
 use super::wal::WalMark;
+use super::work::Fleet;
 use super::{history, progress, surroundings, work};
 
 #[derive(Debug, Args)]
@@ -30,12 +31,8 @@ pub(crate) struct Options {
     /// Who works them off
     #[arg(long, value_enum, default_value_t = Through::Worker)]
     through: Through,
-    /// Workers in this process, or connections with --through sql [default: 2]
-    #[arg(long, value_name = "N")]
-    workers: Option<usize>,
-    /// Jobs in flight in one worker [default: 1000]
-    #[arg(long, value_name = "N")]
-    concurrency: Option<usize>,
+    #[command(flatten)]
+    fleet: FleetOptions,
     /// Jobs a claim takes, with --through sql
     #[arg(long, value_name = "N", default_value_t = 100)]
     claim: i32,
@@ -53,8 +50,7 @@ struct Sizes {
     jobs: u64,
     tenants: u64,
     through: Through,
-    workers: usize,
-    concurrency: usize,
+    fleet: Fleet,
     claim: i32,
     history_ranges: u32,
     history_jobs: u32,
@@ -66,8 +62,7 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> an
         jobs: common.size(options.jobs, 200_000, 500),
         tenants: common.size(options.tenants, 1_000, 20),
         through: options.through,
-        workers: options.workers.unwrap_or(2),
-        concurrency: common.size(options.concurrency, 1_000, 50),
+        fleet: options.fleet.fleet(2),
         claim: options.claim,
         history_ranges: options.history_ranges,
         history_jobs: common.size(options.history_jobs, 20_000, 50),
@@ -101,9 +96,7 @@ async fn once(
 
     let mark = WalMark::set(&control).await?;
     let took = match sizes.through {
-        Through::Worker => {
-            work::drain(site, sizes.workers, sizes.concurrency, sizes.jobs).await?
-        }
+        Through::Worker => work::drain(site, sizes.fleet, sizes.jobs).await?,
         Through::Sql => by_sql(site, sizes).await?,
     };
     let drained = mark.since(&control).await?;
@@ -117,7 +110,7 @@ async fn once(
 
 async fn by_sql(site: &Site, sizes: &Sizes) -> anyhow::Result<Duration> {
     let mut claimers = Vec::new();
-    for number in 0..sizes.workers {
+    for number in 0..sizes.fleet.workers {
         claimers.push(Claimer::open(site, format!("bench-{number}"), sizes.claim).await?);
     }
     let ticker = Ticker::start(site).await?;

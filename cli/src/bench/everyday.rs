@@ -11,13 +11,14 @@ use serde::Serialize;
 
 use super::load::{load, tenant};
 use super::machine::commit_cost;
-use super::options::{Common, Through};
+use super::options::{Common, FleetOptions, Through};
 use super::pacer::{Pace, Pacer};
 use super::place::{Place, Site};
 use super::report::Report;
-use super::spread::Samples;
+use super::spread::{Samples, ratio};
 use super::tally::Tally;
-use super::crew::{Crew, CrewSizes};
+use super::work::Fleet;
+use super::crew::Crew;
 use super::{progress, surroundings};
 
 #[derive(Debug, Args)]
@@ -34,12 +35,8 @@ pub(crate) struct Options {
     /// Who works
     #[arg(long, value_enum, default_value_t = Through::Worker)]
     through: Through,
-    /// Workers in this process, or connections with --through sql [default: 2, with sql 4]
-    #[arg(long, value_name = "N")]
-    workers: Option<usize>,
-    /// Jobs in flight in one worker
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
-    concurrency: usize,
+    #[command(flatten)]
+    fleet: FleetOptions,
     /// Jobs a claim takes, with --through sql
     #[arg(long, value_name = "N", default_value_t = 100)]
     claim: i32,
@@ -54,8 +51,7 @@ struct Sizes {
     keep: u64,
     tenants: u64,
     through: Through,
-    workers: usize,
-    concurrency: usize,
+    fleet: Fleet,
     claim: i32,
     dispatchers: u64,
     warm_up: f64,
@@ -69,8 +65,7 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> an
         keep: common.size(options.keep, 300_000, 1_000),
         tenants: common.size(options.tenants, 1_000, 100),
         through: options.through,
-        workers: options.workers.unwrap_or(usual),
-        concurrency: options.concurrency,
+        fleet: options.fleet.fleet(usual),
         claim: options.claim,
         dispatchers: options.dispatchers,
         warm_up: common.size(None, 1.0, 0.1),
@@ -88,7 +83,7 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> an
             speeds[usize::from(claimed)] = once(&site, &sizes, claimed, &mut report).await?;
             site.close().await?;
         }
-        report.add("total with trickle / same dispatching elsewhere", "ratio", speeds[1] / speeds[0]);
+        report.add("total with trickle / same dispatching elsewhere", "ratio", ratio(speeds[1], speeds[0]));
     }
     Ok(report)
 }
@@ -113,31 +108,37 @@ async fn once(
         connections: sizes.dispatchers,
     };
     let tally = Arc::new(Tally::default());
-    let crew_sizes = CrewSizes {
-        through: sizes.through,
-        workers: sizes.workers,
-        concurrency: sizes.concurrency,
-        claim: sizes.claim,
-    };
     let pacer = Pacer::start(site, &pace).await?;
-    let mut crew = Crew::start(site, &crew_sizes, &tally).await?;
+    let mut crew = match sizes.through {
+        Through::Worker => Crew::of_workers(site, sizes.fleet, &tally).await?,
+        Through::Sql => {
+            Crew::of_connections(site, sizes.fleet.workers, sizes.claim, &tally).await?
+        }
+    };
     // connections have just been made and plan their statements
     tokio::time::sleep(Duration::from_secs_f64(sizes.warm_up)).await;
     tally.start_anew();
+    let claims_before = crew.claim_sizes();
     let from = tokio::time::Instant::now();
     while tally.flood_ever() + sizes.keep < sizes.flood {
-        crew.check().await?;
+        crew.check()?;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let speed = tally.completed() as f64 / from.elapsed().as_secs_f64();
+    let completed = tally.completed();
+    let speed = completed as f64 / from.elapsed().as_secs_f64();
     let waits = Samples::of(tally.waits());
-    let sizes_claimed = Samples::of(tally.claim_sizes());
+    let claims = crew.claim_sizes();
+    let claims = claims.iter().zip(claims_before).map(|(after, before)| (after - before) as f64);
+    let claims: Vec<f64> = claims.collect();
     crew.stop().await?;
     let late = pacer.stop().await?;
     let name = name(claimed);
     report.add(format!("{name}: completed"), "jobs/s", speed);
-    report.add(format!("{name}: jobs a claim, mean"), "jobs", sizes_claimed.mean());
-    report.add(format!("{name}: jobs a claim, p50"), "jobs", sizes_claimed.percentile(0.5));
+    let gave_jobs: f64 = claims.iter().skip(1).sum();
+    let each = ratio(completed as f64, gave_jobs);
+    report.add(format!("{name}: jobs a claim that gave some"), "jobs", each);
+    let series = format!("{name}: claims of 0, 1, 2-3, 4-7, ... 512-1000 jobs");
+    report.series(series, "claims", claims);
     report.add(format!("{name}: a dispatch began late, p99"), "ms", late.percentile(0.99));
     if claimed {
         report.add("small tenants: jobs served", "jobs", waits.len() as f64);

@@ -16,6 +16,7 @@ use super::load::{Batch, load, tenant};
 use super::options::Common;
 use super::place::{Place, Site};
 use super::report::Report;
+use super::spread::ratio;
 use super::ticker::Ticker;
 use super::{progress, surroundings};
 
@@ -123,8 +124,8 @@ impl Speeds {
         report.add(format!("{shape}: window before the snapshot"), "jobs/s", self.before);
         report.add(format!("{shape}: first window under it"), "jobs/s", first);
         report.add(format!("{shape}: last full window under it"), "jobs/s", last);
-        report.add(format!("{shape}: last / first"), "ratio", last / first);
-        report.add(format!("{shape}: last / before"), "ratio", last / self.before);
+        report.add(format!("{shape}: last / first"), "ratio", ratio(last, first));
+        report.add(format!("{shape}: last / before"), "ratio", ratio(last, self.before));
         report.series(format!("{shape}, repetition {rep}, windows under it"), "jobs/s", self.held);
     }
 }

@@ -8,11 +8,12 @@ pub(crate) async fn make(site: &Site, ranges: u32, jobs: u32) -> anyhow::Result<
     if ranges == 0 {
         return Ok(());
     }
-    let owner = site.owner().await?;
+    let owner = site.session().await?;
+    owner.batch_execute("set role fairclaim_owner").await?;
     for _ in 0..ranges {
         owner.batch_execute(&MAKE_RANGE.replace("{jobs}", &jobs.to_string())).await?;
     }
-    owner.batch_execute("analyze fairclaim.job; analyze fairclaim.finished").await?;
+    owner.batch_execute("analyze fairclaim.job; analyze fairclaim.finished; reset role").await?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use super::work::Fleet;
 use super::{dispatch, drain, everyday, fairness, held_snapshot, latency, trickle};
 
 /// Measures this build on this machine.
@@ -76,4 +77,32 @@ pub(crate) enum Through {
     Worker,
     /// Plain connections that claim and settle: what the protocol costs by itself
     Sql,
+}
+
+/// How the library's workers are set up.
+#[derive(Debug, Args)]
+pub(crate) struct FleetOptions {
+    /// Workers in this process, or connections with --through sql
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// Handlers at once in one worker
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    concurrency: usize,
+    /// Connections of one worker for claims and settlements
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    connections: usize,
+    /// The most jobs that a worker claims or settles in one call
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    max_batch: usize,
+}
+
+impl FleetOptions {
+    pub(crate) fn fleet(&self, workers: usize) -> Fleet {
+        Fleet {
+            workers: self.workers.unwrap_or(workers),
+            concurrency: self.concurrency,
+            connections: self.connections,
+            max_batch: self.max_batch,
+        }
+    }
 }

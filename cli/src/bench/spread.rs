@@ -68,6 +68,11 @@ impl Samples {
     }
 }
 
+/// One figure over another; 0 where the other is none, so that a report stays valid JSON.
+pub(crate) fn ratio(figure: f64, of: f64) -> f64 {
+    if of == 0.0 { 0.0 } else { figure / of }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

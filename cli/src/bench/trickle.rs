@@ -14,7 +14,7 @@ use super::options::Common;
 use super::pacer::{Pace, Pacer, began, micros};
 use super::place::{Place, Site};
 use super::report::Report;
-use super::spread::Samples;
+use super::spread::{Samples, ratio};
 use super::ticker::Ticker;
 use super::{progress, surroundings};
 
@@ -101,9 +101,9 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> an
             typical.push(costs.percentile(0.5));
             average.push(costs.mean());
         }
-        let ratio = |of: &[f64]| of[of.len() - 1] / of[0];
-        report.add("p50 of a claim, last number of tenants / first", "ratio", ratio(&typical));
-        report.add("mean of a claim, last number of tenants / first", "ratio", ratio(&average));
+        let last_to_first = |of: &[f64]| ratio(of[of.len() - 1], of[0]);
+        report.add("p50 of a claim, last number of tenants / first", "ratio", last_to_first(&typical));
+        report.add("mean of a claim, last number of tenants / first", "ratio", last_to_first(&average));
     }
     Ok(report)
 }
@@ -128,9 +128,9 @@ pub(crate) async fn run_held(
         let last = seen.costs(sizes.seconds - slice, sizes.seconds);
         seen.describe(&mut report, &format!("first {slice:.1} s"), &first);
         seen.describe(&mut report, &format!("last {slice:.1} s"), &last);
-        let typical = last.percentile(0.5) / first.percentile(0.5);
+        let typical = ratio(last.percentile(0.5), first.percentile(0.5));
         report.add("p50 of a claim, last / first", "ratio", typical);
-        report.add("mean of a claim, last / first", "ratio", last.mean() / first.mean());
+        report.add("mean of a claim, last / first", "ratio", ratio(last.mean(), first.mean()));
     }
     Ok(report)
 }

@@ -19,6 +19,8 @@ create or replace function fairclaim.claim_one(
 language plpgsql
 as $$
 #variable_conflict use_column
+declare
+  v_random bigint := ((random() * 2 - 1) * 9.2e18)::bigint;
 begin
   return query
   with taken as materialized (
@@ -57,14 +59,15 @@ begin
   hint as (
     insert into fairclaim.floor_hint (lane_id)
     select taken.lane_id from taken where taken.way in (1, 2) and random() < 0.03),
-  dry as (                        -- one of the lanes that were probed in vain, as often
+  dry as (                        -- as often, one at random of the lanes that were probed in vain
     insert into fairclaim.floor_hint (lane_id)
-    select (select l.lane_id from fairclaim.lane l
-             where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos and l.turn < taken.turn
-             order by l.queue, l.turn limit 1)
-      from taken where taken.way = 2 and taken.turn > p_pos and random() < 0.03
-       and exists (select from fairclaim.lane l
-                    where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos and l.turn < taken.turn))
+    select l.lane_id
+      from (select taken.turn from taken where taken.way = 2 and random() < 0.03 offset 0) t
+     cross join lateral (
+       select l.lane_id, l.turn from fairclaim.lane l
+        where l.tenant_id is not null and l.queue = p_queue and l.turn >= v_random
+        order by l.queue, l.turn, l.priority desc, l.lane_id limit 1) l
+     where case when t.turn > p_pos then l.turn > p_pos and l.turn < t.turn else l.turn > p_pos or l.turn < t.turn end)
   select j.id, j.tenant_id, j.type, 'processing'::text, j.payload, null::jsonb, p_worker_id, taken.a::int,
          null::timestamptz, j.created_at, null::timestamptz, j.queue, j.priority::int, j.max_attempts::int,
          taken.attempts_left::int, taken.lost::int, j.timeout, j.tags, j.metadata, p_token, p_expires,

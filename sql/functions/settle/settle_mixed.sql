@@ -11,6 +11,8 @@ create or replace function fairclaim.settle_mixed(
   p_delays float8[]
 ) returns table (id uuid, accepted boolean, status text)
 language plpgsql
+set enable_hashjoin = on                     -- of the ended attempts with what was given for them: never of `running` itself
+set enable_nestloop = off
 as $$
 #variable_conflict use_column
 declare
@@ -24,13 +26,21 @@ declare
   v_lost smallint[];
 begin
   with given as (
-    select * from unnest(p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays)
-      with ordinality x(i, a, k, oc, res, err, dl, o)),
+    select distinct on (x.i, x.a, x.k) x.*
+      from unnest(p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays)
+           with ordinality x(i, a, k, oc, res, err, dl, o)
+     order by x.i, x.a, x.k, x.o),
+  held as materialized (
+    delete from fairclaim.running r
+     where r.id = any (p_ids)
+       and case when (r.id, r.attempt::int, r.lease_token) in (
+             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
+    returning r.*),
   gone as materialized (
-    delete from fairclaim.running r using given x
-     where r.id = any (p_ids) and r.id = x.i and r.attempt = x.a and r.lease_token = x.k
-    returning x.o, r.id, r.tenant_id, r.attempt, r.cancel_requested, case when x.oc = 'lost' then r.worker_id else p_worker_id end worker, x.oc, x.res, fairclaim.clip_error(x.err) err, x.dl,
-      (r.attempts_left - (x.oc in ('retry', 'fail'))::int)::smallint left2, (r.lost + (x.oc = 'lost')::int)::smallint lost2),
+    select x.o, h.id, h.tenant_id, h.attempt, h.cancel_requested, x.oc, x.res, fairclaim.clip_error(x.err) err, x.dl,
+           case when x.oc = 'lost' then h.worker_id else p_worker_id end worker,
+           (h.attempts_left - (x.oc in ('retry', 'fail'))::int)::smallint left2, (h.lost + (x.oc = 'lost')::int)::smallint lost2
+      from held h join given x on x.i = h.id and x.a = h.attempt and x.k = h.lease_token),
   timed as materialized (        -- the pause before a retry doubles with every failure; the key to failures is in `job`
     select g.*, coalesce(g.dl, case when g.oc = 'retry' then
         least(15 * 2 ^ least((select j.max_attempts from fairclaim.job j where j.tenant_id = g.tenant_id and j.id = g.id) - g.left2 - 1, 10), 3600)
