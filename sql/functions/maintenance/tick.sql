@@ -15,6 +15,7 @@ declare
   v_oldest bigint;
   r record;
   v_width interval;
+  v_due timestamptz;                          -- when the next job is due
   v_ends_at timestamptz;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -48,7 +49,10 @@ begin
   select * into r from fairclaim.sweep_ready(v_state);
   v_state := r.p_state; moved := moved + r.swept;
 
-  v_state.sched_floor := least((select min(s.run_at) from fairclaim.scheduled s), v_now - interval '1 h');
+  -- behind the dead prefix; once in 60 ticks the whole index, for a dispatcher that stayed open past its own run_at
+  v_due := (select min(s.run_at) from fairclaim.scheduled s
+             where s.run_at >= case when v_state.n % 60 = 0 then '-infinity' else v_state.sched_floor end);
+  v_state.sched_floor := least(v_due, v_now - interval '1 h');
   update fairclaim.tick_state t
      set n = v_state.n, mark = v_state.mark, safe = v_state.safe, shared_safe = v_state.shared_safe, holders = v_state.holders,
          holder_n = v_state.holder_n, holder_mark = v_state.holder_mark, slice = v_state.slice, shared_slice = v_state.shared_slice,
@@ -66,7 +70,7 @@ begin
   end if;
   safe_lag := v_state.mark - v_state.safe;
   next_tick_in := case when promoted >= 5000 or returned >= 5000 then interval '20 ms'
-    else least(interval '1 s', greatest(interval '20 ms', (select min(s.run_at) from fairclaim.scheduled s) - v_now)) end;
+    else least(interval '1 s', greatest(interval '20 ms', coalesce(v_due - v_now, interval '1 s'))) end;
   return next;
 end
 $$;
