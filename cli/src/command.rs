@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub(crate) mod bench;
 pub(crate) mod dispatch;
 pub(crate) mod jobs;
 pub(crate) mod migrate;
@@ -22,6 +23,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Dispatch(args) => dispatch::run(&global, args).await,
             Command::Work(args) => work::run(&global, args).await,
             Command::Jobs(args) => jobs::run(&global, args).await,
+            Command::Bench(args) => bench::run(&global, args).await,
             Command::DemoWorker(args) => demo::run_worker(&global, args).await,
         }
     });

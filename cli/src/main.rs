@@ -2,6 +2,7 @@
 //! protocol. Commands know words, flags and exit codes; what happens to a job is decided in SQL.
 
 mod args;
+mod bench;
 mod command;
 mod connect;
 mod demo;

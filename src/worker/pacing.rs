@@ -92,10 +92,6 @@ impl Pacing {
         }
     }
 
-    pub(crate) fn concurrency(&self) -> usize {
-        self.bounds.concurrency
-    }
-
     /// How long a job may wait in the buffer before the worker gives it back: the handlers turned out slower than measured.
     pub(crate) fn stale_after(&self) -> Duration {
         Duration::from_secs(1).min(self.bounds.lease / 3)

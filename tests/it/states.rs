@@ -1,114 +1,14 @@
 //! Every transition of a job: which outcome leads where, what it costs, and what never changes.
 
-use serde_json::{Value, json};
-use tokio_postgres::{Client, Row};
+mod cancel;
+mod retry;
+mod stage;
+
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::calls::{
-    Claimed, Settled, claim_job, claim_jobs, dispatch, dispatch_many, dispatch_object, settle, settle_after, tenant, tick,
-};
-use crate::support::TestDb;
-
-/// One database with a session for every role, and what the tests ask it.
-struct Stage {
-    db: TestDb,
-    producer: Client,
-    worker: Client,
-    auditor: Client,
-    owner: Client,
-}
-
-/// What the view says about one job.
-#[derive(Debug, PartialEq, Eq)]
-struct Seen {
-    status: String,
-    attempts: i32,
-    attempts_left: Option<i32>,
-    lost: Option<i32>,
-}
-
-impl Seen {
-    fn waiting(status: &str, attempts: i32, attempts_left: i32, lost: i32) -> Self {
-        Self { status: status.to_owned(), attempts, attempts_left: Some(attempts_left), lost: Some(lost) }
-    }
-
-    fn ended(status: &str, attempts: i32) -> Self {
-        Self { status: status.to_owned(), attempts, attempts_left: None, lost: None }
-    }
-}
-
-impl Stage {
-    async fn set() -> Self {
-        let db = TestDb::with_test_clock().await;
-        let (producer, worker, auditor, owner) =
-            (db.producer().await, db.worker().await, db.auditor().await, db.owner().await);
-        Self { db, producer, worker, auditor, owner }
-    }
-
-    async fn job(&self, max_attempts: i32) -> Uuid {
-        let job = json!({"tenant_id": tenant(1), "type": "mail", "max_attempts": max_attempts});
-        dispatch_object(&self.producer, job).await
-    }
-
-    async fn claim(&self) -> Claimed {
-        claim_job(&self.worker, "worker").await.expect("a job is due")
-    }
-
-    async fn nothing_to_claim(&self) {
-        assert!(claim_job(&self.worker, "worker").await.is_none());
-    }
-
-    async fn seen(&self, id: Uuid) -> Seen {
-        let sql = "select status, attempts, attempts_left, lost from fairclaim.job_queue where id = $1";
-        let row = self.auditor.query_one(sql, &[&id]).await.expect("job_queue");
-        Seen { status: row.get(0), attempts: row.get(1), attempts_left: row.get(2), lost: row.get(3) }
-    }
-
-    /// An existing job has exactly one row among the tables of states.
-    async fn one_place_each(&self) {
-        let sql = "select count(*) from fairclaim.job j where 1 <>
-                     (select count(*) from fairclaim.ready y where y.id = j.id) + (select count(*) from fairclaim.scheduled s where s.id = j.id)
-                   + (select count(*) from fairclaim.running r where r.id = j.id) + (select count(*) from fairclaim.finished f where f.id = j.id)";
-        let row = self.owner.query_one(sql, &[]).await.expect("the tables of states");
-        assert_eq!(row.get::<_, i64>(0), 0, "jobs in no place or in two");
-    }
-
-    /// The errors in the history of a job, by attempt.
-    async fn history(&self, id: Uuid) -> Vec<(i32, Value)> {
-        let sql = "select attempt::int, error from fairclaim.attempt_error where id = $1 order by attempt";
-        let rows = self.owner.query(sql, &[&id]).await.expect("attempt_error");
-        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
-    }
-
-    async fn later(&self, interval: &str) {
-        self.db.advance(interval).await;
-        tick(&self.worker).await;
-    }
-
-    async fn change(&self, function: &str, ids: &[Uuid]) -> Vec<Option<String>> {
-        let sql = format!("select id, status from fairclaim.{function}($1, $2)");
-        let rows = self.producer.query(&sql, &[&tenant(1), &ids]).await.expect("change");
-        assert_eq!(rows.iter().map(|row| row.get::<_, Uuid>(0)).collect::<Vec<_>>(), ids, "a row for every id, in order");
-        rows.iter().map(|row| row.get(1)).collect()
-    }
-
-    async fn extend(&self, job: &Claimed, lease: &str) -> (bool, bool) {
-        let row: Row = self
-            .worker
-            .query_one(
-                "select accepted, cancel_requested
-                   from fairclaim.extend_leases('worker', array[$1::uuid], array[$2::int], array[$3::uuid], $4::text::interval)",
-                &[&job.id, &job.attempts, &job.token, &lease],
-            )
-            .await
-            .expect("extend_leases");
-        (row.get(0), row.get(1))
-    }
-}
-
-fn status(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
+use self::stage::{Seen, Stage};
+use crate::calls::{Claimed, Settled, claim_jobs, settle, settle_after, tenant, tick};
 
 #[tokio::test]
 async fn a_delayed_job_waits_for_its_time() {
@@ -187,7 +87,7 @@ async fn every_outcome_leads_where_it_should_alone_and_in_a_batch() {
     let rows = stage
         .worker
         .query(
-            "select id, accepted, status from fairclaim.settle_jobs('worker', $1, array_fill(1, array[cardinality($1)]), $2, $3, null, null, $4)",
+            "select id, accepted, status from fairclaim.settle_jobs('worker', $1, array_fill(1, array[cardinality($1::uuid[])]), $2, $3, null, null, $4)",
             &[&ids, &tokens, &outcomes, &delays],
         )
         .await

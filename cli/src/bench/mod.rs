@@ -27,21 +27,23 @@ mod trickle;
 mod wal;
 mod work;
 
-pub(crate) use options::BenchArgs;
-
 use std::io::IsTerminal;
 
-use crate::args::Global;
-use crate::output;
-use machine::Surroundings;
-use options::Scenario;
-use place::Place;
+pub(crate) use options::{Common, Scenario};
 
-/// Runs one scenario and prints its report.
-pub(crate) async fn run(global: &Global, args: BenchArgs) -> anyhow::Result<()> {
-    let place = Place::open(global, args.common.quick).await?;
-    let common = &args.common;
-    let report = match args.scenario {
+use crate::args::Global;
+use machine::Surroundings;
+use place::Place;
+use report::Report;
+
+/// Runs one scenario.
+pub(crate) async fn measure(
+    global: &Global,
+    common: &Common,
+    scenario: Scenario,
+) -> anyhow::Result<Report> {
+    let place = Place::open(global, common.quick).await?;
+    let report = match scenario {
         Scenario::Drain(options) => drain::run(&place, common, &options).await,
         Scenario::Dispatch(options) => dispatch::run(&place, common, &options).await,
         Scenario::Latency(options) => latency::run(&place, common, &options).await,
@@ -52,8 +54,7 @@ pub(crate) async fn run(global: &Global, args: BenchArgs) -> anyhow::Result<()> 
         Scenario::Trickling(options) => trickle::run(&place, common, &options).await,
     };
     place.close().await?;
-    let report = report?;
-    if common.json { output::json(&report) } else { output::line(report.render()) }
+    report
 }
 
 /// Where a scenario runs, for its report.

@@ -6,19 +6,6 @@ use serde::Serialize;
 use super::work::Fleet;
 use super::{dispatch, drain, everyday, fairness, held_snapshot, latency, trickle};
 
-/// Measures this build on this machine.
-///
-/// Without a database it starts a private PostgreSQL with durable settings, in a new database for
-/// every repetition. With one it uses queues named `bench-…` in there and leaves their jobs behind:
-/// take a database you can drop. bench/METHOD.md says how to read the figures.
-#[derive(Debug, Args)]
-pub(crate) struct BenchArgs {
-    #[command(subcommand)]
-    pub(crate) scenario: Scenario,
-    #[command(flatten)]
-    pub(crate) common: Common,
-}
-
 /// Flags that all scenarios have.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {

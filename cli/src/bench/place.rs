@@ -177,8 +177,8 @@ trait Connection: Send + Sync {
 
 impl<Pooled, Wrapper> Connection for Pooled
 where
-    Pooled: Deref<Target = Wrapper> + Send + Sync,
-    Wrapper: Deref<Target = tokio_postgres::Client>,
+    Pooled: Deref<Target = Wrapper> + Send + Sync + 'static,
+    Wrapper: Deref<Target = tokio_postgres::Client> + 'static,
 {
     fn get(&self) -> &tokio_postgres::Client {
         self
