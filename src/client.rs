@@ -61,14 +61,22 @@ impl Client {
             }
             None => connect::keeps_sessions(&pool, &endpoint).await?,
         };
-        Ok(Self { pool, endpoint: Some(Arc::new(endpoint)), prepares })
+        Ok(Self {
+            pool,
+            endpoint: Some(Arc::new(endpoint)),
+            prepares,
+        })
     }
 
     /// Uses a pool that the application has already. Statements are not prepared, so it may lead through any pooler.
     ///
     /// Such a client cannot open the extra connection that `LISTEN` needs, so a worker on it finds new jobs by polling.
     pub fn from_pool(pool: Pool) -> Self {
-        Self { pool, endpoint: None, prepares: false }
+        Self {
+            pool,
+            endpoint: None,
+            prepares: false,
+        }
     }
 
     /// The pool of connections.
@@ -89,7 +97,10 @@ impl Client {
     /// # Errors
     /// [`Error::Schema`] when the schema is not installed.
     pub async fn schema_version(&self) -> Result<i32> {
-        Ok(self.row(&statements::SCHEMA_VERSION, &[]).await?.try_get(0)?)
+        Ok(self
+            .row(&statements::SCHEMA_VERSION, &[])
+            .await?
+            .try_get(0)?)
     }
 
     /// Refuses a database whose schema is older than this build needs. A newer one serves: functions keep their signatures.
@@ -102,7 +113,9 @@ impl Client {
             return Ok(());
         }
         Err(Error::Schema {
-            message: format!("the database has schema version {found}, this program needs {needed}"),
+            message: format!(
+                "the database has schema version {found}, this program needs {needed}"
+            ),
             hint: Some("run `fairclaim migrate` against this database".into()),
         })
     }
@@ -121,7 +134,10 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::dispatch`]; the message has the index of the bad job.
-    pub async fn dispatch_many(&self, jobs: impl IntoIterator<Item = Dispatch>) -> Result<Vec<Uuid>> {
+    pub async fn dispatch_many(
+        &self,
+        jobs: impl IntoIterator<Item = Dispatch>,
+    ) -> Result<Vec<Uuid>> {
         let jobs: Vec<Dispatch> = jobs.into_iter().collect();
         let mut connection = self.connection().await?;
         if dispatch::is_one_call(&jobs) {
@@ -146,13 +162,26 @@ impl Client {
         Ok(self.pool.get().await?)
     }
 
+    /// Whether connections are sessions of their own, on which statements may be prepared.
+    pub(crate) fn prepares(&self) -> bool {
+        self.prepares
+    }
+
     /// How statements travel on this connection.
     pub(crate) fn via<'a>(&self, connection: &'a Object) -> Via<'a, tokio_postgres::Client> {
-        if self.prepares { Via::prepared(connection) } else { Via::whole(&**connection) }
+        if self.prepares {
+            Via::prepared(connection)
+        } else {
+            Via::whole(&**connection)
+        }
     }
 
     /// Sends a statement on a connection of the pool.
-    pub(crate) async fn rows(&self, statement: &Statement, parameters: &[Value<'_>]) -> Result<Vec<Row>> {
+    pub(crate) async fn rows(
+        &self,
+        statement: &Statement,
+        parameters: &[Value<'_>],
+    ) -> Result<Vec<Row>> {
         let connection = self.connection().await?;
         statement.rows_via(&self.via(&connection), parameters).await
     }
@@ -163,16 +192,20 @@ impl Client {
         statement.row_via(&self.via(&connection), parameters).await
     }
 
-    /// Where to open a connection beside the pool, if that is known.
-    #[allow(dead_code, reason = "for the worker's listener")]
+    /// Where to open a connection beside the pool for `LISTEN`. None where that is unknown, and behind a pooler, which would
+    /// swallow the notifications.
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
-        self.endpoint.as_deref()
+        self.endpoint.as_deref().filter(|_| self.prepares())
     }
 }
 
 impl fmt::Debug for Client {
     /// Without the endpoint: it holds a password.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Client").field("pool", &self.pool.status()).field("prepares", &self.prepares).finish_non_exhaustive()
+        formatter
+            .debug_struct("Client")
+            .field("pool", &self.pool.status())
+            .field("prepares", &self.prepares)
+            .finish_non_exhaustive()
     }
 }

@@ -158,17 +158,25 @@ impl Error {
 
     /// An argument that was refused before anything was sent.
     pub(crate) fn bad_argument(field: &str, rule: &str) -> Self {
-        Self::BadArgument { message: format!("{field}: {rule}"), hint: None }
+        Self::BadArgument {
+            message: format!("{field}: {rule}"),
+            hint: None,
+        }
     }
 
     /// A configuration that cannot work.
     pub(crate) fn config(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Config { message: message.into(), hint: Some(hint.into()) }
+        Self::Config {
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
     }
 
     /// A lost connection.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
-        Self::Unavailable { message: message.into() }
+        Self::Unavailable {
+            message: message.into(),
+        }
     }
 }
 
@@ -186,7 +194,13 @@ impl From<tokio_postgres::Error> for Error {
 fn from_driver(error: &tokio_postgres::Error) -> Error {
     let text = error.to_string();
     let starts = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
-    if starts(&["error serializing", "error deserializing", "invalid column", "query returned", "expected"]) {
+    if starts(&[
+        "error serializing",
+        "error deserializing",
+        "invalid column",
+        "query returned",
+        "expected",
+    ]) {
         // the cause may quote the value, so it is left out
         return Error::Schema {
             message: format!("the answer does not have the expected shape ({text})"),
@@ -196,14 +210,31 @@ fn from_driver(error: &tokio_postgres::Error) -> Error {
     if starts(&["error encoding"]) {
         return Error::bad_argument("a value", "is too large for one message to the server");
     }
-    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    let message = if cause.is_empty() { text.clone() } else { format!("{text}: {cause}") };
-    let distrusted = cause.contains("invalid peer certificate") || cause.contains("does not support TLS");
+    let cause = std::error::Error::source(error)
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let message = if cause.is_empty() {
+        text.clone()
+    } else {
+        format!("{text}: {cause}")
+    };
+    let distrusted =
+        cause.contains("invalid peer certificate") || cause.contains("does not support TLS");
     if starts(&["error performing TLS"]) && distrusted {
-        return Error::config(message, "check sslmode, and that sslrootcert names the authority of the server");
+        return Error::config(
+            message,
+            "check sslmode, and that sslrootcert names the authority of the server",
+        );
     }
-    if starts(&["authentication error", "invalid configuration", "invalid connection"]) {
-        return Error::config(message, "check user, password and host of the connection URL");
+    if starts(&[
+        "authentication error",
+        "invalid configuration",
+        "invalid connection",
+    ]) {
+        return Error::config(
+            message,
+            "check user, password and host of the connection URL",
+        );
     }
     Error::Unavailable { message }
 }
@@ -213,7 +244,9 @@ impl From<deadpool_postgres::PoolError> for Error {
         use deadpool_postgres::{PoolError, TimeoutType};
         match error {
             PoolError::Backend(error) => error.into(),
-            PoolError::Timeout(TimeoutType::Create) => Self::unavailable("the server did not answer in time"),
+            PoolError::Timeout(TimeoutType::Create) => {
+                Self::unavailable("the server did not answer in time")
+            }
             PoolError::Timeout(_) => Self::unavailable(
                 "no connection of the pool became free in time; a larger pool may be needed",
             ),
@@ -232,7 +265,10 @@ impl From<deadpool_postgres::PoolError> for Error {
 /// Our own codes become their variants; a few of the server's mean the same; the rest keeps its code.
 fn from_server(server: &DbError) -> Error {
     let message = server.message().to_owned();
-    let hint = server.hint().filter(|hint| !hint.is_empty()).map(str::to_owned);
+    let hint = server
+        .hint()
+        .filter(|hint| !hint.is_empty())
+        .map(str::to_owned);
     let sqlstate = server.code().code();
     match sqlstate {
         "JQ001" => Error::LeaseLost { message, hint },
@@ -244,7 +280,10 @@ fn from_server(server: &DbError) -> Error {
         "JQ007" => Error::Privilege { message, hint },
         "42501" => {
             let hint = grant_hint(&message);
-            Error::Privilege { message, hint: Some(hint) }
+            Error::Privilege {
+                message,
+                hint: Some(hint),
+            }
         }
         "3F000" | "42883" | "42P01" | "42703" => Error::Schema {
             message,
@@ -258,7 +297,11 @@ fn from_server(server: &DbError) -> Error {
         "57P01" | "57P02" | "57P03" | "57P05" | "53300" => Error::Unavailable { message },
         _ if sqlstate.starts_with("08") => Error::Unavailable { message },
         _ => Error::Database {
-            message: if sqlstate.starts_with("22") { input_text(sqlstate).to_owned() } else { message },
+            message: if sqlstate.starts_with("22") {
+                input_text(sqlstate).to_owned()
+            } else {
+                message
+            },
             sqlstate: sqlstate.to_owned(),
         },
     }
@@ -279,14 +322,21 @@ fn grant_hint(message: &str) -> String {
     ]
     .iter()
     .find(|(name, _)| message.replace("schema fairclaim", "").contains(name))
-    .map_or("the role that the work needs (fairclaim_worker, fairclaim_producer, fairclaim_operator)", |&(_, role)| role);
-    format!("as an administrator grant {role} to this login; `fairclaim migrate --grant-self` does it for the installer")
+    .map_or(
+        "the role that the work needs (fairclaim_worker, fairclaim_producer, fairclaim_operator)",
+        |&(_, role)| role,
+    );
+    format!(
+        "as an administrator grant {role} to this login; `fairclaim migrate --grant-self` does it for the installer"
+    )
 }
 
 /// The server's own messages of this class quote the value, so a fixed text stands for them.
 fn input_text(sqlstate: &str) -> &'static str {
     match sqlstate {
-        "22P05" | "22021" => "a text holds a character that the database cannot store (NUL, a lone surrogate)",
+        "22P05" | "22021" => {
+            "a text holds a character that the database cannot store (NUL, a lone surrogate)"
+        }
         "22003" => "a number is out of the range that the database can store",
         "22P02" | "22032" | "22030" => "a value does not have the syntax of its type",
         "22008" | "22007" => "a time is malformed or out of range",
@@ -311,7 +361,10 @@ mod tests {
     #[test]
     fn only_what_may_pass_is_transient() {
         assert!(Error::unavailable("gone").is_transient());
-        let database = |sqlstate: &str| Error::Database { sqlstate: sqlstate.into(), message: String::new() };
+        let database = |sqlstate: &str| Error::Database {
+            sqlstate: sqlstate.into(),
+            message: String::new(),
+        };
         assert!(database("40P01").is_transient());
         assert!(!database("22P02").is_transient());
         assert!(!Error::bad_argument("queue", "too long").is_transient());
@@ -319,9 +372,18 @@ mod tests {
 
     #[test]
     fn a_denied_function_names_the_role_to_ask_for() {
-        assert!(grant_hint("permission denied for function claim_jobs").contains("grant fairclaim_worker"));
-        assert!(grant_hint("permission denied for function dispatch_job").contains("fairclaim_producer"));
-        assert!(grant_hint("permission denied for schema fairclaim").contains("the role that the work needs"));
+        assert!(
+            grant_hint("permission denied for function claim_jobs")
+                .contains("grant fairclaim_worker")
+        );
+        assert!(
+            grant_hint("permission denied for function dispatch_job")
+                .contains("fairclaim_producer")
+        );
+        assert!(
+            grant_hint("permission denied for schema fairclaim")
+                .contains("the role that the work needs")
+        );
     }
 
     #[test]

@@ -37,8 +37,14 @@ pub enum Status {
 
 impl Status {
     /// All of them, in the order of a job's life.
-    pub const ALL: [Self; 6] =
-        [Self::Scheduled, Self::Pending, Self::Processing, Self::Completed, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 6] = [
+        Self::Scheduled,
+        Self::Pending,
+        Self::Processing,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+    ];
 
     /// The word that the database uses.
     pub fn as_str(self) -> &'static str {
@@ -68,9 +74,15 @@ impl FromStr for Status {
     type Err = Error;
 
     fn from_str(word: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word).ok_or_else(|| {
-            Error::bad_argument("status", "must be scheduled, pending, processing, completed, failed or cancelled")
-        })
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == word)
+            .ok_or_else(|| {
+                Error::bad_argument(
+                    "status",
+                    "must be scheduled, pending, processing, completed, failed or cancelled",
+                )
+            })
     }
 }
 
@@ -126,7 +138,10 @@ pub struct JobRow {
 }
 
 #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
-fn seconds<S: serde::Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+fn seconds<S: serde::Serializer>(
+    span: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match span {
         Some(span) => serializer.serialize_f64(span.as_secs_f64()),
         None => serializer.serialize_none(),
@@ -149,7 +164,9 @@ impl JobRow {
             next_retry_at: row.try_get("next_retry_at")?,
             created_at: row.try_get("created_at")?,
             completed_at: row.try_get("completed_at")?,
-            tags: row.try_get::<_, Option<Vec<String>>>("tags")?.unwrap_or_default(),
+            tags: row
+                .try_get::<_, Option<Vec<String>>>("tags")?
+                .unwrap_or_default(),
             timeout: None,
             payload: None,
             result: None,
@@ -182,7 +199,10 @@ mod tests {
     fn a_status_reads_what_it_prints() {
         for status in Status::ALL {
             assert_eq!(status.to_string().parse::<Status>().unwrap(), status);
-            assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{status}\""));
+            assert_eq!(
+                serde_json::to_string(&status).unwrap(),
+                format!("\"{status}\"")
+            );
         }
         assert_eq!("done".parse::<Status>().unwrap_err().code(), Some("JQ004"));
     }

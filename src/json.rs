@@ -13,7 +13,10 @@ const DEPTH_MAX: usize = 128;
 pub(crate) fn to_raw<T: Serialize + ?Sized>(field: &str, value: &T) -> Result<Box<RawValue>> {
     // The serializer's message may quote the value; its category is all that is safe to say.
     let raw = serde_json::value::to_raw_value(value).map_err(|_| {
-        Error::bad_argument(field, "cannot be written as JSON (a map needs keys that are strings or numbers)")
+        Error::bad_argument(
+            field,
+            "cannot be written as JSON (a map needs keys that are strings or numbers)",
+        )
     })?;
     check(field, raw.get())?;
     Ok(raw)
@@ -32,7 +35,10 @@ pub(crate) fn check(field: &str, text: &str) -> Result<()> {
                     Escape::Character => at += 4,
                     Escape::Pair => at += 10,
                     Escape::Refused => {
-                        return Err(Error::bad_argument(field, "holds a NUL or a lone surrogate, which the database cannot store"));
+                        return Err(Error::bad_argument(
+                            field,
+                            "holds a NUL or a lone surrogate, which the database cannot store",
+                        ));
                     }
                 }
                 at += 1; // the `u`; the backslash is counted below
@@ -61,7 +67,9 @@ enum Escape {
 /// What the `\uXXXX` at this place stands for.
 fn escape(bytes: &[u8], at: usize) -> Escape {
     let unit = |at: usize| {
-        let digits = (bytes.get(at..at + 2) == Some(b"\\u")).then(|| bytes.get(at + 2..at + 6)).flatten()?;
+        let digits = (bytes.get(at..at + 2) == Some(b"\\u"))
+            .then(|| bytes.get(at + 2..at + 6))
+            .flatten()?;
         u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
     };
     match unit(at) {
@@ -93,7 +101,13 @@ mod tests {
 
     #[test]
     fn what_it_cannot_store_is_refused_by_the_name_of_the_field() {
-        for text in [r#""\u0000""#, r#"["\\\u0000"]"#, r#""\ud834""#, r#""\ud834\u0041""#, r#""\udd1e""#] {
+        for text in [
+            r#""\u0000""#,
+            r#"["\\\u0000"]"#,
+            r#""\ud834""#,
+            r#""\ud834\u0041""#,
+            r#""\udd1e""#,
+        ] {
             let error = check("payload", text).unwrap_err();
             assert_eq!(error.code(), Some("JQ004"), "{text}");
             assert!(error.to_string().contains("payload: holds a NUL"));

@@ -76,8 +76,9 @@ impl Client {
     pub async fn jobs(&self, filter: &JobFilter) -> Result<JobPage> {
         let limit = filter.limit.unwrap_or(100);
         let texts = [("queue", &filter.queue), ("type", &filter.job_type)];
-        if let Some((field, _)) =
-            texts.into_iter().find(|(_, text)| text.as_ref().is_some_and(|text| text.contains('\0')))
+        if let Some((field, _)) = texts
+            .into_iter()
+            .find(|(_, text)| text.as_ref().is_some_and(|text| text.contains('\0')))
         {
             return Err(Error::bad_argument(field, "must not hold a NUL"));
         }
@@ -94,7 +95,10 @@ impl Client {
                 ],
             )
             .await?;
-        let jobs = rows.iter().map(JobRow::from_overview).collect::<Result<Vec<_>>>()?;
+        let jobs = rows
+            .iter()
+            .map(JobRow::from_overview)
+            .collect::<Result<Vec<_>>>()?;
         let full = usize::try_from(limit).is_ok_and(|limit| jobs.len() >= limit);
         let next = jobs.last().filter(|_| full).map(|job| job.id);
         Ok(JobPage { jobs, next })
@@ -116,16 +120,29 @@ impl Client {
         self.change(&RETRY, tenant, ids).await
     }
 
-    async fn change(&self, statement: &Statement, tenant: Option<Tenant>, ids: &[Uuid]) -> Result<Vec<Changed>> {
+    async fn change(
+        &self,
+        statement: &Statement,
+        tenant: Option<Tenant>,
+        ids: &[Uuid],
+    ) -> Result<Vec<Changed>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = self.rows(statement, &[&tenant.map(Tenant::uuid), &ids]).await?;
+        let rows = self
+            .rows(statement, &[&tenant.map(Tenant::uuid), &ids])
+            .await?;
         rows.iter().map(changed).collect()
     }
 }
 
 fn changed(row: &Row) -> Result<Changed> {
-    let status = row.try_get::<_, Option<&str>>("status")?.map(str::parse).transpose()?;
-    Ok(Changed { id: row.try_get("id")?, status })
+    let status = row
+        .try_get::<_, Option<&str>>("status")?
+        .map(str::parse)
+        .transpose()?;
+    Ok(Changed {
+        id: row.try_get("id")?,
+        status,
+    })
 }

@@ -47,7 +47,6 @@ pub struct Settled {
 
 impl Settled {
     /// For the runtime, once the database accepted the settlement.
-    #[allow(dead_code, reason = "made by the worker")]
     pub(crate) fn new(id: Uuid, attempt: i32) -> Self {
         Self { id, attempt }
     }
@@ -139,17 +138,28 @@ impl JobError {
         object.insert("message".into(), json!(self.message));
         if let Some(trace) = &self.trace {
             let used = Value::Object(object.clone()).to_string().len() + ",\"trace\":".len();
-            object.insert("trace".into(), json!(cut_as_json(trace, ERROR_BYTES_MAX.saturating_sub(used))));
+            object.insert(
+                "trace".into(),
+                json!(cut_as_json(trace, ERROR_BYTES_MAX.saturating_sub(used))),
+            );
         }
         Value::Object(object)
     }
 
     fn of(error: &(dyn StdError + 'static), next: Next) -> Self {
         let message = clean(&error.to_string(), MESSAGE_BYTES_MAX);
-        let causes: Vec<String> =
-            std::iter::successors(error.source(), |&cause| cause.source()).take(32).map(ToString::to_string).collect();
-        let trace = (!causes.is_empty()).then(|| clean(&causes.join("\ncaused by: "), ERROR_BYTES_MAX));
-        Self { next, code: None, message, trace }
+        let causes: Vec<String> = std::iter::successors(error.source(), |&cause| cause.source())
+            .take(32)
+            .map(ToString::to_string)
+            .collect();
+        let trace =
+            (!causes.is_empty()).then(|| clean(&causes.join("\ncaused by: "), ERROR_BYTES_MAX));
+        Self {
+            next,
+            code: None,
+            message,
+            trace,
+        }
     }
 }
 
@@ -168,7 +178,10 @@ impl fmt::Display for JobError {
 impl fmt::Debug for JobError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = formatter.debug_struct("JobError");
-        debug.field("next", &self.next).field("code", &self.code).field("message", &self.message);
+        debug
+            .field("next", &self.next)
+            .field("code", &self.code)
+            .field("message", &self.message);
         debug.field("trace", &self.trace).finish()
     }
 }
@@ -208,15 +221,24 @@ mod tests {
     fn any_error_asks_for_a_retry_and_keeps_its_causes() {
         let error: JobError = Outer(std::io::Error::other("inner")).into();
         assert_eq!(error.next(), Next::Retry(None));
-        assert_eq!(error.to_json(), json!({"message": "outer", "trace": "inner"}));
+        assert_eq!(
+            error.to_json(),
+            json!({"message": "outer", "trace": "inner"})
+        );
     }
 
     #[test]
     fn the_maker_says_what_happens_next() {
         assert_eq!(JobError::fail("no").next(), Next::Fail);
         let second = Duration::from_secs(1);
-        assert_eq!(JobError::retry_after("later", second).next(), Next::Retry(Some(second)));
-        assert_eq!(JobError::retry("x").code("smtp").to_json(), json!({"code": "smtp", "message": "x"}));
+        assert_eq!(
+            JobError::retry_after("later", second).next(),
+            Next::Retry(Some(second))
+        );
+        assert_eq!(
+            JobError::retry("x").code("smtp").to_json(),
+            json!({"code": "smtp", "message": "x"})
+        );
     }
 
     #[test]

@@ -37,11 +37,14 @@ const WORK: Duration = Duration::from_millis(5);
 const LEASE: Duration = Duration::from_secs(5);
 /// Jobs that one worker runs at once.
 const CONCURRENCY: usize = 16;
-/// How much is done when a worker is killed, in per cent.
+/// How many of the jobs have been started when a worker is killed, in per cent.
 const KILL_AT: usize = 40;
 /// Jobs dispatched by one call.
 const BATCH: usize = 5000;
-const LOOK_EVERY: Duration = Duration::from_millis(400);
+/// How often the database is asked where the jobs are.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// How often the workers' own reports are looked at, so that the kill comes when it should.
+const BEAT: Duration = Duration::from_millis(50);
 
 /// With no database given it starts a private PostgreSQL in a temporary folder, and removes it.
 #[derive(Debug, Args)]
@@ -109,7 +112,8 @@ async fn perform(
     view.say(&format!("{} in {:.1} s", database.story(), started.elapsed().as_secs_f64()))?;
     let scope = dispatch(&database.client, &plan, &view).await?;
 
-    let workers: Vec<String> = (1..=args.workers).map(|n| format!("{run}-worker-{n}")).collect();
+    let prefix = if database.is_private() { String::new() } else { format!("{run}-") };
+    let workers: Vec<String> = (1..=args.workers).map(|n| format!("{prefix}worker-{n}")).collect();
     let orders = Orders {
         url: database.url().to_owned(),
         queue: plan.queue.clone(),
@@ -183,21 +187,25 @@ impl Stage<'_> {
         view: &mut View,
     ) -> anyhow::Result<(Vec<Uuid>, Duration)> {
         let started = Instant::now();
-        let mut held = None;
+        let (mut held, mut looked) = (None, None::<Instant>);
         view.begin();
         loop {
             crew.check()?;
-            let counts = queries::progress(self.client, self.scope).await?;
-            let finished: usize = counts.values().map(|counts| counts.finished).sum();
-            let look = Look { counts: &counts, claims: crew.claims(), workers: crew.alive() };
-            view.show(self.plan, look)?;
-            if held.is_none() && finished * 100 >= self.plan.total() * KILL_AT {
+            let claims = crew.claims();
+            let begun = claims.values().sum::<u64>() as usize;
+            if held.is_none() && begun * 100 >= self.plan.total() * KILL_AT {
                 held = Some(self.kill(crew, view).await?);
             }
-            if finished >= self.plan.total() {
-                return Ok((held.unwrap_or_default(), started.elapsed()));
+            if looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
+                looked = Some(Instant::now());
+                let counts = queries::progress(self.client, self.scope).await?;
+                let finished: usize = counts.values().map(|counts| counts.finished).sum();
+                view.show(self.plan, Look { counts: &counts, claims, workers: crew.alive() })?;
+                if finished >= self.plan.total() {
+                    return Ok((held.unwrap_or_default(), started.elapsed()));
+                }
             }
-            sleep(LOOK_EVERY).await;
+            sleep(BEAT).await;
         }
     }
 

@@ -9,7 +9,7 @@ use crate::args::{Command, LogFormat};
 /// Long-running commands say what they do; the others speak up only when something is wrong.
 pub(crate) fn default_level(command: &Command) -> &'static str {
     match command {
-        Command::Work(_) => "info",
+        Command::Work(_) => "warn,fairclaim=info",
         Command::DemoWorker(_) | Command::Demo(_) => "error",
         _ => "warn",
     }

@@ -12,7 +12,6 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::error::{Error, Result};
 
 /// A connection's other half, which somebody must poll: it does the reading and writing, and yields notifications.
-#[allow(dead_code, reason = "for the worker's listener")]
 pub(crate) type Link = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// How a client connects, beside what the URL says. What the URL says wins.
@@ -27,8 +26,8 @@ pub struct ConnectOptions {
     pub connect_timeout: Duration,
     /// How long a call waits for a free connection of the pool. Defaults to 30 s.
     pub wait_timeout: Duration,
-    /// Whether statements are prepared once per connection, which is faster and wrong behind a transaction pooler. Defaults
-    /// to finding out.
+    /// Whether each connection is a session of its own: then statements are prepared once on it and workers listen for new
+    /// jobs. Behind a transaction pooler both are wrong. Defaults to finding out.
     pub prepare: Option<bool>,
 }
 
@@ -52,6 +51,13 @@ impl ConnectOptions {
         self
     }
 
+    /// Sets whether statements are prepared, instead of finding out whether a pooler is in between.
+    #[must_use]
+    pub fn prepare(mut self, prepare: bool) -> Self {
+        self.prepare = Some(prepare);
+        self
+    }
+
     /// Sets what `pg_stat_activity` shows.
     #[must_use]
     pub fn application_name(mut self, name: impl Into<String>) -> Self {
@@ -69,7 +75,6 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// Opens a connection beside the pool. It does nothing until the caller polls the second half.
-    #[allow(dead_code, reason = "for the worker's listener")]
     pub(crate) async fn open(&self) -> Result<(Client, Link)> {
         Ok(self.config.connect(self.tls.clone()).await?)
     }
@@ -92,18 +97,26 @@ pub(crate) fn endpoint(text: &str, options: &ConnectOptions) -> Result<Endpoint>
         config.keepalives_idle(Duration::from_secs(30));
     }
     if config.get_keepalives_interval().is_none() {
-        config.keepalives_interval(Duration::from_secs(10)).keepalives_retries(3);
+        config
+            .keepalives_interval(Duration::from_secs(10))
+            .keepalives_retries(3);
     }
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(Duration::from_secs(60));
     }
-    let all_local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+    let all_local = config
+        .get_hosts()
+        .iter()
+        .all(|host| matches!(host, Host::Unix(_)));
     if all_local && config.get_hostaddrs().is_empty() {
         config.ssl_mode(tokio_postgres::config::SslMode::Disable); // as libpq: no TLS over a unix socket
     } else {
         config.ssl_mode(tls.mode.driver());
     }
-    Ok(Endpoint { tls: tls::connector(&tls)?, config })
+    Ok(Endpoint {
+        tls: tls::connector(&tls)?,
+        config,
+    })
 }
 
 /// Like libpq: the usual folder of the server's socket, else the loopback.
@@ -118,9 +131,14 @@ fn default_host(config: &mut Config) {
 /// A pool of connections to this endpoint. Opens none yet.
 pub(crate) fn pool(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Pool> {
     if options.pool_size == 0 {
-        return Err(Error::config("a pool of no connections", "set pool_size to 1 or more"));
+        return Err(Error::config(
+            "a pool of no connections",
+            "set pool_size to 1 or more",
+        ));
     }
-    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let recycling = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
     let manager = Manager::from_config(endpoint.config.clone(), endpoint.tls.clone(), recycling);
     Pool::builder(manager)
         .max_size(options.pool_size)
@@ -129,7 +147,12 @@ pub(crate) fn pool(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Pool
         .create_timeout(Some(options.connect_timeout * 2))
         .runtime(Runtime::Tokio1)
         .build()
-        .map_err(|error| Error::config(error.to_string(), "report this: the pool's settings are fixed"))
+        .map_err(|error| {
+            Error::config(
+                error.to_string(),
+                "report this: the pool's settings are fixed",
+            )
+        })
 }
 
 /// How often the two connections are asked: behind a busy pooler five answers looked like sessions of one's own in 3 of
@@ -143,7 +166,9 @@ const QUESTIONS: usize = 16;
 /// nobody. Where in doubt (a second connection is refused), statements are not prepared.
 pub(crate) async fn keeps_sessions(pool: &Pool, endpoint: &Endpoint) -> Result<bool> {
     let first = pool.get().await?;
-    let Ok((second, link)) = endpoint.open().await else { return Ok(false) };
+    let Ok((second, link)) = endpoint.open().await else {
+        return Ok(false);
+    };
     let reader = tokio::spawn(link);
     let own = process(&first).await?;
     let mut others = None;
@@ -166,8 +191,12 @@ pub(crate) async fn keeps_sessions(pool: &Pool, endpoint: &Endpoint) -> Result<b
 }
 
 async fn process(client: &Client) -> Result<i32> {
-    let rows = client.query_typed("select pg_catalog.pg_backend_pid()", &[]).await?;
-    let row = rows.first().ok_or_else(|| Error::unavailable("the server does not say which process serves"))?;
+    let rows = client
+        .query_typed("select pg_catalog.pg_backend_pid()", &[])
+        .await?;
+    let row = rows
+        .first()
+        .ok_or_else(|| Error::unavailable("the server does not say which process serves"))?;
     Ok(row.try_get(0)?)
 }
 
@@ -189,7 +218,9 @@ mod tests {
 
     #[test]
     fn the_url_wins_over_the_options() {
-        let config = config("postgres://app@db.example/app?application_name=mine&connect_timeout=3&keepalives_idle=9");
+        let config = config(
+            "postgres://app@db.example/app?application_name=mine&connect_timeout=3&keepalives_idle=9",
+        );
         assert_eq!(config.get_application_name(), Some("mine"));
         assert_eq!(config.get_keepalives_idle(), Duration::from_secs(9));
         assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(3)));
@@ -198,7 +229,10 @@ mod tests {
     #[test]
     fn a_unix_socket_needs_no_tls() {
         let config = config("postgres:///app?host=/run/x&user=app&sslmode=require");
-        assert_eq!(config.get_ssl_mode(), tokio_postgres::config::SslMode::Disable);
+        assert_eq!(
+            config.get_ssl_mode(),
+            tokio_postgres::config::SslMode::Disable
+        );
     }
 
     #[test]

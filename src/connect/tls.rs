@@ -22,21 +22,36 @@ pub(super) fn connector(target: &TlsTarget) -> Result<MakeRustlsConnect> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| Error::config(error.to_string(), "report this: the versions of TLS are fixed"))?;
+        .map_err(|error| {
+            Error::config(
+                error.to_string(),
+                "report this: the versions of TLS are fixed",
+            )
+        })?;
     let builder = match target.mode {
-        TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Lenient { provider, roots: None }))
-        }
+        TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Lenient {
+                provider,
+                roots: None,
+            })),
         TlsMode::VerifyCa => {
             let roots = Some(roots(target.root_file.as_deref())?);
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Lenient { provider, roots }))
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Lenient { provider, roots }))
         }
         TlsMode::VerifyFull => builder.with_root_certificates(roots(target.root_file.as_deref())?),
     };
     let config = match (&target.certificate_file, &target.key_file) {
         (Some(certificate), Some(key)) => builder
             .with_client_auth_cert(certificates(certificate, "sslcert")?, private_key(key)?)
-            .map_err(|error| Error::config(format!("sslcert and sslkey do not fit: {error}"), "check both files"))?,
+            .map_err(|error| {
+                Error::config(
+                    format!("sslcert and sslkey do not fit: {error}"),
+                    "check both files",
+                )
+            })?,
         _ => builder.with_no_client_auth(),
     };
     Ok(MakeRustlsConnect::new(config))
@@ -48,7 +63,10 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore> {
     if let Some(file) = file {
         for certificate in certificates(file, "sslrootcert")? {
             roots.add(certificate).map_err(|error| {
-                Error::config(format!("sslrootcert has a certificate that cannot be used: {error}"), "check the file")
+                Error::config(
+                    format!("sslrootcert has a certificate that cannot be used: {error}"),
+                    "check the file",
+                )
             })?;
         }
     } else {
@@ -66,19 +84,30 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore> {
 
 fn certificates(file: &Path, parameter: &str) -> Result<Vec<CertificateDer<'static>>> {
     let unreadable = |error: rustls::pki_types::pem::Error| {
-        Error::config(format!("the file of {parameter} cannot be read: {error}"), "name a readable PEM file")
+        Error::config(
+            format!("the file of {parameter} cannot be read: {error}"),
+            "name a readable PEM file",
+        )
     };
-    let certificates: Vec<_> =
-        CertificateDer::pem_file_iter(file).map_err(unreadable)?.collect::<Result<_, _>>().map_err(unreadable)?;
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
+        .map_err(unreadable)?
+        .collect::<Result<_, _>>()
+        .map_err(unreadable)?;
     if certificates.is_empty() {
-        return Err(Error::config(format!("the file of {parameter} has no certificate"), "name a PEM file"));
+        return Err(Error::config(
+            format!("the file of {parameter} has no certificate"),
+            "name a PEM file",
+        ));
     }
     Ok(certificates)
 }
 
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::from_pem_file(file).map_err(|error| {
-        Error::config(format!("the file of sslkey cannot be read: {error}"), "name a readable, unencrypted PEM file")
+        Error::config(
+            format!("the file of sslkey cannot be read: {error}"),
+            "name a readable, unencrypted PEM file",
+        )
     })
 }
 
@@ -119,7 +148,12 @@ impl ServerCertVerifier for Lenient {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -128,11 +162,18 @@ impl ServerCertVerifier for Lenient {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -143,14 +184,24 @@ mod tests {
     #[test]
     fn no_file_is_needed_where_nothing_is_verified() {
         for mode in [TlsMode::Disable, TlsMode::Prefer, TlsMode::Require] {
-            assert!(connector(&TlsTarget { mode, ..TlsTarget::default() }).is_ok());
+            assert!(
+                connector(&TlsTarget {
+                    mode,
+                    ..TlsTarget::default()
+                })
+                .is_ok()
+            );
         }
     }
 
     #[test]
     fn a_missing_file_is_told_by_its_parameter() {
         let root_file = Some("/nowhere/ca.pem".into());
-        let target = TlsTarget { mode: TlsMode::VerifyFull, root_file, ..TlsTarget::default() };
+        let target = TlsTarget {
+            mode: TlsMode::VerifyFull,
+            root_file,
+            ..TlsTarget::default()
+        };
         let error = connector(&target).err().unwrap();
         assert!(error.to_string().contains("sslrootcert"), "{error}");
     }

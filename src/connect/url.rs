@@ -57,18 +57,34 @@ impl TlsMode {
 /// Reads `postgres://…`, `postgresql://…` or `key=value …`.
 pub(super) fn parse(text: &str) -> Result<Target> {
     let text = text.trim();
-    let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+    let is_url = ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme));
     if !is_url && text.contains("://") {
         return Err(malformed());
     }
-    let (rest, own) = if is_url { split_url(text)? } else { split_pairs(text)? };
+    let (rest, own) = if is_url {
+        split_url(text)?
+    } else {
+        split_pairs(text)?
+    };
     let tls = tls_target(own)?;
-    let config = rest.parse::<Config>().map_err(|error| driver_error(&error))?;
+    let config = rest
+        .parse::<Config>()
+        .map_err(|error| driver_error(&error))?;
     Ok(Target { config, tls })
 }
 
 /// The parameters that are read here and not by the driver.
-const OWN: [&str; 7] = ["sslmode", "sslrootcert", "sslcert", "sslkey", "gssencmode", "sslsni", "sslcompression"];
+const OWN: [&str; 7] = [
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "gssencmode",
+    "sslsni",
+    "sslcompression",
+];
 
 type Own = Vec<(String, String)>;
 
@@ -79,7 +95,10 @@ fn split_url(url: &str) -> Result<(String, Own)> {
         return Ok((url.to_owned(), Vec::new()));
     };
     let (mut kept, mut own) = (Vec::new(), Vec::new());
-    for pair in url[question + 1..].split('&').filter(|pair| !pair.is_empty()) {
+    for pair in url[question + 1..]
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+    {
         let (key, value) = pair.split_once('=').ok_or_else(malformed)?;
         let key = percent_decode(key)?;
         if OWN.contains(&key.as_str()) {
@@ -89,7 +108,11 @@ fn split_url(url: &str) -> Result<(String, Own)> {
         }
     }
     let base = &url[..question];
-    let rest = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
+    let rest = if kept.is_empty() {
+        base.to_owned()
+    } else {
+        format!("{base}?{}", kept.join("&"))
+    };
     Ok((rest, own))
 }
 
@@ -104,7 +127,7 @@ fn split_pairs(text: &str) -> Result<(String, Own)> {
         if OWN.contains(&key) {
             own.push((key.to_owned(), value));
         } else {
-            kept.push_str(&format!("{key}={} ", &after[..length]));
+            kept.extend([key, "=", &after[..length], " "]);
         }
         rest = after[length..].trim_start();
     }
@@ -127,7 +150,11 @@ fn pair_value(text: &str) -> Result<(String, usize)> {
             _ => value.push(character),
         }
     }
-    if quoted || escaped { Err(malformed()) } else { Ok((value, text.len())) }
+    if quoted || escaped {
+        Err(malformed())
+    } else {
+        Ok((value, text.len()))
+    }
 }
 
 fn tls_target(own: Own) -> Result<TlsTarget> {
@@ -140,14 +167,21 @@ fn tls_target(own: Own) -> Result<TlsTarget> {
             "sslcert" => tls.certificate_file = Some(value.into()),
             "sslkey" => tls.key_file = Some(value.into()),
             "gssencmode" if value == "require" => {
-                return Err(Error::config("gssencmode=require is not supported", "leave it out, or use sslmode"));
+                return Err(Error::config(
+                    "gssencmode=require is not supported",
+                    "leave it out, or use sslmode",
+                ));
             }
             // the others only switch off what is never used here
             _ => {}
         }
     }
     // `system` is libpq's word for the machine's own authorities, and asks for full verification
-    if tls.root_file.as_ref().is_some_and(|file| file.as_os_str() == "system") {
+    if tls
+        .root_file
+        .as_ref()
+        .is_some_and(|file| file.as_os_str() == "system")
+    {
         tls.root_file = None;
         if mode.is_some_and(|mode| mode != TlsMode::VerifyFull) {
             return Err(Error::config(
@@ -163,7 +197,10 @@ fn tls_target(own: Own) -> Result<TlsTarget> {
         tls.mode = TlsMode::VerifyCa;
     }
     if tls.certificate_file.is_some() != tls.key_file.is_some() {
-        return Err(Error::config("sslcert and sslkey belong together", "give both or neither"));
+        return Err(Error::config(
+            "sslcert and sslkey belong together",
+            "give both or neither",
+        ));
     }
     Ok(tls)
 }
@@ -190,7 +227,10 @@ fn percent_decode(text: &str) -> Result<String> {
     while let Some((&byte, tail)) = rest.split_first() {
         rest = tail;
         if byte == b'%' {
-            let digits = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok()).ok_or_else(malformed)?;
+            let digits = tail
+                .get(..2)
+                .and_then(|digits| std::str::from_utf8(digits).ok())
+                .ok_or_else(malformed)?;
             bytes.push(u8::from_str_radix(digits, 16).map_err(|_| malformed())?);
             rest = &tail[2..];
         } else {
@@ -210,9 +250,15 @@ fn malformed() -> Error {
 /// The driver names a parameter that it does not know or whose value is wrong; the rest of its messages may quote.
 fn driver_error(error: &tokio_postgres::Error) -> Error {
     match std::error::Error::source(error).map(ToString::to_string) {
-        Some(cause) if cause.starts_with("unknown option `") || cause.starts_with("invalid value for option `") => {
+        Some(cause)
+            if cause.starts_with("unknown option `")
+                || cause.starts_with("invalid value for option `") =>
+        {
             Error::config(
-                format!("the connection URL has an {}", cause.replace("option", "parameter")),
+                format!(
+                    "the connection URL has an {}",
+                    cause.replace("option", "parameter")
+                ),
                 "leave it out or correct it; the parameters are those of libpq",
             )
         }
@@ -244,8 +290,14 @@ mod tests {
             ("verify-ca", TlsMode::VerifyCa),
             ("verify-full", TlsMode::VerifyFull),
         ] {
-            assert_eq!(mode(&format!("postgresql://a:b@h/d?sslmode={word}")), expected);
-            assert_eq!(mode(&format!("host=h user=a sslmode = {word} dbname=d")), expected);
+            assert_eq!(
+                mode(&format!("postgresql://a:b@h/d?sslmode={word}")),
+                expected
+            );
+            assert_eq!(
+                mode(&format!("host=h user=a sslmode = {word} dbname=d")),
+                expected
+            );
         }
         assert!(refusal("postgres://a:secret@h/d?sslmode=full").contains("sslmode"));
     }
@@ -269,7 +321,9 @@ mod tests {
 
     #[test]
     fn key_value_text_keeps_its_quotes() {
-        let target = parse(r"host='h' password='it\'s x' sslrootcert='/a b' user=me sslmode=verify-ca").unwrap();
+        let target =
+            parse(r"host='h' password='it\'s x' sslrootcert='/a b' user=me sslmode=verify-ca")
+                .unwrap();
         assert_eq!(target.config.get_password(), Some("it's x".as_bytes()));
         assert_eq!(target.config.get_user(), Some("me"));
         assert_eq!(target.tls.root_file, Some("/a b".into()));
@@ -278,16 +332,29 @@ mod tests {
 
     #[test]
     fn certificates_strengthen_the_mode_as_in_libpq() {
-        assert_eq!(mode("postgres://a@h/d?sslmode=require&sslrootcert=/ca"), TlsMode::VerifyCa);
-        assert_eq!(mode("postgres://a@h/d?sslrootcert=system"), TlsMode::VerifyFull);
-        assert!(refusal("postgres://a@h/d?sslrootcert=system&sslmode=require").contains("verify-full"));
+        assert_eq!(
+            mode("postgres://a@h/d?sslmode=require&sslrootcert=/ca"),
+            TlsMode::VerifyCa
+        );
+        assert_eq!(
+            mode("postgres://a@h/d?sslrootcert=system"),
+            TlsMode::VerifyFull
+        );
+        assert!(
+            refusal("postgres://a@h/d?sslrootcert=system&sslmode=require").contains("verify-full")
+        );
         assert!(refusal("postgres://a@h/d?sslcert=/c").contains("sslkey"));
     }
 
     #[test]
     fn errors_name_the_parameter_and_never_the_password() {
-        assert!(refusal("postgres://a:secret@h/d?pgbouncer=true").contains("unknown parameter `pgbouncer`"));
-        assert!(refusal("postgres://a:secret@h:port/d").contains("invalid value for parameter `port`"));
+        assert!(
+            refusal("postgres://a:secret@h/d?pgbouncer=true")
+                .contains("unknown parameter `pgbouncer`")
+        );
+        assert!(
+            refusal("postgres://a:secret@h:port/d").contains("invalid value for parameter `port`")
+        );
         assert!(refusal("mysql://a:secret@h/d").contains("cannot be read"));
         assert!(refusal("secret").contains("cannot be read"));
         assert!(refusal("postgres://a:secret@h/d?sslmode").contains("cannot be read"));

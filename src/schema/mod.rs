@@ -13,7 +13,7 @@ pub use self::script::{script, version};
 use crate::error::{Error, Result};
 
 /// How often the script is run when two installers meet.
-const TRIES_MAX: u32 = 3;
+const TRIES_MAX: u32 = 5;
 
 /// What `migrate` does beside installing.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +56,7 @@ pub(crate) async fn migrate(pool: &Pool, options: &MigrateOptions) -> Result<Mig
         match run(&connection, &text).await {
             Err(error) if tries < TRIES_MAX && is_race(&error) => {
                 connection.batch_execute("rollback").await?;
-                let pause = Duration::from_millis(rand::rng().random_range(50..250));
+                let pause = Duration::from_millis(rand::rng().random_range(50..250) * u64::from(tries));
                 tracing::debug!(tries, "another migrate got in the way; trying again");
                 tokio::time::sleep(pause).await;
             }
@@ -66,11 +66,20 @@ pub(crate) async fn migrate(pool: &Pool, options: &MigrateOptions) -> Result<Mig
     }
 }
 
-async fn run(connection: &Client, text: &str) -> Result<Vec<SimpleQueryRow>, tokio_postgres::Error> {
+async fn run(
+    connection: &Client,
+    text: &str,
+) -> Result<Vec<SimpleQueryRow>, tokio_postgres::Error> {
     let messages = connection.simple_query(text).await?;
     Ok(messages
         .into_iter()
-        .filter_map(|message| if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None })
+        .filter_map(|message| {
+            if let SimpleQueryMessage::Row(row) = message {
+                Some(row)
+            } else {
+                None
+            }
+        })
         .collect())
 }
 
@@ -83,7 +92,11 @@ fn report(rows: &[SimpleQueryRow]) -> Result<MigrateReport> {
         Some(MigrateReport {
             from: version("from_version")?,
             to: version("to_version")?,
-            applied: applied.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            applied: applied
+                .split(',')
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect(),
         })
     };
     read().ok_or_else(|| Error::Schema {
@@ -94,7 +107,9 @@ fn report(rows: &[SimpleQueryRow]) -> Result<MigrateReport> {
 
 /// Two installers can collide in catalogs that no lock of ours covers, since roles and schemas come before the lock.
 fn is_race(error: &tokio_postgres::Error) -> bool {
-    let Some(server) = error.as_db_error() else { return false };
+    let Some(server) = error.as_db_error() else {
+        return false;
+    };
     let code = server.code();
     [
         SqlState::UNIQUE_VIOLATION,
@@ -111,14 +126,23 @@ fn is_race(error: &tokio_postgres::Error) -> bool {
 /// The hint of a denied grant or statement differs from that of everyday calls.
 fn explain(error: tokio_postgres::Error) -> Error {
     match Error::from(error) {
-        Error::Privilege { message, hint: Some(hint) } if hint.contains("--grant-self") => Error::Privilege {
+        Error::Privilege {
             message,
-            hint: Some("run migrate as a login with CREATEROLE, and CREATE on this database".into()),
+            hint: Some(hint),
+        } if hint.contains("--grant-self") => Error::Privilege {
+            message,
+            hint: Some(
+                "run migrate as a login with CREATEROLE, and CREATE on this database".into(),
+            ),
         },
-        Error::Database { sqlstate, .. } if sqlstate == SqlState::LOCK_NOT_AVAILABLE.code() => Error::Database {
-            sqlstate,
-            message: "another transaction holds a lock on the schema; end it, or try again later".into(),
-        },
+        Error::Database { sqlstate, .. } if sqlstate == SqlState::LOCK_NOT_AVAILABLE.code() => {
+            Error::Database {
+                sqlstate,
+                message:
+                    "another transaction holds a lock on the schema; end it, or try again later"
+                        .into(),
+            }
+        }
         other => other,
     }
 }

@@ -12,7 +12,10 @@ use super::{
 
 /// The schema version that this build brings and needs.
 pub fn version() -> i32 {
-    migrations().map(|migration| migration.version).max().unwrap_or(0)
+    migrations()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0)
 }
 
 /// The script that installs or updates the schema.
@@ -51,15 +54,28 @@ struct Migration {
 
 fn migrations() -> impl Iterator<Item = Migration> {
     MIGRATIONS.iter().filter_map(|file| {
-        let (number, name) = file.path.rsplit('/').next()?.strip_suffix(".sql")?.split_once('_')?;
-        Some(Migration { version: number.parse().ok()?, name, file })
+        let (number, name) = file
+            .path
+            .rsplit('/')
+            .next()?
+            .strip_suffix(".sql")?
+            .split_once('_')?;
+        Some(Migration {
+            version: number.parse().ok()?,
+            name,
+            file,
+        })
     })
 }
 
 impl Migration {
     /// Executes the file if the database does not have it, and records it.
     fn write(&self, text: &mut String) {
-        let Self { version, name, file } = self;
+        let Self {
+            version,
+            name,
+            file,
+        } = self;
         let (body, sum) = (tag(file.text, "sql"), checksum(file.text));
         let block = format!(
             "declare\n  v_sum text := (select m.checksum from fairclaim.migration m where m.version = {version});\nbegin\n  \
@@ -129,19 +145,23 @@ $grant$;
 
 /// A dollar quote that the text cannot end.
 fn tag(text: &str, word: &str) -> String {
-    let plain = format!("${word}$");
-    std::iter::once(plain)
-        .chain((1_u32..).map(|number| format!("${word}_{number}$")))
-        .find(|tag| !text.contains(tag.as_str()))
-        .unwrap_or_default()
+    let mut tag = format!("${word}$");
+    let mut number = 0_u32;
+    while text.contains(&tag) {
+        number += 1;
+        tag = format!("${word}_{number}$");
+    }
+    tag
 }
 
 /// What is recorded beside a migration, so that an edited one is noticed.
 fn checksum(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }
 
 #[cfg(test)]
@@ -152,8 +172,14 @@ mod tests {
     fn the_script_is_one_transaction_without_psql_commands() {
         let text = script(&MigrateOptions::default());
         let statements: Vec<&str> = text.lines().collect();
-        assert_eq!(statements.iter().filter(|line| **line == "begin;").count(), 1);
-        assert_eq!(statements.iter().filter(|line| **line == "commit;").count(), 1);
+        assert_eq!(
+            statements.iter().filter(|line| **line == "begin;").count(),
+            1
+        );
+        assert_eq!(
+            statements.iter().filter(|line| **line == "commit;").count(),
+            1
+        );
         assert_eq!(statements.last(), Some(&"commit;"));
         assert!(!statements.iter().any(|line| line.starts_with('\\')));
     }
@@ -169,10 +195,13 @@ mod tests {
     fn every_file_is_in_the_script_in_order() {
         let text = script(&MigrateOptions::default());
         let mut from = 0;
-        for file in
-            [&[ROLES, BOOTSTRAP], MIGRATIONS, FUNCTIONS, VIEWS, ACCESS].into_iter().flatten()
+        for file in [&[ROLES, BOOTSTRAP], MIGRATIONS, FUNCTIONS, VIEWS, ACCESS]
+            .into_iter()
+            .flatten()
         {
-            let at = text[from..].find(file.text.trim_end()).unwrap_or_else(|| panic!("{}", file.path));
+            let at = text[from..]
+                .find(file.text.trim_end())
+                .unwrap_or_else(|| panic!("{}", file.path));
             from += at;
         }
     }
@@ -191,6 +220,9 @@ mod tests {
 
     #[test]
     fn a_checksum_is_sha_256_in_hex() {
-        assert_eq!(checksum(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            checksum(""),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
     }
 }

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, GenericClient};
 use uuid::Uuid;
 
 use crate::{
-    calls::{Claimed, claim_jobs, dispatch_batch, dispatch_object, settle, tenant, tick},
+    calls::{Claimed, dispatch_batch, dispatch_object, settle, tenant, tick},
     support::TestDb,
 };
 
@@ -31,9 +31,15 @@ async fn prompt_tick(worker: &Client) {
     assert!(!row.get::<_, bool>("busy"), "an open transaction keeps ticks away");
 }
 
-/// Claims one job of any queue within the time.
+/// Claims within the time, with the default lease of 30 s.
+async fn prompt_claims(worker: &Client, limit: i32) -> Vec<Claimed> {
+    let claim = "select * from fairclaim.claim_jobs('worker', null, $1)";
+    let rows = prompt("a claim", worker.query(claim, &[&limit])).await.expect("claim_jobs");
+    rows.iter().map(Claimed::from).collect()
+}
+
 async fn prompt_claim(worker: &Client) -> Option<Claimed> {
-    prompt("a claim", claim_jobs(worker, 1, &mut None)).await.pop()
+    prompt_claims(worker, 1).await.pop()
 }
 
 async fn prompt_dispatch(producer: &impl GenericClient, job: &Value) -> Uuid {
@@ -53,7 +59,7 @@ async fn open_dispatcher(job: Value) {
         assert_eq!(claimed.id, single);
         assert!(prompt("a settlement", settle(&worker, &claimed, "complete")).await.accepted);
         let bulk = prompt("a batch", dispatch_batch(&other, &vec![job.clone(); 9])).await;
-        let got = prompt("a claim", claim_jobs(&worker, 100, &mut None)).await;
+        let got = prompt_claims(&worker, 100).await;
         assert_eq!(sorted(got.iter().map(|job| job.id)), sorted(bulk), "round {round}");
         prompt_tick(&worker).await;
     }
@@ -102,7 +108,7 @@ async fn a_first_dispatch_does_not_wait_for_another_first_dispatch() {
     for client in &clients {
         client.batch_execute("commit").await.expect("commit");
     }
-    let got = prompt("a claim", claim_jobs(&worker, 100, &mut None)).await;
+    let got = prompt_claims(&worker, 100).await;
     assert_eq!(sorted(got.iter().map(|job| job.id)), sorted(ids));
 }
 
@@ -148,7 +154,7 @@ async fn open_settler(commit: bool) {
     let owner = db.owner().await;
     let job = json!({"tenant_id": tenant(1), "type": "mail"});
     dispatch_batch(&producer, &vec![job; 4]).await;
-    let jobs = claim_jobs(&worker, 4, &mut None).await;
+    let jobs = prompt_claims(&worker, 4).await;
     let open = slow.transaction().await.expect("begin");
     assert!(settle(&open, &jobs[0], "complete").await.accepted);
 

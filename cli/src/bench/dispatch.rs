@@ -99,8 +99,8 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> an
         against_bare(&site, &control, &sizes, &mut report, (many, 1)).await?;
         against_bare(&site, &control, &sizes, &mut report, (few, sizes.bulk)).await?;
         classic::remove(&control).await?;
-        site.close().await?;
         ticker.stop().await?;
+        site.close().await?;
         listening(place, &sizes, &mut report, rep).await?;
     }
     Ok(report)

@@ -19,7 +19,7 @@ use crate::error::Hinted;
 /// How long an orderly end may take before the process is killed.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Lines of a worker's stderr that are kept for the case that it dies.
-const STDERR_LINES: usize = 12;
+const STDERR_LINES: usize = 40;
 
 /// What the workers are started with.
 #[derive(Debug)]

@@ -44,11 +44,12 @@ impl Database {
     pub(super) fn story(&self) -> String {
         match &self.server {
             Some(server) => format!(
-                "started a private {} in {}, schema installed by the plain login `{LOGIN}`",
+                "started {}, for this demo alone, with its data in {}; the plain login `{LOGIN}` \
+                 installed the schema",
                 server.binaries(),
                 server.directory().display(),
             ),
-            None => "installed the schema in the database that you named".to_owned(),
+            None => "brought the schema of your database up to date".to_owned(),
         }
     }
 

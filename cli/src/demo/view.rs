@@ -125,13 +125,14 @@ impl View {
         let sum = |pick: fn(&Line) -> usize| lines[1..].iter().map(pick).sum::<usize>();
         let share: f64 = lines[1..].iter().map(|line| line.share).sum();
         format!(
-            "{MARGIN}{:5.1} s  {:3.0} %  {} of {} finished  {} claims/s  {workers} workers  waiting: flood {}, \
-             others {}  share of claims: flood {:.0} %, others {:.0} %",
+            "{MARGIN}{:5.1} s  {:3.0} %  {} of {} finished  {} claims/s  {workers} workers  running {}  \
+             waiting: flood {}, others {}  share of claims: flood {:.0} %, others {:.0} %",
             self.started.elapsed().as_secs_f64(),
             100.0 * finished as f64 / self.total as f64,
             HumanCount(finished as u64),
             HumanCount(self.total as u64),
             thousands(rate),
+            lines[0].counts.running + sum(|line| line.counts.running),
             HumanCount(lines[0].counts.waiting as u64),
             HumanCount(sum(|line| line.counts.waiting) as u64),
             100.0 * lines[0].share,

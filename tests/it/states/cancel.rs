@@ -9,20 +9,13 @@ use crate::calls::{Settled, dispatch, dispatch_many, dispatch_object, refused, s
 #[tokio::test]
 async fn a_waiting_job_is_cancelled_at_once() {
     let stage = Stage::set().await;
-    // in a shared lane, in an own lane, and delayed
+    // delayed after a failure, in a shared lane, and in an own lane
+    let delayed = stage.job(3).await;
+    let job = stage.claim().await;
+    assert_eq!(settle_after(&stage.worker, &job, "retry", Some(60.0)).await, Settled::as_status("scheduled"));
     let shared = stage.job(3).await;
     dispatch_many(&stage.producer, tenant(1), "default", "report", 9).await;
     let own = dispatch_object(&stage.producer, json!({"tenant_id": tenant(1), "type": "mail", "priority": 5})).await;
-    let delayed = stage.job(3).await;
-    let job = loop {
-        let job = stage.claim().await;
-        if job.id == delayed {
-            break job;
-        }
-        settle(&stage.worker, &job, "release").await;
-        // the others go behind it
-    };
-    settle_after(&stage.worker, &job, "retry", Some(60.0)).await;
 
     let ids = [shared, own, delayed, Uuid::from_u128(3)];
     let cancelled = status("cancelled");

@@ -1,0 +1,162 @@
+//! A database to work in, and ways to run the binary on it.
+
+use std::io::Read;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use fairclaim::testing::PrivateServer;
+use fairclaim::{Client, Dispatch, JobFilter, JobRow, MigrateOptions, Status, Tenant};
+use serde_json::json;
+use uuid::Uuid;
+
+/// Longer than anything here takes on a busy machine; a test that waits this long has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// An installed schema on a server that nobody else uses.
+pub(crate) struct Place {
+    pub(crate) server: PrivateServer,
+    pub(crate) client: Client,
+    pub(crate) url: String,
+}
+
+impl Place {
+    /// A server with a database that a plain login owns; no schema yet.
+    pub(crate) async fn bare() -> Self {
+        let server = PrivateServer::builder().start().await.unwrap();
+        server.create_login("app", "createrole").await.unwrap();
+        server.create_database("app", "app").await.unwrap();
+        let url = server.url("app", "app");
+        Self { client: Client::connect(&url).await.unwrap(), server, url }
+    }
+
+    /// The same with the schema installed.
+    pub(crate) async fn installed() -> Self {
+        let place = Self::bare().await;
+        place.client.migrate(&MigrateOptions::default().grant_self(true)).await.unwrap();
+        place
+    }
+
+    /// The binary with this database in its environment.
+    pub(crate) fn fairclaim<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = fairclaim(args);
+        command.env("DATABASE_URL", &self.url);
+        command
+    }
+
+    /// Runs a command that must succeed; answers its stdout.
+    pub(crate) fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> String {
+        let output = self.fairclaim(args).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Dispatches jobs of one type for two tenants; their attempts may fail twice.
+    pub(crate) async fn dispatch(&self, job_type: &str, count: usize) -> Vec<Uuid> {
+        let jobs = (0..count).map(|n| {
+            let tenant = Tenant::named(["acme", "bolt"][n % 2]).unwrap();
+            Dispatch::raw(tenant, job_type, json!({ "n": n })).unwrap().max_attempts(2)
+        });
+        self.client.dispatch_many(jobs).await.unwrap()
+    }
+
+    pub(crate) async fn job(&self, id: Uuid) -> JobRow {
+        self.client.job(id).await.unwrap().unwrap()
+    }
+
+    /// How many jobs have a status.
+    pub(crate) async fn count(&self, status: Status) -> usize {
+        let mut filter =
+            JobFilter { status: Some(status), limit: Some(1000), ..JobFilter::default() };
+        let mut count = 0;
+        loop {
+            let page = self.client.jobs(&filter).await.unwrap();
+            count += page.jobs.len();
+            match page.next {
+                Some(next) => filter.before = Some(next),
+                None => return count,
+            }
+        }
+    }
+
+    /// Waits until at least so many jobs have a status.
+    pub(crate) async fn until(&self, status: Status, at_least: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.count(status).await < at_least {
+            assert!(Instant::now() < deadline, "never saw {at_least} jobs {status}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// The binary, with nothing of our own environment that it would look at.
+pub(crate) fn fairclaim<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fairclaim"));
+    command.args(args).env_remove("DATABASE_URL").env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+/// Starts a command whose output is kept for the end.
+pub(crate) fn start(command: &mut Command) -> Running {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    Running { child: Some(child) }
+}
+
+/// A process that does not outlive its test.
+pub(crate) struct Running {
+    child: Option<Child>,
+}
+
+impl Running {
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for its end. Its output must fit into a pipe.
+    pub(crate) fn end(mut self) -> Output {
+        let mut child = self.child.take().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while child.try_wait().unwrap().is_none() {
+            if Instant::now() > deadline {
+                child.kill().unwrap();
+                let mut said = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                panic!("it did not end; it said: {said}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        child.wait_with_output().unwrap()
+    }
+
+    pub(crate) fn take_stdout(&mut self) -> std::process::ChildStdout {
+        self.child.as_mut().unwrap().stdout.take().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Whether a process runs. A killed orphan stays a zombie where there is no init.
+pub(crate) fn runs(pid: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()))
+        .is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Waits until something is so.
+pub(crate) fn wait_for(what: &str, so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,229 @@
+//! Many jobs in few calls: how a list is cut, how an item looks, and whose index an error names.
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use tokio_postgres::{GenericClient, types::Json};
+use uuid::Uuid;
+
+use super::{Dispatch, Due};
+use crate::{
+    error::{Error, Result},
+    json,
+    statements::{DISPATCH_MANY, DISPATCH_MANY_DELAYED, Via},
+    timestamp,
+};
+
+/// How many jobs one call takes, and about how many bytes of JSON: well within the protocol's 64 MiB.
+const BATCH_JOBS_MAX: usize = 10_000;
+const BATCH_BYTES_MAX: usize = 16 << 20;
+
+/// As an item of `dispatch_jobs`; defaults are left out, to keep the batch small.
+impl Serialize for Dispatch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut item = serializer.serialize_map(None)?;
+        item.serialize_entry("tenant_id", &self.tenant)?;
+        item.serialize_entry("type", &self.job_type)?;
+        item.serialize_entry("payload", &self.payload)?;
+        if self.queue != "default" {
+            item.serialize_entry("queue", &self.queue)?;
+        }
+        if self.priority != 0 {
+            item.serialize_entry("priority", &self.priority)?;
+        }
+        match self.due {
+            Due::Now => {}
+            Due::At(at) => item.serialize_entry("run_at", &timestamp::rfc3339(at))?,
+            Due::After(delay) => item.serialize_entry("delay", &delay.as_secs_f64())?,
+        }
+        if self.max_attempts != 25 {
+            item.serialize_entry("max_attempts", &self.max_attempts)?;
+        }
+        if let Some(timeout) = self.timeout {
+            item.serialize_entry("timeout", &timestamp::interval_text(timeout))?;
+        }
+        if !self.tags.is_empty() {
+            item.serialize_entry("tags", &self.tags)?;
+        }
+        if !self.metadata.is_empty() {
+            item.serialize_entry("metadata", &self.metadata)?;
+        }
+        item.end()
+    }
+}
+
+/// Dispatches many jobs on this client or in this transaction; their ids come in the order of the jobs.
+///
+/// More than 10,000 jobs, or 16 MiB of payloads, travel in several calls: give it a transaction, so that all commit or
+/// none.
+///
+/// # Errors
+/// As [`Dispatch::execute`]; the message has the index of the bad job, counted from 0.
+pub async fn dispatch_many_in<C: GenericClient + Sync>(
+    client: &C,
+    jobs: impl IntoIterator<Item = Dispatch>,
+) -> Result<Vec<Uuid>> {
+    let jobs: Vec<Dispatch> = jobs.into_iter().collect();
+    send_many(&Via::whole(client), &jobs).await
+}
+
+/// Sends the batches one after the other.
+pub(crate) async fn send_many<C: GenericClient + Sync>(
+    via: &Via<'_, C>,
+    jobs: &[Dispatch],
+) -> Result<Vec<Uuid>> {
+    for (index, job) in jobs.iter().enumerate() {
+        job.check()
+            .and_then(|()| json::to_raw("metadata", &job.metadata))
+            .map_err(|error| at_index(index, error))?;
+    }
+    let mut ids = Vec::with_capacity(jobs.len());
+    for batch in batches(jobs) {
+        let delayed = batch.iter().any(|job| matches!(job.due, Due::After(_)));
+        let statement = if delayed {
+            DISPATCH_MANY_DELAYED
+        } else {
+            DISPATCH_MANY
+        };
+        for row in statement
+            .rows_via(via, &[&Json(batch)])
+            .await
+            .map_err(|error| shift(ids.len(), error))?
+        {
+            ids.push(row.try_get(0)?);
+        }
+    }
+    Ok(ids)
+}
+
+/// Whether these jobs travel in one call, which is a transaction by itself.
+pub(crate) fn is_one_call(jobs: &[Dispatch]) -> bool {
+    batches(jobs).nth(1).is_none()
+}
+
+/// Cuts a list so that each part is one call.
+fn batches(jobs: &[Dispatch]) -> impl Iterator<Item = &[Dispatch]> {
+    let mut rest = jobs;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fitting = rest
+            .iter()
+            .take(BATCH_JOBS_MAX)
+            .take_while(|job| {
+                bytes += job.bytes();
+                bytes <= BATCH_BYTES_MAX
+            })
+            .count();
+        let (batch, left) = rest.split_at(fitting.max(1).min(rest.len()));
+        rest = left;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+/// Names the job of a batch that was refused before it was sent.
+fn at_index(index: usize, error: Error) -> Error {
+    match error {
+        Error::BadArgument { message, hint } => Error::BadArgument {
+            message: format!("p_jobs[{index}].{message}"),
+            hint,
+        },
+        other => other,
+    }
+}
+
+/// The database counts within one call; the caller counts from the first job.
+fn shift(sent: usize, error: Error) -> Error {
+    let renumber = |message: String| {
+        let index = message
+            .strip_prefix("p_jobs[")
+            .and_then(|rest| rest.split_once(']'));
+        match index.and_then(|(index, rest)| Some((index.parse::<usize>().ok()?, rest))) {
+            Some((index, rest)) => format!("p_jobs[{}]{rest}", sent + index),
+            None => message,
+        }
+    };
+    match error {
+        Error::BadArgument { message, hint } => Error::BadArgument {
+            message: renumber(message),
+            hint,
+        },
+        Error::Tenant { message, hint } => Error::Tenant {
+            message: renumber(message),
+            hint,
+        },
+        Error::Quota { message, hint } => Error::Quota {
+            message: renumber(message),
+            hint,
+        },
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn job(payload: Value) -> Dispatch {
+        Dispatch::raw(Uuid::nil(), "send_mail", payload).unwrap()
+    }
+
+    #[test]
+    fn an_item_of_a_batch_leaves_defaults_out() {
+        let plain = serde_json::to_value(job(json!({"a": 1}))).unwrap();
+        assert_eq!(
+            plain,
+            json!({"tenant_id": Uuid::nil(), "type": "send_mail", "payload": {"a": 1}})
+        );
+    }
+
+    #[test]
+    fn an_item_of_a_batch_has_every_option() {
+        let full = job(json!(null))
+            .queue("mail")
+            .priority(3)
+            .run_at(SystemTime::UNIX_EPOCH)
+            .max_attempts(2)
+            .timeout(Duration::from_millis(1500))
+            .tag("t")
+            .metadata("k", 1);
+        let expected = json!({
+            "tenant_id": Uuid::nil(), "type": "send_mail", "payload": null, "queue": "mail", "priority": 3,
+            "run_at": "1970-01-01T00:00:00.000000Z", "max_attempts": 2, "timeout": "1.500000 seconds", "tags": ["t"],
+            "metadata": {"k": 1}
+        });
+        assert_eq!(serde_json::to_value(full.clone()).unwrap(), expected);
+        let delayed = serde_json::to_value(full.delay(Duration::from_secs(2))).unwrap();
+        assert_eq!(delayed["delay"], json!(2.0));
+        assert_eq!(delayed.get("run_at"), None);
+    }
+
+    #[test]
+    fn batches_are_bounded_by_number_and_by_bytes() {
+        let small = vec![job(json!(0)); 20_001];
+        assert_eq!(
+            batches(&small).map(<[_]>::len).collect::<Vec<_>>(),
+            [10_000, 10_000, 1]
+        );
+        let large = vec![job(json!("x".repeat(10 << 20))); 3];
+        assert_eq!(
+            batches(&large).map(<[_]>::len).collect::<Vec<_>>(),
+            [1, 1, 1]
+        );
+        let huge = vec![job(json!("x".repeat(BATCH_BYTES_MAX))); 2];
+        assert_eq!(batches(&huge).map(<[_]>::len).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(batches(&[]).count(), 0);
+    }
+
+    #[test]
+    fn an_index_counts_from_the_first_job_of_all_batches() {
+        let shifted = shift(10_000, Error::bad_argument("p_jobs[7].queue", "too long"));
+        assert_eq!(
+            shifted.to_string(),
+            "bad argument: p_jobs[10007].queue: too long"
+        );
+        let other = shift(10_000, Error::bad_argument("p_jobs", "too many"));
+        assert_eq!(other.to_string(), "bad argument: p_jobs: too many");
+    }
+}

@@ -1,0 +1,261 @@
+//! The producer's side: one job to be dispatched, with its options, in whatever transaction the caller has.
+
+mod batch;
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde_json::{Map, value::RawValue};
+use tokio_postgres::{GenericClient, types::Json};
+use uuid::Uuid;
+
+use crate::{
+    error::{Error, Result},
+    job::Job,
+    json,
+    statements::{DISPATCH, DISPATCH_DELAYED, Value, Via},
+    tenant::Tenant,
+};
+
+pub use self::batch::dispatch_many_in;
+pub(crate) use self::batch::{is_one_call, send_many};
+
+/// When a job may start.
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    Now,
+    At(SystemTime),
+    After(Duration),
+}
+
+/// One job, not yet dispatched.
+///
+/// ```
+/// use std::time::Duration;
+/// use fairclaim::{Dispatch, Tenant};
+/// # #[derive(serde::Serialize, serde::Deserialize)]
+/// # struct SendMail { to: String }
+/// # impl fairclaim::Job for SendMail { const TYPE: &'static str = "send_mail"; }
+///
+/// # async fn example(transaction: &tokio_postgres::Transaction<'_>) -> Result<(), fairclaim::Error> {
+/// let mail = SendMail { to: "a@b.example".into() };
+/// let id = Dispatch::new(Tenant::named("acme")?, &mail)?
+///     .delay(Duration::from_secs(60))
+///     .tag("welcome")
+///     .execute(transaction) // commits together with your rows
+///     .await?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a dispatch does nothing until it is executed"]
+pub struct Dispatch {
+    tenant: Tenant,
+    job_type: String,
+    payload: Box<RawValue>,
+    queue: String,
+    priority: i32,
+    due: Due,
+    max_attempts: i32,
+    timeout: Option<Duration>,
+    tags: Vec<String>,
+    metadata: Map<String, serde_json::Value>,
+}
+
+impl Dispatch {
+    /// A typed job, with the defaults that its type states.
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`] when the payload cannot be written as JSON that the database stores.
+    pub fn new<J: Job>(tenant: impl Into<Tenant>, job: &J) -> Result<Self> {
+        let mut dispatch =
+            Self::with_payload(tenant.into(), J::TYPE, json::to_raw("payload", job)?);
+        J::QUEUE.clone_into(&mut dispatch.queue);
+        dispatch.priority = J::PRIORITY;
+        dispatch.max_attempts = J::MAX_ATTEMPTS;
+        dispatch.timeout = J::TIMEOUT;
+        Ok(dispatch)
+    }
+
+    /// A job whose type and payload are known at run time only.
+    ///
+    /// # Errors
+    /// As [`Dispatch::new`].
+    pub fn raw(
+        tenant: impl Into<Tenant>,
+        job_type: impl Into<String>,
+        payload: impl Serialize,
+    ) -> Result<Self> {
+        Ok(Self::with_payload(
+            tenant.into(),
+            job_type,
+            json::to_raw("payload", &payload)?,
+        ))
+    }
+
+    fn with_payload(tenant: Tenant, job_type: impl Into<String>, payload: Box<RawValue>) -> Self {
+        Self {
+            tenant,
+            job_type: job_type.into(),
+            payload,
+            queue: "default".into(),
+            priority: 0,
+            due: Due::Now,
+            max_attempts: 25,
+            timeout: None,
+            tags: Vec::new(),
+            metadata: Map::new(),
+        }
+    }
+
+    /// Into this queue. Defaults to the queue of the type, or `default`.
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = queue.into();
+        self
+    }
+
+    /// Before (higher) or after (lower) the other jobs of its tenant: −100 to 100. Defaults to the type's, or 0.
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Not before this time. At most 5 years ahead; a time of the last day means now.
+    pub fn run_at(mut self, at: SystemTime) -> Self {
+        self.due = Due::At(at);
+        self
+    }
+
+    /// Not before this span from now, by the clock of the database.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.due = Due::After(delay);
+        self
+    }
+
+    /// How many attempts may fail before the job does: 1 to 100. Defaults to the type's, or 25.
+    pub fn max_attempts(mut self, attempts: i32) -> Self {
+        self.max_attempts = attempts;
+        self
+    }
+
+    /// How long one attempt may take: 1 ms to 24 h. Defaults to the type's, or no limit.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// One more word to find the job by: at most 20 of 1 to 64 characters.
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// One more note beside the payload, such as a trace id; at most 16 KiB in all.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
+        self.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// Dispatches it on this client or in this transaction, with which it commits or rolls back.
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`], [`Error::Quota`] or [`Error::Privilege`]; nothing is written then, and a transaction is
+    /// aborted as after any error of the server.
+    pub async fn execute<C: GenericClient + Sync>(self, client: &C) -> Result<Uuid> {
+        self.send(&Via::whole(client)).await
+    }
+
+    pub(crate) async fn send<C: GenericClient + Sync>(self, via: &Via<'_, C>) -> Result<Uuid> {
+        self.check()?;
+        let metadata = json::to_raw("metadata", &self.metadata)?;
+        let (at, after) = match self.due {
+            Due::Now => (None, None),
+            Due::At(at) => (Some(at), None),
+            Due::After(delay) => (None, Some(delay.as_secs_f64())),
+        };
+        let (statement, due): (_, Value<'_>) = if after.is_some() {
+            (DISPATCH_DELAYED, &after)
+        } else {
+            (DISPATCH, &at)
+        };
+        let row = statement
+            .row_via(
+                via,
+                &[
+                    &self.tenant.uuid(),
+                    &self.job_type,
+                    &Json(&self.payload),
+                    &self.queue,
+                    &self.priority,
+                    due,
+                    &self.max_attempts,
+                    &self.timeout.map(|timeout| timeout.as_secs_f64()),
+                    &self.tags,
+                    &Json(&metadata),
+                ],
+            )
+            .await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// Refuses what the conversion of a parameter would refuse with the value in its message. All limits are checked by
+    /// the function itself.
+    fn check(&self) -> Result<()> {
+        let texts = [("type", &self.job_type), ("queue", &self.queue)];
+        let tags = self.tags.iter().map(|tag| ("tags", tag));
+        if let Some((field, _)) = texts
+            .into_iter()
+            .chain(tags)
+            .find(|(_, text)| text.contains('\0'))
+        {
+            return Err(Error::bad_argument(field, "must not hold a NUL"));
+        }
+        let five_years = Duration::from_secs(5 * 366 * 86_400);
+        if matches!(self.due, Due::After(delay) if delay > five_years) {
+            return Err(Error::bad_argument("delay", "must be at most 5 years"));
+        }
+        if self
+            .timeout
+            .is_some_and(|timeout| timeout > Duration::from_secs(86_400))
+        {
+            return Err(Error::bad_argument("timeout", "must be from 1 ms to 24 h"));
+        }
+        Ok(())
+    }
+
+    /// About how many bytes it takes in a batch.
+    fn bytes(&self) -> usize {
+        300 + self.payload.get().len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn job(payload: Value) -> Dispatch {
+        Dispatch::raw(Uuid::nil(), "send_mail", payload).unwrap()
+    }
+
+    #[test]
+    fn a_nul_is_refused_before_it_is_sent() {
+        assert!(
+            job(json!(1))
+                .queue("a\0")
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("queue")
+        );
+        assert!(
+            job(json!(1))
+                .tag("a\0")
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("tags")
+        );
+        assert!(Dispatch::raw(Uuid::nil(), "t", "\0").is_err());
+    }
+}

@@ -1,0 +1,46 @@
+//! `cargo xtask tidy`: what must not be in the repository. Each rule is a function from the tree to what it found.
+
+mod crates;
+mod imports;
+mod lexer;
+mod places;
+mod size;
+mod sql;
+mod statements;
+mod tree;
+mod words;
+
+use tree::{Finding, Tree};
+
+use crate::root;
+
+/// A rule of the house.
+type Rule = fn(&Tree) -> Vec<Finding>;
+
+const RULES: &[Rule] = &[
+    words::second_words,
+    sql::other_clocks,
+    sql::unlisted_files,
+    sql::loose_search_path,
+    sql::function_files,
+    sql::own_types,
+    imports::against_the_direction,
+    statements::sql_elsewhere,
+    crates::forbidden,
+    size::too_long,
+    places::of_this_machine,
+];
+
+/// Prints what the rules find in the repository; says whether that was nothing.
+pub(crate) fn run() -> anyhow::Result<bool> {
+    let tree = Tree::read(&root())?;
+    for warning in size::rather_long(&tree) {
+        println!("warning: {warning}");
+    }
+    let findings: Vec<Finding> = RULES.iter().flat_map(|rule| rule(&tree)).collect();
+    for finding in &findings {
+        println!("{finding}");
+    }
+    println!("{} files, {} rules, {} findings", tree.files.len(), RULES.len(), findings.len());
+    Ok(findings.is_empty())
+}

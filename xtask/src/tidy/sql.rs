@@ -1,0 +1,168 @@
+//! Rules for `sql/`.
+
+use super::{
+    lexer::sql_code,
+    tree::{Finding, Tree},
+};
+
+/// Expressions that ask another clock than `fairclaim.clock()`, most of them for the start of the transaction.
+const OTHER_CLOCKS: &[&str] = &[
+    "now()",
+    "'now'",
+    "current_timestamp",
+    "current_date",
+    "current_time",
+    "localtimestamp",
+    "localtime",
+    "transaction_timestamp",
+    "statement_timestamp",
+    "clock_timestamp",
+    "timeofday",
+];
+
+/// Where the real clock is read: what makes ours, and the list of migrations that is there before it.
+const CLOCK_MAKERS: &[&str] =
+    &["sql/functions/support/clock.sql", "sql/testing/clock.sql", "sql/migrations/bootstrap.sql"];
+
+/// `clock()` is the one source of time: it can be replaced in tests, and a bare `now()` is the transaction's start.
+pub(super) fn other_clocks(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for file in tree.below("sql/", "sql").filter(|file| !CLOCK_MAKERS.contains(&file.path.as_str())) {
+        if file.path.ends_with(".golden.sql") {
+            continue;
+        }
+        for (number, line) in sql_code(&file.text).to_lowercase().lines().enumerate() {
+            for clock in OTHER_CLOCKS.iter().filter(|clock| has_word(line, clock)) {
+                found.push(file.finding(number + 1, format!("`{clock}`: ask fairclaim.clock()")));
+            }
+        }
+    }
+    found
+}
+
+/// A file that nobody lists is never installed.
+pub(super) fn unlisted_files(tree: &Tree) -> Vec<Finding> {
+    let list: String = tree.below("src/schema/files.rs", "rs").map(|file| file.text.as_str()).collect();
+    let apart = |path: &str| path.ends_with(".golden.sql") || path.starts_with("sql/testing/") || path.starts_with("sql/examples/");
+    tree.below("sql/", "sql")
+        .filter(|file| !apart(&file.path))
+        .filter(|file| !list.contains(&format!("\"{}\"", file.path.trim_start_matches("sql/"))))
+        .map(|file| file.finding(0, "not listed in src/schema/files.rs"))
+        .collect()
+}
+
+/// A definer function that looks names up on the caller's path runs the caller's functions with the owner's rights.
+pub(super) fn loose_search_path(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for file in tree.below("sql/", "sql").filter(|file| !file.path.ends_with(".golden.sql")) {
+        let code = words(&sql_code(&file.text));
+        for definition in code.split("create or replace function ").skip(1) {
+            let head = definition.split(" as $").next().unwrap_or(definition);
+            if head.contains("security definer") && !head.contains("set search_path = pg_catalog, pg_temp") {
+                let name = head.split('(').next().unwrap_or(head);
+                found.push(file.finding(0, format!("{name} is security definer without `set search_path = pg_catalog, pg_temp`")));
+            }
+        }
+    }
+    found
+}
+
+/// One function in a file of its name, with the comment that is its reference.
+pub(super) fn function_files(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for file in tree.below("sql/functions/", "sql") {
+        let code = words(&sql_code(&file.text));
+        let created = code.matches("create function ").count() + code.matches("create or replace function ").count();
+        if created != 1 {
+            found.push(file.finding(0, format!("creates {created} functions; one each")));
+        } else if !code.contains(&format!("function fairclaim.{}(", file.stem())) {
+            found.push(file.finding(0, format!("does not create fairclaim.{}", file.stem())));
+        }
+        if !code.contains(&format!("comment on function fairclaim.{}", file.stem())) {
+            found.push(file.finding(0, "has no `comment on function`, which is its reference"));
+        }
+    }
+    found
+}
+
+/// Enums and domains make operators that are not leakproof, and types that a driver has to look up.
+pub(super) fn own_types(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for file in tree.below("sql/", "sql") {
+        for (number, line) in sql_code(&file.text).to_lowercase().lines().enumerate() {
+            let line = words(line);
+            if ["create type ", "create domain ", " as enum"].iter().any(|start| line.contains(start)) {
+                found.push(file.finding(number + 1, "a type of our own: use a built-in one"));
+            }
+        }
+    }
+    found
+}
+
+/// The text in lower case with single blanks.
+fn words(text: &str) -> String {
+    text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a line has the word by itself, not as a part of a longer one.
+fn has_word(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let joins = |c: char| c.is_alphanumeric() || c == '_';
+        let after = &line[at + word.len()..];
+        !line[..at].ends_with(joins) && !(word.ends_with(joins) && after.starts_with(joins))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tidy::tree::{Source, found};
+
+    #[test]
+    fn every_other_clock_is_found_and_comments_are_not() {
+        let text = "-- now() is said here\nselect now(), p_know(1), fairclaim.clock()\nwhere at < Current_Timestamp\n";
+        let lines: Vec<usize> = found(other_clocks, "sql/views/x.sql", text).iter().map(|f| f.line).collect();
+        assert_eq!(lines, [2, 3]);
+        assert!(found(other_clocks, "sql/testing/clock.sql", "select clock_timestamp()").is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_not_listed_is_found() {
+        let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+        let tree = Tree {
+            files: vec![
+                source("src/schema/files.rs", "sql!(\"views/a.sql\"),"),
+                source("sql/views/a.sql", ""),
+                source("sql/views/b.sql", ""),
+                source("sql/testing/clock.sql", ""),
+            ],
+        };
+        let found: Vec<String> = unlisted_files(&tree).into_iter().map(|f| f.path).collect();
+        assert_eq!(found, ["sql/views/b.sql"]);
+    }
+
+    #[test]
+    fn a_definer_without_a_pinned_path_is_found() {
+        let good = "create or replace function fairclaim.a() returns int language sql security definer\nset search_path = pg_catalog, pg_temp as $$ select 1 $$;";
+        assert!(found(loose_search_path, "sql/functions/x/a.sql", good).is_empty());
+        let bad = good.replace(", pg_temp", "");
+        assert_eq!(found(loose_search_path, "sql/functions/x/a.sql", &bad).len(), 1);
+        let second = format!("{good}\n{bad}");
+        assert_eq!(found(loose_search_path, "sql/testing/a.sql", &second).len(), 1);
+    }
+
+    #[test]
+    fn a_function_file_holds_one_function_of_its_name_with_a_comment() {
+        let good = "create or replace function fairclaim.a() returns int as $$ select 1 $$;\ncomment on function fairclaim.a() is 'One.';";
+        assert!(found(function_files, "sql/functions/x/a.sql", good).is_empty());
+        assert_eq!(found(function_files, "sql/functions/x/b.sql", good).len(), 2);
+        assert_eq!(found(function_files, "sql/functions/x/a.sql", &good.replace("comment", "-- comment")).len(), 1);
+        assert_eq!(found(function_files, "sql/functions/x/a.sql", &format!("{good}{good}")).len(), 1);
+    }
+
+    #[test]
+    fn types_of_our_own_are_found() {
+        let text = "create  type fairclaim.status as enum ('a');\ncreate domain fairclaim.slug text;\n-- create type x\n";
+        assert_eq!(found(own_types, "sql/migrations/0001_tables.sql", text).len(), 2);
+    }
+}
