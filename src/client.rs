@@ -61,22 +61,14 @@ impl Client {
             }
             None => connect::keeps_sessions(&pool, &endpoint).await?,
         };
-        Ok(Self {
-            pool,
-            endpoint: Some(Arc::new(endpoint)),
-            prepares,
-        })
+        Ok(Self { pool, endpoint: Some(Arc::new(endpoint)), prepares })
     }
 
     /// Uses a pool that the application has already. Statements are not prepared, so it may lead through any pooler.
     ///
     /// Such a client cannot open the extra connection that `LISTEN` needs, so a worker on it finds new jobs by polling.
     pub fn from_pool(pool: Pool) -> Self {
-        Self {
-            pool,
-            endpoint: None,
-            prepares: false,
-        }
+        Self { pool, endpoint: None, prepares: false }
     }
 
     /// The pool of connections.
@@ -97,10 +89,7 @@ impl Client {
     /// # Errors
     /// [`Error::Schema`] when the schema is not installed.
     pub async fn schema_version(&self) -> Result<i32> {
-        Ok(self
-            .row(&statements::SCHEMA_VERSION, &[])
-            .await?
-            .try_get(0)?)
+        Ok(self.row(&statements::SCHEMA_VERSION, &[]).await?.try_get(0)?)
     }
 
     /// Refuses a database whose schema is older than this build needs. A newer one serves: functions keep their signatures.
@@ -169,11 +158,7 @@ impl Client {
 
     /// How statements travel on this connection.
     pub(crate) fn via<'a>(&self, connection: &'a Object) -> Via<'a, tokio_postgres::Client> {
-        if self.prepares {
-            Via::prepared(connection)
-        } else {
-            Via::whole(&**connection)
-        }
+        if self.prepares { Via::prepared(connection) } else { Via::whole(&**connection) }
     }
 
     /// Sends a statement on a connection of the pool.

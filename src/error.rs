@@ -158,25 +158,17 @@ impl Error {
 
     /// An argument that was refused before anything was sent.
     pub(crate) fn bad_argument(field: &str, rule: &str) -> Self {
-        Self::BadArgument {
-            message: format!("{field}: {rule}"),
-            hint: None,
-        }
+        Self::BadArgument { message: format!("{field}: {rule}"), hint: None }
     }
 
     /// A configuration that cannot work.
     pub(crate) fn config(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Config {
-            message: message.into(),
-            hint: Some(hint.into()),
-        }
+        Self::Config { message: message.into(), hint: Some(hint.into()) }
     }
 
     /// A lost connection.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
-        Self::Unavailable {
-            message: message.into(),
-        }
+        Self::Unavailable { message: message.into() }
     }
 }
 
@@ -210,14 +202,8 @@ fn from_driver(error: &tokio_postgres::Error) -> Error {
     if starts(&["error encoding"]) {
         return Error::bad_argument("a value", "is too large for one message to the server");
     }
-    let cause = std::error::Error::source(error)
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let message = if cause.is_empty() {
-        text.clone()
-    } else {
-        format!("{text}: {cause}")
-    };
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let message = if cause.is_empty() { text.clone() } else { format!("{text}: {cause}") };
     let distrusted =
         cause.contains("invalid peer certificate") || cause.contains("does not support TLS");
     if starts(&["error performing TLS"]) && distrusted {
@@ -226,15 +212,8 @@ fn from_driver(error: &tokio_postgres::Error) -> Error {
             "check sslmode, and that sslrootcert names the authority of the server",
         );
     }
-    if starts(&[
-        "authentication error",
-        "invalid configuration",
-        "invalid connection",
-    ]) {
-        return Error::config(
-            message,
-            "check user, password and host of the connection URL",
-        );
+    if starts(&["authentication error", "invalid configuration", "invalid connection"]) {
+        return Error::config(message, "check user, password and host of the connection URL");
     }
     Error::Unavailable { message }
 }
@@ -265,10 +244,7 @@ impl From<deadpool_postgres::PoolError> for Error {
 /// Our own codes become their variants; a few of the server's mean the same; the rest keeps its code.
 fn from_server(server: &DbError) -> Error {
     let message = server.message().to_owned();
-    let hint = server
-        .hint()
-        .filter(|hint| !hint.is_empty())
-        .map(str::to_owned);
+    let hint = server.hint().filter(|hint| !hint.is_empty()).map(str::to_owned);
     let sqlstate = server.code().code();
     match sqlstate {
         "JQ001" => Error::LeaseLost { message, hint },
@@ -280,10 +256,7 @@ fn from_server(server: &DbError) -> Error {
         "JQ007" => Error::Privilege { message, hint },
         "42501" => {
             let hint = grant_hint(&message);
-            Error::Privilege {
-                message,
-                hint: Some(hint),
-            }
+            Error::Privilege { message, hint: Some(hint) }
         }
         "3F000" | "42883" | "42P01" | "42703" => Error::Schema {
             message,
@@ -361,10 +334,8 @@ mod tests {
     #[test]
     fn only_what_may_pass_is_transient() {
         assert!(Error::unavailable("gone").is_transient());
-        let database = |sqlstate: &str| Error::Database {
-            sqlstate: sqlstate.into(),
-            message: String::new(),
-        };
+        let database =
+            |sqlstate: &str| Error::Database { sqlstate: sqlstate.into(), message: String::new() };
         assert!(database("40P01").is_transient());
         assert!(!database("22P02").is_transient());
         assert!(!Error::bad_argument("queue", "too long").is_transient());

@@ -74,15 +74,12 @@ impl FromStr for Status {
     type Err = Error;
 
     fn from_str(word: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|status| status.as_str() == word)
-            .ok_or_else(|| {
-                Error::bad_argument(
-                    "status",
-                    "must be scheduled, pending, processing, completed, failed or cancelled",
-                )
-            })
+        Self::ALL.into_iter().find(|status| status.as_str() == word).ok_or_else(|| {
+            Error::bad_argument(
+                "status",
+                "must be scheduled, pending, processing, completed, failed or cancelled",
+            )
+        })
     }
 }
 
@@ -164,9 +161,7 @@ impl JobRow {
             next_retry_at: row.try_get("next_retry_at")?,
             created_at: row.try_get("created_at")?,
             completed_at: row.try_get("completed_at")?,
-            tags: row
-                .try_get::<_, Option<Vec<String>>>("tags")?
-                .unwrap_or_default(),
+            tags: row.try_get::<_, Option<Vec<String>>>("tags")?.unwrap_or_default(),
             timeout: None,
             payload: None,
             result: None,
@@ -199,10 +194,7 @@ mod tests {
     fn a_status_reads_what_it_prints() {
         for status in Status::ALL {
             assert_eq!(status.to_string().parse::<Status>().unwrap(), status);
-            assert_eq!(
-                serde_json::to_string(&status).unwrap(),
-                format!("\"{status}\"")
-            );
+            assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{status}\""));
         }
         assert_eq!("done".parse::<Status>().unwrap_err().code(), Some("JQ004"));
     }

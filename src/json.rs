@@ -67,9 +67,8 @@ enum Escape {
 /// What the `\uXXXX` at this place stands for.
 fn escape(bytes: &[u8], at: usize) -> Escape {
     let unit = |at: usize| {
-        let digits = (bytes.get(at..at + 2) == Some(b"\\u"))
-            .then(|| bytes.get(at + 2..at + 6))
-            .flatten()?;
+        let digits =
+            (bytes.get(at..at + 2) == Some(b"\\u")).then(|| bytes.get(at + 2..at + 6)).flatten()?;
         u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
     };
     match unit(at) {
@@ -101,13 +100,9 @@ mod tests {
 
     #[test]
     fn what_it_cannot_store_is_refused_by_the_name_of_the_field() {
-        for text in [
-            r#""\u0000""#,
-            r#"["\\\u0000"]"#,
-            r#""\ud834""#,
-            r#""\ud834\u0041""#,
-            r#""\udd1e""#,
-        ] {
+        for text in
+            [r#""\u0000""#, r#"["\\\u0000"]"#, r#""\ud834""#, r#""\ud834\u0041""#, r#""\udd1e""#]
+        {
             let error = check("payload", text).unwrap_err();
             assert_eq!(error.code(), Some("JQ004"), "{text}");
             assert!(error.to_string().contains("payload: holds a NUL"));

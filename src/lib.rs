@@ -5,8 +5,37 @@
 //! in turn, so one that floods the queue delays nobody else. No extension, no second server, no superuser.
 //!
 //! - [`Job`] is a serde type with a name; [`Dispatch`] puts one in, on a [`Client`] or in your transaction.
+//! - [`Worker`] runs your handlers: async functions of a job and its [`Attempt`] that return an [`Outcome`].
 //! - [`Client::job`], [`Client::jobs`], [`Client::cancel`] and [`Client::retry`] are for operators.
 //! - [`Client::migrate`] installs the schema; everything else is a call to one of its functions.
+//!
+//! ```no_run
+//! use fairclaim::{Attempt, Client, Dispatch, Job, JobError, MigrateOptions, Outcome, Tenant, Worker};
+//!
+//! #[derive(serde::Serialize, serde::Deserialize)]
+//! struct SendMail { to: String }
+//!
+//! impl Job for SendMail {
+//!     const TYPE: &'static str = "send_mail";
+//!     const QUEUE: &'static str = "mail";
+//! }
+//!
+//! async fn send_mail(job: SendMail, attempt: Attempt) -> Result<Outcome, JobError> {
+//!     println!("attempt {} at a mail of {} bytes", attempt.number(), job.to.len());
+//!     Ok(Outcome::Complete)
+//! }
+//!
+//! # async fn example() -> Result<(), fairclaim::Error> {
+//! let client = Client::connect("postgres://app@localhost/app").await?;
+//! client.migrate(&MigrateOptions::default()).await?;
+//!
+//! let mail = SendMail { to: "a@b.example".into() };
+//! client.dispatch(Dispatch::new(Tenant::named("acme")?, &mail)?).await?;
+//!
+//! let worker = Worker::builder(client).queue("mail", 10).handler(send_mail).build()?;
+//! worker.run(async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await?;
+//! # Ok(()) }
+//! ```
 
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
@@ -36,8 +65,11 @@ pub use job::Job;
 pub use job_row::{JobRow, Status};
 pub use operator::{Changed, JobFilter, JobPage};
 pub use outcome::{JobError, Next, Outcome, Settled};
-pub use schema::{MigrateOptions, MigrateReport, script as migration_script, version as schema_version};
+pub use schema::{
+    MigrateOptions, MigrateReport, script as migration_script, version as schema_version,
+};
 pub use tenant::Tenant;
 pub use worker::{
-    Attempt, CLAIM_SIZE_CLASSES, Handler, RawJob, State, Worker, WorkerBuilder, WorkerHandle, WorkerReport,
+    Attempt, CLAIM_SIZE_CLASSES, Handler, RawJob, State, Worker, WorkerBuilder, WorkerHandle,
+    WorkerReport,
 };

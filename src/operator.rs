@@ -95,10 +95,7 @@ impl Client {
                 ],
             )
             .await?;
-        let jobs = rows
-            .iter()
-            .map(JobRow::from_overview)
-            .collect::<Result<Vec<_>>>()?;
+        let jobs = rows.iter().map(JobRow::from_overview).collect::<Result<Vec<_>>>()?;
         let full = usize::try_from(limit).is_ok_and(|limit| jobs.len() >= limit);
         let next = jobs.last().filter(|_| full).map(|job| job.id);
         Ok(JobPage { jobs, next })
@@ -129,20 +126,12 @@ impl Client {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = self
-            .rows(statement, &[&tenant.map(Tenant::uuid), &ids])
-            .await?;
+        let rows = self.rows(statement, &[&tenant.map(Tenant::uuid), &ids]).await?;
         rows.iter().map(changed).collect()
     }
 }
 
 fn changed(row: &Row) -> Result<Changed> {
-    let status = row
-        .try_get::<_, Option<&str>>("status")?
-        .map(str::parse)
-        .transpose()?;
-    Ok(Changed {
-        id: row.try_get("id")?,
-        status,
-    })
+    let status = row.try_get::<_, Option<&str>>("status")?.map(str::parse).transpose()?;
+    Ok(Changed { id: row.try_get("id")?, status })
 }

@@ -154,12 +154,7 @@ impl JobError {
             .collect();
         let trace =
             (!causes.is_empty()).then(|| clean(&causes.join("\ncaused by: "), ERROR_BYTES_MAX));
-        Self {
-            next,
-            code: None,
-            message,
-            trace,
-        }
+        Self { next, code: None, message, trace }
     }
 }
 
@@ -178,10 +173,7 @@ impl fmt::Display for JobError {
 impl fmt::Debug for JobError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = formatter.debug_struct("JobError");
-        debug
-            .field("next", &self.next)
-            .field("code", &self.code)
-            .field("message", &self.message);
+        debug.field("next", &self.next).field("code", &self.code).field("message", &self.message);
         debug.field("trace", &self.trace).finish()
     }
 }
@@ -221,20 +213,14 @@ mod tests {
     fn any_error_asks_for_a_retry_and_keeps_its_causes() {
         let error: JobError = Outer(std::io::Error::other("inner")).into();
         assert_eq!(error.next(), Next::Retry(None));
-        assert_eq!(
-            error.to_json(),
-            json!({"message": "outer", "trace": "inner"})
-        );
+        assert_eq!(error.to_json(), json!({"message": "outer", "trace": "inner"}));
     }
 
     #[test]
     fn the_maker_says_what_happens_next() {
         assert_eq!(JobError::fail("no").next(), Next::Fail);
         let second = Duration::from_secs(1);
-        assert_eq!(
-            JobError::retry_after("later", second).next(),
-            Next::Retry(Some(second))
-        );
+        assert_eq!(JobError::retry_after("later", second).next(), Next::Retry(Some(second)));
         assert_eq!(
             JobError::retry("x").code("smtp").to_json(),
             json!({"code": "smtp", "message": "x"})

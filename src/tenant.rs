@@ -34,10 +34,7 @@ impl Tenant {
     pub fn named(name: impl AsRef<str>) -> Result<Self> {
         let name = name.as_ref();
         if name.is_empty() || name.len() > 255 || name.contains('\0') {
-            return Err(Error::bad_argument(
-                "tenant",
-                "must be 1 to 255 bytes without NUL",
-            ));
+            return Err(Error::bad_argument("tenant", "must be 1 to 255 bytes without NUL"));
         }
         if let Some(uuid) = hyphenated(name) {
             return Ok(Self(uuid));
@@ -59,11 +56,7 @@ impl Tenant {
 /// A uuid in its one canonical form, of either case. The others that the `uuid` crate reads (braces, urn, no hyphens) are
 /// names like any other, as they are in SQL.
 fn hyphenated(name: &str) -> Option<Uuid> {
-    if name.len() == 36 {
-        Uuid::try_parse(name).ok()
-    } else {
-        None
-    }
+    if name.len() == 36 { Uuid::try_parse(name).ok() } else { None }
 }
 
 impl From<Uuid> for Tenant {

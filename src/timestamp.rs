@@ -8,10 +8,7 @@ pub(crate) fn rfc3339(at: SystemTime) -> String {
         Ok(after) => i128::try_from(after.as_micros()).unwrap_or(i128::MAX),
         Err(before) => -i128::try_from(before.duration().as_micros()).unwrap_or(i128::MAX),
     };
-    let (days, in_day) = (
-        micros.div_euclid(86_400_000_000),
-        micros.rem_euclid(86_400_000_000),
-    );
+    let (days, in_day) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
     let (year, month, day) = civil(days);
     let (seconds, fraction) = (in_day / 1_000_000, in_day % 1_000_000);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -27,11 +24,7 @@ fn civil(days: i128) -> (i128, i128, i128) {
     let in_year = in_era - (365 * year_in_era + year_in_era / 4 - year_in_era / 100);
     let march_month = (5 * in_year + 2) / 153;
     let day = in_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
     (era * 400 + year_in_era + i128::from(month <= 2), month, day)
 }
 
@@ -74,17 +67,11 @@ mod tests {
         check(951_868_799, "2000-02-29T23:59:59.000000Z");
         check(1_709_251_200, "2024-03-01T00:00:00.000000Z");
         check(4_107_542_400, "2100-03-01T00:00:00.000000Z");
-        assert_eq!(
-            rfc3339(UNIX_EPOCH - Duration::from_micros(1)),
-            "1969-12-31T23:59:59.999999Z"
-        );
+        assert_eq!(rfc3339(UNIX_EPOCH - Duration::from_micros(1)), "1969-12-31T23:59:59.999999Z");
     }
 
     #[test]
     fn spans_print_as_seconds() {
-        assert_eq!(
-            interval_text(Duration::from_millis(1500)),
-            "1.500000 seconds"
-        );
+        assert_eq!(interval_text(Duration::from_millis(1500)), "1.500000 seconds");
     }
 }

@@ -21,8 +21,8 @@ use uuid::Uuid;
 
 use crate::args::Global;
 use crate::error::Hinted;
-use crate::signals::Signals;
 use crate::output;
+use crate::signals::Signals;
 use crew::{Crew, Orders};
 use database::Database;
 use plan::{DemoJob, Plan, Share};
@@ -81,9 +81,9 @@ pub(crate) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
         ).into()),
     };
     crew.stop().await;
-    let interrupted = ended.as_ref().is_err_and(|error| {
-        error.downcast_ref::<Hinted>().is_some_and(Hinted::is_interruption)
-    });
+    let interrupted = ended
+        .as_ref()
+        .is_err_and(|error| error.downcast_ref::<Hinted>().is_some_and(Hinted::is_interruption));
     if let Some(database) = database {
         if args.keep && !interrupted {
             output::line(database.keep())?;
@@ -162,9 +162,8 @@ async fn dispatch(client: &Client, plan: &Plan, view: &View) -> anyhow::Result<S
 fn batches(plan: &Plan, share: &Share) -> anyhow::Result<Vec<Vec<Dispatch>>> {
     let numbers: Vec<usize> = (1..=share.jobs).collect();
     let batch = |numbers: &[usize]| {
-        let job = |&number| {
-            Ok(Dispatch::new(share.tenant, &DemoJob { number })?.queue(&plan.queue))
-        };
+        let job =
+            |&number| Ok(Dispatch::new(share.tenant, &DemoJob { number })?.queue(&plan.queue));
         numbers.iter().map(job).collect::<anyhow::Result<Vec<_>>>()
     };
     numbers.chunks(BATCH).map(batch).collect()

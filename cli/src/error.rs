@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_hint_is_found_below_any_context() {
-        let error = Err::<(), _>(Hinted::usage("bad flag", "use a good one")).context("while parsing");
+        let error =
+            Err::<(), _>(Hinted::usage("bad flag", "use a good one")).context("while parsing");
         let error = error.unwrap_err();
         assert_eq!(advice(&error), ("use a good one".to_owned(), Exit::Usage));
         assert_eq!(sentence(&error), "while parsing: bad flag");

@@ -42,13 +42,18 @@ impl Exec {
         let stop = attempt.cancellation().child_token();
         // if the worker drops this future, the group ends too
         let dropped = stop.clone().drop_guard();
-        let supervisor = self.groups.spawn(group::supervise(child, payload, stop, self.kill.clone()));
+        let supervisor =
+            self.groups.spawn(group::supervise(child, payload, stop, self.kill.clone()));
         let ended = supervisor.await;
         dropped.disarm();
         match ended {
             Ok(Ok(ended)) => verdict::outcome(ended),
-            Ok(Err(error)) => Err(verdict::broken("wait", format!("lost sight of the command: {error}"))),
-            Err(_) => Err(verdict::broken("wait", "the supervisor of the command panicked".to_owned())),
+            Ok(Err(error)) => {
+                Err(verdict::broken("wait", format!("lost sight of the command: {error}")))
+            }
+            Err(_) => {
+                Err(verdict::broken("wait", "the supervisor of the command panicked".to_owned()))
+            }
         }
     }
 

@@ -20,10 +20,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         return Duration::try_from_secs_f64(seconds).map_err(|_| SHAPE.to_owned());
     }
     if let Some(days) = text.strip_suffix('d').and_then(|days| days.parse::<u64>().ok()) {
-        return days
-            .checked_mul(86_400)
-            .map(Duration::from_secs)
-            .ok_or_else(|| SHAPE.to_owned());
+        return days.checked_mul(86_400).map(Duration::from_secs).ok_or_else(|| SHAPE.to_owned());
     }
     let signed: SignedDuration = text.parse().map_err(|_| SHAPE.to_owned())?;
     Duration::try_from(signed).map_err(|_| "it cannot be negative".to_owned())
@@ -61,7 +58,9 @@ pub(crate) fn document(flag: &str, text: &str) -> anyhow::Result<Value> {
     strict_json(&source).map_err(|fault| {
         Hinted::usage(
             format!("--{flag} is not acceptable JSON: {fault}"),
-            format!("pass JSON like '{{\"id\": 7}}', or --{flag} @file.json, or --{flag} - for stdin"),
+            format!(
+                "pass JSON like '{{\"id\": 7}}', or --{flag} @file.json, or --{flag} - for stdin"
+            ),
         )
         .into()
     })
@@ -193,6 +192,8 @@ mod tests {
         let fault = strict_json(r#"{"a":{"secret":1,"secret":2}}"#).unwrap_err();
         assert!(fault.starts_with("an object has the same key twice"), "{fault}");
         assert!(!fault.contains("secret"), "{fault}");
-        assert!(strict_json("{\"password\": hunter2}").unwrap_err().starts_with("it does not parse"));
+        assert!(
+            strict_json("{\"password\": hunter2}").unwrap_err().starts_with("it does not parse")
+        );
     }
 }

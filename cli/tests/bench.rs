@@ -16,7 +16,8 @@ fn bench(arguments: &[&str]) -> Vec<String> {
         .expect("the binary starts");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "bench {arguments:?} failed: {errors}");
-    let report: Value = serde_json::from_slice(&output.stdout).expect("stdout is one JSON document");
+    let report: Value =
+        serde_json::from_slice(&output.stdout).expect("stdout is one JSON document");
 
     assert_eq!(report["scenario"], arguments[0]);
     assert!(report["options"]["reps"].as_u64() >= Some(1));
@@ -50,7 +51,10 @@ fn assert_has(names: &[String], wanted: &[&str]) {
 #[test]
 fn drain() {
     let names = bench(&["drain", "--history-ranges", "2"]);
-    assert_has(&names, &["fsync", "dispatch in bulk", "drain", "claim and settle: WAL a job", "full-page"]);
+    assert_has(
+        &names,
+        &["fsync", "dispatch in bulk", "drain", "claim and settle: WAL a job", "full-page"],
+    );
 }
 
 #[test]

@@ -60,7 +60,14 @@ fn help_lists_the_commands_and_the_exit_codes() {
     let output = fairclaim(&["--help"]);
     assert!(output.status.success());
     let help = text(&output.stdout);
-    for word in ["demo", "migrate", "dispatch", "work", "jobs", "Exit codes: 0 done, 1 failed, 2 wrong usage"] {
+    for word in [
+        "demo",
+        "migrate",
+        "dispatch",
+        "work",
+        "jobs",
+        "Exit codes: 0 done, 1 failed, 2 wrong usage",
+    ] {
         assert!(help.contains(word), "{word} is missing:\n{help}");
     }
     assert!(!help.contains("demo-worker"), "an internal command is shown:\n{help}");
@@ -111,7 +118,11 @@ fn wrong_usage_exits_with_2_and_a_hint() {
     fails(&["jobs", "show", "17"], 2, "17");
     fails(&["jobs", "list", "--limit", "0"], 2, "1..=1000");
     fails(&["demo", "--workers", "1"], 2, "2..=16");
-    fails(&dispatch(&["--delay", "5s", "--run-at", "2027-01-01T00:00:00Z"]), 2, "cannot be used with");
+    fails(
+        &dispatch(&["--delay", "5s", "--run-at", "2027-01-01T00:00:00Z"]),
+        2,
+        "cannot be used with",
+    );
     fails(&dispatch(&["--run-at", "2027-01-01"]), 2, "write it like 2027");
 }
 
@@ -131,15 +142,26 @@ fn an_unreachable_database_is_a_failure_without_the_password() {
 
 #[test]
 fn payloads_are_checked_before_anything_is_sent() {
-    let twice = fails(&dispatch(&["--payload", "{\"pin\": 1, \"pin\": 2}"]), 2, "the same key twice");
+    let twice =
+        fails(&dispatch(&["--payload", "{\"pin\": 1, \"pin\": 2}"]), 2, "the same key twice");
     assert!(!twice.contains("pin"), "the payload is quoted: {twice}");
     let broken = fails(&dispatch(&["--payload", "{\"pin\": 4711"]), 2, "it ends too early");
     assert!(!broken.contains("4711"), "the payload is quoted: {broken}");
     fails(&dispatch(&["--payload", "@/no/such/file"]), 2, "cannot read the file");
     fails(&dispatch(&["--metadata", "[]"]), 2, "--metadata is not a JSON object");
     fails(&dispatch(&["--payload", "-", "--metadata", "-"]), 2, "cannot both read stdin");
-    fails_with_input(&dispatch(&["--payload", "-"]), "{\"a\": 1, \"a\": 2}", 2, "the same key twice");
-    fails_with_input(&dispatch(&["--payload", "-"]), &"1".repeat(1_100_000), 2, "larger than 1 MiB");
+    fails_with_input(
+        &dispatch(&["--payload", "-"]),
+        "{\"a\": 1, \"a\": 2}",
+        2,
+        "the same key twice",
+    );
+    fails_with_input(
+        &dispatch(&["--payload", "-"]),
+        &"1".repeat(1_100_000),
+        2,
+        "larger than 1 MiB",
+    );
 }
 
 #[test]

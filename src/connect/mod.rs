@@ -9,7 +9,10 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::{Client, Config, Connection, Socket, config::Host, tls::MakeTlsConnect};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    statements,
+};
 
 /// A connection's other half, which somebody must poll: it does the reading and writing, and yields notifications.
 pub(crate) type Link = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
@@ -97,26 +100,18 @@ pub(crate) fn endpoint(text: &str, options: &ConnectOptions) -> Result<Endpoint>
         config.keepalives_idle(Duration::from_secs(30));
     }
     if config.get_keepalives_interval().is_none() {
-        config
-            .keepalives_interval(Duration::from_secs(10))
-            .keepalives_retries(3);
+        config.keepalives_interval(Duration::from_secs(10)).keepalives_retries(3);
     }
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(Duration::from_secs(60));
     }
-    let all_local = config
-        .get_hosts()
-        .iter()
-        .all(|host| matches!(host, Host::Unix(_)));
+    let all_local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
     if all_local && config.get_hostaddrs().is_empty() {
         config.ssl_mode(tokio_postgres::config::SslMode::Disable); // as libpq: no TLS over a unix socket
     } else {
         config.ssl_mode(tls.mode.driver());
     }
-    Ok(Endpoint {
-        tls: tls::connector(&tls)?,
-        config,
-    })
+    Ok(Endpoint { tls: tls::connector(&tls)?, config })
 }
 
 /// Like libpq: the usual folder of the server's socket, else the loopback.
@@ -131,14 +126,9 @@ fn default_host(config: &mut Config) {
 /// A pool of connections to this endpoint. Opens none yet.
 pub(crate) fn pool(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Pool> {
     if options.pool_size == 0 {
-        return Err(Error::config(
-            "a pool of no connections",
-            "set pool_size to 1 or more",
-        ));
+        return Err(Error::config("a pool of no connections", "set pool_size to 1 or more"));
     }
-    let recycling = ManagerConfig {
-        recycling_method: RecyclingMethod::Fast,
-    };
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(endpoint.config.clone(), endpoint.tls.clone(), recycling);
     Pool::builder(manager)
         .max_size(options.pool_size)
@@ -148,10 +138,7 @@ pub(crate) fn pool(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Pool
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(|error| {
-            Error::config(
-                error.to_string(),
-                "report this: the pool's settings are fixed",
-            )
+            Error::config(error.to_string(), "report this: the pool's settings are fixed")
         })
 }
 
@@ -191,9 +178,7 @@ pub(crate) async fn keeps_sessions(pool: &Pool, endpoint: &Endpoint) -> Result<b
 }
 
 async fn process(client: &Client) -> Result<i32> {
-    let rows = client
-        .query_typed("select pg_catalog.pg_backend_pid()", &[])
-        .await?;
+    let rows = client.query_typed(statements::BACKEND_PID, &[]).await?;
     let row = rows
         .first()
         .ok_or_else(|| Error::unavailable("the server does not say which process serves"))?;
@@ -229,10 +214,7 @@ mod tests {
     #[test]
     fn a_unix_socket_needs_no_tls() {
         let config = config("postgres:///app?host=/run/x&user=app&sslmode=require");
-        assert_eq!(
-            config.get_ssl_mode(),
-            tokio_postgres::config::SslMode::Disable
-        );
+        assert_eq!(config.get_ssl_mode(), tokio_postgres::config::SslMode::Disable);
     }
 
     #[test]

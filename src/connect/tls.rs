@@ -23,18 +23,12 @@ pub(super) fn connector(target: &TlsTarget) -> Result<MakeRustlsConnect> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| {
-            Error::config(
-                error.to_string(),
-                "report this: the versions of TLS are fixed",
-            )
+            Error::config(error.to_string(), "report this: the versions of TLS are fixed")
         })?;
     let builder = match target.mode {
         TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Lenient {
-                provider,
-                roots: None,
-            })),
+            .with_custom_certificate_verifier(Arc::new(Lenient { provider, roots: None })),
         TlsMode::VerifyCa => {
             let roots = Some(roots(target.root_file.as_deref())?);
             builder
@@ -47,10 +41,7 @@ pub(super) fn connector(target: &TlsTarget) -> Result<MakeRustlsConnect> {
         (Some(certificate), Some(key)) => builder
             .with_client_auth_cert(certificates(certificate, "sslcert")?, private_key(key)?)
             .map_err(|error| {
-                Error::config(
-                    format!("sslcert and sslkey do not fit: {error}"),
-                    "check both files",
-                )
+                Error::config(format!("sslcert and sslkey do not fit: {error}"), "check both files")
             })?,
         _ => builder.with_no_client_auth(),
     };
@@ -171,9 +162,7 @@ impl ServerCertVerifier for Lenient {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -184,24 +173,14 @@ mod tests {
     #[test]
     fn no_file_is_needed_where_nothing_is_verified() {
         for mode in [TlsMode::Disable, TlsMode::Prefer, TlsMode::Require] {
-            assert!(
-                connector(&TlsTarget {
-                    mode,
-                    ..TlsTarget::default()
-                })
-                .is_ok()
-            );
+            assert!(connector(&TlsTarget { mode, ..TlsTarget::default() }).is_ok());
         }
     }
 
     #[test]
     fn a_missing_file_is_told_by_its_parameter() {
         let root_file = Some("/nowhere/ca.pem".into());
-        let target = TlsTarget {
-            mode: TlsMode::VerifyFull,
-            root_file,
-            ..TlsTarget::default()
-        };
+        let target = TlsTarget { mode: TlsMode::VerifyFull, root_file, ..TlsTarget::default() };
         let error = connector(&target).err().unwrap();
         assert!(error.to_string().contains("sslrootcert"), "{error}");
     }

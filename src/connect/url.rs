@@ -57,34 +57,19 @@ impl TlsMode {
 /// Reads `postgres://…`, `postgresql://…` or `key=value …`.
 pub(super) fn parse(text: &str) -> Result<Target> {
     let text = text.trim();
-    let is_url = ["postgres://", "postgresql://"]
-        .iter()
-        .any(|scheme| text.starts_with(scheme));
+    let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
     if !is_url && text.contains("://") {
         return Err(malformed());
     }
-    let (rest, own) = if is_url {
-        split_url(text)?
-    } else {
-        split_pairs(text)?
-    };
+    let (rest, own) = if is_url { split_url(text)? } else { split_pairs(text)? };
     let tls = tls_target(own)?;
-    let config = rest
-        .parse::<Config>()
-        .map_err(|error| driver_error(&error))?;
+    let config = rest.parse::<Config>().map_err(|error| driver_error(&error))?;
     Ok(Target { config, tls })
 }
 
 /// The parameters that are read here and not by the driver.
-const OWN: [&str; 7] = [
-    "sslmode",
-    "sslrootcert",
-    "sslcert",
-    "sslkey",
-    "gssencmode",
-    "sslsni",
-    "sslcompression",
-];
+const OWN: [&str; 7] =
+    ["sslmode", "sslrootcert", "sslcert", "sslkey", "gssencmode", "sslsni", "sslcompression"];
 
 type Own = Vec<(String, String)>;
 
@@ -95,10 +80,7 @@ fn split_url(url: &str) -> Result<(String, Own)> {
         return Ok((url.to_owned(), Vec::new()));
     };
     let (mut kept, mut own) = (Vec::new(), Vec::new());
-    for pair in url[question + 1..]
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-    {
+    for pair in url[question + 1..].split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').ok_or_else(malformed)?;
         let key = percent_decode(key)?;
         if OWN.contains(&key.as_str()) {
@@ -108,11 +90,7 @@ fn split_url(url: &str) -> Result<(String, Own)> {
         }
     }
     let base = &url[..question];
-    let rest = if kept.is_empty() {
-        base.to_owned()
-    } else {
-        format!("{base}?{}", kept.join("&"))
-    };
+    let rest = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
     Ok((rest, own))
 }
 
@@ -150,11 +128,7 @@ fn pair_value(text: &str) -> Result<(String, usize)> {
             _ => value.push(character),
         }
     }
-    if quoted || escaped {
-        Err(malformed())
-    } else {
-        Ok((value, text.len()))
-    }
+    if quoted || escaped { Err(malformed()) } else { Ok((value, text.len())) }
 }
 
 fn tls_target(own: Own) -> Result<TlsTarget> {
@@ -177,11 +151,7 @@ fn tls_target(own: Own) -> Result<TlsTarget> {
         }
     }
     // `system` is libpq's word for the machine's own authorities, and asks for full verification
-    if tls
-        .root_file
-        .as_ref()
-        .is_some_and(|file| file.as_os_str() == "system")
-    {
+    if tls.root_file.as_ref().is_some_and(|file| file.as_os_str() == "system") {
         tls.root_file = None;
         if mode.is_some_and(|mode| mode != TlsMode::VerifyFull) {
             return Err(Error::config(
@@ -197,10 +167,7 @@ fn tls_target(own: Own) -> Result<TlsTarget> {
         tls.mode = TlsMode::VerifyCa;
     }
     if tls.certificate_file.is_some() != tls.key_file.is_some() {
-        return Err(Error::config(
-            "sslcert and sslkey belong together",
-            "give both or neither",
-        ));
+        return Err(Error::config("sslcert and sslkey belong together", "give both or neither"));
     }
     Ok(tls)
 }
@@ -255,10 +222,7 @@ fn driver_error(error: &tokio_postgres::Error) -> Error {
                 || cause.starts_with("invalid value for option `") =>
         {
             Error::config(
-                format!(
-                    "the connection URL has an {}",
-                    cause.replace("option", "parameter")
-                ),
+                format!("the connection URL has an {}", cause.replace("option", "parameter")),
                 "leave it out or correct it; the parameters are those of libpq",
             )
         }
@@ -290,14 +254,8 @@ mod tests {
             ("verify-ca", TlsMode::VerifyCa),
             ("verify-full", TlsMode::VerifyFull),
         ] {
-            assert_eq!(
-                mode(&format!("postgresql://a:b@h/d?sslmode={word}")),
-                expected
-            );
-            assert_eq!(
-                mode(&format!("host=h user=a sslmode = {word} dbname=d")),
-                expected
-            );
+            assert_eq!(mode(&format!("postgresql://a:b@h/d?sslmode={word}")), expected);
+            assert_eq!(mode(&format!("host=h user=a sslmode = {word} dbname=d")), expected);
         }
         assert!(refusal("postgres://a:secret@h/d?sslmode=full").contains("sslmode"));
     }
@@ -332,14 +290,8 @@ mod tests {
 
     #[test]
     fn certificates_strengthen_the_mode_as_in_libpq() {
-        assert_eq!(
-            mode("postgres://a@h/d?sslmode=require&sslrootcert=/ca"),
-            TlsMode::VerifyCa
-        );
-        assert_eq!(
-            mode("postgres://a@h/d?sslrootcert=system"),
-            TlsMode::VerifyFull
-        );
+        assert_eq!(mode("postgres://a@h/d?sslmode=require&sslrootcert=/ca"), TlsMode::VerifyCa);
+        assert_eq!(mode("postgres://a@h/d?sslrootcert=system"), TlsMode::VerifyFull);
         assert!(
             refusal("postgres://a@h/d?sslrootcert=system&sslmode=require").contains("verify-full")
         );

@@ -78,11 +78,7 @@ pub(crate) async fn send_many<C: GenericClient + Sync>(
     let mut ids = Vec::with_capacity(jobs.len());
     for batch in batches(jobs) {
         let delayed = batch.iter().any(|job| matches!(job.due, Due::After(_)));
-        let statement = if delayed {
-            DISPATCH_MANY_DELAYED
-        } else {
-            DISPATCH_MANY
-        };
+        let statement = if delayed { DISPATCH_MANY_DELAYED } else { DISPATCH_MANY };
         for row in statement
             .rows_via(via, &[&Json(batch)])
             .await
@@ -121,10 +117,9 @@ fn batches(jobs: &[Dispatch]) -> impl Iterator<Item = &[Dispatch]> {
 /// Names the job of a batch that was refused before it was sent.
 fn at_index(index: usize, error: Error) -> Error {
     match error {
-        Error::BadArgument { message, hint } => Error::BadArgument {
-            message: format!("p_jobs[{index}].{message}"),
-            hint,
-        },
+        Error::BadArgument { message, hint } => {
+            Error::BadArgument { message: format!("p_jobs[{index}].{message}"), hint }
+        }
         other => other,
     }
 }
@@ -132,27 +127,18 @@ fn at_index(index: usize, error: Error) -> Error {
 /// The database counts within one call; the caller counts from the first job.
 fn shift(sent: usize, error: Error) -> Error {
     let renumber = |message: String| {
-        let index = message
-            .strip_prefix("p_jobs[")
-            .and_then(|rest| rest.split_once(']'));
+        let index = message.strip_prefix("p_jobs[").and_then(|rest| rest.split_once(']'));
         match index.and_then(|(index, rest)| Some((index.parse::<usize>().ok()?, rest))) {
             Some((index, rest)) => format!("p_jobs[{}]{rest}", sent + index),
             None => message,
         }
     };
     match error {
-        Error::BadArgument { message, hint } => Error::BadArgument {
-            message: renumber(message),
-            hint,
-        },
-        Error::Tenant { message, hint } => Error::Tenant {
-            message: renumber(message),
-            hint,
-        },
-        Error::Quota { message, hint } => Error::Quota {
-            message: renumber(message),
-            hint,
-        },
+        Error::BadArgument { message, hint } => {
+            Error::BadArgument { message: renumber(message), hint }
+        }
+        Error::Tenant { message, hint } => Error::Tenant { message: renumber(message), hint },
+        Error::Quota { message, hint } => Error::Quota { message: renumber(message), hint },
         other => other,
     }
 }
@@ -202,15 +188,9 @@ mod tests {
     #[test]
     fn batches_are_bounded_by_number_and_by_bytes() {
         let small = vec![job(json!(0)); 20_001];
-        assert_eq!(
-            batches(&small).map(<[_]>::len).collect::<Vec<_>>(),
-            [10_000, 10_000, 1]
-        );
+        assert_eq!(batches(&small).map(<[_]>::len).collect::<Vec<_>>(), [10_000, 10_000, 1]);
         let large = vec![job(json!("x".repeat(10 << 20))); 3];
-        assert_eq!(
-            batches(&large).map(<[_]>::len).collect::<Vec<_>>(),
-            [1, 1, 1]
-        );
+        assert_eq!(batches(&large).map(<[_]>::len).collect::<Vec<_>>(), [1, 1, 1]);
         let huge = vec![job(json!("x".repeat(BATCH_BYTES_MAX))); 2];
         assert_eq!(batches(&huge).map(<[_]>::len).collect::<Vec<_>>(), [1, 1]);
         assert_eq!(batches(&[]).count(), 0);
@@ -219,10 +199,7 @@ mod tests {
     #[test]
     fn an_index_counts_from_the_first_job_of_all_batches() {
         let shifted = shift(10_000, Error::bad_argument("p_jobs[7].queue", "too long"));
-        assert_eq!(
-            shifted.to_string(),
-            "bad argument: p_jobs[10007].queue: too long"
-        );
+        assert_eq!(shifted.to_string(), "bad argument: p_jobs[10007].queue: too long");
         let other = shift(10_000, Error::bad_argument("p_jobs", "too many"));
         assert_eq!(other.to_string(), "bad argument: p_jobs: too many");
     }

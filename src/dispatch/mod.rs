@@ -85,11 +85,7 @@ impl Dispatch {
         job_type: impl Into<String>,
         payload: impl Serialize,
     ) -> Result<Self> {
-        Ok(Self::with_payload(
-            tenant.into(),
-            job_type,
-            json::to_raw("payload", &payload)?,
-        ))
+        Ok(Self::with_payload(tenant.into(), job_type, json::to_raw("payload", &payload)?))
     }
 
     fn with_payload(tenant: Tenant, job_type: impl Into<String>, payload: Box<RawValue>) -> Self {
@@ -172,11 +168,8 @@ impl Dispatch {
             Due::At(at) => (Some(at), None),
             Due::After(delay) => (None, Some(delay.as_secs_f64())),
         };
-        let (statement, due): (_, Value<'_>) = if after.is_some() {
-            (DISPATCH_DELAYED, &after)
-        } else {
-            (DISPATCH, &at)
-        };
+        let (statement, due): (_, Value<'_>) =
+            if after.is_some() { (DISPATCH_DELAYED, &after) } else { (DISPATCH, &at) };
         let row = statement
             .row_via(
                 via,
@@ -202,10 +195,8 @@ impl Dispatch {
     fn check(&self) -> Result<()> {
         let texts = [("type", &self.job_type), ("queue", &self.queue)];
         let tags = self.tags.iter().map(|tag| ("tags", tag));
-        if let Some((field, _)) = texts
-            .into_iter()
-            .chain(tags)
-            .find(|(_, text)| text.contains('\0'))
+        if let Some((field, _)) =
+            texts.into_iter().chain(tags).find(|(_, text)| text.contains('\0'))
         {
             return Err(Error::bad_argument(field, "must not hold a NUL"));
         }
@@ -213,10 +204,7 @@ impl Dispatch {
         if matches!(self.due, Due::After(delay) if delay > five_years) {
             return Err(Error::bad_argument("delay", "must be at most 5 years"));
         }
-        if self
-            .timeout
-            .is_some_and(|timeout| timeout > Duration::from_secs(86_400))
-        {
+        if self.timeout.is_some_and(|timeout| timeout > Duration::from_secs(86_400)) {
             return Err(Error::bad_argument("timeout", "must be from 1 ms to 24 h"));
         }
         Ok(())
@@ -240,22 +228,8 @@ mod tests {
 
     #[test]
     fn a_nul_is_refused_before_it_is_sent() {
-        assert!(
-            job(json!(1))
-                .queue("a\0")
-                .check()
-                .unwrap_err()
-                .to_string()
-                .contains("queue")
-        );
-        assert!(
-            job(json!(1))
-                .tag("a\0")
-                .check()
-                .unwrap_err()
-                .to_string()
-                .contains("tags")
-        );
+        assert!(job(json!(1)).queue("a\0").check().unwrap_err().to_string().contains("queue"));
+        assert!(job(json!(1)).tag("a\0").check().unwrap_err().to_string().contains("tags"));
         assert!(Dispatch::raw(Uuid::nil(), "t", "\0").is_err());
     }
 }

@@ -11,10 +11,7 @@ pub(crate) struct SqlFile {
 
 macro_rules! sql {
     ($path:literal) => {
-        SqlFile {
-            path: $path,
-            text: include_str!(concat!("../../sql/", $path)),
-        }
+        SqlFile { path: $path, text: include_str!(concat!("../../sql/", $path)) }
     };
 }
 

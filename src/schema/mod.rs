@@ -56,7 +56,8 @@ pub(crate) async fn migrate(pool: &Pool, options: &MigrateOptions) -> Result<Mig
         match run(&connection, &text).await {
             Err(error) if tries < TRIES_MAX && is_race(&error) => {
                 connection.batch_execute("rollback").await?;
-                let pause = Duration::from_millis(rand::rng().random_range(50..250) * u64::from(tries));
+                let pause =
+                    Duration::from_millis(rand::rng().random_range(50..250) * u64::from(tries));
                 tracing::debug!(tries, "another migrate got in the way; trying again");
                 tokio::time::sleep(pause).await;
             }
@@ -73,13 +74,11 @@ async fn run(
     let messages = connection.simple_query(text).await?;
     Ok(messages
         .into_iter()
-        .filter_map(|message| {
-            if let SimpleQueryMessage::Row(row) = message {
-                Some(row)
-            } else {
-                None
-            }
-        })
+        .filter_map(
+            |message| {
+                if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None }
+            },
+        )
         .collect())
 }
 
@@ -126,15 +125,14 @@ fn is_race(error: &tokio_postgres::Error) -> bool {
 /// The hint of a denied grant or statement differs from that of everyday calls.
 fn explain(error: tokio_postgres::Error) -> Error {
     match Error::from(error) {
-        Error::Privilege {
-            message,
-            hint: Some(hint),
-        } if hint.contains("--grant-self") => Error::Privilege {
-            message,
-            hint: Some(
-                "run migrate as a login with CREATEROLE, and CREATE on this database".into(),
-            ),
-        },
+        Error::Privilege { message, hint: Some(hint) } if hint.contains("--grant-self") => {
+            Error::Privilege {
+                message,
+                hint: Some(
+                    "run migrate as a login with CREATEROLE, and CREATE on this database".into(),
+                ),
+            }
+        }
         Error::Database { sqlstate, .. } if sqlstate == SqlState::LOCK_NOT_AVAILABLE.code() => {
             Error::Database {
                 sqlstate,

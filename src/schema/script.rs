@@ -12,10 +12,7 @@ use super::{
 
 /// The schema version that this build brings and needs.
 pub fn version() -> i32 {
-    migrations()
-        .map(|migration| migration.version)
-        .max()
-        .unwrap_or(0)
+    migrations().map(|migration| migration.version).max().unwrap_or(0)
 }
 
 /// The script that installs or updates the schema.
@@ -54,28 +51,15 @@ struct Migration {
 
 fn migrations() -> impl Iterator<Item = Migration> {
     MIGRATIONS.iter().filter_map(|file| {
-        let (number, name) = file
-            .path
-            .rsplit('/')
-            .next()?
-            .strip_suffix(".sql")?
-            .split_once('_')?;
-        Some(Migration {
-            version: number.parse().ok()?,
-            name,
-            file,
-        })
+        let (number, name) = file.path.rsplit('/').next()?.strip_suffix(".sql")?.split_once('_')?;
+        Some(Migration { version: number.parse().ok()?, name, file })
     })
 }
 
 impl Migration {
     /// Executes the file if the database does not have it, and records it.
     fn write(&self, text: &mut String) {
-        let Self {
-            version,
-            name,
-            file,
-        } = self;
+        let Self { version, name, file } = self;
         let (body, sum) = (tag(file.text, "sql"), checksum(file.text));
         let block = format!(
             "declare\n  v_sum text := (select m.checksum from fairclaim.migration m where m.version = {version});\nbegin\n  \
@@ -156,12 +140,10 @@ fn tag(text: &str, word: &str) -> String {
 
 /// What is recorded beside a migration, so that an edited one is noticed.
 fn checksum(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 #[cfg(test)]
@@ -172,14 +154,8 @@ mod tests {
     fn the_script_is_one_transaction_without_psql_commands() {
         let text = script(&MigrateOptions::default());
         let statements: Vec<&str> = text.lines().collect();
-        assert_eq!(
-            statements.iter().filter(|line| **line == "begin;").count(),
-            1
-        );
-        assert_eq!(
-            statements.iter().filter(|line| **line == "commit;").count(),
-            1
-        );
+        assert_eq!(statements.iter().filter(|line| **line == "begin;").count(), 1);
+        assert_eq!(statements.iter().filter(|line| **line == "commit;").count(), 1);
         assert_eq!(statements.last(), Some(&"commit;"));
         assert!(!statements.iter().any(|line| line.starts_with('\\')));
     }
@@ -195,13 +171,11 @@ mod tests {
     fn every_file_is_in_the_script_in_order() {
         let text = script(&MigrateOptions::default());
         let mut from = 0;
-        for file in [&[ROLES, BOOTSTRAP], MIGRATIONS, FUNCTIONS, VIEWS, ACCESS]
-            .into_iter()
-            .flatten()
+        for file in
+            [&[ROLES, BOOTSTRAP], MIGRATIONS, FUNCTIONS, VIEWS, ACCESS].into_iter().flatten()
         {
-            let at = text[from..]
-                .find(file.text.trim_end())
-                .unwrap_or_else(|| panic!("{}", file.path));
+            let at =
+                text[from..].find(file.text.trim_end()).unwrap_or_else(|| panic!("{}", file.path));
             from += at;
         }
     }

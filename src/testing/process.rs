@@ -56,8 +56,17 @@ impl ServerProcess {
         tcp: bool,
     ) -> Result<Self> {
         let guard = Guard::post(account, place.passing())?;
-        let mut process =
-            Self { binaries, place, account, settings, tcp, port: 5432, child: None, guard, released: false };
+        let mut process = Self {
+            binaries,
+            place,
+            account,
+            settings,
+            tcp,
+            port: 5432,
+            child: None,
+            guard,
+            released: false,
+        };
         if !process.place.data().join("PG_VERSION").exists() {
             process.initdb()?;
         }
@@ -108,8 +117,17 @@ impl ServerProcess {
 
     fn initdb(&self) -> Result<()> {
         let data = self.place.data();
-        let mut command = self.account.command(&self.binaries.program("initdb"), self.place.directory());
-        command.arg("-D").arg(&data).args(["-U", SUPERUSER, "-A", "trust", "--no-locale", "-E", "UTF8"]);
+        let mut command =
+            self.account.command(&self.binaries.program("initdb"), self.place.directory());
+        command.arg("-D").arg(&data).args([
+            "-U",
+            SUPERUSER,
+            "-A",
+            "trust",
+            "--no-locale",
+            "-E",
+            "UTF8",
+        ]);
         if self.place.passing().contains(&self.place.directory()) {
             command.arg("--no-sync"); // nothing in it outlives this machine's next crash
         }
@@ -119,11 +137,15 @@ impl ServerProcess {
             .map_err(|error| io_fault("cannot start initdb", &error))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            return Err(fault(format!("initdb failed: {}", said.trim()), "see its message; a full or read-only disk is the usual cause"));
+            return Err(fault(
+                format!("initdb failed: {}", said.trim()),
+                "see its message; a full or read-only disk is the usual cause",
+            ));
         }
         let writing = |error| io_fault("cannot configure the server", &error);
         fs::write(data.join("pg_hba.conf"), ACCESS).map_err(writing)?;
-        let mut main = OpenOptions::new().append(true).open(data.join("postgresql.conf")).map_err(writing)?;
+        let mut main =
+            OpenOptions::new().append(true).open(data.join("postgresql.conf")).map_err(writing)?;
         main.write_all(b"\ninclude 'fairclaim.conf'\n").map_err(writing)
     }
 
@@ -138,7 +160,11 @@ impl ServerProcess {
             self.guard.watch(Some(child.id()));
             let pid_file = self.place.data().join("postmaster.pid");
             let ready = wait_until(deadline.saturating_duration_since(Instant::now()), || {
-                if is_ready(&pid_file, child.id()) { Some(Ok(())) } else { exited(&mut child).map(Err) }
+                if is_ready(&pid_file, child.id()) {
+                    Some(Ok(()))
+                } else {
+                    exited(&mut child).map(Err)
+                }
             });
             match ready {
                 Some(Ok(())) => {
@@ -152,7 +178,9 @@ impl ServerProcess {
                 }
             }
             let said = self.log_since(log_start);
-            let passing = ["is still in use", "could not bind", "lock file"].iter().any(|sign| said.contains(sign));
+            let passing = ["is still in use", "could not bind", "lock file"]
+                .iter()
+                .any(|sign| said.contains(sign));
             if !passing || Instant::now() >= deadline {
                 return Err(fault(
                     format!("{} did not start: {}", self.binaries, last_words(&said)),
@@ -165,7 +193,8 @@ impl ServerProcess {
 
     fn spawn(&self) -> Result<Child> {
         let logging = |error| io_fault("cannot open the server's log", &error);
-        let log = File::options().create(true).append(true).open(self.place.log()).map_err(logging)?;
+        let log =
+            File::options().create(true).append(true).open(self.place.log()).map_err(logging)?;
         self.account
             .command(&self.binaries.program("postgres"), self.place.directory())
             .arg("-D")
@@ -249,7 +278,8 @@ fn wait_until<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<
 fn is_ready(pid_file: &Path, pid: u32) -> bool {
     let Ok(text) = fs::read_to_string(pid_file) else { return false };
     let mut lines = text.lines();
-    lines.next() == Some(&pid.to_string()) && lines.nth(6).is_some_and(|status| status.trim() == "ready")
+    lines.next() == Some(&pid.to_string())
+        && lines.nth(6).is_some_and(|status| status.trim() == "ready")
 }
 
 fn free_port() -> std::io::Result<u16> {
@@ -280,7 +310,10 @@ mod tests {
 
     #[test]
     fn settings_are_quoted_and_hostile_ones_refused() {
-        assert_eq!(setting_line("search_path", r"it's \ odd").unwrap(), r"search_path = 'it''s \\ odd'");
+        assert_eq!(
+            setting_line("search_path", r"it's \ odd").unwrap(),
+            r"search_path = 'it''s \\ odd'"
+        );
         assert!(setting_line("port = 1\nfsync", "off").is_err());
         assert!(setting_line("work_mem", "1MB'\nfsync = 'off").is_err());
     }
@@ -289,7 +322,9 @@ mod tests {
     fn the_end_of_the_log_says_why() {
         let log = "FATAL:  could not create any Unix-domain sockets\n\nLOG:  database system is shut down\n";
         let said = last_words(&("LOG:  a line\n".repeat(LAST_LINES) + log));
-        assert!(said.ends_with("; FATAL:  could not create any Unix-domain sockets; LOG:  database system is shut down"));
+        assert!(said.ends_with(
+            "; FATAL:  could not create any Unix-domain sockets; LOG:  database system is shut down"
+        ));
         assert_eq!(said.matches("; ").count(), LAST_LINES - 1);
     }
 }

@@ -43,7 +43,10 @@ impl PrivateServerBuilder {
 
     /// Several settings.
     #[must_use]
-    pub fn settings<N: Into<String>, V: Into<String>>(mut self, settings: impl IntoIterator<Item = (N, V)>) -> Self {
+    pub fn settings<N: Into<String>, V: Into<String>>(
+        mut self,
+        settings: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
         self.settings.extend(settings.into_iter().map(|(name, value)| (name.into(), value.into())));
         self
     }
@@ -89,7 +92,8 @@ impl PrivateServerBuilder {
             Some(directory) => version_of(&directory.join("data")).or(self.major),
             None => self.major,
         };
-        let binaries = binaries::find(&Wanted { major, offline: self.offline, account: Account::choose()? })?;
+        let binaries =
+            binaries::find(&Wanted { major, offline: self.offline, account: Account::choose()? })?;
         let account = Account::choose()?; // again: an installation may just have made a better one
         let place = match &self.directory {
             Some(directory) => Place::kept(directory, account)?,
@@ -122,9 +126,16 @@ impl PrivateServer {
     /// [`Error::Server`] when the name or the options are no such thing, [`Error::Database`] when the role exists.
     pub async fn create_login(&self, name: &str, options: &str) -> Result<()> {
         if options.contains(';') {
-            return Err(fault("options of a login hold no `;`", "give them as CREATE ROLE takes them, or none"));
+            return Err(fault(
+                "options of a login hold no `;`",
+                "give them as CREATE ROLE takes them, or none",
+            ));
         }
-        self.execute_as_superuser("postgres", &format!("create role {} login {options}", quoted(name)?)).await
+        self.execute_as_superuser(
+            "postgres",
+            &format!("create role {} login {options}", quoted(name)?),
+        )
+        .await
     }
 
     /// Makes a database that belongs to a role.
@@ -171,7 +182,13 @@ impl PrivateServer {
     /// A restart may change the port.
     pub fn tcp_url(&self, database: &str, user: &str) -> Option<String> {
         let (tcp, port) = self.with(|process| (process.tcp, process.port));
-        tcp.then(|| format!("postgres://{}@127.0.0.1:{port}/{}", percent_encoded(user), percent_encoded(database)))
+        tcp.then(|| {
+            format!(
+                "postgres://{}@127.0.0.1:{port}/{}",
+                percent_encoded(user),
+                percent_encoded(database)
+            )
+        })
     }
 
     /// The connection URL for the superuser: for the set-up of tests, never for an application.
@@ -232,17 +249,22 @@ impl PrivateServer {
         act(&mut self.process.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn change(&self, act: impl FnOnce(&mut ServerProcess) -> Result<()> + Send + 'static) -> Result<()> {
+    async fn change(
+        &self,
+        act: impl FnOnce(&mut ServerProcess) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
         let process = Arc::clone(&self.process);
         blocking(move || act(&mut process.lock().unwrap_or_else(PoisonError::into_inner))).await
     }
 }
 
 /// Runs what blocks where it may.
-async fn blocking<T: Send + 'static>(act: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(act)
-        .await
-        .unwrap_or_else(|_| Err(Error::Server { message: "the launcher was interrupted".to_owned(), hint: None }))
+async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(act).await.unwrap_or_else(|_| {
+        Err(Error::Server { message: "the launcher was interrupted".to_owned(), hint: None })
+    })
 }
 
 /// The major version that a data folder belongs to.
@@ -253,7 +275,10 @@ fn version_of(data: &Path) -> Option<u32> {
 /// An SQL identifier.
 fn quoted(name: &str) -> Result<String> {
     if name.is_empty() || name.len() > 63 || name.contains('\0') {
-        return Err(fault("a name of a role or database has 1 to 63 bytes", "choose a shorter one"));
+        return Err(fault(
+            "a name of a role or database has 1 to 63 bytes",
+            "choose a shorter one",
+        ));
     }
     Ok(format!("\"{}\"", name.replace('"', "\"\"")))
 }
@@ -262,7 +287,9 @@ fn quoted(name: &str) -> Result<String> {
 fn percent_encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect()

@@ -114,7 +114,11 @@ impl Attempt {
     /// # Errors
     /// [`Error::LeaseLost`] when somebody else has the job: roll back. [`Error::BadArgument`] for a result that the
     /// database would refuse.
-    pub async fn complete_in(&self, transaction: &mut Transaction<'_>, result: Option<Value>) -> Result<Outcome> {
+    pub async fn complete_in(
+        &self,
+        transaction: &mut Transaction<'_>,
+        result: Option<Value>,
+    ) -> Result<Outcome> {
         let raw = result.map(|value| json::to_raw("result", &value)).transpose()?;
         let results = raw.as_ref().map(|raw| vec![Some(Json(raw))]);
         let hold = &*self.hold;
@@ -136,7 +140,10 @@ impl Attempt {
         let accepted = rows.first().map(|row| row.try_get::<_, bool>("accepted")).transpose()?;
         if accepted != Some(true) {
             return Err(Error::LeaseLost {
-                message: format!("attempt {} of job {} is settled or was taken over", hold.attempt, hold.id),
+                message: format!(
+                    "attempt {} of job {} is settled or was taken over",
+                    hold.attempt, hold.id
+                ),
                 hint: Some("roll this transaction back; another attempt does the work".into()),
             });
         }
@@ -146,7 +153,8 @@ impl Attempt {
 
     #[cfg(test)]
     pub(crate) fn for_test(number: i32) -> Self {
-        let hold = super::hold::tests::hold(number, Instant::now(), std::time::Duration::from_secs(30));
+        let hold =
+            super::hold::tests::hold(number, Instant::now(), std::time::Duration::from_secs(30));
         Self::new(hold, "test".into(), None)
     }
 }

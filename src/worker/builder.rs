@@ -49,7 +49,14 @@ impl WorkerBuilder {
             maintain: true,
             drain: false,
         };
-        Self { client, worker_id: None, states: States::default(), queues: Vec::new(), handlers: Vec::new(), settings }
+        Self {
+            client,
+            worker_id: None,
+            states: States::default(),
+            queues: Vec::new(),
+            handlers: Vec::new(),
+            settings,
+        }
     }
 
     /// What every job that it claims records as its worker: up to 255 printable characters, best unique to the process.
@@ -78,7 +85,11 @@ impl WorkerBuilder {
 
     /// Runs the jobs of a type that has no [`Job`], as anything that reads their payload: [`RawJob`](super::RawJob) reads
     /// every one.
-    pub fn handler_for<P, Args>(self, job_type: impl Into<String>, handler: impl Handler<P, Args>) -> Self
+    pub fn handler_for<P, Args>(
+        self,
+        job_type: impl Into<String>,
+        handler: impl Handler<P, Args>,
+    ) -> Self
     where
         P: DeserializeOwned + Send + 'static,
     {
@@ -166,9 +177,18 @@ impl WorkerBuilder {
         settings.worker_id = worker_id(self.worker_id)?.into();
         check_queues(&self.queues)?;
         let registry = register_all(self.handlers, &self.states)?;
-        let pause_max = if settings.drain { settings.poll_interval.min(DRAIN_POLL) } else { settings.poll_interval };
+        let pause_max = if settings.drain {
+            settings.poll_interval.min(DRAIN_POLL)
+        } else {
+            settings.poll_interval
+        };
         let subscriptions = self.queues.into_iter().map(|(queue, concurrency)| {
-            let bounds = Bounds { concurrency, batch_max: settings.batch_max, lease: settings.lease, pause_max };
+            let bounds = Bounds {
+                concurrency,
+                batch_max: settings.batch_max,
+                lease: settings.lease,
+                pause_max,
+            };
             Arc::new(Subscription::new(queue.into(), bounds))
         });
         let subscriptions = subscriptions.collect();
@@ -178,9 +198,14 @@ impl WorkerBuilder {
 
 impl fmt::Debug for WorkerBuilder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let types: Vec<&str> = self.handlers.iter().map(|handler| handler.job_type.as_str()).collect();
+        let types: Vec<&str> =
+            self.handlers.iter().map(|handler| handler.job_type.as_str()).collect();
         let mut debug = formatter.debug_struct("WorkerBuilder");
-        debug.field("queues", &self.queues).field("types", &types).field("settings", &self.settings).finish_non_exhaustive()
+        debug
+            .field("queues", &self.queues)
+            .field("types", &types)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -195,28 +220,46 @@ fn check_settings(settings: &Settings) -> Result<()> {
     within("poll_interval", settings.poll_interval, millis(5), millis(60_000), "5 ms to 1 min")?;
     within("max_batch", settings.batch_max, 1, 1000, "1 to 1,000")?;
     within("connections", settings.connections, 1, 8, "1 to 8")?;
-    within("attempt_timeout", settings.attempt_timeout.unwrap_or(day), millis(1), day, "1 ms to 24 h")
+    within(
+        "attempt_timeout",
+        settings.attempt_timeout.unwrap_or(day),
+        millis(1),
+        day,
+        "1 ms to 24 h",
+    )
 }
 
 fn within<T: PartialOrd>(setting: &str, value: T, least: T, most: T, limits: &str) -> Result<()> {
     if value >= least && value <= most {
         return Ok(());
     }
-    Err(Error::config(format!("the worker's {setting} is out of its limits"), format!("set {setting} to {limits}")))
+    Err(Error::config(
+        format!("the worker's {setting} is out of its limits"),
+        format!("set {setting} to {limits}"),
+    ))
 }
 
 fn check_queues(queues: &[(String, usize)]) -> Result<()> {
     if queues.is_empty() || queues.len() > NAMES_MAX {
-        return Err(Error::config("the worker serves no queue, or more than 1,000", "call .queue(name, concurrency)"));
+        return Err(Error::config(
+            "the worker serves no queue, or more than 1,000",
+            "call .queue(name, concurrency)",
+        ));
     }
     for (at, (queue, concurrency)) in queues.iter().enumerate() {
         if !is_name(queue, false) {
             let message = format!("queue {at} of the worker has a name that no queue can have");
-            return Err(Error::config(message, "use 1 to 64 of a-z 0-9 _ . : - and start with a letter or digit"));
+            return Err(Error::config(
+                message,
+                "use 1 to 64 of a-z 0-9 _ . : - and start with a letter or digit",
+            ));
         }
         within(&format!("concurrency of queue {queue}"), *concurrency, 1, 10_000, "1 to 10,000")?;
         if queues[..at].iter().any(|(earlier, _)| earlier == queue) {
-            return Err(Error::config(format!("the worker has queue {queue} twice"), "name every queue once"));
+            return Err(Error::config(
+                format!("the worker has queue {queue} twice"),
+                "name every queue once",
+            ));
         }
     }
     Ok(())
@@ -231,18 +274,26 @@ fn register_all(handlers: Vec<Registration>, states: &States) -> Result<Registry
     for Registration { job_type, timeout, bind } in handlers {
         if !is_name(&job_type, true) {
             let message = format!("{job_type:.64?} is not a name that a type can have");
-            return Err(Error::config(message, "use 1 to 64 of A-Z a-z 0-9 _ . : - and start with a letter or digit"));
+            return Err(Error::config(
+                message,
+                "use 1 to 64 of A-Z a-z 0-9 _ . : - and start with a letter or digit",
+            ));
         }
         let handler = bind(&job_type, states)?;
         if !registry.add(Entry { job_type: job_type.as_str().into(), timeout, handler }) {
-            return Err(Error::config(format!("type {job_type} has two handlers"), "register one handler a type"));
+            return Err(Error::config(
+                format!("type {job_type} has two handlers"),
+                "register one handler a type",
+            ));
         }
     }
     Ok(registry)
 }
 
 fn is_name(name: &str, upper: bool) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || upper && byte.is_ascii_uppercase();
+    let plain = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || upper && byte.is_ascii_uppercase()
+    };
     let rest = |byte: u8| plain(byte) || b"_.:-".contains(&byte);
     name.len() <= 64 && name.bytes().next().is_some_and(plain) && name.bytes().all(rest)
 }
@@ -253,13 +304,19 @@ fn worker_id(given: Option<String>) -> Result<String> {
     if (1..=255).contains(&characters) && !worker_id.chars().any(char::is_control) {
         return Ok(worker_id);
     }
-    Err(Error::config("the worker_id is empty, too long or not printable", "use 1 to 255 printable characters"))
+    Err(Error::config(
+        "the worker_id is empty, too long or not printable",
+        "use 1 to 255 printable characters",
+    ))
 }
 
 fn default_worker_id() -> String {
-    let host = ["/proc/sys/kernel/hostname", "/etc/hostname"].iter().find_map(|file| std::fs::read_to_string(file).ok());
+    let host = ["/proc/sys/kernel/hostname", "/etc/hostname"]
+        .iter()
+        .find_map(|file| std::fs::read_to_string(file).ok());
     let host = host.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
-    let host: String = host.trim().chars().filter(|character| !character.is_control()).take(64).collect();
+    let host: String =
+        host.trim().chars().filter(|character| !character.is_control()).take(64).collect();
     let host = if host.is_empty() { "worker" } else { &host };
     format!("{host}:{}:{:04x}", std::process::id(), rand::random::<u16>())
 }
@@ -293,7 +350,8 @@ mod tests {
     #[test]
     fn a_worker_needs_each_queue_once() {
         let check = |queues: &[(&str, usize)], part: &str| {
-            let queues: Vec<_> = queues.iter().map(|&(queue, slots)| (queue.to_owned(), slots)).collect();
+            let queues: Vec<_> =
+                queues.iter().map(|&(queue, slots)| (queue.to_owned(), slots)).collect();
             let error = check_queues(&queues).unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
             assert!(error.hint().is_some());

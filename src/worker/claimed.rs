@@ -45,14 +45,18 @@ impl ClaimContext<'_> {
             id: row.try_get(column::ID)?,
             tenant: row.try_get(column::TENANT)?,
             queue: Arc::clone(self.queue),
-            job_type: entry.as_ref().map_or_else(|| job_type.into(), |entry| Arc::clone(&entry.job_type)),
+            job_type: entry
+                .as_ref()
+                .map_or_else(|| job_type.into(), |entry| Arc::clone(&entry.job_type)),
             attempt: row.try_get(column::ATTEMPT)?,
             max_attempts: row.try_get(column::MAX_ATTEMPTS)?,
             attempts_left: row.try_get(column::ATTEMPTS_LEFT)?,
             lost: row.try_get(column::LOST)?,
             lease_token: row.try_get(column::LEASE_TOKEN)?,
             created_at: row.try_get(column::CREATED_AT)?,
-            metadata: row.try_get::<_, Option<Json<Box<RawValue>>>>(column::METADATA)?.map(|Json(metadata)| metadata),
+            metadata: row
+                .try_get::<_, Option<Json<Box<RawValue>>>>(column::METADATA)?
+                .map(|Json(metadata)| metadata),
         };
         let hold = Arc::new(Hold::new(hold, self.sent_at, self.lease));
         Ok(Work { hold, payload, timeout, entry })

@@ -1,7 +1,7 @@
 //! The worker's own connections. Each is opened when it is first used, and again after it was lost.
 //!
-//! They come out of the client's pool for good, so that a pool that the handlers have emptied never delays a settlement or
-//! a heartbeat.
+//! They stand beside the client's pool, so that a pool that the handlers have emptied delays no settlement and no heartbeat.
+//! From a pool that the application made they are taken out for good.
 
 use std::{
     future::Future,
@@ -72,9 +72,22 @@ impl Connections {
             return Ok(Arc::clone(connection));
         }
         *current = None;
-        let opened = Arc::new(Object::take(self.client.connection().await?));
+        let opened = Arc::new(self.open().await?);
         *current = Some(Arc::clone(&opened));
         Ok(opened)
+    }
+
+    async fn open(&self) -> Result<ClientWrapper> {
+        let Some(endpoint) = self.client.endpoint() else {
+            return Ok(Object::take(self.client.connection().await?));
+        };
+        let (client, connection) = endpoint.open().await?;
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = %Error::from(error), "a connection ended");
+            }
+        });
+        Ok(ClientWrapper::new(client, task))
     }
 
     /// Learns from an error: a connection that did not answer is not used again, nor are prepared statements where they
@@ -90,7 +103,9 @@ impl Connections {
             // a prepared statement that does not exist, or that exists already, is another session's
             Error::Database { sqlstate, .. } if matches!(sqlstate.as_str(), "26000" | "42P05") => {
                 if !self.unprepared.swap(true, Relaxed) {
-                    tracing::info!("a transaction pooler is in between: prepared statements are off");
+                    tracing::info!(
+                        "a transaction pooler is in between: prepared statements are off"
+                    );
                 }
             }
             _ => {}
@@ -106,6 +121,9 @@ async fn within<T>(patience: Duration, call: impl Future<Output = Result<T>>) ->
 
 impl std::fmt::Debug for Connections {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Connections").field("seats", &self.seats.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Connections")
+            .field("seats", &self.seats.len())
+            .finish_non_exhaustive()
     }
 }

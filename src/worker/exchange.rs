@@ -56,7 +56,8 @@ impl Exchanger {
                 },
                 Step::Wait(Some(until)) => {
                     let until = tokio::time::Instant::from_std(until);
-                    let _ = tokio::time::timeout_at(until, self.subscription.changed.notified()).await;
+                    let _ =
+                        tokio::time::timeout_at(until, self.subscription.changed.notified()).await;
                 }
                 Step::Wait(None) => self.subscription.changed.notified().await,
                 Step::Done => return,
@@ -66,7 +67,11 @@ impl Exchanger {
 
     /// A worker that is shutting down has no time for long pauses.
     fn pause(&self, pause: Duration) -> Duration {
-        if self.shared.signals.closing.is_cancelled() { pause.min(Duration::from_millis(250)) } else { pause }
+        if self.shared.signals.closing.is_cancelled() {
+            pause.min(Duration::from_millis(250))
+        } else {
+            pause
+        }
     }
 
     /// One round trip. After a failure its order is given back.
@@ -89,7 +94,11 @@ impl Exchanger {
             Err(error) => {
                 self.note_failure(&error, &mut order);
                 let narrow = is_refusal(&error) && !order.settlements.is_empty();
-                let sent = if narrow && order.settlements.len() > 1 { Sent::Narrowed } else { Sent::Failed };
+                let sent = if narrow && order.settlements.len() > 1 {
+                    Sent::Narrowed
+                } else {
+                    Sent::Failed
+                };
                 self.subscription.failed(order, narrow);
                 sent
             }
@@ -99,7 +108,8 @@ impl Exchanger {
     async fn call(&self, order: &Order) -> Result<Vec<Row>> {
         let (shared, settings) = (&self.shared, &self.shared.settings);
         let batch = Batch::new(&order.settlements);
-        let (limit, queues) = (i32::try_from(order.limit).unwrap_or(i32::MAX), [&*self.subscription.queue]);
+        let (limit, queues) =
+            (i32::try_from(order.limit).unwrap_or(i32::MAX), [&*self.subscription.queue]);
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 13] = [
             &&*settings.worker_id,
             &batch.ids,
@@ -115,7 +125,10 @@ impl Exchanger {
             &settings.lease.as_secs_f64(),
             &order.cursor,
         ];
-        shared.connections.rows(self.seat, shared.patience(), &statements::EXCHANGE, &parameters).await
+        shared
+            .connections
+            .rows(self.seat, shared.patience(), &statements::EXCHANGE, &parameters)
+            .await
     }
 
     fn read(&self, order: &Order, rows: &[Row], sent_at: Instant) -> Result<Answer> {
@@ -222,7 +235,8 @@ struct Answer {
 
 /// Whether the server objects to what was sent, so that sending it again changes nothing.
 fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::BadArgument { .. }) || matches!(error, Error::Database { .. }) && !error.is_transient()
+    matches!(error, Error::BadArgument { .. })
+        || matches!(error, Error::Database { .. }) && !error.is_transient()
 }
 
 /// A settlement that is refused even alone: first its result is left out, then the job is given back.
@@ -232,7 +246,10 @@ fn refuse(settlement: &mut Settlement, error: &Error) {
     settlement.ending = if settlement.refused {
         Ending::Release
     } else {
-        Ending::of(&JobError::fail("the database refused this attempt's result or error").code("bad_settlement"))
+        Ending::of(
+            &JobError::fail("the database refused this attempt's result or error")
+                .code("bad_settlement"),
+        )
     };
     settlement.refused = true;
 }

@@ -24,7 +24,12 @@ use crate::outcome::{JobError, Outcome};
 /// Starts this many slots, which the subscription has counted as running.
 pub(crate) fn start(shared: &Arc<Shared>, subscription: &Arc<Subscription>, slots: usize) {
     for _ in 0..slots {
-        let slot = Slot { shared: Arc::clone(shared), subscription: Arc::clone(subscription), job: None, over: false };
+        let slot = Slot {
+            shared: Arc::clone(shared),
+            subscription: Arc::clone(subscription),
+            job: None,
+            over: false,
+        };
         let kill = shared.signals.kill.clone();
         // dropping the slot drops the handler; the slot then gives its job back
         shared.slots.spawn(async move { kill.run_until_cancelled_owned(slot.run()).await });
@@ -61,7 +66,11 @@ impl Drop for Slot {
             return;
         }
         let settlement = self.job.take().map(|hold| {
-            let ending = if std::thread::panicking() { panicked("its future panicked when it was dropped") } else { Ending::Release };
+            let ending = if std::thread::panicking() {
+                panicked("its future panicked when it was dropped")
+            } else {
+                Ending::Release
+            };
             Settlement::new(hold, ending)
         });
         self.subscription.leave(settlement);
@@ -83,7 +92,9 @@ pub(crate) async fn run_attempt(shared: &Shared, work: Work) -> Option<Settlemen
         queue = &*hold.queue,
         attempt = hold.attempt
     );
-    let handler = AssertUnwindSafe(async { (entry.handler.0)(payload, attempt).await }).catch_unwind().instrument(span);
+    let handler = AssertUnwindSafe(async { (entry.handler.0)(payload, attempt).await })
+        .catch_unwind()
+        .instrument(span);
     let ended = match deadline {
         None => Some(handler.await),
         Some(deadline) => tokio::time::timeout_at(deadline.into(), handler).await.ok(),
@@ -118,10 +129,13 @@ fn panicked(text: &str) -> Ending {
 }
 
 fn timed_out(timeout: Duration) -> Ending {
-    Ending::of(&JobError::retry(format!("no end within {} s", timeout.as_secs_f64())).code("timeout"))
+    Ending::of(
+        &JobError::retry(format!("no end within {} s", timeout.as_secs_f64())).code("timeout"),
+    )
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
 }

@@ -130,8 +130,10 @@ pub(crate) const BAD_PAYLOAD: &str = "bad_payload";
 fn parse<J: DeserializeOwned>(payload: &RawValue) -> Result<J, JobError> {
     serde_json::from_str(payload.get()).map_err(|error| {
         let (what, at) = (type_name::<J>(), error.column());
-        JobError::retry(format!("the payload does not read as {what} (it stops at character {at} of its text)"))
-            .code(BAD_PAYLOAD)
+        JobError::retry(format!(
+            "the payload does not read as {what} (it stops at character {at} of its text)"
+        ))
+        .code(BAD_PAYLOAD)
     })
 }
 
@@ -173,7 +175,11 @@ mod tests {
         Ok(())
     }
 
-    async fn with_state(job: Number, _attempt: Attempt, State(add): State<u32>) -> Result<Outcome, JobError> {
+    async fn with_state(
+        job: Number,
+        _attempt: Attempt,
+        State(add): State<u32>,
+    ) -> Result<Outcome, JobError> {
         Ok(Outcome::CompleteWith((job.value + add).into()))
     }
 
@@ -195,10 +201,19 @@ mod tests {
     #[tokio::test]
     async fn all_shapes_of_handlers_run() {
         let payload = r#"{"value": 2}"#;
-        assert_eq!(run(bound(plain).unwrap(), payload).await.unwrap(), Outcome::CompleteWith(2.into()));
+        assert_eq!(
+            run(bound(plain).unwrap(), payload).await.unwrap(),
+            Outcome::CompleteWith(2.into())
+        );
         assert_eq!(run(bound(nothing).unwrap(), payload).await.unwrap(), Outcome::Complete);
-        assert_eq!(run(bound(with_state).unwrap(), payload).await.unwrap(), Outcome::CompleteWith(42.into()));
-        assert_eq!(run(bound(raw).unwrap(), payload).await.unwrap(), Outcome::CompleteWith(payload.into()));
+        assert_eq!(
+            run(bound(with_state).unwrap(), payload).await.unwrap(),
+            Outcome::CompleteWith(42.into())
+        );
+        assert_eq!(
+            run(bound(raw).unwrap(), payload).await.unwrap(),
+            Outcome::CompleteWith(payload.into())
+        );
     }
 
     #[tokio::test]

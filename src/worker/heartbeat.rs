@@ -69,7 +69,10 @@ async fn extend(shared: &Shared, holds: &[Arc<Hold>]) -> Result<()> {
     let patience = (settings.lease / 4).max(Duration::from_secs(1));
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
         [&&*settings.worker_id, &ids, &attempts, &tokens, &lease];
-    let rows = shared.connections.rows(shared.upkeep_seat(), patience, &statements::EXTEND, &parameters).await?;
+    let rows = shared
+        .connections
+        .rows(shared.upkeep_seat(), patience, &statements::EXTEND, &parameters)
+        .await?;
     let holds: HashMap<Uuid, &Arc<Hold>> = holds.iter().map(|hold| (hold.id, hold)).collect();
     for row in rows {
         let Some(hold) = holds.get(&row.try_get("id")?) else { continue };
@@ -88,7 +91,9 @@ async fn extend(shared: &Shared, holds: &[Arc<Hold>]) -> Result<()> {
 
 /// One whose handler has ended is none of the heartbeat's business any more: its settlement gets an answer of its own.
 fn lose(shared: &Shared, hold: &Hold) {
-    if matches!(hold.stage(), Stage::Ended | Stage::Settled) || hold.advance(Stage::Lost) != Stage::Lost {
+    if matches!(hold.stage(), Stage::Ended | Stage::Settled)
+        || hold.advance(Stage::Lost) != Stage::Lost
+    {
         return;
     }
     tracing::warn!(id = %hold.id, attempt = hold.attempt, "lease lost: another attempt has this job by now");

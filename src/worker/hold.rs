@@ -135,7 +135,12 @@ pub(crate) mod tests {
     }
 
     /// One attempt of a given job.
-    pub(crate) fn hold_of(id: Uuid, attempt: i32, claimed_at: Instant, lease: Duration) -> Arc<Hold> {
+    pub(crate) fn hold_of(
+        id: Uuid,
+        attempt: i32,
+        claimed_at: Instant,
+        lease: Duration,
+    ) -> Arc<Hold> {
         let row = HoldRow {
             id,
             tenant: Uuid::nil(),

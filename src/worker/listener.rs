@@ -17,7 +17,9 @@ const GATHER: Duration = Duration::from_millis(1);
 /// Until the worker closes.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let Some(endpoint) = shared.client.endpoint() else {
-        tracing::info!("this client's pool cannot open a connection for LISTEN: new jobs are found by polling");
+        tracing::info!(
+            "this client's pool cannot open a connection for LISTEN: new jobs are found by polling"
+        );
         return;
     };
     let closing = shared.signals.closing.clone();

@@ -109,7 +109,12 @@ impl Worker {
             () = &mut shutdown => return Ok(shared.stats.report()),
         }
         let (settings, queues) = (&shared.settings, shared.subscriptions.len());
-        tracing::info!(worker_id = &*settings.worker_id, queues, types = shared.types.len(), "the worker starts");
+        tracing::info!(
+            worker_id = &*settings.worker_id,
+            queues,
+            types = shared.types.len(),
+            "the worker starts"
+        );
         let (exchangers, heart, helpers) = start(&shared);
         tokio::select! {
             () = &mut shutdown => tracing::info!("shutting down"),

@@ -71,8 +71,6 @@ pub(crate) struct Pacing {
     claim_size: usize,
     /// Whether the last claim brought all it asked for.
     flowing: bool,
-    /// Whether the last claim brought anything.
-    found: bool,
     pause: Duration,
     not_before: Option<Instant>,
 }
@@ -86,7 +84,6 @@ impl Pacing {
             payload_bytes: Mean::default(),
             claim_size,
             flowing: false,
-            found: false,
             pause: Duration::ZERO,
             not_before: None,
         }
@@ -122,10 +119,14 @@ impl Pacing {
         (limit > 0).then_some(limit)
     }
 
-    /// Whether a claim may be sent now. One that travels with a settlement costs no round trip, so it need not wait for
-    /// the pause, except where the last one found nothing.
-    pub(crate) fn may_claim(&self, now: Instant, with_settlement: bool) -> bool {
-        with_settlement && self.found || self.not_before.is_none_or(|at| at <= now)
+    /// Whether a claim may be sent now.
+    pub(crate) fn may_claim(&self, now: Instant) -> bool {
+        self.not_before.is_none_or(|at| at <= now)
+    }
+
+    /// Whether one may be sent within this time, though not now.
+    pub(crate) fn may_claim_within(&self, now: Instant, span: Duration) -> bool {
+        self.not_before.is_some_and(|at| at > now && at <= now + span)
     }
 
     /// When a claim may be sent, if not now.
@@ -150,7 +151,6 @@ impl Pacing {
         for &bytes in payload_sizes {
             self.payload_bytes.note(bytes as f64);
         }
-        self.found = got > 0;
         self.flowing = got >= limit;
         if self.flowing {
             self.claim_size = (self.claim_size.max(limit) * 2).min(self.bounds.batch_max);
@@ -159,7 +159,8 @@ impl Pacing {
             return;
         }
         // Half of it is enough when the rest did not come: a larger limit costs the walk over lanes that are empty.
-        self.claim_size = (2 * got).max(CLAIM_START).min(self.claim_size).min(self.bounds.batch_max);
+        self.claim_size =
+            (2 * got).max(CLAIM_START).min(self.claim_size).min(self.bounds.batch_max);
         self.pause = if got > 0 || self.pause.is_zero() { PAUSE_FIRST } else { self.pause * 2 };
         self.pause = self.pause.min(self.bounds.pause_max);
         self.not_before = Some(now + self.pause.mul_f64(0.75 + rand::random::<f64>() / 4.0));
@@ -229,7 +230,10 @@ mod tests {
         let room = |buffered| pacing.room(Load { running: 10, buffered, ..Load::default() });
         assert_eq!(room(101), None);
         assert_eq!(room(100), Some(16));
-        assert_eq!(pacing.room(Load { running: 10, asked: 16, claims_open: 1, ..Load::default() }), None);
+        assert_eq!(
+            pacing.room(Load { running: 10, asked: 16, claims_open: 1, ..Load::default() }),
+            None
+        );
     }
 
     #[test]
@@ -269,19 +273,23 @@ mod tests {
             longest = longest.max(pause);
         }
         assert!(longest >= Duration::from_millis(750));
-        assert!(!pacing.may_claim(now, false) && !pacing.may_claim(now, true));
+        assert!(!pacing.may_claim(now));
         pacing.woken();
-        assert!(pacing.may_claim(now, false));
+        assert!(pacing.may_claim(now));
         pacing.claimed(10, &[], now);
         assert!(pacing.not_before().unwrap() - now <= PAUSE_FIRST);
     }
 
     #[test]
-    fn a_claim_travels_with_a_settlement_while_there_are_jobs() {
+    fn a_claim_that_brought_less_than_it_asked_for_is_followed_by_a_short_pause() {
         let (mut pacing, now) = (pacing(10), Instant::now());
+        for _ in 0..5 {
+            pacing.claimed(10, &[], now);
+        }
         pacing.claimed(10, &[5, 5], now);
-        assert!(!pacing.may_claim(now, false));
-        assert!(pacing.may_claim(now, true));
+        assert!(!pacing.may_claim(now) && pacing.may_claim_within(now, PAUSE_FIRST));
+        pacing.claimed(10, &[5; 10], now);
+        assert!(pacing.may_claim(now));
     }
 
     #[test]

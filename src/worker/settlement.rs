@@ -42,10 +42,13 @@ impl Ending {
             Outcome::Complete => Self::Complete(None),
             Outcome::CompleteWith(result) => Self::with_result(&result),
             Outcome::Snooze(delay) => Self::Snooze { delay: seconds(delay) },
-            Outcome::Cancel(reason) => Self::Cancel { error: raw_error(&JobError::fail(reason).code("cancelled")) },
+            Outcome::Cancel(reason) => {
+                Self::Cancel { error: raw_error(&JobError::fail(reason).code("cancelled")) }
+            }
             Outcome::Settled(proof) if (proof.id(), proof.attempt()) == hold.key() => return None,
             Outcome::Settled(_) => Self::of(
-                &JobError::fail("the handler returned the proof of another job's settlement").code("wrong_settlement"),
+                &JobError::fail("the handler returned the proof of another job's settlement")
+                    .code("wrong_settlement"),
             ),
         })
     }
@@ -78,7 +81,9 @@ impl Ending {
 
     fn error(&self) -> Option<&RawValue> {
         match self {
-            Self::Retry { error, .. } | Self::Fail { error } | Self::Cancel { error } => Some(error),
+            Self::Retry { error, .. } | Self::Fail { error } | Self::Cancel { error } => {
+                Some(error)
+            }
             Self::Complete(_) | Self::Snooze { .. } | Self::Release => None,
         }
     }
@@ -147,7 +152,10 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn column<'a, T>(settlements: &'a [Settlement], of: impl Fn(&'a Ending) -> Option<T>) -> Option<Vec<Option<T>>> {
+fn column<'a, T>(
+    settlements: &'a [Settlement],
+    of: impl Fn(&'a Ending) -> Option<T>,
+) -> Option<Vec<Option<T>>> {
     let any = settlements.iter().any(|settlement| of(&settlement.ending).is_some());
     any.then(|| settlements.iter().map(|settlement| of(&settlement.ending)).collect())
 }

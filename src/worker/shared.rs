@@ -11,7 +11,8 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    connections::Connections, ledger::Ledger, registry::Registry, solo::Solo, stats::Stats, subscription::Subscription,
+    connections::Connections, ledger::Ledger, registry::Registry, solo::Solo, stats::Stats,
+    subscription::Subscription,
 };
 use crate::client::Client;
 

@@ -44,7 +44,10 @@ pub(crate) async fn shut_down(
     }
     if timeout(SETTLE_WITHIN, exchangers.wait()).await.is_err() {
         let held = shared.ledger.len();
-        tracing::error!(held, "could not settle everything: these jobs wait for the end of their leases");
+        tracing::error!(
+            held,
+            "could not settle everything: these jobs wait for the end of their leases"
+        );
     }
     shared.signals.finish.cancel();
     exchangers.wait().await;
@@ -54,7 +57,10 @@ pub(crate) async fn shut_down(
 
 /// The grace period is over.
 async fn stop_handlers(shared: &Shared) {
-    tracing::warn!(held = shared.ledger.len(), "the grace period is over: stopping what still runs");
+    tracing::warn!(
+        held = shared.ledger.len(),
+        "the grace period is over: stopping what still runs"
+    );
     for subscription in &shared.subscriptions {
         subscription.release_buffered();
     }

@@ -34,7 +34,12 @@ struct Seat {
 impl Solo {
     /// Takes a suspect, or gives it back when another one has the seat. It counts as running from here on. To be called
     /// while its claim is open, so that the subscription does not end in between.
-    pub(crate) fn offer(&self, subscription: &Arc<Subscription>, work: Work, closing: &CancellationToken) {
+    pub(crate) fn offer(
+        &self,
+        subscription: &Arc<Subscription>,
+        work: Work,
+        closing: &CancellationToken,
+    ) {
         let mut seat = self.seat();
         if seat.busy || closing.is_cancelled() {
             drop(seat);
@@ -96,7 +101,9 @@ async fn run_alone(shared: Arc<Shared>, subscription: Arc<Subscription>, work: W
     let stop = shared.signals.closing.clone();
     let alone = stop.run_until_cancelled(tokio::time::timeout(lease, until_alone(&shared))).await;
     let settlement = match alone {
-        Some(Ok(())) if hold.lease_ends() <= Instant::now() => Some(Settlement::release(Arc::clone(&hold))),
+        Some(Ok(())) if hold.lease_ends() <= Instant::now() => {
+            Some(Settlement::release(Arc::clone(&hold)))
+        }
         Some(Ok(())) => {
             tracing::warn!(id = %hold.id, attempt = hold.attempt, lost = hold.lost, "its last workers died: it runs alone");
             hold.advance(Stage::Running);

@@ -125,6 +125,9 @@ mod tests {
         stats.claim(0);
         stats.claim(5);
         let report = stats.report();
-        assert_eq!((report.claims, report.claimed, report.claim_sizes[0], report.claim_sizes[3]), (2, 5, 1, 1));
+        assert_eq!(
+            (report.claims, report.claimed, report.claim_sizes[0], report.claim_sizes[3]),
+            (2, 5, 1, 1)
+        );
     }
 }

@@ -144,7 +144,8 @@ impl Subscription {
     pub(crate) fn step(&self, now: Instant) -> Step {
         let mut state = self.lock();
         let step = state.step(now);
-        let more = matches!(step, Step::Done) || matches!(step, Step::Send(_)) && state.is_due(now, false);
+        let more =
+            matches!(step, Step::Done) || matches!(step, Step::Send(_)) && state.is_due(now, false);
         drop(state);
         if more {
             self.changed.notify_one();
@@ -153,11 +154,18 @@ impl Subscription {
     }
 
     /// An order was answered: its settlements are done, and this is what it claimed. Returns how many slots to start.
-    pub(crate) fn answered(&self, order: &Order, works: Vec<Work>, cursor: Option<String>, now: Instant) -> usize {
+    pub(crate) fn answered(
+        &self,
+        order: &Order,
+        works: Vec<Work>,
+        cursor: Option<String>,
+        now: Instant,
+    ) -> usize {
         let mut state = self.lock();
         state.settling -= order.settlements.len();
         if !order.settlements.is_empty() {
-            state.narrowed = state.narrowed.map(|size| size * 2).filter(|&size| size < state.batch_max);
+            state.narrowed =
+                state.narrowed.map(|size| size * 2).filter(|&size| size < state.batch_max);
         }
         if order.limit > 0 {
             state.claim_back(order, cursor.or_else(|| order.cursor.clone()));
@@ -192,7 +200,8 @@ impl Subscription {
         for settlement in order.settlements.into_iter().rev() {
             state.outbox.push_front(settlement);
         }
-        state.waiting_since = state.waiting_since.or_else(|| (!state.outbox.is_empty()).then(Instant::now));
+        state.waiting_since =
+            state.waiting_since.or_else(|| (!state.outbox.is_empty()).then(Instant::now));
         drop(state);
         self.changed.notify_one();
     }
@@ -279,21 +288,31 @@ impl State {
     }
 
     fn is_settled(&self) -> bool {
-        self.load.running == 0 && self.buffer.is_empty() && self.outbox.is_empty() && self.settling == 0
+        self.load.running == 0
+            && self.buffer.is_empty()
+            && self.outbox.is_empty()
+            && self.settling == 0
     }
 
     /// How much a claim should ask for now. Claims wait while settlements pile up, and do not travel with a batch that may
     /// be refused.
-    fn claim_due(&self, now: Instant, with_settlement: bool) -> Option<usize> {
+    fn claim_due(&self, now: Instant) -> Option<usize> {
         let behind = self.outbox.len() + self.settling > 4 * self.batch_max;
-        if self.closing || self.paused || behind || self.narrowed.is_some() && !self.outbox.is_empty() {
+        if self.closing
+            || self.paused
+            || behind
+            || self.narrowed.is_some() && !self.outbox.is_empty()
+        {
             return None;
         }
-        self.pacing.room(self.load()).filter(|_| self.pacing.may_claim(now, with_settlement))
+        self.pacing.room(self.load()).filter(|_| self.pacing.may_claim(now))
     }
 
+    /// Whether it is time to settle: the batch is large, or old, or nothing else will end soon. A claim that is about to be
+    /// sent takes the settlements along.
     fn settle_due(&self, now: Instant) -> bool {
-        let idle = self.load.running == 0 && self.buffer.is_empty();
+        let quiet = self.load.running == 0 && self.buffer.is_empty();
+        let idle = quiet && !self.pacing.may_claim_within(now, SETTLE_AFTER);
         !self.outbox.is_empty()
             && (idle
                 || self.closing
@@ -306,13 +325,13 @@ impl State {
     /// Whether an exchanger should look: something is due, or (after a slot's change) a timer has to be set.
     fn is_due(&self, now: Instant, freed: bool) -> bool {
         let fresh = self.waiting_since == Some(now);
-        fresh || freed || self.settle_due(now) || self.claim_due(now, false).is_some()
+        fresh || freed || self.settle_due(now) || self.claim_due(now).is_some()
     }
 
     fn step(&mut self, now: Instant) -> Step {
         self.give_stale_back(now);
         let settle = self.settle_due(now);
-        let limit = self.claim_due(now, settle).unwrap_or(0);
+        let limit = self.claim_due(now).unwrap_or(0);
         if settle || limit > 0 {
             return Step::Send(self.order(limit, now));
         }
@@ -361,7 +380,11 @@ impl State {
         let settle = self.waiting_since.map(|since| since + SETTLE_AFTER);
         let may_claim = !self.closing && !self.paused && self.pacing.room(self.load()).is_some();
         let claim = self.pacing.not_before().filter(|_| may_claim);
-        let stale = self.buffer.front().map(|work| work.hold.claimed_at + self.pacing.stale_after());
+        let stale =
+            self.buffer.front().map(|work| work.hold.claimed_at + self.pacing.stale_after());
         [settle, claim, stale].into_iter().flatten().min()
     }
 }
+
+#[cfg(test)]
+mod tests;

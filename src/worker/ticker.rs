@@ -42,7 +42,8 @@ async fn tick_forever(shared: &Shared) {
 
 /// Returns when the next one is wanted.
 async fn tick(shared: &Shared) -> Result<Duration> {
-    let rows = shared.connections.rows(shared.upkeep_seat(), PATIENCE, &statements::TICK, &[]).await?;
+    let rows =
+        shared.connections.rows(shared.upkeep_seat(), PATIENCE, &statements::TICK, &[]).await?;
     let Some(row) = rows.first() else { return Ok(TICK_MAX) };
     let (promoted, returned): (i32, i32) = (row.try_get("promoted")?, row.try_get("returned")?);
     if returned > 0 {
@@ -72,9 +73,13 @@ async fn prune_forever(shared: &Shared) {
 
 async fn prune(shared: &Shared) -> Result<()> {
     for _ in 0..PRUNE_CALLS_MAX {
-        let rows = shared.connections.rows(shared.upkeep_seat(), PATIENCE, &statements::PRUNE, &[]).await?;
+        let rows = shared
+            .connections
+            .rows(shared.upkeep_seat(), PATIENCE, &statements::PRUNE, &[])
+            .await?;
         let Some(row) = rows.first() else { return Ok(()) };
-        let (dropped, deleted): (i32, i64) = (row.try_get("ranges_dropped")?, row.try_get("rows_deleted")?);
+        let (dropped, deleted): (i32, i64) =
+            (row.try_get("ranges_dropped")?, row.try_get("rows_deleted")?);
         if dropped == 0 && deleted == 0 {
             return Ok(());
         }

@@ -186,9 +186,15 @@ pub(crate) async fn tick(worker: &impl GenericClient) -> Row {
 }
 
 /// The error of a statement that must fail, with this code.
-pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T, Error>, code: &str) -> tokio_postgres::error::DbError {
+pub(crate) fn refused<T: std::fmt::Debug>(
+    result: Result<T, Error>,
+    code: &str,
+) -> tokio_postgres::error::DbError {
     let error = result.expect_err("the server must refuse this");
-    let db = error.as_db_error().unwrap_or_else(|| panic!("not an error of the server: {error}")).clone();
+    let db = error
+        .as_db_error()
+        .unwrap_or_else(|| panic!("not an error of the server: {error}"))
+        .clone();
     assert_eq!(db.code().code(), code, "{}: {}", db.code().code(), db.message());
     db
 }

@@ -11,8 +11,8 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::calls::{
-    Claimed, Settled, claim_job, claim_jobs, dispatch, dispatch_object, refused, settle, settle_after, tenant, tick,
-    try_claim_jobs,
+    Claimed, Settled, claim_job, claim_jobs, dispatch, dispatch_object, refused, settle,
+    settle_after, tenant, tick, try_claim_jobs,
 };
 use crate::support::TestDb;
 
@@ -33,7 +33,10 @@ const ORIGIN_COLUMNS: [(&str, Type); 11] = [
 /// (status, worker_id, attempts) of a job as an auditor sees it.
 async fn seen(auditor: &Client, id: Uuid) -> (String, Option<String>, i32) {
     let row = auditor
-        .query_one("select status, worker_id, attempts from fairclaim.job_queue where id = $1", &[&id])
+        .query_one(
+            "select status, worker_id, attempts from fairclaim.job_queue where id = $1",
+            &[&id],
+        )
         .await
         .expect("job_queue");
     (row.get(0), row.get(1), row.get(2))
@@ -49,7 +52,8 @@ async fn line_1_claim_job_selects_one_pending_job_with_skip_locked() {
 
     // one transaction: while it is open nobody sees the change, and nobody waits for it
     let open = first.transaction().await.expect("begin");
-    let row = open.query_one("select * from fairclaim.claim_job('w1')", &[]).await.expect("claim_job");
+    let row =
+        open.query_one("select * from fairclaim.claim_job('w1')", &[]).await.expect("claim_job");
     assert_eq!(row.get::<_, Uuid>("id"), id);
     assert_eq!(row.get::<_, &str>("status"), "processing");
     assert_eq!(row.get::<_, &str>("worker_id"), "w1");
@@ -180,8 +184,14 @@ async fn line_3_n_workers_and_m_jobs_each_is_claimed_exactly_once() {
             .await
             .expect("dispatch_jobs");
     }
-    let race = Arc::new(Race { db, total: 50_000, committed: AtomicUsize::new(0), died: AtomicUsize::new(0) });
-    let claimers: Vec<_> = (0..16).map(|number| tokio::spawn(claimer(Arc::clone(&race), number))).collect();
+    let race = Arc::new(Race {
+        db,
+        total: 50_000,
+        committed: AtomicUsize::new(0),
+        died: AtomicUsize::new(0),
+    });
+    let claimers: Vec<_> =
+        (0..16).map(|number| tokio::spawn(claimer(Arc::clone(&race), number))).collect();
     let mut times: HashMap<Uuid, usize> = HashMap::new();
     let all = async {
         for one in claimers {
@@ -194,7 +204,10 @@ async fn line_3_n_workers_and_m_jobs_each_is_claimed_exactly_once() {
     tokio::time::timeout(Duration::from_secs(120), all).await.expect("some jobs are never claimed");
     assert_eq!(times.len(), 50_000);
     assert!(times.values().all(|&n| n == 1), "a job was claimed twice");
-    assert!(race.died.load(Ordering::SeqCst) >= 16, "too few claimers died for this to mean anything");
+    assert!(
+        race.died.load(Ordering::SeqCst) >= 16,
+        "too few claimers died for this to mean anything"
+    );
     let row = owner
         .query_one(
             "select (select count(*) from fairclaim.ready), (select count(*) from fairclaim.running where attempt = 1),
@@ -228,7 +241,8 @@ async fn line_4_the_row_has_the_columns_of_the_origin() {
         }
     }
 
-    let row = worker.query_one("select * from fairclaim.claim_job('w')", &[]).await.expect("claim_job");
+    let row =
+        worker.query_one("select * from fairclaim.claim_job('w')", &[]).await.expect("claim_job");
     assert_eq!(row.get::<_, Uuid>("id"), id);
     assert_eq!(row.get::<_, Uuid>("tenant_id"), tenant(1));
     assert_eq!(row.get::<_, &str>("type"), "Mail.Send");
@@ -280,23 +294,42 @@ async fn line_5_workers_serve_all_tenants_and_a_tenant_sees_its_own_only() {
     set_tenant(&login, &tenant(1).to_string()).await;
     refused(login.query(count, &[&tenant(1)]).await, "JQ002");
     owner
-        .execute("insert into fairclaim.login_tenant (login, source) values ($1::text::name, 'setting')", &[&user(&login).await])
+        .execute(
+            "insert into fairclaim.login_tenant (login, source) values ($1::text::name, 'setting')",
+            &[&user(&login).await],
+        )
         .await
         .expect("login_tenant");
     for n in 1..=3 {
         set_tenant(&login, &tenant(n).to_string()).await;
         let row = login.query_one(count, &[&tenant(n)]).await.expect("job_queue");
-        assert_eq!((row.get(0), row.get(1)), (11_i64, 0_i64), "tenant {n} sees all of its own and nothing else");
-        let row = login.query_one(&count.replace("job_queue", "job_overview"), &[&tenant(n)]).await.expect("overview");
+        assert_eq!(
+            (row.get(0), row.get(1)),
+            (11_i64, 0_i64),
+            "tenant {n} sees all of its own and nothing else"
+        );
+        let row = login
+            .query_one(&count.replace("job_queue", "job_overview"), &[&tenant(n)])
+            .await
+            .expect("overview");
         assert_eq!((row.get(0), row.get(1)), (11_i64, 0_i64));
         let states = "select count(*) filter (where status = 'completed'), count(*) filter (where status = 'processing') from fairclaim.job_queue";
         let row = login.query_one(states, &[]).await.expect("job_queue");
         let completed = i64::from(n == 2);
-        assert_eq!((row.get(0), row.get(1)), (completed, i64::try_from(of(n)).expect("small") - completed));
+        assert_eq!(
+            (row.get(0), row.get(1)),
+            (completed, i64::try_from(of(n)).expect("small") - completed)
+        );
     }
     set_tenant(&login, &tenant(9).to_string()).await;
     assert_eq!(login.query_one(count, &[&tenant(9)]).await.expect("job_queue").get::<_, i64>(0), 0);
-    for bad in ["", "1", "' or true --", "7e4a0000-0000-4000-8000-00000000000g", "{7e4a0000-0000-4000-8000-0000000001}"] {
+    for bad in [
+        "",
+        "1",
+        "' or true --",
+        "7e4a0000-0000-4000-8000-00000000000g",
+        "{7e4a0000-0000-4000-8000-0000000001}",
+    ] {
         set_tenant(&login, bad).await;
         let error = refused(login.query(count, &[&tenant(1)]).await, "JQ002");
         assert!(bad.is_empty() || !error.message().contains(bad), "the value must not be repeated");
@@ -321,7 +354,10 @@ async fn user(client: &Client) -> String {
 
 /// Says which tenant the session works for.
 async fn set_tenant(client: &Client, tenant: &str) {
-    client.execute("select set_config('fairclaim.tenant_id', $1, false)", &[&tenant]).await.expect("set_config");
+    client
+        .execute("select set_config('fairclaim.tenant_id', $1, false)", &[&tenant])
+        .await
+        .expect("set_config");
 }
 
 #[tokio::test]
@@ -355,7 +391,8 @@ async fn line_6_worker_id_is_recorded_and_hostile_text_does_no_harm() {
     let id = dispatch(&producer, tenant(1), "mail").await;
     let too_long = "w".repeat(256);
     for bad in ["", "two\nlines", "tab\t", "\u{1b}[31mred", "\u{7f}", too_long.as_str()] {
-        let error = refused(worker.query("select * from fairclaim.claim_job($1)", &[&bad]).await, "JQ004");
+        let error =
+            refused(worker.query("select * from fairclaim.claim_job($1)", &[&bad]).await, "JQ004");
         assert!(error.message().starts_with("p_worker_id: "), "{}", error.message());
     }
     refused(worker.query("select * from fairclaim.claim_job(null)", &[]).await, "JQ004");
@@ -366,7 +403,11 @@ async fn line_6_worker_id_is_recorded_and_hostile_text_does_no_harm() {
 async fn line_7_attempts_drives_retries_with_next_retry_at() {
     let db = TestDb::with_test_clock().await;
     let (producer, worker, auditor) = (db.producer().await, db.worker().await, db.auditor().await);
-    let id = dispatch_object(&producer, json!({"tenant_id": tenant(1), "type": "mail", "max_attempts": 4})).await;
+    let id = dispatch_object(
+        &producer,
+        json!({"tenant_id": tenant(1), "type": "mail", "max_attempts": 4}),
+    )
+    .await;
 
     // 15 s, doubled by every failure, 20 % either way
     for (attempt, seconds) in [(1, 15.0), (2, 30.0), (3, 60.0)] {
@@ -383,7 +424,10 @@ async fn line_7_attempts_drives_retries_with_next_retry_at() {
             .expect("job_queue");
         assert_eq!((row.get(0), row.get(1)), ("scheduled", attempt));
         let wait: f64 = row.get(2);
-        assert!((seconds * 0.8..=seconds * 1.2).contains(&wait), "{wait} s after attempt {attempt}");
+        assert!(
+            (seconds * 0.8..=seconds * 1.2).contains(&wait),
+            "{wait} s after attempt {attempt}"
+        );
 
         tick(&worker).await;
         assert!(claim_job(&worker, "w").await.is_none(), "not before next_retry_at");

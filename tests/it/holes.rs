@@ -1,16 +1,15 @@
 //! Ten ways in which an early form of the storage went wrong, one test each. Every test fails on that form.
 
-use std::future::{Future, poll_fn};
+mod protocol;
 
 use serde_json::json;
-use tokio::sync::mpsc;
-use tokio_postgres::{AsyncMessage, Client, NoTls};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::{
     calls::{
-        Claimed, claim_job, claim_jobs, dispatch, dispatch_batch, dispatch_many, dispatch_object, settle_after, settle_all,
-        tenant, tick,
+        Claimed, claim_job, claim_jobs, dispatch, dispatch_batch, dispatch_many, dispatch_object,
+        settle_all, tenant, tick,
     },
     support::TestDb,
 };
@@ -27,7 +26,10 @@ async fn ticks(worker: &Client, n: usize) {
 
 async fn limit(owner: &Client, tenant: Uuid, max_running: i32) {
     owner
-        .execute("insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, $2)", &[&tenant, &max_running])
+        .execute(
+            "insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, $2)",
+            &[&tenant, &max_running],
+        )
         .await
         .expect("set a limit");
 }
@@ -58,7 +60,11 @@ async fn h1_a_queue_that_never_runs_dry_does_not_starve_the_next() {
             let jobs = claim_jobs(&worker, size, &mut cursor).await;
             served += jobs.iter().filter(|job| job.queue == "other").count();
         }
-        assert_eq!(served, 5 * usize::try_from(size).expect("size"), "every other call starts at the other queue");
+        assert_eq!(
+            served,
+            5 * usize::try_from(size).expect("size"),
+            "every other call starts at the other queue"
+        );
     }
 }
 
@@ -81,14 +87,23 @@ async fn h2_shared_lanes_that_nobody_uses_go_away_and_ticks_look_at_slices() {
         }
         settle_all(&worker, &jobs, "complete").await;
     }
-    let used = dispatch_object(&producer, json!({"tenant_id": tenant(1), "type": "still-used"})).await;
+    let used =
+        dispatch_object(&producer, json!({"tenant_id": tenant(1), "type": "still-used"})).await;
 
     db.advance("30 min").await;
     ticks(&worker, 6).await;
-    assert_eq!(count(&owner, "select count(*) from fairclaim.lane").await, 451, "half an hour is not enough");
+    assert_eq!(
+        count(&owner, "select count(*) from fairclaim.lane").await,
+        451,
+        "half an hour is not enough"
+    );
     db.advance("35 min").await;
     ticks(&worker, 6).await;
-    assert_eq!(count(&owner, "select count(*) from fairclaim.lane").await, 1, "only the one with a job is left");
+    assert_eq!(
+        count(&owner, "select count(*) from fairclaim.lane").await,
+        1,
+        "only the one with a job is left"
+    );
     assert_eq!(claim_job(&worker, "w").await.expect("its job").id, used);
     dispatch(&producer, tenant(1), "type7").await;
     assert_eq!(claim_job(&worker, "w").await.expect("a lane anew").job_type, "type7");
@@ -106,7 +121,11 @@ async fn h3_a_limit_counts_what_an_open_claim_took() {
     assert_eq!(first.len(), 2);
     limit(&owner, tenant(1), 3).await;
     ticks(&worker, 5).await;
-    assert_eq!(claim_jobs(&worker, 10, &mut None).await.len(), 0, "nothing while a claim from before the limit is open");
+    assert_eq!(
+        claim_jobs(&worker, 10, &mut None).await.len(),
+        0,
+        "nothing while a claim from before the limit is open"
+    );
     open.commit().await.expect("commit");
 
     let mut got = Vec::new();
@@ -131,8 +150,12 @@ async fn h4_setting_a_weight_blocks_no_tick_and_takes_effect_by_the_next() {
         dispatch_many(&producer, tenant(n), "default", "mail", 200).await;
     }
     let open = admin.transaction().await.expect("begin");
-    open.execute("insert into fairclaim.tenant (tenant_id, weight) values ($1, 3)", &[&tenant(2)]).await.expect("weight");
-    let row = tokio::time::timeout(std::time::Duration::from_secs(2), tick(&worker)).await.expect("tick waits");
+    open.execute("insert into fairclaim.tenant (tenant_id, weight) values ($1, 3)", &[&tenant(2)])
+        .await
+        .expect("weight");
+    let row = tokio::time::timeout(std::time::Duration::from_secs(2), tick(&worker))
+        .await
+        .expect("tick waits");
     assert!(!row.get::<_, bool>("busy"));
     let even = claim_one_by_one(&worker, 40).await;
     assert_eq!(even.iter().filter(|job| job.tenant == tenant(2)).count(), 20, "not committed yet");
@@ -152,16 +175,18 @@ async fn h5_the_floor_of_a_shared_lane_passes_an_open_dispatcher_and_loses_nothi
     dispatch(&producer, tenant(1), "mail").await;
     claim_one_by_one(&worker, 1).await;
     let open = slow.transaction().await.expect("begin");
-    let late = vec![dispatch(&open, tenant(2), "mail").await, dispatch(&open, tenant(3), "mail").await];
+    let late = [dispatch(&open, tenant(2), "mail").await, dispatch(&open, tenant(3), "mail").await];
     let mark = count(&owner, "select last_value from fairclaim.ready_seq").await;
     tick(&worker).await;
 
-    let many: Vec<_> = (10..1210).map(|n| json!({"tenant_id": tenant(n), "type": "mail"})).collect();
+    let many: Vec<_> =
+        (10..1210).map(|n| json!({"tenant_id": tenant(n), "type": "mail"})).collect();
     dispatch_batch(&producer, &many).await;
     let jobs = claim_jobs(&worker, 1000, &mut None).await;
     settle_all(&worker, &jobs, "complete").await;
     ticks(&worker, 6).await;
-    let floor = count(&owner, "select min(floor) from fairclaim.lane where tenant_id is null").await;
+    let floor =
+        count(&owner, "select min(floor) from fairclaim.lane where tenant_id is null").await;
     assert!(floor > mark + 900, "the floor {floor} waits for a transaction of number {mark}");
 
     open.commit().await.expect("commit");
@@ -182,7 +207,10 @@ async fn h6_lanes_probed_in_vain_get_their_floors_moved() {
     let jobs = claim_jobs(&worker, 1000, &mut None).await;
     assert_eq!(jobs.len(), 540);
     settle_all(&worker, &jobs, "complete").await;
-    owner.batch_execute("delete from fairclaim.floor_hint").await.expect("forget the hints of what was taken");
+    owner
+        .batch_execute("delete from fairclaim.floor_hint")
+        .await
+        .expect("forget the hints of what was taken");
 
     for _ in 0..200 {
         assert_eq!(claim_jobs(&worker, 10, &mut None).await.len(), 0);
@@ -190,193 +218,10 @@ async fn h6_lanes_probed_in_vain_get_their_floors_moved() {
     let hinted = count(&owner, "select count(distinct lane_id) from fairclaim.floor_hint").await;
     assert!(hinted > 30, "{hinted} of 60 lanes were hinted at in 200 claims that found them dry");
     tick(&worker).await;
-    let moved = count(&owner, "select count(*) from fairclaim.lane where tenant_id is not null and floor > 0").await;
+    let moved = count(
+        &owner,
+        "select count(*) from fairclaim.lane where tenant_id is not null and floor > 0",
+    )
+    .await;
     assert_eq!(moved, hinted);
-}
-
-/// H7: beyond the last range a dispatch failed.
-#[tokio::test(flavor = "multi_thread")]
-async fn h7_a_dispatch_beyond_the_last_range_takes_an_id_at_its_end() {
-    let db = TestDb::with_test_clock().await;
-    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    db.advance("400 days").await;
-    let mut ids = dispatch_batch(&producer, &vec![json!({"tenant_id": tenant(1), "type": "mail"}); 20]).await;
-    ids.push(dispatch(&producer, tenant(1), "mail").await);
-    let row = owner
-        .query_one(
-            "select bool_and(j.created_at > fairclaim.clock() - interval '1 min'),
-                    bool_and(j.id >= fairclaim.id_at(fairclaim.millis(r.ends_at) - 1)
-                             and j.id < fairclaim.id_at(fairclaim.millis(r.ends_at)))
-               from fairclaim.job j, (select max(ends_at) ends_at from fairclaim.id_range) r",
-            &[],
-        )
-        .await
-        .expect("jobs");
-    assert!(row.get::<_, bool>(0), "created_at stays true");
-    assert!(row.get::<_, bool>(1), "ids at the end of the last range");
-    let jobs = claim_jobs(&worker, 100, &mut None).await;
-    assert_eq!(jobs.len(), ids.len());
-    settle_all(&worker, &jobs, "complete").await;
-}
-
-/// H8: with several shared lanes, rows that a limit or a priority passes over used up the claim.
-#[tokio::test(flavor = "multi_thread")]
-async fn h8_rows_that_are_passed_over_do_not_use_up_a_claim() {
-    let db = TestDb::new().await;
-    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    for _ in 0..8 {
-        dispatch(&producer, tenant(1), "old").await;
-    }
-    let mut open = Vec::new();
-    for n in 0..8 {
-        open.push(dispatch(&producer, tenant(10 + n), "new").await);
-    }
-    limit(&owner, tenant(1), 1).await;
-    let jobs = claim_jobs(&worker, 8, &mut None).await;
-    let mut got: Vec<Uuid> = jobs.iter().map(|job| job.id).collect();
-    got.sort_unstable();
-    assert_eq!(got, open, "the limited tenant's eight older rows are not counted");
-}
-
-/// H9: delays were intervals, which drivers cannot send in lists; they are seconds.
-#[tokio::test(flavor = "multi_thread")]
-async fn h9_delays_are_seconds() {
-    let db = TestDb::with_test_clock().await;
-    let (producer, worker) = (db.producer().await, db.worker().await);
-    dispatch(&producer, tenant(1), "mail").await;
-    let job = claim_job(&worker, "w").await.expect("the job");
-    let snoozed = settle_after(&worker, &job, "snooze", Some(90.5)).await;
-    assert_eq!(snoozed.status.as_deref(), Some("scheduled"));
-    db.advance("1 min").await;
-    assert_eq!(tick(&worker).await.get::<_, i32>("promoted"), 0);
-    db.advance("1 min").await;
-    assert_eq!(tick(&worker).await.get::<_, i32>("promoted"), 1);
-}
-
-/// H9: there was no way to cancel and retry by id, in a shared lane, in an own lane, delayed or done.
-#[tokio::test(flavor = "multi_thread")]
-async fn h9_jobs_are_cancelled_and_retried_by_id() {
-    let db = TestDb::new().await;
-    let (producer, worker) = (db.producer().await, db.worker().await);
-    let later = json!({"tenant_id": tenant(1), "type": "mail", "run_at": "2027-11-01T00:00:00Z"});
-    let mut ids = vec![dispatch(&producer, tenant(1), "mail").await, dispatch_object(&producer, later).await];
-    let own = json!({"tenant_id": tenant(1), "type": "mail", "priority": 2});
-    ids.extend(dispatch_batch(&producer, &[own.clone(), own]).await);
-    ids.push(Uuid::nil());
-
-    let status = change(&producer, "cancel_jobs", &ids[..3]).await;
-    assert_eq!(status, ["cancelled"; 3].map(|status| Some(status.to_owned())));
-    let jobs = claim_jobs(&worker, 10, &mut None).await;
-    assert_eq!(jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [ids[3]], "the one that was not cancelled");
-    settle_all(&worker, &jobs, "complete").await;
-    let status = change(&producer, "retry_jobs", &ids).await;
-    assert_eq!(status[..4], ["pending"; 4].map(|status| Some(status.to_owned())));
-    assert_eq!(status[4], None, "a job that does not exist");
-    assert_eq!(claim_jobs(&worker, 10, &mut None).await.len(), 4);
-}
-
-async fn change(producer: &Client, function: &str, ids: &[Uuid]) -> Vec<Option<String>> {
-    let sql = format!("select c.id, c.status from fairclaim.{function}($1, $2) c");
-    let rows = producer.query(&sql, &[&tenant(1), &ids]).await.expect("change");
-    assert_eq!(rows.iter().map(|row| row.get::<_, Uuid>(0)).collect::<Vec<_>>(), ids);
-    rows.iter().map(|row| row.get(1)).collect()
-}
-
-/// H9: no queues named means every queue, but not a paused one.
-#[tokio::test(flavor = "multi_thread")]
-async fn h9_a_claim_without_queues_visits_them_all() {
-    let db = TestDb::new().await;
-    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    for queue in ["a", "b", "c"] {
-        dispatch_many(&producer, tenant(1), queue, "mail", 12).await;
-        dispatch_object(&producer, json!({"tenant_id": tenant(2), "type": "mail", "queue": queue})).await;
-    }
-    owner.batch_execute("insert into fairclaim.queue values ('b', fairclaim.clock())").await.expect("pause");
-    let jobs = claim_jobs(&worker, 100, &mut None).await;
-    assert_eq!(jobs.len(), 26);
-    assert!(jobs.iter().all(|job| job.queue != "b"));
-    owner.batch_execute("update fairclaim.queue set paused_at = null").await.expect("resume");
-    assert_eq!(claim_jobs(&worker, 100, &mut None).await.len(), 13);
-}
-
-/// H9: a row of `ready` whose lane is gone (there should be none) waited for ever.
-#[tokio::test(flavor = "multi_thread")]
-async fn h9_rows_without_a_lane_are_swept_back() {
-    let db = TestDb::new().await;
-    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    dispatch_many(&producer, tenant(1), "default", "mail", 20).await;
-    dispatch(&producer, tenant(2), "mail").await;
-    owner.batch_execute("delete from fairclaim.lane").await.expect("lose the lanes");
-    assert_eq!(claim_jobs(&worker, 100, &mut None).await.len(), 0);
-    ticks(&worker, 60).await;
-    assert_eq!(claim_jobs(&worker, 100, &mut None).await.len(), 21);
-}
-
-/// H9: dispatch did not wake idle workers; now it does, but does not slow down when all are busy.
-#[tokio::test(flavor = "multi_thread")]
-async fn h9_a_dispatch_wakes_idle_workers_only() {
-    let db = TestDb::new().await;
-    let (producer, worker) = (db.producer().await, db.worker().await);
-    let woken = count_notifications(&db, async {
-        dispatch(&producer, tenant(1), "mail").await;
-    });
-    assert_eq!(woken.await, 0, "nobody was idle");
-    let woken = count_notifications(&db, async {
-        claim_jobs(&worker, 10, &mut None).await;
-        assert_eq!(claim_jobs(&worker, 10, &mut None).await.len(), 0);
-        dispatch(&producer, tenant(1), "mail").await;
-    });
-    assert_eq!(woken.await, 1);
-}
-
-/// How many notifications, all without a payload, arrive while something is done.
-async fn count_notifications(db: &TestDb, what: impl Future<Output = ()>) -> usize {
-    let (client, mut connection) = tokio_postgres::connect(&db.url("test_worker"), NoTls).await.expect("connect");
-    let (sender, mut receiver) = mpsc::unbounded_channel();
-    let pump = tokio::spawn(async move {
-        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-            if let AsyncMessage::Notification(notification) = message {
-                assert_eq!((notification.channel(), notification.payload()), ("fairclaim", ""));
-                sender.send(()).expect("counted");
-            }
-        }
-    });
-    client.batch_execute("listen fairclaim").await.expect("listen");
-    what.await;
-    // The server delivers to a listener before the answer to its next statement, whatever was committed until then.
-    client.batch_execute("select 1").await.expect("a round trip");
-    drop(client);
-    pump.await.expect("the connection");
-    let mut count = 0;
-    while receiver.recv().await.is_some() {
-        count += 1;
-    }
-    count
-}
-
-/// H10: the pause before a retry grew with attempts, so a job released often waited an hour after its first failure.
-#[tokio::test(flavor = "multi_thread")]
-async fn h10_the_pause_before_a_retry_grows_with_failures() {
-    let db = TestDb::with_test_clock().await;
-    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    dispatch(&producer, tenant(1), "mail").await;
-    for failures in 0..4 {
-        for _ in 0..3 {
-            let job = claim_job(&worker, "w").await.expect("the job");
-            settle_after(&worker, &job, "release", None).await;
-        }
-        let job = claim_job(&worker, "w").await.expect("the job");
-        let before = seconds(&owner, "select extract(epoch from fairclaim.clock())::float8").await;
-        settle_after(&worker, &job, "retry", None).await;
-        let after = seconds(&owner, "select extract(epoch from fairclaim.clock())::float8").await;
-        let due = seconds(&owner, "select extract(epoch from run_at)::float8 from fairclaim.scheduled").await;
-        let base = 15.0 * 2_f64.powi(failures);
-        assert!(due >= before + base * 0.79 && due <= after + base * 1.21, "failure {failures}: {}", due - after);
-        db.advance("5 min").await;
-        tick(&worker).await;
-    }
-}
-
-async fn seconds(owner: &Client, sql: &str) -> f64 {
-    owner.query_one(sql, &[]).await.expect("a time").get(0)
 }

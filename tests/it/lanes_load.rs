@@ -57,7 +57,8 @@ impl Load {
             .batch_execute("update fairclaim.setting set close_delay = '0'")
             .await
             .expect("close delay");
-        let (dispatched_all, drained) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (dispatched_all, drained) =
+            (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let ticker = tokio::spawn(tick_on(db.worker().await, drained.clone()));
         let mut dispatchers = JoinSet::new();
         for seed in 0..self.dispatchers {
@@ -68,7 +69,8 @@ impl Load {
             claimers.spawn(claim_on(db.worker().await, 1_000 + seed, dispatched_all.clone()));
         }
 
-        let mut books = Books { dispatched: dispatchers.join_all().await.iter().sum(), ..Books::default() };
+        let mut books =
+            Books { dispatched: dispatchers.join_all().await.iter().sum(), ..Books::default() };
         tick_a_few(db).await; // so that rows below a floor are renewed before the claimers give up
         dispatched_all.store(true, Ordering::Release);
         for claimer in claimers.join_all().await {
@@ -94,7 +96,10 @@ impl Load {
                 tokio_postgres::IsolationLevel::ReadCommitted
             };
             let transaction = builder.isolation_level(level).start().await.expect("begin");
-            transaction.query_one("select 1", &[]).await.expect("take the snapshot before the first dispatch");
+            transaction
+                .query_one("select 1", &[])
+                .await
+                .expect("take the snapshot before the first dispatch");
             for _ in 0..random.random_range(1..=3) {
                 let single = random.random_bool(0.5);
                 let n = if single { 1 } else { random.random_range(1..=self.batch_max) };
@@ -109,7 +114,8 @@ impl Load {
                 }
                 count += n;
             }
-            tokio::time::sleep(Duration::from_millis(random.random_range(0..=TRANSACTION_MS_MAX))).await;
+            tokio::time::sleep(Duration::from_millis(random.random_range(0..=TRANSACTION_MS_MAX)))
+                .await;
             transaction.commit().await.expect("commit");
         }
         count
@@ -122,7 +128,8 @@ fn job(random: &mut StdRng) -> Value {
 }
 
 async fn dispatch_one(client: &tokio_postgres::Transaction<'_>, job: &Value) {
-    let priority = i32::try_from(job["priority"].as_i64().expect("a priority")).expect("a small one");
+    let priority =
+        i32::try_from(job["priority"].as_i64().expect("a priority")).expect("a small one");
     let tenant: Uuid = job["tenant_id"].as_str().expect("a tenant").parse().expect("a uuid");
     client
         .execute(
@@ -177,7 +184,8 @@ async fn claim_on(worker: Client, seed: u64, dispatched_all: Arc<AtomicBool>) ->
         let attempts: Vec<i32> = rows.iter().map(|row| row.get("attempts")).collect();
         let retry = |attempt: &i32| *attempt < 3 && random.random_bool(0.1);
         let retried: Vec<bool> = attempts.iter().map(retry).collect();
-        let outcomes: Vec<&str> = retried.iter().map(|retry| if *retry { "retry" } else { "complete" }).collect();
+        let outcomes: Vec<&str> =
+            retried.iter().map(|retry| if *retry { "retry" } else { "complete" }).collect();
         let delays = vec![0.0_f64; ids.len()];
         let settled = worker
             .query(
@@ -207,7 +215,8 @@ pub(crate) async fn check(db: &TestDb, books: &Books) {
         )
         .await
         .expect("the tables");
-    let [jobs, completed, ready, running, scheduled, lanes] = [0, 1, 2, 3, 4, 5].map(|n| row.get::<_, i64>(n));
+    let [jobs, completed, ready, running, scheduled, lanes] =
+        [0, 1, 2, 3, 4, 5].map(|n| row.get::<_, i64>(n));
     let found = format!("{books:?}; {jobs} jobs, {completed} completed, {lanes} lanes");
     println!("{found}");
     assert_eq!((ready, running, scheduled), (0, 0, 0), "left behind: {found}");

@@ -22,7 +22,9 @@ const TICKS: usize = 6;
 
 /// The result, unless it waits for somebody.
 async fn prompt<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PROMPT, future).await.unwrap_or_else(|_| panic!("{what} waits for an open transaction"))
+    tokio::time::timeout(PROMPT, future)
+        .await
+        .unwrap_or_else(|_| panic!("{what} waits for an open transaction"))
 }
 
 /// A tick that did its work, within the time.
@@ -55,7 +57,8 @@ async fn open_dispatcher(job: Value) {
 
     for round in 0..TICKS {
         let single = prompt_dispatch(&other, &job).await;
-        let claimed = prompt_claim(&worker).await.unwrap_or_else(|| panic!("round {round}: not claimable"));
+        let claimed =
+            prompt_claim(&worker).await.unwrap_or_else(|| panic!("round {round}: not claimable"));
         assert_eq!(claimed.id, single);
         assert!(prompt("a settlement", settle(&worker, &claimed, "complete")).await.accepted);
         let bulk = prompt("a batch", dispatch_batch(&other, &vec![job.clone(); 9])).await;
@@ -66,7 +69,9 @@ async fn open_dispatcher(job: Value) {
 
     open.commit().await.expect("commit");
     prompt_tick(&worker).await;
-    let last = prompt_claim(&worker).await.expect("the job of the slow dispatcher is claimable after its commit");
+    let last = prompt_claim(&worker)
+        .await
+        .expect("the job of the slow dispatcher is claimable after its commit");
     assert_eq!(last.id, late);
 }
 
@@ -115,7 +120,8 @@ async fn a_first_dispatch_does_not_wait_for_another_first_dispatch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn expired_leases_return_while_a_dispatcher_is_open() {
     let db = TestDb::with_test_clock().await;
-    let (mut slow, producer, worker) = (db.producer().await, db.producer().await, db.worker().await);
+    let (mut slow, producer, worker) =
+        (db.producer().await, db.producer().await, db.worker().await);
     let job = json!({"tenant_id": tenant(1), "type": "mail"});
     let id = dispatch_object(&producer, job.clone()).await;
     let first = prompt_claim(&worker).await.expect("the job");
@@ -139,7 +145,10 @@ async fn prompt_heartbeat(worker: &Client, jobs: &[Claimed]) -> Vec<bool> {
     let tokens: Vec<Uuid> = jobs.iter().map(|job| job.token).collect();
     let rows = prompt(
         "a heartbeat",
-        worker.query("select id, accepted from fairclaim.extend_leases('worker', $1, $2, $3)", &[&ids, &attempts, &tokens]),
+        worker.query(
+            "select id, accepted from fairclaim.extend_leases('worker', $1, $2, $3)",
+            &[&ids, &attempts, &tokens],
+        ),
     )
     .await
     .expect("extend_leases");
@@ -160,10 +169,18 @@ async fn open_settler(commit: bool) {
 
     for _ in 0..TICKS {
         db.advance("20 s").await; // in the end four leases long
-        assert_eq!(prompt_heartbeat(&worker, &jobs).await, [true; 4], "the settled one counts as held");
+        assert_eq!(
+            prompt_heartbeat(&worker, &jobs).await,
+            [true; 4],
+            "the settled one counts as held"
+        );
         let row = prompt("a tick", tick(&worker)).await;
         assert!(!row.get::<_, bool>("busy"));
-        assert_eq!(row.get::<_, i32>("returned"), 0, "the others were extended, the settled one is locked");
+        assert_eq!(
+            row.get::<_, i32>("returned"),
+            0,
+            "the others were extended, the settled one is locked"
+        );
     }
     let ids = vec![jobs[0].id];
     let cancel = "select status from fairclaim.cancel_jobs($1, $2)";
@@ -180,9 +197,16 @@ async fn open_settler(commit: bool) {
     }
     db.advance("6 s").await;
     let row = prompt("a tick", tick(&worker)).await;
-    assert_eq!(row.get::<_, i32>("returned"), i32::from(!commit), "a settlement that was undone leaves an expired lease");
-    let finished: i64 =
-        owner.query_one("select count(*) from fairclaim.finished where status = 'completed'", &[]).await.expect("count").get(0);
+    assert_eq!(
+        row.get::<_, i32>("returned"),
+        i32::from(!commit),
+        "a settlement that was undone leaves an expired lease"
+    );
+    let finished: i64 = owner
+        .query_one("select count(*) from fairclaim.finished where status = 'completed'", &[])
+        .await
+        .expect("count")
+        .get(0);
     assert_eq!(finished, if commit { 4 } else { 3 });
 }
 
@@ -200,7 +224,8 @@ async fn a_settling_transaction_that_is_undone_gives_its_job_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ranges_are_added_while_everybody_stays_open() {
     let db = TestDb::with_test_clock().await;
-    let (mut slow, mut settler, mut reader) = (db.producer().await, db.worker().await, db.auditor().await);
+    let (mut slow, mut settler, mut reader) =
+        (db.producer().await, db.worker().await, db.auditor().await);
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
     let job = json!({"tenant_id": tenant(1), "type": "mail"});
     dispatch_object(&producer, job.clone()).await;
@@ -218,7 +243,8 @@ async fn ranges_are_added_while_everybody_stays_open() {
         db.advance("1 day").await;
         prompt_tick(&worker).await;
         let id = prompt_dispatch(&producer, &job).await;
-        let claimed = prompt_claim(&worker).await.unwrap_or_else(|| panic!("day {day}: not claimable"));
+        let claimed =
+            prompt_claim(&worker).await.unwrap_or_else(|| panic!("day {day}: not claimable"));
         assert_eq!(claimed.id, id);
         assert!(prompt("a settlement", settle(&worker, &claimed, "complete")).await.accepted);
     }
@@ -236,7 +262,10 @@ async fn ranges_are_added_while_everybody_stays_open() {
 /// How many ranges there are, and whether they reach beyond the clock.
 async fn ranges(owner: &Client) -> (i64, bool) {
     let row = owner
-        .query_one("select count(*), max(r.ends_at) > fairclaim.clock() from fairclaim.id_range r", &[])
+        .query_one(
+            "select count(*), max(r.ends_at) > fairclaim.clock() from fairclaim.id_range r",
+            &[],
+        )
         .await
         .expect("ranges");
     (row.get(0), row.get(1))

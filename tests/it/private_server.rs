@@ -21,7 +21,8 @@ async fn start() -> PrivateServer {
 
 /// Whether a process is there and not merely waiting to be collected by its parent.
 fn runs(pid: u32) -> bool {
-    let state = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().expect("ps");
+    let state =
+        Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().expect("ps");
     let state = String::from_utf8_lossy(&state.stdout).trim().to_owned();
     !state.is_empty() && !state.starts_with('Z')
 }
@@ -72,7 +73,8 @@ async fn over_the_loopback_everybody_but_the_superuser_may_connect() {
     let superuser = server.superuser_url("postgres");
     let (name, _) = superuser.trim_start_matches("postgres://").split_once('@').expect("a user");
     let url = server.tcp_url("postgres", name).expect("it listens");
-    let refused = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.err().expect("refused");
+    let refused =
+        tokio_postgres::connect(&url, tokio_postgres::NoTls).await.err().expect("refused");
     assert_eq!(refused.code().map(tokio_postgres::error::SqlState::code), Some("28000"));
     server.stop().await.expect("stop");
 }
@@ -83,7 +85,9 @@ async fn what_was_committed_survives_a_killed_server() {
     server.create_login("app", "").await.expect("login");
     server.create_database("app", "app").await.expect("database");
     let app = connect(&server.url("app", "app")).await;
-    app.batch_execute("create table kept (n int); insert into kept values (1)").await.expect("commit");
+    app.batch_execute("create table kept (n int); insert into kept values (1)")
+        .await
+        .expect("commit");
     app.batch_execute("begin; insert into kept values (2)").await.expect("no commit");
     server.kill().await.expect("kill");
     assert_eq!(server.pid(), None);
@@ -112,7 +116,12 @@ async fn a_folder_of_ones_own_stays_and_serves_again() {
 
 #[tokio::test]
 async fn a_server_that_cannot_start_says_why_and_leaves_nothing() {
-    let error = PrivateServer::builder().setting("shared_buffers", "none").start().await.err().expect("refused");
+    let error = PrivateServer::builder()
+        .setting("shared_buffers", "none")
+        .start()
+        .await
+        .err()
+        .expect("refused");
     assert!(error.to_string().contains("shared_buffers"), "{error}");
     assert!(error.hint().is_some());
 }

@@ -15,7 +15,11 @@ async fn a_delayed_job_waits_for_its_time() {
     let stage = Stage::set().await;
     let sql = "select fairclaim.dispatch_job($1, 'mail', p_run_at => fairclaim.clock() + interval '1 min')";
     // the clock of the tests is the owner's
-    let row = stage.owner.query_one("select fairclaim.clock() + interval '1 min'", &[]).await.expect("clock");
+    let row = stage
+        .owner
+        .query_one("select fairclaim.clock() + interval '1 min'", &[])
+        .await
+        .expect("clock");
     let run_at: std::time::SystemTime = row.get(0);
     let one = stage.producer.query_one(sql, &[&tenant(1)]).await.expect("dispatch_job").get(0);
     let many: Uuid = stage
@@ -64,7 +68,11 @@ async fn every_outcome_leads_where_it_should_alone_and_in_a_batch() {
         let job = stage.claim().await;
         assert_eq!(job.id, id);
         assert_eq!(stage.seen(id).await, Seen::waiting("processing", 1, 3, 0));
-        assert_eq!(settle_after(&stage.worker, &job, outcome, *delay).await, Settled::as_status(to), "{outcome}");
+        assert_eq!(
+            settle_after(&stage.worker, &job, outcome, *delay).await,
+            Settled::as_status(to),
+            "{outcome}"
+        );
         assert_eq!(&stage.seen(id).await, wanted, "{outcome} after {delay:?}");
         stage.one_place_each().await;
         // out of the way of the next
@@ -77,7 +85,8 @@ async fn every_outcome_leads_where_it_should_alone_and_in_a_batch() {
     }
     let jobs = claim_jobs(&stage.worker, 100, &mut None).await;
     assert_eq!(jobs.len(), table.len());
-    let (mut ids, mut tokens): (Vec<_>, Vec<_>) = jobs.iter().map(|job| (job.id, job.token)).unzip();
+    let (mut ids, mut tokens): (Vec<_>, Vec<_>) =
+        jobs.iter().map(|job| (job.id, job.token)).unzip();
     let mut outcomes: Vec<&str> = table.iter().map(|row| row.0).collect();
     let mut delays: Vec<Option<f64>> = table.iter().map(|row| row.1).collect();
     ids.push(Uuid::from_u128(7));
@@ -94,7 +103,8 @@ async fn every_outcome_leads_where_it_should_alone_and_in_a_batch() {
         .expect("settle_jobs");
     assert_eq!(rows.len(), ids.len());
     for (n, (_, _, to, wanted)) in table.iter().enumerate() {
-        let row = rows.iter().find(|row| row.get::<_, Uuid>(0) == ids[n]).expect("a row for every id");
+        let row =
+            rows.iter().find(|row| row.get::<_, Uuid>(0) == ids[n]).expect("a row for every id");
         assert_eq!((row.get(1), row.get(2)), (true, Some(*to)), "{}", outcomes[n]);
         assert_eq!(&stage.seen(ids[n]).await, wanted, "{}", outcomes[n]);
     }
@@ -119,7 +129,10 @@ async fn a_retry_waits_by_its_failures_not_by_its_attempts() {
         assert_eq!((job.attempts, job.attempts_left), (3 + failure, 4 - failure));
         assert_eq!(settle(&stage.worker, &job, "retry").await, Settled::as_status("scheduled"));
         let wait: f64 = stage.owner.query_one(pause, &[&id]).await.expect("scheduled").get(0);
-        assert!((seconds * 0.8..=seconds * 1.2).contains(&wait), "{wait} s after failure {failure}");
+        assert!(
+            (seconds * 0.8..=seconds * 1.2).contains(&wait),
+            "{wait} s after failure {failure}"
+        );
         stage.later("40 s").await;
     }
     let job = stage.claim().await;
@@ -141,7 +154,10 @@ async fn the_pause_doubles_up_to_an_hour() {
                        join fairclaim.attempt_error e on e.id = s.id order by e.attempt desc limit 1";
         let wait: f64 = stage.owner.query_one(pause, &[]).await.expect("scheduled").get(0);
         let rule = f64::min(15.0 * f64::from(1 << (failure - 1)), 3600.0);
-        assert!((rule * 0.8..=rule * 1.2).contains(&wait), "{wait} s after failure {failure}, not about {rule}");
+        assert!(
+            (rule * 0.8..=rule * 1.2).contains(&wait),
+            "{wait} s after failure {failure}, not about {rule}"
+        );
         stage.later("73 min").await;
     }
 }
@@ -154,7 +170,11 @@ async fn a_lost_lease_uses_no_attempt_and_the_third_one_fails_the_job() {
         let job = stage.claim().await;
         assert_eq!((job.attempts, job.attempts_left, job.lost), (lost + 1, 1, lost));
         tick(&stage.worker).await;
-        assert_eq!(stage.seen(id).await, Seen::waiting("processing", lost + 1, 1, lost), "the lease is good for 30 s");
+        assert_eq!(
+            stage.seen(id).await,
+            Seen::waiting("processing", lost + 1, 1, lost),
+            "the lease is good for 30 s"
+        );
         stage.later("36 s").await;
         assert_eq!(settle(&stage.worker, &job, "complete").await, Settled::REFUSED, "too late");
         assert_eq!(stage.extend(&job, "30 s").await, (false, false), "too late");
@@ -164,7 +184,8 @@ async fn a_lost_lease_uses_no_attempt_and_the_third_one_fails_the_job() {
     let sql = "select error ->> 'code', worker_id from fairclaim.job_queue where id = $1";
     let row = stage.auditor.query_one(sql, &[&id]).await.expect("job_queue");
     assert_eq!((row.get(0), row.get(1)), (Some("lost"), Some("worker")));
-    let codes: Vec<_> = stage.history(id).await.into_iter().map(|(n, error)| (n, error["code"].clone())).collect();
+    let codes: Vec<_> =
+        stage.history(id).await.into_iter().map(|(n, error)| (n, error["code"].clone())).collect();
     assert_eq!(codes, [(1, json!("lost")), (2, json!("lost")), (3, json!("lost"))]);
     stage.one_place_each().await;
 }
@@ -191,9 +212,43 @@ async fn an_extended_lease_is_kept() {
     }
     assert_eq!(stage.seen(id).await, Seen::waiting("processing", 1, 3, 0));
     assert_eq!(settle(&stage.worker, &job, "complete").await, Settled::as_status("completed"));
-    assert_eq!(settle(&stage.worker, &job, "complete").await, Settled::REFUSED, "an attempt ends once");
+    assert_eq!(
+        settle(&stage.worker, &job, "complete").await,
+        Settled::REFUSED,
+        "an attempt ends once"
+    );
     assert_eq!(settle(&stage.worker, &job, "retry").await, Settled::REFUSED);
     assert_eq!(stage.extend(&job, "30 s").await, (false, false));
     assert_eq!(stage.seen(id).await, Seen::ended("completed", 1));
     assert_eq!(stage.history(id).await, []);
+}
+
+/// A job that polls something snoozes for weeks; what counts its attempts must not overflow, or no claim of its queue
+/// succeeds any more.
+#[tokio::test]
+async fn a_job_claimed_a_hundred_thousand_times_goes_on() {
+    let stage = Stage::set().await;
+    let id = stage.job(2).await;
+    let set = "update fairclaim.ready set attempts = 100000 where id = $1";
+    stage.owner.execute(set, &[&id]).await.expect("attempts");
+    let job = stage.claim().await;
+    assert_eq!(job.attempts, 100_001);
+    assert_eq!(settle(&stage.worker, &job, "complete").await, Settled::as_status("completed"));
+    assert_eq!(stage.change("retry_jobs", &[id]).await, [stage::status("pending")]);
+
+    let job = claim_jobs(&stage.worker, 10, &mut None).await.remove(0);
+    assert_eq!(
+        settle_after(&stage.worker, &job, "snooze", Some(1.0)).await,
+        Settled::as_status("scheduled")
+    );
+    stage.later("2 s").await;
+    let job = stage.claim().await;
+    assert_eq!(settle(&stage.worker, &job, "retry").await, Settled::as_status("scheduled"));
+    stage.later("20 s").await;
+    stage.claim().await;
+    stage.later("36 s").await;
+    let job = stage.claim().await;
+    assert_eq!((job.attempts, job.attempts_left, job.lost), (100_005, 1, 1));
+    assert_eq!(settle(&stage.worker, &job, "fail").await, Settled::as_status("failed"));
+    assert_eq!(stage.seen(id).await, Seen::ended("failed", 100_005));
 }

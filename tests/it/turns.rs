@@ -7,7 +7,8 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::calls::{
-    claim_job, claim_jobs, dispatch, dispatch_batch, dispatch_many, dispatch_object, settle_all, tenant, tick,
+    claim_job, claim_jobs, dispatch, dispatch_batch, dispatch_many, dispatch_object, settle_all,
+    tenant, tick,
 };
 use crate::support::TestDb;
 
@@ -46,13 +47,21 @@ async fn every_tenant_behind_a_flood_is_served_within_300_claims() {
         let (mut cursor, mut taken) = (None, 0);
         while taken < 300 {
             let got = claim_jobs(&worker, limit, &mut cursor).await;
-            assert_eq!(got.len(), usize::try_from(limit).expect("small"), "a claim is filled while jobs wait");
+            assert_eq!(
+                got.len(),
+                usize::try_from(limit).expect("small"),
+                "a claim is filled while jobs wait"
+            );
             taken += got.len();
             for job in &got {
                 unserved.remove(&job.tenant);
             }
         }
-        assert!(unserved.is_empty(), "claims of {limit}: {} of 100 tenants got nothing", unserved.len());
+        assert!(
+            unserved.is_empty(),
+            "claims of {limit}: {} of 100 tenants got nothing",
+            unserved.len()
+        );
     }
 }
 
@@ -89,9 +98,16 @@ async fn single_dispatches_are_served_within_the_bound() {
         let claim = claim_of.get(id).copied().unwrap_or(usize::MAX);
         // three claims of four, and the round may begin with the fourth
         let bound = (ahead + 1) * 4 / 3 + 2;
-        assert!(claim <= bound, "{ahead} rows ahead, but served by claim {claim}, not within {bound}");
+        assert!(
+            claim <= bound,
+            "{ahead} rows ahead, but served by claim {claim}, not within {bound}"
+        );
     }
-    assert_eq!(from_own.len(), 101, "a quarter of the claims went round all that have lanes of their own");
+    assert_eq!(
+        from_own.len(),
+        101,
+        "a quarter of the claims went round all that have lanes of their own"
+    );
 }
 
 #[tokio::test]
@@ -120,8 +136,14 @@ async fn a_chain_beside_a_backlog_gets_three_quarters_at_most() {
             }
             settle_all(&worker, &got, "complete").await;
         }
-        assert!(of_chain * 4 <= all * 3 + 4, "claims of {limit}: the chain got {of_chain} of {all}");
-        assert!(of_chain * 2 >= all, "claims of {limit}: a light tenant goes first, this one got {of_chain} of {all}");
+        assert!(
+            of_chain * 4 <= all * 3 + 4,
+            "claims of {limit}: the chain got {of_chain} of {all}"
+        );
+        assert!(
+            of_chain * 2 >= all,
+            "claims of {limit}: a light tenant goes first, this one got {of_chain} of {all}"
+        );
         // the rest of the chain must not meet the next one
         let left = claim_jobs(&worker, 100, &mut None).await;
         settle_all(&worker, &left, "complete").await;
@@ -176,7 +198,10 @@ async fn a_flood_with_retries_has_sixteen_rows_in_each_shared_lane_at_most() {
         flood_by_single_dispatches(&producer, 60).await;
         let rows = in_shared_lanes(&owner, tenant(BIG)).await;
         assert!(rows.iter().all(|&(_, n)| n <= 16), "wave {wave}, {outcome}: {rows:?}");
-        assert!(rows.iter().all(|&(_, n)| n > 8), "wave {wave}: this was meant to come near the bound: {rows:?}");
+        assert!(
+            rows.iter().all(|&(_, n)| n > 8),
+            "wave {wave}: this was meant to come near the bound: {rows:?}"
+        );
 
         // more of them come back, while the shared lanes are full
         let got = claim_jobs(&worker, 20, &mut None).await;
@@ -200,7 +225,11 @@ async fn a_queue_that_never_runs_dry_starves_no_other() {
     for (busy, quiet) in [("a-busy", "b-quiet"), ("d-busy", "c-quiet")] {
         dispatch_many(&producer, tenant(1), busy, "mail", 3_000).await;
         for n in 2..=6 {
-            dispatch_object(&producer, json!({"tenant_id": tenant(n), "type": "mail", "queue": quiet})).await;
+            dispatch_object(
+                &producer,
+                json!({"tenant_id": tenant(n), "type": "mail", "queue": quiet}),
+            )
+            .await;
         }
         dispatch_many(&producer, tenant(7), quiet, "mail", 15).await;
     }
@@ -215,7 +244,10 @@ async fn a_queue_that_never_runs_dry_starves_no_other() {
     let (mut calls, mut cursor) = (0, None);
     while of_quiet < 40 {
         calls += 1;
-        assert!(calls <= 16, "{of_quiet} of the 40 jobs of the quiet queues after {calls} calls of 10");
+        assert!(
+            calls <= 16,
+            "{of_quiet} of the 40 jobs of the quiet queues after {calls} calls of 10"
+        );
         let got = claim_jobs(&worker, 10, &mut cursor).await;
         assert_eq!(got.len(), 10);
         of_quiet += got.iter().filter(|job| job.queue.ends_with("quiet")).count();
@@ -240,7 +272,8 @@ async fn weights_are_shares_of_the_turns() {
                 taken[n] += 1;
             }
         }
-        let per_weight: Vec<f64> = taken.iter().zip(weights).map(|(&n, w)| n as f64 / f64::from(w)).collect();
+        let per_weight: Vec<f64> =
+            taken.iter().zip(weights).map(|(&n, w)| n as f64 / f64::from(w)).collect();
         let sum: f64 = per_weight.iter().sum();
         let squares: f64 = per_weight.iter().map(|x| x * x).sum();
         let jain = sum * sum / (5.0 * squares);
@@ -263,7 +296,11 @@ async fn a_priority_above_0_goes_before_its_tenants_shared_jobs() {
         for _ in 0..10 / limit {
             for job in claim_jobs(&worker, limit, &mut cursor).await {
                 let first = seen.insert(job.tenant);
-                assert_eq!(first, urgent.contains(&job.id), "the urgent one of each tenant comes first");
+                assert_eq!(
+                    first,
+                    urgent.contains(&job.id),
+                    "the urgent one of each tenant comes first"
+                );
             }
         }
         assert_eq!(seen.len(), 5);
@@ -273,8 +310,10 @@ async fn a_priority_above_0_goes_before_its_tenants_shared_jobs() {
 /// The mean number of buffers that a claim touches, by EXPLAIN, for one job and for ten at a time.
 async fn buffers(worker: &Client, queue: &str) -> (i64, i64) {
     let mut means = Vec::new();
-    for (call, rounds) in [("claim_job('w', array[$q$QUEUE$q$], array['handled'])", 10), ("claim_jobs('w', array[$q$QUEUE$q$], 10, array['handled'])", 5)]
-    {
+    for (call, rounds) in [
+        ("claim_job('w', array[$q$QUEUE$q$], array['handled'])", 10),
+        ("claim_jobs('w', array[$q$QUEUE$q$], 10, array['handled'])", 5),
+    ] {
         let claim = format!("select * from fairclaim.{}", call.replace("QUEUE", queue));
         let explain = format!("explain (analyze, buffers, format json) {claim}");
         worker.execute(&claim, &[]).await.expect("the first call of a session plans");
@@ -282,8 +321,12 @@ async fn buffers(worker: &Client, queue: &str) -> (i64, i64) {
         for _ in 0..rounds {
             let plan: Value = worker.query_one(&explain, &[]).await.expect("explain").get(0);
             let node = &plan[0]["Plan"];
-            assert!(node["Actual Rows"].as_f64().expect("rows") > 0.0, "a claim that found nothing: {plan}");
-            sum += node["Shared Hit Blocks"].as_i64().expect("hit") + node["Shared Read Blocks"].as_i64().expect("read");
+            assert!(
+                node["Actual Rows"].as_f64().expect("rows") > 0.0,
+                "a claim that found nothing: {plan}"
+            );
+            sum += node["Shared Hit Blocks"].as_i64().expect("hit")
+                + node["Shared Read Blocks"].as_i64().expect("read");
         }
         means.push(sum / rounds);
     }

@@ -16,6 +16,13 @@ pub(crate) fn run() -> anyhow::Result<bool> {
     server.known_to(&mut test);
     let status = test.status().context("cannot start cargo")?;
     server.end(false)?;
-    println!("{}", if status.success() { "wrote sql/schema.golden.sql" } else { "not written: the test failed" });
+    println!(
+        "{}",
+        if status.success() {
+            "wrote sql/schema.golden.sql"
+        } else {
+            "not written: the test failed"
+        }
+    );
     Ok(status.success())
 }

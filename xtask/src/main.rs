@@ -34,7 +34,9 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
-            if let Some(hint) = error.downcast_ref::<fairclaim::Error>().and_then(fairclaim::Error::hint) {
+            if let Some(hint) =
+                error.downcast_ref::<fairclaim::Error>().and_then(fairclaim::Error::hint)
+            {
                 eprintln!("hint: {hint}");
             }
             ExitCode::FAILURE

@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn options_are_read_and_unknown_ones_refused() {
-        let expected = TestOptions { keep: true, runner: vec!["turns".to_owned()], ..TestOptions::default() };
+        let expected =
+            TestOptions { keep: true, runner: vec!["turns".to_owned()], ..TestOptions::default() };
         assert_eq!(parsed("test --keep -- turns"), Ok(Chore::Test(expected)));
         assert_eq!(parsed(""), Ok(Chore::Help));
         assert!(parsed("test --fast").is_err());

@@ -21,7 +21,8 @@ pub(crate) struct RunServer {
 impl RunServer {
     /// Starts one; the programs are downloaded or installed when this machine has none.
     pub(crate) fn start() -> anyhow::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build().context("no async runtime")?;
+        let runtime =
+            Builder::new_current_thread().enable_all().build().context("no async runtime")?;
         let server = runtime.block_on(PrivateServer::builder().settings(SETTINGS).start())?;
         println!("server: {}", server.binaries());
         Ok(Self { server, runtime })

@@ -30,7 +30,10 @@ fn check(options: &TestOptions, steps: &mut Vec<Step>) {
     steps.push(Step::command("build", &mut cargo(&["build", "--workspace"])));
     if !options.quick {
         // without the feature that the other members of the workspace switch on
-        steps.push(Step::command("library alone", &mut cargo(&["check", "--package", "fairclaim", "--lib"])));
+        steps.push(Step::command(
+            "library alone",
+            &mut cargo(&["check", "--package", "fairclaim", "--lib"]),
+        ));
         let mut doc = cargo(&["doc", "--package", "fairclaim", "--all-features", "--no-deps"]);
         steps.push(Step::command("documentation", doc.env("RUSTDOCFLAGS", "-D warnings")));
     }
@@ -71,11 +74,16 @@ fn cargo(arguments: &[&str]) -> Command {
 
 /// The test runner: nextest where it is installed, else the one of cargo.
 fn runner(what: &[&str], arguments: &[String]) -> Command {
-    let nextest = cargo(&["nextest", "--version"]).output().is_ok_and(|output| output.status.success());
+    let nextest =
+        cargo(&["nextest", "--version"]).output().is_ok_and(|output| output.status.success());
     let mut command = if nextest { cargo(&["nextest", "run"]) } else { cargo(&["test"]) };
     command.args(what).arg("--no-fail-fast");
     if !nextest {
-        command.args(if what.contains(&"--test") { &[][..] } else { &["--lib", "--bins", "--tests"] });
+        command.args(if what.contains(&"--test") {
+            &[][..]
+        } else {
+            &["--lib", "--bins", "--tests"]
+        });
     }
     command.args(arguments);
     command
@@ -97,7 +105,8 @@ fn summary(steps: &[Step]) -> bool {
         });
         println!("{verdict:<8}{:<14}{:>7.1} s{tests}", step.name, step.took.as_secs_f64());
     }
-    let failed: Vec<&str> = steps.iter().filter(|step| !step.passed()).map(|step| step.name).collect();
+    let failed: Vec<&str> =
+        steps.iter().filter(|step| !step.passed()).map(|step| step.name).collect();
     if failed.is_empty() {
         println!("all is well");
     } else {

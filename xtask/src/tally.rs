@@ -22,7 +22,10 @@ pub(crate) fn closing_line(line: &str) -> Option<Tally> {
     let line = line.trim();
     if let Some(counts) = line.strip_prefix("test result: ") {
         // test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s
-        return Some(Tally { passed: number_before(counts, " passed")?, failed: number_before(counts, " failed")? });
+        return Some(Tally {
+            passed: number_before(counts, " passed")?,
+            failed: number_before(counts, " failed")?,
+        });
     }
     // Summary [   0.4s] 12 tests run: 10 passed (1 slow), 1 failed, 1 timed out, 3 skipped
     let (run, counts) = line.strip_prefix("Summary [")?.split_once(" run: ")?;
@@ -67,7 +70,13 @@ mod tests {
     fn the_closing_line_of_nextest_is_read_with_its_colours() {
         let line = "\u{1b}[31;1m     Summary\u{1b}[0m [   0.476s] 12 tests run: 10 passed (1 slow), 1 failed, 1 timed out, 3 skipped";
         assert_eq!(closing_line(line), counts(10, 2));
-        assert_eq!(closing_line("     Summary [   0.1s] 1 test run: 1 passed, 0 skipped"), counts(1, 0));
-        assert_eq!(closing_line("     Summary [   0.1s] 3/10 tests run: 2 passed, 1 failed"), counts(2, 1));
+        assert_eq!(
+            closing_line("     Summary [   0.1s] 1 test run: 1 passed, 0 skipped"),
+            counts(1, 0)
+        );
+        assert_eq!(
+            closing_line("     Summary [   0.1s] 3/10 tests run: 2 passed, 1 failed"),
+            counts(2, 1)
+        );
     }
 }

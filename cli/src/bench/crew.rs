@@ -33,7 +33,11 @@ enum Claims {
 }
 
 impl Crew {
-    pub(crate) async fn of_workers(site: &Site, fleet: Fleet, tally: &Arc<Tally>) -> anyhow::Result<Self> {
+    pub(crate) async fn of_workers(
+        site: &Site,
+        fleet: Fleet,
+        tally: &Arc<Tally>,
+    ) -> anyhow::Result<Self> {
         let (stop, mut tasks, mut handles) = (CancellationToken::new(), JoinSet::new(), Vec::new());
         for number in 0..fleet.workers {
             let worker = work::counting(site, fleet, number, tally).await?;
@@ -62,10 +66,12 @@ impl Crew {
     /// Claims so far by how many jobs they brought: none, 1, 2 to 3, 4 to 7 and so on.
     pub(crate) fn claim_sizes(&self) -> [u64; CLAIM_SIZE_CLASSES] {
         match &self.claims {
-            Claims::Workers(handles) => handles.iter().fold([0; CLAIM_SIZE_CLASSES], |sum, handle| {
-                let more = handle.report().claim_sizes;
-                std::array::from_fn(|class| sum[class] + more[class])
-            }),
+            Claims::Workers(handles) => {
+                handles.iter().fold([0; CLAIM_SIZE_CLASSES], |sum, handle| {
+                    let more = handle.report().claim_sizes;
+                    std::array::from_fn(|class| sum[class] + more[class])
+                })
+            }
             Claims::Sql(sizes) => std::array::from_fn(|class| sizes[class].load(Ordering::Relaxed)),
         }
     }

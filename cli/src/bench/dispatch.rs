@@ -78,7 +78,11 @@ impl Way {
     }
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> anyhow::Result<Report> {
+pub(crate) async fn run(
+    place: &Place,
+    common: &Common,
+    options: &Options,
+) -> anyhow::Result<Report> {
     let sizes = Sizes {
         seconds: common.size(options.seconds, 2.0, 0.1),
         tenants: common.size(options.tenants, 500, 10),
@@ -158,7 +162,8 @@ async fn listening(
     }
     let name = format!("single, {} conn, nobody listening", sizes.connections);
     report.add(name, "jobs/s", speeds[0]);
-    let name = format!("single, {} conn, {} idle workers listening", sizes.connections, sizes.fleet);
+    let name =
+        format!("single, {} conn, {} idle workers listening", sizes.connections, sizes.fleet);
     report.add(name, "jobs/s", speeds[1]);
     report.add("listening fleet / none", "ratio", ratio(speeds[1], speeds[0]));
     Ok(())
@@ -176,8 +181,11 @@ async fn push(
         sessions.push(site.session().await?);
     }
     // made beforehand: writing JSON is the caller's work, the same for both
-    let document: Arc<str> =
-        document(&(0..jobs as u64).map(|job| tenant(job % sizes.tenants)).collect::<Vec<_>>(), &site.queue).into();
+    let document: Arc<str> = document(
+        &(0..jobs as u64).map(|job| tenant(job % sizes.tenants)).collect::<Vec<_>>(),
+        &site.queue,
+    )
+    .into();
     let (start, end) = (Instant::now(), Duration::from_secs_f64(sizes.seconds));
     let mut tasks = JoinSet::new();
     for (number, session) in (0_u64..).zip(sessions) {

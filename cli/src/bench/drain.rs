@@ -57,7 +57,11 @@ struct Sizes {
     reps: u32,
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> anyhow::Result<Report> {
+pub(crate) async fn run(
+    place: &Place,
+    common: &Common,
+    options: &Options,
+) -> anyhow::Result<Report> {
     let sizes = Sizes {
         jobs: common.size(options.jobs, 200_000, 500),
         tenants: common.size(options.tenants, 1_000, 20),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use super::crew::Crew;
 use super::load::{load, tenant};
 use super::machine::commit_cost;
 use super::options::{Common, FleetOptions, Through};
@@ -18,7 +19,6 @@ use super::report::Report;
 use super::spread::{Samples, ratio};
 use super::tally::Tally;
 use super::work::Fleet;
-use super::crew::Crew;
 use super::{progress, surroundings};
 
 #[derive(Debug, Args)]
@@ -58,7 +58,11 @@ struct Sizes {
     reps: u32,
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> anyhow::Result<Report> {
+pub(crate) async fn run(
+    place: &Place,
+    common: &Common,
+    options: &Options,
+) -> anyhow::Result<Report> {
     let usual = if options.through == Through::Worker { 2 } else { 4 };
     let sizes = Sizes {
         flood: common.size(options.flood, 1_000_000, 30_000),
@@ -83,7 +87,11 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> an
             speeds[usize::from(claimed)] = once(&site, &sizes, claimed, &mut report).await?;
             site.close().await?;
         }
-        report.add("total with trickle / same dispatching elsewhere", "ratio", ratio(speeds[1], speeds[0]));
+        report.add(
+            "total with trickle / same dispatching elsewhere",
+            "ratio",
+            ratio(speeds[1], speeds[0]),
+        );
     }
     Ok(report)
 }
@@ -142,11 +150,9 @@ async fn once(
     report.add(format!("{name}: a dispatch began late, p99"), "ms", late.percentile(0.99));
     if claimed {
         report.add("small tenants: jobs served", "jobs", waits.len() as f64);
-        for (what, wait) in [
-            ("p50", waits.percentile(0.5)),
-            ("p99", waits.percentile(0.99)),
-            ("max", waits.max()),
-        ] {
+        for (what, wait) in
+            [("p50", waits.percentile(0.5)), ("p99", waits.percentile(0.99)), ("max", waits.max())]
+        {
             report.add(format!("small tenants: dispatch to handler start, {what}"), "ms", wait);
         }
     }

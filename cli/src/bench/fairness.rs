@@ -41,7 +41,11 @@ struct Sizes {
     reps: u32,
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> anyhow::Result<Report> {
+pub(crate) async fn run(
+    place: &Place,
+    common: &Common,
+    options: &Options,
+) -> anyhow::Result<Report> {
     let sizes = Sizes {
         flood: common.size(options.flood, 1_000_000, 2_000),
         tenants: common.size(options.tenants, 1_000, 30),
@@ -50,7 +54,10 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> an
         reps: common.reps(3),
     };
     let runs = sizes.reps as usize * sizes.claims.len();
-    ensure!(runs < sizes.each, "each run takes a job of every small tenant: give --each more than {runs}");
+    ensure!(
+        runs < sizes.each,
+        "each run takes a job of every small tenant: give --each more than {runs}"
+    );
     let mut report = Report::new("fairness", &sizes, surroundings(place).await?)?;
     let site = place.site().await?;
     progress(format!("loading {} jobs of one tenant", sizes.flood));
@@ -83,7 +90,10 @@ async fn once(site: &Site, sizes: &Sizes, claim: i32, report: &mut Report) -> an
     }
     ticker.stop().await?;
     let took = Samples::of(took);
-    let name = format!("claims of {claim}: jobs claimed until all {} tenants were served", sizes.tenants + 1);
+    let name = format!(
+        "claims of {claim}: jobs claimed until all {} tenants were served",
+        sizes.tenants + 1
+    );
     report.add(name, "jobs", claimed as f64);
     report.add(format!("claims of {claim}: one claim, p50"), "ms", took.percentile(0.5));
     report.add(format!("claims of {claim}: one claim, p99"), "ms", took.percentile(0.99));

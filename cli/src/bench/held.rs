@@ -18,7 +18,9 @@ impl Held {
             .await?;
         // a write gives the transaction an id of its own, which holds the horizon too
         writer
-            .batch_execute("begin; create temp table unrelated (n int); insert into unrelated values (1)")
+            .batch_execute(
+                "begin; create temp table unrelated (n int); insert into unrelated values (1)",
+            )
             .await?;
         Ok(Self { reader, writer })
     }

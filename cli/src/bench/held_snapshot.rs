@@ -87,7 +87,11 @@ impl Shape {
     }
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> anyhow::Result<Report> {
+pub(crate) async fn run(
+    place: &Place,
+    common: &Common,
+    options: &Options,
+) -> anyhow::Result<Report> {
     let all = options.shapes.is_empty();
     let sizes = Sizes {
         shapes: if all { Shape::ALL.to_vec() } else { options.shapes.clone() },
@@ -154,7 +158,10 @@ async fn once(site: &Site, sizes: &Sizes) -> anyhow::Result<Speeds> {
     work.stop().await?;
     held.release().await?;
     ticker.stop().await?;
-    ensure!(!speeds.is_empty(), "the queue ran dry within one window: give --pass more or --window-ms less");
+    ensure!(
+        !speeds.is_empty(),
+        "the queue ran dry within one window: give --pass more or --window-ms less"
+    );
     Ok(Speeds { before, held: speeds })
 }
 
@@ -168,7 +175,8 @@ struct Work {
 
 impl Work {
     async fn start(site: &Site, sizes: &Sizes) -> anyhow::Result<Self> {
-        let (settled, empty, stop) = <(Arc<AtomicU64>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+        let (settled, empty, stop) =
+            <(Arc<AtomicU64>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
         let mut tasks = JoinSet::new();
         for number in 0..sizes.connections {
             let mut claimer = Claimer::open(site, format!("bench-{number}"), sizes.claim).await?;

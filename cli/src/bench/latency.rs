@@ -32,7 +32,11 @@ struct Sizes {
     reps: u32,
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> anyhow::Result<Report> {
+pub(crate) async fn run(
+    place: &Place,
+    common: &Common,
+    options: &Options,
+) -> anyhow::Result<Report> {
     let sizes = Sizes {
         jobs: common.size(options.jobs, 500, 10),
         workers: options.workers,
@@ -62,9 +66,8 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> an
 async fn once(site: &Site, sizes: &Sizes) -> anyhow::Result<(Samples, Samples)> {
     let mut starts = work::Starts::listen(site, sizes.workers).await?;
     let session = site.session().await?;
-    let statement = session
-        .prepare("select fairclaim.dispatch_job($1, $2, $3::text::jsonb, $4)")
-        .await?;
+    let statement =
+        session.prepare("select fairclaim.dispatch_job($1, $2, $3::text::jsonb, $4)").await?;
     let (mut waits, mut dispatches) = (Vec::new(), Vec::new());
     for job in 0..sizes.jobs {
         // uneven, so that no poll of the worker's falls into step with it

@@ -44,7 +44,9 @@ pub(crate) async fn load(
     for session in sessions {
         let (batches, next, queue) = (batches.clone(), next.clone(), site.queue.clone());
         tasks.spawn(async move {
-            let statement = session.prepare("select count(*) from fairclaim.dispatch_jobs($1::text::jsonb)").await?;
+            let statement = session
+                .prepare("select count(*) from fairclaim.dispatch_jobs($1::text::jsonb)")
+                .await?;
             while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
                 session.query_one(&statement, &[&document(batch, &queue)]).await?;
             }

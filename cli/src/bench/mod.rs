@@ -3,8 +3,8 @@
 //! A scenario gets a [`Place`] (a private server, or the database that was named), takes a fresh
 //! [`place::Site`] of it for every repetition, and answers with a [`report::Report`].
 
-mod classic;
 mod claimer;
+mod classic;
 mod crew;
 mod dispatch;
 mod drain;

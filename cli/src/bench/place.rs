@@ -75,7 +75,8 @@ impl Place {
 
     /// The site of one repetition.
     pub(crate) async fn site(&self) -> anyhow::Result<Site> {
-        let options = ConnectOptions::default().pool_size(CONNECTIONS).application_name("fairclaim bench");
+        let options =
+            ConnectOptions::default().pool_size(CONNECTIONS).application_name("fairclaim bench");
         match self {
             Self::Private { server, made } => {
                 let number = made.fetch_add(1, Ordering::Relaxed);
@@ -121,7 +122,9 @@ async fn private_server(quick: bool) -> anyhow::Result<PrivateServer> {
          grant execute on function pg_get_wal_stats to {LOGIN};"
     );
     if server.execute_as_superuser(TEMPLATE, &inspect).await.is_err() {
-        progress("the extension pg_walinspect is not installed: full-page images count as 8 kB each");
+        progress(
+            "the extension pg_walinspect is not installed: full-page images count as 8 kB each",
+        );
     }
     Ok(server)
 }
@@ -152,7 +155,8 @@ impl Site {
 
     /// How many jobs of the queue are completed.
     pub(crate) async fn finished(&self, session: &Session) -> anyhow::Result<u64> {
-        let text = "select count(*) from fairclaim.job_overview where queue = $1 and status = 'completed'";
+        let text =
+            "select count(*) from fairclaim.job_overview where queue = $1 and status = 'completed'";
         let count: i64 = session.query_one(text, &[&self.queue]).await?.get(0);
         Ok(u64::try_from(count)?)
     }

@@ -54,7 +54,9 @@ impl Report {
                 values.push(value);
                 known.spread = Spread::of(&values);
             }
-            None => self.measurements.push(Measurement { name, unit, spread: Spread::of(&[value]) }),
+            None => {
+                self.measurements.push(Measurement { name, unit, spread: Spread::of(&[value]) })
+            }
         }
     }
 

@@ -82,7 +82,11 @@ impl LoadOptions {
     }
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> anyhow::Result<Report> {
+pub(crate) async fn run(
+    place: &Place,
+    common: &Common,
+    options: &Options,
+) -> anyhow::Result<Report> {
     let tenants = match options.tenants.as_slice() {
         [] => vec![10, common.size(None, 10_000, 100)],
         some => some.to_vec(),
@@ -102,8 +106,16 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> an
             average.push(costs.mean());
         }
         let last_to_first = |of: &[f64]| ratio(of[of.len() - 1], of[0]);
-        report.add("p50 of a claim, last number of tenants / first", "ratio", last_to_first(&typical));
-        report.add("mean of a claim, last number of tenants / first", "ratio", last_to_first(&average));
+        report.add(
+            "p50 of a claim, last number of tenants / first",
+            "ratio",
+            last_to_first(&typical),
+        );
+        report.add(
+            "mean of a claim, last number of tenants / first",
+            "ratio",
+            last_to_first(&average),
+        );
     }
     Ok(report)
 }

@@ -36,7 +36,12 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    async fn builder(&self, site: &Site, queue: String, number: usize) -> anyhow::Result<WorkerBuilder> {
+    async fn builder(
+        &self,
+        site: &Site,
+        queue: String,
+        number: usize,
+    ) -> anyhow::Result<WorkerBuilder> {
         Ok(Worker::builder(site.client().await?)
             .worker_id(format!("bench-{number}"))
             .queue(queue, self.concurrency)
@@ -75,7 +80,11 @@ pub(crate) async fn counting(
     number: usize,
     tally: &Arc<Tally>,
 ) -> anyhow::Result<Worker> {
-    async fn count(job: BenchJob, _: Attempt, State(tally): State<Arc<Tally>>) -> Result<Outcome, JobError> {
+    async fn count(
+        job: BenchJob,
+        _: Attempt,
+        State(tally): State<Arc<Tally>>,
+    ) -> Result<Outcome, JobError> {
         match job.at {
             Some(began) => {
                 tally.waited_since(began);
@@ -169,7 +178,10 @@ async fn settle_in() {
     tokio::time::sleep(Duration::from_millis(300)).await;
 }
 
-async fn end(mut tasks: JoinSet<anyhow::Result<()>>, stop: &CancellationToken) -> anyhow::Result<()> {
+async fn end(
+    mut tasks: JoinSet<anyhow::Result<()>>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     stop.cancel();
     while let Some(done) = tasks.join_next().await {
         done??;

@@ -96,7 +96,8 @@ fn filter(args: &ListArgs) -> JobFilter {
 }
 
 fn table(jobs: &[JobRow]) -> Table {
-    let mut table = Table::new(["ID", "STATUS", "QUEUE", "TYPE", "ATTEMPTS", "WORKER", "CREATED", "TENANT"]);
+    let mut table =
+        Table::new(["ID", "STATUS", "QUEUE", "TYPE", "ATTEMPTS", "WORKER", "CREATED", "TENANT"]);
     for job in jobs {
         table.row([
             job.id.to_string(),
@@ -121,11 +122,7 @@ async fn show(global: &Global, args: &ShowArgs) -> anyhow::Result<()> {
         )
         .into());
     };
-    if args.json {
-        output::json(&job)
-    } else {
-        output::line(details(&job))
-    }
+    if args.json { output::json(&job) } else { output::line(details(&job)) }
 }
 
 fn details(job: &JobRow) -> String {

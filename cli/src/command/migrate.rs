@@ -30,11 +30,7 @@ pub(crate) async fn run(global: &Global, args: MigrateArgs) -> anyhow::Result<()
     }
     let client = connect::client(global).await?;
     let report = client.migrate(&options).await?;
-    if args.json {
-        output::json(&report)
-    } else {
-        output::line(sentence(&report))
-    }
+    if args.json { output::json(&report) } else { output::line(sentence(&report)) }
 }
 
 fn sentence(report: &MigrateReport) -> String {
@@ -43,6 +39,8 @@ fn sentence(report: &MigrateReport) -> String {
         (from, to) if from == to => {
             format!("the schema is at version {to} already; its functions were applied again")
         }
-        (from, to) => format!("updated the schema from version {from} to {to}: {}", report.applied.join(", ")),
+        (from, to) => {
+            format!("updated the schema from version {from} to {to}: {}", report.applied.join(", "))
+        }
     }
 }

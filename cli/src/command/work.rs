@@ -144,7 +144,10 @@ mod tests {
     #[test]
     fn a_handler_is_a_type_and_a_command() {
         let parsed = handler("mail=FROM=me ./send.sh").unwrap();
-        assert_eq!(parsed, Handler { job_type: "mail".to_owned(), command: "FROM=me ./send.sh".into() });
+        assert_eq!(
+            parsed,
+            Handler { job_type: "mail".to_owned(), command: "FROM=me ./send.sh".into() }
+        );
         for bad in ["mail", "=x", "mail=", "mail=  "] {
             assert!(handler(bad).is_err(), "{bad:?} was taken");
         }

@@ -70,7 +70,9 @@ impl Database {
             url = self.url,
         );
         if let Some(pid) = pid {
-            text.push_str(&format!("\nTo end it: kill -INT {pid} && sleep 1 && rm -rf {directory}"));
+            text.push_str(&format!(
+                "\nTo end it: kill -INT {pid} && sleep 1 && rm -rf {directory}"
+            ));
         }
         text
     }

@@ -130,11 +130,7 @@ select count(*) as recovered from fairclaim.finished
  where id = any ($1) and status = 'completed' and worker_id <> $2 and attempts > 1";
 
 /// How many of the jobs that a dead worker held another one has completed, on a later attempt.
-pub(super) async fn recovered(
-    client: &Client,
-    held: &[Uuid],
-    dead: &str,
-) -> anyhow::Result<usize> {
+pub(super) async fn recovered(client: &Client, held: &[Uuid], dead: &str) -> anyhow::Result<usize> {
     count(&one(client, RECOVERED, &[&held, &dead]).await?, "recovered")
 }
 
@@ -180,11 +176,7 @@ fn count(row: &Row, column: &str) -> anyhow::Result<usize> {
     Ok(usize::try_from(row.try_get::<_, i64>(column)?)?)
 }
 
-async fn one(
-    client: &Client,
-    sql: &str,
-    params: &[&(dyn ToSql + Sync)],
-) -> anyhow::Result<Row> {
+async fn one(client: &Client, sql: &str, params: &[&(dyn ToSql + Sync)]) -> anyhow::Result<Row> {
     let rows = read(client, sql, params).await?;
     rows.into_iter().next().ok_or_else(|| anyhow::anyhow!("a summary query answered nothing"))
 }

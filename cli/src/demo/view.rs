@@ -89,7 +89,8 @@ impl View {
             screen.draw(finished, rate, look.workers, &lines);
             return Ok(());
         }
-        if self.last_plain.is_some_and(|last| last.elapsed() < PLAIN_EVERY) && finished < self.total {
+        if self.last_plain.is_some_and(|last| last.elapsed() < PLAIN_EVERY) && finished < self.total
+        {
             return Ok(());
         }
         self.last_plain = Some(Instant::now());
@@ -157,10 +158,8 @@ fn lines(plan: &Plan, counts: &HashMap<Uuid, Counts>, recent: &HashMap<Uuid, u64
         line
     };
     let (shown, rest) = plan.small().split_at(plan.small().len().min(SMALL_ROWS));
-    let mut lines = vec![line(
-        format!("{} (flood)", plan.flood().name),
-        std::slice::from_ref(plan.flood()),
-    )];
+    let mut lines =
+        vec![line(format!("{} (flood)", plan.flood().name), std::slice::from_ref(plan.flood()))];
     lines.extend(shown.iter().map(|share| line(share.name.clone(), std::slice::from_ref(share))));
     if !rest.is_empty() {
         lines.push(line(format!("{} others", rest.len()), rest));
@@ -185,7 +184,8 @@ impl Screen {
         };
         let progress = bars.add(ProgressBar::new(total as u64));
         progress.set_style(
-            style("  {bar:40.green} {human_pos} of {human_len} {prefix}  {msg}").progress_chars("━╸─"),
+            style("  {bar:40.green} {human_pos} of {human_len} {prefix}  {msg}")
+                .progress_chars("━╸─"),
         );
         let text = || {
             let row = bars.add(ProgressBar::new(0));
@@ -200,8 +200,10 @@ impl Screen {
     fn draw(&self, finished: usize, rate: f64, workers: usize, lines: &[Line]) {
         self.progress.set_position(finished as u64);
         let seconds = self.progress.elapsed().as_secs_f64();
-        self.progress
-            .set_message(format!("{} claims/s  {workers} workers  {seconds:.0} s", thousands(rate)));
+        self.progress.set_message(format!(
+            "{} claims/s  {workers} workers  {seconds:.0} s",
+            thousands(rate)
+        ));
         self.heading.set_message(format!(
             "{MARGIN}{:20}{:>10}{:>10}{:>10}   share of claims",
             "", "waiting", "running", "finished"

@@ -57,7 +57,12 @@ async fn handle(
     attempt: Attempt,
     State(desk): State<Desk>,
 ) -> Result<Outcome, JobError> {
-    *desk.started.lock().unwrap_or_else(PoisonError::into_inner).entry(attempt.tenant_id().uuid()).or_default() += 1;
+    *desk
+        .started
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .entry(attempt.tenant_id().uuid())
+        .or_default() += 1;
     tokio::time::sleep(desk.work).await;
     Ok(Outcome::Complete)
 }

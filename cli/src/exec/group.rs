@@ -47,7 +47,8 @@ pub(super) async fn supervise(
     let (mut out, mut err) = (Head::default(), Tail::default());
     let (status, stopped);
     {
-        let pipes = async { tokio::join!(feed(stdin, payload), out.read(stdout), err.read(stderr)) };
+        let pipes =
+            async { tokio::join!(feed(stdin, payload), out.read(stdout), err.read(stderr)) };
         tokio::pin!(pipes);
         let mut closed = false;
         let ended = loop {
@@ -72,7 +73,13 @@ pub(super) async fn supervise(
             let _ = timeout(PIPE_GRACE, pipes).await;
         }
     }
-    Ok(Ended { status: status?, stdout: out.bytes, stdout_cut: out.cut, stderr: err.bytes, stopped })
+    Ok(Ended {
+        status: status?,
+        stdout: out.bytes,
+        stdout_cut: out.cut,
+        stderr: err.bytes,
+        stopped,
+    })
 }
 
 /// SIGTERM, then time to clean up: until the command has exited and nobody in its group writes any
@@ -151,7 +158,11 @@ mod tests {
 
     fn sh(script: &str) -> Box<dyn ChildWrapper> {
         let mut wrap = CommandWrap::with_new("sh", |sh| {
-            sh.arg("-c").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            sh.arg("-c")
+                .arg(script)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
         });
         wrap.wrap(ProcessGroup::leader()).spawn().unwrap()
     }
@@ -178,7 +189,8 @@ mod tests {
 
     #[tokio::test]
     async fn output_is_bounded_and_never_blocks_the_command() {
-        let ended = run("yes | head -c 3000000; yes no | head -c 100000 >&2; echo end >&2", "").await;
+        let ended =
+            run("yes | head -c 3000000; yes no | head -c 100000 >&2; echo end >&2", "").await;
         assert!(ended.status.success());
         assert!(ended.stdout_cut);
         assert_eq!(ended.stdout.len(), MAX_STDOUT_BYTES);

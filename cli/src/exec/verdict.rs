@@ -52,8 +52,11 @@ pub(super) fn outcome(ended: Ended) -> Result<Outcome, JobError> {
         }
         None => {
             let signal = ended.status.signal().unwrap_or_default();
-            Err(JobError::retry(failure(&format!("the command was killed by signal {signal}"), &ended))
-                .code(format!("signal_{signal}")))
+            Err(JobError::retry(failure(
+                &format!("the command was killed by signal {signal}"),
+                &ended,
+            ))
+            .code(format!("signal_{signal}")))
         }
     }
 }
@@ -95,7 +98,9 @@ fn holds_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(entries) => entries.iter().any(|(key, item)| key.contains('\0') || holds_nul(item)),
+        Value::Object(entries) => {
+            entries.iter().any(|(key, item)| key.contains('\0') || holds_nul(item))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
@@ -123,10 +128,7 @@ struct Stderr(String);
 
 fn failure(message: &str, ended: &Ended) -> Failure {
     let stderr = String::from_utf8_lossy(&ended.stderr).trim().to_owned();
-    Failure {
-        message: message.to_owned(),
-        stderr: (!stderr.is_empty()).then_some(Stderr(stderr)),
-    }
+    Failure { message: message.to_owned(), stderr: (!stderr.is_empty()).then_some(Stderr(stderr)) }
 }
 
 impl fmt::Display for Failure {
@@ -175,7 +177,10 @@ mod tests {
         assert_eq!(outcome(ended(0, " \n")).unwrap(), Outcome::Complete);
         let sent = outcome(ended(0, "{\"sent\": 3}\n")).unwrap();
         assert_eq!(sent, Outcome::CompleteWith(json!({"sent": 3})));
-        assert_eq!(outcome(ended(0, "all done\n")).unwrap(), Outcome::CompleteWith(json!("all done")));
+        assert_eq!(
+            outcome(ended(0, "all done\n")).unwrap(),
+            Outcome::CompleteWith(json!("all done"))
+        );
     }
 
     #[test]
@@ -198,7 +203,10 @@ mod tests {
         assert_eq!(error(1, "90\n").next(), Next::Retry(None));
         assert_eq!(error(127, "").next(), Next::Retry(None));
         assert_eq!(outcome(ended(99, "")).unwrap(), Outcome::Snooze(SNOOZE_DEFAULT));
-        assert_eq!(outcome(ended(99, "1.5")).unwrap(), Outcome::Snooze(Duration::from_millis(1500)));
+        assert_eq!(
+            outcome(ended(99, "1.5")).unwrap(),
+            Outcome::Snooze(Duration::from_millis(1500))
+        );
     }
 
     #[test]

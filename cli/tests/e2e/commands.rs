@@ -17,12 +17,32 @@ async fn a_job_goes_from_dispatch_to_its_result() {
     assert_eq!(again["applied"], json!([]));
 
     let id = place.run([
-        "dispatch", "--tenant", "acme", "--type", "greet", "--payload", "{\"name\": \"Ada\"}", "--queue", "mail",
-        "--tag", "first", "--metadata", "{\"request\": \"r-1\"}",
+        "dispatch",
+        "--tenant",
+        "acme",
+        "--type",
+        "greet",
+        "--payload",
+        "{\"name\": \"Ada\"}",
+        "--queue",
+        "mail",
+        "--tag",
+        "first",
+        "--metadata",
+        "{\"request\": \"r-1\"}",
     ]);
     let id = id.trim();
     let worked = place
-        .fairclaim(["work", "--queue", "mail:2", "--drain", "--worker-id", "w-1", "--exec", "greet=cat"])
+        .fairclaim([
+            "work",
+            "--queue",
+            "mail:2",
+            "--drain",
+            "--worker-id",
+            "w-1",
+            "--exec",
+            "greet=cat",
+        ])
         .output()
         .unwrap();
     assert!(worked.status.success(), "{}", stderr(&worked));
@@ -82,10 +102,8 @@ async fn what_the_database_refuses_comes_with_a_hint_and_without_the_payload() {
     assert!(refused(&["--type", "t", "--queue", "UPPER"]).contains("queue"));
     assert!(refused(&["--type", "t", "--priority", "101"]).contains("priority"));
     assert!(refused(&["--type", "t", "--max-attempts", "0"]).contains("max_attempts"));
-    let missing = place
-        .fairclaim(["jobs", "show", "00000000-0000-7000-8000-000000000000"])
-        .output()
-        .unwrap();
+    let missing =
+        place.fairclaim(["jobs", "show", "00000000-0000-7000-8000-000000000000"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(1));
     assert!(stderr(&missing).contains("there is no job"));
 }

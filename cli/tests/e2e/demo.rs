@@ -71,9 +71,10 @@ async fn a_kept_server_can_be_looked_at() {
     let said = String::from_utf8(output.stdout.clone()).unwrap();
     assert!(output.status.success(), "{said}\n{}", stderr(&output));
     let url = said.split('\'').find(|part| part.starts_with("postgres://")).unwrap();
-    let listed = fairclaim(["jobs", "list", "--queue", "demo", "--limit", "5", "--database-url", url])
-        .output()
-        .unwrap();
+    let listed =
+        fairclaim(["jobs", "list", "--queue", "demo", "--limit", "5", "--database-url", url])
+            .output()
+            .unwrap();
     let end = said.split("To end it: ").nth(1).unwrap().trim();
     assert!(std::process::Command::new("sh").args(["-c", end]).status().unwrap().success());
     assert!(listed.status.success(), "{}", stderr(&listed));

@@ -16,9 +16,22 @@ async fn exit_codes_decide_what_happens_next() {
     }
     let output = place
         .fairclaim([
-            "work", "--drain", "--exec", "fine=echo '{\"sent\": 3}'", "--exec", "text=echo all done",
-            "--exec", "hopeless=echo 'no such user' >&2; exit 65", "--exec", "later=echo 600; exit 75",
-            "--exec", "nap=echo 900; exit 99", "--exec", "odd=exit 3", "--exec", "killed=kill -9 $$",
+            "work",
+            "--drain",
+            "--exec",
+            "fine=echo '{\"sent\": 3}'",
+            "--exec",
+            "text=echo all done",
+            "--exec",
+            "hopeless=echo 'no such user' >&2; exit 65",
+            "--exec",
+            "later=echo 600; exit 75",
+            "--exec",
+            "nap=echo 900; exit 99",
+            "--exec",
+            "odd=exit 3",
+            "--exec",
+            "killed=kill -9 $$",
         ])
         .output()
         .unwrap();
@@ -38,7 +51,8 @@ async fn exit_codes_decide_what_happens_next() {
     assert_eq!(rows[1].result, Some(json!("all done")));
     let error = rows[2].error.clone().unwrap();
     assert_eq!((&error["code"], &error["trace"]), (&json!("exit_65"), &json!("no such user")));
-    let waits = |n: usize| rows[n].next_retry_at.unwrap().duration_since(rows[n].created_at).unwrap();
+    let waits =
+        |n: usize| rows[n].next_retry_at.unwrap().duration_since(rows[n].created_at).unwrap();
     assert!((600..660).contains(&waits(3).as_secs()), "{:?}", waits(3));
     assert!((900..960).contains(&waits(4).as_secs()), "{:?}", waits(4));
     assert!((10..60).contains(&waits(5).as_secs()), "{:?}", waits(5));
@@ -80,7 +94,14 @@ async fn a_time_out_ends_the_whole_process_group() {
 async fn a_cancelled_job_ends_its_command() {
     let place = Place::installed().await;
     let id = place.dispatch("slow", 1).await[0];
-    let worker = start(&mut place.fairclaim(["work", "--drain", "--lease", "3s", "--exec", "slow=sleep 300"]));
+    let worker = start(&mut place.fairclaim([
+        "work",
+        "--drain",
+        "--lease",
+        "3s",
+        "--exec",
+        "slow=sleep 300",
+    ]));
     place.until(Status::Processing, 1).await;
     place.client.cancel(None, &[id]).await.unwrap();
     assert!(worker.end().status.success());
@@ -92,7 +113,13 @@ async fn the_first_signal_lets_commands_finish_and_gives_the_rest_back() {
     let place = Place::installed().await;
     place.dispatch("slow", 40).await;
     let worker = start(&mut place.fairclaim([
-        "work", "--queue", "default:2", "--grace", "30s", "--exec", "slow=sleep 1; echo done",
+        "work",
+        "--queue",
+        "default:2",
+        "--grace",
+        "30s",
+        "--exec",
+        "slow=sleep 1; echo done",
     ]));
     place.until(Status::Completed, 2).await;
     worker.signal("TERM");

@@ -4,5 +4,5 @@
 mod commands;
 mod demo;
 mod handlers;
-mod survival;
 mod support;
+mod survival;

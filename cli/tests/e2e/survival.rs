@@ -11,7 +11,15 @@ async fn the_jobs_of_a_killed_worker_are_completed_by_another() {
     let place = Place::installed().await;
     let ids = place.dispatch("job", 60).await;
     let doomed = start(&mut place.fairclaim([
-        "work", "--worker-id", "doomed", "--lease", "2s", "--queue", "default:5", "--exec", "job=sleep 0.1",
+        "work",
+        "--worker-id",
+        "doomed",
+        "--lease",
+        "2s",
+        "--queue",
+        "default:5",
+        "--exec",
+        "job=sleep 0.1",
     ]));
     place.until(Status::Completed, 5).await;
     place.until(Status::Processing, 1).await;
@@ -22,7 +30,15 @@ async fn the_jobs_of_a_killed_worker_are_completed_by_another() {
 
     // not --drain: what the dead one holds is not there to be claimed until its leases expire
     let other = start(&mut place.fairclaim([
-        "work", "--worker-id", "other", "--lease", "2s", "--queue", "default:5", "--exec", "job=true",
+        "work",
+        "--worker-id",
+        "other",
+        "--lease",
+        "2s",
+        "--queue",
+        "default:5",
+        "--exec",
+        "job=true",
     ]));
     place.until(Status::Completed, 60).await;
     other.signal("TERM");
@@ -46,7 +62,15 @@ async fn server_goes_away(crash: bool) {
     let place = Place::installed().await;
     place.dispatch("job", JOBS).await;
     let worker = start(&mut place.fairclaim([
-        "work", "--lease", "3s", "--queue", "default:4", "--exec", "job=sleep 0.02", "--log-format", "json",
+        "work",
+        "--lease",
+        "3s",
+        "--queue",
+        "default:4",
+        "--exec",
+        "job=sleep 0.02",
+        "--log-format",
+        "json",
     ]));
     for finished in [20, 100] {
         place.until(Status::Completed, finished).await;

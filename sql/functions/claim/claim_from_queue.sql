@@ -11,7 +11,7 @@ create or replace function fairclaim.claim_from_queue(
   inout p_shared int,
   out ids uuid[],
   out tenants uuid[],
-  out attempts smallint[],
+  out attempts int[],
   out lefts smallint[],
   out losts smallint[]
 )

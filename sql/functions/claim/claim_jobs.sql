@@ -39,7 +39,7 @@ declare
   v_shared int;
   v_ids uuid[];
   v_tenants uuid[];
-  v_attempts smallint[];
+  v_attempts int[];
   v_lefts smallint[];
   v_losts smallint[];
   t record;

@@ -12,7 +12,7 @@ create or replace function fairclaim.claim_own(
   p_taken uuid[],
   out ids uuid[],
   out tenants uuid[],
-  out attempts smallint[],
+  out attempts int[],
   out lefts smallint[],
   out losts smallint[]
 )

@@ -3,7 +3,7 @@ create or replace function fairclaim.start_attempts(
   p_worker_id text,
   p_ids uuid[],
   p_tenants uuid[],
-  p_attempts smallint[],
+  p_attempts int[],
   p_lefts smallint[],
   p_losts smallint[],
   p_limited boolean,
@@ -34,5 +34,5 @@ begin
 end
 $$;
 
-comment on function fairclaim.start_attempts(text, uuid[], uuid[], smallint[], smallint[], smallint[], boolean, uuid, timestamptz, text) is
+comment on function fairclaim.start_attempts(text, uuid[], uuid[], int[], smallint[], smallint[], boolean, uuid, timestamptz, text) is
 'Starts the attempts of jobs that were taken out of `ready`, and returns them.';

@@ -10,7 +10,7 @@ create or replace function fairclaim.take_own(
   out lanes bigint[],
   out ids uuid[],
   out tenants uuid[],
-  out attempts smallint[],
+  out attempts int[],
   out lefts smallint[],
   out losts smallint[]
 )
@@ -35,7 +35,7 @@ begin
   gone as (
     delete from fairclaim.ready y where y.ctid = any (array(select taken.c from taken)))
   select array_agg(taken.o), array_agg(taken.lane_id), array_agg(taken.id), array_agg(taken.tenant_id),
-         array_agg((taken.attempts + 1)::smallint), array_agg(taken.attempts_left), array_agg(taken.lost)
+         array_agg(taken.attempts + 1), array_agg(taken.attempts_left), array_agg(taken.lost)
     into ordinals, lanes, ids, tenants, attempts, lefts, losts
     from taken;
 end

@@ -12,7 +12,7 @@ create or replace function fairclaim.take_shared(
   p_rest boolean,
   out ids uuid[],
   out tenants uuid[],
-  out attempts smallint[],
+  out attempts int[],
   out lefts smallint[],
   out losts smallint[]
 )
@@ -54,7 +54,7 @@ begin
      limit p_limit),
   gone as (
     delete from fairclaim.ready y where y.ctid = any (array(select taken.c from taken)))
-  select array_agg(taken.id), array_agg(taken.tenant_id), array_agg((taken.attempts + 1)::smallint),
+  select array_agg(taken.id), array_agg(taken.tenant_id), array_agg(taken.attempts + 1),
          array_agg(taken.attempts_left), array_agg(taken.lost)
     into ids, tenants, attempts, lefts, losts
     from taken;

@@ -27,10 +27,10 @@ declare
   v_none smallint[];
 begin
   perform fairclaim.check_batch(p_jobs);
-  with item as materialized (
+  with item as materialized (    -- what no smallint holds is brought just outside the limits, and refused with the others
     select (v_prefix || to_hex(32768 + x.ord) || v_tail)::uuid i, x.ord::int o, x.tenant_id t,
-           coalesce(x.queue, 'default') collate "C" q, x.type collate "C" k, coalesce(x.priority, 0) p,
-           coalesce(x.payload, '{}') b, coalesce(x.max_attempts, 25) ma, x.timeout to_, x.run_at at,
+           coalesce(x.queue, 'default') collate "C" q, x.type collate "C" k, greatest(-101, least(101, coalesce(x.priority, 0))) p,
+           coalesce(x.payload, '{}') b, greatest(0, least(101, coalesce(x.max_attempts, 25))) ma, x.timeout to_, x.run_at at,
            case when x.run_at > v_now then x.run_at end ra, coalesce(x.tags, '{}') tg, coalesce(x.metadata, '{}') me
       from rows from (jsonb_to_recordset(p_jobs) as (tenant_id uuid, type text, payload jsonb, queue text, priority int,
              run_at timestamptz, max_attempts int, timeout interval, tags text[], metadata jsonb))
@@ -80,7 +80,7 @@ begin
     perform fairclaim.refuse('JQ004', 'p_jobs', 'must be at most 64 MiB of JSON text', 'send smaller batches');
   end if;
   if v_ids is not null then
-    perform fairclaim.into_lanes(v_tenants, v_ids, v_queues, v_types, v_priorities, v_none, v_left, v_none,
+    perform fairclaim.into_lanes(v_tenants, v_ids, v_queues, v_types, v_priorities, v_none::int[], v_left, v_none,
       (select fairclaim.id_at(s.last_value) from fairclaim.shared_since s));
     perform fairclaim.wake(v_now);
   end if;

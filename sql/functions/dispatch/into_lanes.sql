@@ -7,7 +7,7 @@ create or replace function fairclaim.into_lanes(
   p_queues text[],
   p_types text[],
   p_priorities smallint[],
-  p_attempts smallint[],
+  p_attempts int[],
   p_left smallint[],
   p_lost smallint[],
   p_since uuid
@@ -80,5 +80,5 @@ begin
 end
 $$;
 
-comment on function fairclaim.into_lanes(uuid[], uuid[], text[], text[], smallint[], smallint[], smallint[], smallint[], uuid) is
+comment on function fairclaim.into_lanes(uuid[], uuid[], text[], text[], smallint[], int[], smallint[], smallint[], uuid) is
 'Puts many jobs into the lanes where they wait, and makes the lanes that are missing. Returns how many.';

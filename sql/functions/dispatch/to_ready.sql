@@ -2,7 +2,7 @@
 create or replace function fairclaim.to_ready(
   p_tenants uuid[],
   p_ids uuid[],
-  p_attempts smallint[],
+  p_attempts int[],
   p_left smallint[],
   p_lost smallint[]
 ) returns int
@@ -14,7 +14,7 @@ declare
   v_queues text[];
   v_types text[];
   v_priorities smallint[];
-  v_attempts smallint[];
+  v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
 begin
@@ -32,5 +32,5 @@ begin
 end
 $$;
 
-comment on function fairclaim.to_ready(uuid[], uuid[], smallint[], smallint[], smallint[]) is
+comment on function fairclaim.to_ready(uuid[], uuid[], int[], smallint[], smallint[]) is
 'Puts jobs that come back (retry, release, lost lease, due) into lanes.';

@@ -8,7 +8,7 @@ as $$
 declare
   v_tenants uuid[];
   v_ids uuid[];
-  v_attempts smallint[];
+  v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
 begin

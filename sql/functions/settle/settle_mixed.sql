@@ -21,7 +21,7 @@ declare
   v_status text[];
   v_tenants uuid[];
   v_ids uuid[];
-  v_attempts smallint[];
+  v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
 begin

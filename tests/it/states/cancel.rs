@@ -4,7 +4,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::stage::{Seen, Stage, status};
-use crate::calls::{Settled, dispatch, dispatch_many, dispatch_object, refused, settle, settle_after, tenant};
+use crate::calls::{
+    Settled, dispatch, dispatch_many, dispatch_object, refused, settle, settle_after, tenant,
+};
 
 #[tokio::test]
 async fn a_waiting_job_is_cancelled_at_once() {
@@ -12,10 +14,17 @@ async fn a_waiting_job_is_cancelled_at_once() {
     // delayed after a failure, in a shared lane, and in an own lane
     let delayed = stage.job(3).await;
     let job = stage.claim().await;
-    assert_eq!(settle_after(&stage.worker, &job, "retry", Some(60.0)).await, Settled::as_status("scheduled"));
+    assert_eq!(
+        settle_after(&stage.worker, &job, "retry", Some(60.0)).await,
+        Settled::as_status("scheduled")
+    );
     let shared = stage.job(3).await;
     dispatch_many(&stage.producer, tenant(1), "default", "report", 9).await;
-    let own = dispatch_object(&stage.producer, json!({"tenant_id": tenant(1), "type": "mail", "priority": 5})).await;
+    let own = dispatch_object(
+        &stage.producer,
+        json!({"tenant_id": tenant(1), "type": "mail", "priority": 5}),
+    )
+    .await;
 
     let ids = [shared, own, delayed, Uuid::from_u128(3)];
     let cancelled = status("cancelled");
@@ -42,7 +51,11 @@ async fn another_tenants_job_is_not_found() {
     assert_eq!(stage.seen(foreign).await, Seen::waiting("pending", 0, 25, 0));
     let job = stage.claim().await;
     assert_eq!(stage.change("cancel_jobs", &[foreign]).await, [None]);
-    assert_eq!(stage.extend(&job, "30 s").await, (true, false), "a stranger's cancel marks nothing");
+    assert_eq!(
+        stage.extend(&job, "30 s").await,
+        (true, false),
+        "a stranger's cancel marks nothing"
+    );
     settle(&stage.worker, &job, "fail").await;
     assert_eq!(stage.change("retry_jobs", &[foreign]).await, [None]);
     assert_eq!(stage.seen(foreign).await, Seen::ended("failed", 1));
@@ -53,7 +66,10 @@ async fn another_tenants_job_is_not_found() {
         refused(stage.producer.query(&sql, &[&foreign]).await, "JQ002");
         let operator = stage.db.operator().await;
         let row = operator.query_one(&sql, &[&foreign]).await.expect("an operator may");
-        assert_eq!(row.get::<_, &str>(0), if function == "cancel_jobs" { "failed" } else { "pending" });
+        assert_eq!(
+            row.get::<_, &str>(0),
+            if function == "cancel_jobs" { "failed" } else { "pending" }
+        );
     }
 }
 
@@ -76,7 +92,10 @@ async fn a_running_job_is_marked_and_its_worker_is_told() {
         assert_eq!(stage.change("cancel_jobs", &[id]).await, [status("processing")]);
         assert_eq!(stage.seen(id).await, Seen::waiting("processing", 1, 3, 0));
         assert_eq!(stage.extend(&job, "30 s").await, (true, true));
-        assert_eq!(settle_after(&stage.worker, &job, outcome, Some(5.0)).await, Settled::as_status(&wanted.status));
+        assert_eq!(
+            settle_after(&stage.worker, &job, outcome, Some(5.0)).await,
+            Settled::as_status(&wanted.status)
+        );
         assert_eq!(stage.seen(id).await, wanted, "{outcome} of a marked job");
         stage.one_place_each().await;
     }

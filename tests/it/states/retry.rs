@@ -11,15 +11,26 @@ async fn a_failed_job_runs_again_with_all_its_attempts() {
     let id = stage.job(2).await;
     for wanted in ["pending", "failed"] {
         let job = stage.claim().await;
-        assert_eq!(settle_after(&stage.worker, &job, "retry", Some(0.0)).await, Settled::as_status(wanted));
+        assert_eq!(
+            settle_after(&stage.worker, &job, "retry", Some(0.0)).await,
+            Settled::as_status(wanted)
+        );
     }
     assert_eq!(stage.seen(id).await, Seen::ended("failed", 2));
     assert_eq!(stage.change("retry_jobs", &[id]).await, [status("pending")]);
     stage.one_place_each().await;
-    assert_eq!(stage.seen(id).await, Seen::waiting("pending", 2, 2, 0), "attempts goes on, attempts_left is refilled");
+    assert_eq!(
+        stage.seen(id).await,
+        Seen::waiting("pending", 2, 2, 0),
+        "attempts goes on, attempts_left is refilled"
+    );
     let boom = json!({"code": "boom", "message": "it failed"});
     let with_end = json!({"code": "boom", "message": "it failed", "ended_as": "failed"});
-    assert_eq!(stage.history(id).await, [(1, boom), (2, with_end)], "the final fact is in the history");
+    assert_eq!(
+        stage.history(id).await,
+        [(1, boom), (2, with_end)],
+        "the final fact is in the history"
+    );
 
     let job = stage.claim().await;
     assert_eq!((job.id, job.attempts, job.attempts_left), (id, 3, 2));
@@ -84,7 +95,11 @@ async fn a_waiting_or_running_job_is_left_alone_and_a_delayed_one_is_due_now() {
     assert_eq!(settle(&stage.worker, &job, "retry").await, Settled::as_status("scheduled"));
     stage.nothing_to_claim().await;
     assert_eq!(stage.change("retry_jobs", &[id]).await, [status("pending")]);
-    assert_eq!(stage.seen(id).await, Seen::waiting("pending", 1, 2, 0), "no attempt is given or taken");
+    assert_eq!(
+        stage.seen(id).await,
+        Seen::waiting("pending", 1, 2, 0),
+        "no attempt is given or taken"
+    );
     assert_eq!(stage.claim().await.attempts, 2);
     stage.one_place_each().await;
 }

@@ -29,7 +29,12 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn waiting(status: &str, attempts: i32, attempts_left: i32, lost: i32) -> Self {
-        Self { status: status.to_owned(), attempts, attempts_left: Some(attempts_left), lost: Some(lost) }
+        Self {
+            status: status.to_owned(),
+            attempts,
+            attempts_left: Some(attempts_left),
+            lost: Some(lost),
+        }
     }
 
     pub(super) fn ended(status: &str, attempts: i32) -> Self {
@@ -59,9 +64,15 @@ impl Stage {
     }
 
     pub(super) async fn seen(&self, id: Uuid) -> Seen {
-        let sql = "select status, attempts, attempts_left, lost from fairclaim.job_queue where id = $1";
+        let sql =
+            "select status, attempts, attempts_left, lost from fairclaim.job_queue where id = $1";
         let row = self.auditor.query_one(sql, &[&id]).await.expect("job_queue");
-        Seen { status: row.get(0), attempts: row.get(1), attempts_left: row.get(2), lost: row.get(3) }
+        Seen {
+            status: row.get(0),
+            attempts: row.get(1),
+            attempts_left: row.get(2),
+            lost: row.get(3),
+        }
     }
 
     /// An existing job has exactly one row among the tables of states.
@@ -88,7 +99,11 @@ impl Stage {
     pub(super) async fn change(&self, function: &str, ids: &[Uuid]) -> Vec<Option<String>> {
         let sql = format!("select id, status from fairclaim.{function}($1, $2)");
         let rows = self.producer.query(&sql, &[&tenant(1), &ids]).await.expect("change");
-        assert_eq!(rows.iter().map(|row| row.get::<_, Uuid>(0)).collect::<Vec<_>>(), ids, "a row for every id, in order");
+        assert_eq!(
+            rows.iter().map(|row| row.get::<_, Uuid>(0)).collect::<Vec<_>>(),
+            ids,
+            "a row for every id, in order"
+        );
         rows.iter().map(|row| row.get(1)).collect()
     }
 

@@ -53,7 +53,10 @@ impl TestDb {
     pub async fn advance(&self, interval: &str) {
         self.owner()
             .await
-            .execute("update fairclaim.test_clock set shift = shift + $1::text::interval", &[&interval])
+            .execute(
+                "update fairclaim.test_clock set shift = shift + $1::text::interval",
+                &[&interval],
+            )
             .await
             .expect("a test clock");
     }
@@ -128,10 +131,14 @@ impl Drop for TestDb {
             eprintln!("kept the database of the failed test: {}", self.url(logins::OWNER));
             return;
         }
-        let (server, statement) = (self.server.clone(), format!("drop database {} with (force)", self.name));
+        let (server, statement) =
+            (self.server.clone(), format!("drop database {} with (force)", self.name));
         // The test's own runtime may be the one that is running this, so a second one does the waiting.
         let dropped = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("runtime");
             runtime.block_on(async { server.superuser().await.batch_execute(&statement).await })
         });
         if !matches!(dropped.join(), Ok(Ok(()))) {

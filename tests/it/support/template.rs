@@ -30,7 +30,8 @@ pub async fn ensure(server: &Server) -> String {
 /// Builds the template under another name first, so that half a template is never taken for a whole one.
 async fn build(server: &Server, superuser: &tokio_postgres::Client, name: &str) {
     for (login, options) in logins::CREATED {
-        let created = superuser.batch_execute(&format!("create role {login} login {options}")).await;
+        let created =
+            superuser.batch_execute(&format!("create role {login} login {options}")).await;
         if let Err(error) = created {
             assert_eq!(error.code(), Some(&SqlState::DUPLICATE_OBJECT), "{login}: {error:?}");
         }

@@ -11,7 +11,11 @@ use tokio_postgres::Client;
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Asks until the answer is there; fails the test when that takes longer than `limit`.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, limit: Duration, mut ask: impl FnMut() -> F) -> T {
+pub async fn until<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    limit: Duration,
+    mut ask: impl FnMut() -> F,
+) -> T {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(answer) = ask().await {
@@ -31,7 +35,12 @@ pub async fn process_of(client: &Client) -> i32 {
 pub async fn until_blocked(observer: &Client, process: i32) {
     until("a session waits for a lock", Duration::from_secs(10), || async {
         let blocked = "select cardinality(pg_blocking_pids($1)) > 0";
-        observer.query_one(blocked, &[&process]).await.expect("pg_blocking_pids").get::<_, bool>(0).then_some(())
+        observer
+            .query_one(blocked, &[&process])
+            .await
+            .expect("pg_blocking_pids")
+            .get::<_, bool>(0)
+            .then_some(())
     })
     .await;
 }

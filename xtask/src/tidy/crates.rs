@@ -21,7 +21,9 @@ pub(super) fn forbidden(tree: &Tree) -> Vec<Finding> {
         for (number, line) in file.text.lines().enumerate() {
             let name = line.strip_prefix("name = \"").and_then(|rest| rest.strip_suffix('"'));
             let why = FORBIDDEN.iter().find(|(crate_name, _)| name == Some(crate_name));
-            found.extend(why.map(|(name, why)| file.finding(number + 1, format!("crate `{name}`: {why}"))));
+            found.extend(
+                why.map(|(name, why)| file.finding(number + 1, format!("crate `{name}`: {why}"))),
+            );
         }
     }
     found
@@ -35,7 +37,8 @@ mod tests {
     #[test]
     fn a_forbidden_crate_is_found() {
         let text = "[[package]]\nname = \"chrono\"\nversion = \"0.4.0\"\n\n[[package]]\nname = \"chronology\"\ndependencies = [\n \"chrono\",\n]\n";
-        let lines: Vec<usize> = found(forbidden, "Cargo.lock", text).iter().map(|f| f.line).collect();
+        let lines: Vec<usize> =
+            found(forbidden, "Cargo.lock", text).iter().map(|f| f.line).collect();
         assert_eq!(lines, [2]);
     }
 }

@@ -24,7 +24,12 @@ pub(super) fn against_the_direction(tree: &Tree) -> Vec<Finding> {
     for file in tree.below("src/", "rs").filter(|file| file.path != "src/lib.rs") {
         let user = module_of(&file.path);
         if rank(user).is_none() && user != APART {
-            found.push(file.finding(0, format!("module `{user}` has no rank in xtask/src/tidy/imports.rs")));
+            found.push(
+                file.finding(
+                    0,
+                    format!("module `{user}` has no rank in xtask/src/tidy/imports.rs"),
+                ),
+            );
             continue;
         }
         for (line, used) in modules_used(&lexer::rust(&file.text).code) {
@@ -105,10 +110,19 @@ mod tests {
 
     #[test]
     fn uses_against_the_direction_are_found() {
-        assert_eq!(lines("src/dispatch.rs", "use crate::error::Error;\nuse crate::worker::Worker;\n"), [2]);
+        assert_eq!(
+            lines("src/dispatch.rs", "use crate::error::Error;\nuse crate::worker::Worker;\n"),
+            [2]
+        );
         assert_eq!(lines("src/tenant.rs", "fn f() { crate::statements::x(); }\n"), [1]);
         assert_eq!(lines("src/worker/mod.rs", "use crate::testing::PrivateServer;\n"), [1]);
-        assert_eq!(lines("src/testing/server.rs", "use crate::{\n    client::{Client, X},\n    error::Error,\n};\n"), [1]);
+        assert_eq!(
+            lines(
+                "src/testing/server.rs",
+                "use crate::{\n    client::{Client, X},\n    error::Error,\n};\n"
+            ),
+            [1]
+        );
     }
 
     #[test]

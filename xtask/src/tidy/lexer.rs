@@ -92,7 +92,9 @@ fn string_start(text: &str) -> Option<(usize, String)> {
     }
     let raw = after.strip_prefix('r')?;
     let hashes = raw.len() - raw.trim_start_matches('#').len();
-    raw[hashes..].starts_with('"').then(|| (prefix.min(1) + hashes + 2, format!("\"{}", "#".repeat(hashes))))
+    raw[hashes..]
+        .starts_with('"')
+        .then(|| (prefix.min(1) + hashes + 2, format!("\"{}", "#".repeat(hashes))))
 }
 
 /// The length of a string's inside.

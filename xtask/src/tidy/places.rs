@@ -18,7 +18,8 @@ pub(super) fn of_this_machine(tree: &Tree) -> Vec<Finding> {
     for file in &tree.files {
         for (number, line) in file.text.lines().enumerate() {
             for place in PLACES.iter().filter(|place| begins_in(line, place)) {
-                found.push(file.finding(number + 1, format!("`{place}` is a place of one machine")));
+                found
+                    .push(file.finding(number + 1, format!("`{place}` is a place of one machine")));
             }
         }
     }
@@ -39,8 +40,12 @@ mod tests {
 
     #[test]
     fn paths_of_a_machine_are_found_and_folders_of_the_repository_are_not() {
-        let text = format!("see {}main/x\nsee cli/src{}mod.rs\nsee ../{}.md\n", PLACES[0], PLACES[0], PLACES[3]);
-        let lines: Vec<usize> = found(of_this_machine, "README.md", &text).iter().map(|f| f.line).collect();
+        let text = format!(
+            "see {}main/x\nsee cli/src{}mod.rs\nsee ../{}.md\n",
+            PLACES[0], PLACES[0], PLACES[3]
+        );
+        let lines: Vec<usize> =
+            found(of_this_machine, "README.md", &text).iter().map(|f| f.line).collect();
         assert_eq!(lines, [1, 3]);
     }
 }

@@ -25,13 +25,16 @@ fn longer_than(tree: &Tree, limit: usize) -> Vec<Finding> {
         .filter(|file| is_written(file))
         .map(|file| (file, file.text.lines().count()))
         .filter(|(_, lines)| *lines > limit)
-        .map(|(file, lines)| file.finding(0, format!("{lines} lines; the limit is {TOO_LONG}, better under {LONG}")))
+        .map(|(file, lines)| {
+            file.finding(0, format!("{lines} lines; the limit is {TOO_LONG}, better under {LONG}"))
+        })
         .collect()
 }
 
 /// Source that a person writes.
 fn is_written(file: &Source) -> bool {
-    ["rs", "sql", "ts", "py"].iter().any(|extension| file.has_extension(extension)) && !file.path.contains(".golden.")
+    ["rs", "sql", "ts", "py"].iter().any(|extension| file.has_extension(extension))
+        && !file.path.contains(".golden.")
 }
 
 #[cfg(test)]

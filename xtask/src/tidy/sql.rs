@@ -27,7 +27,8 @@ const CLOCK_MAKERS: &[&str] =
 /// `clock()` is the one source of time: it can be replaced in tests, and a bare `now()` is the transaction's start.
 pub(super) fn other_clocks(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
-    for file in tree.below("sql/", "sql").filter(|file| !CLOCK_MAKERS.contains(&file.path.as_str())) {
+    for file in tree.below("sql/", "sql").filter(|file| !CLOCK_MAKERS.contains(&file.path.as_str()))
+    {
         if file.path.ends_with(".golden.sql") {
             continue;
         }
@@ -42,8 +43,13 @@ pub(super) fn other_clocks(tree: &Tree) -> Vec<Finding> {
 
 /// A file that nobody lists is never installed.
 pub(super) fn unlisted_files(tree: &Tree) -> Vec<Finding> {
-    let list: String = tree.below("src/schema/files.rs", "rs").map(|file| file.text.as_str()).collect();
-    let apart = |path: &str| path.ends_with(".golden.sql") || path.starts_with("sql/testing/") || path.starts_with("sql/examples/");
+    let list: String =
+        tree.below("src/schema/files.rs", "rs").map(|file| file.text.as_str()).collect();
+    let apart = |path: &str| {
+        path.ends_with(".golden.sql")
+            || path.starts_with("sql/testing/")
+            || path.starts_with("sql/examples/")
+    };
     tree.below("sql/", "sql")
         .filter(|file| !apart(&file.path))
         .filter(|file| !list.contains(&format!("\"{}\"", file.path.trim_start_matches("sql/"))))
@@ -58,9 +64,16 @@ pub(super) fn loose_search_path(tree: &Tree) -> Vec<Finding> {
         let code = words(&sql_code(&file.text));
         for definition in code.split("create or replace function ").skip(1) {
             let head = definition.split(" as $").next().unwrap_or(definition);
-            if head.contains("security definer") && !head.contains("set search_path = pg_catalog, pg_temp") {
+            if head.contains("security definer")
+                && !head.contains("set search_path = pg_catalog, pg_temp")
+            {
                 let name = head.split('(').next().unwrap_or(head);
-                found.push(file.finding(0, format!("{name} is security definer without `set search_path = pg_catalog, pg_temp`")));
+                found.push(file.finding(
+                    0,
+                    format!(
+                        "{name} is security definer without `set search_path = pg_catalog, pg_temp`"
+                    ),
+                ));
             }
         }
     }
@@ -72,7 +85,8 @@ pub(super) fn function_files(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
     for file in tree.below("sql/functions/", "sql") {
         let code = words(&sql_code(&file.text));
-        let created = code.matches("create function ").count() + code.matches("create or replace function ").count();
+        let created = code.matches("create function ").count()
+            + code.matches("create or replace function ").count();
         if created != 1 {
             found.push(file.finding(0, format!("creates {created} functions; one each")));
         } else if !code.contains(&format!("function fairclaim.{}(", file.stem())) {
@@ -91,7 +105,10 @@ pub(super) fn own_types(tree: &Tree) -> Vec<Finding> {
     for file in tree.below("sql/", "sql") {
         for (number, line) in sql_code(&file.text).to_lowercase().lines().enumerate() {
             let line = words(line);
-            if ["create type ", "create domain ", " as enum"].iter().any(|start| line.contains(start)) {
+            if ["create type ", "create domain ", " as enum"]
+                .iter()
+                .any(|start| line.contains(start))
+            {
                 found.push(file.finding(number + 1, "a type of our own: use a built-in one"));
             }
         }
@@ -121,14 +138,18 @@ mod tests {
     #[test]
     fn every_other_clock_is_found_and_comments_are_not() {
         let text = "-- now() is said here\nselect now(), p_know(1), fairclaim.clock()\nwhere at < Current_Timestamp\n";
-        let lines: Vec<usize> = found(other_clocks, "sql/views/x.sql", text).iter().map(|f| f.line).collect();
+        let lines: Vec<usize> =
+            found(other_clocks, "sql/views/x.sql", text).iter().map(|f| f.line).collect();
         assert_eq!(lines, [2, 3]);
-        assert!(found(other_clocks, "sql/testing/clock.sql", "select clock_timestamp()").is_empty());
+        assert!(
+            found(other_clocks, "sql/testing/clock.sql", "select clock_timestamp()").is_empty()
+        );
     }
 
     #[test]
     fn a_file_that_is_not_listed_is_found() {
-        let source = |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+        let source =
+            |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
         let tree = Tree {
             files: vec![
                 source("src/schema/files.rs", "sql!(\"views/a.sql\"),"),
@@ -156,8 +177,15 @@ mod tests {
         let good = "create or replace function fairclaim.a() returns int as $$ select 1 $$;\ncomment on function fairclaim.a() is 'One.';";
         assert!(found(function_files, "sql/functions/x/a.sql", good).is_empty());
         assert_eq!(found(function_files, "sql/functions/x/b.sql", good).len(), 2);
-        assert_eq!(found(function_files, "sql/functions/x/a.sql", &good.replace("comment", "-- comment")).len(), 1);
-        assert_eq!(found(function_files, "sql/functions/x/a.sql", &format!("{good}{good}")).len(), 1);
+        assert_eq!(
+            found(function_files, "sql/functions/x/a.sql", &good.replace("comment", "-- comment"))
+                .len(),
+            1
+        );
+        assert_eq!(
+            found(function_files, "sql/functions/x/a.sql", &format!("{good}{good}")).len(),
+            1
+        );
     }
 
     #[test]

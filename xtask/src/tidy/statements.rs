@@ -7,7 +7,8 @@ use super::{
 
 /// Where Rust may hold SQL: the page of statements, what assembles the migration, the launcher of private servers, and
 /// what measures or verifies from outside.
-const HOMES: &[&str] = &["src/statements", "src/schema/", "src/testing/", "cli/src/bench", "cli/src/demo"];
+const HOMES: &[&str] =
+    &["src/statements", "src/schema/", "src/testing/", "cli/src/bench", "cli/src/demo"];
 
 /// How a statement begins. English sentences begin with some of the verbs too, so the next word counts.
 const STARTS: &[&str] = &[
@@ -75,7 +76,8 @@ mod tests {
     #[test]
     fn statements_outside_of_their_homes_are_found() {
         let text = "fn f() {\n    client.query(\"\n      SELECT id\n FROM fairclaim.job\", &[]);\n    g(\"listen fairclaim\");\n}\n";
-        let lines: Vec<usize> = found(sql_elsewhere, "src/worker/claimer.rs", text).iter().map(|f| f.line).collect();
+        let lines: Vec<usize> =
+            found(sql_elsewhere, "src/worker/claimer.rs", text).iter().map(|f| f.line).collect();
         assert_eq!(lines, [2, 5]);
         assert!(found(sql_elsewhere, "src/statements.rs", text).is_empty());
     }

@@ -43,19 +43,34 @@ impl Tree {
             .current_dir(root)
             .output()
             .context("cannot start git")?;
-        ensure!(output.status.success(), "git ls-files: {}", String::from_utf8_lossy(&output.stderr).trim());
+        ensure!(
+            output.status.success(),
+            "git ls-files: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
         let names = String::from_utf8(output.stdout).context("a file name is not UTF-8")?;
         let files = names
             .split_terminator('\0')
             // a file that is gone, or is no text, has nothing to look at
-            .filter_map(|path| Some(Source { path: path.to_owned(), text: std::fs::read_to_string(root.join(path)).ok()? }))
+            .filter_map(|path| {
+                Some(Source {
+                    path: path.to_owned(),
+                    text: std::fs::read_to_string(root.join(path)).ok()?,
+                })
+            })
             .collect();
         Ok(Self { files })
     }
 
     /// The files below a folder with an extension.
-    pub(super) fn below<'a>(&'a self, folder: &'a str, extension: &'a str) -> impl Iterator<Item = &'a Source> {
-        self.files.iter().filter(move |file| file.path.starts_with(folder) && file.has_extension(extension))
+    pub(super) fn below<'a>(
+        &'a self,
+        folder: &'a str,
+        extension: &'a str,
+    ) -> impl Iterator<Item = &'a Source> {
+        self.files
+            .iter()
+            .filter(move |file| file.path.starts_with(folder) && file.has_extension(extension))
     }
 }
 

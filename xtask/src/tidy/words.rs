@@ -31,16 +31,27 @@ const SECOND_WORDS: &[SecondWord] = &[
     SecondWord { word: &["visibility", "timeout"], instead: "lease", except: &[] },
     SecondWord { word: &["org", "id"], instead: "tenant_id", except: &[] },
     SecondWord { word: &["organization", "id"], instead: "tenant_id", except: &[] },
-    SecondWord { word: &["job", "type"], instead: "type", except: &[("", "job_type", "`type` is a keyword of Rust")] },
+    SecondWord {
+        word: &["job", "type"],
+        instead: "type",
+        except: &[("", "job_type", "`type` is a keyword of Rust")],
+    },
     SecondWord { word: &["job", "kind"], instead: "type", except: &[] },
     SecondWord {
         word: &["task"],
         instead: "job",
-        except: &[("src/", "", "a future that tokio runs"), ("cli/", "", "a future that tokio runs")],
+        except: &[
+            ("src/", "", "a future that tokio runs"),
+            ("cli/", "", "a future that tokio runs"),
+        ],
     },
     SecondWord { word: &["task", "id"], instead: "job id", except: &[] },
     SecondWord { word: &["task", "type"], instead: "type", except: &[] },
-    SecondWord { word: &["task", "queue"], instead: "queue", except: &[("", "job queue", "a heading may be searched for")] },
+    SecondWord {
+        word: &["task", "queue"],
+        instead: "queue",
+        except: &[("", "job queue", "a heading may be searched for")],
+    },
     SecondWord { word: &["new", "task"], instead: "job", except: &[] },
 ];
 
@@ -58,10 +69,15 @@ pub(super) fn second_words(tree: &Tree) -> Vec<Finding> {
             false => names_of_prose(&file.text),
         };
         for (number, (line, original)) in code.lines().zip(file.text.lines()).enumerate() {
-            for second in SECOND_WORDS.iter().filter(|second| !second.is_excepted(&file.path, original)) {
+            for second in
+                SECOND_WORDS.iter().filter(|second| !second.is_excepted(&file.path, original))
+            {
                 if names(line).any(|name| second.is_in(name)) {
                     let word = second.word.join("_");
-                    found.push(file.finding(number + 1, format!("`{word}` has the word `{}` here", second.instead)));
+                    found.push(file.finding(
+                        number + 1,
+                        format!("`{word}` has the word `{}` here", second.instead),
+                    ));
                 }
             }
         }
@@ -70,7 +86,8 @@ pub(super) fn second_words(tree: &Tree) -> Vec<Finding> {
 }
 
 fn is_ours(file: &Source) -> bool {
-    let place = ["sql/", "src/", "cli/src/", "docs/"].iter().any(|folder| file.path.starts_with(folder));
+    let place =
+        ["sql/", "src/", "cli/src/", "docs/"].iter().any(|folder| file.path.starts_with(folder));
     let prose = !file.path.contains('/') && file.has_extension("md");
     (place || prose) && !FOR_OTHERS.iter().any(|start| file.path.starts_with(start))
 }
@@ -83,7 +100,9 @@ impl SecondWord {
     /// Whether a name has the word, or all of its parts in a row.
     fn is_in(&self, name: &str) -> bool {
         let parts = parts(name);
-        parts.windows(self.word.len()).any(|window| window.iter().zip(self.word).all(|(part, word)| singular(part) == *word))
+        parts
+            .windows(self.word.len())
+            .any(|window| window.iter().zip(self.word).all(|(part, word)| singular(part) == *word))
     }
 }
 
@@ -138,16 +157,33 @@ mod tests {
 
     #[test]
     fn second_words_are_found_in_names_of_all_styles() {
-        assert_eq!(lines("src/dispatch.rs", "fn ok() {}\nfn enqueue_job() {}\nstruct DeadLetters;\n"), [2, 3]);
-        assert_eq!(lines("sql/functions/claim/x.sql", "select ack($1);\nselect back($1), packs, attack;\n"), [1]);
+        assert_eq!(
+            lines("src/dispatch.rs", "fn ok() {}\nfn enqueue_job() {}\nstruct DeadLetters;\n"),
+            [2, 3]
+        );
+        assert_eq!(
+            lines(
+                "sql/functions/claim/x.sql",
+                "select ack($1);\nselect back($1), packs, attack;\n"
+            ),
+            [1]
+        );
         assert_eq!(lines("sql/views/x.sql", "select 1 as tasks\n"), [1]);
         assert_eq!(lines("src/worker/mod.rs", "let task_id = 1;\n"), [1]);
     }
 
     #[test]
     fn prose_may_explain_and_only_its_code_is_held_to_the_words() {
-        assert_eq!(lines("docs/guide.md", "This is the dead letter.\nCall `enqueue`.\n```\ndequeue()\n```\n"), [2, 4]);
-        assert!(lines("src/x.rs", "// others call it enqueue\nlet text = \"enqueue\";\n").is_empty());
+        assert_eq!(
+            lines(
+                "docs/guide.md",
+                "This is the dead letter.\nCall `enqueue`.\n```\ndequeue()\n```\n"
+            ),
+            [2, 4]
+        );
+        assert!(
+            lines("src/x.rs", "// others call it enqueue\nlet text = \"enqueue\";\n").is_empty()
+        );
     }
 
     #[test]

@@ -1,0 +1,205 @@
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde_json::value::RawValue;
+
+use super::{
+    super::{
+        claimed::Work,
+        hold::{Hold, Stage, tests::hold},
+        pacing::Bounds,
+        settlement::{Ending, Settlement},
+    },
+    Ended, Order, SETTLE_AFTER, Step, Subscription,
+};
+
+const LEASE: Duration = Duration::from_secs(30);
+
+fn subscription(concurrency: usize) -> Subscription {
+    let bounds =
+        Bounds { concurrency, batch_max: 8, lease: LEASE, pause_max: Duration::from_secs(1) };
+    Subscription::new("mail".into(), bounds)
+}
+
+fn works(count: usize, claimed_at: Instant) -> Vec<Work> {
+    let payload = || RawValue::from_string("{}".into()).unwrap();
+    let work = |_| Work {
+        hold: hold(1, claimed_at, LEASE),
+        payload: payload(),
+        timeout: None,
+        entry: None,
+    };
+    (0..count).map(work).collect()
+}
+
+fn complete(hold: &Arc<Hold>, took: Duration) -> Ended {
+    let settlement = Settlement::new(Arc::clone(hold), Ending::Complete(None));
+    Ended { settlement: Some(settlement), took }
+}
+
+#[track_caller]
+fn sent(step: Step) -> Order {
+    if let Step::Send(order) = step { order } else { panic!("expected an order, not {step:?}") }
+}
+
+/// Claims and starts this many jobs.
+fn run(subscription: &Subscription, count: usize, now: Instant) -> Vec<Arc<Hold>> {
+    let order = sent(subscription.step(now));
+    let slots = subscription.answered(&order, works(count, now), Some("cursor".into()), now);
+    (0..slots).map(|_| subscription.next(None, now).unwrap().hold).collect()
+}
+
+#[test]
+fn the_first_claim_fills_the_slots_and_nothing_more() {
+    let (subscription, now) = (subscription(3), Instant::now());
+    let order = sent(subscription.step(now));
+    assert_eq!((order.limit, order.cursor.as_deref(), order.settlements.len()), (3, None, 0));
+    assert!(matches!(subscription.step(now), Step::Wait(None)), "one claim at a time");
+    assert_eq!(subscription.answered(&order, works(3, now), Some("cursor".into()), now), 3);
+}
+
+#[test]
+fn a_settlement_and_the_next_claim_travel_together_with_the_cursor() {
+    let (subscription, now) = (subscription(1), Instant::now());
+    let running = run(&subscription, 1, now);
+    assert_eq!(running[0].stage(), Stage::Running);
+    assert!(subscription.next(Some(complete(&running[0], Duration::from_secs(1))), now).is_none());
+    let order = sent(subscription.step(now));
+    assert_eq!(
+        (order.limit, order.settlements.len(), order.cursor.as_deref()),
+        (1, 1, Some("cursor"))
+    );
+}
+
+#[test]
+fn a_settlement_waits_a_moment_for_others_while_work_goes_on() {
+    let (subscription, now) = (subscription(1), Instant::now());
+    let running = run(&subscription, 3, now);
+    assert!(subscription.next(Some(complete(&running[0], Duration::from_secs(1))), now).is_some());
+    let Step::Wait(Some(until)) = subscription.step(now) else { panic!("expected a short wait") };
+    assert!(until <= now + SETTLE_AFTER);
+    assert_eq!(sent(subscription.step(until)).settlements.len(), 1);
+}
+
+#[test]
+fn a_claim_that_is_about_to_be_sent_takes_the_last_settlement_along() {
+    let (subscription, now) = (subscription(2), Instant::now());
+    let running = run(&subscription, 1, now);
+    assert!(subscription.next(Some(complete(&running[0], Duration::from_secs(1))), now).is_none());
+    let Step::Wait(Some(until)) = subscription.step(now) else { panic!("expected a short wait") };
+    let order = sent(subscription.step(until));
+    assert_eq!((order.settlements.len(), order.limit), (1, 2));
+}
+
+#[test]
+fn what_was_not_answered_is_sent_again() {
+    let (subscription, now) = (subscription(1), Instant::now());
+    let running = run(&subscription, 1, now);
+    assert!(subscription.next(Some(complete(&running[0], Duration::from_secs(1))), now).is_none());
+    let order = sent(subscription.step(now));
+    subscription.failed(order, false);
+    let again = sent(subscription.step(now));
+    assert_eq!(
+        (again.settlements[0].hold.id, again.cursor.as_deref()),
+        (running[0].id, Some("cursor"))
+    );
+}
+
+#[test]
+fn a_refused_batch_is_halved_until_the_bad_one_is_alone() {
+    let (subscription, now) = (subscription(8), Instant::now());
+    let running = run(&subscription, 8, now);
+    for held in &running {
+        assert!(subscription.next(Some(complete(held, Duration::from_secs(1))), now).is_none());
+    }
+    let mut sizes = Vec::new();
+    for _ in 0..4 {
+        let order = sent(subscription.step(now));
+        sizes.push((order.settlements.len(), order.limit));
+        assert_eq!(order.settlements[0].hold.id, running[0].id);
+        subscription.failed(order, true);
+    }
+    assert_eq!(sizes, [(8, 8), (4, 0), (2, 0), (1, 0)]);
+}
+
+#[test]
+fn a_pause_gives_back_what_has_not_started_and_what_still_arrives() {
+    let (subscription, now) = (subscription(1), Instant::now());
+    let running = run(&subscription, 3, now);
+    subscription.pause();
+    let order = sent(subscription.step(now));
+    assert_eq!((order.settlements.len(), order.limit), (2, 0));
+    assert!(
+        order.settlements.iter().all(|settlement| matches!(settlement.ending, Ending::Release))
+    );
+    subscription.answered(&order, Vec::new(), None, now);
+    assert!(subscription.next(Some(complete(&running[0], Duration::ZERO)), now).is_none());
+    assert!(!subscription.is_still());
+    let order = sent(subscription.step(now));
+    subscription.answered(&order, Vec::new(), None, now);
+    assert!(subscription.is_still());
+    assert!(matches!(subscription.step(now), Step::Wait(None)));
+    subscription.resume();
+    assert!(sent(subscription.step(now)).limit > 0);
+}
+
+#[test]
+fn a_job_whose_lease_is_over_is_not_started() {
+    let (subscription, now) = (subscription(1), Instant::now());
+    let order = sent(subscription.step(now));
+    subscription.answered(&order, works(1, now), None, now);
+    assert!(subscription.next(None, now + LEASE).is_none());
+    let order = sent(subscription.step(now + LEASE));
+    assert!(matches!(order.settlements[0].ending, Ending::Release));
+}
+
+#[test]
+fn a_lost_job_is_neither_started_nor_settled() {
+    let (subscription, now) = (subscription(2), Instant::now());
+    let order = sent(subscription.step(now));
+    let works = works(2, now);
+    works[0].hold.advance(Stage::Lost);
+    let second = works[1].hold.id;
+    subscription.answered(&order, works, None, now);
+    let started = subscription.next(None, now).unwrap();
+    assert_eq!(started.hold.id, second);
+    started.hold.advance(Stage::Lost);
+    assert!(subscription.next(Some(complete(&started.hold, Duration::ZERO)), now).is_none());
+    subscription.leave(None);
+    assert!(subscription.is_still());
+}
+
+#[test]
+fn jobs_behind_slow_handlers_are_given_back() {
+    let (subscription, now) = (subscription(1), Instant::now());
+    let first = run(&subscription, 1, now);
+    // measured as fast, so more is claimed ahead
+    assert!(subscription.next(Some(complete(&first[0], Duration::from_micros(1))), now).is_none());
+    let order = sent(subscription.step(now));
+    assert_eq!(subscription.answered(&order, works(order.limit, now), None, now), 1);
+    assert!(subscription.next(None, now).is_some());
+    let later = now + Duration::from_secs(2);
+    let order = sent(subscription.step(later));
+    assert!(!order.settlements.is_empty());
+    assert!(
+        order.settlements.iter().all(|settlement| matches!(settlement.ending, Ending::Release))
+    );
+}
+
+#[test]
+fn a_closed_queue_is_done_when_everything_is_settled() {
+    let (subscription, now) = (subscription(1), Instant::now());
+    let running = run(&subscription, 2, now);
+    subscription.close();
+    assert!(matches!(subscription.step(now), Step::Wait(_)));
+    let next = subscription.next(Some(complete(&running[0], Duration::ZERO)), now).unwrap();
+    let order = sent(subscription.step(now));
+    assert_eq!((order.settlements.len(), order.limit), (1, 0));
+    subscription.answered(&order, Vec::new(), None, now);
+    assert!(subscription.next(Some(complete(&next.hold, Duration::ZERO)), now).is_none());
+    let order = sent(subscription.step(now));
+    subscription.answered(&order, Vec::new(), None, now);
+    assert!(matches!(subscription.step(now), Step::Done));
+}
