@@ -105,7 +105,7 @@ fn advice(error: &anyhow::Error) -> (String, Exit) {
     if let Some(known) = error.chain().find_map(|cause| cause.downcast_ref::<fairclaim::Error>()) {
         return (library_hint(known), Exit::Failed);
     }
-    if error.chain().any(|cause| cause.is::<tokio_postgres::Error>()) {
+    if error.chain().any(<dyn std::error::Error + 'static>::is::<tokio_postgres::Error>) {
         return (DATABASE_HINT.to_owned(), Exit::Failed);
     }
     (GENERAL_HINT.to_owned(), Exit::Failed)
@@ -115,7 +115,7 @@ const DATABASE_HINT: &str = "check that PostgreSQL answers at --database-url (or
 const GENERAL_HINT: &str = "run it again with RUST_LOG=debug to see more";
 
 fn library_hint(error: &fairclaim::Error) -> String {
-    error.hint().map_or_else(|| DATABASE_HINT.to_owned(), |hint| hint.to_string())
+    error.hint().map_or_else(|| DATABASE_HINT.to_owned(), std::string::ToString::to_string)
 }
 
 #[cfg(test)]

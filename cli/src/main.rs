@@ -1,6 +1,13 @@
 //! The `fairclaim` binary: a command line over the library, which is a thin layer over the SQL
 //! protocol. Commands know words, flags and exit codes; what happens to a job is decided in SQL.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts and figures for people, far from their limits"
+)]
+#![allow(clippy::format_push_string, reason = "reads better than write! and its error")]
+
 mod args;
 mod bench;
 mod command;

@@ -45,8 +45,10 @@ struct Source {
     /// Where in that folder the programs will be.
     bin: PathBuf,
     /// Fills the folder.
-    fill: Box<dyn Fn(&Path) -> Result<(), String>>,
+    fill: Fill,
 }
+
+type Fill = Box<dyn Fn(&Path) -> Result<(), String>>;
 
 /// The programs of an earlier download.
 pub(super) fn cached(wanted: &Wanted) -> Option<Binaries> {

@@ -32,8 +32,11 @@ pub struct WorkerBuilder {
 struct Registration {
     job_type: String,
     timeout: Option<Duration>,
-    bind: Box<dyn FnOnce(&str, &States) -> Result<Bound> + Send>,
+    bind: Bind,
 }
+
+/// Gives a handler the state that it asks for.
+type Bind = Box<dyn FnOnce(&str, &States) -> Result<Bound> + Send>;
 
 impl WorkerBuilder {
     pub(crate) fn new(client: Client) -> Self {
@@ -229,7 +232,13 @@ fn check_settings(settings: &Settings) -> Result<()> {
     )
 }
 
-fn within<T: PartialOrd>(setting: &str, value: T, least: T, most: T, limits: &str) -> Result<()> {
+fn within<T: PartialOrd + Copy>(
+    setting: &str,
+    value: T,
+    least: T,
+    most: T,
+    limits: &str,
+) -> Result<()> {
     if value >= least && value <= most {
         return Ok(());
     }

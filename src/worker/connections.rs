@@ -45,7 +45,7 @@ impl Connections {
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>> {
-        let connection = within(patience, self.connection(seat)).await?;
+        let connection = within(patience, Box::pin(self.connection(seat))).await?;
         let answer = within(patience, self.send(&connection, statement, parameters)).await;
         if let Err(error) = &answer {
             self.note(seat, &connection, error).await;
@@ -101,12 +101,11 @@ impl Connections {
                 }
             }
             // a prepared statement that does not exist, or that exists already, is another session's
-            Error::Database { sqlstate, .. } if matches!(sqlstate.as_str(), "26000" | "42P05") => {
-                if !self.unprepared.swap(true, Relaxed) {
-                    tracing::info!(
-                        "a transaction pooler is in between: prepared statements are off"
-                    );
-                }
+            Error::Database { sqlstate, .. }
+                if matches!(sqlstate.as_str(), "26000" | "42P05")
+                    && !self.unprepared.swap(true, Relaxed) =>
+            {
+                tracing::info!("a transaction pooler is in between: prepared statements are off");
             }
             _ => {}
         }

@@ -1,6 +1,8 @@
 //! Bad input is refused with its code, the name of the field and, in a batch, the index; nothing is written, and no
 //! value of the caller's is repeated. The limits themselves are accepted.
 
+#![expect(clippy::too_many_lines, reason = "tables of cases, one line a case")]
+
 use tokio_postgres::{Client, error::DbError};
 
 use crate::{

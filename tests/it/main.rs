@@ -1,5 +1,7 @@
 //! Behaviours against a real server. Each test has a database of its own; see `support`.
 
+#![allow(unreachable_pub, reason = "the support modules are shared by two test programs")]
+
 mod calls;
 mod contract;
 mod golden;

@@ -120,8 +120,7 @@ async fn a_server_that_cannot_start_says_why_and_leaves_nothing() {
         .setting("shared_buffers", "none")
         .start()
         .await
-        .err()
-        .expect("refused");
+        .expect_err("refused");
     assert!(error.to_string().contains("shared_buffers"), "{error}");
     assert!(error.hint().is_some());
 }

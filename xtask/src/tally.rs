@@ -19,7 +19,7 @@ impl AddAssign for Tally {
 /// What a line of output says about tests, if it is the closing line of a runner.
 pub(crate) fn closing_line(line: &str) -> Option<Tally> {
     let line = without_colours(line);
-    let line = line.trim();
+    // what nextest repeats of a test's own output is indented
     if let Some(counts) = line.strip_prefix("test result: ") {
         // test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s
         return Some(Tally {
@@ -28,7 +28,7 @@ pub(crate) fn closing_line(line: &str) -> Option<Tally> {
         });
     }
     // Summary [   0.4s] 12 tests run: 10 passed (1 slow), 1 failed, 1 timed out, 3 skipped
-    let (run, counts) = line.strip_prefix("Summary [")?.split_once(" run: ")?;
+    let (run, counts) = line.trim().strip_prefix("Summary [")?.split_once(" run: ")?;
     let run = number_before(run, " test")?;
     let passed = number_before(counts, " passed")?;
     Some(Tally { passed, failed: run.saturating_sub(passed) })
@@ -55,6 +55,7 @@ fn without_colours(line: &str) -> String {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "what it is compared with may be none")]
     fn counts(passed: u64, failed: u64) -> Option<Tally> {
         Some(Tally { passed, failed })
     }

@@ -55,7 +55,7 @@ impl Report {
                 known.spread = Spread::of(&values);
             }
             None => {
-                self.measurements.push(Measurement { name, unit, spread: Spread::of(&[value]) })
+                self.measurements.push(Measurement { name, unit, spread: Spread::of(&[value]) });
             }
         }
     }
@@ -112,7 +112,7 @@ mod tests {
     fn figures_keep_about_four_digits() {
         assert_eq!(figure(64_123.4), "64123");
         assert_eq!(figure(712.34), "712.3");
-        assert_eq!(figure(0.8765), "0.877");
+        assert_eq!(figure(0.8764), "0.876");
     }
 
     #[test]

@@ -78,7 +78,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "these are exact")]
     fn the_middle_of_an_even_number_lies_between_two() {
         let spread = Spread::of(&[4.0, 1.0, 3.0, 2.0]);
         assert_eq!((spread.min, spread.median, spread.max), (1.0, 2.5, 4.0));

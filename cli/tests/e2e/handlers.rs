@@ -9,6 +9,8 @@ use crate::support::{Place, runs, start, stderr, wait_for};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_decide_what_happens_next() {
+    use Status::{Completed, Failed, Scheduled};
+
     let place = Place::installed().await;
     let mut jobs = Vec::new();
     for job_type in ["fine", "text", "hopeless", "later", "nap", "odd", "killed"] {
@@ -42,7 +44,6 @@ async fn exit_codes_decide_what_happens_next() {
         rows.push(place.job(id).await);
     }
     let statuses: Vec<Status> = rows.iter().map(|row| row.status).collect();
-    use Status::{Completed, Failed, Scheduled};
     assert_eq!(
         statuses,
         [Completed, Completed, Failed, Scheduled, Scheduled, Scheduled, Scheduled]

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use fairclaim::testing::PrivateServer;
@@ -82,7 +83,11 @@ impl Place {
     pub(crate) async fn until(&self, status: Status, at_least: usize) {
         let deadline = Instant::now() + PATIENCE;
         while self.count(status).await < at_least {
-            assert!(Instant::now() < deadline, "never saw {at_least} jobs {status}");
+            assert!(
+                Instant::now() <= deadline,
+                "never saw {at_least} jobs {status}; now: {}",
+                self.run(["jobs", "list"])
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -97,13 +102,20 @@ pub(crate) fn fairclaim<'a>(args: impl IntoIterator<Item = &'a str>) -> Command 
 
 /// Starts a command whose output is kept for the end.
 pub(crate) fn start(command: &mut Command) -> Running {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    Running { child: Some(child) }
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = child.stderr.take().unwrap();
+    // read all the time: a worker that logs into a full pipe stands still
+    let said = std::thread::spawn(move || {
+        let mut said = Vec::new();
+        stderr.read_to_end(&mut said).map(|_| said).unwrap_or_default()
+    });
+    Running { child: Some(child), said: Some(said) }
 }
 
 /// A process that does not outlive its test.
 pub(crate) struct Running {
     child: Option<Child>,
+    said: Option<JoinHandle<Vec<u8>>>,
 }
 
 impl Running {
@@ -112,20 +124,21 @@ impl Running {
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
-    /// Waits for its end. Its output must fit into a pipe.
+    /// Waits for its end. What it wrote to stdout must fit into a pipe.
     pub(crate) fn end(mut self) -> Output {
         let mut child = self.child.take().unwrap();
         let deadline = Instant::now() + PATIENCE;
         while child.try_wait().unwrap().is_none() {
             if Instant::now() > deadline {
                 child.kill().unwrap();
-                let mut said = String::new();
-                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-                panic!("it did not end; it said: {said}");
+                let said = self.said.take().unwrap().join().unwrap();
+                panic!("it did not end; it said: {}", String::from_utf8_lossy(&said));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        child.wait_with_output().unwrap()
+        let mut output = child.wait_with_output().unwrap();
+        output.stderr = self.said.take().unwrap().join().unwrap();
+        output
     }
 
     pub(crate) fn take_stdout(&mut self) -> std::process::ChildStdout {

@@ -181,7 +181,11 @@ fn jobs_behind_slow_handlers_are_given_back() {
     assert_eq!(subscription.answered(&order, works(order.limit, now), None, now), 1);
     assert!(subscription.next(None, now).is_some());
     let later = now + Duration::from_secs(2);
-    let order = sent(subscription.step(later));
+    assert!(
+        matches!(subscription.step(later), Step::Wait(_)),
+        "what is given back waits for company"
+    );
+    let order = sent(subscription.step(later + SETTLE_AFTER));
     assert!(!order.settlements.is_empty());
     assert!(
         order.settlements.iter().all(|settlement| matches!(settlement.ending, Ending::Release))

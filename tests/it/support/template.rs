@@ -1,6 +1,6 @@
 //! The template that test databases are copied from: one for each state of `sql/`, migrated once.
 
-use std::{fs, path::Path};
+use std::{fmt::Write, fs, path::Path};
 
 use fairclaim::{Client, MigrateOptions};
 use sha2::{Digest, Sha256};
@@ -77,7 +77,11 @@ fn fingerprint() -> String {
     for (role, login) in logins::GRANTED {
         hash.update(format!("{role} {login}\n"));
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::new();
+    for byte in hash.finalize() {
+        write!(hex, "{byte:02x}").expect("into memory");
+    }
+    hex
 }
 
 fn add(hash: &mut Sha256, folder: &Path) {

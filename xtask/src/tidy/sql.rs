@@ -126,7 +126,7 @@ fn has_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let joins = |c: char| c.is_alphanumeric() || c == '_';
         let after = &line[at + word.len()..];
-        !line[..at].ends_with(joins) && !(word.ends_with(joins) && after.starts_with(joins))
+        !(line[..at].ends_with(joins) || word.ends_with(joins) && after.starts_with(joins))
     })
 }
 
