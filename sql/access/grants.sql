@@ -27,9 +27,10 @@ grant execute on function fairclaim.dispatch_job, fairclaim.dispatch_jobs, fairc
 
 -- tenants: their own rows, and no lease
 grant execute on function fairclaim.current_tenant_id() to fairclaim_tenant;
-grant select on fairclaim.job, fairclaim.finished, fairclaim.attempt_error, fairclaim.ready, fairclaim.scheduled to fairclaim_tenant;
-grant select (lane_id, tenant_id, queue, type) on fairclaim.lane to fairclaim_tenant;
-grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, cancel_requested, lease_expires_at) on fairclaim.running to fairclaim_tenant;
+grant select on fairclaim.job, fairclaim.finished, fairclaim.attempt_error, fairclaim.scheduled, fairclaim.cancel_request to fairclaim_tenant;
+grant select (lane_id, id, tenant_id, attempts, attempts_left, lost) on fairclaim.ready to fairclaim_tenant;      -- seq counts everybody's
+grant select (lane_id, tenant_id, queue, type, turn) on fairclaim.lane to fairclaim_tenant;
+grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at) on fairclaim.running to fairclaim_tenant;
 grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_tenant;
 
 -- operators: everything but payloads, results and error texts
@@ -38,14 +39,14 @@ grant execute on function fairclaim.cancel_jobs, fairclaim.retry_jobs, fairclaim
 grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags) on fairclaim.job to fairclaim_operator;
 grant select (id, tenant_id, completed_at, attempts, status, worker_id) on fairclaim.finished to fairclaim_operator;
 grant select (id, tenant_id, attempt, at, worker_id) on fairclaim.attempt_error to fairclaim_operator;
-grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, cancel_requested, lease_expires_at) on fairclaim.running to fairclaim_operator;
-grant select on fairclaim.ready, fairclaim.scheduled, fairclaim.lane to fairclaim_operator;
+grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at) on fairclaim.running to fairclaim_operator;
+grant select on fairclaim.ready, fairclaim.scheduled, fairclaim.cancel_request, fairclaim.lane to fairclaim_operator;
 grant select on fairclaim.job_overview to fairclaim_operator;
 
 -- auditors: payloads too
 grant execute on function fairclaim.list_jobs, fairclaim.show_job to fairclaim_auditor;
-grant select on fairclaim.job, fairclaim.finished, fairclaim.attempt_error, fairclaim.ready, fairclaim.scheduled, fairclaim.lane to fairclaim_auditor;
-grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, cancel_requested, lease_expires_at) on fairclaim.running to fairclaim_auditor;
+grant select on fairclaim.job, fairclaim.finished, fairclaim.attempt_error, fairclaim.ready, fairclaim.scheduled, fairclaim.cancel_request, fairclaim.lane to fairclaim_auditor;
+grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at) on fairclaim.running to fairclaim_auditor;
 grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_auditor;
 
 -- the first ranges

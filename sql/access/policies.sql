@@ -1,13 +1,13 @@
 -- Row security on and forced on every table, the owner's policy, and one policy for each role that reads rows. Idempotent.
 select fairclaim.secure_table(t) from unnest(array[
-  'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled', 'lane', 'floor_hint', 'renewal',
+  'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled', 'cancel_request', 'lane', 'floor_hint', 'renewal',
   'tenant', 'tenant_limit', 'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state']) t;
 
 do $policies$
 declare
   v_table text;
 begin
-  foreach v_table in array array['job', 'finished', 'attempt_error', 'ready', 'running', 'scheduled'] loop
+  foreach v_table in array array['job', 'finished', 'attempt_error', 'ready', 'running', 'scheduled', 'cancel_request'] loop
     if not exists (select from pg_catalog.pg_policy p
                     where p.polrelid = ('fairclaim.' || v_table)::regclass and p.polname = 'tenant_read') then
       execute format('create policy tenant_read on fairclaim.%I for select to fairclaim_tenant
@@ -16,9 +16,12 @@ begin
     end if;
   end loop;
   if not exists (select from pg_catalog.pg_policy p where p.polrelid = 'fairclaim.lane'::regclass and p.polname = 'tenant_read') then
-    -- shared lanes name a queue and a type, and no tenant
+    -- of the shared lanes those in which it has a job: the names of the others are other tenants' affair
     create policy tenant_read on fairclaim.lane for select to fairclaim_tenant
-      using (tenant_id is null or tenant_id = (select fairclaim.current_tenant_id()));
+      using (tenant_id = (select fairclaim.current_tenant_id())
+             or tenant_id is null and exists (
+                  select from fairclaim.ready y
+                   where y.tenant_id = (select fairclaim.current_tenant_id()) and y.lane_id = lane.lane_id));
     create policy operator_read on fairclaim.lane for select to fairclaim_operator, fairclaim_auditor using (true);
   end if;
 end

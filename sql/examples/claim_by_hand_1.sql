@@ -1,24 +1,29 @@
--- The claim by hand, first session. Open a second psql beside it with claim_by_hand_2.sql, and go step by step.
--- You need a database with fairclaim and a login that has the roles fairclaim_producer and fairclaim_worker
--- (fairclaim migrate --grant-self gives them to you).
+-- The claim by hand, first session. Open a second psql beside it with claim_by_hand_2.sql, and go step by step in the order of
+-- the numbers. You need a database with fairclaim in which nobody else works meanwhile, and a login with the roles
+-- fairclaim_producer (step 1), fairclaim_worker (the claims) and fairclaim_operator (step 9); `fairclaim migrate --grant-self`
+-- gives them to the installer. Plain SQL: any editor will do that has two sessions.
 
 -- step 1: two jobs of one tenant
-select fairclaim.dispatch_job(fairclaim.tenant_uuid('acme'), 'greet', '{"name": "Ada"}');
-select fairclaim.dispatch_job(fairclaim.tenant_uuid('acme'), 'greet', '{"name": "Bob"}');
+select fairclaim.dispatch_job(fairclaim.tenant_uuid('acme'), 'greet', '{"name": "Ada"}') as id;
+select fairclaim.dispatch_job(fairclaim.tenant_uuid('acme'), 'greet', '{"name": "Bob"}') as id;
 
 -- step 2: claim one, and keep the transaction open
 begin;
 select id, type, payload, status, worker_id, attempts, lease_token from fairclaim.claim_job('hand-1');
 
--- step 3: now run step 3 of the second session. It gets the other job at once: it passes over the locked row.
+-- step 3: now run steps 3 and 4 of the second session. It gets the other job at once: it passes over the locked row.
 
--- step 4: roll back. Nothing happened: the job waits as before, with attempts 0.
+-- step 5: roll back. Nothing happened: the job waits as before, with attempts 0.
 rollback;
 
--- step 5: claim for good, in one transaction
-select id, type, payload, status, worker_id, attempts, lease_token from fairclaim.claim_job('hand-1');
+-- step 6: claim it for good, and keep what a settlement needs: id, attempts and lease_token. Its attempts are 1.
+create temp table mine as select * from fairclaim.claim_job('hand-1');
+select id, type, payload, status, worker_id, attempts, lease_token from mine;
 
--- step 6: complete it, with the id, attempts and lease_token that step 5 showed
--- select * from fairclaim.settle_jobs('hand-1', array['<id>'::uuid], array[1], array['<lease_token>'::uuid], array['complete']);
+-- step 7: complete it, with a result. accepted is true.
+select * from fairclaim.settle_jobs('hand-1', array(select id from mine), array(select attempts from mine),
+  array(select lease_token from mine), array['complete'], array['{"greeted": true}'::jsonb]);
 
--- step 7: again. accepted is false: an attempt ends once.
+-- step 8: once more. accepted is false: an attempt ends once. Now go on with step 9 of the second session.
+select * from fairclaim.settle_jobs('hand-1', array(select id from mine), array(select attempts from mine),
+  array(select lease_token from mine), array['complete'], array['{"greeted": "again"}'::jsonb]);

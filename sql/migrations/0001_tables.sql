@@ -10,7 +10,7 @@
 -- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. Only a limited tenant's row in a shared
 --     lane waits until tick has moved it.
 --
--- Lock order: tick_state -> lane.  tenant_limit (by tenant, skip locked) -> ready (skip locked) -> running.
+-- Lock order: tick_lock -> lane.  tenant_limit (by tenant, skip locked) -> ready (skip locked) -> running.
 -- Dispatch locks no existing row. Claims lock only what they take. Only tick() updates or deletes lanes.
 
 -- wide, written once, in ranges of the same ids (uuid v7, so ranges of time)
@@ -81,11 +81,18 @@ create table fairclaim.running (
   attempt int not null,
   attempts_left smallint not null,
   lost smallint not null,
-  cancel_requested boolean not null default false,
   limited boolean not null,
   worker_id text not null
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 80);
 create index running_limited on fairclaim.running (tenant_id) where limited;
+
+-- Inserted only: a mark on the row of `running` would make settlements and heartbeats wait for the transaction that cancels.
+create table fairclaim.cancel_request (
+  id uuid not null,
+  tenant_id uuid not null,
+  at timestamptz not null
+);
+create index cancel_request_id on fairclaim.cancel_request (id);
 
 create table fairclaim.scheduled (
   run_at timestamptz not null,
@@ -98,7 +105,8 @@ create table fairclaim.scheduled (
 );
 create unique index scheduled_id on fairclaim.scheduled (id);
 
--- tenant_id null: the shared lane of (queue, type). No column that changes is indexed, so every update is HOT.
+-- tenant_id null: the shared lane of (queue, type). No column that changes is indexed, and pages are left nearly empty, so that
+-- under a held snapshot the floors of a page's lanes can move some ten times before an update is not HOT any more.
 create table fairclaim.lane (
   lane_id bigint generated always as identity primary key,
   turn bigint not null,                      -- hash of (queue, tenant): the tenant's place in the round
@@ -111,8 +119,9 @@ create table fairclaim.lane (
   priority smallint not null,
   queue text collate "C" not null,
   type text collate "C" not null,
+  opened_by xid8 not null default pg_current_xact_id(),      -- of the whole transaction; xmin is a savepoint's own
   check (tenant_id is not null or priority = 0)
-) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index lane_walk on fairclaim.lane (queue, turn, priority desc, lane_id) where tenant_id is not null;
 create index lane_type on fairclaim.lane (queue, type, turn, priority desc, lane_id) where tenant_id is not null;
 create index lane_shared on fairclaim.lane (queue, type, lane_id) where tenant_id is null;

@@ -9,6 +9,9 @@ begin
               hint = pg_catalog.format('as its owner: grant create on database %I to %I', pg_catalog.current_database(), current_user);
     end if;
     create schema fairclaim authorization fairclaim_owner;
+  elsif not exists (select from pg_catalog.pg_namespace n where n.nspname = 'fairclaim' and n.nspowner = 'fairclaim_owner'::regrole) then
+    raise exception 'a schema fairclaim is there and does not belong to fairclaim_owner'
+      using errcode = 'JQ007', hint = 'as its owner: alter schema fairclaim rename to another name, and look at what is in it';
   end if;
 exception
   when duplicate_schema or unique_violation then null;            -- somebody else made it just now

@@ -10,12 +10,18 @@ select j.id, j.tenant_id, j.type,
   left join fairclaim.finished f on f.id = j.id and f.tenant_id = j.tenant_id
   left join fairclaim.running r on r.id = j.id
   left join fairclaim.scheduled s on s.id = j.id
-  left join lateral (
+  left join lateral (            -- what waits stands in a lane of its key: a shared one, or one of its tenant's at its turn
     select y.attempts
-      from fairclaim.lane l
-      join fairclaim.ready y on y.tenant_id = j.tenant_id and y.lane_id = l.lane_id and y.id = j.id
-     where l.queue = j.queue and l.type = j.type
-       and (l.tenant_id is null or l.tenant_id = j.tenant_id)
+      from (select l.lane_id from fairclaim.lane l
+             where l.tenant_id is null and l.queue = j.queue and l.type = j.type
+            union all
+            select l.lane_id from fairclaim.lane l
+             where l.tenant_id = j.tenant_id and l.queue = j.queue and l.type = j.type
+               and l.turn = uuid_hash_extended(j.tenant_id, hashtextextended(j.queue, 0))) l
+     cross join lateral (
+       select y.attempts from fairclaim.ready y
+        where y.tenant_id = j.tenant_id and y.lane_id = l.lane_id and y.id = j.id offset 0) y
+     where f.id is null and r.id is null and s.id is null
      limit 1) y on true;
 
 comment on view fairclaim.job_overview is

@@ -44,6 +44,7 @@ impl WorkerBuilder {
             worker_id: "".into(),
             lease: Duration::from_secs(30),
             grace: Duration::from_secs(20),
+            stop_within: Duration::from_secs(1),
             poll_interval: Duration::from_secs(1),
             batch_max: 500,
             connections: 2,
@@ -123,6 +124,13 @@ impl WorkerBuilder {
         self
     }
 
+    /// How long handlers have after the grace period, from the cancelling of [`Attempt::cancellation`](super::Attempt) until
+    /// they are dropped: what they need to stop by themselves. Defaults to 1 s.
+    pub fn stop_within(mut self, time: Duration) -> Self {
+        self.settings.stop_within = time;
+        self
+    }
+
     /// The longest pause between the claims of an idle queue: 5 ms to 1 min. Shorter, and jobs that no notification
     /// announced start sooner; above 1 s, dispatches stop announcing. Defaults to 1 s.
     pub fn poll_interval(mut self, longest: Duration) -> Self {
@@ -164,7 +172,7 @@ impl WorkerBuilder {
     }
 
     /// How many connections claims and settlements use: 1 to 8. Defaults to 2, so that one round trip is under way while
-    /// the jobs of another run; one more is for heartbeats and maintenance, and one for listening.
+    /// the jobs of another run; one more is for heartbeats, one for maintenance, and one for listening.
     pub fn connections(mut self, connections: usize) -> Self {
         self.settings.connections = connections;
         self
@@ -220,6 +228,7 @@ fn check_settings(settings: &Settings) -> Result<()> {
     let (millis, day) = (Duration::from_millis, Duration::from_secs(24 * 3600));
     within("lease", settings.lease, millis(1000), day, "1 s to 24 h")?;
     within("grace", settings.grace, Duration::ZERO, day, "0 to 24 h")?;
+    within("stop_within", settings.stop_within, Duration::ZERO, day, "0 to 24 h")?;
     within("poll_interval", settings.poll_interval, millis(5), millis(60_000), "5 ms to 1 min")?;
     within("max_batch", settings.batch_max, 1, 1000, "1 to 1,000")?;
     within("connections", settings.connections, 1, 8, "1 to 8")?;

@@ -16,8 +16,9 @@ use super::{
     executor,
     settlement::{Batch, Ending, Settlement},
     shared::Shared,
+    solo,
     stats::add,
-    subscription::{Order, Step, Subscription},
+    subscription::{Failure, Order, Step, Subscription},
 };
 use crate::{
     error::{Error, Result},
@@ -85,7 +86,7 @@ impl Exchanger {
         match answer {
             Ok(answer) => {
                 let got = answer.works.len() + answer.solo.len();
-                self.deliver(&order, answer);
+                self.deliver(&order, answer, sent_at.elapsed());
                 if let Some(mark) = mark {
                     self.shared.after_claim(self.queue_index, &mark, got);
                 }
@@ -93,14 +94,17 @@ impl Exchanger {
             }
             Err(error) => {
                 self.note_failure(&error, &mut order);
-                let narrow = is_refusal(&error) && !order.settlements.is_empty();
-                let sent = if narrow && order.settlements.len() > 1 {
-                    Sent::Narrowed
+                let failure = if is_refusal(&error) {
+                    Failure::Refused
+                } else if sent_at.elapsed() >= self.shared.patience() {
+                    Failure::TimedOut
                 } else {
-                    Sent::Failed
+                    Failure::Call
                 };
-                self.subscription.failed(order, narrow);
-                sent
+                let narrowed = failure == Failure::Refused && order.settlements.len() > 1;
+                self.subscription.failed(order, failure);
+                self.shared.ledger.shrunk.notify_waiters(); // whoever waits for open claims looks again
+                if narrowed { Sent::Narrowed } else { Sent::Failed }
             }
         }
     }
@@ -157,7 +161,7 @@ impl Exchanger {
         Ok(answer)
     }
 
-    fn deliver(&self, order: &Order, answer: Answer) {
+    fn deliver(&self, order: &Order, answer: Answer, took: Duration) {
         let Answer { works, solo, settled, cursor } = answer;
         let shared = &self.shared;
         if !order.settlements.is_empty() {
@@ -173,9 +177,9 @@ impl Exchanger {
             shared.ledger.add(works.iter().chain(&solo).map(|work| Arc::clone(&work.hold)));
         }
         for work in solo {
-            shared.solo.offer(&self.subscription, work, &shared.signals.closing);
+            solo::offer(shared, &self.subscription, work);
         }
-        let start = self.subscription.answered(order, works, cursor, Instant::now());
+        let start = self.subscription.answered(order, works, cursor, took, Instant::now());
         executor::start(shared, &self.subscription, start);
         shared.ledger.shrunk.notify_waiters();
     }
@@ -233,10 +237,17 @@ struct Answer {
     cursor: Option<String>,
 }
 
-/// Whether the server objects to what was sent, so that sending it again changes nothing.
+/// Whether the data that was sent is to blame, so that sending it again changes nothing: an argument that the protocol
+/// refuses, a value that a type or a constraint refuses, a program limit. Anything else (a missing grant, a full disk, a bug of
+/// ours) is the call's own failure: no job ends for it.
 fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::BadArgument { .. })
-        || matches!(error, Error::Database { .. }) && !error.is_transient()
+    match error {
+        Error::BadArgument { .. } => true,
+        Error::Database { sqlstate, .. } => {
+            matches!(sqlstate.get(..2), Some("22" | "23" | "54"))
+        }
+        _ => false,
+    }
 }
 
 /// A settlement that is refused even alone: first its result is left out, then the job is given back.
@@ -275,5 +286,25 @@ fn log_refusal(settlement: &Settlement) {
         tracing::warn!(%id, attempt, "the settlement was repeated and not accepted: the first one was, or the lease is lost");
     } else {
         tracing::warn!(%id, attempt, "lease lost: the settlement was not accepted");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_about_the_data_end_the_job_that_they_are_about() {
+        let database =
+            |sqlstate: &str| Error::Database { sqlstate: sqlstate.into(), message: String::new() };
+        for about_data in ["22P02", "22021", "23514", "54000"] {
+            assert!(is_refusal(&database(about_data)), "{about_data}");
+        }
+        assert!(is_refusal(&Error::bad_argument("p_results[0]", "too large")));
+        for other in ["42P13", "26000", "XX000", "0A000", "55000", "40001", "P0001", "25P02"] {
+            assert!(!is_refusal(&database(other)), "{other}");
+        }
+        let denied = Error::Privilege { message: String::new(), hint: None };
+        assert!(!is_refusal(&denied) && !is_refusal(&Error::unavailable("gone")));
     }
 }

@@ -19,50 +19,58 @@ use super::{
     stats::add,
     subscription::{Ended, Subscription},
 };
-use crate::outcome::{JobError, Outcome};
+use crate::outcome::{JobError, Next, Outcome};
 
 /// Starts this many slots, which the subscription has counted as running.
 pub(crate) fn start(shared: &Arc<Shared>, subscription: &Arc<Subscription>, slots: usize) {
     for _ in 0..slots {
-        let slot = Slot {
-            shared: Arc::clone(shared),
-            subscription: Arc::clone(subscription),
-            job: None,
-            over: false,
-        };
+        let place = Place { subscription: Arc::clone(subscription), job: None, left: false };
+        let slot = run_slot(Arc::clone(shared), place);
         let kill = shared.signals.kill.clone();
-        // dropping the slot drops the handler; the slot then gives its job back
-        shared.slots.spawn(async move { kill.run_until_cancelled_owned(slot.run()).await });
+        // dropping the slot drops the handler; its place then gives the job back
+        shared.slots.spawn(async move { kill.run_until_cancelled_owned(slot).await });
     }
 }
 
-struct Slot {
-    shared: Arc<Shared>,
+async fn run_slot(shared: Arc<Shared>, mut place: Place) {
+    let (mut ended, mut now) = (None, Instant::now());
+    while let Some(work) = place.subscription.next(ended.take(), now) {
+        let started = now;
+        place.job = Some(Arc::clone(&work.hold));
+        // here and not after the attempt: whoever is stopped at an await still has a job to give back, and no ending to lose
+        tokio::task::consume_budget().await;
+        let settlement = run_attempt(&shared, work).await;
+        place.job = None;
+        now = Instant::now();
+        ended = Some(Ended { settlement, took: now - started });
+    }
+    place.left = true; // without a next job it is
+}
+
+/// A place among what runs of a queue. However its holder ends, by itself, stopped or in a panic, the place is left, and the
+/// job that ran in it is handed in.
+pub(crate) struct Place {
     subscription: Arc<Subscription>,
     /// What runs at this moment.
     job: Option<Arc<Hold>>,
-    over: bool,
+    left: bool,
 }
 
-impl Slot {
-    async fn run(mut self) {
-        let (mut ended, mut now) = (None, Instant::now());
-        while let Some(work) = self.subscription.next(ended.take(), now) {
-            let started = now;
-            self.job = Some(Arc::clone(&work.hold));
-            let settlement = run_attempt(&self.shared, work).await;
-            self.job = None;
-            now = Instant::now();
-            ended = Some(Ended { settlement, took: now - started });
-            tokio::task::consume_budget().await;
-        }
-        self.over = true;
+impl Place {
+    /// For a job that counts as running already.
+    pub(crate) fn of(subscription: Arc<Subscription>, job: Arc<Hold>) -> Self {
+        Self { subscription, job: Some(job), left: false }
+    }
+
+    pub(crate) fn leave(mut self, settlement: Option<Settlement>) {
+        self.left = true;
+        self.subscription.leave(settlement);
     }
 }
 
-impl Drop for Slot {
+impl Drop for Place {
     fn drop(&mut self) {
-        if self.over {
+        if self.left {
             return;
         }
         let settlement = self.job.take().map(|hold| {
@@ -101,6 +109,7 @@ pub(crate) async fn run_attempt(shared: &Shared, work: Work) -> Option<Settlemen
     };
     let ending = match ended {
         Some(Ok(Ok(outcome))) => return settle_outcome(shared, hold, outcome),
+        Some(Ok(Err(error))) if is_stopped(shared, &hold) && wants_retry(&error) => Ending::Release,
         Some(Ok(Err(error))) => Ending::of(&error),
         Some(Err(panic)) => {
             add(&shared.stats.panicked, 1);
@@ -112,6 +121,16 @@ pub(crate) async fn run_attempt(shared: &Shared, work: Work) -> Option<Settlemen
         }
     };
     Some(Settlement::new(hold, ending))
+}
+
+/// Whether a shutdown has told the handler to stop.
+fn is_stopped(shared: &Shared, hold: &Hold) -> bool {
+    shared.signals.stop.is_cancelled() && hold.cancellation.is_cancelled()
+}
+
+/// Stopping is no failure of the job, so what asks for another attempt then uses none up.
+fn wants_retry(error: &JobError) -> bool {
+    matches!(error.next(), Next::Retry(_))
 }
 
 fn settle_outcome(shared: &Shared, hold: Arc<Hold>, outcome: Outcome) -> Option<Settlement> {
@@ -139,3 +158,6 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without a message")
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,10 @@
 use std::{
     cmp::Reverse,
     collections::HashMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,32 +22,56 @@ use crate::{error::Result, statements};
 
 /// How many leases one call extends at most.
 const BATCH_MAX: usize = 1000;
+/// So many failures in a row are more than a connection that was lost.
+const FAILURES: u32 = 2;
 
 /// Until the worker has settled everything.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let finish = shared.signals.finish.clone();
-    finish.run_until_cancelled(beat(&shared)).await;
+    let failures = AtomicU32::new(0);
+    let both = async { tokio::join!(beat(&shared, &failures), watch(&shared, &failures)) };
+    finish.run_until_cancelled(both).await;
 }
 
-async fn beat(shared: &Shared) {
+async fn beat(shared: &Shared, failures: &AtomicU32) {
     let period = shared.settings.lease / 6;
     let mut backoff = Backoff::new(period / 20, period);
     loop {
-        let sent_at = Instant::now();
         let mut pause = period;
-        let due = newest_attempts(shared, shared.ledger.due(sent_at, shared.settings.lease));
-        for batch in due.chunks(BATCH_MAX) {
+        let due = shared.ledger.due(Instant::now(), shared.settings.lease);
+        for batch in newest_attempts(shared, due).chunks(BATCH_MAX) {
             if let Err(error) = extend(shared, batch).await {
                 add(&shared.stats.call_failures, 1);
+                failures.fetch_add(1, SeqCst);
                 tracing::warn!(jobs = batch.len(), %error, "a heartbeat failed and will be repeated");
                 pause = backoff.next();
                 break;
             }
+            failures.store(0, SeqCst);
             backoff.reset();
         }
-        warn_endangered(shared);
         tokio::time::sleep(pause).await;
     }
+}
+
+/// Beside the calls, so that one without an answer keeps nobody from being told.
+async fn watch(shared: &Shared, failures: &AtomicU32) {
+    let lease = shared.settings.lease;
+    loop {
+        warn_endangered(shared, margin(lease, failures.load(SeqCst)));
+        tokio::time::sleep(lease / 12).await;
+    }
+}
+
+/// How long before the end of their lease handlers should stop, so that they do while their jobs are still surely ours: a
+/// third of it when heartbeats do not get through. A single call that failed, or is under way, gets another chance.
+fn margin(lease: Duration, failures: u32) -> Duration {
+    if failures >= FAILURES { lease / 3 } else { lease / 6 }
+}
+
+/// How long a heartbeat may take: it is small, and a lost connection must be noticed while there is time for another one.
+fn patience(lease: Duration) -> Duration {
+    (lease / 4).clamp(Duration::from_secs(1), Duration::from_secs(15))
 }
 
 /// A job that we hold in a later attempt too was lost in the earlier one.
@@ -66,12 +93,12 @@ async fn extend(shared: &Shared, holds: &[Arc<Hold>]) -> Result<()> {
     let attempts: Vec<_> = holds.iter().map(|hold| hold.attempt).collect();
     let tokens: Vec<_> = holds.iter().map(|hold| hold.lease_token).collect();
     let lease = settings.lease.as_secs_f64();
-    let patience = (settings.lease / 4).max(Duration::from_secs(1));
+    let patience = patience(settings.lease);
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
         [&&*settings.worker_id, &ids, &attempts, &tokens, &lease];
     let rows = shared
         .connections
-        .rows(shared.upkeep_seat(), patience, &statements::EXTEND, &parameters)
+        .rows(shared.heart_seat(), patience, &statements::EXTEND, &parameters)
         .await?;
     let holds: HashMap<Uuid, &Arc<Hold>> = holds.iter().map(|hold| (hold.id, hold)).collect();
     for row in rows {
@@ -102,12 +129,37 @@ fn lose(shared: &Shared, hold: &Hold) {
     shared.ledger.remove([hold].into_iter());
 }
 
-/// No heartbeat got through for two thirds of a lease: handlers should stop while their jobs are still surely ours.
-fn warn_endangered(shared: &Shared) {
-    for hold in shared.ledger.endangered(Instant::now(), shared.settings.lease) {
+/// No heartbeat got through for long: handlers should stop.
+fn warn_endangered(shared: &Shared, margin: Duration) {
+    for hold in shared.ledger.endangered(Instant::now(), margin) {
         if !hold.cancellation.is_cancelled() {
             tracing::warn!(id = %hold.id, attempt = hold.attempt, "the lease is about to end: no heartbeat was accepted for long");
             hold.cancellation.cancel();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failed_heartbeat_stops_no_handler_while_there_is_time_for_another() {
+        let lease = Duration::from_secs(30);
+        // due after a third, sent a period later at the latest, failed when its patience is over
+        let left = lease - lease / 3 - lease / 6 - patience(lease);
+        assert!(left < lease / 3, "as late as that");
+        assert!(left > margin(lease, 1), "and still not endangered");
+        assert!(left < margin(lease, 2), "but after a second one");
+    }
+
+    #[test]
+    fn a_heartbeat_waits_neither_for_ever_nor_not_at_all() {
+        let check = |lease, seconds| {
+            assert_eq!(patience(Duration::from_secs(lease)).as_secs(), seconds);
+        };
+        check(1, 1);
+        check(40, 10);
+        check(86_400, 15);
     }
 }

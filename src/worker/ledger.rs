@@ -36,15 +36,22 @@ impl Ledger {
         self.lock().len()
     }
 
+    pub(crate) fn contains(&self, hold: &Hold) -> bool {
+        self.lock().contains_key(&hold.key())
+    }
+
+    pub(crate) fn holds_nothing_beside(&self, hold: &Hold) -> bool {
+        self.lock().keys().all(|key| *key == hold.key())
+    }
+
     /// Those whose lease has used up more than a third of its time.
     pub(crate) fn due(&self, now: Instant, lease: Duration) -> Vec<Arc<Hold>> {
         self.select(|hold| hold.lease_ends() < now + lease * 2 / 3)
     }
 
-    /// Those whose lease will be over within a third of its time: no heartbeat got through for long, so their handlers
-    /// should stop while the job is still surely ours.
-    pub(crate) fn endangered(&self, now: Instant, lease: Duration) -> Vec<Arc<Hold>> {
-        self.select(|hold| hold.stage() == Stage::Running && hold.lease_ends() < now + lease / 3)
+    /// Those that run and whose lease will be over this soon.
+    pub(crate) fn endangered(&self, now: Instant, margin: Duration) -> Vec<Arc<Hold>> {
+        self.select(|hold| hold.stage() == Stage::Running && hold.lease_ends() < now + margin)
     }
 
     /// Everything.
@@ -71,7 +78,7 @@ mod tests {
     };
 
     #[test]
-    fn leases_are_due_after_a_third_and_endangered_after_two() {
+    fn leases_are_due_after_a_third_and_endangered_before_their_end() {
         let (ledger, start, lease) = (Ledger::default(), Instant::now(), Duration::from_secs(30));
         let held = hold(1, start, lease);
         held.advance(Stage::Running);
@@ -79,8 +86,9 @@ mod tests {
         let after = |seconds| start + Duration::from_secs(seconds);
         assert!(ledger.due(after(9), lease).is_empty());
         assert_eq!(ledger.due(after(11), lease).len(), 1);
-        assert!(ledger.endangered(after(19), lease).is_empty());
-        assert_eq!(ledger.endangered(after(21), lease).len(), 1);
+        let margin = Duration::from_secs(10);
+        assert!(ledger.endangered(after(19), margin).is_empty());
+        assert_eq!(ledger.endangered(after(21), margin).len(), 1);
         held.extend(after(21), lease);
         assert!(ledger.due(after(22), lease).is_empty());
         ledger.remove([&*held].into_iter());

@@ -7,7 +7,7 @@
 //!                        settlements        one for each queue
 //! ```
 //!
-//! Every task has one shape: an async function that ends when one of three signals says so ([`shared::Signals`]). What is
+//! Every task has one shape: an async function that ends when one of the signals says so ([`shared::Signals`]). What is
 //! claimed stands in the [`ledger`] until the database has answered its settlement; the [`heartbeat`] extends what stays
 //! there for long. The [`ticker`] calls the database's maintenance. [`solo`] runs jobs that are suspected of killing workers.
 
@@ -32,6 +32,7 @@ mod solo;
 mod stats;
 mod subscription;
 mod ticker;
+mod wakes;
 
 use std::{future::Future, sync::Arc};
 

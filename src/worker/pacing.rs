@@ -4,8 +4,15 @@
 //! would undo the turns of the tenants and hoard jobs that another worker could start; a shorter one would leave handlers
 //! waiting for a round trip. Claims grow and shrink with what they bring, so that a busy queue of tiny jobs is claimed by
 //! the hundreds and a quiet one is asked for no more than a few.
+//!
+//! They are bounded by what they take, too: everybody's jobs wait for the trip that brings them, so claims grow only while
+//! trips are short and shrink when they are long. What the network takes of every trip does not count, since a smaller
+//! claim would not shorten it; nor do claims for idle slots shrink below these. A trip carries about as many settlements as
+//! it may claim. A trip that got no answer in time is tried again with half as much.
 
 use std::time::{Duration, Instant};
+
+use super::wakes::Wakes;
 
 /// How much work to hold ahead.
 const AHEAD: Duration = Duration::from_millis(100);
@@ -13,6 +20,10 @@ const AHEAD: Duration = Duration::from_millis(100);
 const BUFFER_BYTES_MAX: f64 = 32.0 * 1024.0 * 1024.0;
 /// A claim asks for this much at least when there is room for it; also where growing starts.
 const CLAIM_START: usize = 16;
+/// Claims grow while trips take less than this.
+const TRIP_SHORT: Duration = Duration::from_millis(40);
+/// Claims shrink when a trip took longer.
+const TRIP_LONG: Duration = Duration::from_millis(80);
 /// Over how many values a mean is taken.
 const MEAN_OVER: f64 = 32.0;
 /// The pause after the first claim of a row that brought nothing.
@@ -69,23 +80,31 @@ pub(crate) struct Pacing {
     payload_bytes: Mean,
     /// What the next claim asks for at most, apart from free slots.
     claim_size: usize,
+    /// What any claim asks for at most: halved by every time-out.
+    most: usize,
+    /// The shortest trip that a claim took: what the network and the smallest claim need.
+    shortest_trip: Duration,
     /// Whether the last claim brought all it asked for.
     flowing: bool,
     pause: Duration,
     not_before: Option<Instant>,
+    wakes: Wakes,
 }
 
 impl Pacing {
     pub(crate) fn new(bounds: Bounds) -> Self {
         let claim_size = bounds.batch_max.min(CLAIM_START);
         Self {
-            bounds,
             run_seconds: Mean::default(),
             payload_bytes: Mean::default(),
             claim_size,
+            most: bounds.batch_max,
+            shortest_trip: Duration::MAX,
             flowing: false,
             pause: Duration::ZERO,
             not_before: None,
+            wakes: Wakes::default(),
+            bounds,
         }
     }
 
@@ -99,8 +118,17 @@ impl Pacing {
         let Some(mean) = self.run_seconds.get() else { return 0 };
         let window = AHEAD.min(self.bounds.lease / 3).as_secs_f64();
         let by_time = window / mean.max(1e-6) * self.bounds.concurrency as f64;
-        let by_bytes = BUFFER_BYTES_MAX / self.payload_bytes.get().unwrap_or(0.0).max(1.0);
-        floor(by_time.min(by_bytes)).min(2 * self.bounds.batch_max)
+        floor(by_time).min(self.by_bytes()).min(2 * self.bounds.batch_max)
+    }
+
+    /// How many jobs a buffer holds by the size of their payloads; at least one.
+    fn by_bytes(&self) -> usize {
+        floor(BUFFER_BYTES_MAX / self.payload_bytes.get().unwrap_or(0.0).max(1.0)).max(1)
+    }
+
+    /// How many settlements a trip carries when more wait.
+    pub(crate) fn trip_size(&self) -> usize {
+        self.claim_size
     }
 
     /// What a claim would ask for now, if there is room for one; when it may be sent is another question.
@@ -115,7 +143,7 @@ impl Pacing {
             return None;
         }
         let want = (self.bounds.concurrency + ahead).saturating_sub(load.running + waiting);
-        let limit = want.min(self.claim_size.max(free)).min(self.bounds.batch_max);
+        let limit = want.min(self.claim_size.max(free)).min(self.most).min(self.by_bytes());
         (limit > 0).then_some(limit)
     }
 
@@ -145,15 +173,33 @@ impl Pacing {
         self.claim_size = self.bounds.batch_max.min(CLAIM_START);
     }
 
-    /// A claim came back.
-    pub(crate) fn claimed(&mut self, limit: usize, payload_sizes: &[usize], now: Instant) {
+    /// A claim is sent.
+    pub(crate) fn sent(&mut self) {
+        self.wakes.sent();
+    }
+
+    /// A claim came back after so long.
+    pub(crate) fn claimed(
+        &mut self,
+        limit: usize,
+        payload_sizes: &[usize],
+        took: Duration,
+        now: Instant,
+    ) {
         let got = payload_sizes.len();
         for &bytes in payload_sizes {
             self.payload_bytes.note(bytes as f64);
         }
+        self.shortest_trip = self.shortest_trip.min(took);
+        self.most = (self.most * 2).min(self.bounds.batch_max);
+        if got > 0 {
+            self.wakes.found();
+        } else {
+            self.wakes.missed(now);
+        }
         self.flowing = got >= limit;
         if self.flowing {
-            self.claim_size = (self.claim_size.max(limit) * 2).min(self.bounds.batch_max);
+            self.resize(limit, took.saturating_sub(self.shortest_trip));
             self.pause = Duration::ZERO;
             self.not_before = None;
             return;
@@ -164,12 +210,35 @@ impl Pacing {
         self.pause = if got > 0 || self.pause.is_zero() { PAUSE_FIRST } else { self.pause * 2 };
         self.pause = self.pause.min(self.bounds.pause_max);
         self.not_before = Some(now + self.pause.mul_f64(0.75 + rand::random::<f64>() / 4.0));
+        if self.wakes.heard() {
+            self.follow_wake();
+        }
+    }
+
+    /// After a claim that brought all it asked for.
+    fn resize(&mut self, limit: usize, took: Duration) {
+        if took < TRIP_SHORT {
+            self.claim_size = (self.claim_size.max(limit) * 2).min(self.bounds.batch_max);
+        } else if took > TRIP_LONG {
+            self.claim_size = (self.claim_size / 2).max(CLAIM_START).min(self.bounds.batch_max);
+        }
+    }
+
+    /// A claim was not answered in time: perhaps it asked for more than can be sent in that time.
+    pub(crate) fn timed_out(&mut self, limit: usize) {
+        self.most = (limit / 2).max(1);
     }
 
     /// Somebody dispatched.
     pub(crate) fn woken(&mut self) {
-        self.pause = Duration::ZERO;
-        self.not_before = None;
+        self.wakes.hear();
+        self.follow_wake();
+    }
+
+    /// Never later than planned; and since a notification may stand for several jobs, polls begin anew from here.
+    fn follow_wake(&mut self) {
+        self.pause = self.pause.min(self.wakes.distance());
+        self.not_before = self.not_before.and_then(|at| Some(at.min(self.wakes.not_before()?)));
     }
 }
 
@@ -180,123 +249,4 @@ fn floor(value: f64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pacing(concurrency: usize) -> Pacing {
-        let second = Duration::from_secs(1);
-        Pacing::new(Bounds { concurrency, batch_max: 500, lease: 30 * second, pause_max: second })
-    }
-
-    fn after_runs(concurrency: usize, took: Duration) -> Pacing {
-        let mut pacing = pacing(concurrency);
-        for _ in 0..50 {
-            pacing.ran(took);
-        }
-        pacing
-    }
-
-    #[test]
-    fn without_a_measurement_a_claim_fills_the_free_slots() {
-        assert_eq!(pacing(10).room(Load::default()), Some(10));
-        assert_eq!(pacing(10).room(Load { running: 7, ..Load::default() }), Some(3));
-        assert_eq!(pacing(10).room(Load { running: 10, ..Load::default() }), None);
-        assert_eq!(pacing(1000).room(Load::default()), Some(500));
-    }
-
-    #[test]
-    fn a_buffer_is_100_ms_of_work() {
-        let check = |concurrency, millis, ahead| {
-            assert_eq!(after_runs(concurrency, Duration::from_millis(millis)).ahead(), ahead);
-        };
-        check(10, 5, 200);
-        check(10, 100, 10);
-        check(10, 1000, 1);
-        check(1, 1000, 0);
-        check(4, 60_000, 0);
-        check(10, 0, 1000); // two claims of the largest size
-    }
-
-    #[test]
-    fn large_payloads_shorten_the_buffer() {
-        let mut pacing = after_runs(100, Duration::from_micros(10));
-        pacing.claimed(50, &[1 << 20; 50], Instant::now());
-        assert_eq!(pacing.ahead(), 32);
-    }
-
-    #[test]
-    fn it_claims_again_when_half_of_the_buffer_is_used() {
-        let pacing = after_runs(10, Duration::from_millis(5)); // 200 ahead
-        let room = |buffered| pacing.room(Load { running: 10, buffered, ..Load::default() });
-        assert_eq!(room(101), None);
-        assert_eq!(room(100), Some(16));
-        assert_eq!(
-            pacing.room(Load { running: 10, asked: 16, claims_open: 1, ..Load::default() }),
-            None
-        );
-    }
-
-    #[test]
-    fn full_claims_grow_and_others_shrink() {
-        let mut pacing = after_runs(10, Duration::from_micros(2));
-        let mut limits = Vec::new();
-        for _ in 0..7 {
-            let limit = pacing.room(Load::default()).unwrap();
-            pacing.claimed(limit, &vec![10; limit], Instant::now());
-            limits.push(limit);
-        }
-        assert_eq!(limits, [16, 32, 64, 128, 256, 500, 500]);
-        pacing.claimed(500, &[10; 40], Instant::now());
-        assert_eq!(pacing.room(Load::default()), Some(80));
-        pacing.claimed(80, &[], Instant::now());
-        assert_eq!(pacing.room(Load::default()), Some(16));
-    }
-
-    #[test]
-    fn under_load_two_claims_are_on_their_way() {
-        let mut pacing = after_runs(10, Duration::from_micros(2));
-        let one_open = Load { asked: 16, claims_open: 1, ..Load::default() };
-        assert_eq!(pacing.room(one_open), None);
-        pacing.claimed(16, &[10; 16], Instant::now());
-        assert_eq!(pacing.room(one_open), Some(32));
-        assert_eq!(pacing.room(Load { claims_open: 2, asked: 48, ..Load::default() }), None);
-    }
-
-    #[test]
-    fn pauses_of_an_idle_queue_grow_to_the_longest_and_a_wake_ends_them() {
-        let (mut pacing, now) = (pacing(10), Instant::now());
-        let mut longest = Duration::ZERO;
-        for _ in 0..12 {
-            pacing.claimed(10, &[], now);
-            let pause = pacing.not_before().unwrap() - now;
-            assert!(pause <= Duration::from_secs(1));
-            longest = longest.max(pause);
-        }
-        assert!(longest >= Duration::from_millis(750));
-        assert!(!pacing.may_claim(now));
-        pacing.woken();
-        assert!(pacing.may_claim(now));
-        pacing.claimed(10, &[], now);
-        assert!(pacing.not_before().unwrap() - now <= PAUSE_FIRST);
-    }
-
-    #[test]
-    fn a_claim_that_brought_less_than_it_asked_for_is_followed_by_a_short_pause() {
-        let (mut pacing, now) = (pacing(10), Instant::now());
-        for _ in 0..5 {
-            pacing.claimed(10, &[], now);
-        }
-        pacing.claimed(10, &[5, 5], now);
-        assert!(!pacing.may_claim(now) && pacing.may_claim_within(now, PAUSE_FIRST));
-        pacing.claimed(10, &[5; 10], now);
-        assert!(pacing.may_claim(now));
-    }
-
-    #[test]
-    fn a_stall_forgets_what_was_measured() {
-        let mut pacing = after_runs(10, Duration::from_micros(1));
-        assert_eq!(pacing.ahead(), 1000);
-        pacing.stalled();
-        assert_eq!(pacing.ahead(), 1);
-    }
-}
+mod tests;

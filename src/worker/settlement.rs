@@ -88,6 +88,12 @@ impl Ending {
         }
     }
 
+    /// What it adds to a message.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = [self.result(), self.error()];
+        texts.into_iter().flatten().map(|text| text.get().len()).sum()
+    }
+
     fn delay(&self) -> Option<f64> {
         match self {
             Self::Retry { delay, .. } => *delay,

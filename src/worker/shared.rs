@@ -22,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) worker_id: Arc<str>,
     pub(crate) lease: Duration,
     pub(crate) grace: Duration,
+    pub(crate) stop_within: Duration,
     pub(crate) poll_interval: Duration,
     pub(crate) batch_max: usize,
     pub(crate) connections: usize,
@@ -31,12 +32,14 @@ pub(crate) struct Settings {
     pub(crate) drain: bool,
 }
 
-/// The three ways in which a worker's tasks are told to end, in this order.
+/// The ways in which a worker's tasks are told to end, in this order.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     /// Shutting down: no more claims, wakes, ticks.
     pub(crate) closing: CancellationToken,
-    /// The grace period is over: handlers are dropped.
+    /// The grace period is over: handlers are told to stop.
+    pub(crate) stop: CancellationToken,
+    /// They had time enough for that: they are dropped.
     pub(crate) kill: CancellationToken,
     /// Everything is settled, or never will be: nothing is sent any more.
     pub(crate) finish: CancellationToken,
@@ -50,7 +53,7 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) types: Vec<String>,
     pub(crate) subscriptions: Vec<Arc<Subscription>>,
-    /// The last seat is for heartbeat and maintenance, so that neither waits behind a large batch.
+    /// Two more than the exchangers use: the heartbeat waits neither behind a large batch nor behind maintenance.
     pub(crate) connections: Connections,
     pub(crate) ledger: Ledger,
     pub(crate) solo: Solo,
@@ -69,7 +72,7 @@ impl Shared {
         subscriptions: Vec<Arc<Subscription>>,
     ) -> Self {
         Self {
-            connections: Connections::new(client.clone(), settings.connections + 1),
+            connections: Connections::new(client.clone(), settings.connections + 2),
             types: registry.types(),
             ledger: Ledger::default(),
             solo: Solo::default(),
@@ -84,14 +87,20 @@ impl Shared {
         }
     }
 
-    /// The connection of the heartbeat and of maintenance.
-    pub(crate) fn upkeep_seat(&self) -> usize {
+    /// The connection of the heartbeat.
+    pub(crate) fn heart_seat(&self) -> usize {
         self.settings.connections
     }
 
-    /// How long a call may take before its connection is given up.
+    /// The connection of maintenance.
+    pub(crate) fn upkeep_seat(&self) -> usize {
+        self.settings.connections + 1
+    }
+
+    /// How long a call may take before its connection is given up: about a lease, since what is claimed later than that is
+    /// lost, but not half a day for long leases.
     pub(crate) fn patience(&self) -> Duration {
-        self.settings.lease.max(Duration::from_secs(10))
+        self.settings.lease.clamp(Duration::from_secs(10), Duration::from_secs(60))
     }
 
     pub(crate) fn wake_all(&self) {
@@ -156,5 +165,64 @@ impl Drain {
             empty: (0..queues).map(|_| AtomicBool::new(false)).collect(),
             empty_at: (0..queues).map(|_| AtomicU64::new(0)).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::future::Future;
+
+    use deadpool_postgres::{Manager, Pool};
+    use serde_json::value::RawValue;
+    use tokio_postgres::{Config, NoTls};
+
+    use super::{
+        super::{
+            attempt::Attempt, claimed::Work, handler::Bound, hold::tests::hold, pacing::Bounds,
+            registry::Entry,
+        },
+        *,
+    };
+    use crate::outcome::{JobError, Outcome};
+
+    pub(crate) const LEASE: Duration = Duration::from_secs(30);
+
+    /// A worker of one queue without a database: what it would send stays in its outbox.
+    pub(crate) fn shared() -> Arc<Shared> {
+        let manager = Manager::new(Config::new(), NoTls);
+        let client = Client::from_pool(Pool::builder(manager).max_size(1).build().unwrap());
+        let settings = Settings {
+            worker_id: "test".into(),
+            lease: LEASE,
+            grace: Duration::ZERO,
+            stop_within: Duration::ZERO,
+            poll_interval: Duration::from_secs(1),
+            batch_max: 500,
+            connections: 1,
+            attempt_timeout: None,
+            listen: false,
+            maintain: false,
+            drain: false,
+        };
+        let second = Duration::from_secs(1);
+        let bounds = Bounds { concurrency: 4, batch_max: 500, lease: LEASE, pause_max: second };
+        let subscription = Arc::new(Subscription::new("default".into(), bounds));
+        Arc::new(Shared::new(client, settings, Registry::default(), vec![subscription]))
+    }
+
+    /// A claimed job that a function runs; it counts as held.
+    pub(crate) fn work<Fut>(
+        shared: &Shared,
+        run: impl Fn(Attempt) -> Fut + Send + Sync + 'static,
+    ) -> Work
+    where
+        Fut: Future<Output = Result<Outcome, JobError>> + Send + 'static,
+    {
+        let hold = hold(1, std::time::Instant::now(), LEASE);
+        shared.ledger.add([Arc::clone(&hold)].into_iter());
+        let handler = Bound(Arc::new(move |_, attempt| Box::pin(run(attempt))));
+        let entry = Entry { job_type: "test".into(), timeout: None, handler };
+        let payload = RawValue::from_string("{}".into()).unwrap();
+        Work { hold, payload, timeout: None, entry: Some(Arc::new(entry)) }
     }
 }

@@ -8,8 +8,8 @@ use tokio_util::task::TaskTracker;
 
 use super::shared::Shared;
 
-/// How long handlers have between the cancelling of their token and their end.
-const STOP_WITHIN: Duration = Duration::from_secs(1);
+/// How long tasks have that need no more than a moment to end.
+const END_WITHIN: Duration = Duration::from_secs(1);
 /// How long the last settlements may take. Past it, leases end by themselves.
 const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -20,6 +20,7 @@ impl Drop for StopGuard {
     fn drop(&mut self) {
         let signals = &self.0.signals;
         signals.closing.cancel();
+        signals.stop.cancel();
         signals.kill.cancel();
         signals.finish.cancel();
     }
@@ -50,9 +51,14 @@ pub(crate) async fn shut_down(
         );
     }
     shared.signals.finish.cancel();
-    exchangers.wait().await;
-    heart.wait().await;
-    helpers.wait().await;
+    let ended = async {
+        exchangers.wait().await;
+        heart.wait().await;
+        helpers.wait().await;
+    };
+    if timeout(END_WITHIN, ended).await.is_err() {
+        tracing::error!("a task of the worker does not end; it is left behind");
+    }
 }
 
 /// The grace period is over.
@@ -64,15 +70,57 @@ async fn stop_handlers(shared: &Shared) {
     for subscription in &shared.subscriptions {
         subscription.release_buffered();
     }
+    shared.signals.stop.cancel(); // first, so that whoever is cancelled for it knows why
     for hold in shared.ledger.all() {
         hold.cancellation.cancel();
     }
-    if timeout(STOP_WITHIN, shared.slots.wait()).await.is_ok() {
+    if timeout(shared.settings.stop_within, shared.slots.wait()).await.is_ok() {
         return;
     }
     shared.signals.kill.cancel();
     // A handler that never yields cannot be dropped. Its job is not given back while it runs; its lease will end.
-    if timeout(STOP_WITHIN, shared.slots.wait()).await.is_err() {
+    if timeout(END_WITHIN, shared.slots.wait()).await.is_err() {
         tracing::error!("a handler blocks its thread and cannot be stopped");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Instant};
+
+    use super::{
+        super::{
+            hold::Stage,
+            shared::tests::{shared, work},
+            solo,
+            subscription::Step,
+        },
+        *,
+    };
+    use crate::outcome::Outcome;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_job_that_runs_alone_and_blocks_its_thread_does_not_keep_the_worker_from_ending() {
+        let shared = shared();
+        let (open, gate) = mpsc::channel::<()>();
+        let gate = std::sync::Mutex::new(gate);
+        let suspect = work(&shared, move |_| {
+            let _ = gate.lock().unwrap().recv();
+            async { Ok(Outcome::Complete) }
+        });
+        let hold = Arc::clone(&suspect.hold);
+        let helpers = TaskTracker::new();
+        helpers.spawn(solo::run(Arc::clone(&shared)));
+        let subscription = &shared.subscriptions[0];
+        let Step::Send(order) = subscription.step(Instant::now()) else { panic!("no claim") };
+        solo::offer(&shared, subscription, suspect);
+        subscription.answered(&order, Vec::new(), None, Duration::ZERO, Instant::now());
+        while hold.stage() != Stage::Running {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let ended = shut_down(&shared, &TaskTracker::new(), &TaskTracker::new(), &helpers);
+        let ended = timeout(Duration::from_secs(30), ended).await;
+        drop(open);
+        ended.expect("it hangs");
     }
 }

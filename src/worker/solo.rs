@@ -1,22 +1,31 @@
 //! Jobs that were lost twice run alone: two workers died while they ran, and a third may. Nothing else of this worker is in
 //! flight then, neither running nor claimed nor unsettled, so nobody else's job can be lost with them.
+//!
+//! From the moment a suspect arrives nothing starts and nothing is claimed, not even what its own claim brought with it. What
+//! runs already is waited for, but not for long: a worker of long jobs puts the suspect off and goes on.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio::{sync::Notify, time::timeout};
 
 use super::{
+    backoff::jittered,
     claimed::Work,
-    executor::run_attempt,
-    hold::Stage,
+    executor::{Place, run_attempt},
+    hold::{Hold, Stage},
     settlement::{Ending, Settlement},
     shared::Shared,
     subscription::Subscription,
 };
+
+/// How long a worker stands still at most for a suspect to be alone; less where leases are shorter.
+const STILL_MAX: Duration = Duration::from_secs(10);
+/// A suspect that could not be alone is put off for so many leases, so that it costs a worker of long jobs little.
+const PUT_OFF_LEASES: u32 = 4;
+const PUT_OFF_MAX: Duration = Duration::from_secs(900);
 
 /// One suspect at a time; others go back to the queue meanwhile.
 #[derive(Debug, Default)]
@@ -32,26 +41,6 @@ struct Seat {
 }
 
 impl Solo {
-    /// Takes a suspect, or gives it back when another one has the seat. It counts as running from here on. To be called
-    /// while its claim is open, so that the subscription does not end in between.
-    pub(crate) fn offer(
-        &self,
-        subscription: &Arc<Subscription>,
-        work: Work,
-        closing: &CancellationToken,
-    ) {
-        let mut seat = self.seat();
-        if seat.busy || closing.is_cancelled() {
-            drop(seat);
-            subscription.post(Settlement::release(work.hold));
-            return;
-        }
-        subscription.enter();
-        *seat = Seat { waiting: Some((Arc::clone(subscription), work)), busy: true };
-        drop(seat);
-        self.arrived.notify_one();
-    }
-
     async fn take(&self) -> (Arc<Subscription>, Work) {
         loop {
             let waiting = self.seat().waiting.take();
@@ -71,15 +60,31 @@ impl Solo {
     }
 }
 
+/// Takes a suspect, or gives it back when another one has the seat. It counts as running from here on, and nothing starts
+/// beside it. To be called while its claim is open, so that the subscription does not end in between.
+pub(crate) fn offer(shared: &Shared, subscription: &Arc<Subscription>, work: Work) {
+    let mut seat = shared.solo.seat();
+    if seat.busy || shared.signals.closing.is_cancelled() {
+        drop(seat);
+        subscription.post(Settlement::release(work.hold));
+        return;
+    }
+    subscription.enter();
+    *seat = Seat { waiting: Some((Arc::clone(subscription), work)), busy: true };
+    drop(seat);
+    for other in &shared.subscriptions {
+        other.pause();
+    }
+    shared.solo.arrived.notify_one();
+}
+
 /// Until the worker closes; a suspect that runs then is treated like any other running job.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let closing = shared.signals.closing.clone();
+    let (closing, finish) = (shared.signals.closing.clone(), shared.signals.finish.clone());
     while let Some((subscription, work)) = closing.run_until_cancelled(shared.solo.take()).await {
-        for other in &shared.subscriptions {
-            other.pause();
-        }
         let task = shared.slots.spawn(run_alone(Arc::clone(&shared), subscription, work));
-        if let Err(error) = task.await {
+        // one that blocks its thread must not keep the worker from ending
+        if let Some(Err(error)) = finish.run_until_cancelled(task).await {
             tracing::error!(%error, "a job that ran alone broke its task");
         }
         for other in &shared.subscriptions {
@@ -94,54 +99,65 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// Waits until nothing else is in flight, for as long as one lease; then the job is put off for as long, so that a worker
-/// of long jobs is not held up by one suspect.
+/// Waits until nothing else is in flight, runs the job, and waits until it is settled.
 async fn run_alone(shared: Arc<Shared>, subscription: Arc<Subscription>, work: Work) {
-    let (hold, lease) = (Arc::clone(&work.hold), shared.settings.lease);
-    let stop = shared.signals.closing.clone();
-    let alone = stop.run_until_cancelled(tokio::time::timeout(lease, until_alone(&shared))).await;
-    let settlement = match alone {
-        Some(Ok(())) if hold.lease_ends() <= Instant::now() => {
-            Some(Settlement::release(Arc::clone(&hold)))
-        }
-        Some(Ok(())) => {
+    let hold = Arc::clone(&work.hold);
+    // whatever happens to the handler, the place is left and the job handed in
+    let place = Place::of(subscription, Arc::clone(&hold));
+    let (closing, still_max) = (&shared.signals.closing, STILL_MAX.min(shared.settings.lease));
+    let alone = timeout(still_max, until_alone(&shared, &hold));
+    let settlement = match closing.run_until_cancelled(alone).await {
+        Some(Ok(())) if hold.lease_ends() > Instant::now() && starts(&hold) => {
             tracing::warn!(id = %hold.id, attempt = hold.attempt, lost = hold.lost, "its last workers died: it runs alone");
-            hold.advance(Stage::Running);
-            let kill = shared.signals.kill.clone();
-            match kill.run_until_cancelled(run_attempt(&shared, work)).await {
+            let attempt = run_attempt(&shared, work);
+            match shared.signals.kill.run_until_cancelled(attempt).await {
                 Some(settlement) => settlement,
                 None => Some(Settlement::release(Arc::clone(&hold))),
             }
         }
-        Some(Err(_)) => Some(Settlement::new(Arc::clone(&hold), put_off(lease))),
-        None => Some(Settlement::release(Arc::clone(&hold))),
+        Some(Err(_)) => {
+            let delay = put_off(shared.settings.lease);
+            tracing::warn!(id = %hold.id, attempt = hold.attempt, ?delay, "its last workers died, and it cannot run alone beside long jobs: it is put off");
+            let ending = Ending::Snooze { delay: delay.as_secs_f64() };
+            Some(Settlement::new(Arc::clone(&hold), ending))
+        }
+        _ => Some(Settlement::release(Arc::clone(&hold))),
     };
-    subscription.leave(settlement);
+    place.leave(settlement);
     // resuming before it is settled would put others at risk only if this process dies now; do not wait forever for that
-    let _ = tokio::time::timeout(lease, until_held(&shared, 0)).await;
+    let settled = timeout(still_max, until_gone(&shared, &hold));
+    let _ = closing.run_until_cancelled(settled).await;
 }
 
-fn put_off(lease: Duration) -> Ending {
-    Ending::Snooze { delay: lease.as_secs_f64() }
+/// False for a job that was lost meanwhile.
+fn starts(hold: &Hold) -> bool {
+    hold.advance(Stage::Running) == Stage::Running
 }
 
-async fn until_alone(shared: &Shared) {
+fn put_off(lease: Duration) -> Duration {
+    jittered((lease * PUT_OFF_LEASES).min(PUT_OFF_MAX))
+}
+
+async fn until_alone(shared: &Shared, hold: &Hold) {
     loop {
         let shrunk = shared.ledger.shrunk.notified();
         let claiming = shared.subscriptions.iter().any(|subscription| subscription.is_claiming());
-        if !claiming && shared.ledger.len() <= 1 {
+        if !claiming && shared.ledger.holds_nothing_beside(hold) {
             return;
         }
         shrunk.await;
     }
 }
 
-async fn until_held(shared: &Shared, count: usize) {
+async fn until_gone(shared: &Shared, hold: &Hold) {
     loop {
         let shrunk = shared.ledger.shrunk.notified();
-        if shared.ledger.len() <= count {
+        if !shared.ledger.contains(hold) {
             return;
         }
         shrunk.await;
     }
 }
+
+#[cfg(test)]
+mod tests;

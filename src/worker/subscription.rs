@@ -3,23 +3,17 @@
 //! Slots (tasks that run handlers) and exchangers (tasks that talk to the database) meet here, under one short lock that a
 //! slot takes once a job. A slot lives as long as there is work, so there are never more of them than the concurrency.
 
+mod state;
+
 use std::{
-    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
 
-use super::{
-    claimed::Work,
-    hold::Stage,
-    pacing::{Bounds, Load, Pacing},
-    settlement::Settlement,
-};
-
-/// How long a settlement may wait for company.
-const SETTLE_AFTER: Duration = Duration::from_millis(3);
+use self::state::{State, Waiting};
+use super::{claimed::Work, pacing::Bounds, settlement::Settlement};
 
 #[derive(Debug)]
 pub(crate) struct Subscription {
@@ -28,27 +22,6 @@ pub(crate) struct Subscription {
     state: Mutex<State>,
     /// Told when an exchanger may have something to do.
     pub(crate) changed: Notify,
-}
-
-#[derive(Debug)]
-pub(crate) struct State {
-    pacing: Pacing,
-    load: Load,
-    buffer: VecDeque<Work>,
-    outbox: VecDeque<Settlement>,
-    /// Since when the oldest settlement waits.
-    waiting_since: Option<Instant>,
-    /// Settlements on their way.
-    settling: usize,
-    batch_max: usize,
-    /// Places in the round of the tenants; a claim takes one along and brings it back.
-    cursors: Vec<String>,
-    /// No claims any more.
-    closing: bool,
-    /// A job that is suspected of killing workers wants to be alone.
-    paused: bool,
-    /// A batch was refused: send so many at a time until the bad one is found.
-    narrowed: Option<usize>,
 }
 
 /// How an attempt ended, for the slot to hand in.
@@ -78,23 +51,22 @@ pub(crate) struct Order {
     pub(crate) cursor: Option<String>,
 }
 
+/// Why an order was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The call as such: it is repeated as it was.
+    Call,
+    /// There was no answer in time, perhaps because it is too much at once: half of it is sent next.
+    TimedOut,
+    /// One of its settlements is bad: they are sent in smaller batches until it is found.
+    Refused,
+}
+
 impl Subscription {
     pub(crate) fn new(queue: Arc<str>, bounds: Bounds) -> Self {
-        let (concurrency, batch_max) = (bounds.concurrency, bounds.batch_max);
-        let state = State {
-            pacing: Pacing::new(bounds),
-            load: Load::default(),
-            buffer: VecDeque::new(),
-            outbox: VecDeque::new(),
-            waiting_since: None,
-            settling: 0,
-            batch_max,
-            cursors: Vec::new(),
-            closing: false,
-            paused: false,
-            narrowed: None,
-        };
-        Self { queue, concurrency, state: Mutex::new(state), changed: Notify::new() }
+        let concurrency = bounds.concurrency;
+        let state = Mutex::new(State::new(bounds));
+        Self { queue, concurrency, state, changed: Notify::new() }
     }
 
     /// A slot hands in how its job ended and takes the next. Without a next one the slot is over.
@@ -153,12 +125,14 @@ impl Subscription {
         step
     }
 
-    /// An order was answered: its settlements are done, and this is what it claimed. Returns how many slots to start.
+    /// An order was answered after so long: its settlements are done, and this is what it claimed. Returns how many slots to
+    /// start.
     pub(crate) fn answered(
         &self,
         order: &Order,
         works: Vec<Work>,
         cursor: Option<String>,
+        took: Duration,
         now: Instant,
     ) -> usize {
         let mut state = self.lock();
@@ -170,14 +144,14 @@ impl Subscription {
         if order.limit > 0 {
             state.claim_back(order, cursor.or_else(|| order.cursor.clone()));
             let sizes: Vec<usize> = works.iter().map(|work| work.payload.get().len()).collect();
-            state.pacing.claimed(order.limit, &sizes, now);
+            state.pacing.claimed(order.limit, &sizes, took, now);
         }
         if state.closing || state.paused {
             for work in works {
                 state.post(Settlement::release(work.hold), now);
             }
         } else {
-            state.buffer.extend(works);
+            state.buffer.extend(works.into_iter().map(|work| Waiting { work, since: now }));
         }
         let start = self.concurrency.saturating_sub(state.load.running).min(state.buffer.len());
         state.load.running += start;
@@ -187,14 +161,16 @@ impl Subscription {
     }
 
     /// An order failed: its settlements go back to where they were.
-    /// With `narrow`, one of them is bad: they are sent in smaller batches until it is found.
-    pub(crate) fn failed(&self, order: Order, narrow: bool) {
+    pub(crate) fn failed(&self, order: Order, failure: Failure) {
         let mut state = self.lock();
         state.settling -= order.settlements.len();
         if order.limit > 0 {
             state.claim_back(&order, order.cursor.clone());
         }
-        if narrow {
+        if failure == Failure::TimedOut && order.limit > 0 {
+            state.pacing.timed_out(order.limit);
+        }
+        if failure != Failure::Call && !order.settlements.is_empty() {
             state.narrowed = Some((order.settlements.len() / 2).max(1));
         }
         for settlement in order.settlements.into_iter().rev() {
@@ -221,7 +197,7 @@ impl Subscription {
     /// Gives back whatever has not started.
     pub(crate) fn release_buffered(&self) {
         let mut state = self.lock();
-        while let Some(work) = state.buffer.pop_front() {
+        while let Some(Waiting { work, .. }) = state.buffer.pop_front() {
             state.post(Settlement::release(work.hold), Instant::now());
         }
         drop(state);
@@ -253,136 +229,6 @@ impl Subscription {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn post(&mut self, settlement: Settlement, now: Instant) {
-        if settlement.hold.advance(Stage::Ended) != Stage::Lost {
-            self.waiting_since.get_or_insert(now);
-            self.outbox.push_back(settlement);
-        }
-    }
-
-    /// The next job whose lease still holds. One whose lease is over by our clock is given back: if the lease holds after
-    /// all, that is accepted, else it changes nothing.
-    fn pop(&mut self, now: Instant) -> Option<Work> {
-        if self.paused {
-            return None;
-        }
-        while let Some(work) = self.buffer.pop_front() {
-            if work.hold.stage() == Stage::Lost {
-                continue;
-            }
-            if work.hold.lease_ends() > now {
-                work.hold.advance(Stage::Running);
-                return Some(work);
-            }
-            self.post(Settlement::release(work.hold), now);
-        }
-        None
-    }
-
-    fn load(&self) -> Load {
-        Load { buffered: self.buffer.len(), ..self.load }
-    }
-
-    fn is_settled(&self) -> bool {
-        self.load.running == 0
-            && self.buffer.is_empty()
-            && self.outbox.is_empty()
-            && self.settling == 0
-    }
-
-    /// How much a claim should ask for now. Claims wait while settlements pile up, and do not travel with a batch that may
-    /// be refused.
-    fn claim_due(&self, now: Instant) -> Option<usize> {
-        let behind = self.outbox.len() + self.settling > 4 * self.batch_max;
-        if self.closing
-            || self.paused
-            || behind
-            || self.narrowed.is_some() && !self.outbox.is_empty()
-        {
-            return None;
-        }
-        self.pacing.room(self.load()).filter(|_| self.pacing.may_claim(now))
-    }
-
-    /// Whether it is time to settle: the batch is large, or old, or nothing else will end soon. A claim that is about to be
-    /// sent takes the settlements along.
-    fn settle_due(&self, now: Instant) -> bool {
-        let quiet = self.load.running == 0 && self.buffer.is_empty();
-        let idle = quiet && !self.pacing.may_claim_within(now, SETTLE_AFTER);
-        !self.outbox.is_empty()
-            && (idle
-                || self.closing
-                || self.paused
-                || self.narrowed.is_some()
-                || self.outbox.len() >= self.batch_max
-                || self.waiting_since.is_some_and(|since| since + SETTLE_AFTER <= now))
-    }
-
-    /// Whether an exchanger should look: something is due, or (after a slot's change) a timer has to be set.
-    fn is_due(&self, now: Instant, freed: bool) -> bool {
-        let fresh = self.waiting_since == Some(now);
-        fresh || freed || self.settle_due(now) || self.claim_due(now).is_some()
-    }
-
-    fn step(&mut self, now: Instant) -> Step {
-        self.give_stale_back(now);
-        let settle = self.settle_due(now);
-        let limit = self.claim_due(now).unwrap_or(0);
-        if settle || limit > 0 {
-            return Step::Send(self.order(limit, now));
-        }
-        if self.closing && self.load.claims_open == 0 && self.is_settled() {
-            return Step::Done;
-        }
-        Step::Wait(self.next_due())
-    }
-
-    fn order(&mut self, limit: usize, now: Instant) -> Order {
-        let count = self.outbox.len().min(self.narrowed.unwrap_or(self.batch_max));
-        let settlements: Vec<Settlement> = self.outbox.drain(..count).collect();
-        self.waiting_since = (!self.outbox.is_empty()).then_some(now);
-        self.settling += settlements.len();
-        let mut cursor = None;
-        if limit > 0 {
-            cursor = self.cursors.pop();
-            self.load.asked += limit;
-            self.load.claims_open += 1;
-        }
-        Order { settlements, limit, cursor }
-    }
-
-    fn claim_back(&mut self, order: &Order, cursor: Option<String>) {
-        self.load.asked -= order.limit;
-        self.load.claims_open -= 1;
-        self.cursors.extend(cursor);
-    }
-
-    /// Jobs that wait for far longer than planned sit behind handlers that turned out slow; somebody else may be free.
-    fn give_stale_back(&mut self, now: Instant) {
-        let stale_after = self.pacing.stale_after();
-        let mut any = false;
-        while self.buffer.front().is_some_and(|work| work.hold.claimed_at + stale_after <= now) {
-            let Some(work) = self.buffer.pop_front() else { break };
-            self.post(Settlement::release(work.hold), now);
-            any = true;
-        }
-        if any {
-            self.pacing.stalled();
-        }
-    }
-
-    /// When something will be due by the passing of time alone.
-    fn next_due(&self) -> Option<Instant> {
-        let settle = self.waiting_since.map(|since| since + SETTLE_AFTER);
-        let may_claim = !self.closing && !self.paused && self.pacing.room(self.load()).is_some();
-        let claim = self.pacing.not_before().filter(|_| may_claim);
-        let stale =
-            self.buffer.front().map(|work| work.hold.claimed_at + self.pacing.stale_after());
-        [settle, claim, stale].into_iter().flatten().min()
     }
 }
 

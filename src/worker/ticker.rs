@@ -14,7 +14,7 @@ const TICK_MAX: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 /// How many ranges one round of pruning works on.
 const PRUNE_CALLS_MAX: usize = 16;
-/// Maintenance of a large backlog may take a while; the connection is shared with the heartbeat.
+/// Maintenance of a large backlog may take a while.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(shared: Arc<Shared>) {

@@ -1,1 +1,187 @@
+//! The whole catalog of an installation, compared with what sql/schema.golden.sql says of it: a grant, a policy, an index or
+//! a search path that changes is seen in the diff of a change, or it turns this red.
 
+mod diff;
+
+use std::{fs, path::Path};
+
+use crate::{calls::tick, support::TestDb};
+
+use diff::diff;
+
+const CATALOG: &str = include_str!("golden/catalog.sql");
+
+/// Set by `cargo xtask golden`: the file is written instead of compared.
+const UPDATE: &str = "UPDATE_GOLDEN";
+
+/// What the file begins with.
+const HEAD: &str = "\
+-- The catalog of the schema fairclaim as a fresh installation leaves it. Written by `cargo xtask golden`, compared by a test.
+-- It is there to be read in the diff of a change; nothing executes it. Names of ranges have <range> for their time.
+";
+
+/// The catalog as a text.
+async fn catalog(db: &TestDb) -> String {
+    let owner = db.owner().await;
+    // names of other schemas are qualified then
+    owner.batch_execute("set search_path = pg_catalog").await.expect("set");
+    let row = owner.query_one(CATALOG, &[]).await.expect("the catalog");
+    format!("{HEAD}\n{}\n", row.get::<_, &str>(0))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalog_is_as_written_down() {
+    let found = catalog(&TestDb::new().await).await;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/schema.golden.sql");
+    if std::env::var_os(UPDATE).is_some() {
+        fs::write(&path, found).expect("sql/schema.golden.sql");
+        return;
+    }
+    let written = fs::read_to_string(&path).unwrap_or_else(|error| {
+        panic!("sql/schema.golden.sql: {error}\n`cargo xtask golden` writes it")
+    });
+    assert!(
+        written == found,
+        "an installation differs from sql/schema.golden.sql (-: in the file, +: in the database)\n{}\
+         if that is meant, `cargo xtask golden` rewrites the file; read its diff, since people review it",
+        diff(&written, &found)
+    );
+}
+
+/// A change, and the lines that the diff must show for it.
+const CHANGES: &[(&str, &[&str])] = &[
+    (
+        "grant execute on function fairclaim.tick to fairclaim_tenant",
+        &["+ grant execute on function fairclaim.tick to fairclaim_tenant;"],
+    ),
+    (
+        "revoke execute on function fairclaim.claim_job from fairclaim_worker",
+        &["- grant execute on function fairclaim.claim_job to fairclaim_worker;"],
+    ),
+    (
+        "grant execute on function fairclaim.refuse to public",
+        &["+ grant execute on function fairclaim.refuse to public;"],
+    ),
+    (
+        "revoke insert on fairclaim.job from fairclaim_owner",
+        &[
+            "+ -- of the owner's rights on fairclaim.job only: delete, references, select, trigger, truncate, update",
+        ],
+    ),
+    (
+        "grant select (lease_token) on fairclaim.running to fairclaim_observer with grant option",
+        &[
+            "+ grant select (lease_token) on fairclaim.running to fairclaim_observer with grant option;",
+        ],
+    ),
+    (
+        "grant usage on sequence fairclaim.ready_seq to fairclaim_worker",
+        &["+ grant usage on sequence fairclaim.ready_seq to fairclaim_worker;"],
+    ),
+    ("drop index fairclaim.lane_walk", &["- CREATE INDEX lane_walk ON fairclaim.lane"]),
+    ("create index on fairclaim.lane (turn)", &["+ CREATE INDEX lane_turn_idx ON fairclaim.lane"]),
+    (
+        "alter function fairclaim.tick() set search_path = public",
+        &["-   set search_path=pg_catalog, pg_temp;", "+   set search_path=public;"],
+    ),
+    (
+        "alter function fairclaim.prune security invoker stable",
+        &["-   language plpgsql volatile security definer", "+   language plpgsql stable"],
+    ),
+    (
+        "create function fairclaim.tick(p_more int default 7) returns int language sql as 'select 1'",
+        &["+ create function fairclaim.tick(p_more integer DEFAULT 7)", "+   returns integer"],
+    ),
+    (
+        "alter table fairclaim.ready no force row level security",
+        &[
+            "- alter table fairclaim.ready enable row level security, force row level security;",
+            "+ alter table fairclaim.ready enable row level security, no force row level security;",
+        ],
+    ),
+    (
+        "alter policy tenant_read on fairclaim.job using (true)",
+        &[
+            "- create policy tenant_read on fairclaim.job as permissive for select to fairclaim_tenant using ((tenant_id =",
+            "+ create policy tenant_read on fairclaim.job as permissive for select to fairclaim_tenant using (true);",
+        ],
+    ),
+    (
+        "alter table fairclaim.queue alter paused_at set default 'infinity', add check (name <> '')",
+        &[
+            "-   paused_at timestamp with time zone,",
+            "+   paused_at timestamp with time zone default 'infinity'::timestamp with time zone,",
+            "+   constraint queue_name_check CHECK ((name <> ''::text)),",
+        ],
+    ),
+    (
+        "alter table fairclaim.tenant set unlogged",
+        &["- create table fairclaim.tenant (", "+ create unlogged table fairclaim.tenant ("],
+    ),
+    ("alter table fairclaim.lane set (fillfactor = 100)", &["- ) with (fillfactor=", "+ ) with ("]),
+    (
+        "alter table fairclaim.attempt_error alter error set storage external",
+        &["-   error jsonb,", "+   error jsonb storage external,"],
+    ),
+    ("alter sequence fairclaim.ready_seq cache 32", &["cache 1;", "cache 32;"]),
+    (
+        "alter view fairclaim.job_queue reset (security_invoker)",
+        &["+ create view fairclaim.job_queue as"],
+    ),
+    ("create type fairclaim.mood as enum ('good')", &["+ create type fairclaim.mood;"]),
+    (
+        "alter default privileges for role fairclaim_owner grant execute on functions to public",
+        &["- alter default privileges for role fairclaim_owner: execute on new functions"],
+    ),
+];
+
+/// Were the text blind for something, the comparison would be green whatever became of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_change_shows() {
+    let db = TestDb::new().await;
+    let before = catalog(&db).await;
+    let mut owner = db.owner().await;
+    for (change, expected) in CHANGES {
+        let open = owner.transaction().await.expect("begin");
+        open.batch_execute(change).await.expect(change);
+        open.batch_execute("set local search_path = pg_catalog").await.expect("set");
+        let row = open.query_one(CATALOG, &[]).await.expect("the catalog");
+        let told = diff(&before, &format!("{HEAD}\n{}\n", row.get::<_, &str>(0)));
+        for line in *expected {
+            assert!(told.contains(line), "{change}: no {line:?} in\n{told}");
+        }
+        open.rollback().await.expect("rollback");
+    }
+    assert_eq!(catalog(&db).await, before);
+}
+
+/// Ranges that differ from one another would be told apart by the text, so that it would grow.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_range_is_like_the_first_one_of_its_table() {
+    let db = TestDb::with_test_clock().await;
+    let (owner, worker) = (db.owner().await, db.worker().await);
+    let ranges = async || {
+        let count = "select count(*) from pg_inherits where inhparent = 'fairclaim.job'::regclass";
+        owner.query_one(count, &[]).await.expect("pg_inherits").get::<_, i64>(0)
+    };
+    let (before, installed) = (catalog(&db).await, ranges().await);
+    for table in ["job", "finished", "attempt_error"] {
+        let heading = format!("create table fairclaim.{table}_<range> (");
+        assert_eq!(before.matches(&heading).count(), 1, "{heading}");
+    }
+    for _ in 0..3 {
+        db.advance("2 days").await;
+        tick(&worker).await;
+    }
+    assert!(ranges().await > installed, "ticks made ranges");
+    let now = catalog(&db).await;
+    assert!(now == before, "{}", diff(&before, &now));
+
+    let last = "select format('grant select on %s to fairclaim_worker', max(inhrelid::regclass::text)) from pg_inherits
+                 where inhparent = 'fairclaim.finished'::regclass";
+    let grant: String = owner.query_one(last, &[]).await.expect("pg_inherits").get(0);
+    owner.batch_execute(&grant).await.expect("grant");
+    let told = diff(&before, &catalog(&db).await);
+    let line = "+ grant select on fairclaim.finished_<range> to fairclaim_worker;";
+    assert!(told.contains(line), "one that is not like the others stands out:\n{told}");
+}

@@ -3,7 +3,10 @@
 #![allow(unreachable_pub, reason = "the support modules are shared by two test programs")]
 
 mod calls;
+mod client;
 mod contract;
+mod contract_by_hand;
+mod error_codes;
 mod golden;
 mod holes;
 mod lanes_load;
@@ -11,9 +14,14 @@ mod lanes_stress;
 mod limits_of_input;
 mod migrate;
 mod nobody_waits;
+mod notify;
+mod priorities;
 mod private_server;
 mod ranges;
+mod settle_and_claim;
 mod stale;
+mod standing;
 mod states;
 mod support;
 mod turns;
+mod worker;

@@ -1,8 +1,9 @@
 //! Installing: again, twice at once, over something newer, by hand, among other schemas; and what it leaves behind.
 
 mod access;
+mod printed;
 
-use fairclaim::{Client, Error, MigrateOptions, MigrateReport, migration_script, schema_version};
+use fairclaim::{Client, Error, MigrateOptions, MigrateReport, schema_version};
 
 use crate::support::TestDb;
 
@@ -121,54 +122,6 @@ async fn a_migration_that_was_edited_is_refused() {
     db.owner().await.batch_execute(edited).await.expect("another checksum");
     let error = migrate(&db.client(INSTALLER).await).await.expect_err("refused");
     assert_eq!(error.code(), Some("JQ006"), "{error}");
-}
-
-/// The printed script is all that is needed: a plain session runs it, as `psql -f` or a folder of migrations does.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_printed_script_works_by_itself() {
-    let db = TestDb::empty().await;
-    let script = migration_script(&MigrateOptions::default());
-    for _ in 0..2 {
-        run_by_hand(&db, &script).await;
-    }
-    let report = migrate(&db.client(INSTALLER).await).await.expect("migrate");
-    assert_eq!(
-        (report.from, report.applied.len()),
-        (schema_version(), 0),
-        "the same as the client's"
-    );
-    assert_eq!(catalog(&db).await, catalog(&TestDb::new().await).await);
-}
-
-/// With psql where there is one (the servers of npm come without); else statement by statement all the same.
-async fn run_by_hand(db: &TestDb, script: &str) {
-    let psql = tokio::process::Command::new("psql")
-        .args([
-            "--no-psqlrc",
-            "--quiet",
-            "--set",
-            "ON_ERROR_STOP=1",
-            "--dbname",
-            &db.url(INSTALLER),
-            "--file",
-            "-",
-        ])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn();
-    let Ok(mut psql) = psql else {
-        db.session(INSTALLER).await.batch_execute(script).await.expect("the script");
-        return;
-    };
-    let mut input = psql.stdin.take().expect("a pipe");
-    let text = script.to_owned();
-    let writing = tokio::spawn(async move {
-        tokio::io::AsyncWriteExt::write_all(&mut input, text.as_bytes()).await
-    });
-    let output = psql.wait_with_output().await.expect("psql");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    writing.await.expect("the writer").expect("all of it was read");
 }
 
 #[tokio::test(flavor = "multi_thread")]

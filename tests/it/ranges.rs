@@ -183,6 +183,14 @@ async fn a_pinned_range_is_emptied_row_by_row() {
     assert_eq!(jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [pinned]);
     assert_eq!(jobs[0].attempts, 1);
     settle_all(&worker, &jobs, "complete").await;
+    while prune(&worker).await != (0, 0) {}
+    assert_eq!(
+        count(&owner, "select count(*) from fairclaim.finished").await,
+        1,
+        "what has ended just now is kept, however old its range"
+    );
+    db.advance("8 days").await;
+    tick(&worker).await;
     let oldest = "select extract(epoch from min(starts_at))::bigint from fairclaim.id_range";
     let before = count(&owner, oldest).await;
     while prune(&worker).await.0 > 0 {}
@@ -250,4 +258,38 @@ async fn prune_does_not_wait_for_a_reader() {
     assert_eq!(claim_jobs(&worker, 5, &mut None).await.len(), 1);
     reading.rollback().await.expect("rollback");
     assert_eq!(prune(&worker).await.0, 1, "the reader has ended");
+}
+
+/// A deployment whose only maintenance is a scheduled `prune`: the newest range stays, and the next tick makes more.
+#[tokio::test]
+async fn pruning_alone_never_takes_the_last_range() {
+    let db = TestDb::with_test_clock().await;
+    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
+    let ranges = "select count(*) from fairclaim.id_range";
+    db.advance("30 days").await;
+    while prune(&worker).await.0 > 0 {}
+    assert_eq!(count(&owner, ranges).await, 1, "the newest is kept");
+    dispatch(&producer, tenant(1), "mail").await;
+    tick(&worker).await;
+    assert!(count(&owner, ranges).await > 1);
+    let id = dispatch(&producer, tenant(1), "mail").await;
+    assert!(is_of_now(&owner, id).await, "ids are of now again");
+}
+
+/// A cluster that lost all ranges, by whatever means, heals at the next tick.
+#[tokio::test]
+async fn a_tick_makes_ranges_where_there_are_none() {
+    let db = TestDb::new().await;
+    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
+    owner
+        .batch_execute(
+            "do $$ declare r record; begin
+               for r in select * from fairclaim.id_range loop
+                 perform fairclaim.drop_range(r.starts_at, fairclaim.clock());
+               end loop; end $$",
+        )
+        .await
+        .expect("drop");
+    tick(&worker).await;
+    dispatch(&producer, tenant(1), "mail").await;
 }

@@ -8,6 +8,9 @@ create or replace function fairclaim.check_claim(
 ) returns void
 language plpgsql
 as $$
+declare
+  v_name text;
+  v_at int := 0;
 begin
   if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ '[[:cntrl:]]' then
     perform fairclaim.refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
@@ -16,12 +19,28 @@ begin
   elsif p_lease is null or p_lease < interval '1 second' or p_lease > interval '24 hours' then
     perform fairclaim.refuse('JQ004', 'p_lease', 'must be from 1 s to 24 h');
   elsif p_queues is not null and (cardinality(p_queues) not between 1 and 1000 or array_position(p_queues, null) is not null) then
-    perform fairclaim.refuse('JQ004', 'p_queues', 'must be null (every queue) or a list of 1 to 1,000 names without nulls');
+    perform fairclaim.refuse('JQ004', 'p_queues', 'must be null (every queue) or a list of 1 to 1,000 names without nulls',
+      'pass null or the names of queues');
   elsif p_types is not null and (cardinality(p_types) not between 1 and 1000 or array_position(p_types, null) is not null) then
-    perform fairclaim.refuse('JQ004', 'p_types', 'must be null (every type) or a list of 1 to 1,000 names without nulls');
+    perform fairclaim.refuse('JQ004', 'p_types', 'must be null (every type) or a list of 1 to 1,000 names without nulls',
+      'pass null or the names of types');
   elsif current_setting('transaction_isolation') <> 'read committed' then
     perform fairclaim.refuse('JQ004', 'transaction', 'claims need isolation level read committed', 'begin isolation level read committed');
   end if;
+  -- a loop of plain expressions: for the few names that there are, cheaper than a query
+  foreach v_name in array coalesce(p_queues, '{}') loop
+    if not fairclaim.is_name(v_name) then
+      perform fairclaim.refuse('JQ004', format('p_queues[%s]', v_at), 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters');
+    end if;
+    v_at := v_at + 1;
+  end loop;
+  v_at := 0;
+  foreach v_name in array coalesce(p_types, '{}') loop
+    if not fairclaim.is_name(v_name, true) then
+      perform fairclaim.refuse('JQ004', format('p_types[%s]', v_at), 'must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters');
+    end if;
+    v_at := v_at + 1;
+  end loop;
 end
 $$;
 

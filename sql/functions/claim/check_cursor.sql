@@ -4,14 +4,16 @@ create or replace function fairclaim.check_cursor(p_cursor text) returns text[]
 language plpgsql immutable
 as $$
 declare
-  v_entries text[] := string_to_array(p_cursor, ';');
+  v_entries text[];
 begin
-  if p_cursor = '' or cardinality(v_entries) > 33 or exists (
-       select from unnest(v_entries) e
-        where e !~ '^[a-z0-9][a-z0-9_.:-]*\|-?[0-9]+\|[0-9]+\|[0-9]+$' or length(e) > 110
-           or case when length(split_part(e, '|', 2)) > 20 or length(split_part(e, '|', 3)) > 6 or length(split_part(e, '|', 4)) > 6 then true
-                   else split_part(e, '|', 2)::numeric not between -9223372036854775808 and 9223372036854775807 end) then
-    perform fairclaim.refuse('JQ004', 'p_cursor', 'must be null or the next_cursor of an earlier claim');
+  if p_cursor is null then
+    return null;
+  elsif strpos(p_cursor, ';') = 0 and fairclaim.is_cursor_entry(p_cursor) then
+    return array[p_cursor];
+  end if;
+  v_entries := string_to_array(p_cursor, ';');
+  if cardinality(v_entries) not between 1 and 33 or exists (select from unnest(v_entries) e where not fairclaim.is_cursor_entry(e)) then
+    perform fairclaim.refuse('JQ004', 'p_cursor', 'must be null or the next_cursor of an earlier claim', 'begin again with null');
   end if;
   return v_entries;
 end

@@ -1,6 +1,7 @@
 -- One queue's part of a claim. Four steps: shared lanes, for at most three quarters while own lanes exist (a claim of one: three of
 -- four); own lanes in turn, a window at a time; what is left by weight from those that gave their whole quantum; shared lanes
 -- for the rest. p_pos, p_used, p_shared are this queue's part of the cursor and come back moved on.
+-- p_taken: the tenants of the jobs that this call took in other queues, for their limits.
 create or replace function fairclaim.claim_from_queue(
   p_queue text,
   p_limit int,
@@ -9,6 +10,7 @@ create or replace function fairclaim.claim_from_queue(
   inout p_pos bigint,
   inout p_used int,
   inout p_shared int,
+  p_taken uuid[],
   out ids uuid[],
   out tenants uuid[],
   out attempts int[],
@@ -52,7 +54,7 @@ begin
   end if;
 
   if v_own and v_got < p_limit then
-    select * into r from fairclaim.claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used, tenants);
+    select * into r from fairclaim.claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used, p_taken || tenants);
     if r.ids is not null then
       ids := ids || r.ids; tenants := tenants || r.tenants; attempts := attempts || r.attempts;
       lefts := lefts || r.lefts; losts := losts || r.losts;
@@ -61,16 +63,16 @@ begin
     p_pos := r.p_pos; p_used := r.p_used;
   end if;
 
-  if v_more and v_own and v_got < p_limit then
+  if v_more and v_got < p_limit then             -- also without own lanes: rows that were counted may be locked
     select * into t from fairclaim.take_shared(p_queue, v_lanes, v_floors, p_limit - v_got, p_types, p_limited, v_above, true);
     if t.ids is not null then
       ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
       lefts := lefts || t.lefts; losts := losts || t.losts;
     end if;
   end if;
-  p_shared := case when p_limit = 1 and v_from_shared then p_shared + 1 else 0 end;
+  p_shared := case when p_limit = 1 and v_from_shared then least(3, p_shared + 1) else 0 end;
 end
 $$;
 
-comment on function fairclaim.claim_from_queue(text, int, text[], boolean, bigint, int, int) is
+comment on function fairclaim.claim_from_queue(text, int, text[], boolean, bigint, int, int, uuid[]) is
 'Takes up to p_limit jobs of one queue out of `ready`: shared lanes and own lanes, fairly.';

@@ -55,7 +55,10 @@ begin
     v_at := v_at % cardinality(v_queues) + 1;
     v_queue := v_queues[v_at];
     v_entry := null;
-    if v_entries is not null then
+    if split_part(v_entries[1], '|', 1) = v_queue then
+      v_entry := v_entries[1];
+      v_entries := v_entries[2:];
+    elsif cardinality(v_entries) > 1 then
       select e into v_entry from unnest(v_entries) e where split_part(e, '|', 1) = v_queue limit 1;
       v_entries := array_remove(v_entries, v_entry);
     end if;
@@ -70,7 +73,7 @@ begin
         return;
       end if;
     else
-      select * into t from fairclaim.claim_from_queue(v_queue, p_limit - v_got, p_types, v_limited, v_pos, v_used, v_shared);
+      select * into t from fairclaim.claim_from_queue(v_queue, p_limit - v_got, p_types, v_limited, v_pos, v_used, v_shared, v_tenants);
       v_pos := t.p_pos; v_used := t.p_used; v_shared := t.p_shared;
       if t.ids is not null then
         v_ids := v_ids || t.ids; v_tenants := v_tenants || t.tenants; v_attempts := v_attempts || t.attempts;

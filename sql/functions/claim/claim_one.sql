@@ -55,14 +55,20 @@ begin
     delete from fairclaim.ready y where y.ctid = any (array(select taken.c from taken))),
   started as (
     insert into fairclaim.running
-    select taken.id, taken.tenant_id, p_token, p_expires, taken.a, taken.attempts_left, taken.lost, false, false, p_worker_id from taken),
+    select taken.id, taken.tenant_id, p_token, p_expires, taken.a, taken.attempts_left, taken.lost, false, p_worker_id from taken),
   hint as (
     insert into fairclaim.floor_hint (lane_id)
     select taken.lane_id from taken where taken.way in (1, 2) and random() < 0.03),
-  dry as (                        -- as often, one at random of the lanes that were probed in vain
+  dry as (                        -- as often for each lane probed in vain (counted to 33), for one of them at random
     insert into fairclaim.floor_hint (lane_id)
     select l.lane_id
-      from (select taken.turn from taken where taken.way = 2 and random() < 0.03 offset 0) t
+      from (select taken.turn from taken
+             where taken.way = 2
+               and random() < 0.03 * (select count(*) from (
+                     select from fairclaim.lane l
+                      where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos
+                        and (l.turn < taken.turn or taken.turn <= p_pos)
+                      order by l.queue, l.turn limit 33) z) offset 0) t
      cross join lateral (
        select l.lane_id, l.turn from fairclaim.lane l
         where l.tenant_id is not null and l.queue = p_queue and l.turn >= v_random
@@ -75,6 +81,12 @@ begin
            || '|' || case when taken.way = 0 then p_shared + 1 else 0 end || p_rest
     from taken
    cross join lateral (select * from fairclaim.job j where j.tenant_id = taken.tenant_id and j.id = taken.id offset 0) j;
+  if not found and random() < 0.1 then        -- every lane was probed in vain
+    insert into fairclaim.floor_hint (lane_id)
+    select l.lane_id from fairclaim.lane l
+     where l.tenant_id is not null and l.queue = p_queue and l.turn >= v_random
+     order by l.queue, l.turn, l.priority desc, l.lane_id limit 1;
+  end if;
 end
 $$;
 

@@ -64,7 +64,8 @@ begin
       lefts := lefts || t.lefts; losts := losts || t.losts;
       v_got := v_got + v_took;
       v_last := t.ordinals[v_took];
-      p_used := case when v_turns[v_last] = p_pos and v_last = 1 then p_used else 0 end + cardinality(array_positions(t.ordinals, v_last));
+      p_used := least(100,                    -- no weight is above that, and a cursor's numbers stay short
+        case when v_turns[v_last] = p_pos and v_last = 1 then p_used else 0 end + cardinality(array_positions(t.ordinals, v_last)));
       p_pos := v_turns[v_last];
       exit when v_got >= p_limit;
       select v_full_turns || array_agg(v_turns[g.o] order by g.o), v_full_tenants || array_agg(v_tenants[g.o] order by g.o),

@@ -4,7 +4,7 @@ as $$
 declare
   v_ms bigint := fairclaim.millis(p_now);
 begin
-  if (select s.last_value from fairclaim.idle_at s) < v_ms - 50 then
+  if (select s.last_value from fairclaim.idle_at s) not between v_ms - 50 and v_ms then
     perform setval('fairclaim.idle_at', v_ms);
   end if;
 end

@@ -23,7 +23,7 @@ begin
   return query
   with started as (
     insert into fairclaim.running
-    select x.i, x.t, p_token, p_expires, x.a, x.l, x.z, false,
+    select x.i, x.t, p_token, p_expires, x.a, x.l, x.z,
            p_limited and exists (select from fairclaim.tenant_limit b where b.tenant_id = x.t), p_worker_id
       from unnest(p_ids, p_tenants, p_attempts, p_lefts, p_losts) x(i, t, a, l, z))
   select j.id, j.tenant_id, j.type, 'processing'::text, j.payload, null::jsonb, p_worker_id, x.a::int,

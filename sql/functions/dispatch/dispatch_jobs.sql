@@ -65,7 +65,8 @@ begin
      where item.ra is not null and not exists (select from fault where fault.f is not null))
   select (select fault.o from fault where fault.f is not null order by fault.o limit 1),
          (select fault.f from fault where fault.f is not null order by fault.o limit 1),
-         sum(octet_length(item.b::text) + 100), array_agg(item.i order by item.o),
+         sum(octet_length(item.b::text) + case when item.me = '{}' and item.tg = '{}' then 0
+                else octet_length(item.me::text) + octet_length(item.tg::text) end + 100), array_agg(item.i order by item.o),
          array_agg(item.t order by item.o) filter (where item.ra is null), array_agg(item.i order by item.o) filter (where item.ra is null),
          array_agg(item.q order by item.o) filter (where item.ra is null), array_agg(item.k order by item.o) filter (where item.ra is null),
          array_agg(item.p::smallint order by item.o) filter (where item.ra is null),
@@ -89,5 +90,5 @@ end
 $$;
 
 comment on function fairclaim.dispatch_jobs(jsonb) is
-'Puts 1 to 10,000 jobs in, all or nothing. p_jobs: an array of objects with the names of dispatch_job''s arguments less "p_"; tenant_id and type are needed, unknown names are refused. At most 64 MiB of text. Returns one row a job, in order (ordinal from 1).
+'Puts 1 to 10,000 jobs in, all or nothing. p_jobs: an array of objects with the names of dispatch_job''s arguments less "p_"; tenant_id and type are needed, unknown names are refused, null means the default. At most 64 MiB of text. Returns one row a job, in order (ordinal from 1).
 Errors: JQ002, JQ004 with the index of the bad item (from 0), the field and its limit.';

@@ -13,7 +13,7 @@ language plpgsql
 as $$
 declare
   v_turn bigint := uuid_hash_extended(p_tenant_id, hashtextextended(p_queue collate "C", 0));
-  v_own xid := case when current_setting('transaction_isolation') <> 'read committed' then pg_current_xact_id()::xid end;
+  v_own xid8 := case when current_setting('transaction_isolation') <> 'read committed' then pg_current_xact_id() end;
   v_light boolean;
   v_now timestamptz;
 begin
@@ -21,7 +21,7 @@ begin
   select l.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
     from fairclaim.lane l
    where l.queue = p_queue and l.type = p_type and l.turn = v_turn and l.priority = p_priority
-     and l.tenant_id = p_tenant_id and l.drained is null and (v_own is null or l.xmin = v_own)
+     and l.tenant_id = p_tenant_id and l.drained is null and (v_own is null or l.opened_by = v_own)
    limit 1;
   if found then
     return;

@@ -22,7 +22,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now timestamptz := fairclaim.clock();
-  v_own xid := case when current_setting('transaction_isolation') <> 'read committed' then pg_current_xact_id()::xid end;
+  v_own xid8 := case when current_setting('transaction_isolation') <> 'read committed' then pg_current_xact_id() end;
   v_n int;
 begin
   with item as materialized (
@@ -39,7 +39,7 @@ begin
     select d.*,
            (select l.lane_id from fairclaim.lane l
              where l.queue = d.q and l.type = d.k and l.turn = d.turn and l.priority = d.p and l.tenant_id = d.t
-               and l.drained is null and (v_own is null or l.xmin = v_own) limit 1) lane_id
+               and l.drained is null and (v_own is null or l.opened_by = v_own) limit 1) lane_id
       from (select item.q, item.t, item.p, item.k, uuid_hash_extended(item.t, hashtextextended(item.q, 0)) turn, count(*) c
               from item group by 1, 2, 3, 4, 5) d),
   key as materialized (           -- and whether it may share

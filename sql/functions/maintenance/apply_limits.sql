@@ -1,6 +1,6 @@
 -- A new limit takes effect when the claims open when it was set have ended: only then are all the tenant's running jobs marked, so
 -- that counting them is exact. Meanwhile none of its jobs is claimed. Rows of limited tenants in shared lanes move to own lanes.
-create or replace function fairclaim.apply_limits(p_tick bigint, p_oldest bigint) returns int
+create or replace function fairclaim.apply_limits(p_tick bigint, p_oldest bigint, p_slice bigint) returns int
 language plpgsql
 as $$
 declare
@@ -27,19 +27,21 @@ begin
         and not exists (select from fairclaim.running r where not r.limited and r.tenant_id = z.tenant_id)
         for update skip locked));
 
-  with gone as (
-    delete from fairclaim.ready y
-     where y.ctid = any (array(
-       select z.c from fairclaim.lane l
-        cross join lateral (
-          select z.ctid c
-            from (select y1.* from fairclaim.ready y1
-                   where y1.lane_id = l.lane_id and y1.seq >= l.floor order by y1.lane_id, y1.seq limit 1000) y1
-           cross join lateral (
-             select z.ctid from fairclaim.ready z where z.lane_id = y1.lane_id and z.seq = y1.seq for update skip locked) z
-           where exists (select from fairclaim.tenant_limit b where b.tenant_id = y1.tenant_id)) z
-        where l.tenant_id is null))
-    returning y.*)
+  -- read only first: a lock on another tenant's row would hide it from claims
+  with mine as materialized (
+    select y.lane_id, y.seq
+      from (select l.lane_id, l.floor from fairclaim.lane l
+             where l.tenant_id is null and l.lane_id > p_slice order by l.lane_id limit 200) l
+     cross join lateral (
+       select y.lane_id, y.seq, y.tenant_id from fairclaim.ready y
+        where y.lane_id = l.lane_id and y.seq >= l.floor order by y.lane_id, y.seq limit 1000) y
+     where exists (select from fairclaim.tenant_limit b where b.tenant_id = y.tenant_id)),
+  locked as materialized (
+    select z.c from mine
+     cross join lateral (
+       select z.ctid c from fairclaim.ready z where z.lane_id = mine.lane_id and z.seq = mine.seq for update skip locked) z),
+  gone as (
+    delete from fairclaim.ready y where y.ctid = any (array(select locked.c from locked)) returning y.*)
   select array_agg(g.tenant_id order by g.seq), array_agg(g.id order by g.seq), array_agg(g.attempts order by g.seq),
          array_agg(g.attempts_left order by g.seq), array_agg(g.lost order by g.seq)
     into v_tenants, v_ids, v_attempts, v_left, v_lost
@@ -51,5 +53,5 @@ begin
 end
 $$;
 
-comment on function fairclaim.apply_limits(bigint, bigint) is
+comment on function fairclaim.apply_limits(bigint, bigint, bigint) is
 'Puts new limits into effect and moves limited tenants'' jobs from shared lanes to own lanes. Returns how many moved.';

@@ -1,4 +1,4 @@
--- One expired range a call: dropped whole when no unfinished job is in it, else emptied row by row. Dropping takes an exclusive lock on the three
+-- One expired range a call: dropped whole when every job in it ended before the retention began, else emptied row by row. Dropping takes an exclusive lock on the three
 -- tables, for at most 100 ms of waiting; if it is not to be had, the next call tries again.
 create or replace function fairclaim.prune(p_retention interval default null) returns table (ranges_dropped int, rows_deleted bigint)
 language plpgsql security definer
@@ -16,15 +16,22 @@ begin
   if p_retention < interval '1 hour' then
     perform fairclaim.refuse('JQ004', 'p_retention', 'must be at least 1 hour');
   end if;
+  if p_retention is not null and not pg_has_role(fairclaim.caller(), 'fairclaim_operator', 'USAGE') then
+    perform fairclaim.refuse('JQ007', 'p_retention', 'may be chosen by an operator only', 'call prune() without an argument');
+  end if;
   v_before := fairclaim.clock() - coalesce(p_retention, (select s.retention from fairclaim.setting s));
   ranges_dropped := 0; rows_deleted := 0;
-  for v_range in select * from fairclaim.id_range r where r.ends_at < v_before order by r.starts_at loop
+  for v_range in
+    select * from fairclaim.id_range r
+     where r.ends_at < v_before and r.ends_at < (select max(x.ends_at) from fairclaim.id_range x)      -- dispatch needs one
+     order by r.starts_at
+  loop
     v_from := fairclaim.id_at(fairclaim.millis(v_range.starts_at));
     v_to := fairclaim.id_at(fairclaim.millis(v_range.ends_at));
     if exists (select from fairclaim.job j
                 where j.id >= v_from and j.id < v_to
                   and not exists (select from fairclaim.finished f where f.id = j.id and f.tenant_id = j.tenant_id
-                                     and f.id >= v_from and f.id < v_to)) then
+                                     and f.completed_at < v_before and f.id >= v_from and f.id < v_to)) then
       select array_agg(z.id) into v_ids
         from (select f.id from fairclaim.finished f
                where f.id >= v_from and f.id < v_to and f.completed_at < v_before limit 10000 for update skip locked) z;
@@ -35,7 +42,7 @@ begin
       rows_deleted := rows_deleted + cardinality(v_ids);
       exit;
     else
-      ranges_dropped := ranges_dropped + fairclaim.drop_range(v_range.starts_at);
+      ranges_dropped := ranges_dropped + fairclaim.drop_range(v_range.starts_at, v_before);
       exit;
     end if;
   end loop;
@@ -44,4 +51,4 @@ end
 $$;
 
 comment on function fairclaim.prune(interval) is
-'Deletes what is past retention (the setting, 7 days at first; counted from the dispatch of a job): one range of ids a call. Call it until it did nothing; workers call it every ten minutes. Errors: JQ004.';
+'Deletes what is past retention (the setting, 7 days at first): jobs dispatched and ended before it began, one range of ids a call. Call it until it did nothing; workers call it every ten minutes. p_retention: operators only. Errors: JQ004, JQ007.';

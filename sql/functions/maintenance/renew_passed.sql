@@ -1,17 +1,21 @@
 -- Rows that a transaction left below the floor of a shared lane, because tick had passed it, get a fresh number in the same lane.
--- At most 200,000 numbers a call, so the work is bounded; a row that is locked keeps its range for the next call.
+-- Eight ranges a call, at random, so that one with a locked row does not stop the others. Numbers are shared by all lanes: with
+-- n lanes to renew a range of 25,000 x n numbers holds about 25,000 rows of one lane, and that bounds the work.
 create or replace function fairclaim.renew_passed() returns int
 language plpgsql
 as $$
 declare
   v_n int;
+  v_width bigint;
+  v_part tid[];
 begin
-  if not exists (select from fairclaim.renewal) then
+  select 25000 * count(*), (array_agg(x.ctid order by random()))[1:8] into v_width, v_part from fairclaim.renewal x;
+  if v_width = 0 then
     return 0;
   end if;
   with part as materialized (
-    select x.lane_id, x.next_seq, least(x.next_seq + 25000, x.end_seq) upto
-      from fairclaim.renewal x order by x.lane_id, x.next_seq limit 8),
+    select x.lane_id, x.next_seq, least(x.next_seq + v_width, x.end_seq) upto
+      from fairclaim.renewal x where x.ctid = any (v_part)),
   gone as (
     delete from fairclaim.ready y
      where y.ctid = any (array(
@@ -25,11 +29,11 @@ begin
   select g.lane_id, g.id, g.tenant_id, g.attempts, g.attempts_left, g.lost from gone g order by g.seq;
   get diagnostics v_n = row_count;
 
-  update fairclaim.renewal x set next_seq = least(x.next_seq + 25000, x.end_seq)
-   where x.ctid = any (array(select z.ctid from fairclaim.renewal z order by z.lane_id, z.next_seq limit 8))
+  update fairclaim.renewal x set next_seq = least(x.next_seq + v_width, x.end_seq)
+   where x.ctid = any (v_part)
      and not exists (
        select from fairclaim.ready y
-        where y.lane_id = x.lane_id and y.seq >= x.next_seq and y.seq < least(x.next_seq + 25000, x.end_seq));
+        where y.lane_id = x.lane_id and y.seq >= x.next_seq and y.seq < least(x.next_seq + v_width, x.end_seq));
   delete from fairclaim.renewal x where x.next_seq >= x.end_seq;
   return v_n;
 end

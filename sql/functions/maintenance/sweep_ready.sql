@@ -1,4 +1,4 @@
--- The net: rows of `ready` whose lane does not exist. There should be none. Once in 60 ticks, 500 lane numbers at a time, hopped
+-- The net: rows of `ready` whose lane does not exist. There should be none. Once in 60 ticks, 50 lane numbers at a time (a hop walks over the dead rows of a lane), hopped
 -- to through the index.
 create or replace function fairclaim.sweep_ready(inout p_state fairclaim.tick_state, out swept int)
 language plpgsql
@@ -20,8 +20,8 @@ begin
     union all
     select (select y.lane_id from fairclaim.ready y where y.lane_id > hop.lane_id order by y.lane_id limit 1)
       from hop where hop.lane_id is not null)
-  select array_agg(z.lane_id) into v_lanes from (select hop.lane_id from hop where hop.lane_id is not null limit 500) z;
-  p_state.sweep := case when cardinality(v_lanes) = 500 then v_lanes[500] else 0 end;
+  select array_agg(z.lane_id) into v_lanes from (select hop.lane_id from hop where hop.lane_id is not null limit 50) z;
+  p_state.sweep := case when cardinality(v_lanes) = 50 then v_lanes[50] else 0 end;
   if v_lanes is null then
     return;
   end if;

@@ -41,7 +41,7 @@ begin
     returned := fairclaim.return_expired(v_now);
     v_state.reaped_at := case when returned < 5000 then v_now else v_state.reaped_at end;
   end if;
-  moved := fairclaim.apply_limits(v_state.n, v_oldest) + fairclaim.renew_passed();
+  moved := fairclaim.apply_limits(v_state.n, v_oldest, v_state.shared_slice) + fairclaim.renew_passed();
   select * into r from fairclaim.move_floors(v_state, v_now);
   v_state := r.p_state; floors := r.moved;
   select * into r from fairclaim.close_lanes(v_state, v_oldest, v_now);
@@ -49,10 +49,10 @@ begin
   select * into r from fairclaim.sweep_ready(v_state);
   v_state := r.p_state; moved := moved + r.swept;
 
-  -- behind the dead prefix; once in 60 ticks the whole index, for a dispatcher that stayed open past its own run_at
+  -- behind the dead prefix; once in 60 ticks the whole index, for a dispatcher that stayed open past its own run_at by a minute
   v_due := (select min(s.run_at) from fairclaim.scheduled s
              where s.run_at >= case when v_state.n % 60 = 0 then '-infinity' else v_state.sched_floor end);
-  v_state.sched_floor := least(v_due, v_now - interval '1 h');
+  v_state.sched_floor := least(v_due, v_now - interval '1 min');
   update fairclaim.tick_state t
      set n = v_state.n, mark = v_state.mark, safe = v_state.safe, shared_safe = v_state.shared_safe, holders = v_state.holders,
          holder_n = v_state.holder_n, holder_mark = v_state.holder_mark, slice = v_state.slice, shared_slice = v_state.shared_slice,
@@ -62,15 +62,20 @@ begin
   if (select s.last_value from fairclaim.range_end s) <> fairclaim.millis(v_ends_at) then
     perform setval('fairclaim.range_end', fairclaim.millis(v_ends_at));      -- these are committed; those made below are not yet
   end if;
-  if v_ends_at < v_now + 2 * v_width then
-    perform fairclaim.make_ranges(v_now + 3 * v_width);
+  if v_ends_at is null or v_ends_at < v_now + 2 * v_width then
+    begin
+      perform fairclaim.make_ranges(v_now + 3 * v_width);
+    exception
+      when others then raise warning 'fairclaim cannot make ranges ahead: %', sqlstate;      -- leases must return all the same
+    end;
   end if;
   if promoted + returned + moved > 0 then
     perform fairclaim.wake(v_now);
   end if;
   safe_lag := v_state.mark - v_state.safe;
   next_tick_in := case when promoted >= 5000 or returned >= 5000 then interval '20 ms'
-    else least(interval '1 s', greatest(interval '20 ms', coalesce(v_due - v_now, interval '1 s'))) end;
+    when v_due > v_now then least(interval '1 s', greatest(interval '20 ms', v_due - v_now))
+    else interval '1 s' end;                  -- what is due and still there is locked by somebody
   return next;
 end
 $$;

@@ -1,4 +1,5 @@
--- Lock order: ready, scheduled, running, each skip locked: a locked row is being claimed, promoted or settled at this moment.
+-- Lock order: ready, scheduled, each skip locked: a locked row is being claimed or promoted at this moment. What runs, or is about
+-- to, gets a row in cancel_request, which nobody waits for: heartbeats and settlements look for it.
 create or replace function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -7,11 +8,15 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := fairclaim.clock();
+  v_ids uuid[];
+  v_tenants uuid[];
 begin
   perform fairclaim.check_scope(p_tenant_id, p_ids);
+  select array_agg(k.id), array_agg(k.tenant_id) into v_ids, v_tenants from fairclaim.find_jobs(p_tenant_id, p_ids) k;
   with known as materialized (
-    select j.id, j.tenant_id, j.queue, j.type from fairclaim.job j
-     where j.id = any (p_ids) and (p_tenant_id is null or j.tenant_id = p_tenant_id)),
+    select j.id, j.tenant_id, j.queue, j.type
+      from unnest(v_ids, v_tenants) x(i, t)
+     cross join lateral (select j.* from fairclaim.job j where j.tenant_id = x.t and j.id = x.i offset 0) j),
   waiting as materialized (
     select y.c from known k
      cross join lateral (
@@ -33,10 +38,10 @@ begin
   insert into fairclaim.finished
   select g.id, g.tenant_id, v_now, g.attempts, 'cancelled', null, null, null
     from (select * from gone union all select * from gone2) g;
-  with held as materialized (
-    select r.ctid c from fairclaim.running r
-     where r.id = any (p_ids) and (p_tenant_id is null or r.tenant_id = p_tenant_id) and not r.cancel_requested for update skip locked)
-  update fairclaim.running r set cancel_requested = true where r.ctid = any (array(select held.c from held));
+  insert into fairclaim.cancel_request
+  select x.i, x.t, v_now from unnest(v_ids, v_tenants) x(i, t)
+   where not exists (select from fairclaim.finished f where f.id = x.i and f.tenant_id = x.t)
+     and not exists (select from fairclaim.cancel_request c where c.id = x.i);
   return query select * from fairclaim.status_of(p_tenant_id, p_ids);
 end
 $$;

@@ -13,10 +13,12 @@ create or replace function fairclaim.list_jobs(
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
   v_ids uuid[];
+  v_tenants uuid[];
   v_before uuid := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
 begin
   if p_limit is null or p_limit not between 1 and 1000 then
@@ -24,18 +26,18 @@ begin
   elsif p_status not in ('scheduled', 'pending', 'processing', 'completed', 'failed', 'cancelled') then
     perform fairclaim.refuse('JQ004', 'p_status', 'must be scheduled, pending, processing, completed, failed or cancelled');
   end if;
-  select array_agg(z.id) into v_ids
-    from (select c.id
+  -- each job is in exactly one of the four, and `job` has no index by id alone
+  select array_agg(z.id order by z.id desc), array_agg(z.tenant_id order by z.id desc) into v_ids, v_tenants
+    from (select c.id, c.tenant_id
             from (select f.id, f.tenant_id from fairclaim.finished f
-                   where p_status in ('completed', 'failed', 'cancelled') and f.status = p_status and f.id < v_before
+                   where f.id < v_before and (p_status is null or f.status = p_status)
+                     and (p_status is null or p_status in ('completed', 'failed', 'cancelled'))
                   union all
-                  select r.id, r.tenant_id from fairclaim.running r where p_status = 'processing' and r.id < v_before
+                  select r.id, r.tenant_id from fairclaim.running r where r.id < v_before and (p_status is null or p_status = 'processing')
                   union all
-                  select s.id, s.tenant_id from fairclaim.scheduled s where p_status = 'scheduled' and s.id < v_before
+                  select s.id, s.tenant_id from fairclaim.scheduled s where s.id < v_before and (p_status is null or p_status = 'scheduled')
                   union all
-                  select y.id, y.tenant_id from fairclaim.ready y where p_status = 'pending' and y.id < v_before
-                  union all
-                  select j.id, j.tenant_id from fairclaim.job j where p_status is null and j.id < v_before) c
+                  select y.id, y.tenant_id from fairclaim.ready y where y.id < v_before and (p_status is null or p_status = 'pending')) c
            where (p_tenant_id is null or c.tenant_id = p_tenant_id)
              and (p_queue is null and p_type is null or exists (
                    select from fairclaim.job j
@@ -45,7 +47,9 @@ begin
   return query
   select o.id, o.tenant_id, o.queue, o.type, o.status, o.priority::int, o.attempts, o.max_attempts::int, o.worker_id,
          o.next_retry_at, o.created_at, o.completed_at, o.tags
-    from fairclaim.job_overview o where o.id = any (v_ids) order by o.id desc;
+    from unnest(v_ids, v_tenants) with ordinality x(i, t, n)
+   cross join lateral (select * from fairclaim.job_overview o where o.tenant_id = x.t and o.id = x.i offset 0) o
+   order by x.n;
 end
 $$;
 

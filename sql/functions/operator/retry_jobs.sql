@@ -41,6 +41,9 @@ begin
     into v_tenants, v_ids, v_attempts, v_left, v_lost
     from back b;
   if v_ids is not null then
+    -- an older wish to cancel does not hold for the new attempts
+    delete from fairclaim.cancel_request c
+     where c.ctid = any (array(select z.ctid from fairclaim.cancel_request z where z.id = any (v_ids) for update skip locked));
     perform fairclaim.to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
     perform fairclaim.wake(fairclaim.clock());
   end if;

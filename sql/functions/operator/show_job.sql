@@ -6,10 +6,12 @@ create or replace function fairclaim.show_job(p_id uuid, p_tenant_id uuid defaul
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 set jit = off
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
-  v_open boolean := pg_has_role(fairclaim.caller(), 'fairclaim_auditor', 'MEMBER');
+  v_open boolean := pg_has_role(fairclaim.caller(), 'fairclaim_auditor', 'USAGE');
+  v_tenant uuid := coalesce(p_tenant_id, (select k.tenant_id from fairclaim.find_jobs(null, array[p_id]) k limit 1));
 begin
   return query
   select q.id, q.tenant_id, q.queue, q.type, q.status, q.priority::int, q.attempts, q.max_attempts::int, q.worker_id,
@@ -17,10 +19,11 @@ begin
          case when v_open then q.payload end, case when v_open then q.result end, case when v_open then q.error end,
          case when v_open then q.metadata end, q.timeout,
          (select jsonb_agg(jsonb_build_object('attempt', e.attempt, 'at', e.at, 'worker_id', e.worker_id,
-                                              'error', case when v_open then e.error else e.error - 'message' - 'trace' end) order by e.attempt)
+                                              'error', case when v_open then e.error
+                                                            else jsonb_strip_nulls(jsonb_build_object('code', e.error -> 'code', 'ended_as', e.error -> 'ended_as')) end) order by e.attempt)
             from fairclaim.attempt_error e where e.id = q.id and e.tenant_id = q.tenant_id)
     from fairclaim.job_queue q
-   where q.id = p_id and (p_tenant_id is null or q.tenant_id = p_tenant_id);
+   where q.id = p_id and q.tenant_id = v_tenant;
 end
 $$;
 

@@ -1,13 +1,15 @@
 create or replace function fairclaim.status_of(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
 language sql stable
 as $$
+  with known as materialized (select k.id, k.tenant_id from fairclaim.find_jobs(p_tenant_id, p_ids) k)
   select u.i,
-         coalesce(
-           (select f.status from fairclaim.finished f where f.id = u.i and (p_tenant_id is null or f.tenant_id = p_tenant_id) limit 1),
-           (select 'processing' from fairclaim.running r where r.id = u.i and (p_tenant_id is null or r.tenant_id = p_tenant_id)),
-           (select 'scheduled' from fairclaim.scheduled s where s.id = u.i and (p_tenant_id is null or s.tenant_id = p_tenant_id)),
-           (select 'pending' from fairclaim.job j where j.id = u.i and (p_tenant_id is null or j.tenant_id = p_tenant_id) limit 1))
+         case when k.id is not null then coalesce(
+           (select f.status from fairclaim.finished f where f.id = k.id and f.tenant_id = k.tenant_id),
+           (select 'processing' from fairclaim.running r where r.id = k.id),
+           (select 'scheduled' from fairclaim.scheduled s where s.id = k.id),
+           'pending') end
     from unnest(p_ids) with ordinality u(i, o)
+    left join known k on k.id = u.i
    order by u.o
 $$;
 

@@ -13,26 +13,37 @@ language plpgsql
 as $$
 declare
   v_n int := cardinality(p_ids);
+  v_list text;                                -- one that is longer or shorter than p_ids
   v_bad int;
 begin
   if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ '[[:cntrl:]]' then
     perform fairclaim.refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
   elsif v_n is null or v_n not between 1 and 10000 or array_position(p_ids, null) is not null then
     perform fairclaim.refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
-  elsif cardinality(p_attempts) is distinct from v_n or cardinality(p_lease_tokens) is distinct from v_n
-        or cardinality(p_outcomes) is distinct from v_n or cardinality(p_results) <> v_n or cardinality(p_errors) <> v_n
-        or cardinality(p_delays) <> v_n then
-    perform fairclaim.refuse('JQ004', 'p_ids', 'and the other lists must have the same length');
   end if;
-  select x.o into v_bad from unnest(p_outcomes) with ordinality x(oc, o)
-   where x.oc is null or x.oc not in ('complete', 'retry', 'fail', 'snooze', 'release', 'cancel') limit 1;
-  if found then
+  v_list := case when cardinality(p_attempts) is distinct from v_n then 'p_attempts'
+                 when cardinality(p_lease_tokens) is distinct from v_n then 'p_lease_tokens'
+                 when cardinality(p_outcomes) is distinct from v_n then 'p_outcomes'
+                 when cardinality(p_results) <> v_n then 'p_results'
+                 when cardinality(p_errors) <> v_n then 'p_errors'
+                 when cardinality(p_delays) <> v_n then 'p_delays' end;
+  if v_list is not null then
+    perform fairclaim.refuse('JQ004', v_list, 'must have as many items as p_ids');
+  end if;
+  -- the usual case is one plain expression; only a refusal pays for finding the item
+  if not p_outcomes <@ array['complete', 'retry', 'fail', 'snooze', 'release', 'cancel'] then
+    select x.o into v_bad from unnest(p_outcomes) with ordinality x(oc, o)
+     where x.oc is null or x.oc not in ('complete', 'retry', 'fail', 'snooze', 'release', 'cancel') limit 1;
     perform fairclaim.refuse('JQ004', format('p_outcomes[%s]', v_bad - 1), 'must be complete, retry, fail, snooze, release or cancel');
   end if;
-  if p_delays is not null then
+  if (0 <= all (p_delays) and 157766400 >= all (p_delays)) is false then
     select x.o into v_bad from unnest(p_delays) with ordinality x(d, o) where not x.d between 0 and 157766400 limit 1;
+    perform fairclaim.refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be seconds from 0 to 5 years');
+  end if;
+  if 'snooze' = any (p_outcomes) then         -- without a pause it would run again and again, at no attempt's cost
+    select x.o into v_bad from unnest(p_outcomes) with ordinality x(oc, o) where x.oc = 'snooze' and p_delays[x.o] is null limit 1;
     if found then
-      perform fairclaim.refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be seconds from 0 to 5 years');
+      perform fairclaim.refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must not be null where the outcome is snooze');
     end if;
   end if;
   if p_results is not null then

@@ -18,12 +18,14 @@ begin
   perform fairclaim.check_claim(p_worker_id, null, 1, null, p_lease);
   if cardinality(p_ids) is null or cardinality(p_ids) not between 1 and 10000 or array_position(p_ids, null) is not null then
     perform fairclaim.refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
-  elsif cardinality(p_attempts) is distinct from cardinality(p_ids) or cardinality(p_lease_tokens) is distinct from cardinality(p_ids) then
-    perform fairclaim.refuse('JQ004', 'p_ids', 'and the other lists must have the same length');
+  elsif cardinality(p_attempts) is distinct from cardinality(p_ids) then
+    perform fairclaim.refuse('JQ004', 'p_attempts', 'must have as many items as p_ids');
+  elsif cardinality(p_lease_tokens) is distinct from cardinality(p_ids) then
+    perform fairclaim.refuse('JQ004', 'p_lease_tokens', 'must have as many items as p_ids');
   end if;
   return query
   with held as materialized (
-    select r.id, r.attempt::int, r.lease_token, r.cancel_requested from fairclaim.running r
+    select r.id, r.attempt::int, r.lease_token, exists (select from fairclaim.cancel_request c where c.id = r.id) cancel_requested from fairclaim.running r
      where r.id = any (p_ids)
        and case when (r.id, r.attempt::int, r.lease_token) in (
              select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end),

@@ -32,6 +32,7 @@ begin
     select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, p_results[1], null from gone;
     return query select p_ids[1], found, case when found then 'completed' end;
   elsif not 'complete' <> any (p_outcomes)
+        and (p_results is null or cardinality(p_ids) <= 1000)      -- each result is looked for in the list
         and (select count(distinct x.i) from unnest(p_ids) x(i)) = cardinality(p_ids) then     -- answers and results go by id here
     return query
     with gone as (

@@ -37,12 +37,12 @@ begin
              select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
     returning r.*),
   gone as materialized (
-    select x.o, h.id, h.tenant_id, h.attempt, h.cancel_requested, x.oc, x.res, fairclaim.clip_error(x.err) err, x.dl,
+    select x.o, h.id, h.tenant_id, h.attempt, exists (select from fairclaim.cancel_request c where c.id = h.id) cancel_requested, x.oc, x.res, fairclaim.clip_error(x.err) err, x.dl,
            case when x.oc = 'lost' then h.worker_id else p_worker_id end worker,
            (h.attempts_left - (x.oc in ('retry', 'fail'))::int)::smallint left2, (h.lost + (x.oc = 'lost')::int)::smallint lost2
       from held h join given x on x.i = h.id and x.a = h.attempt and x.k = h.lease_token),
   timed as materialized (        -- the pause before a retry doubles with every failure; the key to failures is in `job`
-    select g.*, coalesce(g.dl, case when g.oc = 'retry' then
+    select g.*, coalesce(case when g.oc = 'release' then 0 else g.dl end, case when g.oc = 'retry' then
         least(15 * 2 ^ least((select j.max_attempts from fairclaim.job j where j.tenant_id = g.tenant_id and j.id = g.id) - g.left2 - 1, 10), 3600)
         * (0.8 + random() * 0.4) else 0 end) pause
       from gone g),
@@ -74,9 +74,9 @@ begin
     perform fairclaim.to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
   end if;
   return query
-  select u.i, z.at is not null, v_status[z.at]
+  select u.i, z.o is not null, z.st
     from unnest(p_ids) with ordinality u(i, o)
-   cross join lateral (select array_position(v_done, u.o) at offset 0) z
+    left join unnest(v_done, v_status) z(o, st) on z.o = u.o
    order by u.o;
 end
 $$;

@@ -3,7 +3,7 @@ create or replace function fairclaim.refuse(p_code text, p_field text, p_rule te
 language plpgsql
 as $$
 begin
-  raise exception '%: %', p_field, p_rule using errcode = p_code, hint = coalesce(p_hint, '');
+  raise exception '%: %', p_field, p_rule using errcode = p_code, hint = coalesce(p_hint, format('change %s; the limits are in the comment of the function that was called', p_field));
 end
 $$;
 

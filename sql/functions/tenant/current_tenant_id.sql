@@ -13,7 +13,11 @@ begin
   if v_source = 'fixed' then
     return v_tenant;
   elsif v_source = 'claims' then
-    v_text := nullif(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tenant_id}';
+    begin
+      v_text := nullif(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tenant_id}';
+    exception
+      when data_exception then null;          -- its text would be in the error
+    end;
   elsif v_source = 'setting' then
     v_text := nullif(current_setting('fairclaim.tenant_id', true), '');
   end if;

@@ -12,10 +12,12 @@ use super::{
         pacing::Bounds,
         settlement::{Ending, Settlement},
     },
-    Ended, Order, SETTLE_AFTER, Step, Subscription,
+    Ended, Failure, Order, Step, Subscription,
+    state::SETTLE_AFTER,
 };
 
 const LEASE: Duration = Duration::from_secs(30);
+const TRIP: Duration = Duration::from_millis(1);
 
 fn subscription(concurrency: usize) -> Subscription {
     let bounds =
@@ -47,7 +49,7 @@ fn sent(step: Step) -> Order {
 /// Claims and starts this many jobs.
 fn run(subscription: &Subscription, count: usize, now: Instant) -> Vec<Arc<Hold>> {
     let order = sent(subscription.step(now));
-    let slots = subscription.answered(&order, works(count, now), Some("cursor".into()), now);
+    let slots = subscription.answered(&order, works(count, now), Some("cursor".into()), TRIP, now);
     (0..slots).map(|_| subscription.next(None, now).unwrap().hold).collect()
 }
 
@@ -57,7 +59,7 @@ fn the_first_claim_fills_the_slots_and_nothing_more() {
     let order = sent(subscription.step(now));
     assert_eq!((order.limit, order.cursor.as_deref(), order.settlements.len()), (3, None, 0));
     assert!(matches!(subscription.step(now), Step::Wait(None)), "one claim at a time");
-    assert_eq!(subscription.answered(&order, works(3, now), Some("cursor".into()), now), 3);
+    assert_eq!(subscription.answered(&order, works(3, now), Some("cursor".into()), TRIP, now), 3);
 }
 
 #[test]
@@ -99,7 +101,7 @@ fn what_was_not_answered_is_sent_again() {
     let running = run(&subscription, 1, now);
     assert!(subscription.next(Some(complete(&running[0], Duration::from_secs(1))), now).is_none());
     let order = sent(subscription.step(now));
-    subscription.failed(order, false);
+    subscription.failed(order, Failure::Call);
     let again = sent(subscription.step(now));
     assert_eq!(
         (again.settlements[0].hold.id, again.cursor.as_deref()),
@@ -119,7 +121,7 @@ fn a_refused_batch_is_halved_until_the_bad_one_is_alone() {
         let order = sent(subscription.step(now));
         sizes.push((order.settlements.len(), order.limit));
         assert_eq!(order.settlements[0].hold.id, running[0].id);
-        subscription.failed(order, true);
+        subscription.failed(order, Failure::Refused);
     }
     assert_eq!(sizes, [(8, 8), (4, 0), (2, 0), (1, 0)]);
 }
@@ -134,11 +136,11 @@ fn a_pause_gives_back_what_has_not_started_and_what_still_arrives() {
     assert!(
         order.settlements.iter().all(|settlement| matches!(settlement.ending, Ending::Release))
     );
-    subscription.answered(&order, Vec::new(), None, now);
+    subscription.answered(&order, Vec::new(), None, TRIP, now);
     assert!(subscription.next(Some(complete(&running[0], Duration::ZERO)), now).is_none());
     assert!(!subscription.is_still());
     let order = sent(subscription.step(now));
-    subscription.answered(&order, Vec::new(), None, now);
+    subscription.answered(&order, Vec::new(), None, TRIP, now);
     assert!(subscription.is_still());
     assert!(matches!(subscription.step(now), Step::Wait(None)));
     subscription.resume();
@@ -149,7 +151,7 @@ fn a_pause_gives_back_what_has_not_started_and_what_still_arrives() {
 fn a_job_whose_lease_is_over_is_not_started() {
     let (subscription, now) = (subscription(1), Instant::now());
     let order = sent(subscription.step(now));
-    subscription.answered(&order, works(1, now), None, now);
+    subscription.answered(&order, works(1, now), None, TRIP, now);
     assert!(subscription.next(None, now + LEASE).is_none());
     let order = sent(subscription.step(now + LEASE));
     assert!(matches!(order.settlements[0].ending, Ending::Release));
@@ -162,7 +164,7 @@ fn a_lost_job_is_neither_started_nor_settled() {
     let works = works(2, now);
     works[0].hold.advance(Stage::Lost);
     let second = works[1].hold.id;
-    subscription.answered(&order, works, None, now);
+    subscription.answered(&order, works, None, TRIP, now);
     let started = subscription.next(None, now).unwrap();
     assert_eq!(started.hold.id, second);
     started.hold.advance(Stage::Lost);
@@ -178,7 +180,7 @@ fn jobs_behind_slow_handlers_are_given_back() {
     // measured as fast, so more is claimed ahead
     assert!(subscription.next(Some(complete(&first[0], Duration::from_micros(1))), now).is_none());
     let order = sent(subscription.step(now));
-    assert_eq!(subscription.answered(&order, works(order.limit, now), None, now), 1);
+    assert_eq!(subscription.answered(&order, works(order.limit, now), None, TRIP, now), 1);
     assert!(subscription.next(None, now).is_some());
     let later = now + Duration::from_secs(2);
     assert!(
@@ -201,9 +203,71 @@ fn a_closed_queue_is_done_when_everything_is_settled() {
     let next = subscription.next(Some(complete(&running[0], Duration::ZERO)), now).unwrap();
     let order = sent(subscription.step(now));
     assert_eq!((order.settlements.len(), order.limit), (1, 0));
-    subscription.answered(&order, Vec::new(), None, now);
+    subscription.answered(&order, Vec::new(), None, TRIP, now);
     assert!(subscription.next(Some(complete(&next.hold, Duration::ZERO)), now).is_none());
     let order = sent(subscription.step(now));
-    subscription.answered(&order, Vec::new(), None, now);
+    subscription.answered(&order, Vec::new(), None, TRIP, now);
     assert!(matches!(subscription.step(now), Step::Done));
+}
+
+#[test]
+fn a_claim_that_took_long_to_arrive_is_not_given_back_for_that() {
+    let (subscription, sent) = (subscription(1), Instant::now());
+    let order = self::sent(subscription.step(sent));
+    let arrived = sent + Duration::from_secs(5);
+    let works = works(2, sent);
+    let second = works[1].hold.id;
+    let took = Duration::from_secs(5);
+    assert_eq!(subscription.answered(&order, works, None, took, arrived), 1);
+    let first = subscription.next(None, arrived).unwrap();
+    assert!(matches!(subscription.step(arrived), Step::Wait(_)), "nothing is given back");
+    let ended = complete(&first.hold, Duration::from_millis(1));
+    assert_eq!(subscription.next(Some(ended), arrived).unwrap().hold.id, second);
+}
+
+#[test]
+fn a_trip_that_got_no_answer_in_time_is_tried_again_with_half() {
+    let (subscription, now) = (subscription(8), Instant::now());
+    let running = run(&subscription, 8, now);
+    for held in &running {
+        assert!(subscription.next(Some(complete(held, Duration::from_secs(1))), now).is_none());
+    }
+    let order = sent(subscription.step(now));
+    assert_eq!((order.settlements.len(), order.limit), (8, 8));
+    subscription.failed(order, Failure::TimedOut);
+    let order = sent(subscription.step(now));
+    assert_eq!((order.settlements.len(), order.limit), (4, 0));
+    subscription.answered(&order, Vec::new(), None, TRIP, now);
+    let order = sent(subscription.step(now));
+    assert_eq!((order.settlements.len(), order.limit), (4, 4));
+}
+
+#[test]
+fn a_trip_carries_no_more_than_8_mib_of_results() {
+    let (subscription, now) = (subscription(8), Instant::now());
+    let running = run(&subscription, 8, now);
+    for held in &running {
+        let result = RawValue::from_string(format!("\"{}\"", "x".repeat(3 << 20))).unwrap();
+        let settlement = Settlement::new(Arc::clone(held), Ending::Complete(Some(result)));
+        let ended = Ended { settlement: Some(settlement), took: Duration::from_secs(1) };
+        assert!(subscription.next(Some(ended), now).is_none());
+    }
+    assert_eq!(sent(subscription.step(now)).settlements.len(), 2);
+}
+
+#[test]
+fn settlements_of_a_trip_follow_the_size_of_its_claim_and_a_backlog_still_shrinks() {
+    let bounds =
+        Bounds { concurrency: 1, batch_max: 500, lease: LEASE, pause_max: Duration::from_secs(1) };
+    let (subscription, now) = (Subscription::new("mail".into(), bounds), Instant::now());
+    run(&subscription, 1, now);
+    for held in works(100, now) {
+        subscription.post(Settlement::release(held.hold));
+    }
+    let mut sizes = Vec::new();
+    for turn in 1..4 {
+        let order = sent(subscription.step(now + Duration::from_secs(turn)));
+        sizes.push(order.settlements.len());
+    }
+    assert_eq!(sizes, [50, 32, 18]);
 }

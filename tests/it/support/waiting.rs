@@ -30,17 +30,3 @@ pub async fn until<T, F: Future<Output = Option<T>>>(
 pub async fn process_of(client: &Client) -> i32 {
     client.query_one("select pg_backend_pid()", &[]).await.expect("pg_backend_pid").get(0)
 }
-
-/// Waits until a session waits for a lock. `observer` is a session of the owner's login.
-pub async fn until_blocked(observer: &Client, process: i32) {
-    until("a session waits for a lock", Duration::from_secs(10), || async {
-        let blocked = "select cardinality(pg_blocking_pids($1)) > 0";
-        observer
-            .query_one(blocked, &[&process])
-            .await
-            .expect("pg_blocking_pids")
-            .get::<_, bool>(0)
-            .then_some(())
-    })
-    .await;
-}

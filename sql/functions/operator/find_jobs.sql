@@ -1,0 +1,33 @@
+-- Whose jobs these are: the tenant is looked for in the narrow tables first. Only ids that are in none of those (what waits)
+-- and come without a tenant cost a walk over the ranges that their times fall into, once for all of them.
+create or replace function fairclaim.find_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, tenant_id uuid)
+language plpgsql stable
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[] := p_ids;
+  v_found uuid[];
+  v_tenants uuid[];
+begin
+  if p_tenant_id is not null then
+    return query select j.id, j.tenant_id from fairclaim.job j where j.tenant_id = p_tenant_id and j.id = any (p_ids);
+    return;
+  end if;
+  select array_agg(z.id), array_agg(z.tenant_id) into v_found, v_tenants
+    from (select f.id, f.tenant_id from fairclaim.finished f where f.id = any (p_ids)
+          union all
+          select r.id, r.tenant_id from fairclaim.running r where r.id = any (p_ids)
+          union all
+          select s.id, s.tenant_id from fairclaim.scheduled s where s.id = any (p_ids)) z;
+  return query select x.i, x.t from unnest(v_found, v_tenants) x(i, t);
+  select array_agg(u.i) into v_ids from unnest(p_ids) u(i) where u.i not in (select x.i from unnest(v_found) x(i));
+  if v_ids is not null then
+    return query
+    select j.id, j.tenant_id from fairclaim.job j
+     where j.id = any (v_ids)
+       and j.id >= (select min(x.i::text)::uuid from unnest(v_ids) x(i)) and j.id <= (select max(x.i::text)::uuid from unnest(v_ids) x(i));
+  end if;
+end
+$$;
+
+comment on function fairclaim.find_jobs(uuid, uuid[]) is 'Which of these jobs there are, with their tenants; p_tenant_id null for those of every tenant.';

@@ -1,0 +1,139 @@
+//! Looking at jobs, cancelling them, running them again.
+
+use std::collections::HashSet;
+
+use fairclaim::{JobFilter, Status, Tenant};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    calls::{claim_job, settle},
+    worker::rig::{Rig, acme, job},
+};
+
+fn bolt() -> Tenant {
+    Tenant::named("bolt").expect("a name")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_job_runs_again_when_an_operator_retries_it() {
+    let rig = Rig::new().await;
+    let waiting = rig.dispatch("mail", json!({})).await;
+    let due_later =
+        rig.send(job("mail", json!({})).delay(std::time::Duration::from_secs(60))).await;
+    let both = [waiting, due_later];
+    let changed = rig.producer.cancel(Some(acme()), &both).await.expect("cancel");
+    assert_eq!(changed.iter().map(|job| job.id).collect::<Vec<_>>(), both);
+    assert!(changed.iter().all(|job| job.status == Some(Status::Cancelled)), "{changed:?}");
+    let worker = rig.db.worker().await;
+    assert!(claim_job(&worker, "worker").await.is_none());
+
+    let changed = rig.operator.retry(None, &[waiting]).await.expect("retry");
+    assert_eq!((changed[0].id, changed[0].status), (waiting, Some(Status::Pending)));
+    assert_eq!(claim_job(&worker, "worker").await.map(|job| job.id), Some(waiting));
+    assert!(claim_job(&worker, "worker").await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_job_that_is_retried_has_all_its_attempts_and_keeps_its_history() {
+    let rig = Rig::new().await;
+    let id = rig.send(job("mail", json!({})).max_attempts(2)).await;
+    let worker = rig.db.worker().await;
+    let first = claim_job(&worker, "worker").await.expect("the job");
+    settle(&worker, &first, "fail").await;
+    assert_eq!(rig.job(id).await.status, Status::Failed);
+
+    let changed = rig.producer.retry(Some(acme()), &[id]).await.expect("retry");
+    assert_eq!(changed[0].status, Some(Status::Pending));
+    let second = claim_job(&worker, "worker").await.expect("the job again");
+    assert_eq!((second.attempts, second.attempts_left), (2, 2));
+    settle(&worker, &second, "complete").await;
+    let row = rig.job(id).await;
+    assert_eq!((row.status, row.attempts, &row.error), (Status::Completed, 2, &None));
+    let errors = row.errors.expect("errors");
+    assert_eq!((&errors[0]["attempt"], &errors[0]["error"]["code"]), (&json!(1), &json!("boom")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_others_are_not_found_and_not_changed() {
+    let rig = Rig::new().await;
+    let (theirs, missing) = (rig.dispatch("mail", json!({})).await, Uuid::now_v7());
+    assert_eq!(rig.operator.job(missing).await, Ok(None));
+    assert_eq!(rig.operator.job_of(bolt(), theirs).await, Ok(None));
+    let found = rig.operator.job_of(acme(), theirs).await.expect("job_of").expect("it is acme's");
+    assert_eq!((found.id, found.payload), (theirs, Some(json!({}))));
+    for changed in [
+        rig.producer.cancel(Some(bolt()), &[theirs, missing]).await.expect("cancel"),
+        rig.producer.retry(Some(bolt()), &[theirs, missing]).await.expect("retry"),
+    ] {
+        let answers: Vec<_> = changed.iter().map(|job| (job.id, job.status)).collect();
+        assert_eq!(answers, [(theirs, None), (missing, None)]);
+    }
+    assert_eq!(rig.job(theirs).await.status, Status::Pending);
+    assert_eq!(rig.producer.cancel(Some(acme()), &[]).await, Ok(vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_follow_each_other_without_a_gap_while_jobs_come_in() {
+    let rig = Rig::new().await;
+    let mut ids = rig.dispatch_many("mail", "mail", 25).await;
+    ids.reverse();
+    let mut filter = JobFilter { limit: Some(10), ..JobFilter::default() };
+    let (mut seen, mut sizes) = (Vec::new(), Vec::new());
+    loop {
+        let page = rig.operator.jobs(&filter).await.expect("jobs");
+        sizes.push(page.jobs.len());
+        assert!(page.jobs.iter().all(|job| job.payload.is_none()), "a list shows no payload");
+        seen.extend(page.jobs.iter().map(|job| job.id));
+        rig.dispatch_many("mail", "mail", 3).await; // newer than all of these pages
+        match page.next {
+            Some(next) => filter.before = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!((seen, sizes), (ids, vec![10, 10, 5]));
+    let full = JobFilter { limit: Some(34), ..JobFilter::default() };
+    let page = rig.operator.jobs(&full).await.expect("jobs");
+    let rest = JobFilter { before: page.next, ..full };
+    assert_eq!(rig.operator.jobs(&rest).await.expect("jobs").jobs.len(), 0);
+    assert_eq!(page.jobs.len(), 34);
+}
+
+/// The ids that a filter finds.
+async fn found(rig: &Rig, filter: JobFilter) -> HashSet<Uuid> {
+    let page = rig.operator.jobs(&filter).await.expect("jobs");
+    page.jobs.iter().map(|job| job.id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_finds_what_matches_all_of_it() {
+    let rig = Rig::new().await;
+    let plain = rig.dispatch("mail", json!({})).await;
+    let other_type = rig.dispatch("bill", json!({})).await;
+    let other_queue = rig.send(job("mail", json!({})).queue("slow")).await;
+    let foreign = fairclaim::Dispatch::raw(bolt(), "mail", json!({})).expect("a payload");
+    let foreign = rig.send(foreign).await;
+    let cancelled = rig.dispatch("mail", json!({})).await;
+    rig.producer.cancel(Some(acme()), &[cancelled]).await.expect("cancel");
+
+    let none = JobFilter::default;
+    let name = |name: &str| Some(name.to_owned());
+    let status = Some(Status::Pending);
+    let cases = [
+        (none(), vec![plain, other_type, other_queue, foreign, cancelled]),
+        (JobFilter { tenant: Some(bolt()), ..none() }, vec![foreign]),
+        (JobFilter { job_type: name("bill"), ..none() }, vec![other_type]),
+        (JobFilter { queue: name("slow"), ..none() }, vec![other_queue]),
+        (JobFilter { status, ..none() }, vec![plain, other_type, other_queue, foreign]),
+        (JobFilter { status: Some(Status::Cancelled), ..none() }, vec![cancelled]),
+        (JobFilter { before: Some(other_queue), ..none() }, vec![plain, other_type]),
+        (JobFilter { queue: name("slow"), job_type: name("bill"), ..none() }, vec![]),
+        (
+            JobFilter { status, tenant: Some(acme()), queue: name("default"), ..none() },
+            vec![plain, other_type],
+        ),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(found(&rig, filter.clone()).await, expected.into_iter().collect(), "{filter:?}");
+    }
+}

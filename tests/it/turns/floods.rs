@@ -1,0 +1,117 @@
+//! A tenant that floods several types, one dispatch a job, has no more than a few rows in front of the light ones: the
+//! others stand in lanes of its own.
+
+use tokio_postgres::Client;
+
+use super::BIG;
+use crate::calls::{claim_jobs, dispatch, settle_all, tenant, tick};
+use crate::support::TestDb;
+
+const TYPES: [&str; 3] = ["mail", "report", "thumbnail"];
+
+/// Where the flooding tenant's waiting jobs are.
+#[derive(Debug, PartialEq, Eq)]
+struct Standing {
+    /// Of each shared lane there is, its type and how many of its rows are the tenant's.
+    shared: Vec<(String, i64)>,
+    /// In lanes of its own.
+    own: i64,
+}
+
+impl Standing {
+    async fn read(owner: &Client) -> Self {
+        let sql = "select l.type, l.tenant_id is null as shared, count(y.id)
+                     from fairclaim.lane l left join fairclaim.ready y on y.lane_id = l.lane_id and y.tenant_id = $1
+                    where l.tenant_id is null or l.tenant_id = $1 group by l.lane_id order by l.type";
+        let rows = owner.query(sql, &[&tenant(BIG)]).await.expect("lanes");
+        let (shared, own): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.get("shared"));
+        Self {
+            shared: shared.iter().map(|row| (row.get(0), row.get(2))).collect(),
+            own: own.iter().map(|row| row.get::<_, i64>(2)).sum(),
+        }
+    }
+
+    /// As many in the shared lane of each type, of which there is one, and so many in own lanes.
+    fn of(each: i64, own: i64) -> Self {
+        Self { shared: TYPES.map(|name| (name.to_owned(), each)).to_vec(), own }
+    }
+
+    /// One shared lane of each type with a number of rows that fits, and all the others in own lanes.
+    fn check(&self, fits: impl Fn(i64) -> bool, waiting: i64, what: &str) {
+        let types: Vec<&str> = self.shared.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(types, TYPES, "{what}: one shared lane of each type: {self:?}");
+        assert!(self.shared.iter().all(|&(_, rows)| fits(rows)), "{what}: {self:?}");
+        let shared: i64 = self.shared.iter().map(|&(_, rows)| rows).sum();
+        assert_eq!(self.own, waiting - shared, "{what}: all others stand in own lanes");
+    }
+}
+
+/// The types in turn, one dispatch a job.
+async fn flood(producer: &Client, count: usize) {
+    for n in 0..count {
+        dispatch(producer, tenant(BIG), TYPES[n % 3]).await;
+    }
+}
+
+/// Serves everything that waits and lets the lanes close that this empties, so that the tenant is light again.
+async fn serve_all(db: &TestDb, worker: &Client) {
+    loop {
+        let got = claim_jobs(worker, 1_000, &mut None).await;
+        if got.is_empty() {
+            break;
+        }
+        settle_all(worker, &got, "complete").await;
+    }
+    db.advance("20 s").await;
+    for _ in 0..4 {
+        tick(worker).await;
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_three_types_has_eight_rows_in_each_shared_lane() {
+    let db = TestDb::with_test_clock().await;
+    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
+    for wave in 0..3 {
+        flood(&producer, 150).await;
+        assert_eq!(Standing::read(&owner).await, Standing::of(8, 150 - 24), "wave {wave}");
+        // some are served, a tick goes by, and the flood goes on: it has lanes of its own now
+        settle_all(&worker, &claim_jobs(&worker, 40, &mut None).await, "complete").await;
+        tick(&worker).await;
+        flood(&producer, 60).await;
+        let standing = Standing::read(&owner).await;
+        standing.check(|rows| rows <= 8, 150 - 40 + 60, &format!("wave {wave}, later"));
+        serve_all(&db, &worker).await;
+        assert_eq!(Standing::read(&owner).await, Standing::of(0, 0), "all served, wave {wave}");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_with_retries_has_sixteen_rows_in_each_shared_lane_at_most() {
+    let db = TestDb::with_test_clock().await;
+    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
+    for outcome in ["retry", "release", "snooze"] {
+        // eight of each type, which come back when their ids are older than what dispatch counts
+        flood(&producer, 24).await;
+        assert_eq!(Standing::read(&owner).await, Standing::of(8, 0), "{outcome}");
+        let got = claim_jobs(&worker, 100, &mut None).await;
+        assert_eq!(got.len(), 24);
+        db.advance("40 s").await;
+        tick(&worker).await;
+        settle_all(&worker, &got, outcome).await;
+        tick(&worker).await;
+        flood(&producer, 60).await;
+        let standing = Standing::read(&owner).await;
+        // more than eight: this is meant to come near the bound
+        standing.check(|rows| rows > 8 && rows <= 16, 24 + 60, outcome);
+
+        // some of them come back once more, while the shared lanes are full
+        let got = claim_jobs(&worker, 20, &mut None).await;
+        assert_eq!(got.len(), 20);
+        flood(&producer, 60).await;
+        settle_all(&worker, &got, outcome).await;
+        let standing = Standing::read(&owner).await;
+        standing.check(|rows| rows <= 16, 24 + 60 + 60, &format!("{outcome}, twice"));
+        serve_all(&db, &worker).await;
+    }
+}

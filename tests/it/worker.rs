@@ -1,0 +1,12 @@
+//! The worker of the library against a real server, as a login that may do nothing but work.
+
+mod claims;
+mod connections;
+mod endings;
+mod handlers;
+mod leases;
+mod outcomes;
+mod own_transaction;
+pub(crate) mod rig;
+mod solo;
+mod traces;

@@ -1,0 +1,138 @@
+//! How a worker ends: when its queues are empty, or when it is told to.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use fairclaim::{Attempt, Client, Dispatch, JobError, Outcome, RawJob, State, Status};
+use serde_json::json;
+
+use super::rig::{Gauge, PATIENCE, Rig, Running, acme, job, millis};
+use crate::support::waiting::until;
+
+/// Dispatches the rest of its chain.
+async fn chain(
+    left: u32,
+    _attempt: Attempt,
+    State(producer): State<Client>,
+) -> Result<(), JobError> {
+    if left > 0 {
+        producer.dispatch(Dispatch::raw(acme(), "chain", left - 1)?.queue("other")).await?;
+    }
+    Ok(())
+}
+
+async fn nothing(_job: RawJob, _attempt: Attempt) -> Result<(), JobError> {
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_ends_when_nothing_is_left_to_do() {
+    let rig = Rig::new().await;
+    rig.dispatch("chain", 10.into()).await;
+    rig.dispatch_many("default", "nothing", 500).await;
+    let later = rig.send(job("nothing", json!({})).delay(Duration::from_secs(3600))).await;
+    let foreign = rig.send(job("nothing", json!({})).queue("foreign")).await;
+    let worker = rig.worker().await.queue("default", 4).queue("other", 1).drain(true);
+    let worker = worker.state(rig.producer.clone()).handler_for::<u32, _>("chain", chain);
+    let report = Running::start(worker.handler_for("nothing", nothing)).ended().await;
+    assert_eq!((report.claimed, report.completed), (511, 511));
+    assert_eq!(rig.job(later).await.status, Status::Scheduled);
+    assert_eq!(rig.job(foreign).await.status, Status::Pending);
+}
+
+/// Takes half a second.
+async fn short(
+    _job: RawJob,
+    _attempt: Attempt,
+    State(gauge): State<Arc<Gauge>>,
+) -> Result<(), JobError> {
+    let _running = gauge.enter();
+    tokio::time::sleep(millis(500)).await;
+    Ok(())
+}
+
+async fn until_running(gauge: &Gauge, count: usize) {
+    until("handlers run", PATIENCE, || async { (gauge.running() == count).then_some(()) }).await;
+}
+
+/// How many jobs have a status.
+async fn count(rig: &Rig, status: Status) -> usize {
+    let filter = fairclaim::JobFilter { status: Some(status), ..Default::default() };
+    rig.operator.jobs(&filter).await.expect("jobs").jobs.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn within_the_grace_period_what_runs_is_finished_and_nothing_more_is_claimed() {
+    let rig = Rig::new().await;
+    rig.dispatch_many("default", "short", 60).await;
+    let gauge = Arc::new(Gauge::default());
+    let worker = rig.worker().await.queue("default", 3).grace(PATIENCE).state(Arc::clone(&gauge));
+    let worker = Running::start(worker.handler_for("short", short));
+    until_running(&gauge, 3).await;
+    worker.tell();
+    let report = worker.ended().await;
+    assert_eq!((report.completed, report.released), (report.claimed, 0));
+    assert!((3..60).contains(&report.claimed), "{report:?}");
+    assert_eq!(count(&rig, Status::Processing).await, 0);
+    assert_eq!(count(&rig, Status::Pending).await as u64, 60 - report.claimed);
+}
+
+/// The first attempts run until they are told to stop (and some for longer); later ones end at once.
+async fn endless(
+    stubborn: bool,
+    attempt: Attempt,
+    State(started): State<Arc<AtomicUsize>>,
+) -> Result<Outcome, JobError> {
+    if attempt.number() == 1 {
+        started.fetch_add(1, SeqCst);
+        attempt.cancellation().cancelled().await;
+        if stubborn {
+            std::future::pending::<()>().await;
+        }
+    }
+    let facts = json!({"left": attempt.attempts_left(), "of": attempt.max_attempts()});
+    Ok(Outcome::CompleteWith(facts))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_grace_period_the_rest_is_given_back_and_no_attempt_is_used_up() {
+    let rig = Rig::new().await;
+    let polite = rig.dispatch("endless", json!(false)).await;
+    let stubborn = rig.dispatch("endless", json!(true)).await;
+    let started = Arc::new(AtomicUsize::new(0));
+    let worker =
+        rig.worker().await.queue("default", 2).grace(millis(200)).state(Arc::clone(&started));
+    let worker = Running::start(worker.handler_for::<bool, _>("endless", endless));
+    until("both run", PATIENCE, || async { (started.load(SeqCst) == 2).then_some(()) }).await;
+    let report = worker.stop().await;
+    assert_eq!((report.completed, report.released, report.retried, report.lost), (1, 1, 0, 0));
+    assert_eq!(rig.job(polite).await.status, Status::Completed);
+    let row = rig.job(stubborn).await;
+    assert_eq!((row.status, row.attempts, row.errors), (Status::Pending, 1, None));
+
+    let next = rig.worker().await.queue("default", 1).state(started).drain(true);
+    Running::start(next.handler_for::<bool, _>("endless", endless)).ended().await;
+    let row = rig.job(stubborn).await;
+    assert_eq!((row.attempts, row.result), (2, Some(json!({"left": 25, "of": 25}))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_refuses_to_start_without_its_role_or_the_schema() {
+    let rig = Rig::new().await;
+    let start = |client| {
+        fairclaim::Worker::builder(client).queue("default", 1).handler_for("nothing", nothing)
+    };
+    let stranger = start(rig.db.client("test_stranger").await).build().expect("a worker");
+    let error = stranger.run(std::future::pending()).await.expect_err("no role");
+    assert_eq!(error.code(), Some("JQ007"), "{error}");
+    let empty = crate::support::TestDb::empty().await;
+    let early = start(empty.client("test_worker").await).build().expect("a worker");
+    let error = early.run(std::future::pending()).await.expect_err("no schema");
+    assert_eq!(error.code(), Some("JQ006"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("fairclaim migrate")), "{error:?}");
+}
