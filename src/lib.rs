@@ -27,7 +27,7 @@
 //!
 //! # async fn example() -> Result<(), fairclaim::Error> {
 //! let client = Client::connect("postgres://app@localhost/app").await?;
-//! client.migrate(&MigrateOptions::default()).await?;
+//! client.migrate(&MigrateOptions::default().grant_self(true)).await?; // one login for all: to try it out
 //!
 //! let mail = SendMail { to: "a@b.example".into() };
 //! client.dispatch(Dispatch::new(Tenant::named("acme")?, &mail)?).await?;
@@ -39,6 +39,11 @@
 
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
+
+/// The README's example, compiled like any other.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod client;
 mod connect;

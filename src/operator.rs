@@ -24,7 +24,7 @@ pub struct Changed {
 /// Which jobs a list shows. Everything that is left out matches.
 #[derive(Debug, Clone, Default)]
 pub struct JobFilter {
-    /// Only this tenant's. A login that is no operator must name one.
+    /// Only this tenant's.
     pub tenant: Option<Tenant>,
     /// Only this queue.
     pub queue: Option<String>,
@@ -69,7 +69,8 @@ impl Client {
         rows.first().map(JobRow::from_row).transpose()
     }
 
-    /// One page of the jobs that match. A page costs the same however far back it lies.
+    /// One page of the jobs that match. A page of ended jobs costs the same however far back it lies; one of waiting jobs looks
+    /// at all that wait.
     ///
     /// # Errors
     /// [`Error::BadArgument`] for a limit out of range, [`Error::Privilege`] for a login that may not list jobs.

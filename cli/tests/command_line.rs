@@ -66,6 +66,7 @@ fn help_lists_the_commands_and_the_exit_codes() {
         "dispatch",
         "work",
         "jobs",
+        "bench",
         "Exit codes: 0 done, 1 failed, 2 wrong usage",
     ] {
         assert!(help.contains(word), "{word} is missing:\n{help}");
@@ -73,12 +74,42 @@ fn help_lists_the_commands_and_the_exit_codes() {
     assert!(!help.contains("demo-worker"), "an internal command is shown:\n{help}");
 }
 
+/// The commands that a help text lists.
+fn listed(help: &str) -> Vec<String> {
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let lines = commands.take_while(|line| !line.is_empty());
+    // the lines of a description that goes on are indented deeper
+    let names = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+/// Asks a command and all that it lists for help, and adds their names.
+fn ask_for_help(command: &[&str], seen: &mut Vec<String>) {
+    let args: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
+    let output = fairclaim(&args);
+    let help = text(&output.stdout);
+    assert!(output.status.success() && output.stderr.is_empty(), "{command:?}");
+    let usage = format!("Usage: {}", [&["fairclaim"], command].concat().join(" "));
+    assert!(help.contains(&usage), "{command:?}:\n{help}");
+    assert!(!help.lines().next().unwrap().is_empty(), "{command:?} does not say what it does");
+    seen.push(command.join(" "));
+    for name in listed(&help) {
+        ask_for_help(&[command, &[name.as_str()]].concat(), seen);
+    }
+}
+
 #[test]
 fn every_command_has_help() {
-    for command in ["demo", "migrate", "dispatch", "work", "jobs", "demo-worker"] {
-        let output = fairclaim(&[command, "--help"]);
-        assert!(output.status.success(), "{command}");
-        assert!(text(&output.stdout).contains("Usage: fairclaim"), "{command}");
+    let mut seen = Vec::new();
+    ask_for_help(&[], &mut seen);
+    ask_for_help(&["demo-worker"], &mut seen);
+    for command in ["demo", "migrate", "dispatch", "work", "jobs list", "jobs show"] {
+        assert!(seen.iter().any(|name| name == command), "{command} is not listed: {seen:?}");
+    }
+    for scenario in ["drain", "dispatch", "latency", "held-snapshot", "fairness", "everyday"] {
+        let command = format!("bench {scenario}");
+        assert!(seen.contains(&command), "{command} is not listed: {seen:?}");
     }
 }
 
@@ -118,6 +149,8 @@ fn wrong_usage_exits_with_2_and_a_hint() {
     fails(&["jobs", "show", "17"], 2, "17");
     fails(&["jobs", "list", "--limit", "0"], 2, "1..=1000");
     fails(&["demo", "--workers", "1"], 2, "2..=16");
+    fails(&["bench"], 2, "held-snapshot");
+    fails(&["bench", "drian"], 2, "drain");
     fails(
         &dispatch(&["--delay", "5s", "--run-at", "2027-01-01T00:00:00Z"]),
         2,

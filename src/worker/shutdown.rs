@@ -118,7 +118,8 @@ mod tests {
         while hold.stage() != Stage::Running {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let ended = shut_down(&shared, &TaskTracker::new(), &TaskTracker::new(), &helpers);
+        let none = TaskTracker::new();
+        let ended = shut_down(&shared, &none, &none, &helpers);
         let ended = timeout(Duration::from_secs(30), ended).await;
         drop(open);
         ended.expect("it hangs");

@@ -1,6 +1,7 @@
 //! The library's client against a real server: dispatch in whatever transaction, tenants, errors.
 
 mod operator;
+mod readme;
 mod refusals;
 
 use std::time::Duration;

@@ -57,7 +57,9 @@ async fn every_code_of_the_protocol_becomes_its_variant() {
         assert!(error.to_string().ends_with(": p_field: its rule"), "{code}: {error}");
         assert!(!error.is_transient() && !error.is_unavailable(), "{code} stays wrong");
 
-        let bare = format!("select fairclaim.refuse('{code}', 'p_field', 'its rule')");
+        let bare = format!(
+            "do $$ begin raise exception 'no hint' using errcode = '{code}', hint = ''; end $$"
+        );
         assert_eq!(failed(&owner, &bare).await.hint(), None, "{code}: an empty hint is none");
     }
 }

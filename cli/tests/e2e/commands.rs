@@ -1,5 +1,8 @@
 //! migrate, dispatch, work, jobs: one after the other, as a user types them.
 
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
+
+use fairclaim::{Dispatch, Status, Tenant};
 use serde_json::{Value, json};
 
 use crate::support::{Place, stderr};
@@ -137,4 +140,82 @@ async fn log_lines_can_be_json() {
         .expect("no line about the claim");
     assert_eq!(claimed["type"], "ok");
     assert!(claimed["id"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_serves_all_the_queues_and_types_that_it_is_given_and_no_other() {
+    let place = Place::installed().await;
+    let mut ids = Vec::new();
+    for (queue, job_type) in [
+        ("mail", "send"),
+        ("mail", "count"),
+        ("eu:slow", "send"),
+        ("eu:slow", "count"),
+        ("mail", "unknown"),
+        ("other", "send"),
+    ] {
+        let tenant = Tenant::named("acme").unwrap();
+        let dispatch = Dispatch::raw(tenant, job_type, json!([queue])).unwrap().queue(queue);
+        ids.push(place.client.dispatch(dispatch).await.unwrap());
+    }
+    let queues = ["work", "--drain", "--queue", "mail:2", "--queue", "eu:slow:1"];
+    place.run(queues.into_iter().chain(["--exec", "send=cat", "--exec", "count=wc -c"]));
+    let mut seen = Vec::new();
+    for id in ids {
+        let job = place.job(id).await;
+        seen.push((job.status, job.result));
+    }
+    let completed = |result: Value| (Status::Completed, Some(result));
+    assert_eq!(
+        seen,
+        [
+            completed(json!(["mail"])),
+            completed(json!(8)),
+            completed(json!(["eu:slow"])),
+            completed(json!(11)),
+            (Status::Pending, None),
+            (Status::Pending, None),
+        ]
+    );
+}
+
+/// The lines of the README's section on installing.
+fn install_lines() -> String {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let section = readme.split("\n## Install\n").nth(1).expect("a section on installing");
+    let block = section.split("```sh\n").nth(1).expect("a block of commands");
+    block.split("```").next().unwrap().to_owned()
+}
+
+/// A folder for PATH with the built binary, and a cargo that has nothing to install.
+fn programs() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("fc-path-{}", uuid::Uuid::new_v4().simple()));
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_fairclaim"), folder.join("fairclaim")).unwrap();
+    let cargo = folder.join("cargo");
+    fs::write(&cargo, "#!/bin/sh\n[ \"$*\" = 'install --path cli' ]\n").unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_install_lines_of_the_readme_work_as_they_are_printed() {
+    let place = Place::bare().await;
+    let lines = install_lines();
+    assert!(lines.contains("DATABASE_URL=postgres://…"), "{lines}");
+    let lines = lines.replace("postgres://…", &format!("'{}'", place.url));
+    let programs = programs();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    let shell = shell.args(["-euc", &lines]).env("PATH", path).env_remove("RUST_LOG");
+    let output = shell.env_remove("DATABASE_URL").output().unwrap();
+    fs::remove_dir_all(&programs).unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let last = said.lines().last().unwrap();
+    assert!(last.contains("completed") && last.contains("greet"), "{said}");
+    let page = place.client.jobs(&fairclaim::JobFilter::default()).await.unwrap();
+    assert_eq!(page.jobs.len(), 1);
+    assert_eq!(place.job(page.jobs[0].id).await.result, Some(json!({"name": "Ada"})));
 }

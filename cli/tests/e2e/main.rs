@@ -2,6 +2,7 @@
 //! as a login without privileges, and looks at what is left in the end.
 
 mod commands;
+mod contract;
 mod demo;
 mod handlers;
 mod support;

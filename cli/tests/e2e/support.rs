@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use fairclaim::testing::PrivateServer;
 use fairclaim::{Client, Dispatch, JobFilter, JobRow, MigrateOptions, Status, Tenant};
 use serde_json::json;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 /// Longer than anything here takes on a busy machine; a test that waits this long has failed.
@@ -58,6 +59,14 @@ impl Place {
             Dispatch::raw(tenant, job_type, json!({ "n": n })).unwrap().max_attempts(2)
         });
         self.client.dispatch_many(jobs).await.unwrap()
+    }
+
+    /// Looks behind the protocol, as the owner of the tables, which the login may be since it has installed them.
+    pub(crate) async fn read(&self, sql: &str) -> Vec<Row> {
+        let mut connection = self.client.pool().get().await.unwrap();
+        let reading = connection.build_transaction().read_only(true).start().await.unwrap();
+        reading.batch_execute("set local role fairclaim_owner").await.unwrap();
+        reading.query(sql, &[]).await.unwrap()
     }
 
     pub(crate) async fn job(&self, id: Uuid) -> JobRow {

@@ -1,90 +1,71 @@
-//! What dies, and what does not: workers killed with SIGKILL, servers restarted and crashed.
+//! What dies, and what does not, under load: jobs are dispatched all the time, and two worker processes run them, while a
+//! worker is killed or the server goes away and comes back. In the end every attempt is accounted for.
 
+mod load;
+
+use std::collections::HashSet;
 use std::time::Duration;
 
-use fairclaim::Status;
+use load::{Key, Load};
 
-use crate::support::{Place, start, stderr};
+use crate::support::{Place, stderr};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_jobs_of_a_killed_worker_are_completed_by_another() {
     let place = Place::installed().await;
-    let ids = place.dispatch("job", 60).await;
-    let doomed = start(&mut place.fairclaim([
-        "work",
-        "--worker-id",
-        "doomed",
-        "--lease",
-        "2s",
-        "--queue",
-        "default:5",
-        "--exec",
-        "job=sleep 0.1",
-    ]));
-    place.until(Status::Completed, 5).await;
-    place.until(Status::Processing, 1).await;
+    let load = Load::start(&place, "3s").await;
+    let mut workers = load.workers();
+    load.until_completed(60).await;
+    let doomed = workers.remove("doomed").unwrap();
     doomed.signal("KILL");
     doomed.end();
-    let left = place.count(Status::Processing).await;
-    assert!(left > 0, "it held nothing when it died");
+    let held = load.held_by("doomed").await;
+    assert!(!held.is_empty(), "it held nothing when it died");
+    load.until_completed(120).await;
 
-    // not --drain: what the dead one holds is not there to be claimed until its leases expire
-    let other = start(&mut place.fairclaim([
-        "work",
-        "--worker-id",
-        "other",
-        "--lease",
-        "2s",
-        "--queue",
-        "default:5",
-        "--exec",
-        "job=true",
-    ]));
-    place.until(Status::Completed, 60).await;
-    other.signal("TERM");
-    assert!(other.end().status.success());
-    let mut recovered = 0;
-    for id in ids {
-        let row = place.job(id).await;
-        assert_eq!(row.status, Status::Completed);
-        recovered += usize::from(row.attempts > 1);
-        if row.attempts > 1 {
-            assert_eq!(row.worker_id.as_deref(), Some("other"));
-        }
+    let books = load.finish(workers.into_values()).await;
+    books.check(&held);
+    for (id, attempt) in &held {
+        let job = &books.jobs[id];
+        assert_eq!(job.worker, "other", "{id} was held by the one that died");
+        assert!(job.attempts > *attempt, "{id} was not claimed again");
     }
-    assert!(recovered > 0, "no job was claimed twice");
 }
 
-/// Restarts (or crashes) the server while a worker is busy; every job must be completed, and the
-/// worker must still be the same process.
+/// The server goes away twice, orderly or by a crash, and every time the load goes on by itself.
 async fn server_goes_away(crash: bool) {
-    const JOBS: usize = 300;
     let place = Place::installed().await;
-    place.dispatch("job", JOBS).await;
-    let worker = start(&mut place.fairclaim([
-        "work",
-        "--lease",
-        "3s",
-        "--queue",
-        "default:4",
-        "--exec",
-        "job=sleep 0.02",
-        "--log-format",
-        "json",
-    ]));
-    for finished in [20, 100] {
-        place.until(Status::Completed, finished).await;
+    let load = Load::start(&place, "15s").await;
+    let workers = load.workers();
+    let mut in_flight: HashSet<Key> = HashSet::new();
+    let (mut completed, mut dispatched) = (0, 0);
+    for _ in 0..2 {
+        load.until_completed(completed + 80).await;
         if crash {
             place.server.kill().await.unwrap();
-            tokio::time::sleep(Duration::from_millis(500)).await;
+        } else {
+            place.server.stop().await.unwrap();
         }
+        // everybody notices; then the workers stand still, until it is clear what they held
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        workers.values().for_each(|worker| worker.signal("STOP"));
         place.server.restart().await.unwrap();
+        let held = load.running().await;
+        assert!(!held.is_empty(), "nothing was in flight");
+        in_flight.extend(held);
+        workers.values().for_each(|worker| worker.signal("CONT"));
+
+        load.until_dispatched(dispatched + 20).await;
+        (completed, dispatched) = (load.completed().await, load.dispatched().await);
     }
-    place.until(Status::Completed, JOBS).await;
-    worker.signal("TERM");
-    let output = worker.end();
-    assert!(output.status.success(), "{}", stderr(&output));
-    assert_eq!(place.count(Status::Completed).await, JOBS);
+    load.until_completed(completed + 80).await;
+
+    let books = load.finish(workers.into_values()).await;
+    assert!(books.refused_calls > 0, "no dispatch fell into the time without a server");
+    books.check(&in_flight);
+    // a handler that was at work when the server went away has settled its job when it was back: none ran twice
+    let twice: Vec<_> = books.runs.iter().filter(|(_, attempts)| attempts.len() > 1).collect();
+    assert!(twice.is_empty(), "a settlement that could still be accepted was lost: {twice:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,15 +45,18 @@ async fn a_drain_ends_when_nothing_is_left_to_do() {
     assert_eq!(rig.job(foreign).await.status, Status::Pending);
 }
 
-/// Takes half a second.
+/// Takes half a second, and fails when it is told to stop meanwhile.
 async fn short(
     _job: RawJob,
-    _attempt: Attempt,
+    attempt: Attempt,
     State(gauge): State<Arc<Gauge>>,
 ) -> Result<(), JobError> {
     let _running = gauge.enter();
     tokio::time::sleep(millis(500)).await;
-    Ok(())
+    match attempt.cancellation().is_cancelled() {
+        false => Ok(()),
+        true => Err(JobError::fail("it was told to stop")),
+    }
 }
 
 async fn until_running(gauge: &Gauge, count: usize) {
@@ -82,17 +85,19 @@ async fn within_the_grace_period_what_runs_is_finished_and_nothing_more_is_claim
     assert_eq!(count(&rig, Status::Pending).await as u64, 60 - report.claimed);
 }
 
-/// The first attempts run until they are told to stop (and some for longer); later ones end at once.
+/// First attempts run until they are told to stop, and end as their job says; later ones end at once.
 async fn endless(
-    stubborn: bool,
+    how: String,
     attempt: Attempt,
     State(started): State<Arc<AtomicUsize>>,
 ) -> Result<Outcome, JobError> {
     if attempt.number() == 1 {
         started.fetch_add(1, SeqCst);
         attempt.cancellation().cancelled().await;
-        if stubborn {
-            std::future::pending::<()>().await;
+        match how.as_str() {
+            "stubborn" => std::future::pending().await,
+            "failing" => return Err(JobError::retry("interrupted")),
+            _ => tokio::time::sleep(millis(1500)).await, // what it needs to stop
         }
     }
     let facts = json!({"left": attempt.attempts_left(), "of": attempt.max_attempts()});
@@ -102,23 +107,29 @@ async fn endless(
 #[tokio::test(flavor = "multi_thread")]
 async fn after_the_grace_period_the_rest_is_given_back_and_no_attempt_is_used_up() {
     let rig = Rig::new().await;
-    let polite = rig.dispatch("endless", json!(false)).await;
-    let stubborn = rig.dispatch("endless", json!(true)).await;
+    let mut ids = Vec::new();
+    for how in ["polite", "failing", "stubborn"] {
+        ids.push(rig.dispatch("endless", how.into()).await);
+    }
     let started = Arc::new(AtomicUsize::new(0));
-    let worker =
-        rig.worker().await.queue("default", 2).grace(millis(200)).state(Arc::clone(&started));
-    let worker = Running::start(worker.handler_for::<bool, _>("endless", endless));
-    until("both run", PATIENCE, || async { (started.load(SeqCst) == 2).then_some(()) }).await;
+    let worker = rig.worker().await.queue("default", 3).state(Arc::clone(&started));
+    let worker = worker.grace(millis(200)).stop_within(Duration::from_secs(5));
+    let worker = Running::start(worker.handler_for::<String, _>("endless", endless));
+    until("all run", PATIENCE, || async { (started.load(SeqCst) == 3).then_some(()) }).await;
     let report = worker.stop().await;
-    assert_eq!((report.completed, report.released, report.retried, report.lost), (1, 1, 0, 0));
-    assert_eq!(rig.job(polite).await.status, Status::Completed);
-    let row = rig.job(stubborn).await;
-    assert_eq!((row.status, row.attempts, row.errors), (Status::Pending, 1, None));
+    assert_eq!((report.completed, report.released, report.retried, report.lost), (1, 2, 0, 0));
+    assert_eq!(rig.job(ids[0]).await.status, Status::Completed);
+    for &id in &ids[1..] {
+        let row = rig.job(id).await;
+        assert_eq!((row.status, row.attempts, row.errors), (Status::Pending, 1, None));
+    }
 
     let next = rig.worker().await.queue("default", 1).state(started).drain(true);
-    Running::start(next.handler_for::<bool, _>("endless", endless)).ended().await;
-    let row = rig.job(stubborn).await;
-    assert_eq!((row.attempts, row.result), (2, Some(json!({"left": 25, "of": 25}))));
+    Running::start(next.handler_for::<String, _>("endless", endless)).ended().await;
+    for &id in &ids[1..] {
+        let row = rig.job(id).await;
+        assert_eq!((row.attempts, row.result), (2, Some(json!({"left": 25, "of": 25}))));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,6 +82,14 @@ async fn until_let(
     Ok(Outcome::CompleteWith(attempt.number().into()))
 }
 
+/// Waits until a worker knows that it lost a lease.
+async fn until_lost(worker: &Running) {
+    until("the loss is noticed", PATIENCE, || async {
+        (worker.handle.report().lost == 1).then_some(())
+    })
+    .await;
+}
+
 async fn wait(semaphore: &Semaphore) {
     within("a handler gets there", semaphore.acquire()).await.expect("open").forget();
 }
@@ -101,6 +109,7 @@ async fn a_handler_whose_lease_was_lost_is_told_to_stop_and_its_end_changes_noth
     let row = rig.until(id, Status::Completed).await;
     assert_eq!((row.attempts, row.worker_id.as_deref()), (2, Some("second")));
     wait(&gate.told).await;
+    until_lost(&first).await; // while its handler still runs
     gate.end.add_permits(1);
     let report = first.stop().await;
     assert_eq!((report.claimed, report.completed, report.lost), (1, 0, 1));
@@ -121,11 +130,7 @@ async fn a_settlement_that_comes_too_late_is_refused_and_not_repeated() {
     let row = rig.until(id, Status::Completed).await;
     assert_eq!((row.attempts, row.result.clone()), (2, Some(json!(2))));
     gate.end.add_permits(1);
-    let handle = worker.handle.clone();
-    until("the refusal is counted", PATIENCE, || async {
-        (handle.report().lost == 1).then_some(())
-    })
-    .await;
+    until_lost(&worker).await;
     tokio::time::sleep(millis(300)).await; // a repetition would come within milliseconds
     let report = worker.stop().await;
     assert_eq!((report.completed, report.lost, report.call_failures), (1, 1, 0));
