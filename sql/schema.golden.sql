@@ -6,7 +6,6 @@ create role fairclaim_observer inherit nologin;
 create role fairclaim_operator inherit nologin;
 create role fairclaim_owner inherit nologin;
 create role fairclaim_producer inherit nologin;
-create role fairclaim_superuser superuser createrole createdb replication bypassrls inherit login;
 create role fairclaim_tenant inherit nologin;
 create role fairclaim_worker inherit nologin;
 

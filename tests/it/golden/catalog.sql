@@ -59,7 +59,7 @@ line(section, object, part, place, text) as (
            case when r.rolconnlimit <> -1 then 'connection limit ' || r.rolconnlimit end,
            (select 'in role ' || string_agg(m.roleid::regrole::text, ', ' order by m.roleid::regrole::text)
               from pg_auth_members m where m.member = r.oid))) || ';'
-    from pg_roles r where r.rolname ~ '^fairclaim_'
+    from pg_roles r where r.rolname ~ '^fairclaim_' and r.rolname <> 'fairclaim_superuser' -- that one is the private server's
   union all
   select 1, 'roles', 2, s.setrole::regrole::text || c, format('alter role %s set %s;', s.setrole::regrole, c)
     from pg_db_role_setting s cross join unnest(s.setconfig) c where s.setrole::regrole::text ~ '^fairclaim_'

@@ -158,7 +158,11 @@ async fn a_bad_settlement_is_refused() {
             &["null", "'{}'", "array[null, null]::uuid[]"],
         ),
         ("p_attempts", format!("'w', {ids}, ..., {tokens}"), &["null", "array[1]"]),
-        ("p_lease_tokens", format!("'w', {ids}, array[1, 1], ..."), &["null", "array[gen_random_uuid()]"]),
+        (
+            "p_lease_tokens",
+            format!("'w', {ids}, array[1, 1], ..."),
+            &["null", "array[gen_random_uuid()]"],
+        ),
         (
             "p_lease",
             format!("'w', {ids}, array[1, 1], {tokens}, ..."),
