@@ -3,12 +3,15 @@
 use std::{error::Error as StdError, fmt, time::Duration};
 
 use serde_json::{Value, json};
+use tokio_postgres::error::DbError;
 use uuid::Uuid;
 
 /// What a settlement keeps of an error, as JSON text; the database cuts at the same length.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 const MESSAGE_BYTES_MAX: usize = 4 * 1024;
 const CODE_BYTES_MAX: usize = 64;
+/// How many errors of a chain are told.
+const CAUSES_MAX: usize = 32;
 
 /// What a handler that did not fail wants to happen with its job.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +78,8 @@ pub enum Next {
 /// Why an attempt failed, and whether another one may help.
 ///
 /// Any error becomes a `JobError` that asks for a retry, so `?` does what one would expect. Like `anyhow::Error` it is
-/// therefore no `std::error::Error` itself. What it says is stored and shown to operators: keep payloads out of it.
+/// therefore no `std::error::Error` itself. What it says is stored and shown to operators: keep payloads out of it. Of a
+/// PostgreSQL error in the chain only severity and message are kept, since its DETAIL quotes rows.
 ///
 /// ```
 /// use fairclaim::JobError;
@@ -147,15 +151,26 @@ impl JobError {
     }
 
     fn of(error: &(dyn StdError + 'static), next: Next) -> Self {
-        let message = clean(&error.to_string(), MESSAGE_BYTES_MAX);
-        let causes: Vec<String> = std::iter::successors(error.source(), |&cause| cause.source())
-            .take(32)
-            .map(ToString::to_string)
-            .collect();
+        let chain: Vec<_> =
+            std::iter::successors(Some(error), |&error| error.source()).take(CAUSES_MAX).collect();
+        let said_by_server: Vec<&DbError> =
+            chain.iter().filter_map(|error| error.downcast_ref()).collect();
+        let mut texts = chain.iter().map(|error| without_detail(error, &said_by_server));
+        let message = clean(&texts.next().unwrap_or_default(), MESSAGE_BYTES_MAX);
+        let causes: Vec<String> = texts.collect();
         let trace =
             (!causes.is_empty()).then(|| clean(&causes.join("\ncaused by: "), ERROR_BYTES_MAX));
         Self { next, code: None, message, trace }
     }
+}
+
+/// An error's text without what a server error below it quotes of rows: its DETAIL, which the driver and those who wrap its
+/// errors repeat in their own texts.
+fn without_detail(error: &&(dyn StdError + 'static), said_by_server: &[&DbError]) -> String {
+    said_by_server.iter().fold(error.to_string(), |text, server| {
+        let said = format!("{}: {}", server.severity(), server.message());
+        text.replace(&server.to_string(), &said)
+    })
 }
 
 impl<E: StdError + 'static> From<E> for JobError {
@@ -203,6 +218,9 @@ fn cut_as_json(text: &str, bytes_max: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio_postgres::NoTls;
+
     use super::*;
 
     #[derive(Debug, thiserror::Error)]
@@ -214,6 +232,31 @@ mod tests {
         let error: JobError = Outer(std::io::Error::other("inner")).into();
         assert_eq!(error.next(), Next::Retry(None));
         assert_eq!(error.to_json(), json!({"message": "outer", "trace": "inner"}));
+    }
+
+    /// A wrapper that repeats what the server said.
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot bill: {}", .0.as_db_error().map(ToString::to_string).unwrap_or_default())]
+    struct Billing(#[source] tokio_postgres::Error);
+
+    async fn server_error() -> tokio_postgres::Error {
+        let (ours, mut server) = tokio::io::duplex(4096);
+        let fields =
+            b"SERROR\0VERROR\0C23514\0Mit is refused\0DFailing row contains (secret).\0Htry\0\0";
+        server.write_u8(b'E').await.unwrap();
+        server.write_u32(4 + u32::try_from(fields.len()).unwrap()).await.unwrap();
+        server.write_all(fields).await.unwrap();
+        let connected = tokio_postgres::Config::new().user("u").connect_raw(ours, NoTls).await;
+        connected.err().expect("refused")
+    }
+
+    #[tokio::test]
+    async fn of_a_server_error_neither_detail_nor_hint_is_kept() {
+        let plain = JobError::from(server_error().await).to_json();
+        assert_eq!(plain, json!({"message": "db error", "trace": "ERROR: it is refused"}));
+        let wrapped = JobError::fail(Billing(server_error().await)).to_json();
+        assert_eq!(wrapped["message"], "cannot bill: ERROR: it is refused");
+        assert!(!wrapped.to_string().contains("secret"), "{wrapped}");
     }
 
     #[test]

@@ -147,7 +147,7 @@ mod tests {
     fn one_failed_heartbeat_stops_no_handler_while_there_is_time_for_another() {
         let lease = Duration::from_secs(30);
         // due after a third, sent a period later at the latest, failed when its patience is over
-        let left = lease - lease / 3 - lease / 6 - patience(lease);
+        let left = (lease / 2).checked_sub(patience(lease)).expect("patience is short");
         assert!(left < lease / 3, "as late as that");
         assert!(left > margin(lease, 1), "and still not endangered");
         assert!(left < margin(lease, 2), "but after a second one");

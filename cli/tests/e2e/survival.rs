@@ -48,12 +48,16 @@ async fn server_goes_away(crash: bool) {
         }
         // everybody notices; then the workers stand still, until it is clear what they held
         tokio::time::sleep(Duration::from_millis(300)).await;
-        workers.values().for_each(|worker| worker.signal("STOP"));
+        for worker in workers.values() {
+            worker.signal("STOP");
+        }
         place.server.restart().await.unwrap();
         let held = load.running().await;
         assert!(!held.is_empty(), "nothing was in flight");
         in_flight.extend(held);
-        workers.values().for_each(|worker| worker.signal("CONT"));
+        for worker in workers.values() {
+            worker.signal("CONT");
+        }
 
         load.until_dispatched(dispatched + 20).await;
         (completed, dispatched) = (load.completed().await, load.dispatched().await);

@@ -58,8 +58,8 @@ async fn an_error_of_a_handler_that_a_shutdown_stopped_uses_no_attempt_up() {
             run_attempt(&shared, job).await.unwrap().ending
         }
     };
-    let (retry, fail): (fn() -> JobError, fn() -> JobError) =
-        (|| JobError::retry("interrupted"), || JobError::fail("no"));
+    let retry: fn() -> JobError = || JobError::retry("interrupted");
+    let fail: fn() -> JobError = || JobError::fail("no");
     assert!(matches!(ends(retry, false).await, Ending::Retry { .. }), "cancelled by somebody");
     assert!(matches!(ends(retry, true).await, Ending::Release));
     assert!(matches!(ends(fail, true).await, Ending::Fail { .. }));

@@ -92,9 +92,7 @@ struct Trap;
 
 impl Drop for Trap {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            panic!("dropped");
-        }
+        assert!(std::thread::panicking(), "dropped");
     }
 }
 

@@ -53,10 +53,10 @@ async fn short(
 ) -> Result<(), JobError> {
     let _running = gauge.enter();
     tokio::time::sleep(millis(500)).await;
-    match attempt.cancellation().is_cancelled() {
-        false => Ok(()),
-        true => Err(JobError::fail("it was told to stop")),
+    if attempt.cancellation().is_cancelled() {
+        return Err(JobError::fail("it was told to stop"));
     }
+    Ok(())
 }
 
 async fn until_running(gauge: &Gauge, count: usize) {

@@ -73,7 +73,7 @@ impl<'a> Load<'a> {
     /// Two worker processes, by name.
     pub(super) fn workers(&self) -> HashMap<&'static str, Running> {
         let handler = format!(
-            "job=echo $FAIRCLAIM_JOB_ID $FAIRCLAIM_ATTEMPT >> {}; sleep 0.02",
+            "job=echo $FAIRCLAIM_JOB_ID $FAIRCLAIM_ATTEMPT >> {}; sleep 0.05",
             self.runs.display()
         );
         let worker = |name| {
@@ -152,14 +152,14 @@ impl<'a> Load<'a> {
     }
 }
 
-/// Dispatches a few jobs at a time for two tenants, and goes on when a call fails as calls do while the server is away.
+/// Dispatches more than the workers are through with at once, then a few jobs at a time for two tenants, and goes on when a call fails as calls do while the server is away.
 async fn dispatch(client: Client, stop: Arc<AtomicBool>) -> Dispatched {
     let mut dispatched = Dispatched::default();
     for call in 0.. {
         if stop.load(Ordering::SeqCst) {
             break;
         }
-        let jobs = (0..1 + call % 4).map(|n| {
+        let jobs = (0..=call % 4).map(|n| {
             let tenant = Tenant::named(["acme", "bolt"][(call + n) % 2]).unwrap();
             Dispatch::raw(tenant, "job", json!({ "call": call })).unwrap()
         });
