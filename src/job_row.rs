@@ -7,12 +7,13 @@ use std::{
 };
 
 use serde::Serialize;
-use serde_json::Value;
-use tokio_postgres::Row;
+use serde_json::{Value, value::RawValue};
+use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
 use crate::{
     error::{Error, Result},
+    json,
     tenant::Tenant,
 };
 
@@ -86,6 +87,7 @@ impl FromStr for Status {
 /// A job as [`Client::job`](crate::Client::job) and [`Client::jobs`](crate::Client::jobs) answer it.
 ///
 /// Lists leave payload, result, error, metadata and time-out out; so does the database for a login that may not see them.
+/// Serialised, it has all of these as the database keeps them, to the last digit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct JobRow {
@@ -122,16 +124,54 @@ pub struct JobRow {
     /// How long one attempt may take.
     #[serde(rename = "timeout_seconds", serialize_with = "seconds")]
     pub timeout: Option<Duration>,
-    /// What it was dispatched with.
+    /// What it was dispatched with. Here and below, a number beyond the range of `f64` stands as its text; [`JobRow::exact`]
+    /// has every digit.
+    #[serde(skip)]
     pub payload: Option<Value>,
     /// What its handler returned.
+    #[serde(skip)]
     pub result: Option<Value>,
     /// Its last error.
+    #[serde(skip)]
     pub error: Option<Value>,
     /// What the dispatcher noted beside the payload.
+    #[serde(skip)]
     pub metadata: Option<Value>,
     /// The errors of its failed attempts, oldest first.
+    #[serde(skip)]
     pub errors: Option<Value>,
+    /// The JSON texts of these five, as the database keeps them.
+    #[serde(flatten)]
+    pub exact: JobTexts,
+}
+
+/// The JSON of a job as texts: what a [`Value`] cannot hold, or would round, is in them as it is.
+#[derive(Debug, Clone, Default, Serialize)]
+#[non_exhaustive]
+pub struct JobTexts {
+    /// What it was dispatched with.
+    pub payload: Option<Box<RawValue>>,
+    /// What its handler returned.
+    pub result: Option<Box<RawValue>>,
+    /// Its last error.
+    pub error: Option<Box<RawValue>>,
+    /// What the dispatcher noted beside the payload.
+    pub metadata: Option<Box<RawValue>>,
+    /// The errors of its failed attempts, oldest first.
+    pub errors: Option<Box<RawValue>>,
+}
+
+impl JobTexts {
+    fn all(&self) -> [Option<&str>; 5] {
+        let all = [&self.payload, &self.result, &self.error, &self.metadata, &self.errors];
+        all.map(|text| text.as_ref().map(|text| text.get()))
+    }
+}
+
+impl PartialEq for JobTexts {
+    fn eq(&self, other: &Self) -> bool {
+        self.all() == other.all()
+    }
 }
 
 #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
@@ -168,22 +208,38 @@ impl JobRow {
             error: None,
             metadata: None,
             errors: None,
+            exact: JobTexts::default(),
         })
     }
 
     /// Reads everything that one job has.
     pub(crate) fn from_row(row: &Row) -> Result<Self> {
         let timeout: Option<f64> = row.try_get("timeout_seconds")?;
+        let text = |column| -> Result<Option<Box<RawValue>>> {
+            Ok(row.try_get::<_, Option<Json<_>>>(column)?.map(|Json(text)| text))
+        };
+        let exact = JobTexts {
+            payload: text("payload")?,
+            result: text("result")?,
+            error: text("error")?,
+            metadata: text("metadata")?,
+            errors: text("errors")?,
+        };
         Ok(Self {
             timeout: timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
-            payload: row.try_get("payload")?,
-            result: row.try_get("result")?,
-            error: row.try_get("error")?,
-            metadata: row.try_get("metadata")?,
-            errors: row.try_get("errors")?,
+            payload: value(exact.payload.as_deref()),
+            result: value(exact.result.as_deref()),
+            error: value(exact.error.as_deref()),
+            metadata: value(exact.metadata.as_deref()),
+            errors: value(exact.errors.as_deref()),
+            exact,
             ..Self::from_overview(row)?
         })
     }
+}
+
+fn value(text: Option<&RawValue>) -> Option<Value> {
+    text.map(json::value)
 }
 
 #[cfg(test)]
@@ -197,5 +253,42 @@ mod tests {
             assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{status}\""));
         }
         assert_eq!("done".parse::<Status>().unwrap_err().code(), Some("JQ004"));
+    }
+
+    #[test]
+    fn a_job_is_serialised_as_the_database_keeps_it() {
+        let text = r#"{"n": 1e400, "exact": 0.10000000000000000001}"#;
+        let mut row = row();
+        row.exact.payload = Some(RawValue::from_string(text.into()).unwrap());
+        row.payload = value(row.exact.payload.as_deref());
+        let serialised = serde_json::to_string_pretty(&row).unwrap();
+        assert!(serialised.contains(&format!("\"payload\": {text}")), "{serialised}");
+        assert_eq!(serialised.matches("\"payload\"").count(), 1);
+        assert_eq!(row.payload, Some(serde_json::json!({"n": "1e400", "exact": 0.1})));
+    }
+
+    fn row() -> JobRow {
+        JobRow {
+            id: Uuid::nil(),
+            tenant_id: Uuid::nil().into(),
+            queue: "default".into(),
+            job_type: "test".into(),
+            status: Status::Pending,
+            priority: 0,
+            attempts: 0,
+            max_attempts: 25,
+            worker_id: None,
+            next_retry_at: None,
+            created_at: SystemTime::UNIX_EPOCH,
+            completed_at: None,
+            tags: Vec::new(),
+            timeout: None,
+            payload: None,
+            result: None,
+            error: None,
+            metadata: None,
+            errors: None,
+            exact: JobTexts::default(),
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! What a JSON text must be before it is sent. SQL checks all of it again; what is refused here is what the server's own
 //! input conversion would refuse with an error that quotes the value, and what would spoil a batch of other jobs' rows.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use crate::error::{Error, Result};
 
@@ -56,6 +58,26 @@ pub(crate) fn check(field: &str, text: &str) -> Result<()> {
         at += 1;
     }
     Ok(())
+}
+
+/// A text of the database as a value. The database nests as deep as it allows and keeps any number; the parser does neither,
+/// so where it gives up the text is read level by level, and a number that no `f64` holds stands as its text.
+pub(crate) fn value(text: &RawValue) -> Value {
+    serde_json::from_str(text.get()).unwrap_or_else(|_| by_levels(text))
+}
+
+/// As deep as the text nests, which the database bounds.
+fn by_levels(text: &RawValue) -> Value {
+    let text = text.get();
+    let parts = match text.as_bytes().first() {
+        Some(b'{') => serde_json::from_str::<BTreeMap<String, &RawValue>>(text).map(|entries| {
+            Value::Object(entries.into_iter().map(|(key, part)| (key, by_levels(part))).collect())
+        }),
+        Some(b'[') => serde_json::from_str::<Vec<&RawValue>>(text)
+            .map(|items| items.into_iter().map(by_levels).collect()),
+        _ => serde_json::from_str(text),
+    };
+    parts.unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
 enum Escape {
@@ -122,5 +144,19 @@ mod tests {
         assert!(to_raw("payload", "a\0b").is_err());
         assert!(to_raw("payload", &std::collections::HashMap::from([((1, 2), 3)])).is_err());
         assert_eq!(to_raw("payload", &[1]).unwrap().get(), "[1]");
+    }
+
+    #[test]
+    fn whatever_the_database_keeps_becomes_a_value() {
+        let read = |text: &str| value(&RawValue::from_string(text.into()).unwrap());
+        let deep = "[".repeat(128) + "7" + &"]".repeat(128);
+        assert_eq!(read(&deep).to_string(), deep);
+        let huge = r#"{"a": [1e400, "1e400", -2.5, null, true], "b": {"c\n": "é"}}"#;
+        let expected = serde_json::json!({
+            "a": ["1e400", "1e400", -2.5, null, true],
+            "b": {"c\n": "é"}
+        });
+        assert_eq!(read(huge), expected);
+        assert_eq!(read("1e400"), Value::from("1e400"));
     }
 }

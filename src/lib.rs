@@ -67,7 +67,7 @@ pub use connect::ConnectOptions;
 pub use dispatch::{Dispatch, dispatch_many_in};
 pub use error::{Error, Result};
 pub use job::Job;
-pub use job_row::{JobRow, Status};
+pub use job_row::{JobRow, JobTexts, Status};
 pub use operator::{Changed, JobFilter, JobPage};
 pub use outcome::{JobError, Next, Outcome, Settled};
 pub use schema::{

@@ -4,16 +4,48 @@
 //! works behind a transaction pooler. Columns are named one by one: a function may gain columns later. Intervals cross as
 //! seconds in `float8`, since drivers have no interval.
 
-use deadpool_postgres::{Object, StatementCache};
+use std::{error::Error as StdError, fmt};
+
+use deadpool_postgres::{ClientWrapper, StatementCache};
 use tokio_postgres::{
     Client, GenericClient, Row,
-    types::{ToSql, Type},
+    types::{Format, IsNull, ToSql, Type, private::BytesMut},
 };
 
 use crate::error::{Error, Result};
 
 /// What the driver takes as the value of a parameter.
 pub(crate) type Value<'a> = &'a (dyn ToSql + Sync);
+
+/// A parameter that no log shows: at its debug level the driver prints all of them, payloads and lease tokens too.
+struct Sealed<'a>(Value<'a>);
+
+impl fmt::Debug for Sealed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("…")
+    }
+}
+
+impl ToSql for Sealed<'_> {
+    fn to_sql(
+        &self,
+        of: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        self.0.to_sql_checked(of, out)
+    }
+
+    /// The value inside checks its type when it is written.
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, of: &Type) -> Format {
+        self.0.encode_format(of)
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}
 
 /// A text and the types of its parameters.
 #[derive(Debug)]
@@ -37,7 +69,7 @@ impl<'a, C: GenericClient + Sync> Via<'a, C> {
 
 impl<'a> Via<'a, Client> {
     /// Statements are prepared once on this connection. Not behind a transaction pooler.
-    pub(crate) fn prepared(connection: &'a Object) -> Self {
+    pub(crate) fn prepared(connection: &'a ClientWrapper) -> Self {
         Self { client: connection, cache: Some(&connection.statement_cache) }
     }
 }
@@ -59,11 +91,13 @@ impl Statement {
         parameters: &[Value<'_>],
     ) -> Result<Vec<Row>> {
         debug_assert_eq!(parameters.len(), self.types.len());
+        let sealed: Vec<Sealed<'_>> = parameters.iter().map(|&value| Sealed(value)).collect();
+        let values = sealed.iter().map(|value| value as Value<'_>);
         if let Some(cache) = via.cache {
             let prepared = cache.prepare_typed(via.client.client(), self.sql, self.types).await?;
-            return Ok(via.client.query(&prepared, parameters).await?);
+            return Ok(via.client.query(&prepared, &values.collect::<Vec<_>>()).await?);
         }
-        let typed: Vec<_> = parameters.iter().copied().zip(self.types.iter().cloned()).collect();
+        let typed: Vec<_> = values.zip(self.types.iter().cloned()).collect();
         Ok(via.client.query_typed(self.sql, &typed).await?)
     }
 
@@ -242,3 +276,23 @@ pub(crate) const LISTEN: &str = "listen fairclaim";
 
 /// Which process of the server a session has: two sessions of one pooler may share it.
 pub(crate) const BACKEND_PID: &str = "select pg_catalog.pg_backend_pid()";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_shows_nothing_of_itself_and_is_written_as_what_it_is() {
+        let payload = serde_json::json!({ "pin": "4711" });
+        let sealed = Sealed(&payload);
+        assert_eq!(format!("{:?}", &[&sealed as Value<'_>]), "[…]");
+        let (mut plain, mut hidden) = (BytesMut::new(), BytesMut::new());
+        payload.to_sql_checked(&Type::JSONB, &mut plain).unwrap();
+        sealed.to_sql_checked(&Type::JSONB, &mut hidden).unwrap();
+        assert_eq!(plain, hidden);
+        assert!(
+            sealed.to_sql_checked(&Type::UUID, &mut hidden).is_err(),
+            "types are still checked"
+        );
+    }
+}

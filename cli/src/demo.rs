@@ -37,6 +37,8 @@ const WORK: Duration = Duration::from_millis(5);
 const LEASE: Duration = Duration::from_secs(5);
 /// Jobs that one worker runs at once.
 const CONCURRENCY: usize = 16;
+/// What a worker claims beyond the jobs that it runs: this much work.
+const AHEAD: Duration = Duration::from_millis(100);
 /// How many of the jobs have been started when a worker is killed, in per cent.
 const KILL_AT: usize = 40;
 /// Jobs dispatched by one call.
@@ -75,23 +77,30 @@ pub(crate) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
     let mut database = None;
     let ended = tokio::select! {
         ended = perform(global, &args, &mut crew, &mut database) => ended,
-        () = signals.graceful() => Err(Hinted::interrupted(
-            "interrupted",
-            "nothing is left behind; `fairclaim demo --jobs 10000` is over sooner",
-        ).into()),
+        () = signals.graceful() => Err(interruption(global).into()),
     };
     crew.stop().await;
     let interrupted = ended
         .as_ref()
         .is_err_and(|error| error.downcast_ref::<Hinted>().is_some_and(Hinted::is_interruption));
-    if let Some(database) = database {
-        if args.keep && !interrupted {
-            output::line(database.keep())?;
-        } else {
+    match database {
+        Some(database) if database.is_private() && (interrupted || !args.keep) => {
             database.stop().await;
         }
+        Some(database) => output::line(database.keep(ended.is_err()))?,
+        None if interrupted => output::line("Nothing was dispatched yet.")?,
+        None => {}
     }
     ended
+}
+
+fn interruption(global: &Global) -> Hinted {
+    let left = match database::given(global.database_url.as_deref()) {
+        Some(_) => "what stays in your database is said above",
+        None => "nothing is left behind",
+    };
+    let hint = format!("{left}; `fairclaim demo --jobs 10000` is over sooner");
+    Hinted::interrupted("interrupted", hint)
 }
 
 /// The whole of it. `crew` and `database` belong to the caller, which ends them however this ends.
@@ -103,9 +112,9 @@ async fn perform(
 ) -> anyhow::Result<()> {
     let run = &Uuid::new_v4().simple().to_string()[..8];
     let started = Instant::now();
-    let opened = Database::open(global.database_url.as_deref(), args.offline).await?;
+    let opened = Database::open(global.database_url.as_deref(), run, args.offline).await?;
     let database = database.insert(opened);
-    let queue = if database.is_private() { "demo".to_owned() } else { format!("demo-{run}") };
+    let queue = database.queue.clone();
     let plan = Plan::new(run, queue, usize::from(args.tenants), args.jobs as usize)?;
 
     let mut view = View::new(plan.total());
@@ -128,7 +137,7 @@ async fn perform(
     let (held, took) = stage.watch(crew, &mut view).await?;
     crew.stop().await;
     view.end();
-    stage.judge(&held, took, workers.len() * CONCURRENCY).await
+    stage.judge(&held, took, workers.len()).await
 }
 
 /// The flood first, then a few jobs for every other tenant. Answers where the run's ids lie.
@@ -232,15 +241,16 @@ impl Stage<'_> {
     }
 
     /// Reads the evidence, prints the summary, and fails when a promise was broken.
-    async fn judge(&self, held: &[Uuid], took: Duration, slots: usize) -> anyhow::Result<()> {
+    async fn judge(&self, held: &[Uuid], took: Duration, workers: usize) -> anyhow::Result<()> {
         let flood = self.plan.flood().tenant.uuid();
         let evidence = Evidence {
             totals: queries::totals(self.client, self.scope).await?,
-            served: queries::served(self.client, self.scope, flood).await?,
+            served: queries::served(self.client, self.scope, flood, held).await?,
             killed: self.victim.to_owned(),
             held: held.len(),
             recovered: queries::recovered(self.client, held, self.victim).await?,
-            slots,
+            workers,
+            in_hand: CONCURRENCY * (1 + (AHEAD.as_millis() / WORK.as_millis()) as usize),
             took,
         };
         let checks = verdict::checks(self.plan, &evidence);

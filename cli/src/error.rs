@@ -103,9 +103,10 @@ fn advice(error: &anyhow::Error) -> (String, Exit) {
         return (hinted.hint.clone(), hinted.exit);
     }
     if let Some(known) = error.chain().find_map(|cause| cause.downcast_ref::<fairclaim::Error>()) {
-        return (library_hint(known), Exit::Failed);
+        return (library_hint(known).to_owned(), library_exit(known));
     }
-    if error.chain().any(<dyn std::error::Error + 'static>::is::<tokio_postgres::Error>) {
+    let driver = error.chain().find_map(|cause| cause.downcast_ref::<tokio_postgres::Error>());
+    if driver.is_some_and(|error| error.as_db_error().is_none()) {
         return (DATABASE_HINT.to_owned(), Exit::Failed);
     }
     (GENERAL_HINT.to_owned(), Exit::Failed)
@@ -114,8 +115,26 @@ fn advice(error: &anyhow::Error) -> (String, Exit) {
 const DATABASE_HINT: &str = "check that PostgreSQL answers at --database-url (or DATABASE_URL)";
 const GENERAL_HINT: &str = "run it again with RUST_LOG=debug to see more";
 
-fn library_hint(error: &fairclaim::Error) -> String {
-    error.hint().map_or_else(|| DATABASE_HINT.to_owned(), std::string::ToString::to_string)
+const VALUE_HINT: &str =
+    "change that value; `fairclaim <command> --help` says what each flag takes";
+
+fn library_hint(error: &fairclaim::Error) -> &str {
+    match error {
+        fairclaim::Error::Unavailable { .. } => DATABASE_HINT,
+        fairclaim::Error::BadArgument { .. } => error.hint().unwrap_or(VALUE_HINT),
+        _ => error.hint().unwrap_or(GENERAL_HINT),
+    }
+}
+
+/// What the user gave is wrong when it was refused before anything was sent. What the database refuses is a failure; it has
+/// a hint of its own.
+fn library_exit(error: &fairclaim::Error) -> Exit {
+    match error {
+        fairclaim::Error::Config { .. } | fairclaim::Error::BadArgument { hint: None, .. } => {
+            Exit::Usage
+        }
+        _ => Exit::Failed,
+    }
 }
 
 #[cfg(test)]
@@ -130,6 +149,25 @@ mod tests {
         let error = error.unwrap_err();
         assert_eq!(advice(&error), ("use a good one".to_owned(), Exit::Usage));
         assert_eq!(sentence(&error), "while parsing: bad flag");
+    }
+
+    #[test]
+    fn a_value_that_was_refused_is_no_reason_to_look_for_the_database() {
+        use fairclaim::Error;
+        let advice = |error| advice(&anyhow::Error::from(error));
+        let message = || "it is wrong".to_owned();
+        let unsent = advice(Error::BadArgument { message: message(), hint: None });
+        assert_eq!(unsent, (VALUE_HINT.to_owned(), Exit::Usage));
+        let hint = Some("change p_queue".to_owned());
+        let refused = advice(Error::BadArgument { message: message(), hint });
+        assert_eq!(refused, ("change p_queue".to_owned(), Exit::Failed));
+        let hint = Some("set lease to 1 s to 24 h".to_owned());
+        let config = advice(Error::Config { message: message(), hint });
+        assert_eq!(config, ("set lease to 1 s to 24 h".to_owned(), Exit::Usage));
+        let database = Error::Database { sqlstate: "XX000".to_owned(), message: message() };
+        assert_eq!(advice(database), (GENERAL_HINT.to_owned(), Exit::Failed));
+        let away = advice(Error::Unavailable { message: message() });
+        assert_eq!(away, (DATABASE_HINT.to_owned(), Exit::Failed));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 mod group;
 mod verdict;
 
+pub(crate) use group::ENDS_WITHIN;
 pub(crate) use verdict::EXIT_CODES;
 
 use std::process::Stdio;

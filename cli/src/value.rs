@@ -1,17 +1,20 @@
 //! Values that flags take: durations, moments, JSON documents.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::Read;
 use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::value::RawValue;
 
 use crate::error::Hinted;
 
 /// What a payload or metadata document may be at most; the database says the same.
 const MAX_DOCUMENT_BYTES: u64 = 1024 * 1024;
+/// How deep it may nest; the database says the same.
+const MAX_DEPTH: usize = 128;
 
 /// `30s`, `5m`, `1h 30m`, `250ms`, or a bare number of seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -39,7 +42,7 @@ pub(crate) fn moment_text(at: SystemTime) -> String {
 }
 
 /// A JSON document given as itself, as `@file`, or as `-` for stdin.
-pub(crate) fn document(flag: &str, text: &str) -> anyhow::Result<Value> {
+pub(crate) fn document(flag: &str, text: &str) -> anyhow::Result<Box<RawValue>> {
     let source = match text {
         "-" => bounded(std::io::stdin(), flag)?,
         _ => match text.strip_prefix('@') {
@@ -81,83 +84,78 @@ fn bounded(source: impl Read, flag: &str) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Parses JSON and refuses what would be changed in silence later: an object with a key twice, of
+/// Takes JSON as it is, every digit of it, and refuses what would be changed in silence later: an object with a key twice, of
 /// which the database would keep the last. The text of a fault never quotes the document.
-fn strict_json(text: &str) -> Result<Value, String> {
-    serde_json::from_str::<Strict>(text).map(|strict| strict.0).map_err(|error| {
+fn strict_json(text: &str) -> Result<Box<RawValue>, String> {
+    let raw: &RawValue = serde_json::from_str(text).map_err(|error| {
         let fault = match error.classify() {
-            serde_json::error::Category::Data => "an object has the same key twice",
             serde_json::error::Category::Eof => "it ends too early",
             _ => "it does not parse",
         };
         format!("{fault} (line {}, column {})", error.line(), error.column())
-    })
+    })?;
+    check_level(raw, MAX_DEPTH)?;
+    Ok(raw.to_owned())
 }
 
-struct Strict(Value);
+/// One object or array and what is in it. Level by level, because the parser refuses as a whole what the database takes:
+/// numbers beyond a double's range, the last level of nesting.
+fn check_level(value: &RawValue, levels_left: usize) -> Result<(), String> {
+    let text = value.get();
+    if !text.starts_with(['{', '[']) {
+        return Ok(());
+    }
+    if levels_left == 0 {
+        return Err(format!("it nests deeper than {MAX_DEPTH} levels"));
+    }
+    let level: Level<'_> = serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => "an object has the same key twice".to_owned(),
+        _ => "it does not parse".to_owned(),
+    })?;
+    level.0.into_iter().try_for_each(|part| check_level(part, levels_left - 1))
+}
 
-impl<'de> Deserialize<'de> for Strict {
+/// The values of an object with different keys, or of an array.
+struct Level<'a>(Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Level<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Strict)
+        deserializer.deserialize_any(LevelVisitor)
     }
 }
 
-struct StrictVisitor;
+struct LevelVisitor;
 
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Value;
+impl<'de> Visitor<'de> for LevelVisitor {
+    type Value = Level<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+        f.write_str("an object or an array")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
-            list.push(item);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Level<'de>, A::Error> {
+        let mut parts = Vec::new();
+        while let Some(item) = items.next_element()? {
+            parts.push(item);
         }
-        Ok(Value::Array(list))
+        Ok(Level(parts))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
-            if object.insert(key, value).is_some() {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Level<'de>, A::Error> {
+        let (mut keys, mut parts) = (HashSet::new(), Vec::new());
+        while let Some((key, part)) = entries.next_entry::<String, _>()? {
+            if !keys.insert(key) {
                 return Err(A::Error::custom("the same key twice"));
             }
+            parts.push(part);
         }
-        Ok(Value::Object(object))
+        Ok(Level(parts))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn durations_read_as_people_write_them() {
@@ -179,21 +177,35 @@ mod tests {
         assert!(moment("tomorrow").is_err());
     }
 
+    fn taken(text: &str) -> Result<String, String> {
+        strict_json(text).map(|raw| raw.get().to_owned())
+    }
+
     #[test]
     fn json_is_taken_as_it_is() {
-        assert_eq!(
-            strict_json(r#"{"a":[1,-2,3.5,null,true,"x"],"b":{"c":{}}}"#),
-            Ok(json!({"a": [1, -2, 3.5, null, true, "x"], "b": {"c": {}}}))
-        );
+        for text in [
+            r#"{"a":[1,-2,3.5,null,true,"x"],"b":{"c":{}}}"#,
+            "[1e400, 0.10000000000000000001]",
+            "1e400",
+        ] {
+            assert_eq!(taken(text).as_deref(), Ok(text));
+        }
+        assert_eq!(taken(" {} \n").as_deref(), Ok("{}"));
+    }
+
+    #[test]
+    fn json_nests_as_deep_as_the_database_takes() {
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        assert_eq!(taken(&nested(128)), Ok(nested(128)));
+        assert!(taken(&nested(129)).unwrap_err().contains("deeper than 128"));
+        assert!(taken(&nested(400_000)).unwrap_err().contains("deeper than 128"));
     }
 
     #[test]
     fn a_key_given_twice_is_refused_without_naming_it() {
-        let fault = strict_json(r#"{"a":{"secret":1,"secret":2}}"#).unwrap_err();
+        let fault = taken(r#"{"a":[{"secret":1,"secret":2}]}"#).unwrap_err();
         assert!(fault.starts_with("an object has the same key twice"), "{fault}");
         assert!(!fault.contains("secret"), "{fault}");
-        assert!(
-            strict_json("{\"password\": hunter2}").unwrap_err().starts_with("it does not parse")
-        );
+        assert!(taken("{\"password\": hunter2}").unwrap_err().starts_with("it does not parse"));
     }
 }

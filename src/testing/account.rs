@@ -1,9 +1,10 @@
 //! The account that the server programs run as. PostgreSQL refuses to run as root.
 
 use std::{
-    os::unix::{fs::chown, process::CommandExt},
+    io::Write,
+    os::unix::{fs::lchown, process::CommandExt},
     path::Path,
-    process::Command,
+    process::{Command, Output, Stdio},
 };
 
 use super::{fault, io_fault};
@@ -56,13 +57,54 @@ impl Account {
         command
     }
 
-    /// Makes the account the owner of a file or folder that the caller has made.
-    pub(super) fn own(self, path: &Path) -> Result<()> {
-        match self {
-            Self::Own => Ok(()),
-            Self::Other { uid, gid } => chown(path, Some(uid), Some(gid))
-                .map_err(|error| io_fault(&format!("cannot give {} away", path.display()), &error)),
+    /// Gives the account a folder that the caller has made, closed to everybody else. Never what a link leads to.
+    pub(super) fn own(self, directory: &Path) -> Result<()> {
+        if let Self::Other { uid, gid } = self {
+            lchown(directory, Some(uid), Some(gid)).map_err(|error| {
+                io_fault(&format!("cannot give {} away", directory.display()), &error)
+            })?;
         }
+        self.shell("chmod 700 \"$1\"", directory, b"").map(drop)
+    }
+
+    /// Writes a file as the account: the folder is the account's, so a path in it may lead the caller anywhere.
+    pub(super) fn write(self, path: &Path, text: &str) -> Result<()> {
+        self.shell("cat > \"$1\"", path, text.as_bytes()).map(drop)
+    }
+
+    /// Adds to the end of a file, as the account.
+    pub(super) fn append(self, path: &Path, text: &str) -> Result<()> {
+        self.shell("cat >> \"$1\"", path, text.as_bytes()).map(drop)
+    }
+
+    /// Reads a file as the account.
+    pub(super) fn read(self, path: &Path) -> Result<Vec<u8>> {
+        self.shell("cat \"$1\"", path, b"").map(|output| output.stdout)
+    }
+
+    /// Runs a line of shell as the account, with a path as its argument.
+    fn shell(self, script: &str, path: &Path, input: &[u8]) -> Result<Output> {
+        let doing = |error: &std::io::Error| io_fault(&format!("{}", path.display()), error);
+        let mut child = self
+            .command(Path::new("sh"), Path::new("/"))
+            .args(["-c", script, "sh"])
+            .arg(path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| doing(&error))?;
+        // what cannot be written is told by how the shell ends
+        let _ = child.stdin.take().map(|mut stdin| stdin.write_all(input));
+        let output = child.wait_with_output().map_err(|error| doing(&error))?;
+        if output.status.success() {
+            return Ok(output);
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(fault(
+            format!("the server's account cannot use {}: {}", path.display(), said.trim()),
+            "see its message; a full or read-only disk is the usual cause",
+        ))
     }
 
     /// Whether the account can get into the folder.
@@ -94,6 +136,17 @@ mod tests {
             command.get_envs().any(|(name, value)| name == "LC_ALL" && value == Some("C".as_ref()))
         );
         assert!(command.get_envs().all(|(name, value)| name == "LC_ALL" || value.is_none()));
+    }
+
+    #[test]
+    fn files_are_written_and_read_by_the_account() {
+        let path = std::env::temp_dir().join(format!("fc-{}", uuid::Uuid::new_v4().simple()));
+        Account::Own.write(&path, "it's\n").unwrap();
+        Account::Own.append(&path, "more\n").unwrap();
+        assert_eq!(Account::Own.read(&path).unwrap(), b"it's\nmore\n");
+        std::fs::remove_file(&path).unwrap();
+        let error = Account::Own.read(&path).unwrap_err();
+        assert!(error.to_string().contains("No such file"), "{error}");
     }
 
     #[test]

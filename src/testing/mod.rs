@@ -1,7 +1,7 @@
 //! A private PostgreSQL server for the demo, for the tests of this crate, and for tests of your own application.
 //!
 //! It listens on a unix socket in a folder that only its own account may enter, so every login is trusted there and none
-//! needs a password. It ends with the process that started it, however that process dies.
+//! needs a password; over the loopback, where it listens when asked to, every login does. It ends with the process that started it, however that process dies.
 //!
 //! ```no_run
 //! use fairclaim::{Client, MigrateOptions, testing::PrivateServer};
@@ -19,6 +19,7 @@ mod account;
 mod binaries;
 mod download;
 mod guard;
+mod pinned;
 mod place;
 mod process;
 mod server;

@@ -33,14 +33,21 @@ impl Place {
         Ok(Self { socket: directory.clone(), directory, temporary: true })
     }
 
-    /// A folder that stays, made if it is missing.
+    /// A folder that stays, made if it is missing. Only an empty one becomes the account's; whatever else there is is left as
+    /// it is.
     pub(super) fn kept(directory: &Path, account: Account) -> Result<Self> {
         let doing = || format!("cannot make {}", directory.display());
         fs::create_dir_all(directory).map_err(|error| io_fault(&doing(), &error))?;
         let directory = fs::canonicalize(directory).map_err(|error| io_fault(&doing(), &error))?;
         if !directory.join("data").exists() {
-            fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o700))
-                .map_err(|error| io_fault(&doing(), &error))?;
+            let mut entries =
+                fs::read_dir(&directory).map_err(|error| io_fault(&doing(), &error))?;
+            if entries.next().is_some() {
+                return Err(fault(
+                    format!("{} holds something else than a server's data", directory.display()),
+                    "choose a folder that is empty or does not exist yet",
+                ));
+            }
             account.own(&directory)?;
         }
         if !account.can_enter(&directory) {
@@ -106,7 +113,7 @@ fn make_temporary(account: Account) -> Result<PathBuf> {
         })?;
     let directory = base.join(name);
     fs::DirBuilder::new()
-        .mode(0o700)
+        .mode(0o700) // before anybody can look into it
         .create(&directory)
         .map_err(|error| io_fault(&format!("cannot make {}", directory.display()), &error))?;
     account.own(&directory)?;
@@ -126,6 +133,22 @@ mod tests {
         assert!(place.socket().as_os_str().len() <= LONGEST_SOCKET_FOLDER);
         place.remove();
         assert!(!place.directory().exists());
+    }
+
+    #[test]
+    fn a_folder_that_holds_something_else_is_left_as_it_is() {
+        let folder = env::temp_dir().join(format!("fc-{}", Uuid::new_v4().simple()));
+        fs::DirBuilder::new().mode(0o755).create(&folder).unwrap();
+        fs::write(folder.join("diary"), "mine").unwrap();
+        let mode = || fs::metadata(&folder).unwrap().permissions().mode() & 0o777;
+        let before = mode();
+        let error = Place::kept(&folder, Account::Own).unwrap_err();
+        assert!(error.hint().is_some_and(|hint| hint.contains("empty")), "{error}");
+        assert_eq!(mode(), before);
+        fs::remove_file(folder.join("diary")).unwrap();
+        Place::kept(&folder, Account::Own).unwrap();
+        assert_eq!(mode(), 0o700);
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    fs::{self, File, OpenOptions},
-    io::Write as _,
+    fs,
     net::TcpListener,
     os::unix::process::CommandExt,
     path::Path,
@@ -27,8 +26,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How much of the log an error quotes.
 const LAST_LINES: usize = 6;
 
-/// Who may connect: everybody who can reach the socket, and over TCP from this machine everybody but the superuser.
-const ACCESS: &str = "local all all trust\nhost all fairclaim_superuser all reject\nhost all all 127.0.0.1/32 trust\n";
+/// Who may connect: everybody who can reach the socket, and over TCP from this machine, which others use too, everybody but
+/// the superuser with a password.
+const ACCESS: &str = "local all all trust\nhost all fairclaim_superuser all reject\nhost all all 127.0.0.1/32 scram-sha-256\n";
+
+/// Starts the server with its output in the log; the account opens it.
+const LOGGED: &str = r#"log=$1; shift; exec "$@" >> "$log" 2>&1"#;
 
 /// A data folder with or without a process that serves it.
 #[derive(Debug)]
@@ -115,7 +118,7 @@ impl ServerProcess {
         self.guard.dismiss();
     }
 
-    fn initdb(&self) -> Result<()> {
+    fn initdb(&mut self) -> Result<()> {
         let data = self.place.data();
         let mut command =
             self.account.command(&self.binaries.program("initdb"), self.place.directory());
@@ -131,9 +134,9 @@ impl ServerProcess {
         if self.place.passing().contains(&self.place.directory()) {
             command.arg("--no-sync"); // nothing in it outlives this machine's next crash
         }
-        let output = command
-            .stdin(Stdio::null())
-            .output()
+        let output = self
+            .guard
+            .output(&mut command)
             .map_err(|error| io_fault("cannot start initdb", &error))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
@@ -142,11 +145,8 @@ impl ServerProcess {
                 "see its message; a full or read-only disk is the usual cause",
             ));
         }
-        let writing = |error| io_fault("cannot configure the server", &error);
-        fs::write(data.join("pg_hba.conf"), ACCESS).map_err(writing)?;
-        let mut main =
-            OpenOptions::new().append(true).open(data.join("postgresql.conf")).map_err(writing)?;
-        main.write_all(b"\ninclude 'fairclaim.conf'\n").map_err(writing)
+        self.account.write(&data.join("pg_hba.conf"), ACCESS)?;
+        self.account.append(&data.join("postgresql.conf"), "\ninclude 'fairclaim.conf'\n")
     }
 
     /// Starts the process and waits until it takes connections. A port that somebody else took meanwhile, and a crashed
@@ -192,17 +192,17 @@ impl ServerProcess {
     }
 
     fn spawn(&self) -> Result<Child> {
-        let logging = |error| io_fault("cannot open the server's log", &error);
-        let log =
-            File::options().create(true).append(true).open(self.place.log()).map_err(logging)?;
         self.account
-            .command(&self.binaries.program("postgres"), self.place.directory())
+            .command(Path::new("sh"), self.place.directory())
+            .args(["-c", LOGGED, "sh"])
+            .arg(self.place.log())
+            .arg(self.binaries.program("postgres"))
             .arg("-D")
             .arg(self.place.data())
             .process_group(0) // Ctrl-C is for the program that started it
             .stdin(Stdio::null())
-            .stdout(log.try_clone().map_err(logging)?)
-            .stderr(log)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .map_err(|error| io_fault("cannot start the server", &error))
     }
@@ -226,13 +226,11 @@ impl ServerProcess {
         for (name, value) in ours.into_iter().chain(theirs) {
             let _ = writeln!(text, "{}", setting_line(name, value)?);
         }
-        let path = self.place.data().join("fairclaim.conf");
-        fs::write(&path, text).map_err(|error| io_fault("cannot configure the server", &error))?;
-        self.account.own(&path)
+        self.account.write(&self.place.data().join("fairclaim.conf"), &text)
     }
 
     fn log_since(&self, start: u64) -> String {
-        let log = fs::read(self.place.log()).unwrap_or_default();
+        let log = self.account.read(&self.place.log()).unwrap_or_default();
         let start = usize::try_from(start).map_or(log.len(), |start| start.min(log.len()));
         String::from_utf8_lossy(&log[start..]).into_owned()
     }

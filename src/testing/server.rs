@@ -1,8 +1,9 @@
 //! The public face of a private server.
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio_postgres::NoTls;
@@ -27,7 +28,8 @@ pub struct PrivateServerBuilder {
 }
 
 impl PrivateServerBuilder {
-    /// Keeps the data in this folder, which may have been used before. Without it the folder is temporary.
+    /// Keeps the data in this folder, which may have been used before; else it has to be empty or missing. Without it the
+    /// folder is temporary.
     #[must_use]
     pub fn dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
@@ -65,8 +67,9 @@ impl PrivateServerBuilder {
         self
     }
 
-    /// Whether to listen on a free port of the loopback too, where every user of this machine may connect as any role but
-    /// the superuser.
+    /// Whether to listen on a free port of the loopback too, which every user of this machine can reach. There every login
+    /// needs a password, and the superuser is refused: [`PrivateServer::create_login`] makes passwords up,
+    /// [`PrivateServer::tcp_url`] has them.
     #[must_use]
     pub fn tcp(mut self, tcp: bool) -> Self {
         self.tcp = tcp;
@@ -83,6 +86,7 @@ impl PrivateServerBuilder {
             socket: process.place.socket().to_owned(),
             directory: process.place.directory().to_owned(),
             binaries: process.binaries.clone(),
+            passwords: Mutex::default(),
             process: Arc::new(Mutex::new(process)),
         })
     }
@@ -111,6 +115,17 @@ pub struct PrivateServer {
     socket: PathBuf,
     directory: PathBuf,
     binaries: Binaries,
+    /// Of the logins that were made here, for the loopback.
+    passwords: Mutex<HashMap<String, Password>>,
+}
+
+/// Shown by no `Debug`.
+struct Password(String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Password")
+    }
 }
 
 impl PrivateServer {
@@ -120,7 +135,7 @@ impl PrivateServer {
     }
 
     /// Makes a role that can log in. `options` are those of `CREATE ROLE`, for instance `createrole` or
-    /// `in role fairclaim_worker`.
+    /// `in role fairclaim_worker`. With [`PrivateServerBuilder::tcp`] it gets a password, unless the options have one.
     ///
     /// # Errors
     /// [`Error::Server`] when the name or the options are no such thing, [`Error::Database`] when the role exists.
@@ -131,11 +146,18 @@ impl PrivateServer {
                 "give them as CREATE ROLE takes them, or none",
             ));
         }
-        self.execute_as_superuser(
-            "postgres",
-            &format!("create role {} login {options}", quoted(name)?),
-        )
-        .await
+        let mut sql = format!("create role {} login {options}", quoted(name)?);
+        let has_one = options.to_ascii_lowercase().contains("password");
+        let password = format!("{:032x}", rand::random::<u128>());
+        let needs_one = !has_one && self.with(|process| process.tcp);
+        if needs_one {
+            sql = format!("{sql} password '{password}'");
+        }
+        self.execute_as_superuser("postgres", &sql).await?;
+        if needs_one {
+            self.passwords().insert(name.to_owned(), Password(password));
+        }
+        Ok(())
     }
 
     /// Makes a database that belongs to a role.
@@ -179,13 +201,15 @@ impl PrivateServer {
     }
 
     /// The connection URL of a database for a role, over the loopback; none unless [`PrivateServerBuilder::tcp`] was set.
-    /// A restart may change the port.
+    /// It holds the password of a login that this value made. A restart may change the port.
     pub fn tcp_url(&self, database: &str, user: &str) -> Option<String> {
         let (tcp, port) = self.with(|process| (process.tcp, process.port));
+        let password = self.passwords().get(user).map(|Password(text)| format!(":{text}"));
         tcp.then(|| {
             format!(
-                "postgres://{}@127.0.0.1:{port}/{}",
+                "postgres://{}{}@127.0.0.1:{port}/{}",
                 percent_encoded(user),
+                password.unwrap_or_default(),
                 percent_encoded(database)
             )
         })
@@ -238,6 +262,10 @@ impl PrivateServer {
     /// Leaves the server running, on and on, and its folder in place. `kill -INT` to [`PrivateServer::pid`] stops it.
     pub fn leave_running(self) {
         self.with(ServerProcess::release);
+    }
+
+    fn passwords(&self) -> MutexGuard<'_, HashMap<String, Password>> {
+        self.passwords.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn port(&self) -> u16 {

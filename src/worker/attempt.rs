@@ -5,7 +5,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio_postgres::{Transaction, types::Json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -72,10 +72,11 @@ impl Attempt {
         self.hold.created_at
     }
 
-    /// What the dispatcher noted beside the payload: an object, empty if there is nothing.
+    /// What the dispatcher noted beside the payload: an object, empty if there is nothing. A number beyond the range of `f64`
+    /// stands as its text.
     pub fn metadata(&self) -> Value {
-        let text = self.hold.metadata.as_ref().map_or("{}", |metadata| metadata.get());
-        serde_json::from_str(text).unwrap_or_else(|_| Value::Object(serde_json::Map::new()))
+        let text = self.hold.metadata.as_ref();
+        text.map_or_else(|| Value::Object(Map::new()), |text| json::value(text))
     }
 
     /// The worker that claimed it.
@@ -156,5 +157,23 @@ impl Attempt {
         let hold =
             super::hold::tests::hold(number, Instant::now(), std::time::Duration::from_secs(30));
         Self::new(hold, "test".into(), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[test]
+    fn metadata_that_no_parser_takes_is_told_all_the_same() {
+        let second = std::time::Duration::from_secs(1);
+        let mut hold = super::super::hold::tests::hold(1, Instant::now(), second);
+        let text = RawValue::from_string(r#"{"trace": "t-1", "n": 1e400}"#.into()).unwrap();
+        Arc::get_mut(&mut hold).unwrap().metadata = Some(text);
+        let attempt = Attempt::new(hold, "test".into(), None);
+        assert_eq!(attempt.metadata(), serde_json::json!({"trace": "t-1", "n": "1e400"}));
+        assert_eq!(Attempt::for_test(1).metadata(), serde_json::json!({}));
     }
 }

@@ -1,5 +1,7 @@
 //! How a worker is set up, and what it refuses.
 
+mod check;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use serde::de::DeserializeOwned;
@@ -18,10 +20,16 @@ use crate::{
     job::Job,
 };
 
+/// A worker that ends when its queues are empty should notice soon.
+const DRAIN_POLL: Duration = Duration::from_millis(50);
+
 /// Sets a [`Worker`] up; every setting has a default but the queues and the handlers.
+///
+/// [`Worker::builder`] begins with a client. A program that wants to know before it connects whether its settings make sense
+/// begins with [`WorkerBuilder::default`], asks [`WorkerBuilder::check`], and gives it a [`WorkerBuilder::client`] then.
 #[must_use = "a worker does nothing until it is built and run"]
 pub struct WorkerBuilder {
-    client: Client,
+    client: Option<Client>,
     worker_id: Option<String>,
     states: States,
     queues: Vec<(String, usize)>,
@@ -38,8 +46,8 @@ struct Registration {
 /// Gives a handler the state that it asks for.
 type Bind = Box<dyn FnOnce(&str, &States) -> Result<Bound> + Send>;
 
-impl WorkerBuilder {
-    pub(crate) fn new(client: Client) -> Self {
+impl Default for WorkerBuilder {
+    fn default() -> Self {
         let settings = Settings {
             worker_id: "".into(),
             lease: Duration::from_secs(30),
@@ -54,13 +62,21 @@ impl WorkerBuilder {
             drain: false,
         };
         Self {
-            client,
+            client: None,
             worker_id: None,
             states: States::default(),
             queues: Vec::new(),
             handlers: Vec::new(),
             settings,
         }
+    }
+}
+
+impl WorkerBuilder {
+    /// The database that it works for.
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
     }
 
     /// What every job that it claims records as its worker: up to 255 printable characters, best unique to the process.
@@ -178,15 +194,30 @@ impl WorkerBuilder {
         self
     }
 
+    /// Refuses what [`WorkerBuilder::build`] would refuse, as far as that can be known without a client and without binding
+    /// handlers to their state.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the setting that is missing, out of its limits or given twice.
+    pub fn check(&self) -> Result<()> {
+        check::settings(&self.settings)?;
+        check::queues(&self.queues)?;
+        check::types(self.handlers.iter().map(|handler| handler.job_type.as_str()))?;
+        self.worker_id.as_deref().map_or(Ok(()), check::worker_id)
+    }
+
     /// The worker, ready to run.
     ///
     /// # Errors
     /// [`Error::Config`] names the setting that is missing, out of its limits or given twice.
     pub fn build(self) -> Result<Worker> {
+        self.check()?;
+        let client = self.client.ok_or_else(|| {
+            let hint = "begin with Worker::builder(client), or call .client(client)";
+            Error::config("the worker has no client", hint)
+        })?;
         let mut settings = self.settings;
-        check_settings(&settings)?;
-        settings.worker_id = worker_id(self.worker_id)?.into();
-        check_queues(&self.queues)?;
+        settings.worker_id = self.worker_id.unwrap_or_else(default_worker_id).into();
         let registry = register_all(self.handlers, &self.states)?;
         let pause_max = if settings.drain {
             settings.poll_interval.min(DRAIN_POLL)
@@ -203,7 +234,7 @@ impl WorkerBuilder {
             Arc::new(Subscription::new(queue.into(), bounds))
         });
         let subscriptions = subscriptions.collect();
-        Ok(Worker::new(Shared::new(self.client, settings, registry, subscriptions)))
+        Ok(Worker::new(Shared::new(client, settings, registry, subscriptions)))
     }
 }
 
@@ -220,112 +251,14 @@ impl fmt::Debug for WorkerBuilder {
     }
 }
 
-/// A worker that ends when its queues are empty should notice soon.
-const DRAIN_POLL: Duration = Duration::from_millis(50);
-const NAMES_MAX: usize = 1000;
-
-fn check_settings(settings: &Settings) -> Result<()> {
-    let (millis, day) = (Duration::from_millis, Duration::from_secs(24 * 3600));
-    within("lease", settings.lease, millis(1000), day, "1 s to 24 h")?;
-    within("grace", settings.grace, Duration::ZERO, day, "0 to 24 h")?;
-    within("stop_within", settings.stop_within, Duration::ZERO, day, "0 to 24 h")?;
-    within("poll_interval", settings.poll_interval, millis(5), millis(60_000), "5 ms to 1 min")?;
-    within("max_batch", settings.batch_max, 1, 1000, "1 to 1,000")?;
-    within("connections", settings.connections, 1, 8, "1 to 8")?;
-    within(
-        "attempt_timeout",
-        settings.attempt_timeout.unwrap_or(day),
-        millis(1),
-        day,
-        "1 ms to 24 h",
-    )
-}
-
-fn within<T: PartialOrd + Copy>(
-    setting: &str,
-    value: T,
-    least: T,
-    most: T,
-    limits: &str,
-) -> Result<()> {
-    if value >= least && value <= most {
-        return Ok(());
-    }
-    Err(Error::config(
-        format!("the worker's {setting} is out of its limits"),
-        format!("set {setting} to {limits}"),
-    ))
-}
-
-fn check_queues(queues: &[(String, usize)]) -> Result<()> {
-    if queues.is_empty() || queues.len() > NAMES_MAX {
-        return Err(Error::config(
-            "the worker serves no queue, or more than 1,000",
-            "call .queue(name, concurrency)",
-        ));
-    }
-    for (at, (queue, concurrency)) in queues.iter().enumerate() {
-        if !is_name(queue, false) {
-            let message = format!("queue {at} of the worker has a name that no queue can have");
-            return Err(Error::config(
-                message,
-                "use 1 to 64 of a-z 0-9 _ . : - and start with a letter or digit",
-            ));
-        }
-        within(&format!("concurrency of queue {queue}"), *concurrency, 1, 10_000, "1 to 10,000")?;
-        if queues[..at].iter().any(|(earlier, _)| earlier == queue) {
-            return Err(Error::config(
-                format!("the worker has queue {queue} twice"),
-                "name every queue once",
-            ));
-        }
-    }
-    Ok(())
-}
-
+/// Gives every handler its state.
 fn register_all(handlers: Vec<Registration>, states: &States) -> Result<Registry> {
-    if handlers.is_empty() || handlers.len() > NAMES_MAX {
-        let hint = "call .handler(f) with an async fn(job, attempt), or .handler_for(type, f)";
-        return Err(Error::config("the worker has no handler, or more than 1,000", hint));
-    }
     let mut registry = Registry::default();
     for Registration { job_type, timeout, bind } in handlers {
-        if !is_name(&job_type, true) {
-            let message = format!("{job_type:.64?} is not a name that a type can have");
-            return Err(Error::config(
-                message,
-                "use 1 to 64 of A-Z a-z 0-9 _ . : - and start with a letter or digit",
-            ));
-        }
         let handler = bind(&job_type, states)?;
-        if !registry.add(Entry { job_type: job_type.as_str().into(), timeout, handler }) {
-            return Err(Error::config(
-                format!("type {job_type} has two handlers"),
-                "register one handler a type",
-            ));
-        }
+        registry.add(Entry { job_type: job_type.as_str().into(), timeout, handler });
     }
     Ok(registry)
-}
-
-fn is_name(name: &str, upper: bool) -> bool {
-    let plain = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || upper && byte.is_ascii_uppercase()
-    };
-    let rest = |byte: u8| plain(byte) || b"_.:-".contains(&byte);
-    name.len() <= 64 && name.bytes().next().is_some_and(plain) && name.bytes().all(rest)
-}
-
-fn worker_id(given: Option<String>) -> Result<String> {
-    let worker_id = given.unwrap_or_else(default_worker_id);
-    let characters = worker_id.chars().count();
-    if (1..=255).contains(&characters) && !worker_id.chars().any(char::is_control) {
-        return Ok(worker_id);
-    }
-    Err(Error::config(
-        "the worker_id is empty, too long or not printable",
-        "use 1 to 255 printable characters",
-    ))
 }
 
 fn default_worker_id() -> String {
@@ -344,39 +277,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_of_the_database() {
-        for name in ["a", "mail", "0_.:-", &"x".repeat(64)] {
-            assert!(is_name(name, false), "{name}");
-        }
-        for name in ["", "Mail", "_a", "a b", "é", &"x".repeat(65)] {
-            assert!(!is_name(name, false), "{name}");
-        }
-        assert!(is_name("SendMail", true));
-    }
-
-    #[test]
-    fn worker_ids_are_printable_and_differ() {
-        let (first, second) = (worker_id(None).unwrap(), worker_id(None).unwrap());
+    fn default_worker_ids_are_printable_and_differ() {
+        let (first, second) = (default_worker_id(), default_worker_id());
         assert!(first.contains(&std::process::id().to_string()));
         assert_ne!(first, second);
-        assert!(worker_id(Some("'; drop table job; --".into())).is_ok());
-        for bad in ["", "a\nb", &"é".repeat(256)] {
-            assert!(worker_id(Some(bad.into())).is_err());
-        }
+        assert_eq!(check::worker_id(&first), Ok(()));
     }
 
     #[test]
-    fn a_worker_needs_each_queue_once() {
-        let check = |queues: &[(&str, usize)], part: &str| {
-            let queues: Vec<_> =
-                queues.iter().map(|&(queue, slots)| (queue.to_owned(), slots)).collect();
-            let error = check_queues(&queues).unwrap_err();
+    fn a_set_up_is_checked_before_anybody_connects() {
+        let builder = || WorkerBuilder::default().queue("mail", 1);
+        let refused = |builder: WorkerBuilder, part: &str| {
+            let error = builder.check().unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
-            assert!(error.hint().is_some());
         };
-        check(&[], "serves no queue");
-        check(&[("mail", 1), ("mail", 2)], "queue mail twice");
-        check(&[("mail", 0)], "concurrency of queue mail");
-        check(&[("Mail!", 1)], "queue 0");
+        let handler =
+            async |_: super::super::RawJob, _: super::super::Attempt| Ok::<_, crate::JobError>(());
+        refused(builder(), "no handler");
+        let complete = || builder().handler_for("send", handler);
+        refused(complete().lease(Duration::ZERO), "lease");
+        refused(complete().queue("mail", 2), "queue mail twice");
+        refused(complete().handler_for("a b", handler), "type");
+        refused(complete().handler_for("send", handler), "type send has two handlers");
+        refused(complete().worker_id("\n"), "worker_id");
+        complete().check().unwrap();
+        let error = complete().build().unwrap_err();
+        assert!(error.to_string().contains("no client"), "{error}");
     }
 }

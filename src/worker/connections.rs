@@ -19,7 +19,7 @@ use tokio_postgres::{Row, types::ToSql};
 use crate::{
     client::Client,
     error::{Error, Result},
-    statements::Statement,
+    statements::{Statement, Via},
 };
 
 /// A fixed number of connections, known by their number.
@@ -59,11 +59,12 @@ impl Connections {
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>> {
-        if self.unprepared.load(Relaxed) {
-            return statement.rows(&**connection, parameters).await;
-        }
-        let prepared = connection.prepare_typed_cached(statement.sql, statement.types).await?;
-        Ok(connection.query(&prepared, parameters).await?)
+        let via = if self.unprepared.load(Relaxed) {
+            Via::whole(&**connection)
+        } else {
+            Via::prepared(connection)
+        };
+        statement.rows_via(&via, parameters).await
     }
 
     async fn connection(&self, seat: usize) -> Result<Arc<ClientWrapper>> {

@@ -291,7 +291,19 @@ fn log_refusal(settlement: &Settlement) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::shared::tests::shared, *};
+
+    #[tokio::test]
+    async fn a_claim_that_failed_is_told_to_whoever_waits_for_open_claims() {
+        let shared = shared(); // its database does not exist
+        let subscription = Arc::clone(&shared.subscriptions[0]);
+        let Step::Send(order) = subscription.step(Instant::now()) else { panic!("no claim") };
+        let exchanger =
+            Exchanger { shared: Arc::clone(&shared), subscription, queue_index: 0, seat: 0 };
+        let told = shared.ledger.shrunk.notified();
+        assert!(matches!(exchanger.send(order).await, Sent::Failed));
+        tokio::time::timeout(Duration::from_secs(10), told).await.expect("nobody was told");
+    }
 
     #[test]
     fn only_errors_about_the_data_end_the_job_that_they_are_about() {

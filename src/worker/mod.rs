@@ -75,7 +75,7 @@ pub struct Worker {
 impl Worker {
     /// Starts setting one up.
     pub fn builder(client: Client) -> WorkerBuilder {
-        WorkerBuilder::new(client)
+        WorkerBuilder::default().client(client)
     }
 
     fn new(shared: Shared) -> Self {

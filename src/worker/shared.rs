@@ -210,6 +210,17 @@ pub(crate) mod tests {
         Arc::new(Shared::new(client, settings, Registry::default(), vec![subscription]))
     }
 
+    #[test]
+    fn a_call_may_take_about_a_lease_but_neither_seconds_nor_hours() {
+        let patience = |seconds| {
+            let mut shared = shared();
+            let lease = &mut Arc::get_mut(&mut shared).unwrap().settings.lease;
+            *lease = Duration::from_secs(seconds);
+            shared.patience().as_secs()
+        };
+        assert_eq!([1, 30, 86_400].map(patience), [10, 30, 60]);
+    }
+
     /// A claimed job that a function runs; it counts as held.
     pub(crate) fn work<Fut>(
         shared: &Shared,

@@ -99,7 +99,7 @@ mod tests {
     };
     use crate::outcome::Outcome;
 
-    #[tokio::test(flavor = "multi_thread")]
+    #[tokio::test]
     async fn a_job_that_runs_alone_and_blocks_its_thread_does_not_keep_the_worker_from_ending() {
         let shared = shared();
         let (open, gate) = mpsc::channel::<()>();
@@ -110,7 +110,15 @@ mod tests {
         });
         let hold = Arc::clone(&suspect.hold);
         let helpers = TaskTracker::new();
-        helpers.spawn(solo::run(Arc::clone(&shared)));
+        // on a runtime of its own: nothing there goes on while the handler blocks, which is the worst that it can do
+        let task = helpers.track_future(solo::run(Arc::clone(&shared)));
+        let alone = std::thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .unwrap()
+                .block_on(task);
+        });
         let subscription = &shared.subscriptions[0];
         let Step::Send(order) = subscription.step(Instant::now()) else { panic!("no claim") };
         solo::offer(&shared, subscription, suspect);
@@ -122,6 +130,7 @@ mod tests {
         let ended = shut_down(&shared, &none, &none, &helpers);
         let ended = timeout(Duration::from_secs(30), ended).await;
         drop(open);
+        alone.join().unwrap();
         ended.expect("it hangs");
     }
 }

@@ -129,3 +129,18 @@ async fn what_brings_no_work_wakes_nobody_and_a_tick_that_brings_some_does() {
     assert_eq!(listener.wakes().await, 1, "a job that has become due");
     assert_eq!(claim_job(&worker, "w").await.expect("the job").id, id);
 }
+
+/// A transaction that is to be prepared may not notify.
+#[tokio::test]
+async fn a_transaction_may_ask_that_its_dispatch_wakes_nobody() {
+    let (db, mut listener, mut producer, worker) = scene().await;
+    run_dry(&worker).await;
+    let quiet = producer.transaction().await.expect("begin");
+    quiet.batch_execute("set local fairclaim.notify = off").await.expect("set");
+    dispatch(&quiet, tenant(1), "mail").await;
+    quiet.commit().await.expect("commit");
+    assert_eq!(listener.wakes().await, 0, "it asked for silence");
+    db.advance("10 ms").await;
+    dispatch(&producer, tenant(1), "mail").await;
+    assert_eq!(listener.wakes().await, 1, "the next one did not");
+}

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -65,11 +65,26 @@ async fn a_login_installs_into_its_database_and_the_socket_is_closed_to_others()
 }
 
 #[tokio::test]
-async fn over_the_loopback_everybody_but_the_superuser_may_connect() {
+async fn over_the_loopback_a_login_needs_its_password_and_the_superuser_is_refused() {
     let server = PrivateServer::builder().tcp(true).start().await.expect("a server");
     server.create_login("app", "").await.expect("login");
-    let app = connect(&server.tcp_url("postgres", "app").expect("it listens")).await;
+    server.create_login("own", "password 'of-its-own'").await.expect("login");
+    let url = server.tcp_url("postgres", "app").expect("it listens");
+    let app = connect(&url).await;
     app.batch_execute("select 1").await.expect("a session");
+    connect(&server.url("postgres", "app")).await; // over the socket nobody needs one
+    let (before, place) = url.split_once('@').expect("a user");
+    let (_, password) = before.rsplit_once(':').expect("a password");
+    assert_eq!(password.len(), 32);
+    assert!(!format!("{server:?}").contains(password));
+    let code = async |user: &str| {
+        let url = format!("postgres://{user}@{place}");
+        let refused = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.err();
+        refused.expect("refused").code().map(|code| code.code().to_owned())
+    };
+    assert_eq!(code("app:guessed").await.as_deref(), Some("28P01"));
+    assert_eq!(code("app").await, None, "the driver has nothing to answer with");
+    connect(&format!("postgres://own:of-its-own@{place}")).await;
     let superuser = server.superuser_url("postgres");
     let (name, _) = superuser.trim_start_matches("postgres://").split_once('@').expect("a user");
     let url = server.tcp_url("postgres", name).expect("it listens");
@@ -114,6 +129,40 @@ async fn a_folder_of_ones_own_stays_and_serves_again() {
     std::fs::remove_dir_all(&folder).expect("remove");
 }
 
+/// Where the tests run as root, the server's account could lead a careless launcher to any file of the machine.
+#[tokio::test]
+async fn the_launcher_writes_nothing_where_the_servers_account_may_not() {
+    let folder = std::env::temp_dir().join(format!("fc-kept-{}", Uuid::new_v4().simple()));
+    let ours = std::env::temp_dir().join(format!("fc-ours-{}", Uuid::new_v4().simple()));
+    std::fs::write(&ours, "as it was").expect("write");
+    std::fs::set_permissions(&ours, PermissionsExt::from_mode(0o600)).expect("close");
+    let owner = std::fs::metadata(&ours).expect("ours").uid();
+    let begin = || PrivateServer::builder().dir(&folder).start();
+    let server = begin().await.expect("a server");
+    let account = std::fs::metadata(folder.join("data")).expect("data").uid();
+    for file in ["server.log", "data/pg_hba.conf", "data/fairclaim.conf"] {
+        assert_eq!(std::fs::metadata(folder.join(file)).expect(file).uid(), account, "{file}");
+    }
+    server.stop().await.expect("stop");
+    drop(server);
+    if account != owner {
+        for file in ["data/fairclaim.conf", "server.log"] {
+            let (path, aside) = (folder.join(file), folder.join("aside"));
+            std::fs::rename(&path, &aside).expect("aside");
+            std::os::unix::fs::symlink(&ours, &path).expect("link");
+            let error = begin().await.expect_err("refused");
+            assert!(!error.to_string().contains("as it was"), "{file}: {error}");
+            assert_eq!(std::fs::read_to_string(&ours).expect("ours"), "as it was", "{file}");
+            assert_eq!(std::fs::metadata(&ours).expect("ours").uid(), owner, "{file}");
+            std::fs::remove_file(&path).expect("unlink");
+            std::fs::rename(&aside, &path).expect("back");
+        }
+        begin().await.expect("a server again");
+    }
+    std::fs::remove_dir_all(&folder).expect("remove");
+    std::fs::remove_file(&ours).expect("remove");
+}
+
 #[tokio::test]
 async fn a_server_that_cannot_start_says_why_and_leaves_nothing() {
     let error = PrivateServer::builder()
@@ -129,6 +178,14 @@ async fn a_server_that_cannot_start_says_why_and_leaves_nothing() {
 fn the_programs_are_found_without_a_download() {
     let binaries = find_binaries(true).expect("PostgreSQL is installed where these tests run");
     assert!(binaries.major() >= 15 && binaries.directory().join("initdb").exists());
+}
+
+#[tokio::test]
+#[ignore = "needs the network: downloads a version that is not installed, unless it is cached"]
+async fn another_version_is_downloaded_by_its_hash() {
+    let server = PrivateServer::builder().major_version(18).start().await.expect("a server");
+    assert_eq!(server.binaries().major(), 18);
+    println!("{}", server.binaries());
 }
 
 /// Runs this very program as a second process that holds a server, kills it with SIGKILL, and looks what is left.

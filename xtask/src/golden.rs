@@ -1,10 +1,10 @@
 //! `cargo xtask golden`: writes the golden file of the catalog anew.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
 use anyhow::Context;
 
-use crate::{root, server::RunServer, step::Step};
+use crate::{root, server::RunServer, step::Step, suite::cargo};
 
 /// The test that compares the catalog with the file; told so by [`UPDATE`], it writes the file instead.
 const TEST: &str = "golden::the_catalog_is_as_written_down";
@@ -15,10 +15,9 @@ const FILE: &str = "sql/schema.golden.sql";
 pub(crate) fn run() -> anyhow::Result<bool> {
     let server = RunServer::start()?;
     let written = rewrite(&root().join(FILE), || {
-        let mut test = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        test.current_dir(root())
-            .args(["test", "--package", "fairclaim", "--test", "it", "--", "--exact", TEST])
-            .env(UPDATE, "1");
+        let mut test =
+            cargo(&["test", "--package", "fairclaim", "--test", "it", "--", "--exact", TEST]);
+        test.env(UPDATE, "1");
         server.known_to(&mut test);
         Step::tests("golden", &mut test).passed()
     });

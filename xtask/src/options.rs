@@ -3,7 +3,7 @@
 pub(crate) const HELP: &str = "\
 cargo xtask test [--quick] [--slow] [--keep] [-- <arguments of the test runner>]
     Everything that a change has to pass: format, tidy, clippy, build, tests, examples in the documentation, documentation.
-    --quick   leaves out the documentation and its examples: the inner loop
+    --quick   leaves out the documentation, its examples, and tests of more than about three seconds: the inner loop
     --slow    adds the tests that take minutes
     --keep    leaves the server running when something failed, with the databases of the failed tests
     --        runs the tests alone, with these arguments: `cargo xtask test -- turns`

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use fairclaim::{Dispatch, Tenant};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::args::Global;
@@ -90,20 +91,19 @@ fn build(args: &DispatchArgs) -> anyhow::Result<Dispatch> {
         dispatch = dispatch.tag(tag);
     }
     if let Some(metadata) = &args.metadata {
-        for (key, value) in object(value::document("metadata", metadata)?)? {
+        for (key, value) in object(&value::document("metadata", metadata)?)? {
             dispatch = dispatch.metadata(key, value);
         }
     }
     Ok(dispatch)
 }
 
-fn object(document: Value) -> anyhow::Result<Map<String, Value>> {
-    match document {
-        Value::Object(object) => Ok(object),
-        _ => Err(Hinted::usage(
-            "--metadata is not a JSON object",
+fn object(document: &RawValue) -> anyhow::Result<Map<String, Value>> {
+    serde_json::from_str(document.get()).map_err(|_| {
+        Hinted::usage(
+            "--metadata is not a JSON object of plain values",
             "pass an object, like '{\"request\": \"r-17\"}'",
         )
-        .into()),
-    }
+        .into()
+    })
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
 use fairclaim::{JobFilter, JobRow, Status, Tenant};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::args::Global;
@@ -127,7 +127,7 @@ async fn show(global: &Global, args: &ShowArgs) -> anyhow::Result<()> {
 
 fn details(job: &JobRow) -> String {
     let at = |moment: Option<std::time::SystemTime>| moment.map(value::moment_text);
-    let json = |value: &Option<Value>| value.as_ref().map(Value::to_string);
+    let json = |text: &Option<Box<RawValue>>| text.as_ref().map(|text| text.get().to_owned());
     let facts = [
         ("id", Some(job.id.to_string())),
         ("tenant", Some(job.tenant_id.to_string())),
@@ -142,11 +142,11 @@ fn details(job: &JobRow) -> String {
         ("due", at(job.next_retry_at)),
         ("finished", at(job.completed_at)),
         ("tags", (!job.tags.is_empty()).then(|| job.tags.join(" "))),
-        ("metadata", json(&job.metadata)),
-        ("payload", json(&job.payload)),
-        ("result", json(&job.result)),
-        ("error", json(&job.error)),
-        ("errors", json(&job.errors)),
+        ("metadata", json(&job.exact.metadata)),
+        ("payload", json(&job.exact.payload)),
+        ("result", json(&job.exact.result)),
+        ("error", json(&job.exact.error)),
+        ("errors", json(&job.exact.errors)),
     ];
     let mut text = String::new();
     for (name, fact) in facts {

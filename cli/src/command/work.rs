@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use fairclaim::{Attempt, Client, RawJob, Worker};
+use fairclaim::{Attempt, RawJob, WorkerBuilder};
 
 use crate::args::Global;
 use crate::connect;
 use crate::error::Hinted;
-use crate::exec::{EXIT_CODES, Exec};
+use crate::exec::{ENDS_WITHIN, EXIT_CODES, Exec};
 use crate::signals::Signals;
 
 /// Runs until SIGINT or SIGTERM: it then stops claiming, lets running commands finish within the
@@ -59,29 +59,38 @@ struct Handler {
 
 pub(crate) async fn run(global: &Global, args: WorkArgs) -> anyhow::Result<()> {
     let exec = Exec::default();
+    let builder = builder(&args, &exec);
+    builder.check()?; // before anybody connects
     let signals = Signals::listen()?;
-    let worker = worker(connect::client(global).await?, &args, &exec)?;
-    let ended = tokio::select! {
-        ended = worker.run(signals.graceful()) => ended,
+    let work = async {
+        let worker = tokio::select! {
+            client = connect::client(global) => builder.client(client?).build()?,
+            () = signals.graceful() => return Ok(()), // it has nothing to give back yet
+        };
+        let ended = worker.run(signals.graceful()).await;
+        exec.finish().await;
+        Ok(ended.map(drop)?)
+    };
+    tokio::select! {
+        ended = work => ended,
         () = signals.immediate() => {
             exec.kill();
             let _ = tokio::time::timeout(KILL_GRACE, exec.finish()).await;
-            return Err(Hinted::interrupted(
+            Err(Hinted::interrupted(
                 "stopped at once; running commands were killed",
                 "their jobs return to other workers when their leases expire",
             )
-            .into());
+            .into())
         }
-    };
-    exec.finish().await;
-    ended?;
-    Ok(())
+    }
 }
 
-fn worker(client: Client, args: &WorkArgs, exec: &Exec) -> anyhow::Result<Worker> {
-    let mut builder = Worker::builder(client)
+fn builder(args: &WorkArgs, exec: &Exec) -> WorkerBuilder {
+    let mut builder = WorkerBuilder::default()
         .lease(args.lease)
         .grace(args.grace)
+        // no job is given back while its command still runs
+        .stop_within(ENDS_WITHIN)
         .poll_interval(args.poll)
         .drain(args.drain);
     if let Some(id) = &args.worker_id {
@@ -97,7 +106,7 @@ fn worker(client: Client, args: &WorkArgs, exec: &Exec) -> anyhow::Result<Worker
             async move { exec.run(command, job.payload.get().to_owned(), &attempt).await }
         });
     }
-    Ok(builder.build()?)
+    builder
 }
 
 fn queue(text: &str) -> Result<Queue, String> {
@@ -126,6 +135,30 @@ fn handler(text: &str) -> Result<Handler, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser;
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_before_anybody_connects() {
+        let check = |flags: &[&str]| {
+            let line = ["fairclaim", "work", "--exec", "mail=true"].iter().chain(flags);
+            let Command::Work(args) = Cli::try_parse_from(line).unwrap().command else { panic!() };
+            builder(&args, &Exec::default()).check()
+        };
+        assert_eq!(check(&[]), Ok(()));
+        for (flags, part) in [
+            (&["--queue", "Mail!"][..], "queue"),
+            (&["--queue", "mail:3", "--queue", "mail:4"], "queue mail twice"),
+            (&["--exec", "not a type=true"], "type"),
+            (&["--exec", "mail=false"], "two handlers"),
+            (&["--lease", "100ms"], "lease"),
+            (&["--poll", "5m"], "poll_interval"),
+            (&["--worker-id", ""], "worker_id"),
+        ] {
+            let error = check(flags).unwrap_err();
+            assert!(error.to_string().contains(part), "{flags:?}: {error}");
+        }
+    }
 
     #[test]
     fn a_queue_may_carry_its_concurrency() {

@@ -11,25 +11,27 @@ const NAME: &str = "demo";
 #[derive(Debug)]
 pub(super) struct Database {
     pub(super) client: Client,
+    /// Where the jobs of this run go: in a database of the user's, a queue that nothing else is in.
+    pub(super) queue: String,
     url: String,
     server: Option<PrivateServer>,
 }
 
 impl Database {
-    /// Uses `url`, or else starts a private server; then installs the schema.
-    pub(super) async fn open(url: Option<&str>, offline: bool) -> anyhow::Result<Self> {
-        let (url, server) = match url {
-            Some(url) if !url.trim().is_empty() => (url.to_owned(), None),
-            _ => {
-                let server = PrivateServer::builder().offline(offline).start().await?;
-                server.create_login(LOGIN, "createrole").await?;
-                server.create_database(NAME, LOGIN).await?;
-                (server.url(NAME, LOGIN), Some(server))
-            }
+    /// Uses `url`, or else starts a private server; then installs the schema. `run` names this run of the demo.
+    pub(super) async fn open(url: Option<&str>, run: &str, offline: bool) -> anyhow::Result<Self> {
+        let (url, server) = if let Some(url) = given(url) {
+            (url.to_owned(), None)
+        } else {
+            let server = PrivateServer::builder().offline(offline).start().await?;
+            server.create_login(LOGIN, "createrole").await?;
+            server.create_database(NAME, LOGIN).await?;
+            (server.url(NAME, LOGIN), Some(server))
         };
         let client = Client::connect(&url).await?;
         client.migrate(&MigrateOptions::default().grant_self(true)).await?;
-        Ok(Self { client, url, server })
+        let queue = if server.is_some() { NAME.to_owned() } else { format!("demo-{run}") };
+        Ok(Self { client, queue, url, server })
     }
 
     pub(super) fn is_private(&self) -> bool {
@@ -53,25 +55,26 @@ impl Database {
         }
     }
 
-    /// Leaves the server running; answers what to do with it.
-    pub(super) fn keep(self) -> String {
-        let Some(server) = self.server else {
-            return "\nThe database is yours and stays as it is.".to_owned();
-        };
+    /// Leaves the server running, or the user's database alone; answers what is in it and what to do with it.
+    pub(super) fn keep(self, interrupted: bool) -> String {
+        let Some(server) = self.server else { return remains(&self.queue, interrupted) };
         let (directory, pid) = (server.directory().display().to_string(), server.pid());
         server.leave_running();
+        let program = std::env::current_exe()
+            .map_or_else(|_| "fairclaim".to_owned(), |path| shell_word(&path.to_string_lossy()));
         let mut text = format!(
             "\nPostgreSQL keeps running. To look around:\n\n  \
              export DATABASE_URL='{url}'\n  \
-             fairclaim jobs list --queue demo --limit 5\n  \
-             fairclaim dispatch --tenant acme --type hello --payload '{{\"name\": \"you\"}}'\n  \
-             fairclaim work --exec hello=cat --drain\n  \
+             {program} jobs list --queue demo --limit 5\n  \
+             {program} dispatch --tenant acme --type hello --payload '{{\"name\": \"you\"}}'\n  \
+             {program} work --exec hello=cat --drain\n  \
              psql \"$DATABASE_URL\" -c 'select status, count(*) from fairclaim.job_overview group by 1'\n",
             url = self.url,
         );
         if let Some(pid) = pid {
             text.push_str(&format!(
-                "\nTo end it: kill -INT {pid} && sleep 1 && rm -rf {directory}"
+                "\nTo end it: kill -INT {pid} && sleep 1 && rm -rf {}",
+                shell_word(&directory)
             ));
         }
         text
@@ -84,5 +87,65 @@ impl Database {
             // dropping it stops it too; this way it does not block the runtime
             let _ = server.stop().await;
         }
+    }
+}
+
+/// The database that the user has named; an empty variable names none.
+pub(super) fn given(url: Option<&str>) -> Option<&str> {
+    url.filter(|url| !url.trim().is_empty())
+}
+
+/// What a run leaves in a database that is not ours.
+fn remains(queue: &str, interrupted: bool) -> String {
+    let mut text = format!(
+        "\nIn your database stay the schema `fairclaim` and the jobs of this run, in the queue `{queue}`.\n\
+         Those that have ended are history, and go when the retention is over."
+    );
+    if interrupted {
+        text.push_str(&format!(
+            " Those that wait do so until they\nare cancelled, by this statement of the same login:\n\n{}",
+            cancel_all(queue)
+        ));
+    }
+    text
+}
+
+/// Cancels whatever of a queue has not ended, as many at once as one call takes.
+fn cancel_all(queue: &str) -> String {
+    format!(
+        "select c.status, count(*)
+  from (select j.tenant_id, array_agg(j.id) as ids
+          from (select o.tenant_id, o.id, row_number() over (partition by o.tenant_id) / 10000 as part
+                  from fairclaim.job_overview o
+                 where o.queue = '{queue}' and o.status not in ('completed', 'failed', 'cancelled')) j
+         group by j.tenant_id, j.part) p
+ cross join lateral fairclaim.cancel_jobs(p.tenant_id, p.ids) c
+ group by c.status;"
+    )
+}
+
+/// A word that a shell takes as it is.
+fn shell_word(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
+    if text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_of_a_shell() {
+        assert_eq!(shell_word("/usr/bin/fairclaim"), "/usr/bin/fairclaim");
+        assert_eq!(shell_word("/home/o'neil/my tools/x"), "'/home/o'\\''neil/my tools/x'");
+    }
+
+    #[test]
+    fn only_an_interrupted_run_leaves_jobs_to_cancel() {
+        assert!(!remains("demo-1", false).contains("cancel"));
+        assert!(remains("demo-1", true).contains("o.queue = 'demo-1'"));
     }
 }

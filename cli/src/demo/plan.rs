@@ -62,6 +62,11 @@ impl Plan {
         self.small().iter().map(|share| share.jobs).sum()
     }
 
+    /// How many each tenant has that does not flood.
+    pub(super) fn few(&self) -> usize {
+        self.small().iter().map(|share| share.jobs).max().unwrap_or(0)
+    }
+
     pub(super) fn total(&self) -> usize {
         self.flood().jobs + self.small_jobs()
     }

@@ -94,6 +94,10 @@ pub(super) struct Totals {
     pub(super) left: usize,
     /// Attempts of all jobs together.
     pub(super) attempts: usize,
+    /// Attempts that never ended: their leases expired.
+    pub(super) lost: usize,
+    /// Attempts that failed.
+    pub(super) failed: usize,
 }
 
 const TOTALS: &str = "
@@ -108,7 +112,12 @@ select (select count(*) from fairclaim.job j
        + (select count(*) from fairclaim.running where tenant_id = any ($1)) as left,
        count(*) as finished, count(distinct f.id) as distinct,
        count(*) filter (where f.status = 'completed') as completed,
-       coalesce(sum(f.attempts), 0)::bigint as attempts
+       coalesce(sum(f.attempts), 0)::bigint as attempts,
+       (select count(*) from fairclaim.attempt_error e
+         where e.id between $2 and $3 and e.tenant_id = any ($1) and e.error ->> 'code' = 'lost') as lost,
+       (select count(*) from fairclaim.attempt_error e
+         where e.id between $2 and $3 and e.tenant_id = any ($1)
+           and e.error ->> 'code' is distinct from 'lost') as failed
   from fairclaim.finished f where f.id between $2 and $3 and f.tenant_id = any ($1)";
 
 /// Reads the [`Totals`].
@@ -122,6 +131,8 @@ pub(super) async fn totals(client: &Client, scope: &Scope) -> anyhow::Result<Tot
         missing: count(&row, "missing")?,
         left: count(&row, "left")?,
         attempts: count(&row, "attempts")?,
+        lost: count(&row, "lost")?,
+        failed: count(&row, "failed")?,
     })
 }
 
@@ -146,13 +157,14 @@ pub(super) struct Served {
 }
 
 /// By the order of completion; jobs that were settled in the same moment count as earlier, so the
-/// figures are upper bounds.
+/// figures are upper bounds. What the killed worker held ($5) comes when its leases are over, and
+/// says nothing about turns.
 const SERVED: &str = "
 with f as materialized (
-  select tenant_id, completed_at from fairclaim.finished
+  select tenant_id, completed_at, id = any ($5) as held from fairclaim.finished
    where id between $2 and $3 and tenant_id = any ($1)
 ), small as (
-  select min(completed_at) as begun, max(completed_at) as done from f
+  select min(completed_at) as begun, max(completed_at) filter (where not held) as done from f
    where tenant_id <> $4 group by tenant_id
 ), last as (
   select count(*) as tenants, max(begun) as begun, max(done) as done from small
@@ -162,9 +174,15 @@ select last.tenants,
        (select count(*) from f where f.completed_at <= last.done) as all_done
   from last";
 
-/// Reads [`Served`]; `flood` is the one tenant that is not small.
-pub(super) async fn served(client: &Client, scope: &Scope, flood: Uuid) -> anyhow::Result<Served> {
-    let row = one(client, SERVED, &[&scope.tenants, &scope.first, &scope.last, &flood]).await?;
+/// Reads [`Served`]; `flood` is the one tenant that is not small, `held` what the killed worker held.
+pub(super) async fn served(
+    client: &Client,
+    scope: &Scope,
+    flood: Uuid,
+    held: &[Uuid],
+) -> anyhow::Result<Served> {
+    let row =
+        one(client, SERVED, &[&scope.tenants, &scope.first, &scope.last, &flood, &held]).await?;
     Ok(Served {
         tenants: count(&row, "tenants")?,
         all_begun: count(&row, "all_begun")?,

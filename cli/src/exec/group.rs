@@ -15,12 +15,18 @@ const TERM_GRACE: Duration = Duration::from_secs(5);
 /// How long output may keep coming once the group is dead: only a process that left the group can
 /// still hold the pipes, and nobody waits for that one.
 const PIPE_GRACE: Duration = Duration::from_secs(1);
+/// How long the dead of a group may take to be collected. Where nobody else does that (as process 1 of a container) they are
+/// ours, and one that cannot be killed must not hold its job's place.
+const REAP_GRACE: Duration = Duration::from_secs(1);
+/// So long after a group was told to stop, it is gone: the sum of all that, and something for a busy machine.
+pub(crate) const ENDS_WITHIN: Duration = Duration::from_secs(9);
 /// Results are JSON of at most 1 MiB.
 pub(super) const MAX_STDOUT_BYTES: usize = 1024 * 1024;
 /// Of stderr, the end is kept: that is where the reason stands. Error texts are cut to 16 KiB.
 pub(super) const MAX_STDERR_BYTES: usize = 12 * 1024;
 
-const SIGTERM: i32 = 15;
+pub(super) const SIGTERM: i32 = 15;
+pub(super) const SIGKILL: i32 = 9;
 
 /// What is left of a command that has ended.
 #[derive(Debug)]
@@ -53,7 +59,7 @@ pub(super) async fn supervise(
         let mut closed = false;
         let ended = loop {
             tokio::select! {
-                ended = child.wait() => break Some(ended),
+                ended = leader(&mut *child) => break Some(ended),
                 () = stop.cancelled() => break None,
                 () = kill.cancelled() => break None,
                 _ = &mut pipes, if !closed => closed = true,
@@ -67,11 +73,12 @@ pub(super) async fn supervise(
         let _ = child.start_kill();
         status = match ended {
             Some(ended) => ended,
-            None => child.wait().await,
+            None => leader(&mut *child).await,
         };
         if !closed {
             let _ = timeout(PIPE_GRACE, pipes).await;
         }
+        let _ = timeout(REAP_GRACE, child.wait()).await;
     }
     Ok(Ended {
         status: status?,
@@ -80,6 +87,12 @@ pub(super) async fn supervise(
         stderr: err.bytes,
         stopped,
     })
+}
+
+/// Waits for the command itself. The wrapper's own `wait` goes on until everybody in the group is gone, and what the command
+/// left in the background is only killed once it is over.
+async fn leader(child: &mut dyn ChildWrapper) -> io::Result<ExitStatus> {
+    child.inner_mut().wait().await
 }
 
 /// SIGTERM, then time to clean up: until the command has exited and nobody in its group writes any
@@ -92,7 +105,7 @@ async fn terminate<P: Future>(
 ) {
     let _ = child.signal(SIGTERM);
     let ended = async {
-        let _ = child.wait().await;
+        let _ = leader(child).await;
         if !*closed {
             pipes.as_mut().await;
             *closed = true;
@@ -205,6 +218,25 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(20), "waited for the background");
         let pid: u32 = String::from_utf8(ended.stdout).unwrap().trim().parse().unwrap();
         assert!(gone(pid).await, "{pid} still runs");
+    }
+
+    /// As for process 1 of a container.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_background_process_that_falls_to_us_does_not_hold_its_job() {
+        nix::sys::prctl::set_child_subreaper(true).unwrap();
+        let started = Instant::now();
+        let ended = run("(trap '' TERM; sleep 60; sleep 60) & echo $!; exit 7", "").await;
+        assert_eq!(ended.status.code(), Some(7));
+        assert!(started.elapsed() < Duration::from_secs(20), "waited for the background");
+        let pid = String::from_utf8(ended.stdout).unwrap();
+        let stat = format!("/proc/{}/stat", pid.trim());
+        assert!(!std::path::Path::new(&stat).exists(), "nobody collected it");
+    }
+
+    #[test]
+    fn a_group_is_gone_within_the_time_that_the_worker_gives_it() {
+        assert!(TERM_GRACE + PIPE_GRACE + REAP_GRACE < ENDS_WITHIN);
     }
 
     #[tokio::test]

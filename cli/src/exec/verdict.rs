@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use fairclaim::{JobError, Outcome};
 use serde_json::Value;
 
-use super::group::{Ended, MAX_STDOUT_BYTES};
+use super::group::{Ended, MAX_STDOUT_BYTES, SIGKILL, SIGTERM};
 
 /// `EX_DATAERR` of sysexits.h: the job itself is wrong, no later attempt will do better.
 const FAIL: i32 = 65;
@@ -27,6 +28,9 @@ A command given to --exec answers with its exit code:
   99  snooze: run it again later, no attempt used up; a number on stdout is the delay in seconds,
       else 60
   any other code, or death by a signal: retry with the usual backoff
+  stopped by us (cancel, shutdown, a lease that is about to end) and dead of that, or exit 143:
+      the job is given back, no attempt used up; so is one that a shutdown stopped and that asks
+      for a retry; any other answer counts
 
 The payload comes on stdin. FAIRCLAIM_JOB_ID, FAIRCLAIM_TENANT_ID, FAIRCLAIM_ATTEMPT,
 FAIRCLAIM_TYPE and FAIRCLAIM_QUEUE say whom the command works for. The end of its stderr is kept
@@ -34,9 +38,8 @@ with a failed attempt. Its process group ends with the attempt: what it leaves i
 killed when it exits; on time-out, cancel or shutdown the group gets SIGTERM, and SIGKILL after 5 s.";
 
 pub(super) fn outcome(ended: Ended) -> Result<Outcome, JobError> {
-    if ended.stopped {
-        return Err(JobError::retry(failure("the attempt was over before the command", &ended))
-            .code("stopped"));
+    if ended.stopped && died_of_our_signal(ended.status) {
+        return Ok(Outcome::Snooze(Duration::ZERO));
     }
     match ended.status.code() {
         Some(0) => completed(ended),
@@ -59,6 +62,11 @@ pub(super) fn outcome(ended: Ended) -> Result<Outcome, JobError> {
             .code(format!("signal_{signal}")))
         }
     }
+}
+
+/// Shells and others that were told to stop exit with 128 and the signal's number.
+fn died_of_our_signal(status: ExitStatus) -> bool {
+    matches!(status.signal(), Some(SIGTERM | SIGKILL)) || status.code() == Some(128 + SIGTERM)
 }
 
 /// Something outside the command went wrong; the job may be fine.
@@ -155,7 +163,6 @@ impl std::error::Error for Stderr {}
 mod tests {
     use super::*;
     use serde_json::json;
-    use std::process::ExitStatus;
 
     fn ended(code: i32, stdout: &str) -> Ended {
         Ended {
@@ -215,6 +222,21 @@ mod tests {
         assert_eq!(json["code"], "exit_3");
         assert_eq!(json["message"], "the command exited with 3");
         assert_eq!(json["trace"], "first\nlast");
+    }
+
+    #[test]
+    fn a_command_that_we_stopped_uses_no_attempt_up_unless_it_answers() {
+        use fairclaim::Next;
+        let stopped = |status| {
+            outcome(Ended { status: ExitStatus::from_raw(status), stopped: true, ..ended(0, "") })
+        };
+        for status in [SIGTERM, SIGKILL, 143 << 8] {
+            assert_eq!(stopped(status).unwrap(), Outcome::Snooze(Duration::ZERO), "{status}");
+        }
+        assert_eq!(stopped(0).unwrap(), Outcome::Complete);
+        assert_eq!(stopped(65 << 8).unwrap_err().next(), Next::Fail);
+        assert_eq!(stopped(1 << 8).unwrap_err().next(), Next::Retry(None));
+        assert_eq!(stopped(11).unwrap_err().to_json()["code"], "signal_11");
     }
 
     #[test]

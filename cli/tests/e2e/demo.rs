@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Command;
 
 use crate::support::{Place, fairclaim, runs, start, stderr, wait_for};
 
@@ -33,7 +34,40 @@ async fn it_runs_in_a_database_that_has_other_jobs() {
     place.dispatch("demo", 10).await;
     let said = place.run(SMALL.into_iter().chain(["--keep"]));
     assert_eq!(promises_kept(&said), 3, "{said}");
+    assert!(said.contains("In your database stay"), "{said}");
     assert_eq!(place.count(fairclaim::Status::Pending).await, 10);
+}
+
+/// The statement that a demo prints when jobs of it stay in the user's database.
+fn statement(said: &str) -> &str {
+    let begin = said.find("select c.status").expect("no statement");
+    said[begin..].split_inclusive(';').next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interrupting_it_in_a_database_of_ones_own_says_what_stays_and_how_to_cancel_it() {
+    let place = Place::installed().await;
+    place.dispatch("demo", 10).await;
+    let mut demo = start(&mut place.fairclaim(["demo", "--offline", "--jobs", "30000"]));
+    let mut lines = BufReader::new(demo.take_stdout()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("claims/s")), "it ended early");
+    demo.signal("INT");
+    let said: Vec<String> = lines.map(|line| line.unwrap()).collect();
+    let said = said.join("\n");
+    let output = demo.end();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("nothing is left"), "{}", stderr(&output));
+
+    let left = "select count(*) filter (where queue like 'demo-%'), count(*) filter (where queue = 'default')
+                  from fairclaim.job_overview where status not in ('completed', 'failed', 'cancelled')";
+    let row = &place.read(left).await[0];
+    assert!(row.get::<_, i64>(0) > 10_000, "it was interrupted in the middle");
+    // as the login that the demo had, which may administer
+    let connection = place.client.pool().get().await.unwrap();
+    let cancelled = connection.query(statement(&said), &[]).await.unwrap();
+    assert_eq!(cancelled[0].get::<_, &str>(0), "cancelled", "{cancelled:?}");
+    let row = &place.read(left).await[0];
+    assert_eq!((row.get(0), row.get(1)), (0_i64, 10_i64), "the demo's jobs, and others");
 }
 
 #[test]
@@ -65,19 +99,29 @@ fn a_demo_that_is_killed_leaves_nothing_running() {
     wait_for("the folder of a killed demo stays", || !Path::new(&folder).exists());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kept_server_can_be_looked_at() {
+#[test]
+fn what_a_kept_server_invites_to_works_as_it_is_printed() {
     let output = fairclaim(SMALL.into_iter().chain(["--keep"])).output().unwrap();
     let said = String::from_utf8(output.stdout.clone()).unwrap();
     assert!(output.status.success(), "{said}\n{}", stderr(&output));
-    let url = said.split('\'').find(|part| part.starts_with("postgres://")).unwrap();
-    let listed =
-        fairclaim(["jobs", "list", "--queue", "demo", "--limit", "5", "--database-url", url])
-            .output()
-            .unwrap();
-    let end = said.split("To end it: ").nth(1).unwrap().trim();
-    assert!(std::process::Command::new("sh").args(["-c", end]).status().unwrap().success());
-    assert!(listed.status.success(), "{}", stderr(&listed));
-    assert_eq!(String::from_utf8(listed.stdout).unwrap().lines().count(), 7);
+    let (invited, end) = said.split_once("To end it: ").unwrap();
+    // in a shell that knows no `fairclaim`; the line for psql is left out, which is not everywhere
+    let lines: Vec<&str> = invited
+        .lines()
+        .skip_while(|line| !line.contains("To look around"))
+        .skip(1)
+        .filter(|line| !line.contains("psql "))
+        .collect();
+    assert_eq!(lines.iter().filter(|line| line.contains(" --")).count(), 3, "{lines:?}");
+    let shell = |script: &str| {
+        let path = "/usr/bin:/bin";
+        Command::new("sh").args(["-ec", script]).env("PATH", path).output().unwrap()
+    };
+    let looked = shell(&lines.join("\n"));
+    let ended = shell(end.trim());
+    assert!(looked.status.success(), "{}", stderr(&looked));
+    assert!(ended.status.success(), "{}", stderr(&ended));
+    let shown = String::from_utf8(looked.stdout).unwrap();
+    assert_eq!(shown.lines().filter(|line| line.contains("completed")).count(), 5, "{shown}");
     assert!(!Path::new(&folder(&said)).exists());
 }

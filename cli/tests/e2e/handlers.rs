@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use fairclaim::{Dispatch, Status, Tenant};
 use serde_json::json;
+use serde_json::value::RawValue;
+use uuid::Uuid;
 
-use crate::support::{Place, runs, start, stderr, wait_for};
+use crate::support::{Place, fairclaim, runs, start, stderr, wait_for};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_decide_what_happens_next() {
@@ -136,16 +138,135 @@ async fn the_first_signal_lets_commands_finish_and_gives_the_rest_back() {
     assert_eq!(place.count(Status::Completed).await, 40);
 }
 
+/// How many attempts of a waiting job may still fail.
+async fn attempts_left(place: &Place, id: Uuid) -> i16 {
+    let url = place.server.superuser_url("app");
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let sql = "select attempts_left from fairclaim.ready where id = $1
+               union all select attempts_left from fairclaim.scheduled where id = $1";
+    client.query_one(sql, &[&id]).await.unwrap().get(0)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_grace_period_is_over_commands_are_ended_and_their_jobs_given_back() {
+async fn when_the_grace_period_is_over_commands_are_ended_and_use_no_attempt_up() {
     let place = Place::installed().await;
-    let id = place.dispatch("slow", 1).await[0];
-    let worker = start(&mut place.fairclaim(["work", "--grace", "1s", "--exec", "slow=sleep 300"]));
-    place.until(Status::Processing, 1).await;
+    let mut ids = place.dispatch("slow", 1).await;
+    ids.extend(place.dispatch("deaf", 1).await);
+    let worker = start(&mut place.fairclaim([
+        "work",
+        "--grace",
+        "1s",
+        "--exec",
+        "slow=sleep 300",
+        "--exec",
+        "deaf=trap '' TERM; sleep 300",
+    ]));
+    place.until(Status::Processing, 2).await;
     worker.signal("INT");
     assert!(worker.end().status.success());
-    let row = place.job(id).await;
-    assert!(!row.status.is_final() && row.status != Status::Processing, "{:?}", row.status);
+    for id in ids {
+        let row = place.job(id).await;
+        assert_eq!((row.status, row.attempts, row.errors), (Status::Pending, 1, None));
+        assert_eq!(attempts_left(&place, id).await, 2, "of the two that it was dispatched with");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_job_is_given_back_while_its_command_still_cleans_up() {
+    let place = Place::installed().await;
+    let file = place.server.directory().with_extension("clean");
+    let id = place.dispatch("slow", 1).await[0];
+    let script = format!(
+        "slow=trap 'sleep 3; echo cleaned > {}; echo 600; exit 99' TERM; while :; do sleep 0.1; done",
+        file.display()
+    );
+    let worker = start(&mut place.fairclaim(["work", "--grace", "1s", "--exec", &script]));
+    place.until(Status::Processing, 1).await;
+    worker.signal("TERM");
+    assert!(worker.end().status.success());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "cleaned\n");
+    std::fs::remove_file(&file).unwrap();
+    // its own answer counts: it wants to go on later
+    assert_eq!(place.job(id).await.status, Status::Scheduled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_payload_reaches_the_log_however_much_is_logged() {
+    let place = Place::installed().await;
+    let dispatch = ["dispatch", "--tenant", "acme", "--type", "echo", "--payload"];
+    let document = "{\"marked\": \"PAYLOAD-4711\"}";
+    for args in
+        [[&dispatch[..], &[document]].concat(), ["work", "--drain", "--exec", "echo=cat"].to_vec()]
+    {
+        let output = place.fairclaim(args).env("RUST_LOG", "trace").output().unwrap();
+        let said = stderr(&output);
+        assert!(output.status.success(), "{said}");
+        assert!(!said.contains("4711"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_json_the_database_takes_can_be_dispatched_run_and_shown() {
+    let place = Place::installed().await;
+    let deep = "[".repeat(128) + &"]".repeat(128);
+    let precise = "{\"n\": 0.10000000000000000001, \"all\": [1, null]}";
+    for payload in [deep.as_str(), precise, "1e400"] {
+        let dispatch = ["dispatch", "--tenant", "acme", "--type", "size", "--payload", payload];
+        let id = place.run(dispatch);
+        place.run(["work", "--drain", "--exec", "size=cat >&2; exit 0"]);
+        let shown = place.run(["jobs", "show", id.trim(), "--json"]);
+        let all: std::collections::BTreeMap<String, Box<RawValue>> =
+            serde_json::from_str(&shown).unwrap();
+        assert_eq!(all["status"].get(), "\"completed\"");
+        let digits = |text: &str| text.replace([' ', '\n'], "");
+        // the database writes 1e400 out
+        let expected =
+            if payload == "1e400" { "1".to_owned() + &"0".repeat(400) } else { digits(payload) };
+        assert_eq!(sorted(&digits(all["payload"].get())), sorted(&expected));
+        assert!(place.run(["jobs", "show", id.trim()]).contains("payload"));
+    }
+}
+
+/// The database orders the keys of an object its own way.
+fn sorted(text: &str) -> Vec<char> {
+    let mut characters: Vec<char> = text.chars().collect();
+    characters.sort_unstable();
+    characters
+}
+
+#[test]
+fn a_signal_ends_a_worker_that_cannot_connect_yet() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let url = format!("postgres://app@{address}/app?connect_timeout=300");
+    let worker =
+        start(&mut fairclaim(["work", "--exec", "slow=true", "--database-url", url.as_str()]));
+    let connection = silent.accept().unwrap();
+    worker.signal("TERM");
+    let output = worker.end();
+    assert!(output.status.success(), "{}", stderr(&output));
+    drop(connection);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_a_worker_that_waits_for_the_last_commands() {
+    let place = Place::installed().await;
+    let file = place.server.directory().with_extension("deaf");
+    let dispatch = Dispatch::raw(Tenant::named("acme").unwrap(), "deaf", json!({})).unwrap();
+    place.client.dispatch(dispatch.timeout(Duration::from_secs(1)).max_attempts(1)).await.unwrap();
+    let script = format!("deaf=trap '' TERM; echo $$ > {}; sleep 300", file.display());
+    // its attempt times out, the queue is empty then, and the command has its 5 s to end
+    let worker = start(&mut place.fairclaim(["work", "--drain", "--exec", &script]));
+    place.until(Status::Failed, 1).await;
+    worker.signal("TERM");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    worker.signal("TERM");
+    let output = worker.end();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    let pid = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    wait_for("the command outlived its worker", || !runs(&pid));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,7 +21,7 @@ async fn the_jobs_of_a_killed_worker_are_completed_by_another() {
     doomed.end();
     let held = load.held_by("doomed").await;
     assert!(!held.is_empty(), "it held nothing when it died");
-    load.until_completed(120).await;
+    load.until_completed(100).await;
 
     let books = load.finish(workers.into_values()).await;
     books.check(&held);
@@ -40,7 +40,7 @@ async fn server_goes_away(crash: bool) {
     let mut in_flight: HashSet<Key> = HashSet::new();
     let (mut completed, mut dispatched) = (0, 0);
     for _ in 0..2 {
-        load.until_completed(completed + 80).await;
+        load.until_completed(completed + 60).await;
         if crash {
             place.server.kill().await.unwrap();
         } else {
@@ -62,7 +62,7 @@ async fn server_goes_away(crash: bool) {
         load.until_dispatched(dispatched + 20).await;
         (completed, dispatched) = (load.completed().await, load.dispatched().await);
     }
-    load.until_completed(completed + 80).await;
+    load.until_completed(completed + 60).await;
 
     let books = load.finish(workers.into_values()).await;
     assert!(books.refused_calls > 0, "no dispatch fell into the time without a server");

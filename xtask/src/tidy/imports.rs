@@ -1,7 +1,9 @@
 //! Which module of the library may use which: worker → dispatch, operator, schema → statements → pure modules.
 
+use std::collections::HashMap;
+
 use super::{
-    lexer,
+    lexer, paths,
     tree::{Finding, Tree},
 };
 
@@ -18,10 +20,16 @@ const RANKS: &[&[&str]] = &[
 /// The launcher stands apart: it knows errors only, and nobody knows it.
 const APART: &str = "testing";
 
+/// It names what it passes on, and is used by nobody inside.
+const LIBRARY: &str = "src/lib.rs";
+
 /// Uses of a module by one that it must not know of.
 pub(super) fn against_the_direction(tree: &Tree) -> Vec<Finding> {
+    let library = tree.files.iter().find(|file| file.path == LIBRARY);
+    let passed_on =
+        library.map(|file| passed_on(&lexer::rust(&file.text).code)).unwrap_or_default();
     let mut found = Vec::new();
-    for file in tree.below("src/", "rs").filter(|file| file.path != "src/lib.rs") {
+    for file in tree.below("src/", "rs").filter(|file| file.path != LIBRARY) {
         let user = module_of(&file.path);
         if rank(user).is_none() && user != APART {
             found.push(
@@ -32,8 +40,10 @@ pub(super) fn against_the_direction(tree: &Tree) -> Vec<Finding> {
             );
             continue;
         }
-        for (line, used) in modules_used(&lexer::rust(&file.text).code) {
-            if !may_use(user, &used) {
+        let code = lexer::rust(&file.text).code;
+        for (line, name) in paths::names_of_root(&code, paths::depth_of(&file.path)) {
+            let used = passed_on.get(&name).unwrap_or(&name);
+            if !may_use(user, used) {
                 found.push(file.finding(line, format!("`{user}` must not use `{used}`")));
             }
         }
@@ -60,49 +70,24 @@ fn may_use(user: &str, used: &str) -> bool {
     }
 }
 
-/// The modules that code names after `crate::`, with their lines. Names in capitals are items that `lib.rs` passes on.
-fn modules_used(code: &str) -> Vec<(usize, String)> {
-    let mut used = Vec::new();
-    for (at, start) in code.match_indices("crate::") {
-        let line = 1 + code[..at].matches('\n').count();
-        let rest = &code[at + start.len()..];
-        match rest.strip_prefix('{') {
-            Some(group) => used.extend(first_names(group).into_iter().map(|name| (line, name))),
-            None => used.push((line, first_name(rest).to_owned())),
+/// What `lib.rs` passes on, by the name that it has there, and the module that it comes from.
+fn passed_on(code: &str) -> HashMap<String, String> {
+    let mut found = HashMap::new();
+    for text in code.split("pub use ").skip(1) {
+        let text = text.split(';').next().unwrap_or(text);
+        let Some((module, items)) = text.split_once("::") else { continue };
+        for item in items.split([',', '{', '}']) {
+            let name = item.split_whitespace().last().and_then(|path| path.rsplit("::").next());
+            found.extend(name.map(|name| (name.to_owned(), module.trim().to_owned())));
         }
     }
-    used.retain(|(_, name)| name.starts_with(|c: char| c.is_lowercase()) && name != "self");
-    used
-}
-
-/// The first name of each item of a group `{a::b, c::{d, e}}` whose opening brace is gone.
-fn first_names(group: &str) -> Vec<String> {
-    let (mut names, mut depth, mut item) = (Vec::new(), 0_usize, true);
-    for (at, c) in group.char_indices() {
-        match c {
-            '}' if depth == 0 => break,
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            ',' if depth == 0 => item = true,
-            _ if item && !c.is_whitespace() => {
-                names.push(first_name(&group[at..]).to_owned());
-                item = false;
-            }
-            _ => {}
-        }
-    }
-    names
-}
-
-fn first_name(text: &str) -> &str {
-    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
-    &text[..end]
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tidy::tree::found;
+    use crate::tidy::tree::{Source, found};
 
     fn lines(path: &str, text: &str) -> Vec<usize> {
         found(against_the_direction, path, text).iter().map(|finding| finding.line).collect()
@@ -125,9 +110,38 @@ mod tests {
         );
     }
 
+    /// The lines of a file beside a library that passes things on.
+    fn lines_beside(library: &str, path: &str, text: &str) -> Vec<usize> {
+        let source =
+            |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+        let tree = Tree { files: vec![source(LIBRARY, library), source(path, text)] };
+        against_the_direction(&tree).iter().map(|finding| finding.line).collect()
+    }
+
+    #[test]
+    fn what_the_library_passes_on_is_of_the_module_that_it_comes_from() {
+        let library = "pub use error::{Error, Result};\npub use schema::{\n    Options, script as migration_script,\n};\npub use worker::Worker;\n";
+        let text =
+            "use crate::{Error, Worker};\nfn f() -> crate::Worker { crate::migration_script() }\n";
+        assert_eq!(lines_beside(library, "src/dispatch/mod.rs", text), [1, 2, 2]);
+        assert_eq!(lines_beside(library, "src/testing/server.rs", text), [1, 2, 2]);
+        assert!(lines_beside(library, "src/worker/mod.rs", text).is_empty());
+        assert!(lines_beside(library, "src/job.rs", "use crate::Result;\n").is_empty());
+    }
+
+    #[test]
+    fn the_way_up_by_super_is_followed() {
+        assert_eq!(lines("src/job.rs", "use super::worker::Worker;\n"), [1]);
+        assert_eq!(lines("src/dispatch/batch.rs", "use super::super::client;\n"), [1]);
+        assert_eq!(lines("src/job.rs", "use super::*;\n"), [1], "everything");
+        assert!(lines("src/worker/mod.rs", "use super::client::Client;\n").is_empty());
+        assert!(lines("src/worker/hold.rs", "use super::testing::x;\n").is_empty(), "its own");
+    }
+
     #[test]
     fn uses_along_the_direction_are_let_be() {
-        let text = "//! See [`crate::worker`].\nuse crate::{client::{self, Client}, error::Result};\nuse crate::Outcome;\n";
+        let text =
+            "//! See [`crate::worker`].\nuse crate::{client::{self, Client}, error::Result};\n";
         assert!(lines("src/worker/claimer.rs", text).is_empty());
         assert!(lines("src/job_row.rs", "use crate::tenant::Tenant;\n").is_empty());
     }

@@ -3,6 +3,7 @@
 mod crates;
 mod imports;
 mod lexer;
+mod paths;
 mod places;
 mod size;
 mod sql;

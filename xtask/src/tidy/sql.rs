@@ -1,8 +1,8 @@
 //! Rules for `sql/`.
 
 use super::{
-    lexer::sql_code,
-    tree::{Finding, Tree},
+    lexer::{self, sql_code},
+    tree::{Finding, Source, Tree, without_tests},
 };
 
 /// Expressions that ask another clock than `fairclaim.clock()`, most of them for the start of the transaction.
@@ -20,25 +20,40 @@ const OTHER_CLOCKS: &[&str] = &[
     "timeofday",
 ];
 
-/// Where the real clock is read: what makes ours, and the list of migrations that is there before it.
-const CLOCK_MAKERS: &[&str] =
-    &["sql/functions/support/clock.sql", "sql/testing/clock.sql", "sql/migrations/bootstrap.sql"];
+/// Where the real clock is read: what makes ours, the list of migrations that is there before it, and the queue of the kind
+/// that others write, which the benchmarks compare ours with.
+const CLOCK_MAKERS: &[&str] = &[
+    "sql/functions/support/clock.sql",
+    "sql/testing/clock.sql",
+    "sql/migrations/bootstrap.sql",
+    "cli/src/bench/classic.rs",
+];
 
 /// `clock()` is the one source of time: it can be replaced in tests, and a bare `now()` is the transaction's start.
 pub(super) fn other_clocks(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
-    for file in tree.below("sql/", "sql").filter(|file| !CLOCK_MAKERS.contains(&file.path.as_str()))
-    {
-        if file.path.ends_with(".golden.sql") {
-            continue;
+    let ours = |file: &&Source| !CLOCK_MAKERS.contains(&file.path.as_str());
+    for file in tree.below("sql/", "sql").filter(ours) {
+        if !file.path.ends_with(".golden.sql") {
+            clocks_in(file, 1, &file.text, &mut found);
         }
-        for (number, line) in sql_code(&file.text).to_lowercase().lines().enumerate() {
-            for clock in OTHER_CLOCKS.iter().filter(|clock| has_word(line, clock)) {
-                found.push(file.finding(number + 1, format!("`{clock}`: ask fairclaim.clock()")));
-            }
+    }
+    let rust = tree.below("src/", "rs").chain(tree.below("cli/src/", "rs"));
+    for file in rust.filter(ours).filter(|file| !file.is_tests()) {
+        for (line, string) in lexer::rust(without_tests(&file.text)).strings {
+            clocks_in(file, line, &string, &mut found);
         }
     }
     found
+}
+
+/// Finds other clocks in a text of SQL that begins at a line of a file.
+fn clocks_in(file: &Source, first: usize, text: &str, found: &mut Vec<Finding>) {
+    for (number, line) in sql_code(text).to_lowercase().lines().enumerate() {
+        for clock in OTHER_CLOCKS.iter().filter(|clock| has_word(line, clock)) {
+            found.push(file.finding(first + number, format!("`{clock}`: ask fairclaim.clock()")));
+        }
+    }
 }
 
 /// A file that nobody lists is never installed.
@@ -133,7 +148,7 @@ fn has_word(line: &str, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tidy::tree::{Source, found};
+    use crate::tidy::tree::found;
 
     #[test]
     fn every_other_clock_is_found_and_comments_are_not() {
@@ -144,6 +159,17 @@ mod tests {
         assert!(
             found(other_clocks, "sql/testing/clock.sql", "select clock_timestamp()").is_empty()
         );
+    }
+
+    #[test]
+    fn other_clocks_are_found_in_the_sql_of_rust_and_its_code_is_let_be() {
+        let text = "// now()\nlet at = Instant::now();\nlet sql = \"select 1\n  -- now()\n  where at < now()\";\nf(\"the queue has it now\");\n#[cfg(test)]\nmod tests { const A: &str = \"select now()\"; }\n";
+        for path in ["src/statements.rs", "src/schema/script.rs", "cli/src/bench/wal.rs"] {
+            let lines: Vec<usize> =
+                found(other_clocks, path, text).iter().map(|f| f.line).collect();
+            assert_eq!(lines, [5], "{path}");
+        }
+        assert!(found(other_clocks, "tests/it/ranges.rs", text).is_empty(), "tests look on");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     lexer,
-    tree::{Finding, Tree},
+    tree::{Finding, Tree, without_tests},
 };
 
 /// Where Rust may hold SQL: the page of statements, what assembles the migration, the launcher of private servers, and
@@ -44,12 +44,10 @@ const STARTS: &[&str] = &[
 pub(super) fn sql_elsewhere(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
     for file in tree.below("src/", "rs").chain(tree.below("cli/src/", "rs")) {
-        if HOMES.iter().any(|home| file.path.starts_with(home)) {
+        if file.is_tests() || HOMES.iter().any(|home| file.path.starts_with(home)) {
             continue;
         }
-        // tests stand at the end of their file, and may look at the database their own way
-        let text = file.text.split("#[cfg(test)]").next().unwrap_or(&file.text);
-        for (line, string) in lexer::rust(text).strings {
+        for (line, string) in lexer::rust(without_tests(&file.text)).strings {
             if is_sql(&string) {
                 found.push(file.finding(line, "SQL belongs into src/statements.rs"));
             }

@@ -79,6 +79,11 @@ impl Source {
         self.path.rsplit_once('.').is_some_and(|(_, found)| found == extension)
     }
 
+    /// Whether a Rust file is nothing but tests of its folder.
+    pub(super) fn is_tests(&self) -> bool {
+        self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
+    }
+
     pub(super) fn finding(&self, line: usize, what: impl Into<String>) -> Finding {
         Finding { path: self.path.clone(), line, what: what.into() }
     }
@@ -90,8 +95,34 @@ impl Source {
     }
 }
 
+/// A Rust text without its tests, which stand in a module at its end and may look at the database their own way.
+pub(super) fn without_tests(text: &str) -> &str {
+    const MARK: &str = "#[cfg(test)]\n";
+    let opens_tests = |at: usize| {
+        let line = text[at + MARK.len()..].lines().next().unwrap_or_default();
+        line.contains("mod ") && line.contains('{')
+    };
+    let end = text.match_indices(MARK).map(|(at, _)| at).find(|at| opens_tests(*at));
+    &text[..end.unwrap_or(text.len())]
+}
+
 /// What a rule finds in one file, for the tests of the rules.
 #[cfg(test)]
 pub(super) fn found(rule: fn(&Tree) -> Vec<Finding>, path: &str, text: &str) -> Vec<Finding> {
     rule(&Tree { files: vec![Source { path: path.to_owned(), text: text.to_owned() }] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_tests;
+
+    #[test]
+    fn tests_are_cut_off_where_their_module_opens_and_not_before() {
+        let code = "#[cfg(test)]\nmod tests;\nfn f() {}\n    #[cfg(test)]\n    fn for_test() {}\nfn g() {}\n";
+        for module in ["mod tests {\n}", "pub(crate) mod tests {\n}", "mod tests { fn f() {} }"] {
+            let text = format!("{code}#[cfg(test)]\n{module}\n");
+            assert_eq!(without_tests(&text), code);
+        }
+        assert_eq!(without_tests(code), code);
+    }
 }

@@ -14,6 +14,9 @@ use uuid::Uuid;
 use super::stderr;
 use crate::support::{PATIENCE, Place, Running, start};
 
+/// What is dispatched at once before everything else.
+const BACKLOG: usize = 150;
+
 /// One attempt of one job.
 pub(super) type Key = (Uuid, i32);
 
@@ -52,6 +55,8 @@ pub(super) struct Books {
     facts: usize,
     /// Jobs that exist, and rows that are not final.
     counts: (i64, i64),
+    /// Attempts whose lease expired.
+    lost: HashSet<Key>,
     /// The attempts of each job that a handler has run.
     pub(super) runs: HashMap<Uuid, Vec<i32>>,
 }
@@ -64,7 +69,7 @@ impl<'a> Load<'a> {
         Self {
             place,
             lease,
-            runs: place.server.directory().with_extension("runs"),
+            runs: place.server.directory().join("runs"),
             dispatcher: tokio::spawn(dispatch(client, Arc::clone(&stop))),
             stop,
         }
@@ -83,52 +88,35 @@ impl<'a> Load<'a> {
         HashMap::from(["doomed", "other"].map(|name| (name, worker(name))))
     }
 
-    async fn number(&self, sql: &str) -> i64 {
-        self.place.read(sql).await[0].get(0)
-    }
-
     pub(super) async fn completed(&self) -> i64 {
-        self.number("select count(*) from fairclaim.finished where status = 'completed'").await
+        number(self.place, COMPLETED).await
     }
 
     pub(super) async fn dispatched(&self) -> i64 {
-        self.number("select count(*) from fairclaim.job").await
+        number(self.place, DISPATCHED).await
     }
 
     pub(super) async fn until_completed(&self, at_least: i64) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.completed().await < at_least {
-            assert!(Instant::now() < deadline, "{at_least} jobs are never completed");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        until(self.place, COMPLETED, at_least).await;
     }
 
     pub(super) async fn until_dispatched(&self, at_least: i64) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.dispatched().await < at_least {
-            assert!(Instant::now() < deadline, "{at_least} jobs are never dispatched");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        until(self.place, DISPATCHED, at_least).await;
     }
 
     /// The attempts that run, by the database.
     pub(super) async fn running(&self) -> HashSet<Key> {
-        let rows = self.place.read("select id, attempt from fairclaim.running").await;
-        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+        attempts(self.place, "select id, attempt from fairclaim.running").await
     }
 
     /// What a dead worker holds. The server may still be at its last statement; that is over when two looks in a row see
     /// the same.
     pub(super) async fn held_by(&self, worker: &str) -> HashSet<Key> {
         let sql = format!("select id, attempt from fairclaim.running where worker_id = '{worker}'");
-        let look = async || -> HashSet<Key> {
-            let rows = self.place.read(&sql).await;
-            rows.iter().map(|row| (row.get(0), row.get(1))).collect()
-        };
-        let mut held = look().await;
+        let mut held = attempts(self.place, &sql).await;
         loop {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            let again = look().await;
+            let again = attempts(self.place, &sql).await;
             if again == held {
                 return held;
             }
@@ -140,9 +128,8 @@ impl<'a> Load<'a> {
     pub(super) async fn finish(self, workers: impl Iterator<Item = Running>) -> Books {
         self.stop.store(true, Ordering::SeqCst);
         let place = self.place;
-        let (completed, runs) = (self.dispatched().await, self.runs.clone());
-        self.until_completed(completed).await;
-        let dispatched = self.dispatcher.await.unwrap();
+        let (runs, dispatched) = (self.runs, self.dispatcher.await.unwrap());
+        until(place, COMPLETED, number(place, DISPATCHED).await).await;
         for worker in workers {
             worker.signal("TERM");
             let output = worker.end();
@@ -152,14 +139,35 @@ impl<'a> Load<'a> {
     }
 }
 
-/// Dispatches more than the workers are through with at once, then a few jobs at a time for two tenants, and goes on when a call fails as calls do while the server is away.
+const COMPLETED: &str = "select count(*) from fairclaim.finished where status = 'completed'";
+const DISPATCHED: &str = "select count(*) from fairclaim.job";
+
+async fn number(place: &Place, sql: &str) -> i64 {
+    place.read(sql).await[0].get(0)
+}
+
+async fn until(place: &Place, sql: &str, at_least: i64) {
+    let deadline = Instant::now() + PATIENCE;
+    while number(place, sql).await < at_least {
+        assert!(Instant::now() < deadline, "never {at_least}: {sql}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn attempts(place: &Place, sql: &str) -> HashSet<Key> {
+    place.read(sql).await.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// Dispatches for two tenants: first so much that the workers have something in hand all the time, then a few jobs at a
+/// time. It goes on when a call fails as calls do while the server is away.
 async fn dispatch(client: Client, stop: Arc<AtomicBool>) -> Dispatched {
     let mut dispatched = Dispatched::default();
     for call in 0.. {
         if stop.load(Ordering::SeqCst) {
             break;
         }
-        let jobs = (0..=call % 4).map(|n| {
+        let count = if call == 0 { BACKLOG } else { 1 + call % 4 };
+        let jobs = (0..count).map(|n| {
             let tenant = Tenant::named(["acme", "bolt"][(call + n) % 2]).unwrap();
             Dispatch::raw(tenant, "job", json!({ "call": call })).unwrap()
         });
@@ -185,6 +193,7 @@ impl Books {
             refused_calls: dispatched.failures,
             facts: facts.len(),
             counts: (counts.get(0), counts.get(1)),
+            lost: attempts(place, "select id, attempt from fairclaim.attempt_error").await,
             jobs: HashMap::new(),
             runs: HashMap::new(),
         };
@@ -192,16 +201,15 @@ impl Books {
             let ended = Ended { status: row.get(1), attempts: row.get(2), worker: row.get(3) };
             books.jobs.insert(row.get(0), ended);
         }
-        for line in std::fs::read_to_string(&runs).unwrap().lines() {
+        for line in std::fs::read_to_string(runs).unwrap().lines() {
             let (id, attempt) = line.split_once(' ').unwrap();
             books.runs.entry(id.parse().unwrap()).or_default().push(attempt.parse().unwrap());
         }
-        std::fs::remove_file(runs).unwrap();
         books
     }
 
-    /// Every job has ended once and well. Every recorded attempt was run by one handler, once; what was claimed again, or
-    /// claimed and not run, is among what was in flight when something died.
+    /// Every job has ended once and well, and every handler that ran did so for an attempt that is recorded, once. A job
+    /// that was claimed again was in flight when something died, or its worker gave it back before a handler had it.
     pub(super) fn check(&self, in_flight: &HashSet<Key>) {
         assert_eq!(self.facts, self.jobs.len(), "a job has ended twice");
         assert_eq!(self.counts, (i64::try_from(self.jobs.len()).unwrap(), 0), "jobs, and left");
@@ -218,8 +226,9 @@ impl Books {
             for attempt in 1..=job.attempts {
                 let times = runs.iter().filter(|&&number| number == attempt).count();
                 assert!(times <= 1, "attempt {attempt} of {id} ran {times} times");
+                let given_back = times == 0 && !self.lost.contains(&(*id, attempt));
                 assert!(
-                    attempt == job.attempts || in_flight.contains(&(*id, attempt)),
+                    attempt == job.attempts || in_flight.contains(&(*id, attempt)) || given_back,
                     "attempt {attempt} of {id} was in nobody's hands, and another one followed"
                 );
             }

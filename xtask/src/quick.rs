@@ -1,0 +1,71 @@
+//! `--quick`: the inner loop, under two minutes once everything is built.
+
+/// The profile of nextest that leaves out what takes long.
+pub(crate) const PROFILE: &str = "quick";
+
+/// How the names of the tests begin that it leaves out, for the runner of cargo.
+const LEFT_OUT: &[&str] = &[
+    "contract::race::",
+    "demo::",
+    "handlers::",
+    "lanes_stress::",
+    "limits_of_input::dispatch::a_bad_batch_",
+    "nobody_waits::ticks::",
+    "private_server::",
+    "ranges::retention_",
+    "survival::",
+    "turns::a_chain_",
+    "turns::bound::",
+    "turns::every_tenant_",
+    "turns::unhandled::",
+    "turns::weights_",
+    "worker::claims::a_dispatch_wakes_",
+    "worker::connections::",
+    "worker::endings::",
+    "worker::leases::",
+    "worker::solo::",
+];
+
+/// The test programs for the runner of cargo: all but `bench`, whose tests have names that others begin with too.
+pub(crate) const PROGRAMS: &[&str] =
+    &["--lib", "--bins", "--test", "it", "--test", "command_line", "--test", "e2e"];
+
+/// What the runner of cargo passes on to the programs. It looks for the texts anywhere in a name, so a few more tests are left out.
+pub(crate) fn skips() -> impl Iterator<Item = &'static str> {
+    LEFT_OUT.iter().flat_map(|start| ["--skip", *start])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_runners_leave_out_the_same() {
+        let config = include_str!("../../.config/nextest.toml");
+        let profile = format!("[profile.{PROFILE}]");
+        let (_, filter) = config.split_once(&profile).expect("the profile");
+        let (_, names) = filter.split_once("test(/^(").expect("names of tests");
+        let (names, _) = names.split_once(")/))").expect("their end");
+        let joined: String = names.lines().map(|line| line.trim_end_matches('\\')).collect();
+        assert_eq!(joined.split('|').collect::<Vec<_>>(), LEFT_OUT);
+        assert!(filter.contains("not binary(bench)") && !PROGRAMS.contains(&"bench"));
+    }
+
+    /// A name that no test has any more would make the inner loop slow again, and nobody would see why.
+    #[test]
+    fn whatever_is_left_out_exists() {
+        let root = crate::root();
+        for start in LEFT_OUT {
+            let (module, test) = start.rsplit_once("::").expect("a module");
+            let file = module.replace("::", "/");
+            let places = ["tests/it", "cli/tests/e2e"];
+            let found = places
+                .iter()
+                .flat_map(|place| [format!("{place}/{file}.rs"), format!("{place}/{file}/mod.rs")]);
+            let texts: Vec<String> =
+                found.filter_map(|path| std::fs::read_to_string(root.join(path)).ok()).collect();
+            assert!(!texts.is_empty(), "no module {module}");
+            assert!(texts.iter().any(|text| text.contains(&format!("fn {test}"))), "no {start}");
+        }
+    }
+}
