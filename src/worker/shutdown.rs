@@ -109,6 +109,10 @@ mod tests {
             async { Ok(Outcome::Complete) }
         });
         let hold = Arc::clone(&suspect.hold);
+        let subscription = &shared.subscriptions[0];
+        let Step::Send(order) = subscription.step(Instant::now()) else { panic!("no claim") };
+        solo::offer(&shared, subscription, suspect);
+        subscription.answered(&order, Vec::new(), None, Duration::ZERO, Instant::now());
         let helpers = TaskTracker::new();
         // on a runtime of its own: nothing there goes on while the handler blocks, which is the worst that it can do
         let task = helpers.track_future(solo::run(Arc::clone(&shared)));
@@ -119,10 +123,6 @@ mod tests {
                 .unwrap()
                 .block_on(task);
         });
-        let subscription = &shared.subscriptions[0];
-        let Step::Send(order) = subscription.step(Instant::now()) else { panic!("no claim") };
-        solo::offer(&shared, subscription, suspect);
-        subscription.answered(&order, Vec::new(), None, Duration::ZERO, Instant::now());
         while hold.stage() != Stage::Running {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
