@@ -21,9 +21,9 @@ const BUFFER_BYTES_MAX: f64 = 32.0 * 1024.0 * 1024.0;
 /// A claim asks for this much at least when there is room for it; also where growing starts.
 const CLAIM_START: usize = 16;
 /// Claims grow while trips take less than this.
-const TRIP_SHORT: Duration = Duration::from_millis(40);
+const TRIP_SHORT: Duration = Duration::from_millis(30);
 /// Claims shrink when a trip took longer.
-const TRIP_LONG: Duration = Duration::from_millis(80);
+const TRIP_LONG: Duration = Duration::from_millis(60);
 /// Over how many values a mean is taken.
 const MEAN_OVER: f64 = 32.0;
 /// The pause after the first claim of a row that brought nothing.
