@@ -171,7 +171,7 @@ mod tests {
         let second = std::time::Duration::from_secs(1);
         let mut hold = super::super::hold::tests::hold(1, Instant::now(), second);
         let text = RawValue::from_string(r#"{"trace": "t-1", "n": 1e400}"#.into()).unwrap();
-        Arc::get_mut(&mut hold).unwrap().metadata = Some(text);
+        Arc::get_mut(&mut hold).unwrap().row.metadata = Some(text);
         let attempt = Attempt::new(hold, "test".into(), None);
         assert_eq!(attempt.metadata(), serde_json::json!({"trace": "t-1", "n": "1e400"}));
         assert_eq!(Attempt::for_test(1).metadata(), serde_json::json!({}));

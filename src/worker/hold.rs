@@ -1,6 +1,7 @@
 //! A job that this worker holds, from its claim until the database has answered its settlement.
 
 use std::{
+    ops::Deref,
     sync::{
         Arc,
         atomic::{AtomicU8, AtomicU64, Ordering::SeqCst},
@@ -31,20 +32,10 @@ pub(crate) enum Stage {
 /// What names one attempt of one job in this worker.
 pub(crate) type HoldKey = (Uuid, i32);
 
-/// One claimed job without its payload. The row's fields are fixed; only the lease and the stage change.
+/// One claimed job without its payload: what is fixed about it, its lease and its stage.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    pub(crate) id: Uuid,
-    pub(crate) tenant: Uuid,
-    pub(crate) queue: Arc<str>,
-    pub(crate) job_type: Arc<str>,
-    pub(crate) attempt: i32,
-    pub(crate) max_attempts: i32,
-    pub(crate) attempts_left: i32,
-    pub(crate) lost: i32,
-    pub(crate) lease_token: Uuid,
-    pub(crate) created_at: SystemTime,
-    pub(crate) metadata: Option<Box<RawValue>>,
+    pub(crate) row: HoldRow,
     /// Taken before the claim was sent, so our idea of the lease ends before the database's does.
     pub(crate) claimed_at: Instant,
     pub(crate) cancellation: CancellationToken,
@@ -54,6 +45,7 @@ pub(crate) struct Hold {
 }
 
 /// What is fixed about a held job.
+#[derive(Debug)]
 pub(crate) struct HoldRow {
     pub(crate) id: Uuid,
     pub(crate) tenant: Uuid,
@@ -68,20 +60,18 @@ pub(crate) struct HoldRow {
     pub(crate) metadata: Option<Box<RawValue>>,
 }
 
+impl Deref for Hold {
+    type Target = HoldRow;
+
+    fn deref(&self) -> &HoldRow {
+        &self.row
+    }
+}
+
 impl Hold {
     pub(crate) fn new(row: HoldRow, claimed_at: Instant, lease: Duration) -> Self {
         Self {
-            id: row.id,
-            tenant: row.tenant,
-            queue: row.queue,
-            job_type: row.job_type,
-            attempt: row.attempt,
-            max_attempts: row.max_attempts,
-            attempts_left: row.attempts_left,
-            lost: row.lost,
-            lease_token: row.lease_token,
-            created_at: row.created_at,
-            metadata: row.metadata,
+            row,
             claimed_at,
             cancellation: CancellationToken::new(),
             lease_nanos: AtomicU64::new(nanos(lease)),
