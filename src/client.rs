@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
-    connect::{self, ConnectOptions, Endpoint},
+    connect::{self, ConnectOptions, ConnectionMode, Endpoint},
     dispatch::{self, Dispatch},
     error::{Error, Result},
     schema::{self, MigrateOptions, MigrateReport},
@@ -30,9 +30,9 @@ pub struct Client {
     pool: Pool,
     /// Where the pool connects to; unknown for a pool that the application made.
     endpoint: Option<Arc<Endpoint>>,
-    /// Whether statements are prepared once per connection (about 0.1 ms less a call), or travel whole every time. Behind a
-    /// transaction pooler a prepared statement may be another client's by the next call.
-    prepares: bool,
+    /// Direct: statements are prepared once per connection (about 0.1 ms less a call). Pooled: they travel whole every time,
+    /// since behind a transaction pooler a prepared statement may be another client's by the next call.
+    mode: ConnectionMode,
 }
 
 impl Client {
@@ -54,24 +54,24 @@ impl Client {
     pub async fn connect_with(url: &str, options: &ConnectOptions) -> Result<Self> {
         let endpoint = connect::endpoint(url, options)?;
         let pool = connect::pool(&endpoint, options)?;
-        let prepares = match options.prepare {
-            Some(prepare) => {
-                drop(pool.get().await?); // so that a wrong URL shows here and not at the first job
-                prepare
-            }
-            None => connect::keeps_sessions(&pool, &endpoint).await?,
-        };
-        Ok(Self { pool, endpoint: Some(Arc::new(endpoint)), prepares })
+        let mode = connect::choose(options.mode, &pool, &endpoint).await?;
+        Ok(Self { pool, endpoint: Some(Arc::new(endpoint)), mode })
     }
 
     /// Uses a pool that the application has already. Statements are not prepared, so it may lead through any pooler.
     ///
     /// Such a client cannot open the extra connection that `LISTEN` needs, so a worker on it finds new jobs by polling.
     pub fn from_pool(pool: Pool) -> Self {
-        Self { pool, endpoint: None, prepares: false }
+        Self { pool, endpoint: None, mode: ConnectionMode::Pooled }
     }
 
-    /// The pool of connections.
+    /// How this client works: direct or pooled, whatever was asked for.
+    pub fn mode(&self) -> ConnectionMode {
+        self.mode
+    }
+
+    /// The pool of connections. Behind a transaction pooler keep nothing on them from one transaction to the next: no `SET`,
+    /// no prepared statement, no temporary table.
     pub fn pool(&self) -> &Pool {
         &self.pool
     }
@@ -153,12 +153,12 @@ impl Client {
 
     /// Whether connections are sessions of their own, on which statements may be prepared.
     pub(crate) fn prepares(&self) -> bool {
-        self.prepares
+        self.mode == ConnectionMode::Direct
     }
 
     /// How statements travel on this connection.
     pub(crate) fn via<'a>(&self, connection: &'a Object) -> Via<'a, tokio_postgres::Client> {
-        if self.prepares { Via::prepared(connection) } else { Via::whole(&**connection) }
+        if self.prepares() { Via::prepared(connection) } else { Via::whole(&**connection) }
     }
 
     /// Sends a statement on a connection of the pool.
@@ -177,10 +177,15 @@ impl Client {
         statement.row_via(&self.via(&connection), parameters).await
     }
 
-    /// Where to open a connection beside the pool for `LISTEN`. None where that is unknown, and behind a pooler, which would
-    /// swallow the notifications.
+    /// Where to open a connection beside the pool. None where that is unknown.
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
-        self.endpoint.as_deref().filter(|_| self.prepares())
+        self.endpoint.as_deref()
+    }
+
+    /// Where to open a connection for `LISTEN`. None where that is unknown, and behind a pooler, which would swallow the
+    /// notifications.
+    pub(crate) fn endpoint_to_listen(&self) -> Option<&Endpoint> {
+        self.endpoint().filter(|_| self.prepares())
     }
 }
 
@@ -190,7 +195,7 @@ impl fmt::Debug for Client {
         formatter
             .debug_struct("Client")
             .field("pool", &self.pool.status())
-            .field("prepares", &self.prepares)
+            .field("mode", &self.mode)
             .finish_non_exhaustive()
     }
 }

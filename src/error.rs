@@ -3,6 +3,8 @@
 //! A server error carries more than a message: DETAIL, CONTEXT and the query may quote the values of a row. None of them
 //! is ever passed on, kept as a source, or logged.
 
+mod tls;
+
 use tokio_postgres::error::DbError;
 
 /// The result of everything here that can fail.
@@ -133,6 +135,12 @@ impl Error {
             Self::Unavailable { .. } => {
                 Some("check that the server runs and that the connection URL names it")
             }
+            // a prepared statement that does not exist, or that exists already, is another session's
+            Self::Database { sqlstate, .. } if matches!(sqlstate.as_str(), "26000" | "42P05") => {
+                Some(
+                    "a transaction pooler seems to be in between: use --connection pooled, ConnectionMode::Pooled",
+                )
+            }
             Self::Database { .. } => None,
         }
     }
@@ -204,12 +212,19 @@ fn from_driver(error: &tokio_postgres::Error) -> Error {
     }
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     let message = if cause.is_empty() { text.clone() } else { format!("{text}: {cause}") };
-    let distrusted =
-        cause.contains("invalid peer certificate") || cause.contains("does not support TLS");
-    if starts(&["error performing TLS"]) && distrusted {
+    if let Some(explained) = tls::cause(error).and_then(tls::explain) {
+        return explained;
+    }
+    if cause.contains("does not support TLS") {
         return Error::config(
-            message,
-            "check sslmode, and that sslrootcert names the authority of the server",
+            "the server does not offer TLS",
+            "switch ssl on there; only where nobody can listen in, use sslmode=disable",
+        );
+    }
+    if cause.contains("channel binding") {
+        return Error::config(
+            "the server did not bind its authentication to the TLS connection",
+            "it needs TLS, scram-sha-256 and no proxy in between that ends TLS; else use channel_binding=prefer",
         );
     }
     if starts(&["authentication error", "invalid configuration", "invalid connection"]) {
@@ -262,10 +277,10 @@ fn from_server(server: &DbError) -> Error {
             message,
             hint: Some("run `fairclaim migrate` against this database".into()),
         },
-        "3D000" | "28000" | "28P01" => Error::Config {
-            message,
-            hint: Some("check user, password and database of the connection URL".into()),
-        },
+        "3D000" | "28000" | "28P01" => {
+            let hint = Some(login_hint(&message).into());
+            Error::Config { message, hint }
+        }
         // shut down, crashed, starting up, too many connections, and whatever the class of connections holds
         "57P01" | "57P02" | "57P03" | "57P05" | "53300" => Error::Unavailable { message },
         _ if sqlstate.starts_with("08") => Error::Unavailable { message },
@@ -277,6 +292,17 @@ fn from_server(server: &DbError) -> Error {
             },
             sqlstate: sqlstate.to_owned(),
         },
+    }
+}
+
+/// What a login lacks that the server just refused.
+fn login_hint(message: &str) -> &'static str {
+    if message.contains("client certificate") || message.starts_with("certificate auth") {
+        "give the certificate of this login: sslcert=/path/to/client.crt and sslkey=/path/to/client.key"
+    } else if message.contains("no pg_hba.conf entry") && message.ends_with("no encryption") {
+        "the server wants TLS for this login: use sslmode=verify-full, or require"
+    } else {
+        "check user, password and database of the connection URL"
     }
 }
 

@@ -63,7 +63,7 @@ mod timestamp;
 mod worker;
 
 pub use client::Client;
-pub use connect::ConnectOptions;
+pub use connect::{ConnectOptions, ConnectionMode};
 pub use dispatch::{Dispatch, dispatch_many_in};
 pub use error::{Error, Result};
 pub use job::Job;

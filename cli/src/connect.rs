@@ -7,7 +7,7 @@ use crate::error::Hinted;
 
 /// Connects to the database that the command line or the environment names.
 pub(crate) async fn client(global: &Global) -> anyhow::Result<Client> {
-    Ok(Client::connect(url(global)?).await?)
+    Ok(Client::connect_with(url(global)?, &global.connect_options()).await?)
 }
 
 fn url(global: &Global) -> anyhow::Result<&str> {

@@ -112,7 +112,7 @@ async fn perform(
 ) -> anyhow::Result<()> {
     let run = &Uuid::new_v4().simple().to_string()[..8];
     let started = Instant::now();
-    let opened = Database::open(global.database_url.as_deref(), run, args.offline).await?;
+    let opened = Database::open(global, run, args.offline).await?;
     let database = database.insert(opened);
     let queue = database.queue.clone();
     let plan = Plan::new(run, queue, usize::from(args.tenants), args.jobs as usize)?;
@@ -129,6 +129,7 @@ async fn perform(
         concurrency: CONCURRENCY,
         lease: LEASE,
         work: WORK,
+        connection: global.connection.into(),
     };
     for id in &workers {
         crew.start(id.clone(), &orders)?;

@@ -1,5 +1,6 @@
 //! From a URL to connections: what libpq users expect of the URL, and a pool.
 
+mod mode;
 mod tls;
 mod url;
 
@@ -9,10 +10,9 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::{Client, Config, Connection, Socket, config::Host, tls::MakeTlsConnect};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::{
-    error::{Error, Result},
-    statements,
-};
+pub use self::mode::ConnectionMode;
+pub(crate) use self::mode::choose;
+use crate::error::{Error, Result};
 
 /// A connection's other half, which somebody must poll: it does the reading and writing, and yields notifications.
 pub(crate) type Link = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
@@ -29,9 +29,8 @@ pub struct ConnectOptions {
     pub connect_timeout: Duration,
     /// How long a call waits for a free connection of the pool. Defaults to 30 s.
     pub wait_timeout: Duration,
-    /// Whether each connection is a session of its own: then statements are prepared once on it and workers listen for new
-    /// jobs. Behind a transaction pooler both are wrong. Defaults to finding out.
-    pub prepare: Option<bool>,
+    /// Whether each connection is a session of its own. Defaults to finding out.
+    pub mode: ConnectionMode,
 }
 
 impl Default for ConnectOptions {
@@ -41,7 +40,7 @@ impl Default for ConnectOptions {
             application_name: "fairclaim".into(),
             connect_timeout: Duration::from_secs(10),
             wait_timeout: Duration::from_secs(30),
-            prepare: None,
+            mode: ConnectionMode::Auto,
         }
     }
 }
@@ -54,10 +53,10 @@ impl ConnectOptions {
         self
     }
 
-    /// Sets whether statements are prepared, instead of finding out whether a pooler is in between.
+    /// Sets whether connections are direct or pooled, instead of finding out.
     #[must_use]
-    pub fn prepare(mut self, prepare: bool) -> Self {
-        self.prepare = Some(prepare);
+    pub fn mode(mut self, mode: ConnectionMode) -> Self {
+        self.mode = mode;
         self
     }
 
@@ -140,49 +139,6 @@ pub(crate) fn pool(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Pool
         .map_err(|error| {
             Error::config(error.to_string(), "report this: the pool's settings are fixed")
         })
-}
-
-/// How often the two connections are asked: behind a busy pooler five answers looked like sessions of one's own in 3 of
-/// 100 tries, and each further one more than halves that.
-const QUESTIONS: usize = 16;
-
-/// Whether a connection is one session of the server, or leads through a pooler that lends sessions per transaction.
-///
-/// Through a pooler, two connections that are idle in turn are lent the same session, or one connection is lent several.
-/// So two are asked for their process in turn: a session of one's own never changes its process, and shares it with
-/// nobody. Where in doubt (a second connection is refused), statements are not prepared.
-pub(crate) async fn keeps_sessions(pool: &Pool, endpoint: &Endpoint) -> Result<bool> {
-    let first = pool.get().await?;
-    let Ok((second, link)) = endpoint.open().await else {
-        return Ok(false);
-    };
-    let reader = tokio::spawn(link);
-    let own = process(&first).await?;
-    let mut others = None;
-    let mut kept = true;
-    for question in 0..QUESTIONS {
-        // own, other, other, own, own …: a pooler that lends in rotation shows too
-        if question % 4 == 0 || question % 4 == 3 {
-            kept &= process(&first).await? == own;
-        } else {
-            let other = process(&second).await?;
-            kept &= other != own && other == *others.get_or_insert(other);
-        }
-        if !kept {
-            break;
-        }
-    }
-    drop(second); // ends its reader too
-    let _ = reader.await;
-    Ok(kept)
-}
-
-async fn process(client: &Client) -> Result<i32> {
-    let rows = client.query_typed(statements::BACKEND_PID, &[]).await?;
-    let row = rows
-        .first()
-        .ok_or_else(|| Error::unavailable("the server does not say which process serves"))?;
-    Ok(row.try_get(0)?)
 }
 
 #[cfg(test)]

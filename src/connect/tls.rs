@@ -76,7 +76,7 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore> {
 fn certificates(file: &Path, parameter: &str) -> Result<Vec<CertificateDer<'static>>> {
     let unreadable = |error: rustls::pki_types::pem::Error| {
         Error::config(
-            format!("the file of {parameter} cannot be read: {error}"),
+            format!("the file of {parameter} cannot be read: {}: {error}", file.display()),
             "name a readable PEM file",
         )
     };
@@ -86,8 +86,8 @@ fn certificates(file: &Path, parameter: &str) -> Result<Vec<CertificateDer<'stat
         .map_err(unreadable)?;
     if certificates.is_empty() {
         return Err(Error::config(
-            format!("the file of {parameter} has no certificate"),
-            "name a PEM file",
+            format!("the file of {parameter} has no certificate: {}", file.display()),
+            "name a PEM file with a BEGIN CERTIFICATE line",
         ));
     }
     Ok(certificates)
@@ -96,8 +96,8 @@ fn certificates(file: &Path, parameter: &str) -> Result<Vec<CertificateDer<'stat
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::from_pem_file(file).map_err(|error| {
         Error::config(
-            format!("the file of sslkey cannot be read: {error}"),
-            "name a readable, unencrypted PEM file",
+            format!("the file of sslkey cannot be read: {}: {error}", file.display()),
+            "name a readable PEM file with an unencrypted PRIVATE KEY",
         )
     })
 }

@@ -26,14 +26,15 @@ use crate::{
 pub(crate) struct Connections {
     client: Client,
     seats: Vec<Mutex<Option<Arc<ClientWrapper>>>>,
-    /// A pooler between us and the server forgets prepared statements, so none are used.
+    /// A pooler between us and the server answers with other clients' prepared statements, so none are used.
     unprepared: AtomicBool,
 }
 
 impl Connections {
     pub(crate) fn new(client: Client, count: usize) -> Self {
         let seats = (0..count).map(|_| Mutex::new(None)).collect();
-        Self { client, seats, unprepared: AtomicBool::new(false) }
+        let unprepared = AtomicBool::new(!client.prepares());
+        Self { client, seats, unprepared }
     }
 
     /// Sends a statement on one of the connections and reads all rows. Calls of several tasks on one connection are

@@ -16,9 +16,9 @@ const GATHER: Duration = Duration::from_millis(1);
 
 /// Until the worker closes.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let Some(endpoint) = shared.client.endpoint() else {
+    let Some(endpoint) = shared.client.endpoint_to_listen() else {
         tracing::info!(
-            "this client's pool cannot open a connection for LISTEN: new jobs are found by polling"
+            "this client cannot listen, since it is pooled or on the application's pool: new jobs are found by polling"
         );
         return;
     };

@@ -1,7 +1,8 @@
 //! The functions of the protocol as the tests call them: one plain call each, no client in between.
 
+use crate::support::GenericClient;
 use serde_json::{Value, json};
-use tokio_postgres::{Error, GenericClient, Row};
+use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
 /// One claimed job: what is needed to settle it, and what the tests look at.

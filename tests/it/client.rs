@@ -78,7 +78,7 @@ async fn every_way(rig: &Rig, dispatch: &Dispatch) -> [JobRow; 3] {
     let alone = rig.producer.dispatch(dispatch.clone()).await.expect("dispatch");
     let batch = rig.producer.dispatch_many([dispatch.clone()]).await.expect("dispatch_many")[0];
     let session = rig.db.producer().await;
-    let whole = dispatch.clone().execute(&session).await.expect("execute");
+    let whole = dispatch.clone().execute(&*session).await.expect("execute");
     [rig.job(alone).await, rig.job(batch).await, rig.job(whole).await]
 }
 

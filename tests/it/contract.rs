@@ -4,7 +4,6 @@ mod race;
 mod tenants;
 
 use serde_json::{Value, json};
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -12,7 +11,7 @@ use crate::calls::{
     Claimed, Settled, claim_job, claim_jobs, dispatch, dispatch_many, dispatch_object, refused,
     settle, settle_after, tenant, tick,
 };
-use crate::support::TestDb;
+use crate::support::{Client, TestDb};
 
 const ORIGIN_COLUMNS: [(&str, Type); 11] = [
     ("id", Type::UUID),

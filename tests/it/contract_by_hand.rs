@@ -2,10 +2,10 @@
 //! two scripts of sql/examples. What runs here is their own text, step by step, in the order that their headings give.
 
 use fairclaim::{MigrateOptions, migration_script};
-use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 use uuid::Uuid;
 
-use crate::support::{TestDb, connect, waiting};
+use crate::support::{Client, TestDb, connect, waiting};
 
 const FIRST: &str = include_str!("../../sql/examples/claim_by_hand_1.sql");
 const SECOND: &str = include_str!("../../sql/examples/claim_by_hand_2.sql");

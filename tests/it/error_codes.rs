@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use fairclaim::{Client, Error, JobFilter, MigrateOptions, Tenant};
-use tokio_postgres::Client as Session;
 use uuid::Uuid;
 
 use crate::{
     calls::{dispatch, tenant},
-    support::{TestDb, waiting},
+    support::{Client as Session, TestDb, waiting},
 };
 
 /// What must never leave the server's error.

@@ -3,7 +3,6 @@
 mod protocol;
 
 use serde_json::json;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::{
@@ -11,7 +10,7 @@ use crate::{
         Claimed, claim_job, claim_jobs, dispatch, dispatch_batch, dispatch_many, dispatch_object,
         settle_all, tenant, tick,
     },
-    support::TestDb,
+    support::{Client, TestDb},
 };
 
 async fn count(owner: &Client, sql: &str) -> i64 {

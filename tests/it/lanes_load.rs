@@ -14,12 +14,11 @@ use std::{
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::{
     calls::{tenant, tick},
-    support::TestDb,
+    support::{Client, TestDb},
 };
 
 const TICK_EVERY: Duration = Duration::from_millis(20);

@@ -6,11 +6,11 @@
 mod dispatch;
 mod worker;
 
-use tokio_postgres::{Client, error::DbError};
+use tokio_postgres::error::DbError;
 
 use crate::{
     calls::{dispatch, refused, tenant},
-    support::TestDb,
+    support::{Client, TestDb},
 };
 
 /// Stands in every payload and in every other value that a careless message might quote.

@@ -11,13 +11,12 @@ mod ticks;
 
 use std::{future::Future, time::Duration};
 
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use self::others::{OWN, SHARED, single};
 use crate::{
     calls::{Claimed, tenant},
-    support::TestDb,
+    support::{Client, TestDb},
 };
 
 /// What the protocol promises: others' jobs start within this time, whoever is open.

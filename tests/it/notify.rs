@@ -2,11 +2,11 @@
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio_postgres::{AsyncMessage, Client, NoTls, Notification};
+use tokio_postgres::{AsyncMessage, NoTls, Notification};
 use uuid::Uuid;
 
 use crate::calls::{claim_job, dispatch, dispatch_many, tenant, tick};
-use crate::support::TestDb;
+use crate::support::{Client, TestDb};
 
 /// Stops the test clock: from here on time passes by `advance` alone.
 pub(crate) async fn stop_clock(db: &TestDb) {
@@ -20,14 +20,14 @@ pub(crate) async fn stop_clock(db: &TestDb) {
 
 /// A session that listens, and hears what was sent.
 struct Listener {
-    session: Client,
+    session: tokio_postgres::Client,
     heard: UnboundedReceiver<Notification>,
 }
 
 impl Listener {
     async fn new(db: &TestDb) -> Self {
         let (session, mut connection) =
-            tokio_postgres::connect(&db.url("test_worker"), NoTls).await.expect("connect");
+            tokio_postgres::connect(&db.direct_url("test_worker"), NoTls).await.expect("connect");
         let (tell, heard) = unbounded_channel();
         tokio::spawn(async move {
             let mut messages = stream::poll_fn(|context| connection.poll_message(context));

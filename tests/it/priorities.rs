@@ -2,11 +2,10 @@
 //! another tenant's turn.
 
 use serde_json::json;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::calls::{Claimed, claim_job, claim_jobs, dispatch_batch, dispatch_object, tenant};
-use crate::support::TestDb;
+use crate::support::{Client, TestDb};
 
 /// How a worker claims: one by one with `claim_job`, or so many at a time.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,6 @@ use std::{
 };
 
 use serde_json::json;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
         Claimed, claim_jobs, dispatch, dispatch_batch, dispatch_object, settle, settle_all, tenant,
         tick,
     },
-    support::TestDb,
+    support::{Client, TestDb},
 };
 
 async fn count(owner: &Client, sql: &str) -> i64 {

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use tokio_postgres::{Client, Error, GenericClient, IsolationLevel, Row};
+use tokio_postgres::{Error, IsolationLevel, Row};
 use uuid::Uuid;
 
 use crate::{
     calls::{Claimed, claim_jobs, dispatch, dispatch_many, refused, tenant},
-    support::TestDb,
+    support::{Client, GenericClient, TestDb},
 };
 
 /// One call: what it settles, and how it claims.

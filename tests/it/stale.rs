@@ -1,12 +1,11 @@
 //! Settlements and heartbeats of an attempt that is over, in one call with those of the attempt that is running: a worker
 //! that claims its own expired job again sends both.
 
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::{
     calls::{Claimed, claim_job, claim_jobs, dispatch, settle_after, tenant},
-    support::TestDb,
+    support::{Client, TestDb},
 };
 
 /// A job whose first attempt is over, and whose second runs; and another job.

@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio_postgres::Client;
 
 use crate::{
     calls::{
         Settled, claim_job, claim_jobs, dispatch, dispatch_batch, dispatch_many, dispatch_object,
         refused, settle, tenant, tick,
     },
-    support::TestDb,
+    support::{Client, TestDb},
 };
 
 /// Long enough for anything that does not wait for somebody else.

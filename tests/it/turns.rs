@@ -8,14 +8,13 @@ mod unhandled;
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::calls::{
     claim_job, claim_jobs, dispatch, dispatch_batch, dispatch_many, dispatch_object, settle_all,
     tenant,
 };
-use crate::support::TestDb;
+use crate::support::{Client, TestDb};
 
 /// The tenant that floods; the small ones are 1, 2, 3 and so on, before and behind it by uuid.
 const BIG: u128 = 50;

@@ -55,6 +55,7 @@ struct Sizes {
     history_ranges: u32,
     history_jobs: u32,
     reps: u32,
+    connection: String,
 }
 
 pub(crate) async fn run(
@@ -71,6 +72,7 @@ pub(crate) async fn run(
         history_ranges: options.history_ranges,
         history_jobs: common.size(options.history_jobs, 20_000, 50),
         reps: common.reps(3),
+        connection: place.mode().await?.to_string(),
     };
     let mut report = Report::new("drain", &sizes, surroundings(place).await?)?;
     for rep in 1..=sizes.reps {

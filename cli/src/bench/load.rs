@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::place::Site;
@@ -44,11 +45,9 @@ pub(crate) async fn load(
     for session in sessions {
         let (batches, next, queue) = (batches.clone(), next.clone(), site.queue.clone());
         tasks.spawn(async move {
-            let statement = session
-                .prepare("select count(*) from fairclaim.dispatch_jobs($1::text::jsonb)")
-                .await?;
+            let text = "select count(*) from fairclaim.dispatch_jobs($1::text::jsonb)";
             while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                session.query_one(&statement, &[&document(batch, &queue)]).await?;
+                session.query_typed_one(text, &[(&document(batch, &queue), Type::TEXT)]).await?;
             }
             anyhow::Ok(())
         });

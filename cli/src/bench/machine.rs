@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde::Serialize;
+use tokio_postgres::types::Type;
 
 use super::place::Session;
 use super::spread::Samples;
@@ -35,10 +36,13 @@ impl Surroundings {
     pub(crate) async fn look(session: &Session) -> anyhow::Result<Self> {
         let mut settings = BTreeMap::new();
         for name in SETTINGS {
-            let row = session.query_one("select current_setting($1)", &[&name]).await?;
+            let row = session
+                .query_typed_one("select current_setting($1)", &[(&name, Type::TEXT)])
+                .await?;
             settings.insert(name.to_owned(), row.get(0));
         }
-        let version = session.query_one("select current_setting('server_version')", &[]).await?;
+        let version =
+            session.query_typed_one("select current_setting('server_version')", &[]).await?;
         Ok(Self {
             fairclaim: env!("CARGO_PKG_VERSION"),
             build: if cfg!(debug_assertions) { "debug" } else { "release" },
@@ -82,11 +86,10 @@ pub(crate) async fn commit_cost(session: &Session, rounds: usize) -> anyhow::Res
 }
 
 async fn median_of(session: &Session, text: &str, rounds: usize) -> anyhow::Result<f64> {
-    let statement = session.prepare(text).await?;
     let mut took = Vec::with_capacity(rounds);
     for _ in 0..rounds {
         let start = Instant::now();
-        session.query(&statement, &[]).await?;
+        session.query_typed(text, &[]).await?;
         took.push(start.elapsed().as_secs_f64() * 1e3);
     }
     Ok(Samples::of(took).percentile(0.5))

@@ -6,7 +6,8 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use fairclaim::testing::PrivateServer;
-use fairclaim::{Client, ConnectOptions, MigrateOptions};
+use fairclaim::{Client, ConnectOptions, ConnectionMode, MigrateOptions};
+use tokio_postgres::types::Type;
 
 use super::progress;
 use crate::args::Global;
@@ -32,8 +33,8 @@ const SETTINGS: [(&str, &str); 7] = [
 
 /// The server.
 pub(crate) enum Place {
-    Private { server: PrivateServer, made: AtomicU32 },
-    Named { url: String, made: AtomicU32 },
+    Private { server: PrivateServer, made: AtomicU32, options: ConnectOptions },
+    Named { url: String, made: AtomicU32, options: ConnectOptions },
 }
 
 /// One database, and a queue in it that is empty at first.
@@ -41,6 +42,7 @@ pub(crate) struct Site {
     pub(crate) queue: String,
     url: String,
     client: Client,
+    options: ConnectOptions,
     drop: Option<Drop>,
 }
 
@@ -52,48 +54,58 @@ struct Drop {
 
 impl Place {
     pub(crate) async fn open(global: &Global, quick: bool) -> anyhow::Result<Self> {
-        let made = AtomicU32::new(0);
+        let (made, options) = (AtomicU32::new(0), global.connect_options());
         match global.database_url.as_deref() {
             Some(url) if !url.trim().is_empty() => {
-                let client = Client::connect(url).await?;
+                let client = Client::connect_with(url, &options).await?;
                 client.migrate(&MigrateOptions::default().grant_self(true)).await?;
                 refuse_foreign_jobs(&client).await?;
-                Ok(Self::Named { url: url.to_owned(), made })
+                Ok(Self::Named { url: url.to_owned(), made, options })
             }
-            _ => Ok(Self::Private { server: private_server(quick).await?, made }),
+            _ => Ok(Self::Private { server: private_server(quick).await?, made, options }),
         }
     }
 
     /// A session for questions about the server as such.
     pub(crate) async fn session(&self) -> anyhow::Result<Session> {
-        let url = match self {
-            Self::Private { server, .. } => server.url("postgres", LOGIN),
-            Self::Named { url, .. } => url.clone(),
+        Session::of(&self.client().await?).await
+    }
+
+    /// How its clients are connected: direct or pooled.
+    pub(crate) async fn mode(&self) -> anyhow::Result<ConnectionMode> {
+        Ok(self.client().await?.mode())
+    }
+
+    async fn client(&self) -> anyhow::Result<Client> {
+        let (url, options) = match self {
+            Self::Private { server, options, .. } => (server.url("postgres", LOGIN), options),
+            Self::Named { url, options, .. } => (url.clone(), options),
         };
-        Session::of(&Client::connect(&url).await?).await
+        Ok(Client::connect_with(&url, options).await?)
     }
 
     /// The site of one repetition.
     pub(crate) async fn site(&self) -> anyhow::Result<Site> {
-        let options =
-            ConnectOptions::default().pool_size(CONNECTIONS).application_name("fairclaim bench");
+        let (Self::Private { options, .. } | Self::Named { options, .. }) = self;
+        let options = options.clone();
+        let own = options.clone().pool_size(CONNECTIONS).application_name("fairclaim bench");
         match self {
-            Self::Private { server, made } => {
+            Self::Private { server, made, .. } => {
                 let number = made.fetch_add(1, Ordering::Relaxed);
                 let database = format!("bench_{number}");
                 let make = format!("create database {database} template {TEMPLATE} owner {LOGIN}");
                 server.execute_as_superuser("postgres", &make).await?;
                 let url = server.url(&database, LOGIN);
                 let admin = Client::connect(&server.superuser_url("postgres")).await?;
-                let client = Client::connect_with(&url, &options).await?;
+                let client = Client::connect_with(&url, &own).await?;
                 let drop = Some(Drop { admin, database });
-                Ok(Site { queue: "bench".to_owned(), url, client, drop })
+                Ok(Site { queue: "bench".to_owned(), url, client, options, drop })
             }
-            Self::Named { url, made } => {
+            Self::Named { url, made, .. } => {
                 let number = made.fetch_add(1, Ordering::Relaxed);
                 let queue = format!("bench-{}-{number}", uuid::Uuid::new_v4().simple());
-                let client = Client::connect_with(url, &options).await?;
-                Ok(Site { queue, url: url.clone(), client, drop: None })
+                let client = Client::connect_with(url, &own).await?;
+                Ok(Site { queue, url: url.clone(), client, options, drop: None })
             }
         }
     }
@@ -133,7 +145,7 @@ async fn private_server(quick: bool) -> anyhow::Result<PrivateServer> {
 async fn refuse_foreign_jobs(client: &Client) -> anyhow::Result<()> {
     let text = "select exists (select from fairclaim.job_overview where queue not like 'bench%')";
     let session = Session::of(client).await?;
-    if session.query_one(text, &[]).await?.get(0) {
+    if session.query_typed_one(text, &[]).await?.get(0) {
         return Err(Hinted::failed(
             "this database has jobs of somebody else",
             "give bench a database of its own, or none: it then starts a private PostgreSQL",
@@ -150,14 +162,14 @@ impl Site {
 
     /// A client with connections of its own, as another process has.
     pub(crate) async fn client(&self) -> anyhow::Result<Client> {
-        Ok(Client::connect(&self.url).await?)
+        Ok(Client::connect_with(&self.url, &self.options).await?)
     }
 
     /// How many jobs of the queue are completed.
     pub(crate) async fn finished(&self, session: &Session) -> anyhow::Result<u64> {
         let text =
             "select count(*) from fairclaim.job_overview where queue = $1 and status = 'completed'";
-        let count: i64 = session.query_one(text, &[&self.queue]).await?.get(0);
+        let count: i64 = session.query_typed_one(text, &[(&self.queue, Type::TEXT)]).await?.get(0);
         Ok(u64::try_from(count)?)
     }
 

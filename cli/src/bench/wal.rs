@@ -1,6 +1,8 @@
 //! How much write-ahead log a piece of work wrote, full-page images apart: these depend on when the
 //! last checkpoint was, not on the design.
 
+use tokio_postgres::types::Type;
+
 use super::place::Session;
 use super::report::Report;
 
@@ -23,7 +25,10 @@ pub(crate) struct WalWritten {
 impl WalMark {
     pub(crate) async fn set(session: &Session) -> anyhow::Result<Self> {
         let row = session
-            .query_one("select pg_current_wal_flush_lsn()::text, wal_fpi from pg_stat_wal", &[])
+            .query_typed_one(
+                "select pg_current_wal_flush_lsn()::text, wal_fpi from pg_stat_wal",
+                &[],
+            )
             .await?;
         Ok(Self { at: row.get(0), images: row.get(1) })
     }
@@ -32,21 +37,21 @@ impl WalMark {
     /// is an upper bound.
     pub(crate) async fn since(&self, session: &Session) -> anyhow::Result<WalWritten> {
         let row = session
-            .query_one(
+            .query_typed_one(
                 "select pg_current_wal_flush_lsn()::text, wal_fpi,
                         (pg_current_wal_flush_lsn() - $1::text::pg_lsn)::float8,
                         to_regproc('pg_get_wal_stats') is not null from pg_stat_wal",
-                &[&self.at],
+                &[(&self.at, Type::TEXT)],
             )
             .await?;
         let (to, images, bytes): (String, i64, f64) = (row.get(0), row.get(1), row.get(2));
         let mut image_bytes = 8192.0 * (images - self.images) as f64;
         if row.get(3) && bytes > 0.0 {
             let row = session
-                .query_one(
+                .query_typed_one(
                     "select coalesce(sum(fpi_size), 0)::float8
                        from pg_get_wal_stats($1::text::pg_lsn, $2::text::pg_lsn, false)",
-                    &[&self.at, &to],
+                    &[(&self.at, Type::TEXT), (&to, Type::TEXT)],
                 )
                 .await?;
             image_bytes = row.get(0);

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use fairclaim::ConnectionMode;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::task::JoinHandle;
@@ -29,6 +30,7 @@ pub(super) struct Orders {
     pub(super) concurrency: usize,
     pub(super) lease: Duration,
     pub(super) work: Duration,
+    pub(super) connection: ConnectionMode,
 }
 
 /// All workers of a run.
@@ -59,6 +61,7 @@ impl Crew {
             .args(["--work", &format!("{}ms", orders.work.as_millis())])
             // in the environment and not in the arguments, which every user of the machine can read
             .env("DATABASE_URL", &orders.url)
+            .env("FAIRCLAIM_CONNECTION", orders.connection.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

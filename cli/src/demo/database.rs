@@ -3,6 +3,8 @@
 use fairclaim::testing::PrivateServer;
 use fairclaim::{Client, MigrateOptions};
 
+use crate::args::Global;
+
 /// The login of the private server: no superuser; it may create roles, and owns its database.
 const LOGIN: &str = "demo";
 const NAME: &str = "demo";
@@ -18,9 +20,9 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Uses `url`, or else starts a private server; then installs the schema. `run` names this run of the demo.
-    pub(super) async fn open(url: Option<&str>, run: &str, offline: bool) -> anyhow::Result<Self> {
-        let (url, server) = if let Some(url) = given(url) {
+    /// Uses the database that was named, or else starts a private server; then installs the schema. `run` names this run of the demo.
+    pub(super) async fn open(global: &Global, run: &str, offline: bool) -> anyhow::Result<Self> {
+        let (url, server) = if let Some(url) = given(global.database_url.as_deref()) {
             (url.to_owned(), None)
         } else {
             let server = PrivateServer::builder().offline(offline).start().await?;
@@ -28,7 +30,7 @@ impl Database {
             server.create_database(NAME, LOGIN).await?;
             (server.url(NAME, LOGIN), Some(server))
         };
-        let client = Client::connect(&url).await?;
+        let client = Client::connect_with(&url, &global.connect_options()).await?;
         client.migrate(&MigrateOptions::default().grant_self(true)).await?;
         let queue = if server.is_some() { NAME.to_owned() } else { format!("demo-{run}") };
         Ok(Self { client, queue, url, server })

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use fairclaim::Client;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 /// The jobs of this run: its tenants, and the ids between the first and the last.
@@ -17,6 +17,15 @@ pub(super) struct Scope {
     pub(super) tenants: Vec<Uuid>,
     pub(super) first: Uuid,
     pub(super) last: Uuid,
+}
+
+/// A parameter; its type travels beside it, so that nothing has to be prepared: a pooler may be in between.
+type Value<'a> = &'a (dyn ToSql + Sync);
+
+impl Scope {
+    fn params(&self) -> [(Value<'_>, Type); 3] {
+        [(&self.tenants, Type::UUID_ARRAY), (&self.first, Type::UUID), (&self.last, Type::UUID)]
+    }
 }
 
 /// Where the jobs of one tenant are.
@@ -51,7 +60,7 @@ pub(super) async fn progress(
     client: &Client,
     scope: &Scope,
 ) -> anyhow::Result<HashMap<Uuid, Counts>> {
-    let rows = read(client, PROGRESS, &[&scope.tenants, &scope.first, &scope.last]).await?;
+    let rows = read(client, PROGRESS, &scope.params()).await?;
     rows.iter()
         .map(|row| {
             let counts = Counts {
@@ -73,7 +82,8 @@ pub(super) async fn held(
     scope: &Scope,
     worker_id: &str,
 ) -> anyhow::Result<Vec<Uuid>> {
-    let rows = read(client, HELD, &[&worker_id, &scope.tenants]).await?;
+    let rows =
+        read(client, HELD, &[(&worker_id, Type::TEXT), (&scope.tenants, Type::UUID_ARRAY)]).await?;
     rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
 }
 
@@ -122,7 +132,7 @@ select (select count(*) from fairclaim.job j
 
 /// Reads the [`Totals`].
 pub(super) async fn totals(client: &Client, scope: &Scope) -> anyhow::Result<Totals> {
-    let row = one(client, TOTALS, &[&scope.tenants, &scope.first, &scope.last]).await?;
+    let row = one(client, TOTALS, &scope.params()).await?;
     Ok(Totals {
         dispatched: count(&row, "dispatched")?,
         finished: count(&row, "finished")?,
@@ -142,7 +152,10 @@ select count(*) as recovered from fairclaim.finished
 
 /// How many of the jobs that a dead worker held another one has completed, on a later attempt.
 pub(super) async fn recovered(client: &Client, held: &[Uuid], dead: &str) -> anyhow::Result<usize> {
-    count(&one(client, RECOVERED, &[&held, &dead]).await?, "recovered")
+    count(
+        &one(client, RECOVERED, &[(&held, Type::UUID_ARRAY), (&dead, Type::TEXT)]).await?,
+        "recovered",
+    )
 }
 
 /// When the small tenants' turn came, counted in jobs of all tenants.
@@ -181,8 +194,9 @@ pub(super) async fn served(
     flood: Uuid,
     held: &[Uuid],
 ) -> anyhow::Result<Served> {
-    let row =
-        one(client, SERVED, &[&scope.tenants, &scope.first, &scope.last, &flood, &held]).await?;
+    let mut params = scope.params().to_vec();
+    params.extend([(&flood as Value<'_>, Type::UUID), (&held as Value<'_>, Type::UUID_ARRAY)]);
+    let row = one(client, SERVED, &params).await?;
     Ok(Served {
         tenants: count(&row, "tenants")?,
         all_begun: count(&row, "all_begun")?,
@@ -194,7 +208,7 @@ fn count(row: &Row, column: &str) -> anyhow::Result<usize> {
     Ok(usize::try_from(row.try_get::<_, i64>(column)?)?)
 }
 
-async fn one(client: &Client, sql: &str, params: &[&(dyn ToSql + Sync)]) -> anyhow::Result<Row> {
+async fn one(client: &Client, sql: &str, params: &[(Value<'_>, Type)]) -> anyhow::Result<Row> {
     let rows = read(client, sql, params).await?;
     rows.into_iter().next().ok_or_else(|| anyhow::anyhow!("a summary query answered nothing"))
 }
@@ -202,12 +216,12 @@ async fn one(client: &Client, sql: &str, params: &[&(dyn ToSql + Sync)]) -> anyh
 async fn read(
     client: &Client,
     sql: &str,
-    params: &[&(dyn ToSql + Sync)],
+    params: &[(Value<'_>, Type)],
 ) -> anyhow::Result<Vec<Row>> {
     let mut connection = client.pool().get().await?;
     let transaction = connection.build_transaction().read_only(true).start().await?;
     transaction.batch_execute("set local role fairclaim_owner").await?;
-    let rows = transaction.query(sql, params).await?;
+    let rows = transaction.query_typed(sql, params).await?;
     transaction.commit().await?;
     Ok(rows)
 }

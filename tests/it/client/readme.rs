@@ -2,8 +2,9 @@
 
 use fairclaim::Status;
 use serde_json::json;
-use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
+use crate::support::Client;
 use crate::worker::rig::{Rig, acme};
 
 /// The statements of the README's section on SQL.

@@ -1,9 +1,7 @@
 //! Line 5: workers serve everybody, a tenant sees itself.
 
-use tokio_postgres::Client;
-
 use crate::calls::{Settled, claim_jobs, dispatch, dispatch_many, refused, settle, tenant};
-use crate::support::TestDb;
+use crate::support::{Client, TestDb};
 
 #[tokio::test]
 async fn line_5_workers_serve_all_tenants_and_a_tenant_sees_its_own_only() {

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 
 use serde_json::json;
 use tokio::sync::mpsc;
-use tokio_postgres::{AsyncMessage, Client, NoTls};
+use tokio_postgres::{AsyncMessage, NoTls};
 use uuid::Uuid;
 
 use super::{limit, ticks};
@@ -13,7 +13,7 @@ use crate::{
         claim_job, claim_jobs, dispatch, dispatch_batch, dispatch_many, dispatch_object,
         settle_after, settle_all, tenant, tick,
     },
-    support::TestDb,
+    support::{Client, TestDb},
 };
 
 /// H7: beyond the last range a dispatch failed.
@@ -164,7 +164,7 @@ async fn h9_a_dispatch_wakes_idle_workers_only() {
 /// How many notifications, all without a payload, arrive while something is done.
 async fn count_notifications(db: &TestDb, what: impl Future<Output = ()>) -> usize {
     let (client, mut connection) =
-        tokio_postgres::connect(&db.url("test_worker"), NoTls).await.expect("connect");
+        tokio_postgres::connect(&db.direct_url("test_worker"), NoTls).await.expect("connect");
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let pump = tokio::spawn(async move {
         while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {

@@ -4,10 +4,12 @@ use std::process::{Output, Stdio};
 
 use fairclaim::{MigrateOptions, migration_script, schema_version};
 use tokio::{io::AsyncWriteExt, process::Command};
-use tokio_postgres::Client;
 
 use super::{INSTALLER, catalog, migrate};
-use crate::{calls::refused, support::TestDb};
+use crate::{
+    calls::refused,
+    support::{Client, TestDb},
+};
 
 fn script() -> String {
     migration_script(&MigrateOptions::default())

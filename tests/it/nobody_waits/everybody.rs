@@ -1,12 +1,10 @@
 //! An open dispatcher, an open settlement and an open reader of `job` at once, while ticks add ranges and time goes into
 //! them: a round is a day.
 
-use tokio_postgres::Client;
-
 use super::others::{OWN, Others, SHARED, single};
 use crate::{
     calls::{settle, tenant},
-    support::TestDb,
+    support::{Client, TestDb},
 };
 
 /// How many ranges there are, and where they end, in milliseconds.

@@ -3,13 +3,12 @@
 use std::mem;
 
 use serde_json::{Value, json};
-use tokio_postgres::{Client, GenericClient};
 use uuid::Uuid;
 
 use super::{prompt, prompt_claims, sorted};
 use crate::{
     calls::{Claimed, dispatch_batch, settle, settle_all, tenant, tick},
-    support::TestDb,
+    support::{Client, GenericClient, TestDb},
 };
 
 /// Jobs of a priority other than 0 have lanes of their own; light tenants' jobs of priority 0 share one.

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, GenericClient};
-
 use super::prompt;
 use crate::{
     calls::{tenant, tick},
-    support::{TestDb, waiting::until},
+    support::{Client, GenericClient, TestDb, waiting::until},
 };
 
 /// How long the server lets a session be idle in a transaction, as it says it.

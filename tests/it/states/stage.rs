@@ -1,12 +1,12 @@
 //! A database with a session for every role, and what the tests of states ask it.
 
 use serde_json::{Value, json};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{
     calls::{Claimed, claim_job, dispatch_object, tenant, tick},
-    support::TestDb,
+    support::{Client, TestDb},
 };
 
 /// One database with a session for every role, and what the tests ask it.

@@ -2,11 +2,10 @@
 
 use std::thread;
 
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::{
-    logins,
+    Client, logins,
     server::{Server, connect},
     template,
 };
@@ -66,8 +65,13 @@ impl TestDb {
         &self.name
     }
 
-    /// The connection URL for a login: `test_worker`, `test_producer`, …
+    /// The connection URL for a login: `test_worker`, `test_producer`, … Through the run's pooler, where there is one.
     pub fn url(&self, login: &str) -> String {
+        self.server.pooled_url(&self.name, login)
+    }
+
+    /// The same, always without a pooler.
+    pub fn direct_url(&self, login: &str) -> String {
         self.server.url(&self.name, login)
     }
 
@@ -76,9 +80,24 @@ impl TestDb {
         fairclaim::Client::connect(&self.url(login)).await.expect("connect")
     }
 
+    /// The same, always without a pooler.
+    pub async fn direct_client(&self, login: &str) -> fairclaim::Client {
+        fairclaim::Client::connect(&self.direct_url(login)).await.expect("connect")
+    }
+
     /// A session of any login.
     pub async fn session(&self, login: &str) -> Client {
         connect(&self.url(login)).await
+    }
+
+    /// A session of one's own, which no pooler lends.
+    pub async fn direct_session(&self, login: &str) -> Client {
+        connect(&self.direct_url(login)).await
+    }
+
+    /// A session of the superuser, who is nobody in a test.
+    pub async fn superuser(&self) -> Client {
+        self.server.superuser().await
     }
 
     /// A session that may claim and settle.
@@ -117,9 +136,9 @@ impl TestDb {
     }
 
     /// A session that acts as the owner of the tables, for looking behind the protocol. `reset role` in it gives a login
-    /// that sees what other sessions wait for.
+    /// that sees what other sessions wait for. Never through a pooler: the role holds for the session.
     pub async fn owner(&self) -> Client {
-        let client = self.session(logins::OWNER).await;
+        let client = self.direct_session(logins::OWNER).await;
         client.batch_execute("set role fairclaim_owner").await.expect("set role");
         client
     }

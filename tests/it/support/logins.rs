@@ -37,3 +37,6 @@ pub const GRANTED: &[(&str, &str)] = &[
     ("fairclaim_auditor", AUDITOR),
     ("fairclaim_owner", OWNER),
 ];
+
+/// All of them, for whoever has to know their names.
+pub const ALL: &[&str] = &[INSTALLER, WORKER, PRODUCER, TENANT, OPERATOR, AUDITOR, OWNER, STRANGER];

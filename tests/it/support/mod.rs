@@ -7,11 +7,14 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+mod client;
 mod database;
-mod logins;
+pub mod logins;
+pub mod pooler;
 mod server;
 mod template;
 pub mod waiting;
 
+pub use client::{Client, GenericClient};
 pub use database::TestDb;
 pub use server::connect;

@@ -5,10 +5,15 @@ use std::env;
 
 use fairclaim::testing::PrivateServer;
 use tokio::sync::OnceCell;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::NoTls;
+
+use super::{Client, pooler};
 
 /// The URL of the run's server, as its superuser.
 const SHARED: &str = "FAIRCLAIM_TEST_SERVER";
+
+/// Where the run's pooler is, as it stands in a URL; set while the tests run through one.
+const POOLER: &str = "FAIRCLAIM_TEST_POOLER";
 
 /// Nothing of a test database has to outlive a crash of the machine.
 const SETTINGS: [(&str, &str); 2] = [("fsync", "off"), ("max_connections", "300")];
@@ -42,6 +47,15 @@ impl Server {
         format!("postgres://{login}@{host}/{database}")
     }
 
+    /// The same through the run's pooler, where there is one.
+    pub fn pooled_url(&self, database: &str, login: &str) -> String {
+        let url = self.url(database, login);
+        match env::var(POOLER) {
+            Ok(place) => pooler::through(&place, &url),
+            Err(_) => url,
+        }
+    }
+
     /// A session of the superuser, who makes logins and databases and is nobody in a test.
     pub async fn superuser(&self) -> Client {
         connect(&self.superuser_url).await
@@ -56,5 +70,6 @@ pub async fn connect(url: &str) -> Client {
     });
     // a test that ends a session on purpose wants no message about it
     tokio::spawn(async { drop(connection.await) });
-    client
+    let pooled = url.contains(pooler::MARK);
+    Client::new(client, pooled)
 }

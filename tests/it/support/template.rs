@@ -28,7 +28,7 @@ pub async fn ensure(server: &Server) -> String {
 }
 
 /// Builds the template under another name first, so that half a template is never taken for a whole one.
-async fn build(server: &Server, superuser: &tokio_postgres::Client, name: &str) {
+async fn build(server: &Server, superuser: &super::Client, name: &str) {
     for (login, options) in logins::CREATED {
         let created =
             superuser.batch_execute(&format!("create role {login} login {options}")).await;
@@ -60,7 +60,7 @@ async fn build(server: &Server, superuser: &tokio_postgres::Client, name: &str) 
 }
 
 /// Makes a database in which the installer may create.
-pub async fn create(superuser: &tokio_postgres::Client, name: &str, template: &str) {
+pub async fn create(superuser: &super::Client, name: &str, template: &str) {
     let statement = format!("create database {name} template {template} strategy file_copy");
     superuser.batch_execute(&statement).await.expect("create database");
     let grant = format!("grant create on database {name} to {}", logins::INSTALLER);

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio_postgres::Client;
+use super::Client;
 
 /// How often to look again.
 const LOOK_EVERY: Duration = Duration::from_millis(10);

@@ -3,14 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::BIG;
 use crate::calls::{
     Claimed, claim_job, claim_jobs, dispatch, dispatch_many, settle_all, tenant, tick,
 };
-use crate::support::TestDb;
+use crate::support::{Client, TestDb};
 
 /// What each small tenant dispatches, one by one: eight find room in the shared lane.
 const JOBS: usize = 10;

@@ -1,11 +1,10 @@
 //! Own lanes come and go: one that has run empty is closed when it is ten seconds old, one with jobs never.
 
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::calls::{claim_job, dispatch_object, settle, tenant, tick};
 use crate::notify::stop_clock;
-use crate::support::TestDb;
+use crate::support::{Client, TestDb};
 
 /// Own lanes that dispatch uses, and those that it does not use any more.
 async fn lanes(owner: &Client) -> (i64, i64) {

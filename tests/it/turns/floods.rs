@@ -1,11 +1,9 @@
 //! A tenant that floods several types, one dispatch a job, has no more than a few rows in front of the light ones: the
 //! others stand in lanes of its own.
 
-use tokio_postgres::Client;
-
 use super::BIG;
 use crate::calls::{claim_jobs, dispatch, settle_all, tenant, tick};
-use crate::support::TestDb;
+use crate::support::{Client, TestDb};
 
 const TYPES: [&str; 3] = ["mail", "report", "thumbnail"];
 

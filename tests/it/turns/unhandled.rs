@@ -1,10 +1,9 @@
 //! A million jobs of a type that nobody handles cost the claims of other types nothing: types are part of the lane.
 
 use serde_json::{Value, json};
-use tokio_postgres::Client;
 
 use crate::calls::{dispatch_batch, dispatch_many, tenant};
-use crate::support::TestDb;
+use crate::support::{Client, TestDb};
 
 /// What a worker that knows one type sends, for one job and for ten.
 const CLAIM_ONE: &str =

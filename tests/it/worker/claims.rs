@@ -10,13 +10,12 @@ use fairclaim::{
     WorkerHandle, testing::PrivateServer,
 };
 use tokio::sync::Semaphore;
-use tokio_postgres::Client as Session;
 use uuid::Uuid;
 
 use super::rig::{Gauge, PATIENCE, Rig, Running, acme, millis};
 use crate::{
     calls::claim_job,
-    support::{connect, waiting::until},
+    support::{Client as Session, connect, waiting::until},
 };
 
 /// One gauge for each of two queues, and what keeps the jobs of the first one waiting.

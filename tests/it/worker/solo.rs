@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use fairclaim::{Attempt, JobError, Outcome, RawJob, State, Status};
 use serde_json::json;
-use tokio_postgres::Client;
 
 use super::rig::{Gauge, Rig, Running, millis};
 use crate::calls::claim_job;
+use crate::support::Client;
 
 struct App {
     others: Gauge,
