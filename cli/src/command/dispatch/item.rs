@@ -183,11 +183,12 @@ impl<'a> Fields<'a> {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<T>, Reason> {
         let Some(raw) = self.get(name) else { return Ok(None) };
-        let text = match raw.get().starts_with('"') {
-            true => {
+        let text = match raw.get().as_bytes().first() {
+            Some(b'"') => {
                 serde_json::from_str(raw.get()).map_err(|_| Reason::bad(name, "is not a text"))?
             }
-            false => raw.get().to_owned(),
+            Some(b'-' | b'0'..=b'9') => raw.get().to_owned(),
+            _ => return Err(Reason::bad(name, "must be a text or a number")),
         };
         parse(&text).map(Some).map_err(|rule| Reason::bad(name, rule))
     }
