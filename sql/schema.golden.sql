@@ -63,6 +63,19 @@ grant select on fairclaim.cancel_request to fairclaim_auditor;
 grant select on fairclaim.cancel_request to fairclaim_operator;
 grant select on fairclaim.cancel_request to fairclaim_tenant;
 
+create table fairclaim.dispatch_progress (
+  login name not null,
+  source text collate "C" not null,
+  lines bigint not null,
+  dispatched bigint not null,
+  refused bigint not null,
+  updated_at timestamp with time zone not null,
+  constraint dispatch_progress_pkey PRIMARY KEY (login, source)
+) with (fillfactor=50);
+CREATE UNIQUE INDEX dispatch_progress_pkey ON fairclaim.dispatch_progress USING btree (login, source);
+alter table fairclaim.dispatch_progress enable row level security, force row level security;
+create policy owner_all on fairclaim.dispatch_progress as permissive for all to fairclaim_owner using (true) with check (true);
+
 create table fairclaim.finished (
   id uuid not null,
   tenant_id uuid not null,
@@ -616,6 +629,13 @@ create function fairclaim.dispatch_jobs(p_jobs jsonb)
   set plan_cache_mode=force_generic_plan
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.dispatch_jobs to fairclaim_producer;
+
+create function fairclaim.dispatch_lines(p_source text, p_after bigint, p_through bigint, p_jobs jsonb, p_refused integer DEFAULT 0)
+  returns TABLE(accepted boolean, lines bigint, dispatched bigint, refused bigint)
+  language plpgsql volatile security definer
+  set jit=off
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.dispatch_lines to fairclaim_producer;
 
 create function fairclaim.drop_range(p_starts_at timestamp with time zone, p_before timestamp with time zone)
   returns integer

@@ -64,7 +64,7 @@ mod worker;
 
 pub use client::Client;
 pub use connect::{ConnectOptions, ConnectionMode};
-pub use dispatch::{Dispatch, dispatch_many_in};
+pub use dispatch::{Dispatch, Lines, LinesProgress, dispatch_many_in};
 pub use error::{Error, Result};
 pub use job::Job;
 pub use job_row::{JobRow, JobTexts, Status};

@@ -1,10 +1,12 @@
 //! The command line: which commands there are, and the flags that all of them share. The flags of
 //! one command stand in its own module.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fairclaim::{ConnectOptions, ConnectionMode};
 
-use crate::command::{bench, dispatch, jobs, migrate, work};
+use crate::command::{bench, completions, dispatch, jobs, man, migrate, work};
 use crate::demo;
 
 /// A multi-tenant background-job queue in your own PostgreSQL.
@@ -41,6 +43,9 @@ pub(crate) struct Global {
     /// How log lines on stderr look; RUST_LOG says which ones there are
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
+    /// A file with values for flags; else fairclaim.toml here, else the user's own
+    #[arg(long, global = true, value_name = "FILE", env = "FAIRCLAIM_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// What a connection may be used for.
@@ -86,12 +91,16 @@ pub(crate) enum Command {
     Demo(demo::DemoArgs),
     /// Install or update the schema `fairclaim` in a database
     Migrate(migrate::MigrateArgs),
-    /// Put one job in
+    /// Put jobs in: one by flags, or many from a file of JSON Lines
     Dispatch(dispatch::DispatchArgs),
     /// Claim jobs and run a command for each
     Work(work::WorkArgs),
     /// Look at jobs
     Jobs(jobs::JobsArgs),
+    /// Print a script that makes a shell complete this command line
+    Completions(completions::CompletionsArgs),
+    /// Print or write the manual pages
+    Man(man::ManArgs),
     /// Measure this build on this machine
     Bench(bench::BenchArgs),
     /// One worker process of the demo; started by `demo`

@@ -1,8 +1,10 @@
 //! One module per command.
 
 pub(crate) mod bench;
+pub(crate) mod completions;
 pub(crate) mod dispatch;
 pub(crate) mod jobs;
+pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod work;
 
@@ -23,6 +25,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Dispatch(args) => dispatch::run(&global, args).await,
             Command::Work(args) => work::run(&global, args).await,
             Command::Jobs(args) => jobs::run(&global, args).await,
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
             Command::Bench(args) => bench::run(&global, args).await,
             Command::DemoWorker(args) => demo::run_worker(&global, args).await,
         }

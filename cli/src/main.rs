@@ -11,6 +11,7 @@
 mod args;
 mod bench;
 mod command;
+mod config;
 mod connect;
 mod demo;
 mod error;
@@ -22,12 +23,15 @@ mod value;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let cli = match args::Cli::try_parse() {
+    let cli = match config::command_line() {
         Ok(cli) => cli,
-        Err(usage) => return error::report_usage(&usage),
+        Err(wrong) => {
+            return match wrong.downcast_ref() {
+                Some(usage) => error::report_usage(usage),
+                None => error::report(&wrong),
+            };
+        }
     };
     match command::run(cli) {
         Ok(()) => ExitCode::SUCCESS,

@@ -94,8 +94,13 @@ fn strict_json(text: &str) -> Result<Box<RawValue>, String> {
         };
         format!("{fault} (line {}, column {})", error.line(), error.column())
     })?;
-    check_level(raw, MAX_DEPTH)?;
+    check_strict(raw)?;
     Ok(raw.to_owned())
+}
+
+/// The same for a text that is JSON.
+pub(crate) fn check_strict(raw: &RawValue) -> Result<(), String> {
+    check_level(raw, MAX_DEPTH)
 }
 
 /// One object or array and what is in it. Level by level, because the parser refuses as a whole what the database takes:

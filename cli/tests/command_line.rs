@@ -1,5 +1,10 @@
 //! The built binary where it needs no server: help, wrong usage, exit codes, hints.
 
+#[path = "command_line/config.rs"]
+mod config;
+#[path = "command_line/pages.rs"]
+mod pages;
+
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 

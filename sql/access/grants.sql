@@ -23,7 +23,8 @@ grant execute on function fairclaim.claim_job, fairclaim.claim_jobs, fairclaim.s
   fairclaim.extend_leases, fairclaim.tick, fairclaim.prune to fairclaim_worker;
 
 -- producers: trusted backends that name the tenant
-grant execute on function fairclaim.dispatch_job, fairclaim.dispatch_jobs, fairclaim.cancel_jobs, fairclaim.retry_jobs to fairclaim_producer;
+grant execute on function fairclaim.dispatch_job, fairclaim.dispatch_jobs, fairclaim.dispatch_lines, fairclaim.cancel_jobs,
+  fairclaim.retry_jobs to fairclaim_producer;
 
 -- tenants: their own rows, and no lease
 grant execute on function fairclaim.current_tenant_id() to fairclaim_tenant;

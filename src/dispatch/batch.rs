@@ -70,15 +70,10 @@ pub(crate) async fn send_many<C: GenericClient + Sync>(
     via: &Via<'_, C>,
     jobs: &[Dispatch],
 ) -> Result<Vec<Uuid>> {
-    for (index, job) in jobs.iter().enumerate() {
-        job.check()
-            .and_then(|()| json::to_raw("metadata", &job.metadata))
-            .map_err(|error| at_index(index, error))?;
-    }
+    check_all(jobs)?;
     let mut ids = Vec::with_capacity(jobs.len());
     for batch in batches(jobs) {
-        let delayed = batch.iter().any(|job| matches!(job.due, Due::After(_)));
-        let statement = if delayed { DISPATCH_MANY_DELAYED } else { DISPATCH_MANY };
+        let statement = if any_is_delayed(batch) { DISPATCH_MANY_DELAYED } else { DISPATCH_MANY };
         for row in statement
             .rows_via(via, &[&Json(batch)])
             .await
@@ -88,6 +83,21 @@ pub(crate) async fn send_many<C: GenericClient + Sync>(
         }
     }
     Ok(ids)
+}
+
+/// Refuses what must not be sent, by its index.
+pub(super) fn check_all(jobs: &[Dispatch]) -> Result<()> {
+    jobs.iter().enumerate().try_for_each(|(index, job)| {
+        job.check()
+            .and_then(|()| json::to_raw("metadata", &job.metadata))
+            .map(drop)
+            .map_err(|error| at_index(index, error))
+    })
+}
+
+/// Whether some are due a span from now, which the database has to count.
+pub(super) fn any_is_delayed(jobs: &[Dispatch]) -> bool {
+    jobs.iter().any(|job| matches!(job.due, Due::After(_)))
 }
 
 /// Whether these jobs travel in one call, which is a transaction by itself.

@@ -1,6 +1,8 @@
 //! The producer's side: one job to be dispatched, with its options, in whatever transaction the caller has.
 
 mod batch;
+mod limits;
+mod lines;
 
 use std::time::{Duration, SystemTime};
 
@@ -17,8 +19,14 @@ use crate::{
     tenant::Tenant,
 };
 
-pub use self::batch::dispatch_many_in;
-pub(crate) use self::batch::{is_one_call, send_many};
+pub use self::{
+    batch::dispatch_many_in,
+    lines::{Lines, LinesProgress},
+};
+pub(crate) use self::{
+    batch::{is_one_call, send_many},
+    lines::send_lines,
+};
 
 /// When a job may start.
 #[derive(Debug, Clone, Copy)]

@@ -20,7 +20,8 @@ pub(crate) const ROLES: SqlFile = sql!("access/roles.sql");
 /// The schema, the list of migrations, the lock; from here on as the owner.
 pub(crate) const BOOTSTRAP: SqlFile = sql!("migrations/bootstrap.sql");
 /// Tables only, numbered, up-only: each is applied once.
-pub(crate) const MIGRATIONS: &[SqlFile] = &[sql!("migrations/0001_tables.sql")];
+pub(crate) const MIGRATIONS: &[SqlFile] =
+    &[sql!("migrations/0001_tables.sql"), sql!("migrations/0002_dispatch_progress.sql")];
 /// One function a file; applied again at every migrate, in this order.
 pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/support/clock.sql"),
@@ -41,6 +42,7 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/dispatch/check_batch.sql"),
     sql!("functions/dispatch/dispatch_job.sql"),
     sql!("functions/dispatch/dispatch_jobs.sql"),
+    sql!("functions/dispatch/dispatch_lines.sql"),
     sql!("functions/dispatch/extras_fault.sql"),
     sql!("functions/dispatch/into_lane.sql"),
     sql!("functions/dispatch/into_lanes.sql"),

@@ -6,6 +6,7 @@ mod calls;
 mod client;
 mod contract;
 mod contract_by_hand;
+mod dispatch_lines;
 mod error_codes;
 mod golden;
 mod holes;

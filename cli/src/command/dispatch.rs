@@ -1,5 +1,13 @@
-//! `fairclaim dispatch`: one job by flags.
+//! `fairclaim dispatch`: one job by flags, or many from JSON Lines.
 
+mod item;
+mod lines;
+mod reader;
+mod report;
+mod sender;
+mod source;
+
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
@@ -11,14 +19,29 @@ use crate::args::Global;
 use crate::error::Hinted;
 use crate::{connect, output, value};
 
+/// Needs the role fairclaim_producer.
+///
+/// With --file it takes many jobs, one JSON object a line, with the names of these flags: tenant (or tenant_id), type, payload,
+/// queue, priority, run_at, delay, max_attempts, timeout, tags, metadata. What a line leaves out is as the flags say. Lines that
+/// are refused do not stop the others. Run again, also after a crash, it sends no line twice.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct DispatchArgs {
+    /// Many jobs: a file of JSON Lines, or - for stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "payload")]
+    file: Option<PathBuf>,
+    /// Where refused lines go as they are, to be mended and sent; FILE.reasons says why
+    #[arg(long, value_name = "FILE", requires = "file")]
+    refused: Option<PathBuf>,
+    /// By which name to remember how far the lines were sent [default: the SHA-256 of the file]
+    #[arg(long, value_name = "NAME", requires = "file")]
+    source: Option<String>,
     /// Who the job is for: a uuid, or any name, which always means the same uuid
     #[arg(long, value_name = "NAME-OR-UUID", value_parser = super::tenant)]
-    tenant: Tenant,
+    tenant: Option<Tenant>,
     /// What kind of work it is: the name a handler is registered for
     #[arg(long = "type", value_name = "TYPE")]
-    job_type: String,
+    job_type: Option<String>,
     /// The input of the work: JSON, @file, or - for stdin
     #[arg(long, value_name = "JSON", default_value = "{}")]
     payload: String,
@@ -51,7 +74,15 @@ pub(crate) struct DispatchArgs {
     json: bool,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  fairclaim dispatch --tenant acme --type greet --payload '{\"name\": \"Ada\"}'
+  fairclaim dispatch --file jobs.jsonl --type greet --refused refused.jsonl";
+
 pub(crate) async fn run(global: &Global, args: DispatchArgs) -> anyhow::Result<()> {
+    if let Some(path) = &args.file {
+        return lines::run(global, &args, path).await;
+    }
     let dispatch = build(&args)?;
     let client = connect::client(global).await?;
     let id = client.dispatch(dispatch).await?;
@@ -63,6 +94,14 @@ pub(crate) async fn run(global: &Global, args: DispatchArgs) -> anyhow::Result<(
 }
 
 fn build(args: &DispatchArgs) -> anyhow::Result<Dispatch> {
+    let missing = |flag: &str| {
+        Hinted::usage(
+            format!("{flag} is missing"),
+            "one job needs --tenant and --type; --file takes many, as JSON Lines",
+        )
+    };
+    let tenant = args.tenant.ok_or_else(|| missing("--tenant"))?;
+    let job_type = args.job_type.as_deref().ok_or_else(|| missing("--type"))?;
     if args.payload == "-" && args.metadata.as_deref() == Some("-") {
         return Err(Hinted::usage(
             "--payload and --metadata cannot both read stdin",
@@ -71,31 +110,79 @@ fn build(args: &DispatchArgs) -> anyhow::Result<Dispatch> {
         .into());
     }
     let payload = value::document("payload", &args.payload)?;
-    let mut dispatch = Dispatch::raw(args.tenant, &args.job_type, payload)?.queue(&args.queue);
-    if let Some(priority) = args.priority {
-        dispatch = dispatch.priority(priority);
-    }
-    if let Some(delay) = args.delay {
-        dispatch = dispatch.delay(delay);
-    }
-    if let Some(at) = args.run_at {
-        dispatch = dispatch.run_at(at);
-    }
-    if let Some(attempts) = args.max_attempts {
-        dispatch = dispatch.max_attempts(attempts);
-    }
-    if let Some(timeout) = args.timeout {
-        dispatch = dispatch.timeout(timeout);
-    }
-    for tag in &args.tags {
-        dispatch = dispatch.tag(tag);
-    }
-    if let Some(metadata) = &args.metadata {
-        for (key, value) in object(&value::document("metadata", metadata)?)? {
-            dispatch = dispatch.metadata(key, value);
+    Ok(args.options()?.apply(Dispatch::raw(tenant, job_type, payload)?, true, true))
+}
+
+impl DispatchArgs {
+    /// What the flags say that may be left out.
+    fn options(&self) -> anyhow::Result<Options> {
+        if self.metadata.as_deref() == Some("-")
+            && self.file.as_ref().is_some_and(|file| file.as_os_str() == "-")
+        {
+            return Err(Hinted::usage(
+                "--file and --metadata cannot both read stdin",
+                "put one of them into a file",
+            )
+            .into());
         }
+        let metadata = self.metadata.as_ref();
+        let metadata =
+            metadata.map(|text| object(&value::document("metadata", text)?)).transpose()?;
+        Ok(Options {
+            queue: Some(self.queue.clone()),
+            priority: self.priority,
+            delay: self.delay,
+            run_at: self.run_at,
+            max_attempts: self.max_attempts,
+            timeout: self.timeout,
+            tags: self.tags.clone(),
+            metadata: metadata.unwrap_or_default(),
+        })
     }
-    Ok(dispatch)
+}
+
+/// What a job may leave to its defaults.
+#[derive(Debug, Clone, Default)]
+struct Options {
+    queue: Option<String>,
+    priority: Option<i32>,
+    delay: Option<Duration>,
+    run_at: Option<SystemTime>,
+    max_attempts: Option<i32>,
+    timeout: Option<Duration>,
+    tags: Vec<String>,
+    metadata: Map<String, Value>,
+}
+
+impl Options {
+    /// Sets them; tags and metadata only where they are wanted, since what else is set replaces and these add.
+    fn apply(&self, mut dispatch: Dispatch, tags: bool, metadata: bool) -> Dispatch {
+        if let Some(queue) = &self.queue {
+            dispatch = dispatch.queue(queue);
+        }
+        if let Some(priority) = self.priority {
+            dispatch = dispatch.priority(priority);
+        }
+        if let Some(delay) = self.delay {
+            dispatch = dispatch.delay(delay);
+        }
+        if let Some(at) = self.run_at {
+            dispatch = dispatch.run_at(at);
+        }
+        if let Some(attempts) = self.max_attempts {
+            dispatch = dispatch.max_attempts(attempts);
+        }
+        if let Some(timeout) = self.timeout {
+            dispatch = dispatch.timeout(timeout);
+        }
+        for tag in self.tags.iter().filter(|_| tags) {
+            dispatch = dispatch.tag(tag);
+        }
+        for (key, value) in self.metadata.iter().filter(|_| metadata) {
+            dispatch = dispatch.metadata(key, value.clone());
+        }
+        dispatch
+    }
 }
 
 fn object(document: &RawValue) -> anyhow::Result<Map<String, Value>> {

@@ -2,8 +2,10 @@
 //! as a login without privileges, and looks at what is left in the end.
 
 mod commands;
+mod config;
 mod contract;
 mod demo;
 mod handlers;
+mod lines;
 mod support;
 mod survival;

@@ -21,6 +21,8 @@ begin
   end if;
   v_before := fairclaim.clock() - coalesce(p_retention, (select s.retention from fairclaim.setting s));
   ranges_dropped := 0; rows_deleted := 0;
+  delete from fairclaim.dispatch_progress d
+   where d.ctid = any (array(select x.ctid from fairclaim.dispatch_progress x where x.updated_at < v_before limit 1000 for update skip locked));
   for v_range in
     select * from fairclaim.id_range r
      where r.ends_at < v_before and r.ends_at < (select max(x.ends_at) from fairclaim.id_range x)      -- dispatch needs one
@@ -51,4 +53,4 @@ end
 $$;
 
 comment on function fairclaim.prune(interval) is
-'Deletes what is past retention (the setting, 7 days at first): jobs dispatched and ended before it began, one range of ids a call. Call it until it did nothing; workers call it every ten minutes. p_retention: operators only. Errors: JQ004, JQ007.';
+'Deletes what is past retention (the setting, 7 days at first): jobs dispatched and ended before it began, one range of ids a call, and how far sources of dispatch_lines were sent (not counted). Call it until it did nothing; workers call it every ten minutes. p_retention: operators only. Errors: JQ004, JQ007.';

@@ -1,0 +1,20 @@
+//! `fairclaim completions`: what a shell needs to complete this command line.
+
+use clap::{Args, CommandFactory};
+use clap_complete::{Shell, generate};
+
+use crate::args::Cli;
+use crate::output;
+
+/// Prints a script for the shell. For bash: fairclaim completions bash > ~/.local/share/bash-completion/completions/fairclaim
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    shell: Shell,
+}
+
+pub(crate) fn run(args: &CompletionsArgs) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    generate(args.shell, &mut Cli::command(), "fairclaim", &mut script);
+    output::line(String::from_utf8(script)?.trim_end())
+}

@@ -1,0 +1,282 @@
+//! Sends batches so that each line is dispatched once: the database moves the source on in the same transaction, and a
+//! repeated batch finds it moved. Lines that the database refuses are taken out one by one.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use fairclaim::{Client, Dispatch, Error, Lines, LinesProgress};
+use indicatif::ProgressBar;
+
+use super::{
+    item::Reason,
+    reader::{BATCH_LINES, Batch, Item, Text},
+    report::Report,
+};
+use crate::error::Hinted;
+
+/// How long to wait for a database that went away.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// How many reasons stderr shows.
+const SHOWN: usize = 20;
+
+/// The one who sends a source.
+pub(super) struct Sender<'a> {
+    client: &'a Client,
+    source: &'a str,
+    report: Option<Report>,
+    /// Where the source stands, as the database last said.
+    pub(super) stands: LinesProgress,
+    /// How many lines go in one call: fewer after a refusal, since each costs a call.
+    limit: usize,
+    /// Drawn on the terminal on which reasons are shown.
+    bar: ProgressBar,
+    shown: usize,
+}
+
+/// The lines of one call.
+struct Piece {
+    through: u64,
+    jobs: Vec<Dispatch>,
+    /// Of each job.
+    texts: Vec<(u64, Text)>,
+    refused: Vec<(u64, Text, Reason)>,
+}
+
+/// How a call ended.
+enum Answer {
+    Stands { now: LinesProgress, unsure: bool },
+    Refused { at: Option<usize>, reason: Reason },
+}
+
+impl<'a> Sender<'a> {
+    /// Sends the lines behind the one where the source stands.
+    pub(super) fn new(
+        client: &'a Client,
+        source: &'a str,
+        stands: LinesProgress,
+        report: Option<Report>,
+        bar: ProgressBar,
+    ) -> Self {
+        Self { client, source, report, stands, limit: BATCH_LINES, bar, shown: 0 }
+    }
+
+    /// Deals with a batch, in as many calls as it takes.
+    pub(super) async fn send(&mut self, batch: Batch) -> anyhow::Result<()> {
+        let mut items = VecDeque::from(batch.items);
+        while self.stands.lines < batch.through {
+            while items.front().is_some_and(|item| item.line <= self.stands.lines) {
+                items.pop_front();
+            }
+            let mut piece = Piece::cut(&mut items, self.limit, batch.through);
+            if let Some(report) = &mut self.report {
+                let refused = piece.refused.iter();
+                report
+                    .add(self.source, refused.map(|(line, text, reason)| (*line, text, reason)))?;
+            }
+            // after an error the outcome may be unknown: the next run finds out, and takes back what did not move on
+            match self.call(&piece).await? {
+                Answer::Stands { now, unsure } => self.stand(now, unsure, &piece)?,
+                Answer::Refused { at, reason } => {
+                    self.take_back()?;
+                    self.limit = (self.limit.min(piece.jobs.len()) / 2).max(1);
+                    piece.refuse(at, reason);
+                    piece.give_back(&mut items);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One call, repeated for as long as the database is away.
+    async fn call(&self, piece: &Piece) -> anyhow::Result<Answer> {
+        let lines = Lines::of(self.source, self.stands.lines, piece.through)
+            .jobs(&piece.jobs)
+            .refused(u32::try_from(piece.refused.len()).unwrap_or(u32::MAX));
+        let (mut unsure, mut pause, mut since) = (false, Duration::from_millis(50), None);
+        loop {
+            match self.client.dispatch_lines(lines).await {
+                Ok(now) => return Ok(Answer::Stands { now, unsure }),
+                Err(error) if error.is_transient() => {
+                    unsure = true;
+                    if since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                        return Err(error.into());
+                    }
+                    tracing::warn!("{error}; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                Err(error) => match refusal(&error) {
+                    Some(at) if !piece.jobs.is_empty() => {
+                        return Ok(Answer::Refused { at, reason: Reason::of(&error) });
+                    }
+                    _ => return Err(error.into()),
+                },
+            }
+        }
+    }
+
+    /// Takes note of where the source stands after a call.
+    fn stand(&mut self, now: LinesProgress, unsure: bool, piece: &Piece) -> anyhow::Result<()> {
+        if !now.accepted && now.lines < self.stands.lines {
+            self.take_back()?;
+            return Err(Hinted::failed(
+                format!(
+                    "the database no longer knows that the first {} lines were dispatched",
+                    self.stands.lines
+                ),
+                "somebody restored or pruned it meanwhile; look at what is there, then send the lines behind that one as a file of their own",
+            )
+            .into());
+        }
+        // after a lost answer, a source that stands behind these lines says that they went in
+        if now.accepted || unsure && now.lines >= piece.through {
+            if let Some(report) = &mut self.report {
+                report.keep()?;
+            }
+            for (line, _, reason) in &piece.refused {
+                self.show(*line, reason);
+            }
+            self.limit = (self.limit * 2).min(BATCH_LINES);
+        } else {
+            self.take_back()?; // another process has sent them, and reports them
+        }
+        self.stands = now;
+        Ok(())
+    }
+
+    fn take_back(&mut self) -> anyhow::Result<()> {
+        Ok(self.report.as_mut().map_or(Ok(()), Report::take_back)?)
+    }
+
+    /// Says on stderr why a line is refused, for the first few.
+    fn show(&mut self, line: u64, reason: &Reason) {
+        self.shown += 1;
+        self.bar.suspend(|| {
+            if self.shown <= SHOWN {
+                eprintln!("line {line}: {reason}");
+            } else if self.shown == SHOWN + 1 {
+                eprintln!("further refused lines are counted only");
+            }
+        });
+    }
+}
+
+/// Whether an error is about a job, and about which if it says so.
+fn refusal(error: &Error) -> Option<Option<usize>> {
+    let message = match error {
+        Error::BadArgument { message, .. }
+        | Error::Tenant { message, .. }
+        | Error::Quota { message, .. } => message,
+        // what the type of a value refuses, or a limit of the server's
+        Error::Database { sqlstate, message } if matches!(&sqlstate[..2], "22" | "54") => message,
+        _ => return None,
+    };
+    let index = message.strip_prefix("p_jobs[").and_then(|rest| rest.split_once(']'));
+    Some(index.and_then(|(index, _)| index.parse().ok()))
+}
+
+impl Piece {
+    /// The next so many lines.
+    fn cut(items: &mut VecDeque<Item>, limit: usize, through: u64) -> Self {
+        let count = limit.min(items.len());
+        let last = items.get(count).and_then(|_| Some(items.get(count.checked_sub(1)?)?.line));
+        let mut piece = Self {
+            through: last.unwrap_or(through),
+            jobs: Vec::new(),
+            texts: Vec::new(),
+            refused: Vec::new(),
+        };
+        for Item { line, text, job } in items.drain(..count) {
+            match job {
+                Ok(job) => {
+                    piece.jobs.push(job);
+                    piece.texts.push((line, text));
+                }
+                Err(reason) => piece.refused.push((line, text, reason)),
+            }
+        }
+        piece
+    }
+
+    /// Marks the job that was refused. Where nobody said which, it is the only one, or fewer have to be tried.
+    fn refuse(&mut self, at: Option<usize>, reason: Reason) {
+        let only = (self.jobs.len() == 1).then_some(0);
+        if let Some(at) = at.filter(|at| *at < self.jobs.len()).or(only) {
+            let _refused = self.jobs.remove(at);
+            let (line, text) = self.texts.remove(at);
+            self.refused.push((line, text, reason));
+        }
+    }
+
+    /// Puts the lines back where they were cut off.
+    fn give_back(self, items: &mut VecDeque<Item>) {
+        let good = self.texts.into_iter().zip(self.jobs);
+        let good = good.map(|((line, text), job)| Item { line, text, job: Ok(job) });
+        let bad = self.refused.into_iter();
+        let bad = bad.map(|(line, text, reason)| Item { line, text, job: Err(reason) });
+        let mut all: Vec<Item> = good.chain(bad).collect();
+        all.sort_unstable_by_key(|item| item.line);
+        all.into_iter().rev().for_each(|item| items.push_front(item));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(line: u64, good: bool) -> Item {
+        let job = Dispatch::raw(uuid::Uuid::nil(), "mail", line).unwrap();
+        let job = if good { Ok(job) } else { Err(Reason::bad("line", "is not JSON")) };
+        Item { line, text: Text::Held(line.to_string().into_bytes()), job }
+    }
+
+    #[test]
+    fn a_piece_ends_at_its_last_line_and_the_last_one_with_the_batch() {
+        let mut items: VecDeque<Item> = [2, 5, 6].map(|line| item(line, line != 5)).into();
+        let first = Piece::cut(&mut items, 2, 9);
+        assert_eq!((first.through, first.jobs.len(), first.refused.len()), (5, 1, 1));
+        let rest = Piece::cut(&mut items, 2, 9);
+        assert_eq!((rest.through, rest.jobs.len()), (9, 1));
+        let empty = Piece::cut(&mut items, 2, 9);
+        assert_eq!((empty.through, empty.jobs.len()), (9, 0));
+    }
+
+    #[test]
+    fn a_refused_line_is_put_back_as_refused_where_it_was() {
+        let mut items: VecDeque<Item> = (1..=4).map(|line| item(line, line != 2)).collect();
+        let mut piece = Piece::cut(&mut items, 3, 4);
+        piece.refuse(Some(1), Reason::bad("payload", "too large"));
+        piece.give_back(&mut items);
+        let seen: Vec<_> = items.iter().map(|item| (item.line, item.job.is_ok())).collect();
+        assert_eq!(seen, [(1, true), (2, false), (3, false), (4, true)]);
+    }
+
+    #[test]
+    fn a_refusal_without_an_index_takes_out_a_line_only_when_it_is_alone() {
+        for (count, left) in [(1, 0), (3, 3)] {
+            let mut items: VecDeque<Item> = (1..=count).map(|line| item(line, true)).collect();
+            let mut piece = Piece::cut(&mut items, 5, count);
+            piece.refuse(None, Reason::bad("line", "too large"));
+            assert_eq!(piece.jobs.len(), left);
+        }
+    }
+
+    #[test]
+    fn only_what_is_about_a_job_takes_a_line_out() {
+        let hint = || Some("mend it".to_owned());
+        let about =
+            |message: &str| Error::BadArgument { message: message.to_owned(), hint: hint() };
+        assert_eq!(refusal(&about("p_jobs[17].payload: too large")), Some(Some(17)));
+        assert_eq!(refusal(&about("p_jobs: must be at most 64 MiB of JSON text")), Some(None));
+        let database = |sqlstate: &str| Error::Database {
+            sqlstate: sqlstate.to_owned(),
+            message: String::new(),
+        };
+        assert_eq!(refusal(&database("22P02")), Some(None));
+        assert_eq!(refusal(&database("XX000")), None);
+        assert_eq!(refusal(&Error::Privilege { message: String::new(), hint: None }), None);
+    }
+}

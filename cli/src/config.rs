@@ -1,0 +1,106 @@
+//! The command line, with a configuration file behind it: a flag that neither the command line nor the environment gives has
+//! the value of the file. The file has the flags' names, in a table for each command, and its values become the defaults of
+//! those flags before anything is parsed; so each flag of each command can stand in it, and is checked as if it were typed.
+
+mod file;
+mod setting;
+
+use std::{collections::BTreeSet, ffi::OsString};
+
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, parser::ValueSource};
+
+use self::{file::ConfigFile, setting::Setting};
+use crate::{args::Cli, error::Hinted};
+
+/// Parses the arguments of this process.
+pub(crate) fn command_line() -> anyhow::Result<Cli> {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    // help shows what this program does by itself, and shows it whatever the file is like
+    if let Err(help) = Cli::command().try_get_matches_from(&args)
+        && !help.use_stderr()
+    {
+        return Err(help.into());
+    }
+    let Some(file) = ConfigFile::find(&args)? else {
+        return parse(Cli::command(), &args, &[]).map(|(cli, _)| cli);
+    };
+    let mut settings = setting::of(&Cli::command(), &file)?;
+    file.warn_of_password(&settings);
+    loop {
+        let (cli, beaten) = parse(setting::apply(Cli::command(), &settings), &args, &settings)?;
+        if beaten.is_empty() {
+            return refuse_pairs(&Cli::command(), &file, &settings).map(|()| cli);
+        }
+        settings.retain(|setting| !beaten.contains(&setting.key()));
+    }
+}
+
+/// Parses, and says which settings of the file conflict with a flag that was given: the flag wins.
+fn parse(
+    mut command: Command,
+    args: &[OsString],
+    settings: &[Setting],
+) -> anyhow::Result<(Cli, BTreeSet<String>)> {
+    let matches = command.try_get_matches_from_mut(args)?;
+    let beaten = settings
+        .iter()
+        .filter(|setting| {
+            let found = setting.command_in(&command).zip(matches_of(&matches, &setting.path));
+            found.is_some_and(|(command, matches)| {
+                let given = |id: &str| {
+                    let source =
+                        matches.try_contains_id(id).is_ok().then(|| matches.value_source(id));
+                    matches!(
+                        source.flatten(),
+                        Some(ValueSource::CommandLine | ValueSource::EnvVariable)
+                    )
+                };
+                !given(&setting.id) && rivals(command, &setting.id).iter().any(|id| given(id))
+            })
+        })
+        .map(Setting::key)
+        .collect();
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok((cli, beaten))
+}
+
+/// What was given to a command, if it is the one that runs.
+fn matches_of<'a>(matches: &'a ArgMatches, path: &[String]) -> Option<&'a ArgMatches> {
+    path.iter().try_fold(matches, |matches, name| matches.subcommand_matches(name))
+}
+
+/// The flags that cannot be used together with one, whichever of them says so.
+fn rivals(command: &Command, id: &str) -> BTreeSet<String> {
+    let conflicts = |arg: &clap::Arg| -> BTreeSet<String> {
+        let others = command.get_arg_conflicts_with(arg);
+        others.into_iter().map(|other| other.get_id().to_string()).collect()
+    };
+    let mut found = BTreeSet::new();
+    for arg in command.get_arguments() {
+        if arg.get_id() == id {
+            found.append(&mut conflicts(arg));
+        } else if conflicts(arg).contains(id) {
+            found.insert(arg.get_id().to_string());
+        }
+    }
+    found
+}
+
+/// Refuses a file that sets two flags which exclude each other.
+fn refuse_pairs(command: &Command, file: &ConfigFile, settings: &[Setting]) -> anyhow::Result<()> {
+    for (at, one) in settings.iter().enumerate() {
+        let Some(command) = one.command_in(command) else { continue };
+        let rivals = rivals(command, &one.id);
+        let rest = settings[at + 1..].iter();
+        if let Some(other) =
+            rest.filter(|other| other.path == one.path).find(|other| rivals.contains(&other.id))
+        {
+            return Err(Hinted::usage(
+                format!("{}: {} and {} exclude each other", file.name(), one.key(), other.key()),
+                "keep one of them",
+            )
+            .into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! What can be refused without asking the database: the protocol's limits, as far as they need no setting of an installation.
+
+use std::time::{Duration, SystemTime};
+
+use super::{Dispatch, Due};
+use crate::error::{Error, Result};
+
+const DAY: Duration = Duration::from_secs(86_400);
+const NAME_MAX: usize = 64;
+const TAGS_MAX: usize = 20;
+
+impl Dispatch {
+    /// Refuses what the database would refuse, before it is sent: for a program that reads many jobs from somebody else and
+    /// wants to know which of them are bad. The database checks again, and also what depends on its settings, such as the
+    /// size of a payload. `now` is a time that has passed by the clock of the database ([`Client::clock`]).
+    ///
+    /// [`Client::clock`]: crate::Client::clock
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`], which names the field and its limit.
+    pub fn verify(&self, now: SystemTime) -> Result<()> {
+        self.check()?;
+        let rules = [
+            (
+                "type",
+                is_name(&self.job_type, |byte| byte.is_ascii_uppercase()),
+                "must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters",
+            ),
+            (
+                "queue",
+                is_name(&self.queue, |_| false),
+                "must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters",
+            ),
+            ("priority", (-100..=100).contains(&self.priority), "must be from -100 to 100"),
+            ("max_attempts", (1..=100).contains(&self.max_attempts), "must be from 1 to 100"),
+            (
+                "timeout",
+                self.timeout.is_none_or(|span| span >= Duration::from_millis(1) && span <= DAY),
+                "must be from 1 ms to 24 h",
+            ),
+            (
+                "run_at",
+                !matches!(self.due, Due::At(at) if at + DAY < now),
+                "must be finite, at most 1 day ago and at most 5 years ahead",
+            ),
+            ("tags", self.tags.len() <= TAGS_MAX, "must be a list of at most 20"),
+            (
+                "tags",
+                self.tags.iter().all(|tag| (1..=NAME_MAX).contains(&tag.chars().count())),
+                "each must have 1 to 64 characters",
+            ),
+        ];
+        match rules.iter().find(|(_, holds, _)| !holds) {
+            Some((field, _, rule)) => Err(Error::bad_argument(field, rule)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_name(text: &str, more: impl Fn(u8) -> bool) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || more(byte);
+    let mut bytes = text.bytes();
+    text.len() <= NAME_MAX
+        && bytes.next().is_some_and(letter)
+        && bytes.all(|byte| letter(byte) || b"_.:-".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn job(job_type: &str) -> Dispatch {
+        Dispatch::raw(Uuid::nil(), job_type, 1).unwrap()
+    }
+
+    #[test]
+    fn what_is_within_the_limits_passes() {
+        let now = SystemTime::now();
+        let full = job("Send.Mail:v2_x-y")
+            .queue("0a_.:-")
+            .priority(-100)
+            .max_attempts(100)
+            .timeout(Duration::from_millis(1))
+            .run_at(now - Duration::from_secs(86_399))
+            .tag("ü".repeat(64));
+        for good in [job("t"), job(&"t".repeat(64)), full.clone(), full.timeout(DAY)] {
+            assert_eq!(good.verify(now), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_a_limit_is_refused_by_the_name_of_its_field() {
+        let now = SystemTime::now();
+        let tags = (0..21).fold(job("t"), |job, n| job.tag(n.to_string()));
+        for (bad, field) in [
+            (job(""), "type"),
+            (job("-t"), "type"),
+            (job("a b"), "type"),
+            (job("ü"), "type"),
+            (job(&"t".repeat(65)), "type"),
+            (job("t").queue("A"), "queue"),
+            (job("t").queue(""), "queue"),
+            (job("t").priority(101), "priority"),
+            (job("t").priority(-101), "priority"),
+            (job("t").max_attempts(0), "max_attempts"),
+            (job("t").max_attempts(101), "max_attempts"),
+            (job("t").timeout(Duration::ZERO), "timeout"),
+            (job("t").run_at(now - DAY - Duration::from_secs(1)), "run_at"),
+            (job("t").tag(""), "tags"),
+            (job("t").tag("x".repeat(65)), "tags"),
+            (tags, "tags"),
+        ] {
+            let error = bad.verify(now).unwrap_err();
+            assert!(error.to_string().contains(&format!("{field}: ")), "{field}: {error}");
+        }
+    }
+}

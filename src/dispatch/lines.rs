@@ -1,0 +1,96 @@
+//! The lines of a source, each sent once however often they are sent.
+
+use tokio_postgres::{GenericClient, types::Json};
+
+use super::{Dispatch, batch};
+use crate::{
+    error::{Error, Result},
+    statements::{DISPATCH_LINES, DISPATCH_LINES_DELAYED, Via},
+};
+
+/// A stretch of a source's lines and what they dispatch.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Lines<'a> {
+    /// The caller's name for the source, 1 to 255 bytes. Each login has sources of its own.
+    pub source: &'a str,
+    /// The stretch begins behind this line; 0 is before the first.
+    pub after: u64,
+    /// Its last line.
+    pub through: u64,
+    /// What its lines dispatch, at most one job a line.
+    pub jobs: &'a [Dispatch],
+    /// How many of its lines are left out as refused, for the account.
+    pub refused: u32,
+}
+
+impl<'a> Lines<'a> {
+    /// The lines behind `after` up to `through`, with nothing in them yet.
+    #[must_use]
+    pub fn of(source: &'a str, after: u64, through: u64) -> Self {
+        Self { source, after, through, jobs: &[], refused: 0 }
+    }
+
+    /// What they dispatch.
+    #[must_use]
+    pub fn jobs(mut self, jobs: &'a [Dispatch]) -> Self {
+        self.jobs = jobs;
+        self
+    }
+
+    /// How many of them are left out as refused.
+    #[must_use]
+    pub fn refused(mut self, refused: u32) -> Self {
+        self.refused = refused;
+        self
+    }
+}
+
+/// Where a source stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct LinesProgress {
+    /// Whether this call dispatched what it was given. It does not when the source stands elsewhere.
+    pub accepted: bool,
+    /// The last line that is dealt with.
+    pub lines: u64,
+    /// How many of the lines so far were dispatched.
+    pub dispatched: u64,
+    /// How many of them were refused.
+    pub refused: u64,
+}
+
+/// Sends the stretch in one call, which is a transaction by itself.
+pub(crate) async fn send_lines<C: GenericClient + Sync>(
+    via: &Via<'_, C>,
+    lines: Lines<'_>,
+) -> Result<LinesProgress> {
+    if lines.source.contains('\0') {
+        return Err(Error::bad_argument("source", "must not hold a NUL"));
+    }
+    batch::check_all(lines.jobs)?;
+    let statement = match batch::any_is_delayed(lines.jobs) {
+        true => DISPATCH_LINES_DELAYED,
+        false => DISPATCH_LINES,
+    };
+    let number = |line: u64| i64::try_from(line).unwrap_or(i64::MAX);
+    let row = statement
+        .row_via(
+            via,
+            &[
+                &lines.source,
+                &number(lines.after),
+                &number(lines.through),
+                &Json(lines.jobs),
+                &i32::try_from(lines.refused).unwrap_or(i32::MAX),
+            ],
+        )
+        .await?;
+    let count = |column| row.try_get(column).map(i64::unsigned_abs);
+    Ok(LinesProgress {
+        accepted: row.try_get(0)?,
+        lines: count(1)?,
+        dispatched: count(2)?,
+        refused: count(3)?,
+    })
+}
