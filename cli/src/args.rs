@@ -3,7 +3,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::command::{bench, dispatch, jobs, migrate, work};
+use crate::command::{bench, dispatch, doctor, jobs, migrate, work};
 use crate::demo;
 
 /// A multi-tenant background-job queue in your own PostgreSQL.
@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Work(work::WorkArgs),
     /// Look at jobs
     Jobs(jobs::JobsArgs),
+    /// Examine the database: what is wrong, who is in the way, what to do
+    Doctor(doctor::DoctorArgs),
     /// Measure this build on this machine
     Bench(bench::BenchArgs),
     /// One worker process of the demo; started by `demo`

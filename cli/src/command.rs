@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod dispatch;
+pub(crate) mod doctor;
 pub(crate) mod jobs;
 pub(crate) mod migrate;
 pub(crate) mod work;
@@ -23,6 +24,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Dispatch(args) => dispatch::run(&global, args).await,
             Command::Work(args) => work::run(&global, args).await,
             Command::Jobs(args) => jobs::run(&global, args).await,
+            Command::Doctor(args) => doctor::run(&global, args).await,
             Command::Bench(args) => bench::run(&global, args).await,
             Command::DemoWorker(args) => demo::run_worker(&global, args).await,
         }
