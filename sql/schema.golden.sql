@@ -637,6 +637,54 @@ create function fairclaim.dispatch_lines(p_source text, p_after bigint, p_throug
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.dispatch_lines to fairclaim_producer;
 
+create function fairclaim.doctor_limits()
+  returns TABLE(limited bigint, paused bigint, inactive bigint, inactive_ticks bigint, at_limit bigint)
+  language sql stable security definer
+  set jit=off
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.doctor_limits to fairclaim_observer;
+grant execute on function fairclaim.doctor_limits to fairclaim_operator;
+
+create function fairclaim.doctor_migrations()
+  returns TABLE(version integer, name text, checksum text)
+  language sql stable security definer
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.doctor_migrations to fairclaim_observer;
+grant execute on function fairclaim.doctor_migrations to fairclaim_operator;
+
+create function fairclaim.doctor_queues()
+  returns TABLE(queue text, paused_at timestamp with time zone)
+  language sql stable security definer
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.doctor_queues to fairclaim_observer;
+grant execute on function fairclaim.doctor_queues to fairclaim_operator;
+
+create function fairclaim.doctor_state()
+  returns TABLE(now_at timestamp with time zone, ticked_at timestamp with time zone, ticks bigint, safe_lag bigint, holders text[], holder_ticks bigint[], ranges_end timestamp with time zone, range_width interval, retention interval, overdue_since timestamp with time zone, expired bigint, expired_since timestamp with time zone, running bigint)
+  language sql volatile security definer
+  set jit=off
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.doctor_state to fairclaim_observer;
+grant execute on function fairclaim.doctor_state to fairclaim_operator;
+
+create function fairclaim.doctor_strays()
+  returns bigint
+  language sql stable security definer
+  set enable_seqscan=off
+  set jit=off
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.doctor_strays to fairclaim_observer;
+grant execute on function fairclaim.doctor_strays to fairclaim_operator;
+
+create function fairclaim.doctor_waiting()
+  returns TABLE(queue text, type text, paused boolean, runs boolean, waits interval)
+  language sql volatile security definer
+  set enable_seqscan=off
+  set jit=off
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.doctor_waiting to fairclaim_observer;
+grant execute on function fairclaim.doctor_waiting to fairclaim_operator;
+
 create function fairclaim.drop_range(p_starts_at timestamp with time zone, p_before timestamp with time zone)
   returns integer
   language plpgsql volatile;

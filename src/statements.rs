@@ -4,6 +4,8 @@
 //! works behind a transaction pooler. Columns are named one by one: a function may gain columns later. Intervals cross as
 //! seconds in `float8`, since drivers have no interval.
 
+pub(crate) mod doctor;
+
 use std::{error::Error as StdError, fmt};
 
 use deadpool_postgres::{ClientWrapper, StatementCache};

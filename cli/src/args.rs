@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fairclaim::{ConnectOptions, ConnectionMode};
 
-use crate::command::{bench, completions, dispatch, jobs, man, migrate, work};
+use crate::command::{bench, completions, dispatch, doctor, jobs, man, migrate, work};
 use crate::demo;
 
 /// A multi-tenant background-job queue in your own PostgreSQL.
@@ -101,6 +101,8 @@ pub(crate) enum Command {
     Completions(completions::CompletionsArgs),
     /// Print or write the manual pages
     Man(man::ManArgs),
+    /// Examine the database: what is wrong, who is in the way, what to do
+    Doctor(doctor::DoctorArgs),
     /// Measure this build on this machine
     Bench(bench::BenchArgs),
     /// One worker process of the demo; started by `demo`

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod dispatch;
+pub(crate) mod doctor;
 pub(crate) mod jobs;
 pub(crate) mod man;
 pub(crate) mod migrate;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Jobs(args) => jobs::run(&global, args).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),
+            Command::Doctor(args) => doctor::run(&global, args).await,
             Command::Bench(args) => bench::run(&global, args).await,
             Command::DemoWorker(args) => demo::run_worker(&global, args).await,
         }

@@ -44,6 +44,10 @@ grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expi
 grant select on fairclaim.ready, fairclaim.scheduled, fairclaim.cancel_request, fairclaim.lane to fairclaim_operator;
 grant select on fairclaim.job_overview to fairclaim_operator;
 
+-- operators and observers: what `fairclaim doctor` looks at, counts and names of queues and types
+grant execute on function fairclaim.doctor_state, fairclaim.doctor_migrations, fairclaim.doctor_limits, fairclaim.doctor_queues,
+  fairclaim.doctor_strays, fairclaim.doctor_waiting to fairclaim_operator, fairclaim_observer;
+
 -- auditors: payloads too
 grant execute on function fairclaim.list_jobs, fairclaim.show_job to fairclaim_auditor;
 grant select on fairclaim.job, fairclaim.finished, fairclaim.attempt_error, fairclaim.ready, fairclaim.scheduled, fairclaim.cancel_request, fairclaim.lane to fairclaim_auditor;

@@ -39,4 +39,8 @@ exception
 end
 $list$;
 
-lock table fairclaim.migration in access exclusive mode;
+-- installers take turns; who reads the version goes on
+lock table fairclaim.migration in share row exclusive mode;
+-- From here on a lock is given up soon: whoever comes after a request that waits has to wait too, workers as well. The whole
+-- transaction is then tried again: `fairclaim migrate` does that by itself.
+set local lock_timeout = '1s';

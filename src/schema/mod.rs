@@ -9,11 +9,15 @@ use deadpool_postgres::{Object, Pool};
 use rand::Rng;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow, error::SqlState};
 
+pub(crate) use self::script::{bodies, checksums};
 pub use self::script::{script, version};
 use crate::error::{Error, Result};
 
 /// How often the script is run when two installers meet.
 const TRIES_MAX: u32 = 5;
+/// And when a transaction of an application has a lock that it needs: each try waits for a second at most, so that nobody stands
+/// behind it for longer, and together they take a minute or two.
+const LOCK_TRIES_MAX: u32 = 60;
 
 /// What `migrate` does beside installing.
 #[derive(Debug, Clone, Default)]
@@ -54,11 +58,11 @@ pub(crate) async fn migrate(pool: &Pool, options: &MigrateOptions) -> Result<Mig
     loop {
         tries += 1;
         match run(&connection, &text).await {
-            Err(error) if tries < TRIES_MAX && is_race(&error) => {
+            Err(error) if tries < tries_max(&error) => {
                 connection.batch_execute("rollback").await?;
-                let pause =
-                    Duration::from_millis(rand::rng().random_range(50..250) * u64::from(tries));
-                tracing::debug!(tries, "another migrate got in the way; trying again");
+                let pause = rand::rng().random_range(50..250) * u64::from(tries.min(TRIES_MAX));
+                let pause = Duration::from_millis(pause);
+                tracing::debug!(tries, "another transaction got in the way; trying again");
                 tokio::time::sleep(pause).await;
             }
             Err(error) => return Err(explain(error)),
@@ -104,6 +108,15 @@ fn report(rows: &[SimpleQueryRow]) -> Result<MigrateReport> {
     })
 }
 
+/// How often to try at most when it fails like this.
+fn tries_max(error: &tokio_postgres::Error) -> u32 {
+    match error.code() {
+        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => LOCK_TRIES_MAX,
+        _ if is_race(error) => TRIES_MAX,
+        _ => 1,
+    }
+}
+
 /// Two installers can collide in catalogs that no lock of ours covers, since roles and schemas come before the lock.
 fn is_race(error: &tokio_postgres::Error) -> bool {
     let Some(server) = error.as_db_error() else {
@@ -115,7 +128,6 @@ fn is_race(error: &tokio_postgres::Error) -> bool {
         SqlState::DUPLICATE_OBJECT,
         SqlState::DUPLICATE_SCHEMA,
         SqlState::DUPLICATE_TABLE,
-        SqlState::LOCK_NOT_AVAILABLE,
         SqlState::T_R_DEADLOCK_DETECTED,
     ]
     .contains(code)

@@ -56,6 +56,20 @@ fn migrations() -> impl Iterator<Item = Migration> {
     })
 }
 
+/// Number, name and checksum of every migration that this build has.
+pub(crate) fn checksums() -> impl Iterator<Item = (i32, &'static str, String)> {
+    migrations().map(|migration| (migration.version, migration.name, checksum(migration.file.text)))
+}
+
+/// Name and body of every function that this build installs: what the server keeps of its text.
+pub(crate) fn bodies() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FUNCTIONS.iter().filter_map(|file| {
+        let name = file.path.rsplit('/').next()?.strip_suffix(".sql")?;
+        let (_, rest) = file.text.split_once("as $$")?;
+        Some((name, rest.rsplit_once("$$")?.0))
+    })
+}
+
 impl Migration {
     /// Executes the file if the database does not have it, and records it.
     fn write(&self, text: &mut String) {
@@ -149,6 +163,11 @@ fn checksum(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_function_has_a_body_to_compare() {
+        assert_eq!(bodies().count(), FUNCTIONS.len());
+    }
 
     #[test]
     fn the_script_is_one_transaction_without_psql_commands() {

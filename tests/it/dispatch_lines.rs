@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::support::{Client, GenericClient};
 use serde_json::{Value, json};
-use tokio_postgres::{Client, GenericClient, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{

@@ -24,6 +24,11 @@ impl Client {
         Self { inner, pooled }
     }
 
+    /// The driver's own client, for what has to be prepared.
+    pub fn into_driver(self) -> tokio_postgres::Client {
+        self.inner
+    }
+
     pub async fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Error> {
         if self.pooled {
             return self.inner.query_typed(sql, &typed(values)).await;

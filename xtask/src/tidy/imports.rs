@@ -13,7 +13,7 @@ const RANKS: &[&[&str]] = &[
     &["statements"],
     &["connect", "dispatch", "schema"],
     &["client"],
-    &["operator"],
+    &["doctor", "operator"],
     &["worker"],
 ];
 

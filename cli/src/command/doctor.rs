@@ -1,0 +1,78 @@
+//! `fairclaim doctor`: an examination of the database, and what to do about what it finds.
+
+use clap::Args;
+use fairclaim::{Diagnosis, Finding, Level};
+
+use crate::args::Global;
+use crate::error::Hinted;
+use crate::output::printable;
+use crate::{connect, output};
+
+/// Changes nothing and locks nothing that others wait for. Looks as far as the login may: grant it
+/// fairclaim_observer or fairclaim_operator, and pg_read_all_stats, for all of it.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct DoctorArgs {
+    /// Show only notes, warnings and errors
+    #[arg(long, short, conflicts_with = "json")]
+    quiet: bool,
+    /// Answer in JSON: {"worst": …, "findings": [{"level", "name", "seen", "advice"}]}
+    #[arg(long)]
+    json: bool,
+}
+
+const AFTER_HELP: &str = "\
+Example: fairclaim doctor --quiet
+
+Exit codes: 0 no error was found (there may be warnings), 1 one was, or the database cannot be reached.";
+
+pub(crate) async fn run(global: &Global, args: DoctorArgs) -> anyhow::Result<()> {
+    let client = connect::client(global).await?;
+    let diagnosis = client.diagnose().await?;
+    if args.json {
+        output::json(&diagnosis)?;
+    } else {
+        output::line(page(&diagnosis, args.quiet))?;
+    }
+    if diagnosis.worst < Level::Error {
+        return Ok(());
+    }
+    let errors = count(&diagnosis, Level::Error);
+    Err(Hinted::failed(
+        format!("the doctor found {errors} {}", plural(errors, "error")),
+        "each finding says what to do; docs/operate/doctor.md has all of them",
+    )
+    .into())
+}
+
+fn page(diagnosis: &Diagnosis, quiet: bool) -> String {
+    let shown = diagnosis.findings.iter().filter(|finding| !quiet || finding.level > Level::Ok);
+    let mut lines: Vec<String> = shown.flat_map(lines).collect();
+    lines.push(summary(diagnosis));
+    lines.join("\n")
+}
+
+fn lines(finding: &Finding) -> Vec<String> {
+    let (level, name) = (finding.level.as_str(), finding.name);
+    let mut lines = vec![format!("{level:8} {name}: {}", printable(&finding.seen))];
+    lines.extend(
+        finding.advice.as_ref().map(|advice| format!("{:8} do: {}", "", printable(advice))),
+    );
+    lines
+}
+
+fn summary(diagnosis: &Diagnosis) -> String {
+    let counts = [Level::Error, Level::Warning, Level::Note].map(|level| {
+        let n = count(diagnosis, level);
+        format!("{n} {}", plural(n, level.as_str()))
+    });
+    format!("{} findings: {}", diagnosis.findings.len(), counts.join(", "))
+}
+
+fn count(diagnosis: &Diagnosis, level: Level) -> usize {
+    diagnosis.findings.iter().filter(|finding| finding.level == level).count()
+}
+
+fn plural(n: usize, word: &str) -> String {
+    if n == 1 { word.to_owned() } else { format!("{word}s") }
+}

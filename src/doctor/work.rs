@@ -1,0 +1,105 @@
+//! Queues, limits and what waits.
+
+use tokio_postgres::Row;
+
+use super::{
+    Check, Finding,
+    finding::{some, span},
+    number,
+};
+use crate::{
+    error::Result,
+    statements::doctor::{LIMITS, QUEUES, WAITING},
+};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { about: "queues", statement: &QUEUES, judge: queues },
+    Check { about: "limits", statement: &LIMITS, judge: limits },
+    Check { about: "what waits", statement: &WAITING, judge: waiting },
+];
+
+/// From here on nobody seems to want a type.
+const UNCLAIMED: f64 = 600.0;
+/// From here on a job waits long.
+const WAITS: f64 = 600.0;
+/// A limit takes effect with the second tick after the claims of that moment.
+const LIMIT_LATE: i64 = 60;
+
+fn queues(rows: &[Row]) -> Result<Vec<Finding>> {
+    let paused = rows
+        .iter()
+        .map(|row| {
+            let name: &str = row.try_get("queue")?;
+            Ok(format!("{name} (for {})", span(number(row, "seconds")?)))
+        })
+        .collect::<Result<Vec<String>>>()?;
+    Ok(vec![if paused.is_empty() {
+        Finding::ok("paused_queues", "none")
+    } else {
+        Finding::note(
+            "paused_queues",
+            format!("nothing is claimed from {}", some(&paused)),
+            "resume them when their jobs shall run",
+        )
+    }])
+}
+
+fn limits(rows: &[Row]) -> Result<Vec<Finding>> {
+    let Some(row) = rows.first() else { return Ok(Vec::new()) };
+    let count = |name: &str| number::<i64>(row, name);
+    let (limited, paused, inactive) = (count("limited")?, count("paused")?, count("inactive")?);
+    let seen = format!(
+        "{limited} tenants have one; {paused} are paused, {} are at it, {inactive} wait for it to take effect",
+        count("at_limit")?
+    );
+    Ok(vec![if inactive > 0 && count("inactive_ticks")? > LIMIT_LATE {
+        Finding::warning(
+            "limits",
+            seen,
+            "until a new limit takes effect none of the tenant's jobs is claimed, and an open transaction is in its way: \
+             see `floors` and `long_transaction`",
+        )
+    } else if paused > 0 || inactive > 0 {
+        Finding::note("limits", seen, "their jobs wait; that is what a limit is for")
+    } else {
+        Finding::ok("limits", seen)
+    }])
+}
+
+fn waiting(rows: &[Row]) -> Result<Vec<Finding>> {
+    let (mut unclaimed, mut oldest) = (Vec::new(), 0.0_f64);
+    for row in rows {
+        let seconds: f64 = number(row, "seconds")?;
+        if row.try_get("paused")? {
+            continue;
+        }
+        oldest = oldest.max(seconds);
+        if seconds > UNCLAIMED && !row.try_get::<_, bool>("runs")? {
+            let (queue, name): (&str, &str) = (row.try_get("queue")?, row.try_get("type")?);
+            unclaimed.push(format!("{name} in {queue} (for {})", span(seconds)));
+        }
+    }
+    let mut found = Vec::new();
+    if !unclaimed.is_empty() {
+        found.push(Finding::warning(
+            "unclaimed_types",
+            format!("jobs wait of which none runs: {}", some(&unclaimed)),
+            "start a worker of that queue with a handler for that type, or cancel the jobs",
+        ));
+    }
+    found.push(if rows.is_empty() {
+        Finding::ok("backlog", "nothing waits")
+    } else if oldest > WAITS {
+        Finding::note(
+            "backlog",
+            format!("of the jobs looked at the oldest has waited for {}", span(oldest)),
+            "add workers, or raise their concurrency, if that is too long",
+        )
+    } else {
+        Finding::ok(
+            "backlog",
+            format!("of the jobs looked at the oldest has waited for {}", span(oldest)),
+        )
+    });
+    Ok(found)
+}

@@ -1,0 +1,118 @@
+//! What needs a server of its own: other databases beside, roles changed, transactions prepared.
+
+use fairclaim::{Client, Level, MigrateOptions, testing::PrivateServer};
+
+use super::{assert_found, connect, examine_at, find};
+
+/// A server with one installation in the database `app` of the login `app`, which has every role, and ticks.
+async fn server() -> PrivateServer {
+    let settings = [("max_prepared_transactions", "2")];
+    let server = PrivateServer::builder().settings(settings).start().await.expect("a server");
+    server.create_login("app", "createrole in role pg_monitor").await.expect("a login");
+    install(&server, "app").await;
+    server
+}
+
+async fn install(server: &PrivateServer, database: &str) {
+    server.create_database(database, "app").await.expect("a database");
+    let client = Client::connect(&server.url(database, "app")).await.expect("connect");
+    client.migrate(&MigrateOptions::default().grant_self(true)).await.expect("migrate");
+    let session = connect(&server.url(database, "app")).await;
+    session.batch_execute("select * from fairclaim.tick()").await.expect("tick");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_as_it_should_be_has_no_trouble_and_each_thing_that_is_done_to_it_is_told() {
+    let server = server().await;
+    let url = server.url("app", "app");
+    let diagnosis = examine_at(&url).await;
+    let troubles: Vec<_> = diagnosis.findings.iter().filter(|f| f.level > Level::Ok).collect();
+    assert!(troubles.is_empty() && diagnosis.worst == Level::Ok, "{troubles:#?}");
+
+    let app = connect(&url).await;
+    app.batch_execute("begin; select fairclaim.tenant_uuid('a'); prepare transaction 'forgotten'")
+        .await
+        .expect("prepare");
+    assert_found(
+        &examine_at(&url).await,
+        "prepared_transaction",
+        Level::Note,
+        &["1 prepared", "app"],
+    );
+    app.batch_execute("rollback prepared 'forgotten'").await.expect("rollback prepared");
+    assert_eq!(find(&examine_at(&url).await, "prepared_transaction"), None);
+
+    install(&server, "other").await;
+    assert_found(&examine_at(&url).await, "second_installation", Level::Warning, &["other"]);
+
+    let superuser = connect(&server.superuser_url("app")).await;
+    for (change, undo, name, words) in [
+        (
+            "alter role fairclaim_worker login",
+            "alter role fairclaim_worker nologin",
+            "role_attributes",
+            &["fairclaim_worker"][..],
+        ),
+        (
+            "alter role fairclaim_observer rename to somebody_else",
+            "alter role somebody_else rename to fairclaim_observer",
+            "role_attributes",
+            &["missing", "fairclaim_observer"],
+        ),
+        (
+            "create role anon; grant fairclaim_tenant to anon",
+            "revoke fairclaim_tenant from anon",
+            "web_roles",
+            &["anon has fairclaim_tenant"],
+        ),
+        (
+            "alter function fairclaim.tick owner to app",
+            "alter function fairclaim.tick owner to fairclaim_owner",
+            "function_security",
+            &["tick"],
+        ),
+    ] {
+        superuser.batch_execute(change).await.expect(change);
+        assert_found(&examine_at(&url).await, name, Level::Error, words);
+        superuser.batch_execute(undo).await.expect(undo);
+        let after = examine_at(&url).await;
+        assert!(
+            find(&after, name).is_none_or(|finding| finding.level == Level::Ok),
+            "{name} after {undo}"
+        );
+    }
+    let diagnosis = examine_at(&server.superuser_url("app")).await;
+    assert_found(&diagnosis, "login_roles", Level::Warning, &["superuser"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prepared_transaction_that_was_forgotten_is_a_warning() {
+    let server = server().await;
+    let url = server.url("app", "app");
+    let app = connect(&url).await;
+    app.batch_execute("begin; select fairclaim.tenant_uuid('a'); prepare transaction 'forgotten'")
+        .await
+        .expect("prepare");
+    app.batch_execute("set role fairclaim_owner").await.expect("set role");
+    app.batch_execute(include_str!("../../../sql/testing/clock.sql"))
+        .await
+        .expect("the test clock");
+    app.batch_execute("update fairclaim.test_clock set shift = '1 hour'")
+        .await
+        .expect("an hour later");
+    assert_found(&examine_at(&url).await, "prepared_transaction", Level::Warning, &["60 min"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_whose_encoding_is_none_is_refused() {
+    let server = server().await;
+    let superuser = connect(&server.superuser_url("app")).await;
+    superuser
+        .batch_execute(
+            "create database bytes owner app encoding 'SQL_ASCII' locale 'C' template template0",
+        )
+        .await
+        .expect("a database");
+    let diagnosis = examine_at(&server.url("bytes", "app")).await;
+    assert_found(&diagnosis, "encoding", Level::Error, &["SQL_ASCII"]);
+}

@@ -1,0 +1,165 @@
+//! Ticks that do not run, and whoever is in their way.
+
+use fairclaim::Level;
+
+use super::{assert_found, examine, find, ticked};
+use crate::{
+    calls::{claim_job, dispatch, tenant, tick},
+    support::{TestDb, waiting::process_of},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ticks_that_stopped_are_told_with_who_should_call_them() {
+    let db = TestDb::with_test_clock().await;
+    assert_found(
+        &examine(&db, "test_operator").await,
+        "ticks",
+        Level::Warning,
+        &["none has run yet", "no session"],
+    );
+    let worker = db.worker().await;
+    tick(&worker).await;
+    assert_found(
+        &examine(&db, "test_operator").await,
+        "ticks",
+        Level::Ok,
+        &["1 sessions of workers"],
+    );
+    db.advance("1 minute").await;
+    assert_found(&examine(&db, "test_operator").await, "ticks", Level::Warning, &["60 s ago"]);
+    db.advance("10 minutes").await;
+    assert_found(&examine(&db, "test_operator").await, "ticks", Level::Error, &["11 min ago"]);
+    tick(&worker).await;
+    assert_found(&examine(&db, "test_operator").await, "ticks", Level::Ok, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leases_that_expired_and_were_not_returned_are_told() {
+    let db = TestDb::with_test_clock().await;
+    let worker = db.worker().await;
+    dispatch(&db.producer().await, tenant(1), "mail").await;
+    claim_job(&worker, "w").await.expect("a job");
+    assert_found(&examine(&db, "test_operator").await, "leases", Level::Ok, &["1 jobs run"]);
+    db.advance("2 minutes").await;
+    assert_found(
+        &examine(&db, "test_operator").await,
+        "leases",
+        Level::Warning,
+        &["1 jobs", "90 s ago"],
+    );
+    tick(&worker).await;
+    assert_found(&examine(&db, "test_operator").await, "leases", Level::Ok, &["0 jobs run"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ranges_that_end_and_jobs_past_retention_are_told() {
+    let db = TestDb::with_test_clock().await;
+    assert_found(&examine(&db, "test_operator").await, "ranges", Level::Ok, &["days ahead"]);
+    db.advance("5 days").await;
+    assert_found(&examine(&db, "test_operator").await, "ranges", Level::Warning, &["ahead"]);
+    db.advance("2 days").await;
+    assert_found(&examine(&db, "test_operator").await, "ranges", Level::Error, &["ended"]);
+    db.advance("20 days").await;
+    assert_found(&examine(&db, "test_operator").await, "retention", Level::Warning, &["7 days"]);
+    let worker = db.worker().await;
+    tick(&worker).await;
+    for _ in 0..8 {
+        worker.batch_execute("select * from fairclaim.prune()").await.expect("prune");
+    }
+    let diagnosis = examine(&db, "test_operator").await;
+    assert_found(&diagnosis, "ranges", Level::Ok, &[]);
+    assert_found(&diagnosis, "retention", Level::Ok, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_transaction_is_told_to_whoever_may_see_it() {
+    let db = TestDb::with_test_clock().await;
+    let session = db.producer().await;
+    session
+        .batch_execute("begin; set application_name = 'forgotten'; select 1")
+        .await
+        .expect("begin");
+    assert_found(&examine(&db, "test_owner").await, "long_transaction", Level::Ok, &[]);
+    db.advance("20 minutes").await;
+    let process = process_of(&session).await.to_string();
+    assert_found(
+        &examine(&db, "test_owner").await,
+        "long_transaction",
+        Level::Warning,
+        &[
+            &format!("pid {process} "),
+            "test_producer",
+            "forgotten",
+            "idle in transaction",
+            "20 min",
+        ],
+    );
+    // a login that may not see it says so, instead of saying that all is well and nothing else
+    let diagnosis = examine(&db, "test_operator").await;
+    assert_found(&diagnosis, "long_transaction", Level::Ok, &["that this login sees"]);
+    assert_found(&diagnosis, "unseen", Level::Note, &["its own sessions only"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispatcher_that_holds_floors_back_is_told_by_its_process() {
+    let (db, owner) = ticked().await;
+    let producer = db.producer().await;
+    producer.batch_execute("begin").await.expect("begin");
+    dispatch(&producer, tenant(1), "mail").await;
+    let worker = db.worker().await;
+    tick(&worker).await;
+    assert_found(&examine(&db, "test_owner").await, "floors", Level::Ok, &[]);
+    owner.batch_execute("update fairclaim.tick_state set n = n + 400").await.expect("400 ticks");
+    let process = process_of(&producer).await;
+    assert_found(
+        &examine(&db, "test_owner").await,
+        "floors",
+        Level::Warning,
+        &[&format!("pid {process} of test_producer"), "400 ticks"],
+    );
+    producer.batch_execute("commit").await.expect("commit");
+    tick(&worker).await;
+    assert_found(&examine(&db, "test_owner").await, "floors", Level::Ok, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_without_a_lane_are_told() {
+    let (db, owner) = ticked().await;
+    let producer = db.producer().await;
+    for _ in 0..3 {
+        dispatch(&producer, tenant(1), "mail").await;
+    }
+    assert_found(&examine(&db, "test_operator").await, "strays", Level::Ok, &[]);
+    owner.batch_execute("delete from fairclaim.lane").await.expect("delete");
+    assert_found(
+        &examine(&db, "test_operator").await,
+        "strays",
+        Level::Warning,
+        &["3 waiting jobs"],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_mostly_air_is_told() {
+    let (db, owner) = ticked().await;
+    assert_eq!(
+        find(&examine(&db, "test_operator").await, "bloat").map(|f| f.level),
+        Some(Level::Ok)
+    );
+    // nearly empty pages, so that few rows make a large table
+    owner
+        .batch_execute(
+            "alter table fairclaim.floor_hint set (fillfactor = 10);
+             insert into fairclaim.floor_hint (lane_id) select 1 from generate_series(1, 200000)",
+        )
+        .await
+        .expect("a large table");
+    owner.batch_execute("delete from fairclaim.floor_hint").await.expect("delete");
+    owner.batch_execute("analyze fairclaim.floor_hint").await.expect("analyze");
+    assert_found(
+        &examine(&db, "test_operator").await,
+        "bloat",
+        Level::Warning,
+        &["floor_hint", "for 0 rows"],
+    );
+}

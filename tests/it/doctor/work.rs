@@ -1,0 +1,98 @@
+//! Queues, limits, and types that nobody claims.
+
+use fairclaim::Level;
+
+use super::{assert_found, examine, find, ticked};
+use crate::{
+    calls::{claim_job, dispatch, tenant, tick},
+    support::TestDb,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paused_queues_are_told() {
+    let db = TestDb::with_test_clock().await;
+    let owner = db.owner().await;
+    owner
+        .batch_execute("insert into fairclaim.queue (name, paused_at) values ('mail', fairclaim.clock()), ('other', null)")
+        .await
+        .expect("pause");
+    db.advance("3 hours").await;
+    let diagnosis = examine(&db, "test_operator").await;
+    assert_found(&diagnosis, "paused_queues", Level::Note, &["mail (for 3 h)"]);
+    assert!(!find(&diagnosis, "paused_queues").expect("it").seen.contains("other"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_type_that_nobody_claims_is_told_unless_its_queue_is_paused() {
+    let db = TestDb::with_test_clock().await;
+    let (producer, owner, worker) = (db.producer().await, db.owner().await, db.worker().await);
+    dispatch(&producer, tenant(1), "orphan").await;
+    // one tenant backlogged, so that it has own lanes too
+    for _ in 0..20 {
+        dispatch(&producer, tenant(2), "busy").await;
+    }
+    assert_eq!(find(&examine(&db, "test_operator").await, "unclaimed_types"), None);
+
+    db.advance("30 minutes").await;
+    tick(&worker).await;
+    let diagnosis = examine(&db, "test_operator").await;
+    assert_found(
+        &diagnosis,
+        "unclaimed_types",
+        Level::Warning,
+        &["orphan in default (for 30 min)", "busy in default"],
+    );
+    assert_found(&diagnosis, "backlog", Level::Note, &["30 min"]);
+
+    // one of them runs: the rest of its type wait their turn
+    let types: &[&str] = &["busy"];
+    worker
+        .query("select * from fairclaim.claim_jobs('w', null, 1, $1)", &[&types])
+        .await
+        .expect("claim_jobs");
+    let diagnosis = examine(&db, "test_operator").await;
+    assert_found(&diagnosis, "unclaimed_types", Level::Warning, &["orphan"]);
+    assert!(!find(&diagnosis, "unclaimed_types").expect("it").seen.contains("busy"));
+
+    owner
+        .batch_execute(
+            "insert into fairclaim.queue (name, paused_at) values ('default', fairclaim.clock())",
+        )
+        .await
+        .expect("pause");
+    assert_eq!(find(&examine(&db, "test_operator").await, "unclaimed_types"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_counted_and_one_that_does_not_take_effect_is_told() {
+    let (db, owner) = ticked().await;
+    assert_found(&examine(&db, "test_operator").await, "limits", Level::Ok, &["0 tenants"]);
+    let limit = "insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, $2)";
+    owner.execute(limit, &[&tenant(1), &0]).await.expect("a paused tenant");
+    owner.execute(limit, &[&tenant(2), &1]).await.expect("a limit");
+    assert_found(
+        &examine(&db, "test_operator").await,
+        "limits",
+        Level::Note,
+        &["2 tenants", "1 are paused", "2 wait"],
+    );
+    let worker = db.worker().await;
+    for _ in 0..4 {
+        tick(&worker).await;
+    }
+    dispatch(&db.producer().await, tenant(2), "mail").await;
+    claim_job(&worker, "w").await.expect("a job");
+    let diagnosis = examine(&db, "test_operator").await;
+    assert_found(&diagnosis, "limits", Level::Note, &["1 are at it", "0 wait"]);
+    let text = format!("{diagnosis:?}");
+    assert!(
+        !text.contains(&tenant(1).to_string()) && !text.contains(&tenant(2).to_string()),
+        "no tenant is named"
+    );
+
+    owner
+        .batch_execute("update fairclaim.tenant_limit set active = false, seen = 1; update fairclaim.tick_state set n = n + 100")
+        .await
+        .expect("a limit that does not take effect");
+    assert_found(&examine(&db, "test_operator").await, "limits", Level::Warning, &["2 wait"]);
+}
