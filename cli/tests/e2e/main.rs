@@ -5,5 +5,6 @@ mod commands;
 mod contract;
 mod demo;
 mod handlers;
+mod pooled;
 mod support;
 mod survival;
