@@ -125,8 +125,8 @@ fn nothing_in_common() -> Error {
 mod tests {
     use super::*;
 
-    fn text(error: TlsError) -> (String, String) {
-        let error = explain(&error).expect("it is about certificates");
+    fn text(error: &TlsError) -> (String, String) {
+        let error = explain(error).expect("it is about certificates");
         (error.to_string(), error.hint().expect("a hint").to_owned())
     }
 
@@ -139,11 +139,11 @@ mod tests {
 
     #[test]
     fn each_refusal_says_what_is_wrong_and_what_to_do() {
-        let (said, hint) = text(TlsError::InvalidCertificate(CertificateError::NotValidYet));
+        let (said, hint) = text(&TlsError::InvalidCertificate(CertificateError::NotValidYet));
         assert!(said.contains("not valid yet") && hint.contains("clock"), "{said} {hint}");
-        let (said, hint) = text(TlsError::AlertReceived(AlertDescription::ProtocolVersion));
+        let (said, hint) = text(&TlsError::AlertReceived(AlertDescription::ProtocolVersion));
         assert!(said.contains("no version") && hint.contains("TLS 1.2"), "{said} {hint}");
-        let (said, hint) = text(TlsError::AlertReceived(AlertDescription::CertificateExpired));
+        let (said, hint) = text(&TlsError::AlertReceived(AlertDescription::CertificateExpired));
         assert!(said.contains("client's certificate") && hint.contains("sslcert"), "{said} {hint}");
         assert!(explain(&TlsError::HandshakeNotComplete).is_none());
     }

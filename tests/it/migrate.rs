@@ -140,7 +140,8 @@ async fn it_installs_as_a_plain_role_among_other_schemas() {
         )
         .await
         .expect("an application");
-    let url = format!("{}?options=-csearch_path%3Dapp", db.url(INSTALLER));
+    // poolers pass no options on
+    let url = format!("{}?options=-csearch_path%3Dapp", db.direct_url(INSTALLER));
     let client = Client::connect(&url).await.expect("connect");
     migrate(&client).await.expect("migrate");
     assert_eq!(catalog(&db).await, catalog(&TestDb::new().await).await);

@@ -95,7 +95,7 @@ async fn a_pooler_is_found_out_and_its_absence_too() {
 async fn direct_behind_a_pooler_is_refused_and_says_what_to_do() {
     let behind = Behind::new().await;
     let (pooled, direct) = (behind.url(logins::WORKER), behind.db.direct_url(logins::WORKER));
-    let error = behind.with_mode(&pooled, ConnectionMode::Direct).await.err().expect("refused");
+    let error = behind.with_mode(&pooled, ConnectionMode::Direct).await.expect_err("refused");
     assert!(matches!(error, Error::Config { .. }), "{error:?}");
     let (text, hint) = (error.to_string(), error.hint().unwrap_or_default());
     assert!(text.contains("transaction pooler"), "{text}");
@@ -113,7 +113,7 @@ async fn a_prepared_statement_behind_a_pooler_answers_with_somebody_elses() {
     let (one, two) = (behind.raw(logins::WORKER).await, behind.raw(logins::WORKER).await);
     // a name of one's own in every session of one's own: here both are lent the same one
     one.simple_query("prepare mine as select 'one'").await.expect("prepare");
-    let taken = two.simple_query("prepare mine as select 'two'").await.err().expect("taken");
+    let taken = two.simple_query("prepare mine as select 'two'").await.expect_err("taken");
     assert_eq!(taken.code().map(tokio_postgres::error::SqlState::code), Some("42P05"));
     let rows = two.simple_query("execute mine").await.expect("it is there");
     let answer = rows.iter().find_map(|message| match message {

@@ -30,7 +30,7 @@ async fn encrypted(url: &str) -> bool {
 
 /// What a refusal says, and what to do. It is always the configuration that is wrong, and no word tells the password or URL.
 async fn refused(url: &str) -> (String, String) {
-    let error = Client::connect(url).await.err().expect("it should have been refused");
+    let error = Client::connect(url).await.expect_err("it should have been refused");
     let hint = error.hint().expect("a hint").to_owned();
     assert!(matches!(error, Error::Config { .. }), "{error:?}");
     let said = format!("{error:?} {error} {hint}");
@@ -212,7 +212,7 @@ async fn files_that_are_missing_garbage_or_swapped_are_told_by_their_parameter()
     let fits = query(&format!(
         "sslmode=verify-full&sslrootcert={certificate}&sslcert={certificate}&sslkey={key}"
     ));
-    let error = Client::connect(&fits).await.err().expect("nobody listens");
+    let error = Client::connect(&fits).await.expect_err("nobody listens");
     assert!(error.is_unavailable(), "{error:?}");
 }
 

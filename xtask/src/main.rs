@@ -2,6 +2,7 @@
 
 mod golden;
 mod options;
+mod pooled;
 mod quick;
 mod server;
 mod step;

@@ -1,10 +1,11 @@
 //! The command line.
 
 pub(crate) const HELP: &str = "\
-cargo xtask test [--quick] [--slow] [--keep] [-- <arguments of the test runner>]
+cargo xtask test [--quick] [--slow] [--pooled] [--keep] [-- <arguments of the test runner>]
     Everything that a change has to pass: format, tidy, clippy, build, tests, examples in the documentation, documentation.
     --quick   leaves out the documentation, its examples, and tests of more than about three seconds: the inner loop
     --slow    adds the tests that take minutes
+    --pooled  runs nothing but the behaviours through a transaction pooler, which is else a step of its own
     --keep    leaves the server running when something failed, with the databases of the failed tests
     --        runs the tests alone, with these arguments: `cargo xtask test -- turns`
 cargo xtask tidy
@@ -22,10 +23,12 @@ pub(crate) enum Chore {
 }
 
 /// How to test.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct TestOptions {
     pub(crate) quick: bool,
     pub(crate) slow: bool,
+    pub(crate) pooled: bool,
     pub(crate) keep: bool,
     /// Arguments of the test runner; when there are any, only the tests run.
     pub(crate) runner: Vec<String>,
@@ -48,13 +51,14 @@ fn parse_test(mut arguments: impl Iterator<Item = String>) -> Result<TestOptions
         match argument.as_str() {
             "--quick" => options.quick = true,
             "--slow" => options.slow = true,
+            "--pooled" => options.pooled = true,
             "--keep" => options.keep = true,
             "--" => options.runner.extend(arguments.by_ref()),
             other => return Err(format!("`test` has no option `{other}`")),
         }
     }
-    if options.quick && options.slow {
-        return Err("--quick and --slow exclude each other".to_owned());
+    if [options.quick, options.slow, options.pooled].iter().filter(|&&one| one).count() > 1 {
+        return Err("--quick, --slow and --pooled exclude each other".to_owned());
     }
     Ok(options)
 }
@@ -76,5 +80,6 @@ mod tests {
         assert!(parsed("test --fast").is_err());
         assert!(parsed("tests").is_err());
         assert!(parsed("test --quick --slow").is_err());
+        assert!(parsed("test --quick --pooled").is_err());
     }
 }

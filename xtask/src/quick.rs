@@ -4,7 +4,7 @@
 pub(crate) const PROFILE: &str = "quick";
 
 /// How the names of the tests begin that it leaves out, for the runner of cargo.
-const LEFT_OUT: &[&str] = &[
+pub(crate) const LEFT_OUT: &[&str] = &[
     "contract::race::",
     "demo::",
     "handlers::",
@@ -32,32 +32,30 @@ const LEFT_OUT: &[&str] = &[
 pub(crate) const PROGRAMS: &[&str] =
     &["--lib", "--bins", "--test", "it", "--test", "command_line", "--test", "e2e"];
 
-/// What the runner of cargo passes on to the programs. It looks for the texts anywhere in a name, so a few more tests are left out.
-pub(crate) fn skips() -> impl Iterator<Item = &'static str> {
-    LEFT_OUT.iter().flat_map(|start| ["--skip", *start])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pooled;
 
     #[test]
     fn both_runners_leave_out_the_same() {
         let config = include_str!("../../.config/nextest.toml");
-        let profile = format!("[profile.{PROFILE}]");
-        let (_, filter) = config.split_once(&profile).expect("the profile");
-        let (_, names) = filter.split_once("test(/^(").expect("names of tests");
-        let (names, _) = names.split_once(")/))").expect("their end");
-        let joined: String = names.lines().map(|line| line.trim_end_matches('\\')).collect();
-        assert_eq!(joined.split('|').collect::<Vec<_>>(), LEFT_OUT);
-        assert!(filter.contains("not binary(bench)") && !PROGRAMS.contains(&"bench"));
+        for (profile, left_out) in [(PROFILE, LEFT_OUT), (pooled::PROFILE, pooled::LEFT_OUT)] {
+            let profile = format!("[profile.{profile}]");
+            let (_, filter) = config.split_once(&profile).expect("the profile");
+            let (_, names) = filter.split_once("test(/^(").expect("names of tests");
+            let (names, _) = names.split_once(")/)").expect("their end");
+            let joined: String = names.lines().map(|line| line.trim_end_matches('\\')).collect();
+            assert_eq!(joined.split('|').collect::<Vec<_>>(), left_out);
+        }
+        assert!(config.contains("not binary(bench)") && !PROGRAMS.contains(&"bench"));
     }
 
     /// A name that no test has any more would make the inner loop slow again, and nobody would see why.
     #[test]
     fn whatever_is_left_out_exists() {
         let root = crate::root();
-        for start in LEFT_OUT {
+        for start in LEFT_OUT.iter().chain(pooled::LEFT_OUT) {
             let (module, test) = start.rsplit_once("::").expect("a module");
             let file = module.replace("::", "/");
             let places = ["tests/it", "cli/tests/e2e"];

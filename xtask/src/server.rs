@@ -30,7 +30,12 @@ impl RunServer {
 
     /// Tells a command where the server is.
     pub(crate) fn known_to(&self, command: &mut Command) {
-        command.env(SHARED, self.server.superuser_url("postgres"));
+        command.env(SHARED, self.url());
+    }
+
+    /// For the superuser.
+    pub(crate) fn url(&self) -> String {
+        self.server.superuser_url("postgres")
     }
 
     /// Ends the server, or leaves it running for a look at what failed.

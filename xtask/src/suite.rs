@@ -4,17 +4,48 @@ use std::{ffi::OsStr, process::Command};
 
 use crate::{
     options::TestOptions,
-    quick, root,
+    pooled, quick, root,
     server::RunServer,
     step::{Step, Verdict},
     tally::Tally,
     tidy,
 };
 
+/// The step that runs the behaviours through a pooler.
+const POOLED: &str = "pooled tests";
+
+/// Which of the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Quick,
+    Pooled,
+}
+
+impl Part {
+    /// The profile of nextest.
+    fn profile(self) -> Option<&'static str> {
+        match self {
+            Self::Whole => None,
+            Self::Quick => Some(quick::PROFILE),
+            Self::Pooled => Some(pooled::PROFILE),
+        }
+    }
+
+    /// How the names begin that it leaves out, for the runner of cargo.
+    fn left_out(self) -> &'static [&'static str] {
+        match self {
+            Self::Whole => &[],
+            Self::Quick => quick::LEFT_OUT,
+            Self::Pooled => pooled::LEFT_OUT,
+        }
+    }
+}
+
 /// Runs the steps and says whether all went well.
 pub(crate) fn run(options: &TestOptions) -> anyhow::Result<bool> {
     let mut steps = Vec::new();
-    if options.runner.is_empty() {
+    if options.runner.is_empty() && !options.pooled {
         check(options, &mut steps);
     }
     test(options, &mut steps)?;
@@ -41,9 +72,9 @@ fn check(options: &TestOptions, steps: &mut Vec<Step>) {
 
 /// What runs the code.
 fn test(options: &TestOptions, steps: &mut Vec<Step>) -> anyhow::Result<()> {
-    let mut names = vec!["tests"];
-    if !options.quick && options.runner.is_empty() {
-        names.push("examples");
+    let mut names = vec![if options.pooled { POOLED } else { "tests" }];
+    if !options.quick && !options.pooled && options.runner.is_empty() {
+        names.extend([POOLED, "examples"]);
     }
     if options.slow {
         names.push("slow tests");
@@ -54,11 +85,20 @@ fn test(options: &TestOptions, steps: &mut Vec<Step>) -> anyhow::Result<()> {
     }
     let server = RunServer::start()?;
     for name in names {
+        // each step has its own, so that none carries over what another left in it
+        let pooler = (name == POOLED).then(|| pooled::start(&server.url())).transpose()?;
         let mut command = match name {
             "examples" => cargo(&["test", "--doc", "--package", "fairclaim", "--all-features"]),
-            "slow tests" => runner(&["--package", "fairclaim", "--test", "slow"], false, &[]),
-            _ => runner(&["--workspace"], options.quick, &options.runner),
+            "slow tests" => runner(&["--package", "fairclaim", "--test", "slow"], Part::Whole, &[]),
+            POOLED => {
+                runner(&["--package", "fairclaim", "--test", "it"], Part::Pooled, &options.runner)
+            }
+            _ if options.quick => runner(&["--workspace"], Part::Quick, &options.runner),
+            _ => runner(&["--workspace"], Part::Whole, &options.runner),
         };
+        if let Some(pooler) = &pooler {
+            pooled::known_to(pooler, &mut command);
+        }
         server.known_to(&mut command);
         steps.push(Step::tests(name, &mut command));
     }
@@ -83,18 +123,18 @@ fn is_of_this_package(variable: &OsStr) -> bool {
 }
 
 /// The test runner: nextest where it is installed, else the one of cargo.
-fn runner(what: &[&str], quick: bool, arguments: &[String]) -> Command {
+fn runner(what: &[&str], part: Part, arguments: &[String]) -> Command {
     let nextest =
         cargo(&["nextest", "--version"]).output().is_ok_and(|output| output.status.success());
     let mut command = cargo(&[]);
-    command.args(runner_arguments(nextest, what, quick, arguments));
+    command.args(runner_arguments(nextest, what, part, arguments));
     command
 }
 
 fn runner_arguments<'a>(
     nextest: bool,
     what: &[&'a str],
-    quick: bool,
+    part: Part,
     arguments: &'a [String],
 ) -> Vec<&'a str> {
     let given = arguments.iter().map(String::as_str);
@@ -102,20 +142,21 @@ fn runner_arguments<'a>(
     all.extend(what);
     all.push("--no-fail-fast");
     if nextest {
-        all.extend(["--profile", quick::PROFILE].into_iter().filter(|_| quick));
+        all.extend(part.profile().into_iter().flat_map(|profile| ["--profile", profile]));
         all.extend(given);
         return all;
     }
-    if quick {
+    if part == Part::Quick {
         all.extend(quick::PROGRAMS.iter().copied());
     } else if !what.contains(&"--test") {
         all.extend(["--lib", "--bins", "--tests"]);
     }
     all.extend(given);
-    if quick {
+    if part != Part::Whole {
         let separated = all.contains(&"--");
         all.extend((!separated).then_some("--"));
-        quick::skips().for_each(|skip| all.push(skip));
+        // it looks for the texts anywhere in a name, so a few more tests are left out
+        all.extend(part.left_out().iter().flat_map(|start| ["--skip", *start]));
     }
     all
 }
@@ -163,27 +204,37 @@ mod tests {
 
     #[test]
     fn the_inner_loop_leaves_out_what_takes_long_with_either_runner() {
-        let arguments = |nextest, quick, given: &[String]| {
-            runner_arguments(nextest, &["--workspace"], quick, given).join(" ")
+        let arguments = |nextest, part, given: &[String]| {
+            runner_arguments(nextest, &["--workspace"], part, given).join(" ")
         };
         let given = ["turns".to_owned()];
         assert_eq!(
-            arguments(true, true, &[]),
+            arguments(true, Part::Quick, &[]),
             "nextest run --workspace --no-fail-fast --profile quick"
         );
-        assert_eq!(arguments(true, false, &given), "nextest run --workspace --no-fail-fast turns");
         assert_eq!(
-            arguments(false, false, &given),
+            arguments(true, Part::Whole, &given),
+            "nextest run --workspace --no-fail-fast turns"
+        );
+        assert_eq!(
+            arguments(false, Part::Whole, &given),
             "test --workspace --no-fail-fast --lib --bins --tests turns"
         );
-        let quick = arguments(false, true, &given);
+        let quick = arguments(false, Part::Quick, &given);
         assert!(
             quick.contains(" --test it --test command_line --test e2e turns -- --skip "),
             "{quick}"
         );
         assert!(quick.ends_with("--skip worker::solo::") && !quick.contains("--tests"), "{quick}");
+        let it = ["--test", "it"];
+        let pooled = |nextest| runner_arguments(nextest, &it, Part::Pooled, &[]).join(" ");
+        assert_eq!(pooled(true), "nextest run --test it --no-fail-fast --profile pooled");
+        assert!(
+            pooled(false)
+                .starts_with("test --test it --no-fail-fast -- --skip contract_by_hand::line_9_")
+        );
         let passed_on = ["--".to_owned(), "--nocapture".to_owned()];
-        assert_eq!(arguments(false, true, &passed_on).matches(" -- ").count(), 1);
+        assert_eq!(arguments(false, Part::Quick, &passed_on).matches(" -- ").count(), 1);
     }
 
     #[test]

@@ -7,5 +7,6 @@ mod contract;
 mod demo;
 mod handlers;
 mod lines;
+mod pooled;
 mod support;
 mod survival;

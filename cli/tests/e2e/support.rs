@@ -105,7 +105,12 @@ impl Place {
 /// The binary, with nothing of our own environment that it would look at.
 pub(crate) fn fairclaim<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fairclaim"));
-    command.args(args).env_remove("DATABASE_URL").env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+        .args(args)
+        .env_remove("DATABASE_URL")
+        .env_remove("RUST_LOG")
+        .env_remove("FAIRCLAIM_CONNECTION")
+        .stdin(Stdio::null());
     command
 }
 

@@ -8,6 +8,7 @@ use std::{
     env, fs,
     os::unix::{
         fs::{DirBuilderExt, chown},
+        net::UnixStream,
         process::CommandExt,
     },
     path::{Path, PathBuf},
@@ -44,7 +45,8 @@ impl Pooler {
         let account = account()?;
         let folder = make_folder(account).map_err(|error| format!("no folder: {error}"))?;
         let (host, port) = place(url).ok_or("not the URL of a server's socket")?;
-        let users: String = logins.iter().map(|login| format!("\"{login}\" \"\"\n")).collect();
+        let users: Vec<String> = logins.iter().map(|login| format!("\"{login}\" \"\"")).collect();
+        let users = users.join("\n") + "\n";
         let settings = format!(
             "[databases]\n* = host={host} port={port}\n\
              [pgbouncer]\n\
@@ -85,7 +87,7 @@ impl Pooler {
     fn until_it_listens(&mut self) -> Result<(), String> {
         let socket = self.folder.join(format!(".s.PGSQL.{PORT}"));
         let deadline = Instant::now() + PATIENCE;
-        while !socket.exists() {
+        while UnixStream::connect(&socket).is_err() {
             let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
             if log().contains("FATAL") || Instant::now() > deadline {
                 return Err(format!("PgBouncer did not start: {}", log().trim()));

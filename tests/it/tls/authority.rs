@@ -49,17 +49,17 @@ impl Authority {
     pub(super) fn server(&self, names: &[&str], validity: Validity) -> Identity {
         let mut params = params(names, "a server", validity);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        self.sign(params)
+        self.sign(&params)
     }
 
     /// For a client that logs in as somebody.
     pub(super) fn client(&self, login: &str, validity: Validity) -> Identity {
         let mut params = params(&[], login, validity);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.sign(params)
+        self.sign(&params)
     }
 
-    fn sign(&self, params: CertificateParams) -> Identity {
+    fn sign(&self, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
         Identity { certificate, key: key.serialize_pem() }

@@ -1,0 +1,155 @@
+//! What an error of the server, or of a pooler in its name, means for the caller.
+
+use tokio_postgres::error::DbError;
+
+use super::Error;
+
+/// Our own codes become their variants; a few of the server's mean the same; the rest keeps its code.
+pub(super) fn explain(server: &DbError) -> Error {
+    let message = server.message().to_owned();
+    let hint = server.hint().filter(|hint| !hint.is_empty()).map(str::to_owned);
+    let sqlstate = server.code().code();
+    match sqlstate {
+        "JQ001" => Error::LeaseLost { message, hint },
+        "JQ002" => Error::Tenant { message, hint },
+        "JQ003" => Error::Quota { message, hint },
+        "JQ004" => Error::BadArgument { message, hint },
+        "JQ005" => Error::NotFound { message, hint },
+        "JQ006" => Error::Schema { message, hint },
+        "JQ007" => Error::Privilege { message, hint },
+        "42501" => {
+            let hint = grant_hint(&message);
+            Error::Privilege { message, hint: Some(hint) }
+        }
+        "3F000" | "42883" | "42P01" | "42703" => Error::Schema {
+            message,
+            hint: Some("run `fairclaim migrate` against this database".into()),
+        },
+        "3D000" | "28000" | "28P01" => {
+            let hint = Some(login_hint(&message).into());
+            Error::Config { message, hint }
+        }
+        // shut down, crashed, starting up, too many connections, and whatever the class of connections holds
+        "57P01" | "57P02" | "57P03" | "57P05" | "53300" => Error::Unavailable { message },
+        _ if sqlstate.starts_with("08") => from_pooler(message),
+        _ => Error::Database {
+            message: if sqlstate.starts_with("22") {
+                input_text(sqlstate).to_owned()
+            } else {
+                message
+            },
+            sqlstate: sqlstate.to_owned(),
+        },
+    }
+}
+
+/// A pooler has one code for all that it says itself, so only its words tell what will never work from what may pass.
+fn from_pooler(message: String) -> Error {
+    if message.starts_with("unsupported startup parameter") {
+        return Error::Config {
+            message,
+            hint: Some(
+                "the pooler passes this parameter on to no server: leave it out of the connection URL".into(),
+            ),
+        };
+    }
+    let unknown = (message.contains("database") && message.contains("does not exist"))
+        || message.starts_with("no such ")
+        || message.contains("authentication failed");
+    if unknown {
+        let hint = Some(login_hint(&message).into());
+        return Error::Config { message, hint };
+    }
+    Error::Unavailable { message }
+}
+
+/// What a login lacks that the server just refused.
+fn login_hint(message: &str) -> &'static str {
+    if message.contains("client certificate") || message.starts_with("certificate auth") {
+        "give the certificate of this login: sslcert=/path/to/client.crt and sslkey=/path/to/client.key"
+    } else if message.contains("no pg_hba.conf entry") && message.ends_with("no encryption") {
+        "the server wants TLS for this login: use sslmode=verify-full, or require"
+    } else {
+        "check user, password and database of the connection URL"
+    }
+}
+
+/// Which role has what the server just denied.
+fn grant_hint(message: &str) -> String {
+    let role = [
+        ("dispatch_", "fairclaim_producer"),
+        ("cancel_jobs", "fairclaim_producer"),
+        ("retry_jobs", "fairclaim_producer"),
+        ("list_jobs", "fairclaim_operator"),
+        ("show_job", "fairclaim_operator"),
+        ("claim", "fairclaim_worker"),
+        ("settle_", "fairclaim_worker"),
+        ("extend_leases", "fairclaim_worker"),
+        ("function tick", "fairclaim_worker"),
+    ]
+    .iter()
+    .find(|(name, _)| message.replace("schema fairclaim", "").contains(name))
+    .map_or(
+        "the role that the work needs (fairclaim_worker, fairclaim_producer, fairclaim_operator)",
+        |&(_, role)| role,
+    );
+    format!(
+        "as an administrator grant {role} to this login; `fairclaim migrate --grant-self` does it for the installer"
+    )
+}
+
+/// The server's own messages of this class quote the value, so a fixed text stands for them.
+fn input_text(sqlstate: &str) -> &'static str {
+    match sqlstate {
+        "22P05" | "22021" => {
+            "a text holds a character that the database cannot store (NUL, a lone surrogate)"
+        }
+        "22003" => "a number is out of the range that the database can store",
+        "22P02" | "22032" | "22030" => "a value does not have the syntax of its type",
+        "22008" | "22007" => "a time is malformed or out of range",
+        _ => "a value was refused by its type",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_pooler_will_never_let_in_is_told_from_what_may_pass() {
+        for message in [
+            "no such user: app",
+            "database \"app\" does not exist",
+            "\"trust\" authentication failed",
+            "unsupported startup parameter: options",
+        ] {
+            assert!(matches!(from_pooler(message.into()), Error::Config { .. }), "{message}");
+        }
+        for message in ["server login has been failing, try again later", "query_wait_timeout"] {
+            assert!(from_pooler(message.into()).is_transient(), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_denied_function_names_the_role_to_ask_for() {
+        assert!(
+            grant_hint("permission denied for function claim_jobs")
+                .contains("grant fairclaim_worker")
+        );
+        assert!(
+            grant_hint("permission denied for function dispatch_job")
+                .contains("fairclaim_producer")
+        );
+        assert!(
+            grant_hint("permission denied for schema fairclaim")
+                .contains("the role that the work needs")
+        );
+    }
+
+    #[test]
+    fn input_errors_never_quote_a_value() {
+        for sqlstate in ["22P02", "22003", "22021", "22P05", "22007", "22999"] {
+            assert!(!input_text(sqlstate).contains('"'));
+        }
+    }
+}
