@@ -61,6 +61,28 @@ async fn migrating_again_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_older_schema_gets_the_migrations_that_it_lacks_and_keeps_its_jobs() {
+    let db = TestDb::new().await;
+    let before = catalog(&db).await;
+    let owner = db.owner().await;
+    // what version 2 brought
+    let older = "drop function fairclaim.dispatch_lines; drop table fairclaim.dispatch_progress;
+                 delete from fairclaim.migration where version = 2";
+    owner.batch_execute(older).await.expect("version 1");
+    let producer = db.producer().await;
+    let dispatch = "select fairclaim.dispatch_job(gen_random_uuid(), 'mail')";
+    producer.batch_execute(dispatch).await.expect("dispatch");
+
+    let report = migrate(&db.client(INSTALLER).await).await.expect("migrate");
+    assert_eq!((report.from, report.to), (1, schema_version()));
+    assert_eq!(report.applied, ["dispatch_progress"]);
+    assert_eq!(catalog(&db).await, before);
+    let worker = db.worker().await;
+    let claimed = worker.query("select * from fairclaim.claim_job('w')", &[]).await.expect("claim");
+    assert_eq!(claimed.len(), 1, "jobs survive");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_somebody_changed_is_put_back() {
     let db = TestDb::new().await;
     let before = catalog(&db).await;

@@ -10,6 +10,7 @@ pub(crate) const LEFT_OUT: &[&str] = &[
     "handlers::",
     "lanes_stress::",
     "limits_of_input::dispatch::a_bad_batch_",
+    "lines::faults::",
     "nobody_waits::ticks::",
     "pooled::",
     "private_server::",

@@ -1,6 +1,6 @@
 //! `fairclaim completions`: what a shell needs to complete this command line.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command, CommandFactory};
 use clap_complete::{Shell, generate};
 
 use crate::args::Cli;
@@ -15,6 +15,15 @@ pub(crate) struct CompletionsArgs {
 
 pub(crate) fn run(args: &CompletionsArgs) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    generate(args.shell, &mut Cli::command(), "fairclaim", &mut script);
+    generate(args.shell, &mut visible(), "fairclaim", &mut script);
     output::line(String::from_utf8(script)?.trim_end())
+}
+
+/// The command line without the commands that are not for people, which some shells would be offered too.
+fn visible() -> Command {
+    let whole = Cli::command();
+    Command::new("fairclaim")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(whole.get_arguments().cloned())
+        .subcommands(whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned())
 }

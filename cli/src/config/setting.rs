@@ -172,9 +172,8 @@ pub(super) fn apply(command: Command, settings: &[Setting]) -> Command {
 
 fn at(command: Command, path: &[String], setting: &Setting) -> Command {
     match path {
-        [] => command.mut_arg(&setting.id, |arg| {
-            arg.required(false).default_values(setting.values.clone()).hide_default_value(true)
-        }),
+        [] => command
+            .mut_arg(&setting.id, |arg| arg.required(false).default_values(setting.values.clone())),
         [name, rest @ ..] => command.mut_subcommand(name, |command| at(command, rest, setting)),
     }
 }

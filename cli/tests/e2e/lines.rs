@@ -237,9 +237,9 @@ async fn a_line_says_all_that_the_flags_can_and_they_fill_in_what_it_lacks() {
         jobs,
         [
             json!({"tenant": tenant("acme"), "type": "mail", "payload": {}, "queue": "fast", "priority": 5, "max_attempts": 9,
-            "timeout": 9.0, "tags": ["flag"], "metadata": {"flag": 2}, "due": "flag"}),
+            "timeout": 9, "tags": ["flag"], "metadata": {"flag": 2}, "due": "flag"}),
             json!({"tenant": "0192f0c1-2345-7abc-8def-0123456789ab", "type": "other", "payload": {"a": [1.50]}, "queue": "q", "priority": -3,
-            "max_attempts": 2, "timeout": 60.0, "tags": ["own"], "metadata": {"own": 1}, "due": "own"}),
+            "max_attempts": 2, "timeout": 60, "tags": ["own"], "metadata": {"own": 1}, "due": "own"}),
             json!({"tenant": tenant("42"), "type": "mail", "payload": {}, "queue": "fast", "priority": 5, "max_attempts": 9,
             "timeout": 1.5, "tags": ["flag"], "metadata": {"flag": 2}, "due": "flag"}),
         ]
@@ -251,7 +251,7 @@ async fn a_file_that_is_sent_again_sends_nothing_unless_it_has_another_name() {
     let (place, folder) = (Place::installed().await, Folder::new());
     let file = folder.write("jobs.jsonl", numbers(0..10));
     let plain = |more: &[&str]| {
-        let args = ["dispatch", "--file", &file].iter().chain(more).copied();
+        let args = ["dispatch", "--file", &file].into_iter().chain(more.iter().copied());
         place.run(args)
     };
     assert!(plain(&[]).starts_with("10 lines: 10 dispatched, 0 refused ("));

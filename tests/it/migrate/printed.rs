@@ -89,7 +89,8 @@ async fn the_printed_script_refuses_a_newer_schema_and_changes_nothing() {
         }
     }
     assert_eq!(catalog(&db).await, before, "nothing was replaced by something older");
-    assert_eq!(versions(&db).await, [schema_version(), 1_000_000]);
+    let known = 1..=schema_version();
+    assert_eq!(versions(&db).await, known.chain([1_000_000]).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,7 @@ async fn other_than_once(place: &Place) -> BTreeMap<u64, usize> {
 }
 
 fn begin(place: &Place, file: &str, more: &[&str]) -> Running {
-    let args = ["dispatch", "--json", "--file", file].iter().chain(more).copied();
+    let args = ["dispatch", "--json", "--file", file].into_iter().chain(more.iter().copied());
     start(&mut place.fairclaim(args))
 }
 
@@ -102,11 +102,13 @@ async fn two_that_send_one_file_at_once_send_each_line_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_restarts_in_between_costs_and_doubles_no_line() {
+async fn a_server_that_is_killed_and_connections_that_are_cut_cost_and_double_no_line() {
     let (place, folder) = (Place::installed().await, Folder::new());
     let file = folder.write("jobs.jsonl", numbers(0..LINES));
     let running = begin(&place, &file, &[]);
     until_some(&place).await;
+    place.server.kill().await.unwrap();
+    place.server.restart().await.unwrap();
     let cut = "select count(pg_terminate_backend(a.pid)) from pg_stat_activity a
                 where a.usename = current_user and a.pid <> pg_backend_pid()";
     let (killer, connection) =
@@ -141,4 +143,8 @@ async fn a_first_signal_stops_behind_a_batch_and_the_next_run_goes_on() {
     }
     assert!(send(&place, &[&file]).status.success());
     assert_eq!(other_than_once(&place).await, BTreeMap::new());
+
+    // the control: lines that nobody remembers are sent twice, and that is seen
+    assert!(send(&place, &[&file, "--source", "unknown"]).status.success());
+    assert_eq!(other_than_once(&place).await.len(), LINES as usize);
 }
