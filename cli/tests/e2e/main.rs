@@ -4,6 +4,7 @@
 mod commands;
 mod contract;
 mod demo;
+mod doctor;
 mod handlers;
 mod support;
 mod survival;
