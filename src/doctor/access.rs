@@ -1,6 +1,6 @@
 //! Who may do what: functions, tables, views, policies, as the catalog has them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tokio_postgres::Row;
 
@@ -19,48 +19,97 @@ pub(super) const CHECKS: &[Check] = &[
 const MIGRATE: &str =
     "run `fairclaim migrate` of the newest build in use: it puts functions and their grants back";
 
+const REVOKE: &str = "as an administrator: set role fairclaim_owner; revoke execute on function … from …; `fairclaim migrate` puts \
+                      grants of ours back that are missing";
+
+/// What the functions of a schema have of trouble.
+#[derive(Default)]
+struct Troubles {
+    changed: Vec<String>,
+    foreign: Vec<String>,
+    insecure: Vec<String>,
+    /// Executable by somebody who should not.
+    open: Vec<String>,
+    /// Not executable by a role of ours that needs it.
+    closed: Vec<String>,
+}
+
 fn functions(rows: &[Row]) -> Result<Vec<Finding>> {
     let mut bodies: HashMap<&str, &str> = schema::bodies().collect();
-    let (mut changed, mut foreign, mut unsafe_ones, mut open) = (vec![], vec![], vec![], vec![]);
+    let grants: HashSet<(String, String)> = schema::executable().into_iter().collect();
+    let mut troubles = Troubles::default();
     for row in rows {
-        let signature: String = row.try_get("signature")?;
-        let known = bodies.remove(row.try_get::<_, &str>("name")?);
-        match known {
-            None => foreign.push(signature.clone()),
-            Some(body) if body != row.try_get::<_, &str>("body")? => {
-                changed.push(signature.clone())
-            }
-            Some(_) => {}
-        }
-        let (owned, definer, pinned): (Option<bool>, bool, bool) =
-            (row.try_get("owned")?, row.try_get("definer")?, row.try_get("pinned")?);
-        if (definer && !pinned) || (known.is_some() && owned != Some(true)) {
-            unsafe_ones.push(signature.clone());
-        }
-        let strangers: Vec<String> = row.try_get("strangers")?;
-        if !strangers.is_empty() {
-            open.push(format!("{signature} (by {})", strangers.join(", ")));
+        let name: &str = row.try_get("name")?;
+        let body = bodies.remove(name);
+        troubles.function(row, body)?;
+        if body.is_some() {
+            troubles.grants(name, &row.try_get::<_, Vec<String>>("roles")?, &grants);
         }
     }
-    let mut found = vec![same_functions(&changed, bodies.keys().copied())];
-    found.push(security(&unsafe_ones));
-    found.push(if open.is_empty() {
-        Finding::ok("function_access", "no function may be executed by a role that is not ours")
-    } else {
-        Finding::error(
-            "function_access",
-            format!("functions that strangers may execute: {}", some(&open)),
-            MIGRATE,
-        )
-    });
-    if !foreign.is_empty() {
+    let mut found = vec![same_functions(&troubles.changed, bodies.keys().copied())];
+    found.push(security(&troubles.insecure));
+    found.push(executable(&troubles));
+    if !troubles.foreign.is_empty() {
         found.push(Finding::warning(
             "foreign_function",
-            format!("functions in schema fairclaim that are not of this build: {}", some(&foreign)),
+            format!("functions in schema fairclaim that are not of this build: {}", some(&troubles.foreign)),
             "a newer build's are fine; others do not belong here: move them to a schema of yours, or drop them",
         ));
     }
     Ok(found)
+}
+
+impl Troubles {
+    fn function(&mut self, row: &Row, body: Option<&str>) -> Result<()> {
+        let signature: String = row.try_get("signature")?;
+        let (owned, definer, pinned): (Option<bool>, bool, bool) =
+            (row.try_get("owned")?, row.try_get("definer")?, row.try_get("pinned")?);
+        let strangers: Vec<String> = row.try_get("strangers")?;
+        if !strangers.is_empty() {
+            self.open.push(format!("{signature} by {}", strangers.join(", ")));
+        }
+        if (definer && !pinned) || (body.is_some() && owned != Some(true)) {
+            self.insecure.push(signature.clone());
+        }
+        match body {
+            None => self.foreign.push(signature),
+            Some(body) if body != row.try_get::<_, &str>("body")? => self.changed.push(signature),
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Compares who may execute a function with who should.
+    fn grants(&mut self, name: &str, roles: &[String], grants: &HashSet<(String, String)>) {
+        for role in
+            roles.iter().filter(|role| !grants.contains(&(name.to_owned(), (*role).clone())))
+        {
+            self.open.push(format!("{name} by {role}"));
+        }
+        let expected = grants.iter().filter(|(function, _)| function == name);
+        for (_, role) in expected.filter(|(_, role)| !roles.contains(role)) {
+            self.closed.push(format!("{name} by {role}"));
+        }
+    }
+}
+
+fn executable(troubles: &Troubles) -> Finding {
+    let mut seen = Vec::new();
+    if !troubles.open.is_empty() {
+        seen.push(format!("executable by who should not: {}", some(&troubles.open)));
+    }
+    if !troubles.closed.is_empty() {
+        let mut closed = troubles.closed.clone();
+        closed.sort();
+        seen.push(format!("not executable by who needs it: {}", some(&closed)));
+    }
+    if seen.is_empty() {
+        return Finding::ok(
+            "function_access",
+            "every function may be executed by the roles that need it and nobody else",
+        );
+    }
+    Finding::error("function_access", seen.join("; "), REVOKE)
 }
 
 fn same_functions<'a>(changed: &[String], missing: impl Iterator<Item = &'a str>) -> Finding {
@@ -79,8 +128,8 @@ fn same_functions<'a>(changed: &[String], missing: impl Iterator<Item = &'a str>
     }
 }
 
-fn security(unsafe_ones: &[String]) -> Finding {
-    if unsafe_ones.is_empty() {
+fn security(insecure: &[String]) -> Finding {
+    if insecure.is_empty() {
         return Finding::ok(
             "function_security",
             "definer functions pin their search_path and are the owner's",
@@ -90,7 +139,7 @@ fn security(unsafe_ones: &[String]) -> Finding {
         "function_security",
         format!(
             "functions that run with another's rights on the caller's path, or belong to somebody else: {}",
-            some(unsafe_ones)
+            some(insecure)
         ),
         MIGRATE,
     )

@@ -37,6 +37,7 @@ fn ticks(row: &Row) -> Result<Finding> {
     let sessions: i64 = number(row, "worker_sessions")?;
     let who = match sessions {
         0 => "no session of a worker is connected".to_owned(),
+        1 => "a session of a worker is connected".to_owned(),
         n => format!("{n} sessions of workers are connected"),
     };
     let advice = "start a worker (`fairclaim work`), which ticks by itself, or have cron or pg_cron call `select * from \

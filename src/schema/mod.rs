@@ -1,6 +1,7 @@
 //! Installs and updates the schema: one script, which `migrate` executes and `migrate --print` prints.
 
 mod files;
+mod grants;
 mod script;
 
 use std::time::Duration;
@@ -9,8 +10,11 @@ use deadpool_postgres::{Object, Pool};
 use rand::Rng;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow, error::SqlState};
 
-pub(crate) use self::script::{bodies, checksums};
 pub use self::script::{script, version};
+pub(crate) use self::{
+    grants::executable,
+    script::{bodies, checksums},
+};
 use crate::error::{Error, Result};
 
 /// How often the script is run when two installers meet.

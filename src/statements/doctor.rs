@@ -40,7 +40,7 @@ pub(crate) const CONNECTIONS: Statement = asks(
 pub(crate) const MIGRATIONS: Statement =
     asks("select m.version, m.name, m.checksum from fairclaim.doctor_migrations() m");
 
-/// Every function in the schema, with who may execute it beside our roles.
+/// Every function in the schema, with which of our roles may execute it, and who else.
 pub(crate) const FUNCTIONS: Statement = asks(
     "select p.proname::text as name, p.oid::regprocedure::text as signature, p.prosrc as body, \
      p.proowner = pg_catalog.to_regrole('fairclaim_owner') as owned, p.prosecdef as definer, \
@@ -48,7 +48,12 @@ pub(crate) const FUNCTIONS: Statement = asks(
      array(select coalesce(nullif(a.grantee, 0)::regrole::text, 'public') \
              from pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a \
             where a.grantee <> p.proowner and not exists (select from pg_catalog.pg_roles r where r.oid = a.grantee \
-                  and r.rolname ~ '^fairclaim_(owner|worker|producer|tenant|operator|auditor|observer)$')) as strangers \
+                  and r.rolname ~ '^fairclaim_(owner|worker|producer|tenant|operator|auditor|observer)$')) as strangers, \
+     array(select r.rolname::text \
+             from pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a \
+             join pg_catalog.pg_roles r on r.oid = a.grantee \
+            where a.grantee <> p.proowner \
+              and r.rolname ~ '^fairclaim_(worker|producer|tenant|operator|auditor|observer)$') as roles \
      from pg_catalog.pg_proc p where p.pronamespace = pg_catalog.to_regnamespace('fairclaim') order by 1, 2 limit 1000",
 );
 

@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod contract;
 mod demo;
+mod doctor;
 mod handlers;
 mod lines;
 mod pooled;

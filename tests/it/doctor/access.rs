@@ -19,6 +19,18 @@ const CHANGES: &[(&str, &str, Level, &[&str])] = &[
         &["claim_jobs", "test_stranger"],
     ),
     (
+        "grant execute on function fairclaim.tick to fairclaim_tenant",
+        "function_access",
+        Level::Error,
+        &["should not", "tick by fairclaim_tenant"],
+    ),
+    (
+        "revoke execute on function fairclaim.claim_jobs from fairclaim_worker",
+        "function_access",
+        Level::Error,
+        &["needs it", "claim_jobs by fairclaim_worker"],
+    ),
+    (
         "alter function fairclaim.settle_jobs reset search_path",
         "function_security",
         Level::Error,
@@ -114,6 +126,9 @@ async fn undo(owner: &tokio_postgres::Client, db: &crate::support::TestDb, chang
         }
         ["grant", .., "test_stranger"] => {
             "revoke all on all functions in schema fairclaim from test_stranger".to_owned()
+        }
+        ["grant", .., "fairclaim_tenant"] => {
+            "revoke execute on function fairclaim.tick from fairclaim_tenant".to_owned()
         }
         ["create", "function", ..] => "drop function fairclaim.helper".to_owned(),
         ["create", "table", ..] => "drop table fairclaim.extra".to_owned(),

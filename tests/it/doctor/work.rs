@@ -33,16 +33,16 @@ async fn a_type_that_nobody_claims_is_told_unless_its_queue_is_paused() {
     }
     assert_eq!(find(&examine(&db, "test_operator").await, "unclaimed_types"), None);
 
-    db.advance("30 minutes").await;
+    db.advance("5 hours").await;
     tick(&worker).await;
     let diagnosis = examine(&db, "test_operator").await;
     assert_found(
         &diagnosis,
         "unclaimed_types",
         Level::Warning,
-        &["orphan in default (for 30 min)", "busy in default"],
+        &["orphan in default (for 5 h)", "busy in default"],
     );
-    assert_found(&diagnosis, "backlog", Level::Note, &["30 min"]);
+    assert_found(&diagnosis, "backlog", Level::Note, &["5 h"]);
 
     // one of them runs: the rest of its type wait their turn
     let types: &[&str] = &["busy"];
