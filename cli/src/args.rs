@@ -3,7 +3,8 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::command::{bench, dispatch, jobs, migrate, work};
+use crate::color;
+use crate::command::{bench, dispatch, jobs, migrate, prune, queues, work};
 use crate::demo;
 
 /// A multi-tenant background-job queue in your own PostgreSQL.
@@ -20,7 +21,10 @@ pub(crate) struct Cli {
 const AFTER_HELP: &str = "\
 New here? `fairclaim demo` shows the whole of it and needs nothing but PostgreSQL's programs.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Errors go to stderr with a `hint:`.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Errors go to stderr with a `hint:`.
+
+Examples:
+  fairclaim --version";
 
 /// Flags that every command takes.
 #[derive(Debug, Clone, Args)]
@@ -31,6 +35,9 @@ pub(crate) struct Global {
     /// How log lines on stderr look; RUST_LOG says which ones there are
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
+    /// Where answers are coloured: auto is on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: color::When,
 }
 
 /// The shape of a log line.
@@ -52,8 +59,12 @@ pub(crate) enum Command {
     Dispatch(dispatch::DispatchArgs),
     /// Claim jobs and run a command for each
     Work(work::WorkArgs),
-    /// Look at jobs
+    /// Look at jobs, cancel them, run them again
     Jobs(jobs::JobsArgs),
+    /// Look at queues, stop them, let them go on
+    Queues(queues::QueuesArgs),
+    /// Delete what ended longer ago than the retention
+    Prune(prune::PruneArgs),
     /// Measure this build on this machine
     Bench(bench::BenchArgs),
     /// One worker process of the demo; started by `demo`

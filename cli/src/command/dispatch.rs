@@ -11,7 +11,13 @@ use crate::args::Global;
 use crate::error::Hinted;
 use crate::{connect, output, value};
 
+const EXAMPLES: &str = "\
+Examples:
+  fairclaim dispatch --tenant acme --type welcome_mail --payload '{\"to\": \"ada@example.org\"}'
+  echo '{\"n\": 7}' | fairclaim dispatch --tenant acme --type report --payload - --delay 5m";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct DispatchArgs {
     /// Who the job is for: a uuid, or any name, which always means the same uuid
     #[arg(long, value_name = "NAME-OR-UUID", value_parser = super::tenant)]

@@ -4,6 +4,8 @@
 mod commands;
 mod contract;
 mod demo;
+mod examples;
 mod handlers;
+mod operate;
 mod support;
 mod survival;
