@@ -548,6 +548,10 @@ create function fairclaim.check_cursor(p_cursor text)
   returns text[]
   language plpgsql immutable;
 
+create function fairclaim.check_filter(p_status text, p_older_than interval, p_newer_than interval, p_error text)
+  returns void
+  language plpgsql stable;
+
 create function fairclaim.check_scope(p_tenant_id uuid, p_ids uuid[])
   returns void
   language plpgsql stable;
@@ -604,6 +608,15 @@ grant execute on function fairclaim.clock to fairclaim_worker;
 create function fairclaim.close_lanes(INOUT p_state fairclaim.tick_state, p_oldest bigint, p_now timestamp with time zone, OUT closed integer, OUT deleted integer)
   returns record
   language plpgsql volatile;
+
+create function fairclaim.count_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_older_than interval DEFAULT NULL::interval, p_newer_than interval DEFAULT NULL::interval, p_error text DEFAULT NULL::text, p_up_to integer DEFAULT 10000)
+  returns TABLE(jobs integer, more boolean)
+  language plpgsql stable security definer
+  set jit=off
+  set plan_cache_mode=force_custom_plan
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.count_jobs to fairclaim_auditor;
+grant execute on function fairclaim.count_jobs to fairclaim_operator;
 
 create function fairclaim.current_tenant_id()
   returns uuid
@@ -689,6 +702,10 @@ create function fairclaim.drop_range(p_starts_at timestamp with time zone, p_bef
   returns integer
   language plpgsql volatile;
 
+create function fairclaim.error_has(p_error jsonb, p_text text)
+  returns boolean
+  language sql immutable parallel safe;
+
 create function fairclaim.extend_leases(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_lease interval DEFAULT '00:00:30'::interval)
   returns TABLE(id uuid, accepted boolean, cancel_requested boolean)
   language plpgsql volatile security definer
@@ -753,7 +770,7 @@ create function fairclaim.leave_hints(p_queue text, p_turns bigint[], p_probed i
   returns void
   language plpgsql volatile;
 
-create function fairclaim.list_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_before_id uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100)
+create function fairclaim.list_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_before_id uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100, p_older_than interval DEFAULT NULL::interval, p_newer_than interval DEFAULT NULL::interval, p_error text DEFAULT NULL::text)
   returns TABLE(id uuid, tenant_id uuid, queue text, type text, status text, priority integer, attempts integer, max_attempts integer, worker_id text, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, tags text[])
   language plpgsql stable security definer
   set jit=off
@@ -761,6 +778,17 @@ create function fairclaim.list_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.list_jobs to fairclaim_auditor;
 grant execute on function fairclaim.list_jobs to fairclaim_operator;
+
+create function fairclaim.list_queues(p_up_to integer DEFAULT 10000)
+  returns TABLE(queue text, paused_at timestamp with time zone, waiting integer, tenants_waiting integer, oldest_waiting_at timestamp with time zone, scheduled integer, running integer, at_least text[])
+  language plpgsql stable security definer
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_custom_plan
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.list_queues to fairclaim_operator;
 
 create function fairclaim.make_ranges(p_until timestamp with time zone)
   returns integer
@@ -771,6 +799,10 @@ create function fairclaim.make_ranges(p_until timestamp with time zone)
 create function fairclaim.mark_holders(INOUT p_state fairclaim.tick_state, OUT oldest bigint)
   returns record
   language plpgsql volatile;
+
+create function fairclaim.matching_jobs(p_tenant_id uuid, p_queue text, p_type text, p_status text, p_before_id uuid, p_older_than interval, p_newer_than interval, p_error text, p_limit integer)
+  returns TABLE(id uuid, tenant_id uuid)
+  language plpgsql stable;
 
 create function fairclaim.millis(p_at timestamp with time zone)
   returns bigint
@@ -792,6 +824,12 @@ create function fairclaim.open_queues(p_queues text[])
   returns text[]
   language plpgsql stable;
 
+create function fairclaim.pause_queue(p_queue text)
+  returns TABLE(queue text, paused_at timestamp with time zone, was_paused boolean, in_use boolean)
+  language plpgsql volatile security definer
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.pause_queue to fairclaim_operator;
+
 create function fairclaim.payload_fault(p_payload jsonb)
   returns text
   language sql stable;
@@ -809,6 +847,10 @@ create function fairclaim.prune(p_retention interval DEFAULT NULL::interval)
 grant execute on function fairclaim.prune to fairclaim_operator;
 grant execute on function fairclaim.prune to fairclaim_worker;
 
+create function fairclaim.queue_in_use(p_queue text)
+  returns boolean
+  language sql stable;
+
 create function fairclaim.refuse(p_code text, p_field text, p_rule text, p_hint text DEFAULT NULL::text)
   returns void
   language plpgsql volatile;
@@ -816,6 +858,12 @@ create function fairclaim.refuse(p_code text, p_field text, p_rule text, p_hint 
 create function fairclaim.renew_passed()
   returns integer
   language plpgsql volatile;
+
+create function fairclaim.resume_queue(p_queue text)
+  returns TABLE(queue text, paused_at timestamp with time zone, was_paused boolean, in_use boolean)
+  language plpgsql volatile security definer
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.resume_queue to fairclaim_operator;
 
 create function fairclaim.retry_jobs(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, status text)

@@ -6,7 +6,8 @@
 //!
 //! - [`Job`] is a serde type with a name; [`Dispatch`] puts one in, on a [`Client`] or in your transaction.
 //! - [`Worker`] runs your handlers: async functions of a job and its [`Attempt`] that return an [`Outcome`].
-//! - [`Client::job`], [`Client::jobs`], [`Client::cancel`] and [`Client::retry`] are for operators.
+//! - [`Client::job`], [`Client::jobs`], [`Client::cancel`], [`Client::retry`], [`Client::queues`] and [`Client::pause_queue`] are for
+//!   operators.
 //! - [`Client::migrate`] installs the schema; everything else is a call to one of its functions.
 //!
 //! ```no_run
@@ -45,16 +46,19 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod bulk;
 mod client;
 mod connect;
 mod dispatch;
 mod doctor;
 mod error;
 mod job;
+mod job_filter;
 mod job_row;
 mod json;
 mod operator;
 mod outcome;
+mod queues;
 mod schema;
 mod statements;
 mod tenant;
@@ -63,15 +67,18 @@ pub mod testing;
 mod timestamp;
 mod worker;
 
+pub use bulk::{BulkTotals, Count};
 pub use client::Client;
 pub use connect::{ConnectOptions, ConnectionMode};
 pub use dispatch::{Dispatch, Lines, LinesProgress, dispatch_many_in};
 pub use doctor::{Diagnosis, Finding, Level};
 pub use error::{Error, Result};
 pub use job::Job;
+pub use job_filter::JobFilter;
 pub use job_row::{JobRow, JobTexts, Status};
-pub use operator::{Changed, JobFilter, JobPage};
+pub use operator::{Changed, JobPage, Pruned};
 pub use outcome::{JobError, Next, Outcome, Settled};
+pub use queues::{QueueChange, QueueRow};
 pub use schema::{
     MigrateOptions, MigrateReport, script as migration_script, version as schema_version,
 };

@@ -1,4 +1,6 @@
-//! The operator's side: look at jobs, cancel them, retry them.
+//! The operator's side: look at jobs, cancel them, retry them, delete what is past retention.
+
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio_postgres::Row;
@@ -6,9 +8,10 @@ use uuid::Uuid;
 
 use crate::{
     client::Client,
-    error::{Error, Result},
+    error::Result,
+    job_filter::JobFilter,
     job_row::{JobRow, Status},
-    statements::{CANCEL, LIST, RETRY, SHOW, Statement},
+    statements::{CANCEL, LIST, PRUNE, PRUNE_OLDER, RETRY, SHOW, Statement, Value},
     tenant::Tenant,
 };
 
@@ -21,23 +24,6 @@ pub struct Changed {
     pub status: Option<Status>,
 }
 
-/// Which jobs a list shows. Everything that is left out matches.
-#[derive(Debug, Clone, Default)]
-pub struct JobFilter {
-    /// Only this tenant's.
-    pub tenant: Option<Tenant>,
-    /// Only this queue.
-    pub queue: Option<String>,
-    /// Only this type.
-    pub job_type: Option<String>,
-    /// Only this status.
-    pub status: Option<Status>,
-    /// Only jobs dispatched before this one: the `next` of the page before.
-    pub before: Option<Uuid>,
-    /// How many at most. Defaults to 100.
-    pub limit: Option<i32>,
-}
-
 /// One page of a list, newest job first.
 #[derive(Debug, Clone, Serialize)]
 pub struct JobPage {
@@ -47,11 +33,27 @@ pub struct JobPage {
     pub next: Option<Uuid>,
 }
 
+/// What one call of [`Client::prune`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Pruned {
+    /// How many ranges of ids it dropped whole.
+    pub ranges_dropped: i32,
+    /// How many jobs it deleted one by one, in a range that unfinished jobs keep.
+    pub rows_deleted: i64,
+}
+
+impl Pruned {
+    /// Whether there was nothing to delete, or what there was is in use.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Client {
     /// One job with all that the login may see of it. A job of another tenant is not found either.
     ///
     /// # Errors
-    /// [`Error::Privilege`] for a login that is no operator.
+    /// [`Error::Privilege`](crate::Error::Privilege) for a login that is no operator.
     pub async fn job(&self, id: Uuid) -> Result<Option<JobRow>> {
         self.show(None, id).await
     }
@@ -59,7 +61,7 @@ impl Client {
     /// One job of this tenant.
     ///
     /// # Errors
-    /// [`Error::Privilege`] for a login that may not read jobs.
+    /// [`Error::Privilege`](crate::Error::Privilege) for a login that may not read jobs.
     pub async fn job_of(&self, tenant: Tenant, id: Uuid) -> Result<Option<JobRow>> {
         self.show(Some(tenant), id).await
     }
@@ -69,33 +71,18 @@ impl Client {
         rows.first().map(JobRow::from_row).transpose()
     }
 
-    /// One page of the jobs that match. A page of ended jobs costs the same however far back it lies; one of waiting jobs looks
-    /// at all that wait.
+    /// One page of the jobs that match. A page of ended jobs costs as much as it has jobs, however far back it lies, if all that it
+    /// comes by match; a filter that few match looks on, so give it a tenant or an age. A page of waiting jobs looks at all that wait.
     ///
     /// # Errors
-    /// [`Error::BadArgument`] for a limit out of range, [`Error::Privilege`] for a login that may not list jobs.
+    /// [`Error::BadArgument`](crate::Error::BadArgument) for a value out of range, [`Error::Privilege`](crate::Error::Privilege) for
+    /// a login that may not list jobs, or not by their errors.
     pub async fn jobs(&self, filter: &JobFilter) -> Result<JobPage> {
+        filter.check()?;
         let limit = filter.limit.unwrap_or(100);
-        let texts = [("queue", &filter.queue), ("type", &filter.job_type)];
-        if let Some((field, _)) = texts
-            .into_iter()
-            .find(|(_, text)| text.as_ref().is_some_and(|text| text.contains('\0')))
-        {
-            return Err(Error::bad_argument(field, "must not hold a NUL"));
-        }
-        let rows = self
-            .rows(
-                &LIST,
-                &[
-                    &filter.tenant.map(Tenant::uuid),
-                    &filter.queue,
-                    &filter.job_type,
-                    &filter.status.map(Status::as_str),
-                    &filter.before,
-                    &limit,
-                ],
-            )
-            .await?;
+        let sent = filter.sent();
+        let page: [Value<'_>; 2] = [&filter.before, &limit];
+        let rows = self.rows(&LIST, &[&sent.values()[..], &page].concat()).await?;
         let jobs = rows.iter().map(JobRow::from_overview).collect::<Result<Vec<_>>>()?;
         let full = usize::try_from(limit).is_ok_and(|limit| jobs.len() >= limit);
         let next = jobs.last().filter(|_| full).map(|job| job.id);
@@ -105,7 +92,7 @@ impl Client {
     /// Cancels jobs: a waiting one at once; a running one is marked, answers `processing`, and its handler is told.
     ///
     /// # Errors
-    /// [`Error::Privilege`] when no tenant is given by a login that is no operator.
+    /// [`Error::Privilege`](crate::Error::Privilege) when no tenant is given by a login that is no operator.
     pub async fn cancel(&self, tenant: Option<Tenant>, ids: &[Uuid]) -> Result<Vec<Changed>> {
         self.change(&CANCEL, tenant, ids).await
     }
@@ -116,6 +103,25 @@ impl Client {
     /// As [`Client::cancel`].
     pub async fn retry(&self, tenant: Option<Tenant>, ids: &[Uuid]) -> Result<Vec<Changed>> {
         self.change(&RETRY, tenant, ids).await
+    }
+
+    /// Deletes a part of what is past retention: jobs that were dispatched and ended before it began, one range of ids a call.
+    /// Call it until it did nothing; workers do every ten minutes.
+    ///
+    /// `retention` is for operators: another than the one that the installation is set to, at least an hour.
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`](crate::Error::BadArgument) for less than an hour, [`Error::Privilege`](crate::Error::Privilege) for a
+    /// login that may not prune, or not choose.
+    pub async fn prune(&self, retention: Option<Duration>) -> Result<Pruned> {
+        let row = match retention {
+            None => self.row(&PRUNE, &[]).await?,
+            Some(span) => self.row(&PRUNE_OLDER, &[&span.as_secs_f64()]).await?,
+        };
+        Ok(Pruned {
+            ranges_dropped: row.try_get("ranges_dropped")?,
+            rows_deleted: row.try_get("rows_deleted")?,
+        })
     }
 
     async fn change(

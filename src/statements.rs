@@ -214,8 +214,61 @@ pub(crate) const LIST: Statement = Statement {
     sql: "select l.id, l.tenant_id, l.queue, l.type, l.status, l.priority::int4 as priority, l.attempts::int4 as attempts, \
           l.max_attempts::int4 as max_attempts, l.worker_id, l.next_retry_at, l.created_at, l.completed_at, l.tags \
           from fairclaim.list_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, p_type => $3::text, p_status => $4::text, \
-          p_before_id => $5::uuid, p_limit => $6::int4) l order by l.id desc",
-    types: &[Type::UUID, Type::TEXT, Type::TEXT, Type::TEXT, Type::UUID, Type::INT4],
+          p_older_than => pg_catalog.make_interval(secs => $5::float8), \
+          p_newer_than => pg_catalog.make_interval(secs => $6::float8), p_error => $7::text, \
+          p_before_id => $8::uuid, p_limit => $9::int4) l order by l.id desc",
+    types: &[
+        Type::UUID,
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT,
+        Type::FLOAT8,
+        Type::FLOAT8,
+        Type::TEXT,
+        Type::UUID,
+        Type::INT4,
+    ],
+};
+
+pub(crate) const COUNT: Statement = Statement {
+    sql: "select c.jobs, c.more from fairclaim.count_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, p_type => $3::text, \
+          p_status => $4::text, p_older_than => pg_catalog.make_interval(secs => $5::float8), \
+          p_newer_than => pg_catalog.make_interval(secs => $6::float8), p_error => $7::text, p_up_to => $8::int4) c",
+    types: &[
+        Type::UUID,
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT,
+        Type::FLOAT8,
+        Type::FLOAT8,
+        Type::TEXT,
+        Type::INT4,
+    ],
+};
+
+pub(crate) const QUEUES: Statement = Statement {
+    sql: "select q.queue, q.paused_at, q.waiting::int4 as waiting, q.tenants_waiting::int4 as tenants_waiting, \
+          q.oldest_waiting_at, q.scheduled::int4 as scheduled, q.running::int4 as running, q.at_least, \
+          pg_catalog.date_part('epoch', fairclaim.clock() - q.oldest_waiting_at)::float8 as oldest_seconds \
+          from fairclaim.list_queues() q order by q.queue",
+    types: &[],
+};
+
+pub(crate) const PAUSE_QUEUE: Statement = Statement {
+    sql: "select q.queue, q.paused_at, q.was_paused, q.in_use from fairclaim.pause_queue(p_queue => $1::text) q",
+    types: &[Type::TEXT],
+};
+
+pub(crate) const RESUME_QUEUE: Statement = Statement {
+    sql: "select q.queue, q.paused_at, q.was_paused, q.in_use from fairclaim.resume_queue(p_queue => $1::text) q",
+    types: &[Type::TEXT],
+};
+
+/// With a retention in seconds that an operator chooses.
+pub(crate) const PRUNE_OLDER: Statement = Statement {
+    sql: "select p.ranges_dropped, p.rows_deleted \
+          from fairclaim.prune(p_retention => pg_catalog.make_interval(secs => $1::float8)) p",
+    types: &[Type::FLOAT8],
 };
 
 pub(crate) const SHOW: Statement = Statement {

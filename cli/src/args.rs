@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fairclaim::{ConnectOptions, ConnectionMode};
 
-use crate::command::{bench, completions, dispatch, doctor, jobs, man, migrate, work};
+use crate::color;
+use crate::command::{
+    bench, completions, dispatch, doctor, jobs, man, migrate, prune, queues, work,
+};
 use crate::demo;
 
 /// A multi-tenant background-job queue in your own PostgreSQL.
@@ -23,7 +26,10 @@ pub(crate) struct Cli {
 const AFTER_HELP: &str = "\
 New here? `fairclaim demo` shows the whole of it and needs nothing but PostgreSQL's programs.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Errors go to stderr with a `hint:`.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Errors go to stderr with a `hint:`.
+
+Examples:
+  fairclaim --version";
 
 /// Flags that every command takes.
 #[derive(Debug, Clone, Args)]
@@ -43,6 +49,9 @@ pub(crate) struct Global {
     /// How log lines on stderr look; RUST_LOG says which ones there are
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
+    /// Where answers are coloured: auto is on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: color::When,
     /// A file with values for flags; else fairclaim.toml here, else the user's own
     #[arg(long, global = true, value_name = "FILE", env = "FAIRCLAIM_CONFIG")]
     pub(crate) config: Option<PathBuf>,
@@ -95,14 +104,18 @@ pub(crate) enum Command {
     Dispatch(dispatch::DispatchArgs),
     /// Claim jobs and run a command for each
     Work(work::WorkArgs),
-    /// Look at jobs
+    /// Look at jobs, cancel them, run them again
     Jobs(jobs::JobsArgs),
+    /// Look at queues, stop them, let them go on
+    Queues(queues::QueuesArgs),
+    /// Delete what ended longer ago than the retention
+    Prune(prune::PruneArgs),
+    /// Examine the database: what is wrong, who is in the way, what to do
+    Doctor(doctor::DoctorArgs),
     /// Print a script that makes a shell complete this command line
     Completions(completions::CompletionsArgs),
     /// Print or write the manual pages
     Man(man::ManArgs),
-    /// Examine the database: what is wrong, who is in the way, what to do
-    Doctor(doctor::DoctorArgs),
     /// Measure this build on this machine
     Bench(bench::BenchArgs),
     /// One worker process of the demo; started by `demo`

@@ -7,6 +7,8 @@ pub(crate) mod doctor;
 pub(crate) mod jobs;
 pub(crate) mod man;
 pub(crate) mod migrate;
+pub(crate) mod prune;
+pub(crate) mod queues;
 pub(crate) mod work;
 
 use fairclaim::Tenant;
@@ -17,6 +19,7 @@ use crate::{demo, log};
 /// Runs the command that was asked for.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli { global, command } = cli;
+    global.color.hold();
     log::start(global.log_format, log::default_level(&command));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
@@ -26,6 +29,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Dispatch(args) => dispatch::run(&global, args).await,
             Command::Work(args) => work::run(&global, args).await,
             Command::Jobs(args) => jobs::run(&global, args).await,
+            Command::Queues(args) => queues::run(&global, args).await,
+            Command::Prune(args) => prune::run(&global, &args).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),
             Command::Doctor(args) => doctor::run(&global, args).await,

@@ -48,8 +48,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// How often the workers' own reports are looked at, so that the kill comes when it should.
 const BEAT: Duration = Duration::from_millis(50);
 
+const EXAMPLES: &str = "\
+Examples:
+  fairclaim demo --jobs 1000 --tenants 5";
+
 /// With no database given it starts a private PostgreSQL in a temporary folder, and removes it.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct DemoArgs {
     /// Jobs that the flooding tenant dispatches
     #[arg(long, value_name = "N", default_value_t = 100_000,

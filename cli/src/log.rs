@@ -1,10 +1,9 @@
 //! Log lines, on stderr, so that stdout holds answers only.
 
-use std::io::IsTerminal;
-
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Command, LogFormat};
+use crate::color;
 
 /// Long-running commands say what they do; the others speak up only when something is wrong.
 pub(crate) fn default_level(command: &Command) -> &'static str {
@@ -21,7 +20,7 @@ pub(crate) fn start(format: LogFormat, level: &str) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_ansi(color::on_stderr());
     match format {
         LogFormat::Text => builder.with_target(false).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),

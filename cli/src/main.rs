@@ -10,6 +10,7 @@
 
 mod args;
 mod bench;
+mod color;
 mod command;
 mod config;
 mod connect;

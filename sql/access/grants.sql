@@ -36,7 +36,7 @@ grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_tenant;
 
 -- operators: everything but payloads, results and error texts
 grant execute on function fairclaim.cancel_jobs, fairclaim.retry_jobs, fairclaim.list_jobs, fairclaim.show_job, fairclaim.tick,
-  fairclaim.prune to fairclaim_operator;
+  fairclaim.prune, fairclaim.count_jobs, fairclaim.list_queues, fairclaim.pause_queue, fairclaim.resume_queue to fairclaim_operator;
 grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags) on fairclaim.job to fairclaim_operator;
 grant select (id, tenant_id, completed_at, attempts, status, worker_id) on fairclaim.finished to fairclaim_operator;
 grant select (id, tenant_id, attempt, at, worker_id) on fairclaim.attempt_error to fairclaim_operator;
@@ -49,7 +49,7 @@ grant execute on function fairclaim.doctor_state, fairclaim.doctor_migrations, f
   fairclaim.doctor_strays, fairclaim.doctor_waiting to fairclaim_operator, fairclaim_observer;
 
 -- auditors: payloads too
-grant execute on function fairclaim.list_jobs, fairclaim.show_job to fairclaim_auditor;
+grant execute on function fairclaim.list_jobs, fairclaim.show_job, fairclaim.count_jobs to fairclaim_auditor;
 grant select on fairclaim.job, fairclaim.finished, fairclaim.attempt_error, fairclaim.ready, fairclaim.scheduled, fairclaim.cancel_request, fairclaim.lane to fairclaim_auditor;
 grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at) on fairclaim.running to fairclaim_auditor;
 grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_auditor;

@@ -1,5 +1,6 @@
 //! The library's client against a real server: dispatch in whatever transaction, tenants, errors.
 
+mod bulk;
 mod operator;
 mod readme;
 mod refusals;

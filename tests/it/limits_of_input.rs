@@ -71,8 +71,24 @@ async fn a_bad_call_of_an_operator_or_a_producer_is_refused() {
         let call = format!("select * from fairclaim.{function}(null, array[gen_random_uuid()]...)");
         all_refused(&db, &producer, &call, &[("p_tenant_id", &[""])]).await;
     }
-    let table: [(&str, &[&str]); 2] =
-        [("p_limit", &["null", "0", "1001"]), ("p_status", &["'MARK'", "''", "'Pending'"])];
+    let ages: &[&str] = &["'-1 s'", "'-1 day'", "'51 years'"];
+    let table: [(&str, &[&str]); 5] = [
+        ("p_limit", &["null", "0", "1001"]),
+        ("p_status", &["'MARK'", "''", "'Pending'"]),
+        ("p_older_than", ages),
+        ("p_newer_than", ages),
+        ("p_error", &["''", "repeat('e', 256)"]),
+    ];
+    let up_to: &[&str] = &["null", "0", "100001", "2147483647"];
+    for function in ["count_jobs", "list_queues"] {
+        let call = format!("select * from fairclaim.{function}(p_up_to => ...)");
+        all_refused(&db, &operator, &call, &[("p_up_to", up_to)]).await;
+    }
+    for function in ["pause_queue", "resume_queue"] {
+        let call = format!("select * from fairclaim.{function}(...)");
+        let bad: &[&str] = &["null", "''", "'Mail'", "'a b'", "repeat('q', 65)"];
+        all_refused(&db, &operator, &call, &[("p_queue", bad)]).await;
+    }
     for (field, bad) in table {
         all_refused(
             &db,

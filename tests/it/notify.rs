@@ -19,13 +19,13 @@ pub(crate) async fn stop_clock(db: &TestDb) {
 }
 
 /// A session that listens, and hears what was sent.
-struct Listener {
+pub(crate) struct Listener {
     session: tokio_postgres::Client,
     heard: UnboundedReceiver<Notification>,
 }
 
 impl Listener {
-    async fn new(db: &TestDb) -> Self {
+    pub(crate) async fn new(db: &TestDb) -> Self {
         let (session, mut connection) =
             tokio_postgres::connect(&db.direct_url("test_worker"), NoTls).await.expect("connect");
         let (tell, heard) = unbounded_channel();
@@ -43,7 +43,7 @@ impl Listener {
 
     /// How often workers were woken since the last call. Notifications come in the order of their commits, so what was
     /// committed before the mark is heard before it.
-    async fn wakes(&mut self) -> usize {
+    pub(crate) async fn wakes(&mut self) -> usize {
         self.session.batch_execute("notify mark").await.expect("notify");
         let mut count = 0;
         loop {

@@ -39,20 +39,28 @@ impl Common {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Scenario {
     /// Jobs that do nothing, until none is left: jobs a second
+    #[command(after_help = "Examples:\n  fairclaim bench drain --quick")]
     Drain(drain::Options),
     /// Dispatches a second, and against a bare INSERT into one plain table
+    #[command(after_help = "Examples:\n  fairclaim bench dispatch --quick")]
     Dispatch(dispatch::Options),
     /// From a dispatch's commit to the start of its handler, on an idle queue
+    #[command(after_help = "Examples:\n  fairclaim bench latency --quick")]
     Latency(latency::Options),
     /// Jobs a second while a reader's snapshot and an unrelated writer stay open
+    #[command(after_help = "Examples:\n  fairclaim bench held-snapshot --quick")]
     HeldSnapshot(held_snapshot::Options),
     /// The cost of a claim while tenants trickle under a held snapshot
+    #[command(after_help = "Examples:\n  fairclaim bench held-trickle --quick")]
     HeldTrickle(trickle::HeldOptions),
     /// How many jobs are claimed until every small tenant was served behind a big one
+    #[command(after_help = "Examples:\n  fairclaim bench fairness --quick")]
     Fairness(fairness::Options),
     /// One tenant's flood beside a thousand tenants that trickle
+    #[command(after_help = "Examples:\n  fairclaim bench everyday --quick")]
     Everyday(everyday::Options),
     /// The cost of a claim with very many trickling tenants, against few
+    #[command(after_help = "Examples:\n  fairclaim bench trickling --quick")]
     Trickling(trickle::Options),
 }
 

@@ -19,6 +19,11 @@ use crate::args::Global;
 use crate::error::Hinted;
 use crate::{connect, output, value};
 
+const EXAMPLES: &str = "\
+Examples:
+  fairclaim dispatch --tenant acme --type welcome_mail --payload '{\"to\": \"ada@example.org\"}'
+  echo '{\"n\": 7}' | fairclaim dispatch --tenant acme --type report --payload - --delay 5m";
+
 /// Needs the role fairclaim_producer.
 ///
 /// With --file it takes many jobs, one JSON object a line, with the names of these flags: tenant (or tenant_id), type, payload,

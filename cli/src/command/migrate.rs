@@ -6,9 +6,15 @@ use fairclaim::{MigrateOptions, MigrateReport};
 use crate::args::Global;
 use crate::{connect, output};
 
+const EXAMPLES: &str = "\
+Examples:
+  fairclaim migrate --grant-self
+  fairclaim migrate --print > fairclaim.sql";
+
 /// Safe to repeat and to start twice at once. Needs a login with CREATEROLE and CREATE on the
 /// database, never a superuser.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct MigrateArgs {
     /// Print one SQL file that does the same (for psql -f or supabase/migrations/) and connect
     /// nowhere

@@ -35,7 +35,11 @@ A command given to --exec answers with its exit code:
 The payload comes on stdin. FAIRCLAIM_JOB_ID, FAIRCLAIM_TENANT_ID, FAIRCLAIM_ATTEMPT,
 FAIRCLAIM_TYPE and FAIRCLAIM_QUEUE say whom the command works for. The end of its stderr is kept
 with a failed attempt. Its process group ends with the attempt: what it leaves in the background is
-killed when it exits; on time-out, cancel or shutdown the group gets SIGTERM, and SIGKILL after 5 s.";
+killed when it exits; on time-out, cancel or shutdown the group gets SIGTERM, and SIGKILL after 5 s.
+
+Examples:
+  fairclaim work --drain --exec 'welcome_mail=cat >> sent.log'
+  fairclaim work --drain --queue default:5 --exec report=true --exec greet=cat";
 
 pub(super) fn outcome(ended: Ended) -> Result<Outcome, JobError> {
     if ended.stopped && died_of_our_signal(ended.status) {

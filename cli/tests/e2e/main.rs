@@ -9,5 +9,8 @@ mod doctor;
 mod handlers;
 mod lines;
 mod pooled;
+mod examples;
+mod handlers;
+mod operate;
 mod support;
 mod survival;

@@ -1,11 +1,15 @@
--- Newest first, by id. A list of one status starts from the table of that status.
+-- Newest first, by id. Where a page starts and what it costs: matching_jobs.
+drop function if exists fairclaim.list_jobs(uuid, text, text, text, uuid, int);      -- before it had ages and errors
 create or replace function fairclaim.list_jobs(
   p_tenant_id uuid default null,
   p_queue text default null,
   p_type text default null,
   p_status text default null,
   p_before_id uuid default null,
-  p_limit int default 100
+  p_limit int default 100,
+  p_older_than interval default null,
+  p_newer_than interval default null,
+  p_error text default null
 ) returns table (
   id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int, max_attempts int, worker_id text,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[]
@@ -19,31 +23,13 @@ as $$
 declare
   v_ids uuid[];
   v_tenants uuid[];
-  v_before uuid := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
 begin
   if p_limit is null or p_limit not between 1 and 1000 then
     perform fairclaim.refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');
-  elsif p_status not in ('scheduled', 'pending', 'processing', 'completed', 'failed', 'cancelled') then
-    perform fairclaim.refuse('JQ004', 'p_status', 'must be scheduled, pending, processing, completed, failed or cancelled');
   end if;
-  -- each job is in exactly one of the four, and `job` has no index by id alone
-  select array_agg(z.id order by z.id desc), array_agg(z.tenant_id order by z.id desc) into v_ids, v_tenants
-    from (select c.id, c.tenant_id
-            from (select f.id, f.tenant_id from fairclaim.finished f
-                   where f.id < v_before and (p_status is null or f.status = p_status)
-                     and (p_status is null or p_status in ('completed', 'failed', 'cancelled'))
-                  union all
-                  select r.id, r.tenant_id from fairclaim.running r where r.id < v_before and (p_status is null or p_status = 'processing')
-                  union all
-                  select s.id, s.tenant_id from fairclaim.scheduled s where s.id < v_before and (p_status is null or p_status = 'scheduled')
-                  union all
-                  select y.id, y.tenant_id from fairclaim.ready y where y.id < v_before and (p_status is null or p_status = 'pending')) c
-           where (p_tenant_id is null or c.tenant_id = p_tenant_id)
-             and (p_queue is null and p_type is null or exists (
-                   select from fairclaim.job j
-                    where j.tenant_id = c.tenant_id and j.id = c.id
-                      and (p_queue is null or j.queue = p_queue) and (p_type is null or j.type = p_type)))
-           order by c.id desc limit p_limit) z;
+  perform fairclaim.check_filter(p_status, p_older_than, p_newer_than, p_error);
+  select array_agg(m.id order by m.id desc), array_agg(m.tenant_id order by m.id desc) into v_ids, v_tenants
+    from fairclaim.matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, p_older_than, p_newer_than, p_error, p_limit) m;
   return query
   select o.id, o.tenant_id, o.queue, o.type, o.status, o.priority::int, o.attempts, o.max_attempts::int, o.worker_id,
          o.next_retry_at, o.created_at, o.completed_at, o.tags
@@ -53,5 +39,8 @@ begin
 end
 $$;
 
-comment on function fairclaim.list_jobs(uuid, text, text, text, uuid, int) is
-'Jobs, newest first, without payloads, for operators. All filters are optional. The next page: p_before_id = the last id of this one. p_limit 1 to 1,000. Errors: JQ004.';
+comment on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, interval, interval, text) is
+'Jobs, newest first, without payloads, for operators. All filters are optional. The next page: p_before_id = the last id of this one. p_limit 1 to 1,000.
+p_older_than, p_newer_than: time since the dispatch, 0 to 50 years. p_error: 1 to 255 characters that the code or the message of the last error has, upper or lower case; never a completed job; auditors only.
+A page costs as many rows as it has, if all that it comes by match. A filter that few match looks on until the page is full: give it a tenant, or ages. What waits (pending, or no status without a tenant) has no order by id and is read whole for each page.
+Errors: JQ004, JQ007.';

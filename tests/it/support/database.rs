@@ -120,6 +120,11 @@ impl TestDb {
         self.session(logins::OPERATOR).await
     }
 
+    /// A session that may administer, and not read payloads or errors.
+    pub async fn plain_operator(&self) -> Client {
+        self.session(logins::PLAIN_OPERATOR).await
+    }
+
     /// A session that may read everything.
     pub async fn auditor(&self) -> Client {
         self.session(logins::AUDITOR).await

@@ -8,6 +8,8 @@ pub const PRODUCER: &str = "test_producer";
 pub const TENANT: &str = "test_tenant";
 /// Operator and auditor in one.
 pub const OPERATOR: &str = "test_operator";
+/// An operator who may not read payloads and errors.
+pub const PLAIN_OPERATOR: &str = "test_plain_operator";
 /// Reads payloads too.
 pub const AUDITOR: &str = "test_auditor";
 /// May act as the owner, to look behind the protocol, and sees what other sessions wait for.
@@ -22,6 +24,7 @@ pub const CREATED: &[(&str, &str)] = &[
     (PRODUCER, ""),
     (TENANT, ""),
     (OPERATOR, ""),
+    (PLAIN_OPERATOR, ""),
     (AUDITOR, ""),
     (OWNER, "in role pg_monitor"),
     (STRANGER, ""),
@@ -34,6 +37,7 @@ pub const GRANTED: &[(&str, &str)] = &[
     ("fairclaim_tenant", TENANT),
     ("fairclaim_operator", OPERATOR),
     ("fairclaim_auditor", OPERATOR),
+    ("fairclaim_operator", PLAIN_OPERATOR),
     ("fairclaim_auditor", AUDITOR),
     ("fairclaim_owner", OWNER),
 ];

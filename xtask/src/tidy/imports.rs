@@ -11,9 +11,10 @@ use super::{
 const RANKS: &[&[&str]] = &[
     &["error", "job", "job_row", "json", "outcome", "tenant", "timestamp"],
     &["statements"],
-    &["connect", "dispatch", "schema"],
+    &["connect", "dispatch", "job_filter", "schema"],
     &["client"],
-    &["doctor", "operator"],
+    &["doctor", "operator", "queues"],
+    &["bulk"],
     &["worker"],
 ];
 

@@ -1,0 +1,252 @@
+//! `fairclaim jobs cancel` and `retry`: by id, or all that a filter finds, counted before anything is changed.
+
+use std::io::{self, IsTerminal, Write as _};
+
+use clap::Args;
+use fairclaim::{BulkTotals, Changed, Client, Count, JobFilter};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::filter::FilterArgs;
+use crate::args::Global;
+use crate::error::Hinted;
+use crate::output::{Cell, Table};
+use crate::{color, connect, output};
+
+pub(super) const CANCEL_HELP: &str = "\
+Without a --status a filter is for all that has not ended: scheduled, pending, processing.
+
+Examples:
+  fairclaim jobs cancel 01990000-0000-7000-8000-000000000000
+  fairclaim jobs cancel --tenant acme --type report --dry-run
+  fairclaim jobs cancel --queue default --older-than 7d --yes";
+
+pub(super) const RETRY_HELP: &str = "\
+Without a --status a filter is for the failed ones; --status cancelled, completed and scheduled
+(due now) are the others that can be.
+
+Examples:
+  fairclaim jobs retry 01990000-0000-7000-8000-000000000000
+  fairclaim jobs retry --tenant acme --error timeout --newer-than 1d --dry-run
+  fairclaim jobs retry --type welcome_mail --yes --json";
+
+/// Ids in one call.
+const BATCH: usize = 1000;
+
+/// By ids, or by a filter: then the jobs are counted first, and a terminal is asked.
+#[derive(Debug, Args)]
+pub(super) struct ChangeArgs {
+    /// The jobs' ids; with --tenant only that tenant's are found
+    #[arg(value_name = "ID")]
+    ids: Vec<Uuid>,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Do not ask; needed where there is no terminal to ask on
+    #[arg(long, short)]
+    yes: bool,
+    /// Only count what the filter finds
+    #[arg(long, conflicts_with_all = ["yes", "ids"])]
+    dry_run: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    Cancel,
+    Retry,
+}
+
+impl Action {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Retry => "retry",
+        }
+    }
+
+    /// What happened to those that it changed.
+    fn done(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancelled",
+            Self::Retry => "waiting again",
+        }
+    }
+}
+
+pub(super) async fn run(global: &Global, action: Action, args: &ChangeArgs) -> anyhow::Result<()> {
+    let filter = args.filter.filter();
+    match (args.ids.is_empty(), args.filter.is_more_than_a_tenant()) {
+        (false, true) => Err(Hinted::usage(
+            "ids and a filter are given",
+            "pass ids (with --tenant at most), or a filter without ids",
+        )
+        .into()),
+        (false, false) => by_id(&connect::client(global).await?, action, args).await,
+        (true, false) if filter.tenant.is_none() => Err(Hinted::usage(
+            format!("which jobs to {} is not said", action.word()),
+            "pass ids, or a filter such as --tenant, --queue, --type or --status",
+        )
+        .into()),
+        (true, _) => by_filter(&connect::client(global).await?, action, &filter, args).await,
+    }
+}
+
+async fn by_id(client: &Client, action: Action, args: &ChangeArgs) -> anyhow::Result<()> {
+    let mut changed = Vec::new();
+    for ids in args.ids.chunks(BATCH) {
+        changed.extend(match action {
+            Action::Cancel => client.cancel(args.filter.tenant, ids).await?,
+            Action::Retry => client.retry(args.filter.tenant, ids).await?,
+        });
+    }
+    let missing = changed.iter().filter(|job| job.status.is_none()).count();
+    if args.json {
+        output::json(&json!({ "jobs": changed, "not_found": missing }))?;
+    } else {
+        output::line(table(&changed).render())?;
+    }
+    if missing == 0 {
+        return Ok(());
+    }
+    Err(Hinted::failed(
+        format!("{missing} of {} jobs were not found", changed.len()),
+        "`fairclaim jobs list` shows which there are; with --tenant only that tenant's are found",
+    )
+    .into())
+}
+
+fn table(changed: &[Changed]) -> Table {
+    let mut table = Table::new(["ID", "STATUS"]);
+    for job in changed {
+        let status = match job.status {
+            Some(status) => Cell::styled(status.as_str(), color::of_status(status)),
+            None => Cell::styled("not found", color::warning()),
+        };
+        table.row([Cell::from(job.id.to_string()), status]);
+    }
+    table
+}
+
+async fn by_filter(
+    client: &Client,
+    action: Action,
+    filter: &JobFilter,
+    args: &ChangeArgs,
+) -> anyhow::Result<()> {
+    let count = match action {
+        Action::Cancel => client.count_cancellable(filter).await?,
+        Action::Retry => client.count_retryable(filter).await?,
+    };
+    if args.dry_run {
+        let counted = json!({ "matched": count.jobs, "more": count.more, "dry_run": true });
+        let text = format!("{} match; nothing was changed", jobs(count));
+        return if args.json { output::json(&counted) } else { output::line(text) };
+    }
+    if count.jobs > 0 {
+        eprintln!("{} match", jobs(count));
+        confirm(action, count, args.yes)?;
+    }
+    let totals = if count.jobs == 0 {
+        BulkTotals::default()
+    } else {
+        change(client, action, filter, count).await?
+    };
+    if args.json { output::json(&totals) } else { output::line(sentence(action, totals)) }
+}
+
+fn jobs(count: Count) -> String {
+    let more = if count.more { "more than " } else { "" };
+    let noun = if count.jobs == 1 && !count.more { "job" } else { "jobs" };
+    format!("{more}{} {noun}", HumanCount(count.jobs))
+}
+
+/// Asks on a terminal; elsewhere the answer has to be on the command line.
+fn confirm(action: Action, count: Count, yes: bool) -> anyhow::Result<()> {
+    if yes {
+        return Ok(());
+    }
+    let word = action.word();
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(Hinted::usage(
+            format!("{} would be changed, and there is no terminal to ask on", jobs(count)),
+            format!("pass --yes to {word} them, or --dry-run to count only"),
+        )
+        .into());
+    }
+    eprint!("{word} them? [y/N] ");
+    io::stderr().flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        return Ok(());
+    }
+    Err(Hinted::failed("nothing was changed", format!("answer y, or pass --yes, to {word} them"))
+        .into())
+}
+
+/// Page by page, with a bar where somebody looks.
+async fn change(
+    client: &Client,
+    action: Action,
+    filter: &JobFilter,
+    count: Count,
+) -> anyhow::Result<BulkTotals> {
+    let bar = if count.more { ProgressBar::no_length() } else { ProgressBar::new(count.jobs) };
+    bar.set_style(ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} {per_sec}")?);
+    let show = |totals: &BulkTotals| bar.set_position(totals.matched);
+    let totals = match action {
+        Action::Cancel => client.cancel_where(filter, show).await,
+        Action::Retry => client.retry_where(filter, show).await,
+    };
+    let reached = bar.position();
+    bar.finish_and_clear();
+    totals.map_err(|error| {
+        let so_far = HumanCount(reached);
+        anyhow::Error::from(error)
+            .context(format!("after {so_far} jobs, which stay as they are now"))
+    })
+}
+
+fn sentence(action: Action, totals: BulkTotals) -> String {
+    if totals.matched == 0 {
+        return "no jobs match".to_owned();
+    }
+    let mut text = format!("{} {}", HumanCount(totals.changed), action.done());
+    if totals.asked > 0 {
+        text.push_str(&format!(", {} running and asked to stop", HumanCount(totals.asked)));
+    }
+    if totals.unchanged > 0 {
+        text.push_str(&format!(
+            ", {} went on before they were reached",
+            HumanCount(totals.unchanged)
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_read_as_a_sentence() {
+        let totals = BulkTotals { matched: 2600, changed: 2500, asked: 90, unchanged: 10 };
+        assert_eq!(
+            sentence(Action::Cancel, totals),
+            "2,500 cancelled, 90 running and asked to stop, 10 went on before they were reached"
+        );
+        let none = BulkTotals::default();
+        assert_eq!(sentence(Action::Retry, none), "no jobs match");
+        let one = BulkTotals { matched: 1, changed: 1, ..none };
+        assert_eq!(sentence(Action::Retry, one), "1 waiting again");
+    }
+
+    #[test]
+    fn a_count_says_when_there_are_more() {
+        assert_eq!(jobs(Count { jobs: 1, more: false }), "1 job");
+        assert_eq!(jobs(Count { jobs: 100_000, more: true }), "more than 100,000 jobs");
+    }
+}

@@ -1,0 +1,136 @@
+//! `fairclaim queues`: what waits in each, and stopping one.
+
+use clap::{Args, Subcommand};
+use fairclaim::{QueueChange, QueueRow};
+use indicatif::{HumanCount, HumanDuration};
+
+use crate::args::Global;
+use crate::output::{Cell, Table};
+use crate::{color, connect, output, value};
+
+/// A queue exists by use: it is listed while jobs wait, run or are scheduled in it, for an hour after,
+/// and while it is paused. Needs the role fairclaim_operator.
+#[derive(Debug, Args)]
+pub(crate) struct QueuesArgs {
+    #[command(subcommand)]
+    command: QueuesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum QueuesCommand {
+    /// List queues: how much waits, of how many tenants, since when
+    #[command(after_help = LIST_HELP)]
+    List(ListArgs),
+    /// Stop a queue: workers get no more of its jobs; dispatch and running jobs go on
+    #[command(after_help = "Examples:\n  fairclaim queues pause mail")]
+    Pause(NameArgs),
+    /// Let a paused queue go on, at once
+    #[command(after_help = "Examples:\n  fairclaim queues resume mail")]
+    Resume(NameArgs),
+}
+
+const LIST_HELP: &str = "\
+Counting stops at 10,000 (shown as 10,000+). What has ended is not counted:
+`fairclaim jobs list --queue NAME --status failed` lists it.
+
+Examples:
+  fairclaim queues list
+  fairclaim queues list --json";
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct NameArgs {
+    /// The queue's name
+    queue: String,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(global: &Global, args: QueuesArgs) -> anyhow::Result<()> {
+    let client = connect::client(global).await?;
+    let (change, json, done) = match args.command {
+        QueuesCommand::List(args) => return list(&client.queues().await?, args.json),
+        QueuesCommand::Pause(args) => (
+            client.pause_queue(&args.queue).await?,
+            args.json,
+            paused as fn(&QueueChange) -> String,
+        ),
+        QueuesCommand::Resume(args) => (
+            client.resume_queue(&args.queue).await?,
+            args.json,
+            resumed as fn(&QueueChange) -> String,
+        ),
+    };
+    if json {
+        return output::json(&change);
+    }
+    output::line(done(&change))?;
+    if change.in_use {
+        return Ok(());
+    }
+    output::line(format!(
+        "note: no job waits in {}, or has within the last hour; `fairclaim queues list` shows the names",
+        change.queue
+    ))
+}
+
+fn paused(change: &QueueChange) -> String {
+    let since = change.paused_at.map_or_else(|| "?".to_owned(), value::moment_text);
+    let name = &change.queue;
+    if change.was_paused {
+        format!("{name} was paused already, since {since}")
+    } else {
+        format!("paused {name}; running jobs go on, `fairclaim queues resume {name}` ends it")
+    }
+}
+
+fn resumed(change: &QueueChange) -> String {
+    if change.was_paused {
+        format!("resumed {}", change.queue)
+    } else {
+        format!("{} was not paused", change.queue)
+    }
+}
+
+fn list(queues: &[QueueRow], json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::json(&serde_json::json!({ "queues": queues }));
+    }
+    if queues.is_empty() {
+        return output::line("no queues");
+    }
+    let mut table =
+        Table::new(["QUEUE", "STATE", "WAITING", "TENANTS", "OLDEST", "SCHEDULED", "RUNNING"]);
+    for queue in queues {
+        let number = |name: &str, count: i32| {
+            let more = if queue.at_least.iter().any(|column| column == name) { "+" } else { "" };
+            Cell::from(format!("{}{more}", HumanCount(u64::from(count.unsigned_abs()))))
+        };
+        let state = match queue.paused_at {
+            Some(since) => {
+                Cell::styled(&format!("paused {}", value::moment_text(since)), color::warning())
+            }
+            None => Cell::from("open".to_owned()),
+        };
+        let oldest = queue
+            .oldest_waiting
+            .map_or_else(|| "-".to_owned(), |age| HumanDuration(age).to_string());
+        table.row([
+            Cell::from(queue.queue.clone()),
+            state,
+            number("waiting", queue.waiting),
+            number("tenants_waiting", queue.tenants_waiting),
+            Cell::from(oldest),
+            number("scheduled", queue.scheduled),
+            number("running", queue.running),
+        ]);
+    }
+    output::line(table.render())
+}

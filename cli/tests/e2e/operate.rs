@@ -1,0 +1,195 @@
+//! jobs, queues, prune as an operator types them.
+
+use serde_json::{Value, json};
+
+use crate::support::{Place, stderr};
+
+const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
+
+fn json(place: &Place, args: &[&str]) -> Value {
+    let answer = place.run(args.iter().copied().chain(["--json"]));
+    serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{args:?}: {error}: {answer}"))
+}
+
+/// Fails with a code, a text and a hint; answers stdout.
+#[track_caller]
+fn fails(place: &Place, args: &[&str], code: i32, says: &str) -> String {
+    let output = place.fairclaim(args.iter().copied()).output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    assert!(said.contains(says), "{args:?} should say {says:?}: {said}");
+    assert!(said.contains("\nhint: ") || said.starts_with("hint: "), "{args:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_action_counts_first_and_wants_a_yes() {
+    let place = Place::installed().await;
+    place.dispatch("mail", 1200).await;
+    place.dispatch("bill", 2).await;
+    let status = |status: &str| {
+        let jobs = json(&place, &["jobs", "list", "--status", status, "--all"]);
+        jobs["jobs"].as_array().unwrap().len()
+    };
+    let refused =
+        fails(&place, &["jobs", "cancel", "--type", "mail"], 2, "1,200 jobs would be changed");
+    assert_eq!(refused, "");
+    assert_eq!(status("pending"), 1202, "it changed something without a yes");
+    assert_eq!(
+        place.run(["jobs", "cancel", "--type", "mail", "--dry-run"]),
+        "1,200 jobs match; nothing was changed\n"
+    );
+    assert_eq!(
+        json(&place, &["jobs", "cancel", "--type", "mail", "--tenant", "acme", "--dry-run"]),
+        json!({"matched": 600, "more": false, "dry_run": true})
+    );
+    assert_eq!(place.run(["jobs", "cancel", "--type", "mail", "--yes"]), "1,200 cancelled\n");
+    assert_eq!((status("pending"), status("cancelled")), (2, 1200));
+    assert_eq!(place.run(["jobs", "cancel", "--type", "mail"]), "no jobs match\n");
+
+    let totals =
+        json(&place, &["jobs", "retry", "--status", "cancelled", "--tenant", "acme", "--yes"]);
+    assert_eq!(totals, json!({"matched": 600, "changed": 600, "asked": 0, "unchanged": 0}));
+    assert_eq!((status("pending"), status("cancelled")), (602, 600));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_are_changed_by_their_ids_and_a_missing_one_is_a_failure() {
+    let place = Place::installed().await;
+    let ids: Vec<String> =
+        place.dispatch("mail", 2).await.iter().map(ToString::to_string).collect();
+    let (acme, bolt) = (ids[0].as_str(), ids[1].as_str());
+    let answer = json(&place, &["jobs", "cancel", acme]);
+    assert_eq!(answer, json!({"jobs": [{"id": acme, "status": "cancelled"}], "not_found": 0}));
+    let table = place.run(["jobs", "retry", acme]);
+    assert_eq!(table.lines().nth(1).unwrap(), format!("{acme}  pending"));
+    // another tenant's answers as a missing one
+    let of_acme = ["jobs", "cancel", acme, bolt, NOBODY, "--tenant", "acme"];
+    let table = fails(&place, &of_acme, 1, "2 of 3 jobs were not found");
+    for line in
+        [format!("{acme}  cancelled"), format!("{bolt}  not found"), format!("{NOBODY}  not found")]
+    {
+        assert!(table.contains(&line), "{table}");
+    }
+    assert_eq!(json(&place, &["jobs", "show", bolt])["status"], "pending");
+    let answer =
+        fails(&place, &["jobs", "retry", NOBODY, "--json"], 1, "1 of 1 jobs were not found");
+    assert_eq!(serde_json::from_str::<Value>(&answer).unwrap()["not_found"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_makes_no_sense_is_refused_before_anything_is_changed() {
+    let place = Place::installed().await;
+    let id = place.dispatch("mail", 1).await[0].to_string();
+    fails(&place, &["jobs", "cancel"], 2, "which jobs to cancel is not said");
+    fails(&place, &["jobs", "retry", "--yes"], 2, "which jobs to retry is not said");
+    fails(&place, &["jobs", "cancel", &id, "--type", "mail"], 2, "ids and a filter are given");
+    fails(&place, &["jobs", "cancel", &id, "--dry-run"], 2, "cannot be used with");
+    fails(&place, &["jobs", "cancel", "--status", "failed", "--yes"], 2, "cannot be cancelled");
+    fails(&place, &["jobs", "retry", "--status", "pending", "--yes"], 2, "need no retry");
+    fails(&place, &["jobs", "list", "--older-than", "soon"], 2, "write it like");
+    fails(&place, &["jobs", "list", "--older-than", "99999d"], 2, "older_than");
+    fails(&place, &["jobs", "list", "--all", "--limit", "5"], 2, "cannot be used with");
+    fails(&place, &["queues", "pause", "No Name"], 1, "p_queue");
+    fails(&place, &["prune", "--retention", "5m"], 1, "at least 1 hour");
+    fails(&place, &["queues", "list", "--color", "blue"], 2, "always");
+    assert_eq!(json(&place, &["jobs", "show", &id])["status"], "pending");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_filter_by_age_and_error_and_show_every_page() {
+    let place = Place::installed().await;
+    place.dispatch("mail", 1100).await;
+    let all = json(&place, &["jobs", "list", "--type", "mail", "--all"]);
+    assert_eq!((all["jobs"].as_array().unwrap().len(), &all["next"]), (1100, &Value::Null));
+    let table = place.run(["jobs", "list", "--all"]);
+    assert_eq!(table.lines().count(), 1101, "a heading, and a line for each job");
+    let none = json(&place, &["jobs", "list", "--older-than", "1h", "--all"]);
+    assert_eq!(none, json!({"jobs": [], "next": null}));
+    assert_eq!(
+        json(&place, &["jobs", "list", "--newer-than", "1h"])["jobs"].as_array().unwrap().len(),
+        50
+    );
+
+    let failing = place.dispatch("failing", 1).await[0].to_string();
+    place.run(["work", "--drain", "--exec", "failing=echo the mast broke >&2; exit 65"]);
+    let found = |text: &str| json(&place, &["jobs", "list", "--error", text])["jobs"].clone();
+    assert_eq!(found("exit_65")[0]["id"], failing.as_str());
+    assert_eq!(found("EXITED WITH")[0]["id"], failing.as_str());
+    assert_eq!(found("keel"), json!([]));
+    let retried = json(&place, &["jobs", "retry", "--error", "exit_65", "--yes"]);
+    assert_eq!(retried["changed"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn colours_are_for_terminals_and_for_those_who_ask() {
+    let place = Place::installed().await;
+    let id = place.dispatch("mail", 1).await[0].to_string();
+    place.run(["jobs", "cancel", &id]);
+    let list = ["jobs", "list"];
+    assert!(!place.run(list).contains('\u{1b}'), "colours in a pipe");
+    let always = place.run(list.into_iter().chain(["--color", "always"]));
+    assert!(always.contains("\u{1b}[35mcancelled\u{1b}[0m"), "{always:?}");
+    let plain = |flag: &str| {
+        let mut command = place.fairclaim(list.into_iter().chain(["--color", flag]));
+        command.env("NO_COLOR", "1").env("CLICOLOR_FORCE", "1");
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    assert!(!plain("never").contains('\u{1b}'));
+    assert!(!json(&place, &["jobs", "list", "--color", "always"]).to_string().contains('\u{1b}'));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_queue_gives_workers_nothing_until_it_is_resumed() {
+    let place = Place::installed().await;
+    assert_eq!(place.run(["queues", "list"]), "no queues\n");
+    place.dispatch("ok", 3).await;
+    let paused = json(&place, &["queues", "pause", "default"]);
+    assert_eq!((&paused["was_paused"], &paused["in_use"]), (&json!(false), &json!(true)));
+    assert!(
+        place
+            .run(["queues", "pause", "default"])
+            .starts_with("default was paused already, since 20")
+    );
+    let work = ["work", "--drain", "--exec", "ok=true"];
+    place.run(work);
+    let rows = json(&place, &["queues", "list"]);
+    let row = &rows["queues"][0];
+    assert_eq!(
+        (&row["queue"], &row["waiting"], &row["tenants_waiting"]),
+        (&json!("default"), &json!(3), &json!(2))
+    );
+    assert!(row["paused_at"].is_string() && row["oldest_waiting_seconds"].is_number(), "{row}");
+    let table = place.run(["queues", "list"]);
+    assert!(table.lines().nth(1).unwrap().starts_with("default  paused 20"), "{table}");
+
+    assert_eq!(place.run(["queues", "resume", "default"]), "resumed default\n");
+    place.run(work);
+    assert_eq!(
+        json(&place, &["jobs", "list", "--status", "completed"])["jobs"].as_array().unwrap().len(),
+        3
+    );
+    let misspelt = place.run(["queues", "pause", "defualt"]);
+    assert!(misspelt.contains("note: no job waits in defualt"), "{misspelt}");
+    assert!(place.run(["queues", "resume", "other"]).starts_with("other was not paused\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prune_says_what_it_did_and_a_login_without_roles_what_to_ask_for() {
+    let place = Place::installed().await;
+    assert!(place.run(["prune"]).starts_with("nothing is past retention"));
+    let answer = json(&place, &["prune", "--retention", "30d"]);
+    assert_eq!(answer, json!({"ranges_dropped": 0, "rows_deleted": 0}));
+    place.server.create_login("stranger", "").await.unwrap();
+    let url = place.server.url("app", "stranger");
+    for args in [
+        &["prune"][..],
+        &["queues", "list"],
+        &["queues", "pause", "default"],
+        &["jobs", "cancel", NOBODY],
+        &["jobs", "retry", "--type", "mail"],
+    ] {
+        let args = [args, &["--database-url", &url]].concat();
+        fails(&place, &args, 1, "as an administrator grant");
+    }
+}

@@ -1,0 +1,213 @@
+//! Many jobs at once, by what they have in common: counted first, then cancelled or retried a page at a time.
+
+use serde::Serialize;
+
+use crate::{
+    client::Client,
+    error::{Error, Result},
+    job_filter::JobFilter,
+    job_row::Status,
+    operator::Changed,
+    statements::{COUNT, Value},
+};
+
+/// How many jobs one call cancels or retries; each page is a transaction of its own.
+const PAGE: i32 = 1000;
+/// How far is counted.
+const COUNT_UP_TO: i32 = 100_000;
+
+/// How many jobs match.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// So many, or so far was counted.
+    pub jobs: u64,
+    /// There are more than that.
+    pub more: bool,
+}
+
+/// What became of the jobs of a bulk action.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct BulkTotals {
+    /// How many matched when their page was read.
+    pub matched: u64,
+    /// How many the action changed: they are cancelled, or wait again.
+    pub changed: u64,
+    /// How many run and were asked to stop; cancelling only. They end as cancelled unless they complete first.
+    pub asked: u64,
+    /// How many it came too late for: they ended, started or were pruned in between.
+    pub unchanged: u64,
+}
+
+impl BulkTotals {
+    fn add(&mut self, goal: Status, page: &[Changed]) {
+        for job in page {
+            self.matched += 1;
+            match job.status {
+                Some(status) if status == goal => self.changed += 1,
+                // a wish to cancel stands, also for a job that is about to start
+                Some(status) if goal == Status::Cancelled && !status.is_final() => self.asked += 1,
+                _ => self.unchanged += 1,
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Counts the jobs that match, up to 100,000 of them. Costs as much as a list of all of these; see [`Client::jobs`].
+    ///
+    /// # Errors
+    /// As [`Client::jobs`].
+    pub async fn count_jobs(&self, filter: &JobFilter) -> Result<Count> {
+        filter.check()?;
+        let sent = filter.sent();
+        let limit: [Value<'_>; 1] = [&COUNT_UP_TO];
+        let row = self.row(&COUNT, &[&sent.values()[..], &limit].concat()).await?;
+        let jobs: i32 = row.try_get("jobs")?;
+        Ok(Count { jobs: u64::from(jobs.unsigned_abs()), more: row.try_get("more")? })
+    }
+
+    /// Counts the jobs that [`Client::cancel_where`] would try to cancel.
+    ///
+    /// # Errors
+    /// As [`Client::cancel_where`].
+    pub async fn count_cancellable(&self, filter: &JobFilter) -> Result<Count> {
+        self.count_each(filter, cancellable(filter)?).await
+    }
+
+    /// Counts the jobs that [`Client::retry_where`] would run again.
+    ///
+    /// # Errors
+    /// As [`Client::retry_where`].
+    pub async fn count_retryable(&self, filter: &JobFilter) -> Result<Count> {
+        self.count_each(filter, retryable(filter)?).await
+    }
+
+    async fn count_each(&self, filter: &JobFilter, statuses: Vec<Status>) -> Result<Count> {
+        let mut sum = Count::default();
+        for status in statuses {
+            let count = self.count_jobs(&filter.clone().status(status)).await?;
+            sum = Count { jobs: sum.jobs + count.jobs, more: sum.more || count.more };
+        }
+        Ok(sum)
+    }
+
+    /// Cancels all jobs that match, a page of at most 1,000 at a time, newest first; each page is a transaction of its own, and
+    /// after each `on_page` gets the totals so far. Without a status it is for everything that has not ended: what is scheduled, what
+    /// waits, what runs. A job that is dispatched meanwhile is not cancelled.
+    ///
+    /// ```no_run
+    /// # async fn example(client: fairclaim::Client) -> Result<(), fairclaim::Error> {
+    /// use fairclaim::{JobFilter, Tenant};
+    ///
+    /// let filter = JobFilter::new().tenant(Tenant::named("acme")?).job_type("send_mail");
+    /// println!("{} jobs", client.count_cancellable(&filter).await?.jobs);
+    /// let totals = client.cancel_where(&filter, |_| ()).await?;
+    /// println!("{} cancelled, {} asked to stop", totals.changed, totals.asked);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`] for a status of jobs that have ended, and as [`Client::jobs`]. What was done before an error stays done.
+    pub async fn cancel_where(
+        &self,
+        filter: &JobFilter,
+        on_page: impl FnMut(&BulkTotals),
+    ) -> Result<BulkTotals> {
+        self.change_where(filter, cancellable(filter)?, Status::Cancelled, on_page).await
+    }
+
+    /// Runs all jobs that match again, as [`Client::cancel_where`] cancels. Without a status it is for those that failed; the
+    /// others that can be: cancelled, completed, and scheduled, which become due now.
+    ///
+    /// # Errors
+    /// As [`Client::cancel_where`]; [`Error::BadArgument`] for a status of jobs that wait or run.
+    pub async fn retry_where(
+        &self,
+        filter: &JobFilter,
+        on_page: impl FnMut(&BulkTotals),
+    ) -> Result<BulkTotals> {
+        self.change_where(filter, retryable(filter)?, Status::Pending, on_page).await
+    }
+
+    async fn change_where(
+        &self,
+        filter: &JobFilter,
+        statuses: Vec<Status>,
+        goal: Status,
+        mut on_page: impl FnMut(&BulkTotals),
+    ) -> Result<BulkTotals> {
+        let mut totals = BulkTotals::default();
+        for status in statuses {
+            let mut page = filter.clone().status(status).limit(filter.limit.unwrap_or(PAGE));
+            loop {
+                let found = self.jobs(&page).await?;
+                let ids: Vec<_> = found.jobs.iter().map(|job| job.id).collect();
+                let changed = match goal {
+                    Status::Cancelled => self.cancel(filter.tenant, &ids).await?,
+                    _ => self.retry(filter.tenant, &ids).await?,
+                };
+                totals.add(goal, &changed);
+                on_page(&totals);
+                match found.next {
+                    Some(next) => page.before = Some(next),
+                    None => break,
+                }
+            }
+        }
+        Ok(totals)
+    }
+}
+
+/// In the order of a job's life, so that one that goes on in between is met again.
+fn cancellable(filter: &JobFilter) -> Result<Vec<Status>> {
+    match filter.status {
+        None => Ok(vec![Status::Scheduled, Status::Pending, Status::Processing]),
+        Some(status) if status.is_final() => Err(Error::bad_argument(
+            "status",
+            "must be scheduled, pending or processing: jobs that have ended cannot be cancelled",
+        )),
+        Some(status) => Ok(vec![status]),
+    }
+}
+
+fn retryable(filter: &JobFilter) -> Result<Vec<Status>> {
+    match filter.status {
+        None => Ok(vec![Status::Failed]),
+        Some(Status::Pending | Status::Processing) => Err(Error::bad_argument(
+            "status",
+            "must be failed, cancelled, completed or scheduled: jobs that wait or run need no retry",
+        )),
+        Some(status) => Ok(vec![status]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn totals_say_what_became_of_each_job() {
+        let page = |statuses: &[Option<Status>]| -> Vec<Changed> {
+            statuses.iter().map(|&status| Changed { id: Uuid::nil(), status }).collect()
+        };
+        let mut totals = BulkTotals::default();
+        let answers =
+            [Some(Status::Cancelled), Some(Status::Processing), Some(Status::Completed), None];
+        totals.add(Status::Cancelled, &page(&answers));
+        assert_eq!(totals, BulkTotals { matched: 4, changed: 1, asked: 1, unchanged: 2 });
+        let mut totals = BulkTotals::default();
+        totals.add(Status::Pending, &page(&[Some(Status::Pending), Some(Status::Processing)]));
+        assert_eq!(totals, BulkTotals { matched: 2, changed: 1, asked: 0, unchanged: 1 });
+    }
+
+    #[test]
+    fn an_action_is_refused_for_a_status_that_it_cannot_change() {
+        for status in Status::ALL {
+            let filter = JobFilter::new().status(status);
+            assert_eq!(cancellable(&filter).is_ok(), !status.is_final(), "cancel {status}");
+            let waits_or_runs = matches!(status, Status::Pending | Status::Processing);
+            assert_eq!(retryable(&filter).is_ok(), !waits_or_runs, "retry {status}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Queues as operators see them: what waits in each, and which are paused.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use tokio_postgres::Row;
+
+use crate::{
+    client::Client,
+    error::{Error, Result},
+    statements::{PAUSE_QUEUE, QUEUES, RESUME_QUEUE, Statement},
+};
+
+/// One queue of [`Client::queues`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct QueueRow {
+    /// Its name.
+    pub queue: String,
+    /// Since when claims give nothing of it; none when it is not paused.
+    #[serde(serialize_with = "crate::timestamp::serialize_option")]
+    pub paused_at: Option<SystemTime>,
+    /// How many jobs wait for a worker.
+    pub waiting: i32,
+    /// How many tenants these belong to.
+    pub tenants_waiting: i32,
+    /// When the oldest of the jobs that are first in line was dispatched.
+    #[serde(serialize_with = "crate::timestamp::serialize_option")]
+    pub oldest_waiting_at: Option<SystemTime>,
+    /// How long ago that was by the clock of the database.
+    #[serde(rename = "oldest_waiting_seconds", serialize_with = "seconds")]
+    pub oldest_waiting: Option<Duration>,
+    /// How many jobs are delayed, snoozed, or to be retried.
+    pub scheduled: i32,
+    /// How many run.
+    pub running: i32,
+    /// Which of these numbers are lower bounds, by their names: counting stops at 10,000.
+    pub at_least: Vec<String>,
+}
+
+/// What a pause or a resume found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct QueueChange {
+    /// The queue.
+    pub queue: String,
+    /// Since when it is paused; none when it is not.
+    #[serde(serialize_with = "crate::timestamp::serialize_option")]
+    pub paused_at: Option<SystemTime>,
+    /// Whether it was paused before.
+    pub was_paused: bool,
+    /// Whether jobs wait in it, or have within the last hour. A name that was misspelt shows by this.
+    pub in_use: bool,
+}
+
+#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+fn seconds<S: serde::Serializer>(
+    span: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match span {
+        Some(span) => serializer.serialize_f64(span.as_secs_f64()),
+        None => serializer.serialize_none(),
+    }
+}
+
+impl Client {
+    /// The queues that are in use or paused, by name. Counted to 10,000, never what has ended.
+    ///
+    /// # Errors
+    /// [`Error::Privilege`] for a login that is no operator.
+    pub async fn queues(&self) -> Result<Vec<QueueRow>> {
+        self.rows(&QUEUES, &[]).await?.iter().map(queue_row).collect()
+    }
+
+    /// Stops a queue: claims that begin after this give none of its jobs. Dispatch and running jobs go on.
+    ///
+    /// A queue exists by use, so any name may be paused; [`QueueChange::in_use`] tells a misspelt one.
+    ///
+    /// ```no_run
+    /// # async fn example(client: fairclaim::Client) -> Result<(), fairclaim::Error> {
+    /// let change = client.pause_queue("mail").await?;
+    /// assert!(change.in_use, "no job has waited in a queue of that name");
+    /// client.resume_queue("mail").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`] for what is no name of a queue, [`Error::Privilege`] for a login that is no operator.
+    pub async fn pause_queue(&self, queue: &str) -> Result<QueueChange> {
+        self.change_queue(&PAUSE_QUEUE, queue).await
+    }
+
+    /// Lets claims have the jobs of a paused queue again, and wakes the workers.
+    ///
+    /// # Errors
+    /// As [`Client::pause_queue`].
+    pub async fn resume_queue(&self, queue: &str) -> Result<QueueChange> {
+        self.change_queue(&RESUME_QUEUE, queue).await
+    }
+
+    async fn change_queue(&self, statement: &Statement, queue: &str) -> Result<QueueChange> {
+        if queue.contains('\0') {
+            return Err(Error::bad_argument("queue", "must not hold a NUL"));
+        }
+        let row = self.row(statement, &[&queue]).await?;
+        Ok(QueueChange {
+            queue: row.try_get("queue")?,
+            paused_at: row.try_get("paused_at")?,
+            was_paused: row.try_get("was_paused")?,
+            in_use: row.try_get("in_use")?,
+        })
+    }
+}
+
+fn queue_row(row: &Row) -> Result<QueueRow> {
+    let oldest: Option<f64> = row.try_get("oldest_seconds")?;
+    Ok(QueueRow {
+        queue: row.try_get("queue")?,
+        paused_at: row.try_get("paused_at")?,
+        waiting: row.try_get("waiting")?,
+        tenants_waiting: row.try_get("tenants_waiting")?,
+        oldest_waiting_at: row.try_get("oldest_waiting_at")?,
+        oldest_waiting: oldest.map(|age| Duration::try_from_secs_f64(age).unwrap_or_default()),
+        scheduled: row.try_get("scheduled")?,
+        running: row.try_get("running")?,
+        at_least: row.try_get("at_least")?,
+    })
+}
