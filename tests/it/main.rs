@@ -9,6 +9,7 @@ mod contract_by_hand;
 mod error_codes;
 mod golden;
 mod holes;
+mod interleavings;
 mod lanes_load;
 mod lanes_stress;
 mod limits_of_input;

@@ -10,8 +10,9 @@ use tokio_postgres::{Client, NoTls};
 /// The URL of the run's server, as its superuser.
 const SHARED: &str = "FAIRCLAIM_TEST_SERVER";
 
-/// Nothing of a test database has to outlive a crash of the machine.
-const SETTINGS: [(&str, &str); 2] = [("fsync", "off"), ("max_connections", "300")];
+/// Nothing of a test database has to outlive a crash of the machine; transactions in two phases are off unless asked for.
+const SETTINGS: [(&str, &str); 3] =
+    [("fsync", "off"), ("max_connections", "300"), ("max_prepared_transactions", "20")];
 
 /// Never dropped, since it is static; the server notices that this process has ended, and ends too.
 static OWN: OnceCell<PrivateServer> = OnceCell::const_new();
