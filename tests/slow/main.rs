@@ -6,5 +6,8 @@ mod calls;
 #[path = "../it/lanes_load.rs"]
 mod lanes_load;
 mod lanes_stress;
+#[path = "../it/model/mod.rs"]
+mod model;
+mod model_steps;
 #[path = "../it/support/mod.rs"]
 mod support;

@@ -9,8 +9,10 @@ use tokio::runtime::{Builder, Runtime};
 /// Where the tests look for it (`tests/it/support/server.rs`).
 const SHARED: &str = "FAIRCLAIM_TEST_SERVER";
 
-/// Test databases need not outlive a crash of the machine; a few hundred sessions come from the races.
-const SETTINGS: [(&str, &str); 2] = [("fsync", "off"), ("max_connections", "300")];
+/// Test databases need not outlive a crash of the machine; a few hundred sessions come from the races,
+/// and transactions in two phases are off unless they are asked for.
+const SETTINGS: [(&str, &str); 3] =
+    [("fsync", "off"), ("max_connections", "300"), ("max_prepared_transactions", "20")];
 
 /// A server for the time of a run.
 pub(crate) struct RunServer {

@@ -15,8 +15,9 @@ const SHARED: &str = "FAIRCLAIM_TEST_SERVER";
 /// Where the run's pooler is, as it stands in a URL; set while the tests run through one.
 const POOLER: &str = "FAIRCLAIM_TEST_POOLER";
 
-/// Nothing of a test database has to outlive a crash of the machine.
-const SETTINGS: [(&str, &str); 2] = [("fsync", "off"), ("max_connections", "300")];
+/// Nothing of a test database has to outlive a crash of the machine; transactions in two phases are off unless asked for.
+const SETTINGS: [(&str, &str); 3] =
+    [("fsync", "off"), ("max_connections", "300"), ("max_prepared_transactions", "20")];
 
 /// Never dropped, since it is static; the server notices that this process has ended, and ends too.
 static OWN: OnceCell<PrivateServer> = OnceCell::const_new();

@@ -1,0 +1,9 @@
+//! Two or three transactions that meet, in every order of their statements: not by chance, and never by waiting for a while.
+
+mod jobs;
+mod lanes;
+mod limits;
+mod maintenance;
+mod prepared;
+mod rig;
+mod stage;

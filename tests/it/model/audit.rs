@@ -1,0 +1,215 @@
+//! What must hold after every step: one place for every job, and the same state on both sides.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::{
+    database::{Database, micros},
+    state::{Known, Model, Past, Place},
+};
+
+/// Jobs with no place, with two, and places without a job.
+const PLACES: &str = "
+    select coalesce(j.id, n.id)::text, string_agg(coalesce(n.place, 'nowhere'), ', ')
+      from fairclaim.job j
+      full join (select id, tenant_id, 'ready' place from fairclaim.ready
+                 union all select id, tenant_id, 'running' from fairclaim.running
+                 union all select id, tenant_id, 'scheduled' from fairclaim.scheduled
+                 union all select id, tenant_id, 'finished' from fairclaim.finished) n
+        on n.id = j.id and n.tenant_id = j.tenant_id
+     group by 1 having count(*) <> 1 or bool_or(j.id is null or n.id is null)";
+
+/// Rows of `ready` that no claim would find, or that stand in a lane of another key.
+const LANES: &str = "
+    select y.id::text, coalesce('lane ' || l.lane_id, 'no lane')
+      from fairclaim.ready y
+      join fairclaim.job j on j.tenant_id = y.tenant_id and j.id = y.id
+      left join fairclaim.lane l on l.lane_id = y.lane_id
+     where l.lane_id is null or y.seq < l.floor or l.queue <> j.queue or l.type <> j.type or l.priority <> j.priority
+        or l.tenant_id <> j.tenant_id";
+
+/// A job as `job_queue` shows it, with the token of its lease.
+#[derive(Debug, Clone, PartialEq)]
+struct Seen {
+    tenant: Uuid,
+    queue: String,
+    job_type: String,
+    priority: i32,
+    max_attempts: i32,
+    payload: Value,
+    created: i64,
+    status: String,
+    attempts: i32,
+    left: Option<i32>,
+    lost: Option<i32>,
+    next_retry: Option<i64>,
+    worker: Option<String>,
+    expires: Option<i64>,
+    cancel_requested: bool,
+    completed: Option<i64>,
+    result: Option<Value>,
+    error: Option<Value>,
+}
+
+impl From<&Row> for Seen {
+    fn from(row: &Row) -> Self {
+        Self {
+            tenant: row.get("tenant_id"),
+            queue: row.get("queue"),
+            job_type: row.get("type"),
+            priority: row.get("priority"),
+            max_attempts: row.get("max_attempts"),
+            payload: row.get("payload"),
+            created: row.get("created_us"),
+            status: row.get("status"),
+            attempts: row.get("attempts"),
+            left: row.get("attempts_left"),
+            lost: row.get("lost"),
+            next_retry: row.get("next_us"),
+            worker: row.get("worker_id"),
+            expires: row.get("expires_us"),
+            cancel_requested: row.get("cancel_requested"),
+            completed: row.get("completed_us"),
+            result: row.get("result"),
+            error: row.get("error"),
+        }
+    }
+}
+
+impl From<&Known> for Seen {
+    fn from(job: &Known) -> Self {
+        let mut seen = Self {
+            tenant: job.tenant,
+            queue: job.queue.to_owned(),
+            job_type: job.job_type.to_owned(),
+            priority: job.priority,
+            max_attempts: job.max_attempts,
+            payload: job.payload.clone(),
+            created: job.created,
+            status: job.status().to_owned(),
+            attempts: job.attempts,
+            left: Some(job.left),
+            lost: Some(job.lost),
+            next_retry: None,
+            worker: None,
+            expires: None,
+            cancel_requested: false,
+            completed: None,
+            result: None,
+            error: None,
+        };
+        match &job.place {
+            Place::Waiting => {}
+            Place::Scheduled { from, .. } => seen.next_retry = Some(*from),
+            Place::Running { worker, expires, cancel_requested, .. } => {
+                seen.worker = Some(worker.clone());
+                seen.expires = Some(*expires);
+                seen.cancel_requested = *cancel_requested;
+            }
+            Place::Finished(fact) => {
+                (seen.left, seen.lost) = (None, None);
+                seen.completed = Some(fact.at);
+                seen.worker.clone_from(&fact.worker);
+                seen.result.clone_from(&fact.result);
+                seen.error.clone_from(&fact.error);
+            }
+        }
+        seen
+    }
+}
+
+/// Compares everything. Pauses that the database drew are noted.
+pub(super) async fn audit(database: &Database, model: &mut Model) -> Result<(), String> {
+    let jobs = format!(
+        "select *, {} next_us, {} created_us, {} completed_us, {} expires_us from fairclaim.job_queue",
+        micros("next_retry_at"),
+        micros("created_at"),
+        micros("completed_at"),
+        micros("lease_expires_at")
+    );
+    let history = format!(
+        "select id, attempt, {} at_us, worker_id, error from fairclaim.attempt_error",
+        micros("at")
+    );
+    let running = "select id, lease_token, attempt, limited from fairclaim.running";
+    let (places, lanes, jobs, history, running) = tokio::try_join!(
+        database.owner.query(PLACES, &[]),
+        database.owner.query(LANES, &[]),
+        database.auditor.query(&jobs, &[]),
+        database.auditor.query(&history, &[]),
+        database.owner.query(running, &[]),
+    )
+    .map_err(|error| format!("the audit: {error:?}"))?;
+    if let Some(row) = places.iter().chain(&lanes).next() {
+        return Err(format!("the job {} is in: {}", row.get::<_, &str>(0), row.get::<_, &str>(1)));
+    }
+    same_jobs(model, &jobs)?;
+    same_history(model, &history)?;
+    same_leases(model, &running)
+}
+
+fn same_jobs(model: &mut Model, rows: &[Row]) -> Result<(), String> {
+    if rows.len() != model.jobs.len() {
+        return Err(format!("{} jobs, expected {}", rows.len(), model.jobs.len()));
+    }
+    for row in rows {
+        let (id, seen): (Uuid, _) = (row.get("id"), Seen::from(row));
+        let job = model.jobs.get_mut(&id).ok_or_else(|| format!("nobody dispatched {id}"))?;
+        if let (Place::Scheduled { from, to }, Some(at)) = (&mut job.place, seen.next_retry)
+            && (*from..=*to).contains(&at)
+        {
+            (*from, *to) = (at, at);
+        }
+        let expected = Seen::from(&*job);
+        if seen != expected {
+            return Err(format!("the job {id} is {seen:?}\n  expected {expected:?}\n  of {job:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn same_history(model: &Model, rows: &[Row]) -> Result<(), String> {
+    let past = |row: &Row| Past {
+        at: row.get("at_us"),
+        worker: row.get("worker_id"),
+        error: row.get("error"),
+    };
+    let seen: BTreeMap<(Uuid, i32), Past> =
+        rows.iter().map(|row| ((row.get("id"), row.get("attempt")), past(row))).collect();
+    let all = model.jobs.iter();
+    let expected: BTreeMap<(Uuid, i32), Past> = all
+        .flat_map(|(id, job)| job.history.iter().map(|(n, past)| ((*id, *n), past.clone())))
+        .collect();
+    let differs = |key: &&(Uuid, i32)| seen.get(*key) != expected.get(*key);
+    match seen.keys().chain(expected.keys()).find(differs) {
+        None => Ok(()),
+        Some(key) => Err(format!(
+            "the history of {key:?} is {:?}, expected {:?}",
+            seen.get(key),
+            expected.get(key)
+        )),
+    }
+}
+
+/// The tokens; and every running job of a tenant whose limit is in force counts.
+fn same_leases(model: &Model, rows: &[Row]) -> Result<(), String> {
+    for row in rows {
+        let id: Uuid = row.get("id");
+        let job = &model.jobs[&id];
+        let expected = match &job.place {
+            Place::Running { token, .. } => (*token, job.attempts),
+            place => return Err(format!("{id} is running, expected {place:?}")),
+        };
+        if (row.get::<_, Uuid>("lease_token"), row.get::<_, i32>("attempt")) != expected {
+            return Err(format!("the lease of {id} is not {expected:?}"));
+        }
+        let active = model.limits.get(&job.tenant).is_some_and(|limit| limit.is_active());
+        if active && !row.get::<_, bool>("limited") {
+            return Err(format!("{id} is running and not counted under its tenant's limit"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,258 @@
+//! What each call does, and what it answers.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    state::{Fact, Known, Lease, Limit, Model, Past, Place, QUEUES, SECOND, TYPES},
+    steps::NewJob,
+};
+
+/// One settlement, with all that is sent for it.
+#[derive(Debug, Clone)]
+pub(super) struct Given {
+    pub(super) lease: Lease,
+    pub(super) outcome: &'static str,
+    pub(super) result: Option<Value>,
+    pub(super) error: Option<Value>,
+    pub(super) delay: Option<u32>,
+}
+
+/// What a settlement is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) id: Uuid,
+    pub(super) accepted: bool,
+    pub(super) status: Option<String>,
+}
+
+/// The most that a pause by the rule may be above what the rule says, and below it.
+const SPREAD: i64 = 5;
+
+impl Model {
+    pub(super) fn dispatch(
+        &mut self,
+        id: Uuid,
+        new: &NewJob,
+        payload: Value,
+    ) -> Result<(), String> {
+        let place = match new.delay {
+            Some(delay) if delay > 0 => self.scheduled(i64::from(delay) * SECOND),
+            _ => Place::Waiting,
+        };
+        let job = Known {
+            tenant: Self::tenant(new.tenant),
+            queue: QUEUES[new.queue],
+            job_type: TYPES[new.job_type],
+            priority: new.priority,
+            max_attempts: new.max_attempts,
+            payload,
+            created: self.now,
+            attempts: 0,
+            left: new.max_attempts,
+            lost: 0,
+            place,
+            history: std::collections::BTreeMap::new(),
+        };
+        self.dispatched += 1;
+        match self.jobs.insert(id, job) {
+            None => Ok(()),
+            Some(_) => Err(format!("the id {id} was given twice")),
+        }
+    }
+
+    fn scheduled(&self, pause: i64) -> Place {
+        Place::Scheduled { from: self.now + pause, to: self.now + pause }
+    }
+
+    /// Ends an attempt. A stale settlement changes nothing.
+    pub(super) fn settle(&mut self, worker: &str, given: &Given) -> Answer {
+        let lease = given.lease;
+        if !self.holds(lease) {
+            return Answer { id: lease.id, accepted: false, status: None };
+        }
+        self.end(worker, given);
+        let status = self.jobs[&lease.id].status().to_owned();
+        Answer { id: lease.id, accepted: true, status: Some(status) }
+    }
+
+    /// Ends an attempt whose lease is held; `lost` is an outcome too.
+    fn end(&mut self, worker: &str, given: &Given) {
+        let now = self.now;
+        let job = self.jobs.get_mut(&given.lease.id).expect("a job that is held");
+        let Place::Running { cancel_requested, .. } = job.place else { unreachable!("it is held") };
+        let failed = matches!(given.outcome, "retry" | "fail");
+        job.left -= i32::from(failed);
+        job.lost += i32::from(given.outcome == "lost");
+        if failed || given.outcome == "lost" {
+            let past =
+                Past { at: now, worker: Some(worker.to_owned()), error: given.error.clone() };
+            job.history.insert(job.attempts, past);
+        }
+        let fact = |status| {
+            Place::Finished(Fact {
+                status,
+                at: now,
+                worker: Some(worker.to_owned()),
+                result: given.result.clone(),
+                error: given.error.clone(),
+            })
+        };
+        let after = |from, to| match to {
+            0 => Place::Waiting,
+            _ => Place::Scheduled { from: now + from, to: now + to },
+        };
+        let given_pause = given.delay.map(|delay| i64::from(delay) * SECOND);
+        job.place = match given.outcome {
+            "complete" => fact("completed"),
+            "fail" => fact("failed"),
+            _ if given.outcome == "cancel" || cancel_requested => fact("cancelled"),
+            "retry" if job.left <= 0 => fact("failed"),
+            "lost" if job.lost >= 3 => fact("failed"),
+            "release" | "lost" => Place::Waiting,
+            "retry" if given_pause.is_none() => {
+                let pause = pause_by_rule(job.max_attempts - job.left);
+                after(pause - pause / SPREAD, pause + pause / SPREAD)
+            }
+            _ => after(given_pause.unwrap_or(0), given_pause.unwrap_or(0)),
+        };
+    }
+
+    /// The heartbeat: whether the lease is held, and whether somebody asked to cancel.
+    pub(super) fn extend(&mut self, lease: Lease, seconds: u32) -> (Uuid, bool, bool) {
+        if !self.holds(lease) {
+            return (lease.id, false, false);
+        }
+        let until = self.now + i64::from(seconds) * SECOND;
+        let job = self.jobs.get_mut(&lease.id).expect("a job that is held");
+        let Place::Running { expires, cancel_requested, .. } = &mut job.place else {
+            unreachable!("it is held")
+        };
+        *expires = until;
+        (lease.id, true, *cancel_requested)
+    }
+
+    /// Whether somebody who asks for this tenant sees the job; an operator sees all.
+    fn is_seen(&self, tenant: Option<Uuid>, id: Uuid) -> bool {
+        self.jobs.get(&id).is_some_and(|job| tenant.is_none_or(|tenant| job.tenant == tenant))
+    }
+
+    /// The status of each, none for those that are not there.
+    pub(super) fn statuses(&self, tenant: Option<Uuid>, ids: &[Uuid]) -> Vec<Option<String>> {
+        ids.iter()
+            .map(|id| self.is_seen(tenant, *id).then(|| self.jobs[id].status().to_owned()))
+            .collect()
+    }
+
+    pub(super) fn cancel(&mut self, tenant: Option<Uuid>, ids: &[Uuid]) {
+        let now = self.now;
+        for id in ids {
+            if !self.is_seen(tenant, *id) {
+                continue;
+            }
+            let job = self.jobs.get_mut(id).expect("it is seen");
+            match &mut job.place {
+                Place::Running { cancel_requested, .. } => *cancel_requested = true,
+                Place::Finished(_) => {}
+                Place::Waiting | Place::Scheduled { .. } => {
+                    job.place = Place::Finished(Fact {
+                        status: "cancelled",
+                        at: now,
+                        worker: None,
+                        result: None,
+                        error: None,
+                    });
+                }
+            }
+        }
+    }
+
+    /// What has ended waits again, and what is scheduled is due.
+    pub(super) fn retry(&mut self, tenant: Option<Uuid>, ids: &[Uuid]) {
+        for id in ids {
+            if !self.is_seen(tenant, *id) {
+                continue;
+            }
+            let job = self.jobs.get_mut(id).expect("it is seen");
+            match &job.place {
+                Place::Scheduled { .. } => job.place = Place::Waiting,
+                Place::Waiting | Place::Running { .. } => {}
+                Place::Finished(fact) => {
+                    let past = Past {
+                        at: fact.at,
+                        worker: fact.worker.clone(),
+                        error: fact.error.clone(),
+                    };
+                    let ended_as = json!(fact.status);
+                    let past = job.history.entry(job.attempts).or_insert(past);
+                    let error = past.error.get_or_insert_with(|| json!({}));
+                    if let (Some(old), Some(new)) = (error.as_object_mut(), fact.error.as_ref()) {
+                        old.extend(new.as_object().cloned().unwrap_or_default());
+                    }
+                    error["ended_as"] = ended_as;
+                    job.left = job.max_attempts;
+                    job.lost = 0;
+                    job.place = Place::Waiting;
+                }
+            }
+        }
+    }
+
+    /// How many jobs became due, and how many leases had expired. It looks for those every 5 seconds.
+    pub(super) fn tick(&mut self) -> (i32, i32) {
+        let mut promoted = 0;
+        for job in self.jobs.values_mut() {
+            if matches!(job.place, Place::Scheduled { from, .. } if from <= self.now) {
+                job.place = Place::Waiting;
+                promoted += 1;
+            }
+        }
+        let mut returned = 0;
+        if self.reaped_at.is_none_or(|at| at < self.now - 5 * SECOND) {
+            self.reaped_at = Some(self.now);
+            returned = self.lose_expired();
+        }
+        self.limits.values_mut().for_each(|limit| limit.ticks += 1);
+        (promoted, returned)
+    }
+
+    fn lose_expired(&mut self) -> i32 {
+        let expired: Vec<(Lease, String)> = self
+            .jobs
+            .iter()
+            .filter_map(|(id, job)| match &job.place {
+                Place::Running { token, worker, expires, .. } if *expires < self.now => {
+                    let lease = Lease { id: *id, attempt: job.attempts, token: *token };
+                    Some((lease, worker.clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        for (lease, worker) in &expired {
+            let error = json!({"code": "lost", "message": "the lease expired before the attempt was settled"});
+            let given = Given {
+                lease: *lease,
+                outcome: "lost",
+                result: None,
+                error: Some(error),
+                delay: None,
+            };
+            self.end(worker, &given);
+        }
+        i32::try_from(expired.len()).expect("a few")
+    }
+
+    pub(super) fn limit(&mut self, tenant: Uuid, max: Option<i32>) {
+        match (max, self.limits.get_mut(&tenant)) {
+            (Some(max), Some(limit)) => limit.max = max,
+            (Some(max), None) => drop(self.limits.insert(tenant, Limit { max, ticks: 0 })),
+            (None, _) => drop(self.limits.remove(&tenant)),
+        }
+    }
+}
+
+/// 15 s, doubled with every failure, at most an hour.
+fn pause_by_rule(failures: i32) -> i64 {
+    let doubled = 15 * 2_i64.pow(u32::try_from((failures - 1).clamp(0, 10)).expect("small"));
+    doubled.min(3600) * SECOND
+}

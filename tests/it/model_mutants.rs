@@ -1,0 +1,121 @@
+//! The model has teeth: a queue with one mistake in one function is told from one without.
+
+use std::fs;
+
+use crate::model::{Mutant, Plan, run};
+
+/// Enough for the rarest of them; a mistake ends it.
+const CASES: u32 = 40;
+
+fn plan() -> Plan {
+    Plan { cases: CASES, steps: 150, seed: 7, kept: None, shrink: 0 }
+}
+
+/// Runs the model on a queue with this mistake, and gives what it says.
+fn noticed(function: &'static str, text: &'static str, instead: &'static str) -> String {
+    let what = run(&plan(), &[Mutant { function, text, instead }]);
+    what.expect_err("nobody noticed")
+}
+
+#[test]
+fn the_model_notices_a_settlement_that_ignores_the_token() {
+    let told = noticed("settle_jobs", " and r.lease_token = p_lease_tokens[1]", "");
+    assert!(told.contains("settle_jobs answered"), "{told}");
+}
+
+#[test]
+fn the_model_notices_a_settlement_in_a_batch_that_ignores_the_token() {
+    let told = noticed(
+        "settle_mixed",
+        "h join given x on x.i = h.id and x.a = h.attempt and x.k = h.lease_token",
+        "h join given x on x.i = h.id",
+    );
+    assert!(told.contains("answered") || told.contains("expected"), "{told}");
+}
+
+#[test]
+fn the_model_notices_a_claim_that_does_not_raise_the_attempts() {
+    let told = noticed("take_own", "array_agg(taken.attempts + 1)", "array_agg(taken.attempts)");
+    assert!(told.contains("claimed Claimed"), "{told}");
+}
+
+#[test]
+fn the_model_notices_a_claim_beyond_a_limit() {
+    let told =
+        noticed("room_under_limits", "else 0 end order by x.o)", "else x.k end order by x.o)");
+    assert!(told.contains("limit"), "{told}");
+}
+
+#[test]
+fn the_model_notices_a_claim_that_leaves_a_type_out() {
+    let told = noticed("claim_from_queue", "v_more and v_got < p_limit", "false");
+    assert!(told.contains("a claim found nothing"), "{told}");
+}
+
+#[test]
+fn the_model_notices_a_lost_lease_that_is_not_counted() {
+    let told = noticed("settle_mixed", "(h.lost + (x.oc = 'lost')::int)", "h.lost");
+    assert!(told.contains("expected"), "{told}");
+}
+
+#[test]
+fn the_model_notices_a_lease_that_is_taken_back_too_early() {
+    let told = noticed(
+        "return_expired",
+        "r.lease_expires_at < p_now limit",
+        "r.lease_expires_at < p_now + interval '10 s' limit",
+    );
+    assert!(told.contains("tick answered"), "{told}");
+}
+
+#[test]
+fn the_model_notices_a_retry_that_leaves_the_old_end_in_place() {
+    let told = noticed(
+        "retry_jobs",
+        "delete from fairclaim.finished f using locked x where f.id = any (p_ids) and f.id = x.id and f.tenant_id = x.tenant_id
+    returning f.id, f.tenant_id, f.attempts, f.status, f.completed_at, f.worker_id, f.error)",
+        "select f.id, f.tenant_id, f.attempts, f.status, f.completed_at, f.worker_id, f.error
+           from fairclaim.finished f join locked x on f.id = x.id and f.tenant_id = x.tenant_id)",
+    );
+    assert!(told.contains("retry_jobs answered"), "{told}");
+}
+
+#[test]
+fn the_model_notices_a_wish_to_cancel_that_is_forgotten() {
+    let told = noticed("settle_mixed", " or t.cancel_requested then", " then");
+    assert!(told.contains("cancelled"), "{told}");
+}
+
+#[test]
+fn the_model_notices_a_job_that_starts_before_its_time() {
+    let told = noticed("promote_due", "z.run_at <= p_now", "z.run_at <= p_now + interval '1 min'");
+    assert!(told.contains("tick answered"), "{told}");
+}
+
+#[test]
+fn the_model_notices_a_prune_that_takes_what_is_not_past_retention() {
+    let told =
+        noticed("prune", "f.id < v_to and f.completed_at < v_before limit", "f.id < v_to limit");
+    assert!(told.contains("before its time"), "{told}");
+}
+
+/// A mistake that the very first dispatch shows, so that what is kept fails whatever the database chooses.
+#[test]
+fn a_case_that_failed_is_kept_and_replayed_first() {
+    let folder = std::env::temp_dir().join(format!("fairclaim-model-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let kept = folder.join("regressions.txt");
+    let wrong =
+        Mutant { function: "dispatch_job", text: "v_now, p_payload,", instead: "v_now, '7'," };
+    let plan = Plan { kept: Some(kept.clone()), shrink: 30, ..plan() };
+    let told = run(&plan, &[wrong]).expect_err("the mistake");
+    let text = fs::read_to_string(&kept).expect("the kept case");
+    assert!(text.lines().any(|line| line.starts_with("cc ")), "{text}");
+
+    // no case is drawn any more: what fails now is the one that was kept
+    let again = Plan { cases: 0, ..plan };
+    assert!(run(&again, &[wrong]).is_err(), "it was not replayed");
+    run(&again, &[]).expect("without the mistake it does not fail");
+    fs::remove_dir_all(&folder).expect("remove the folder");
+    assert!(told.contains("seed 7") && told.contains("after these steps"), "{told}");
+}
