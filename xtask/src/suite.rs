@@ -46,7 +46,7 @@ fn test(options: &TestOptions, steps: &mut Vec<Step>) -> anyhow::Result<()> {
         names.push("examples");
     }
     if options.slow {
-        names.push("slow tests");
+        names.extend(["slow tests", "faults"]);
     }
     if steps.iter().any(|step| step.name == "build" && !step.passed()) {
         steps.extend(names.into_iter().map(Step::not_run));
@@ -57,6 +57,7 @@ fn test(options: &TestOptions, steps: &mut Vec<Step>) -> anyhow::Result<()> {
         let mut command = match name {
             "examples" => cargo(&["test", "--doc", "--package", "fairclaim", "--all-features"]),
             "slow tests" => runner(&["--package", "fairclaim", "--test", "slow"], false, &[]),
+            "faults" => runner(&["--package", "fairclaim-cli", "--test", "faults"], false, &[]),
             _ => runner(&["--workspace"], options.quick, &options.runner),
         };
         server.known_to(&mut command);

@@ -4,6 +4,9 @@
 mod commands;
 mod contract;
 mod demo;
+mod faults;
 mod handlers;
+#[path = "../rig/mod.rs"]
+mod rig;
 mod support;
 mod survival;
