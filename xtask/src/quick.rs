@@ -7,6 +7,7 @@ pub(crate) const PROFILE: &str = "quick";
 pub(crate) const LEFT_OUT: &[&str] = &[
     "contract::race::",
     "demo::",
+    "faults::",
     "handlers::",
     "interleavings::jobs::",
     "interleavings::lanes::",

@@ -77,7 +77,7 @@ fn test(options: &TestOptions, steps: &mut Vec<Step>) -> anyhow::Result<()> {
         names.extend([POOLED, "examples"]);
     }
     if options.slow {
-        names.push("slow tests");
+        names.extend(["slow tests", "faults"]);
     }
     if steps.iter().any(|step| step.name == "build" && !step.passed()) {
         steps.extend(names.into_iter().map(Step::not_run));
@@ -90,6 +90,9 @@ fn test(options: &TestOptions, steps: &mut Vec<Step>) -> anyhow::Result<()> {
         let mut command = match name {
             "examples" => cargo(&["test", "--doc", "--package", "fairclaim", "--all-features"]),
             "slow tests" => runner(&["--package", "fairclaim", "--test", "slow"], Part::Whole, &[]),
+            "faults" => {
+                runner(&["--package", "fairclaim-cli", "--test", "faults"], Part::Whole, &[])
+            }
             POOLED => {
                 runner(&["--package", "fairclaim", "--test", "it"], Part::Pooled, &options.runner)
             }

@@ -12,5 +12,9 @@ mod pooled;
 mod examples;
 mod handlers;
 mod operate;
+mod faults;
+mod handlers;
+#[path = "../rig/mod.rs"]
+mod rig;
 mod support;
 mod survival;

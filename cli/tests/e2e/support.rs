@@ -5,7 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use fairclaim::testing::PrivateServer;
+use fairclaim::testing::{PrivateServer, PrivateServerBuilder};
 use fairclaim::{Client, Dispatch, JobFilter, JobRow, MigrateOptions, Status, Tenant};
 use serde_json::json;
 use tokio_postgres::Row;
@@ -24,7 +24,11 @@ pub(crate) struct Place {
 impl Place {
     /// A server with a database that a plain login owns; no schema yet.
     pub(crate) async fn bare() -> Self {
-        let server = PrivateServer::builder().start().await.unwrap();
+        Self::bare_on(PrivateServer::builder()).await
+    }
+
+    async fn bare_on(server: PrivateServerBuilder) -> Self {
+        let server = server.start().await.unwrap();
         server.create_login("app", "createrole").await.unwrap();
         server.create_database("app", "app").await.unwrap();
         let url = server.url("app", "app");
@@ -33,7 +37,12 @@ impl Place {
 
     /// The same with the schema installed.
     pub(crate) async fn installed() -> Self {
-        let place = Self::bare().await;
+        Self::installed_on(PrivateServer::builder()).await
+    }
+
+    /// The same on a server of one's own choice.
+    pub(crate) async fn installed_on(server: PrivateServerBuilder) -> Self {
+        let place = Self::bare_on(server).await;
         place.client.migrate(&MigrateOptions::default().grant_self(true)).await.unwrap();
         place
     }

@@ -1,0 +1,49 @@
+//! Faults in small, as often as the everyday tests run; `cargo xtask test --slow` has them in full.
+
+use crate::rig::Size::Small;
+use crate::rig::faults::{controls, errors, frozen, handlers, kills, neighbours, network, poison};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_workers_and_servers_lose_and_double_nothing() {
+    kills::everything_dies(Small).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_goes_on_when_the_server_returns() {
+    kills::the_server_restarts(Small).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_cut_in_the_middle_of_a_message_lose_and_double_nothing() {
+    network::connections_are_cut(Small).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_stood_still_for_longer_than_its_lease_settles_nothing() {
+    frozen::a_worker_freezes(Small).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_that_pass_are_repeated() {
+    errors::errors_that_pass(Small).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_table_makes_everybody_wait_and_nobody_fail() {
+    neighbours::tables_are_locked(Small).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_handlers_harm_nobody_else() {
+    handlers::handlers_misbehave(Small).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn poison_harms_its_own_tenant_only() {
+    poison::poison_harms_its_own_tenant_only(Small).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_finds_rows_that_somebody_deleted() {
+    controls::deleted_rows_are_found().await;
+}

@@ -1,0 +1,193 @@
+//! Applications that dispatch all the time. A call whose outcome nobody knows is looked up before it is repeated.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use fairclaim::{Client, Dispatch, Tenant};
+use serde_json::json;
+use tokio::task::JoinHandle;
+use tokio_postgres::NoTls;
+use uuid::Uuid;
+
+use super::{PATIENCE, Rig, ask_once};
+
+/// An application gives a call up after so long; then its outcome is unknown.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+
+/// What they have met.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Jobs whose dispatch is known to have happened.
+    pub(crate) answered: AtomicUsize,
+    /// Calls that broke: what they dispatched may be there.
+    pub(crate) unknown: AtomicUsize,
+    /// Of those, how many turned out to have happened.
+    pub(crate) happened: AtomicUsize,
+}
+
+pub(crate) struct Dispatchers {
+    stop: Arc<AtomicBool>,
+    pub(crate) tally: Arc<Tally>,
+    handles: Vec<JoinHandle<()>>,
+}
+
+/// How they dispatch.
+#[derive(Debug, Clone)]
+pub(crate) struct Pace {
+    pub(crate) url: String,
+    pub(crate) count: usize,
+    /// Between two calls of one of them.
+    pub(crate) pause: Duration,
+    /// Jobs of a call: one to this many.
+    pub(crate) most: usize,
+    /// What is dispatched at first, so that there is always something to do.
+    pub(crate) backlog: usize,
+}
+
+impl Pace {
+    pub(crate) fn gentle(rig: &Rig) -> Self {
+        let pause = Duration::from_millis(60);
+        Self { url: rig.place.url.clone(), count: 2, pause, most: 4, backlog: 100 }
+    }
+}
+
+struct Dispatcher {
+    name: String,
+    pace: Pace,
+    /// Past the proxy, for looking things up.
+    direct: String,
+    answered: std::fs::File,
+    tally: Arc<Tally>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Dispatchers {
+    pub(crate) fn start(rig: &Rig, pace: &Pace) -> Self {
+        let (stop, tally) = (Arc::new(AtomicBool::new(false)), Arc::new(Tally::default()));
+        let open = || std::fs::OpenOptions::new().create(true).append(true).open(&rig.answered);
+        let handles = (0..pace.count).map(|index| {
+            let dispatcher = Dispatcher {
+                name: format!("dispatcher-{index}"),
+                pace: pace.clone(),
+                direct: rig.place.url.clone(),
+                answered: open().unwrap(),
+                tally: Arc::clone(&tally),
+                stop: Arc::clone(&stop),
+            };
+            tokio::spawn(dispatcher.run())
+        });
+        Self { handles: handles.collect(), stop, tally }
+    }
+
+    pub(crate) async fn finish(mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        for handle in std::mem::take(&mut self.handles) {
+            handle.await.expect("a dispatcher failed");
+        }
+        let (unknown, happened) = (&self.tally.unknown, &self.tally.happened);
+        println!(
+            "dispatchers: {unknown:?} calls without an answer, {happened:?} of them had happened"
+        );
+    }
+
+    pub(crate) fn answered(&self) -> usize {
+        self.tally.answered.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Dispatchers {
+    fn drop(&mut self) {
+        self.handles.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Dispatcher {
+    async fn run(mut self) {
+        let separator = if self.pace.url.contains('?') { '&' } else { '?' };
+        let url = format!("{}{separator}application_name={}", self.pace.url, self.name);
+        let client = self.connect(&url).await;
+        for call in 0.. {
+            if self.stop.load(Ordering::SeqCst) {
+                return;
+            }
+            let count = if call == 0 { self.pace.backlog } else { 1 + call % self.pace.most };
+            self.call(&client, call, count).await;
+            tokio::time::sleep(self.pace.pause).await;
+        }
+    }
+
+    /// The server may be away just then.
+    async fn connect(&self, url: &str) -> Client {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match Client::connect(url).await {
+                Ok(client) => return client,
+                Err(error) => assert!(
+                    error.is_transient() && Instant::now() < deadline,
+                    "{}: {error:?}",
+                    self.name
+                ),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// One batch, as often as it takes; it is there once in the end.
+    async fn call(&mut self, client: &Client, call: usize, count: usize) {
+        let mark = format!("{} {call}", self.name);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let jobs = (0..count).map(|n| {
+                let tenant = Tenant::named(["acme", "bolt", "cove"][(call + n) % 3]).unwrap();
+                Dispatch::raw(tenant, "job", json!({ "mark": format!("{mark} {n}") })).unwrap()
+            });
+            match tokio::time::timeout(CALL_LIMIT, client.dispatch_many(jobs)).await {
+                Ok(Ok(ids)) => return self.note(&ids),
+                Ok(Err(error)) if !error.is_transient() => panic!("{}: {error:?}", self.name),
+                Ok(Err(_)) | Err(_) => {}
+            }
+            assert!(Instant::now() < deadline, "{mark} cannot be dispatched");
+            self.tally.unknown.fetch_add(1, Ordering::SeqCst);
+            if let Some(ids) = self.look_up(&mark, count).await {
+                self.tally.happened.fetch_add(1, Ordering::SeqCst);
+                return self.note(&ids);
+            }
+        }
+    }
+
+    fn note(&mut self, ids: &[Uuid]) {
+        let text: String = ids.iter().map(|id| format!("{id}\n")).collect();
+        self.answered.write_all(text.as_bytes()).unwrap();
+        self.tally.answered.fetch_add(ids.len(), Ordering::SeqCst);
+    }
+
+    /// Whether a call has happened. Its session is ended first: a statement that is still under way could commit after the look.
+    async fn look_up(&self, mark: &str, count: usize) -> Option<Vec<Uuid>> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Ok(ids) = self.try_look_up(mark).await {
+                assert!(ids.is_empty() || ids.len() == count, "half a batch is there: {mark}");
+                return (!ids.is_empty()).then_some(ids);
+            }
+            assert!(Instant::now() < deadline, "the server stayed away");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn try_look_up(&self, mark: &str) -> Result<Vec<Uuid>, tokio_postgres::Error> {
+        let (client, link) = tokio_postgres::connect(&self.direct, NoTls).await?;
+        let link = tokio::spawn(link);
+        let end =
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1";
+        while !client.query(end, &[&self.name]).await?.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        drop(client);
+        link.abort();
+        let find = "select id from fairclaim.job where payload ->> 'mark' like $1 order by id";
+        let rows = ask_once(&self.direct, find, &[&format!("{mark} %")]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+}

@@ -1,0 +1,73 @@
+//! Handlers that behave badly, beside others that do not.
+
+use std::time::Duration;
+
+use fairclaim::{Dispatch, Status, Tenant};
+use serde_json::json;
+
+use super::super::audit::Audit;
+use super::super::crew::{Crew, Orders, booked};
+use super::super::{Rig, Size};
+
+/// More than anybody may keep of a flood.
+const MEMORY_MAX_KB: u64 = 300_000;
+
+/// They hang, flood their output, leave children behind, are deaf to SIGTERM. Bound: their own jobs fail or complete as documented,
+/// everybody else's complete, nothing of theirs is left running, and the worker's memory stays flat.
+pub(crate) async fn handlers_misbehave(size: Size) {
+    let rig = Rig::new().await;
+    let pids = rig.log("pids");
+    let note = format!("echo $$ >> {}", pids.display());
+    let bad = [
+        ("hang", format!("{note}; sleep 1000")),
+        ("deaf", format!("{note}; trap '' TERM; while :; do sleep 1; done")),
+        ("flood", "yes 0123456789 | head -c 100000000; yes | head -c 100000000 >&2".to_owned()),
+        (
+            "orphans",
+            format!("for n in 1 2 3; do (trap '' TERM HUP; sh -c '{note}; sleep 1000') & done"),
+        ),
+    ];
+    let mut orders = Orders::plain(&rig, "2s");
+    orders.handlers.extend(bad.iter().map(|(job_type, command)| format!("{job_type}={command}")));
+    orders.handlers[0] = format!("job={}", booked(&rig, "sleep 0.02"));
+    orders.concurrency = 8;
+    let crew = Crew::start(&rig, 1, orders);
+    let each = size.of(2, 10);
+    let tenant = Tenant::named("acme").unwrap();
+    for n in 0..each {
+        for (job_type, _) in &bad {
+            let job = Dispatch::raw(tenant, *job_type, json!({ "n": n })).unwrap();
+            let job = job.timeout(Duration::from_secs(2)).max_attempts(1);
+            rig.place.client.dispatch(job).await.unwrap();
+        }
+        let plain = (0..40).map(|_| Dispatch::raw(tenant, "job", json!({})).unwrap());
+        rig.place.client.dispatch_many(plain).await.unwrap();
+    }
+    rig.until_all_ended().await;
+    let memory = peak_memory_kb(crew.pid(0));
+    println!("bad handlers: {each} of each kind, the worker's memory at most {memory} kB");
+    crew.stop();
+
+    let ends = "select j.type || ' ' || f.status, count(*) from fairclaim.finished f join fairclaim.job j using (id) group by 1";
+    let rows = rig.ask(ends, &[]).await;
+    let ended = |what: &str| {
+        rows.iter().find(|row| row.get::<_, &str>(0) == what).map_or(0, |row| row.get(1))
+    };
+    let completed = Status::Completed;
+    assert_eq!(ended(&format!("job {completed}")), 40 * each, "the others");
+    for what in ["hang failed", "deaf failed", "flood failed", "orphans completed"] {
+        assert_eq!(ended(what), each, "{what}");
+    }
+    let audit = Audit::of(&rig).await;
+    assert_eq!(audit.losses, 0, "a lease was lost");
+    assert!(memory < MEMORY_MAX_KB, "{memory} kB");
+    for pid in std::fs::read_to_string(pids).unwrap().lines() {
+        crate::support::wait_for("a process of a handler is left", || !crate::support::runs(pid));
+    }
+}
+
+fn peak_memory_kb(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}

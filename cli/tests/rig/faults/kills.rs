@@ -1,0 +1,131 @@
+//! Processes that die: workers, sessions of the server, the whole server.
+
+use std::time::{Duration, Instant};
+
+use rand::Rng;
+use rand::rngs::StdRng;
+
+use super::super::crew::{Crew, Orders};
+use super::super::dispatchers::{Dispatchers, Pace};
+use super::super::{COMPLETED, Rig, Size, draws, signal};
+
+/// Bound: after the return of the server both sides go on by themselves. The promise is 5 s; what a run saw is printed, and a busy
+/// machine may take longer before the test fails.
+pub(crate) const GOES_ON_WITHIN: Duration = Duration::from_secs(5);
+const FAILS_AFTER: Duration = Duration::from_secs(60);
+
+/// Workers are killed at random. Bound: nothing lost or doubled; every job ends.
+pub(crate) async fn workers_die(size: Size) {
+    let rig = Rig::new().await;
+    let mut draws = draws();
+    let dispatchers = Dispatchers::start(&rig, &Pace::gentle(&rig));
+    let mut crew = Crew::start(&rig, 3, Orders::plain(&rig, "2s"));
+    for _ in 0..size.of(6, 60) {
+        rig.until_completed_more(draws.random_range(1..10)).await;
+        crew.kill_one(&mut draws);
+    }
+    let deaths = crew.deaths;
+    let audit = rig.close(dispatchers, crew).await;
+    audit.pass("workers killed");
+    println!("workers killed: {deaths} kill -9");
+    assert!(audit.losses > 0, "no killed worker held anything");
+}
+
+/// How a server dies.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// One of its processes is killed, and it starts again by itself.
+    Process,
+    /// Its first process is killed; the others end when they notice.
+    First,
+    /// An immediate stop, without a checkpoint.
+    Immediate,
+}
+
+/// Workers and the server are killed at random, under dispatchers that look up what they do not know. Bound: nothing
+/// lost or doubled, and everybody goes on by himself.
+pub(crate) async fn everything_dies(size: Size) {
+    let rig = Rig::new().await;
+    let mut draws = draws();
+    let dispatchers = Dispatchers::start(&rig, &Pace::gentle(&rig));
+    let mut crew = Crew::start(&rig, 3, Orders::plain(&rig, "5s"));
+    let ends = [End::First, End::Immediate, End::Process];
+    let (workers, servers) = size.of((1, 3), (3, 54));
+    let mut slowest = Duration::ZERO;
+    for end in ends.into_iter().cycle().take(servers) {
+        for _ in 0..workers {
+            rig.until_completed_more(draws.random_range(1..10)).await;
+            crew.kill_one(&mut draws);
+        }
+        rig.until_completed_more(draws.random_range(1..10)).await;
+        kill(&rig, end, &mut draws).await;
+        slowest = slowest.max(goes_on(&rig, &dispatchers).await);
+    }
+    println!(
+        "all killed: {} workers, {servers} times the server; gone on after at most {slowest:.1?}",
+        crew.deaths
+    );
+    rig.close(dispatchers, crew).await.pass("all killed");
+}
+
+async fn kill(rig: &Rig, end: End, draws: &mut StdRng) {
+    let server = &rig.place.server;
+    match end {
+        End::Process => {
+            let sql = "select pid from pg_stat_activity where pid <> pg_backend_pid() order by pid";
+            let processes = rig.ask(sql, &[]).await;
+            let pid: i32 = processes[draws.random_range(0..processes.len())].get(0);
+            signal("KILL", pid.unsigned_abs()); // it may just have ended
+            return;
+        }
+        End::First => server.kill().await.unwrap(),
+        End::Immediate => assert!(signal("QUIT", server.pid().unwrap())),
+    }
+    tokio::time::sleep(Duration::from_millis(draws.random_range(0..1500))).await;
+    server.restart().await.unwrap();
+}
+
+/// How long it takes from when the server answers until a job is completed and a dispatch answered.
+pub(super) async fn goes_on(rig: &Rig, dispatchers: &Dispatchers) -> Duration {
+    let completed = rig.number(COMPLETED).await;
+    let (back, answered) = (Instant::now(), dispatchers.answered());
+    let mut waiting = (true, true);
+    while waiting != (false, false) {
+        assert!(
+            back.elapsed() < FAILS_AFTER,
+            "{FAILS_AFTER:?} after the server's return: workers stand still: {}, dispatchers: {}",
+            waiting.0,
+            waiting.1
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        waiting.0 &= rig.number(COMPLETED).await <= completed;
+        waiting.1 &= dispatchers.answered() <= answered;
+    }
+    back.elapsed()
+}
+
+/// The server is stopped and comes back after a while, long enough for everybody's pauses to have grown. Bound: workers and
+/// dispatchers go on within [`GOES_ON_WITHIN`] of its return.
+pub(crate) async fn the_server_restarts(size: Size) {
+    let rig = Rig::new().await;
+    let mut draws = draws();
+    // more than can be done meanwhile, so that there is always something to complete
+    let pace = Pace { backlog: size.of(150, 1000), ..Pace::gentle(&rig) };
+    let dispatchers = Dispatchers::start(&rig, &pace);
+    let crew = Crew::start(&rig, 2, Orders::plain(&rig, "30s"));
+    let mut slowest = Duration::ZERO;
+    let away: &[u64] = size.of(&[6], &[0, 1, 2, 5, 10, 15, 20, 30, 10, 10, 10, 10]);
+    for seconds in away {
+        rig.until_completed_more(20).await;
+        rig.place.server.stop().await.unwrap();
+        let more = Duration::from_millis(draws.random_range(0..1000));
+        tokio::time::sleep(Duration::from_secs(*seconds) + more).await;
+        rig.place.server.restart().await.unwrap();
+        let took = goes_on(&rig, &dispatchers).await;
+        println!("restart: away for {seconds} s and {more:.1?}, gone on after {took:.2?}");
+        slowest = slowest.max(took);
+    }
+    let verdict = if slowest <= GOES_ON_WITHIN { "within" } else { "NOT within" };
+    println!("restart: {} times, slowest {slowest:.2?}, {verdict} {GOES_ON_WITHIN:?}", away.len());
+    rig.close(dispatchers, crew).await.pass("restart");
+}

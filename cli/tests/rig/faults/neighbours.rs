@@ -1,0 +1,79 @@
+//! What administrators do to a database that is in use: locks, rebuilds, dumps.
+
+use std::process::{Command, Stdio};
+
+use super::super::crew::{Crew, Orders};
+use super::super::dispatchers::{Dispatchers, Pace};
+use super::super::{Rig, Size};
+use super::kills::goes_on;
+
+const TABLES: [&str; 6] = ["ready", "running", "job", "finished", "lane", "tick_state"];
+const MODES: [&str; 5] =
+    ["row exclusive", "share", "share row exclusive", "exclusive", "access exclusive"];
+
+/// Somebody locks the tables of the queue and goes for coffee. Bound: everybody waits or goes on meanwhile, and goes on afterwards;
+/// nothing lost or doubled.
+pub(crate) async fn tables_are_locked(size: Size) {
+    let rig = Rig::new().await;
+    let dispatchers = Dispatchers::start(&rig, &Pace::gentle(&rig));
+    let crew = Crew::start(&rig, 2, Orders::plain(&rig, "3s"));
+    let short = TABLES.into_iter().flat_map(|table| MODES.map(|mode| (table, mode, 1)));
+    let all: Vec<_> = match size {
+        Size::Small => vec![("ready", "share", 1), ("running", "access exclusive", 5)],
+        // longer than a lease, and than a call of a worker may take
+        Size::Large => short
+            .chain(TABLES.map(|table| (table, "access exclusive", 5)))
+            .chain([("running", "access exclusive", 20), ("ready", "exclusive", 20)])
+            .collect(),
+    };
+    for &(table, mode, seconds) in &all {
+        rig.until_completed_more(3).await;
+        rig.as_owner(&format!(
+            "begin; lock table fairclaim.{table} in {mode} mode; select pg_sleep({seconds}); commit"
+        ))
+        .await;
+        goes_on(&rig, &dispatchers).await;
+    }
+    println!("locks: {} of them", all.len());
+    rig.close(dispatchers, crew).await.pass("locks");
+}
+
+/// Tables and indexes are rebuilt, and the database is dumped, all the time. Bound: nothing lost or doubled.
+pub(crate) async fn tables_are_rebuilt(size: Size) {
+    let rig = Rig::new().await;
+    let dispatchers = Dispatchers::start(&rig, &Pace::gentle(&rig));
+    let crew = Crew::start(&rig, 2, Orders::plain(&rig, "5s"));
+    let tables: &[&str] = size.of(&TABLES[..2], &TABLES);
+    let rounds = size.of(1, 4);
+    for _ in 0..rounds {
+        for table in tables {
+            rig.as_owner(&format!("vacuum full fairclaim.{table}")).await;
+            rig.until_completed_more(2).await;
+            rig.as_owner(&format!("reindex table concurrently fairclaim.{table}")).await;
+            rig.until_completed_more(2).await;
+        }
+        dump(&rig).await;
+        rig.as_owner("analyze fairclaim.ready, fairclaim.running, fairclaim.lane").await;
+        goes_on(&rig, &dispatchers).await;
+    }
+    println!("rebuilt: {} times each of {} tables, and a dump", rounds, tables.len());
+    rig.close(dispatchers, crew).await.pass("rebuilt tables");
+}
+
+/// `pg_dump` as the owner of the tables, where there is one on the path.
+async fn dump(rig: &Rig) {
+    let url = rig.place.url.clone();
+    let dumped = tokio::task::spawn_blocking(move || {
+        Command::new("pg_dump")
+            .args(["--role", "fairclaim_owner", "--enable-row-security", "--schema", "fairclaim"])
+            .args(["--dbname", &url])
+            .stdout(Stdio::null())
+            .output()
+    });
+    match dumped.await.unwrap() {
+        Ok(output) => {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        Err(error) => println!("rebuilt tables: NOT DUMPED, no pg_dump: {error}"),
+    }
+}
