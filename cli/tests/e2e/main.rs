@@ -6,14 +6,12 @@ mod config;
 mod contract;
 mod demo;
 mod doctor;
-mod handlers;
-mod lines;
-mod pooled;
 mod examples;
-mod handlers;
-mod operate;
 mod faults;
 mod handlers;
+mod lines;
+mod operate;
+mod pooled;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod support;

@@ -6,7 +6,8 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Error, SimpleQueryMessage};
+use crate::support::Client;
+use tokio_postgres::{Error, SimpleQueryMessage};
 
 use crate::support::waiting;
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use tokio_postgres::Client;
+use crate::support::Client;
 use uuid::Uuid;
 
 use super::rig::{Outcome, Part, orders, play};

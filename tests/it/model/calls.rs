@@ -1,7 +1,8 @@
 //! The calls of the protocol, as rows that can be compared.
 
 use serde_json::{Value, json};
-use tokio_postgres::{Client, Error, Row};
+use crate::support::Client;
+use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
 use super::{

@@ -1,6 +1,6 @@
 //! The real queue: a database with a clock that stands still, and a session for each who takes part.
 
-use tokio_postgres::Client;
+use crate::support::Client;
 
 use super::state::{Model, WORKERS};
 use crate::support::TestDb;

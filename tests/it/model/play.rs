@@ -1,7 +1,8 @@
 //! One step after the other, with the program and with the database.
 
 use serde_json::{Value, json};
-use tokio_postgres::{Client, Error};
+use crate::support::Client;
+use tokio_postgres::Error;
 use uuid::Uuid;
 
 use super::{
