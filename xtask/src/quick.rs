@@ -7,6 +7,7 @@ pub(crate) const PROFILE: &str = "quick";
 const LEFT_OUT: &[&str] = &[
     "contract::race::",
     "demo::",
+    "examples::",
     "handlers::",
     "lanes_stress::",
     "limits_of_input::dispatch::a_bad_batch_",
