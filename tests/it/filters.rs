@@ -214,3 +214,23 @@ async fn pages_of_every_shape_show_each_job_once_while_others_are_dispatched() {
         assert_eq!(paged, whole, "{shape}");
     }
 }
+
+/// Two functions of one name would make every call that leaves arguments out ambiguous.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_leaves_one_list_jobs_where_there_was_one_with_fewer_filters() {
+    let db = TestDb::new().await;
+    db.owner()
+        .await
+        .batch_execute(
+            "create function fairclaim.list_jobs(p_tenant_id uuid default null, p_queue text default null, p_type text default null,
+               p_status text default null, p_before_id uuid default null, p_limit int default 100) returns int
+             language sql as 'select 1'",
+        )
+        .await
+        .expect("the older one");
+    let operator = db.operator().await;
+    refused(operator.query("select * from fairclaim.list_jobs()", &[]).await, "42725");
+    let installer = db.client("test_installer").await;
+    installer.migrate(&fairclaim::MigrateOptions::default()).await.expect("migrate");
+    assert_eq!(found(&operator, "").await, NONE);
+}

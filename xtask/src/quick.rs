@@ -8,6 +8,7 @@ pub(crate) const LEFT_OUT: &[&str] = &[
     "contract::race::",
     "demo::",
     "faults::",
+    "examples::",
     "handlers::",
     "interleavings::jobs::",
     "interleavings::lanes::",

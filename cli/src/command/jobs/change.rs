@@ -195,7 +195,7 @@ async fn change(
     count: Count,
 ) -> anyhow::Result<BulkTotals> {
     let bar = if count.more { ProgressBar::no_length() } else { ProgressBar::new(count.jobs) };
-    bar.set_style(ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} {per_sec}")?);
+    bar.set_style(ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} {eta}")?);
     let show = |totals: &BulkTotals| bar.set_position(totals.matched);
     let totals = match action {
         Action::Cancel => client.cancel_where(filter, show).await,
