@@ -69,10 +69,8 @@ pub(crate) async fn send_lines<C: GenericClient + Sync>(
         return Err(Error::bad_argument("source", "must not hold a NUL"));
     }
     batch::check_all(lines.jobs)?;
-    let statement = match batch::any_is_delayed(lines.jobs) {
-        true => DISPATCH_LINES_DELAYED,
-        false => DISPATCH_LINES,
-    };
+    let statement =
+        if batch::any_is_delayed(lines.jobs) { DISPATCH_LINES_DELAYED } else { DISPATCH_LINES };
     let number = |line: u64| i64::try_from(line).unwrap_or(i64::MAX);
     let row = statement
         .row_via(

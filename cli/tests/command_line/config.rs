@@ -11,9 +11,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new() -> Self {
-        let name = std::process::id();
-        let moment = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let path = std::env::temp_dir().join(format!("fc-config-{name}-{}", moment.as_nanos()));
+        let name = format!("fc-config-{}", uuid::Uuid::new_v4().simple());
+        let path = std::env::temp_dir().join(name);
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }

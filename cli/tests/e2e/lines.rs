@@ -53,9 +53,12 @@ impl Drop for Folder {
 
 /// Lines of jobs whose payloads are numbers.
 pub(super) fn numbers(range: std::ops::Range<u32>) -> String {
-    range
-        .map(|n| format!("{{\"tenant\":\"t{}\",\"type\":\"mail\",\"payload\":{n}}}\n", n % 7))
-        .collect()
+    let mut text = String::new();
+    for n in range {
+        let tenant = n % 7;
+        text += &format!("{{\"tenant\":\"t{tenant}\",\"type\":\"mail\",\"payload\":{n}}}\n");
+    }
+    text
 }
 
 /// The payloads of all jobs, in the order of their dispatch.
@@ -127,11 +130,12 @@ const BAD: &[(&str, &str, &str)] = &[
 async fn bad_lines_do_not_stop_the_good_ones_and_are_sent_when_they_are_mended() {
     let (place, folder) = (Place::installed().await, Folder::new());
     let bad: Vec<&str> = BAD.iter().map(|(line, _, _)| *line).collect();
-    let mixed: String = numbers(0..BAD.len() as u32)
-        .lines()
-        .zip(&bad)
-        .map(|(good, bad)| format!("{good}\n{bad}\n"))
-        .collect();
+    let mut mixed = String::new();
+    for (n, line) in (0..).zip(&bad) {
+        mixed += &numbers(n..n + 1);
+        mixed += line;
+        mixed.push('\n');
+    }
     let (file, refused) = (folder.write("jobs.jsonl", mixed), folder.path("refused.jsonl"));
 
     let output = send(&place, &[&file, "--refused", &refused]);

@@ -178,11 +178,10 @@ fn sentence(before: LinesProgress, stands: LinesProgress, now: u64, took: Durati
 }
 
 fn stopped(line: u64, resumable: bool) -> anyhow::Error {
-    let hint = match resumable {
-        true => "run it again, which goes on from there".to_owned(),
-        false => format!(
-            "send what comes behind line {line}; with --source NAME it would go on by itself"
-        ),
+    let hint = if resumable {
+        "run it again, which goes on from there".to_owned()
+    } else {
+        format!("send what comes behind line {line}; with --source NAME it would go on by itself")
     };
     Hinted::interrupted(format!("stopped behind line {line}"), hint).into()
 }

@@ -161,8 +161,11 @@ mod tests {
     use super::*;
     use fairclaim::Tenant;
 
+    /// A batch: its last line, and the lines in it with the field that is wrong with them.
+    type Seen = (u64, Vec<(u64, Option<String>)>);
+
     /// The batches of a text, each as its last line and the lines in it with what is wrong with them.
-    fn batches(text: &[u8], skip: u64) -> Vec<(u64, Vec<(u64, Option<String>)>)> {
+    fn batches(text: &[u8], skip: u64) -> Vec<Seen> {
         let defaults = Defaults {
             tenant: Some(Tenant::named("acme").unwrap()),
             job_type: Some("mail".to_owned()),

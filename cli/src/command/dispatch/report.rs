@@ -86,7 +86,7 @@ impl Report {
         }
         let found = (self.reasons.metadata()?.len(), self.lines.metadata()?.len());
         // only the end may be torn, and lines may be missing only for reasons that are taken back
-        let fits = if kept == found { true } else { torn || kept != last };
+        let fits = kept == found || torn || kept != last;
         if !fits || found.1 < kept.1 || torn && read < found.0 {
             return Err(io::ErrorKind::InvalidData.into());
         }
@@ -125,7 +125,7 @@ impl Report {
         self.reasons.write_all(&reasons)?;
         self.reasons.sync_data()?;
         for (_, text, _) in refused {
-            text.copy_to(&mut self.lines)?;
+            text.copy_to(&self.lines)?;
             self.lines.write_all(b"\n")?;
         }
         self.lines.sync_data()

@@ -108,12 +108,10 @@ impl<'a> Sender<'a> {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
-                Err(error) => match refusal(&error) {
-                    Some(at) if !piece.jobs.is_empty() => {
-                        return Ok(Answer::Refused { at, reason: Reason::of(&error) });
-                    }
-                    _ => return Err(error.into()),
-                },
+                Err(error) if is_refusal(&error) && !piece.jobs.is_empty() => {
+                    return Ok(Answer::Refused { at: index(&error), reason: Reason::of(&error) });
+                }
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -164,18 +162,24 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// Whether an error is about a job, and about which if it says so.
-fn refusal(error: &Error) -> Option<Option<usize>> {
-    let message = match error {
-        Error::BadArgument { message, .. }
-        | Error::Tenant { message, .. }
-        | Error::Quota { message, .. } => message,
-        // what the type of a value refuses, or a limit of the server's
-        Error::Database { sqlstate, message } if matches!(&sqlstate[..2], "22" | "54") => message,
-        _ => return None,
+/// Whether an error is about what was sent: our own refusals, what the type of a value refuses, a limit of the server's.
+fn is_refusal(error: &Error) -> bool {
+    match error {
+        Error::BadArgument { .. } | Error::Tenant { .. } | Error::Quota { .. } => true,
+        Error::Database { sqlstate, .. } => matches!(sqlstate.get(..2), Some("22" | "54")),
+        _ => false,
+    }
+}
+
+/// Which of the jobs it is about, if it says so.
+fn index(error: &Error) -> Option<usize> {
+    let (Error::BadArgument { message, .. }
+    | Error::Tenant { message, .. }
+    | Error::Quota { message, .. }) = error
+    else {
+        return None;
     };
-    let index = message.strip_prefix("p_jobs[").and_then(|rest| rest.split_once(']'));
-    Some(index.and_then(|(index, _)| index.parse().ok()))
+    message.strip_prefix("p_jobs[")?.split_once(']')?.0.parse().ok()
 }
 
 impl Piece {
@@ -269,14 +273,12 @@ mod tests {
         let hint = || Some("mend it".to_owned());
         let about =
             |message: &str| Error::BadArgument { message: message.to_owned(), hint: hint() };
-        assert_eq!(refusal(&about("p_jobs[17].payload: too large")), Some(Some(17)));
-        assert_eq!(refusal(&about("p_jobs: must be at most 64 MiB of JSON text")), Some(None));
-        let database = |sqlstate: &str| Error::Database {
-            sqlstate: sqlstate.to_owned(),
-            message: String::new(),
-        };
-        assert_eq!(refusal(&database("22P02")), Some(None));
-        assert_eq!(refusal(&database("XX000")), None);
-        assert_eq!(refusal(&Error::Privilege { message: String::new(), hint: None }), None);
+        let (one, all) = (about("p_jobs[17].payload: too large"), about("p_jobs: too large"));
+        assert_eq!((is_refusal(&one), index(&one)), (true, Some(17)));
+        assert_eq!((is_refusal(&all), index(&all)), (true, None));
+        let database =
+            |code: &str| Error::Database { sqlstate: code.to_owned(), message: String::new() };
+        assert!(is_refusal(&database("22P02")) && !is_refusal(&database("XX000")));
+        assert!(!is_refusal(&Error::Privilege { message: String::new(), hint: None }));
     }
 }

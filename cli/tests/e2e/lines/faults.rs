@@ -38,10 +38,12 @@ fn begin(place: &Place, file: &str, more: &[&str]) -> Running {
 
 /// Every thousandth line is bad, so that there is a report to be kept right.
 fn with_bad_lines() -> String {
-    let lines = numbers(0..LINES);
-    let mixed = lines.lines().enumerate();
-    let bad = |n: usize| if n.is_multiple_of(1000) { "{\"bad\": 1}\n" } else { "" };
-    mixed.map(|(n, line)| format!("{line}\n{}", bad(n))).collect()
+    let mut text = String::new();
+    for (n, line) in numbers(0..LINES).lines().enumerate() {
+        text.push_str(line);
+        text.push_str(if n.is_multiple_of(1000) { "\n{\"bad\": 1}\n" } else { "\n" });
+    }
+    text
 }
 
 #[tokio::test(flavor = "multi_thread")]
