@@ -7,6 +7,7 @@ pub(crate) const PROFILE: &str = "quick";
 const LEFT_OUT: &[&str] = &[
     "contract::race::",
     "demo::",
+    "doctor::alone::",
     "handlers::",
     "lanes_stress::",
     "limits_of_input::dispatch::a_bad_batch_",
@@ -19,6 +20,7 @@ const LEFT_OUT: &[&str] = &[
     "turns::every_tenant_",
     "turns::unhandled::",
     "turns::weights_",
+    "upgrade::",
     "worker::claims::a_dispatch_wakes_",
     "worker::connections::",
     "worker::endings::",
