@@ -62,14 +62,14 @@ fn isolation(values: &Values) -> Option<Finding> {
         return Some(Finding::error(
             "isolation",
             "transactions of this login are read-only by default: every dispatch and claim is refused",
-            "alter role … reset default_transaction_read_only (or alter database …)",
+            "as an administrator: alter role … reset default_transaction_read_only (or alter database …)",
         ));
     }
     (level != "read committed").then(|| {
         Finding::error(
             "isolation",
             format!("transactions of this login are {level} by default: claims and ticks are refused (JQ004)"),
-            "alter role … set default_transaction_isolation = 'read committed' for workers",
+            "as an administrator: alter role … set default_transaction_isolation = 'read committed' for workers",
         )
     })
 }
@@ -102,7 +102,7 @@ fn short_timeout(values: &Values) -> Option<Finding> {
         Finding::warning(
             "short_timeout",
             format!("statement_timeout of this login is {millis} ms: large batches and ticks may be cut short"),
-            "alter role … set statement_timeout = '30s' for workers",
+            "as an administrator: alter role … set statement_timeout = '30s' for workers",
         )
     })
 }
