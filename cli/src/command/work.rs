@@ -1,10 +1,10 @@
 //! `fairclaim work`: a worker whose handlers are commands.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use fairclaim::{Attempt, RawJob, WorkerBuilder};
+use fairclaim::{Attempt, Client, RawJob, WorkerBuilder};
 
 use crate::args::Global;
 use crate::connect;
@@ -42,6 +42,10 @@ pub(crate) struct WorkArgs {
 
 /// How many jobs of a queue run at once when the flag does not say.
 const DEFAULT_CONCURRENCY: usize = 10;
+/// How long a worker that starts waits for its database.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PAUSE: Duration = Duration::from_millis(250);
+const START_PAUSE_MAX: Duration = Duration::from_secs(4);
 /// After the second signal, how long to wait for killed commands to be gone.
 const KILL_GRACE: Duration = Duration::from_secs(2);
 
@@ -64,7 +68,7 @@ pub(crate) async fn run(global: &Global, args: WorkArgs) -> anyhow::Result<()> {
     let signals = Signals::listen()?;
     let work = async {
         let worker = tokio::select! {
-            client = connect::client(global) => builder.client(client?).build()?,
+            client = client(global, args.drain) => builder.client(client?).build()?,
             () = signals.graceful() => return Ok(()), // it has nothing to give back yet
         };
         let ended = worker.run(signals.graceful()).await;
@@ -83,6 +87,27 @@ pub(crate) async fn run(global: &Global, args: WorkArgs) -> anyhow::Result<()> {
             .into())
         }
     }
+}
+
+/// A server that is being started, or has no room just now, is waited for: a worker that its supervisor starts in that moment
+/// must not die of it. Not for ever, since the address may be wrong, and not where somebody waits for the end.
+async fn client(global: &Global, drain: bool) -> anyhow::Result<Client> {
+    let deadline = Instant::now() + START_PATIENCE;
+    let mut pause = START_PAUSE;
+    loop {
+        match connect::client(global).await {
+            Err(error) if may_pass(&error) && !drain && Instant::now() < deadline => {
+                tracing::warn!(%error, ?pause, "the database is not ready yet");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(START_PAUSE_MAX);
+            }
+            ended => return ended,
+        }
+    }
+}
+
+fn may_pass(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<fairclaim::Error>().is_some_and(fairclaim::Error::is_transient)
 }
 
 fn builder(args: &WorkArgs, exec: &Exec) -> WorkerBuilder {

@@ -1,7 +1,12 @@
 //! Faults in small, as often as the everyday tests run; `cargo xtask test --slow` has them in full.
 
+use std::time::Duration;
+
+use fairclaim::Status;
+
 use crate::rig::Size::Small;
 use crate::rig::faults::{controls, errors, frozen, handlers, kills, neighbours, network, poison};
+use crate::support::{Place, start, stderr};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_workers_and_servers_lose_and_double_nothing() {
@@ -46,4 +51,19 @@ async fn poison_harms_its_own_tenant_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_finds_rows_that_somebody_deleted() {
     controls::deleted_rows_are_found().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_started_while_the_server_is_away_waits_for_it() {
+    let place = Place::installed().await;
+    place.dispatch("echo", 1).await;
+    place.server.stop().await.unwrap();
+    let worker = start(&mut place.fairclaim(["work", "--exec", "echo=cat"]));
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    place.server.restart().await.unwrap();
+    place.until(Status::Completed, 1).await;
+    worker.signal("TERM");
+    let output = worker.end();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("the database is not ready yet"), "{}", stderr(&output));
 }

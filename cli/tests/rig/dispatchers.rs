@@ -48,8 +48,8 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) fn gentle(rig: &Rig) -> Self {
-        let pause = Duration::from_millis(60);
-        Self { url: rig.place.url.clone(), count: 2, pause, most: 4, backlog: 100 }
+        let pause = Duration::from_millis(120);
+        Self { url: rig.place.url.clone(), count: 2, pause, most: 3, backlog: 100 }
     }
 }
 

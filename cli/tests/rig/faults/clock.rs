@@ -44,7 +44,13 @@ pub(crate) async fn clocks_are_wrong(size: Size) {
         // shorter than the work, so that heartbeats count
         ..Orders::plain(&rig, "1s")
     };
-    let pace = Pace { backlog: size.of(20, 200), ..Pace::gentle(&rig) };
+    let pace = Pace {
+        count: 1,
+        most: 1,
+        pause: std::time::Duration::from_millis(500),
+        backlog: size.of(20, 60),
+        ..Pace::gentle(&rig)
+    };
     let dispatchers = Dispatchers::start(&rig, &pace);
     let ahead = Crew::start(&rig, 1, orders("+1h"));
     let behind = Crew::start(&rig, 1, orders("-1h"));
@@ -56,7 +62,7 @@ pub(crate) async fn clocks_are_wrong(size: Size) {
     let delay = "select extract(epoch from run_at - created_at)::float8 from fairclaim.job where id = $1::text::uuid";
     let delay: f64 = rig.ask(delay, &[&id.trim()]).await[0].get(0);
     assert!((2.0..10.0).contains(&delay), "a delay of 3 s became {delay} s");
-    rig.until_completed_more(size.of(30, 300)).await;
+    rig.until_completed_more(size.of(30, 120)).await;
     dispatchers.finish().await;
     rig.until_all_ended().await;
     ahead.stop();

@@ -38,7 +38,7 @@ fn processes(first: u32) -> Vec<u32> {
 /// refused, and it knows.
 pub(crate) async fn a_worker_freezes(size: Size) {
     let rig = Rig::new().await;
-    let dispatchers = Dispatchers::start(&rig, &Pace::gentle(&rig));
+    let dispatchers = Dispatchers::start(&rig, &Pace { count: 1, ..Pace::gentle(&rig) });
     let orders = Orders {
         handlers: vec![format!("job={}", booked(&rig, "sleep 0.3"))],
         ..Orders::plain(&rig, "1s")

@@ -32,7 +32,7 @@ pub(crate) async fn handlers_misbehave(size: Size) {
     orders.handlers[0] = format!("job={}", booked(&rig, "sleep 0.02"));
     orders.concurrency = 8;
     let crew = Crew::start(&rig, 1, orders);
-    let each = size.of(2, 10);
+    let each: i64 = size.of(2, 10);
     let tenant = Tenant::named("acme").unwrap();
     for n in 0..each {
         for (job_type, _) in &bad {
