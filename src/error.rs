@@ -133,6 +133,9 @@ impl Error {
             Self::Unavailable { .. } => {
                 Some("check that the server runs and that the connection URL names it")
             }
+            Self::Database { sqlstate, .. } if sqlstate.starts_with("22") => {
+                Some("change the value; this call wrote nothing")
+            }
             Self::Database { .. } => None,
         }
     }

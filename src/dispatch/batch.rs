@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::{Dispatch, Due};
 use crate::{
     error::{Error, Result},
-    json,
     statements::{DISPATCH_MANY, DISPATCH_MANY_DELAYED, Via},
     timestamp,
 };
@@ -71,9 +70,7 @@ pub(crate) async fn send_many<C: GenericClient + Sync>(
     jobs: &[Dispatch],
 ) -> Result<Vec<Uuid>> {
     for (index, job) in jobs.iter().enumerate() {
-        job.check()
-            .and_then(|()| json::to_raw("metadata", &job.metadata))
-            .map_err(|error| at_index(index, error))?;
+        job.check().map_err(|error| at_index(index, error))?;
     }
     let mut ids = Vec::with_capacity(jobs.len());
     for batch in batches(jobs) {
