@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, reason = "the support modules are shared by two test programs")]
 
+mod bad_input;
 mod calls;
 mod client;
 mod contract;
@@ -11,7 +12,6 @@ mod golden;
 mod holes;
 mod lanes_load;
 mod lanes_stress;
-mod limits_of_input;
 mod migrate;
 mod nobody_waits;
 mod notify;
