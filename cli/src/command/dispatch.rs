@@ -20,7 +20,7 @@ pub(crate) struct DispatchArgs {
     #[arg(long = "type", value_name = "TYPE")]
     job_type: String,
     /// The input of the work: JSON, @file, or - for stdin
-    #[arg(long, value_name = "JSON", default_value = "{}")]
+    #[arg(long, value_name = "JSON", default_value = "{}", allow_negative_numbers = true)]
     payload: String,
     /// The queue that workers subscribe to
     #[arg(long, default_value = "default")]
@@ -53,6 +53,7 @@ pub(crate) struct DispatchArgs {
 
 pub(crate) async fn run(global: &Global, args: DispatchArgs) -> anyhow::Result<()> {
     let dispatch = build(&args)?;
+    dispatch.check()?; // before anybody connects
     let client = connect::client(global).await?;
     let id = client.dispatch(dispatch).await?;
     if args.json {
