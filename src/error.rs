@@ -140,6 +140,9 @@ impl Error {
                     "a transaction pooler seems to be in between: use --connection pooled, ConnectionMode::Pooled",
                 )
             }
+            Self::Database { sqlstate, .. } if sqlstate.starts_with("22") => {
+                Some("change the value; this call wrote nothing")
+            }
             Self::Database { .. } => None,
         }
     }

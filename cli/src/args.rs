@@ -26,7 +26,8 @@ pub(crate) struct Cli {
 const AFTER_HELP: &str = "\
 New here? `fairclaim demo` shows the whole of it and needs nothing but PostgreSQL's programs.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Errors go to stderr with a `hint:`.
+Exit codes: 0 done, 1 failed, 2 wrong usage or wrong configuration (a URL, a file, a setting),
+130 interrupted. Errors go to stderr with a `hint:`.
 
 Examples:
   fairclaim --version";

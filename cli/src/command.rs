@@ -20,7 +20,7 @@ use crate::{demo, log};
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli { global, command } = cli;
     global.color.hold();
-    log::start(global.log_format, log::default_level(&command));
+    log::start(global.log_format, log::default_level(&command))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         match command {

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::output::printable_lines;
+
 /// How the program ends when it does not succeed. `--help` documents these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// The command was understood and failed.
     Failed,
-    /// The command line, or a value on it, makes no sense.
+    /// The command line, the environment, or a file or URL that they name, makes no sense.
     Usage,
     /// Ended by Ctrl-C or SIGTERM before it was done.
     Interrupted,
@@ -66,17 +68,24 @@ impl std::error::Error for Hinted {}
 /// Prints `error` with its hint to stderr and says how to exit.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let (hint, exit) = advice(error);
-    eprintln!("error: {}", sentence(error));
-    eprintln!("hint: {hint}");
+    eprintln!("error: {}", printable_lines(&sentence(error)));
+    eprintln!("hint: {}", printable_lines(&hint));
     exit.code()
 }
 
 /// Prints what clap found wrong, with a hint; help and version texts go to stdout and succeed.
 pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
-    // A closed pipe is the only way this fails, and there is nobody left to tell.
-    let _ = error.print();
     if !error.use_stderr() {
+        // A closed pipe is the only way this fails, and there is nobody left to tell.
+        let _ = error.print();
         return ExitCode::SUCCESS;
+    }
+    // it quotes the arguments, which a script may have from anybody
+    let (plain, shown) = (error.render().to_string(), printable_lines(&error.render().to_string()));
+    if plain == shown {
+        let _ = error.print();
+    } else {
+        eprint!("{shown}");
     }
     eprintln!("hint: `fairclaim help` lists the commands, `fairclaim <command> --help` its flags");
     Exit::Usage.code()

@@ -4,6 +4,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Command, LogFormat};
 use crate::color;
+use crate::error::Hinted;
 
 /// Long-running commands say what they do; the others speak up only when something is wrong.
 pub(crate) fn default_level(command: &Command) -> &'static str {
@@ -15,8 +16,18 @@ pub(crate) fn default_level(command: &Command) -> &'static str {
 }
 
 /// Starts logging. RUST_LOG, where set, wins over `level`.
-pub(crate) fn start(format: LogFormat, level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+pub(crate) fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
+    let filter = match std::env::var_os(EnvFilter::DEFAULT_ENV) {
+        Some(wish) if !wish.is_empty() => {
+            wish.to_str().and_then(|wish| EnvFilter::try_new(wish).ok()).ok_or_else(|| {
+                Hinted::usage(
+                    "RUST_LOG cannot be read",
+                    "write it like info, or warn,fairclaim=debug; or unset it",
+                )
+            })?
+        }
+        _ => EnvFilter::new(level),
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -25,4 +36,5 @@ pub(crate) fn start(format: LogFormat, level: &str) {
         LogFormat::Text => builder.with_target(false).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
+    Ok(())
 }

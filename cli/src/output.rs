@@ -15,7 +15,19 @@ pub(crate) fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
 
 /// Writes a value as indented JSON.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    line(serde_json::to_string_pretty(value)?)
+    line(escaped(&serde_json::to_string_pretty(value)?))
+}
+
+/// JSON text that is safe on a terminal: the writer escapes ASCII's controls only, and what it leaves stands in strings.
+fn escaped(json: &str) -> String {
+    json.chars().fold(String::with_capacity(json.len()), |mut text, character| {
+        if deceives(character) && character != '\n' {
+            text.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            text.push(character);
+        }
+        text
+    })
 }
 
 fn quiet(written: io::Result<()>) -> anyhow::Result<()> {
@@ -96,9 +108,21 @@ impl Table {
     }
 }
 
-/// Names come from many tenants; none of them may send control codes to an operator's terminal.
+/// Names come from many tenants; none of them may send control codes to an operator's terminal, or turn around the text
+/// beside them.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if deceives(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same for a text of several lines.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
+/// Controls of all kinds, what separates lines, and what changes the direction of writing.
+fn deceives(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -134,5 +158,22 @@ mod tests {
     #[test]
     fn control_codes_do_not_reach_the_terminal() {
         assert_eq!(printable("a\u{1b}[31mb"), "a\u{fffd}[31mb");
+        assert_eq!(printable("a\u{9b}31mb\n"), "a\u{fffd}31mb\u{fffd}");
+        assert_eq!(printable_lines("a\r\nb\u{7}"), "a\u{fffd}\nb\u{fffd}");
+    }
+
+    #[test]
+    fn nothing_turns_the_text_beside_it_around() {
+        assert_eq!(printable("gpj.\u{202e}exe \u{2066}"), "gpj.\u{fffd}exe \u{fffd}");
+        assert_eq!(printable("日本 é 👩‍💻 שלום"), "日本 é 👩‍💻 שלום");
+    }
+
+    #[test]
+    fn json_holds_the_same_text_without_anything_that_a_terminal_obeys() {
+        let value =
+            serde_json::json!({"a\u{9b}": ["\u{1b}[31m", "\u{7f}\u{85}\u{202e}\u{2028}", "é\n"]});
+        let text = escaped(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!text.chars().any(|c| deceives(c) && c != '\n'), "{text:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 }

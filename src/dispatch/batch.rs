@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::{Dispatch, Due};
 use crate::{
     error::{Error, Result},
-    json,
     statements::{DISPATCH_MANY, DISPATCH_MANY_DELAYED, Via},
     timestamp,
 };
@@ -88,10 +87,7 @@ pub(crate) async fn send_many<C: GenericClient + Sync>(
 /// Refuses what must not be sent, by its index.
 pub(super) fn check_all(jobs: &[Dispatch]) -> Result<()> {
     jobs.iter().enumerate().try_for_each(|(index, job)| {
-        job.check()
-            .and_then(|()| json::to_raw("metadata", &job.metadata))
-            .map(drop)
-            .map_err(|error| at_index(index, error))
+        job.check().map_err(|error| at_index(index, error))
     })
 }
 

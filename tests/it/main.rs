@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, reason = "the support modules are shared by two test programs")]
 
+mod bad_input;
 mod calls;
 mod client;
 mod contract;
@@ -16,7 +17,6 @@ mod holes;
 mod interleavings;
 mod lanes_load;
 mod lanes_stress;
-mod limits_of_input;
 mod migrate;
 mod model;
 mod model_mutants;

@@ -16,23 +16,24 @@ use super::spread::ratio;
 use super::ticker::Ticker;
 use super::wal::WalMark;
 use super::{classic, progress, surroundings, work};
+use crate::value::within;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// How long each measurement runs [default: 2]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = within::<f64>(0.1..=86_400.0))]
     seconds: Option<f64>,
     /// How many tenants the jobs are dealt to [default: 500]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(1..=1_000_000))]
     tenants: Option<u64>,
     /// Connections of the parallel measurements
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = within::<usize>(1..=64))]
     connections: usize,
     /// Jobs of a bulk dispatch
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = within::<usize>(1..=10_000))]
     bulk: usize,
     /// Idle workers that listen in the last comparison
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = within::<usize>(1..=64))]
     fleet: usize,
 }
 

@@ -19,14 +19,15 @@ use super::ticker::Ticker;
 use super::wal::WalMark;
 use super::work::Fleet;
 use super::{history, progress, surroundings, work};
+use crate::value::within;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// How many jobs [default: 200000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(1..=1_000_000_000))]
     jobs: Option<u64>,
     /// How many tenants they are dealt to [default: 1000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(1..=1_000_000))]
     tenants: Option<u64>,
     /// Who works them off
     #[arg(long, value_enum, default_value_t = Through::Worker)]
@@ -34,13 +35,13 @@ pub(crate) struct Options {
     #[command(flatten)]
     fleet: FleetOptions,
     /// Jobs a claim takes, with --through sql
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<i32>(1..=1_000))]
     claim: i32,
     /// First make this many ranges of finished jobs
-    #[arg(long, value_name = "K", default_value_t = 0)]
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = within::<u32>(0..=1_000))]
     history_ranges: u32,
     /// Finished jobs in each of those ranges [default: 20000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u32>(1..=10_000_000))]
     history_jobs: Option<u32>,
 }
 

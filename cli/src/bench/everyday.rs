@@ -20,17 +20,18 @@ use super::spread::{Samples, ratio};
 use super::tally::Tally;
 use super::work::Fleet;
 use super::{progress, surroundings};
+use crate::value::within;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Jobs of the flood [default: 1000000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(1..=1_000_000_000))]
     flood: Option<u64>,
     /// Measure while at least this many of them wait [default: 300000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(1..=1_000_000_000))]
     keep: Option<u64>,
     /// How many small tenants, sending a job a second each [default: 1000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(1..=1_000_000))]
     tenants: Option<u64>,
     /// Who works
     #[arg(long, value_enum, default_value_t = Through::Worker)]
@@ -38,10 +39,10 @@ pub(crate) struct Options {
     #[command(flatten)]
     fleet: FleetOptions,
     /// Jobs a claim takes, with --through sql
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<i32>(1..=1_000))]
     claim: i32,
     /// Connections that dispatch
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = within::<u64>(1..=64))]
     dispatchers: u64,
 }
 

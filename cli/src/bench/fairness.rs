@@ -15,20 +15,21 @@ use super::report::Report;
 use super::spread::Samples;
 use super::ticker::Ticker;
 use super::{progress, surroundings};
+use crate::value::within;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The big tenant's jobs, dispatched first [default: 1000000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(1..=1_000_000_000))]
     flood: Option<u64>,
     /// How many small tenants [default: 1000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(1..=1_000_000))]
     tenants: Option<u64>,
     /// Jobs of each of them, in one dispatch
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = within::<usize>(1..=10_000))]
     each: usize,
     /// Jobs a claim takes; once for each
-    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 10])]
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 10], value_parser = within::<i32>(1..=1_000))]
     claims: Vec<i32>,
 }
 

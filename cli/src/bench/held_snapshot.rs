@@ -19,6 +19,7 @@ use super::report::Report;
 use super::spread::ratio;
 use super::ticker::Ticker;
 use super::{progress, surroundings};
+use crate::value::within;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -26,16 +27,16 @@ pub(crate) struct Options {
     #[arg(value_enum)]
     shapes: Vec<Shape>,
     /// How many jobs pass while the snapshot is held [default: 200000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(1..=1_000_000_000))]
     pass: Option<u64>,
     /// Connections that claim and settle
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = within::<usize>(1..=64))]
     connections: usize,
     /// Jobs a claim takes
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<i32>(1..=1_000))]
     claim: i32,
     /// Length of a window [default: 1000]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = within::<u64>(1..=3_600_000))]
     window_ms: Option<u64>,
 }
 

@@ -14,14 +14,15 @@ use super::place::{Place, Site};
 use super::report::Report;
 use super::spread::Samples;
 use super::{progress, surroundings, work};
+use crate::value::within;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// How many jobs, one at a time [default: 500]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(1..=1_000_000_000))]
     jobs: Option<u64>,
     /// Workers in this process that wait for them
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = within::<usize>(1..=64))]
     workers: usize,
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::work::Fleet;
 use super::{dispatch, drain, everyday, fairness, held_snapshot, latency, trickle};
+use crate::value::within;
 
 /// Flags that all scenarios have.
 #[derive(Debug, Clone, Args)]
@@ -78,16 +79,16 @@ pub(crate) enum Through {
 #[derive(Debug, Args)]
 pub(crate) struct FleetOptions {
     /// Workers in this process, or connections with --through sql
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<usize>(1..=64))]
     workers: Option<usize>,
     /// Handlers at once in one worker
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = within::<usize>(1..=10_000))]
     concurrency: usize,
     /// Connections of one worker for claims and settlements
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = within::<usize>(1..=8))]
     connections: usize,
     /// The most jobs that a worker claims or settles in one call
-    #[arg(long, value_name = "N", default_value_t = 500)]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = within::<usize>(1..=1_000))]
     max_batch: usize,
 }
 

@@ -17,11 +17,12 @@ use super::report::Report;
 use super::spread::{Samples, ratio};
 use super::ticker::Ticker;
 use super::{progress, surroundings};
+use crate::value::within;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Numbers of tenants to compare, each at the same rate in total [default: 10,10000]
-    #[arg(long, value_name = "N", value_delimiter = ',')]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = within::<u64>(1..=1_000_000))]
     tenants: Vec<u64>,
     #[command(flatten)]
     load: LoadOptions,
@@ -30,7 +31,7 @@ pub(crate) struct Options {
 #[derive(Debug, Args)]
 pub(crate) struct HeldOptions {
     /// How many tenants [default: 1000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = within::<u64>(1..=1_000_000))]
     tenants: Option<u64>,
     #[command(flatten)]
     load: LoadOptions,
@@ -39,19 +40,19 @@ pub(crate) struct HeldOptions {
 #[derive(Debug, Args)]
 struct LoadOptions {
     /// How long each measurement runs [default: 14, under a snapshot 120]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = within::<f64>(0.1..=86_400.0))]
     seconds: Option<f64>,
     /// Jobs a second of all tenants together
-    #[arg(long, value_name = "N", default_value_t = 1000.0)]
+    #[arg(long, value_name = "N", default_value_t = 1000.0, value_parser = within::<f64>(0.1..=1_000_000.0))]
     rate: f64,
     /// Connections that dispatch
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = within::<u64>(1..=64))]
     dispatchers: u64,
     /// Connections that claim, pausing 10 ms after each claim
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = within::<usize>(1..=64))]
     claimers: usize,
     /// Jobs a claim takes at most
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = within::<i32>(1..=1_000))]
     claim: i32,
 }
 

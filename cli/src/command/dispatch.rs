@@ -48,7 +48,7 @@ pub(crate) struct DispatchArgs {
     #[arg(long = "type", value_name = "TYPE")]
     job_type: Option<String>,
     /// The input of the work: JSON, @file, or - for stdin
-    #[arg(long, value_name = "JSON", default_value = "{}")]
+    #[arg(long, value_name = "JSON", default_value = "{}", allow_negative_numbers = true)]
     payload: String,
     /// The queue that workers subscribe to
     #[arg(long, default_value = "default")]
@@ -89,6 +89,7 @@ pub(crate) async fn run(global: &Global, args: DispatchArgs) -> anyhow::Result<(
         return lines::run(global, &args, path).await;
     }
     let dispatch = build(&args)?;
+    dispatch.check()?; // before anybody connects
     let client = connect::client(global).await?;
     let id = client.dispatch(dispatch).await?;
     if args.json {

@@ -90,41 +90,6 @@ async fn lists_are_paged_and_filtered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_database_refuses_comes_with_a_hint_and_without_the_payload() {
-    let place = Place::installed().await;
-    let refused = |args: &[&'static str]| {
-        let base = ["dispatch", "--tenant", "acme", "--payload", "{\"pin\": 4711}"];
-        let output = place.fairclaim(base.iter().chain(args).copied()).output().unwrap();
-        let said = stderr(&output);
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
-        assert!(said.contains("\nhint: "), "{args:?}: {said}");
-        assert!(!said.contains("4711"), "{args:?}: {said}");
-        said
-    };
-    assert!(refused(&["--type", "no spaces"]).contains("type"));
-    assert!(refused(&["--type", "t", "--queue", "UPPER"]).contains("queue"));
-    assert!(refused(&["--type", "t", "--priority", "101"]).contains("priority"));
-    assert!(refused(&["--type", "t", "--max-attempts", "0"]).contains("max_attempts"));
-    let missing =
-        place.fairclaim(["jobs", "show", "00000000-0000-7000-8000-000000000000"]).output().unwrap();
-    assert_eq!(missing.status.code(), Some(1));
-    assert!(stderr(&missing).contains("there is no job"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_login_without_roles_is_told_what_to_ask_for() {
-    let place = Place::installed().await;
-    place.server.create_login("stranger", "").await.unwrap();
-    let url = place.server.url("app", "stranger");
-    let output = place
-        .fairclaim(["dispatch", "--tenant", "acme", "--type", "mail", "--database-url", &url])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("hint: as an administrator grant"), "{}", stderr(&output));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn log_lines_can_be_json() {
     let place = Place::installed().await;
     place.dispatch("ok", 1).await;

@@ -23,6 +23,8 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
+declare
+  v_list text;                                -- one that has items for no id
 begin
   if cardinality(p_ids) > 0 then
     return query
@@ -30,6 +32,16 @@ begin
            null::timestamptz, null::timestamptz, null::timestamptz, null::text, null::int, null::int,
            null::int, null::int, null::interval, null::text[], null::jsonb, null::uuid, null::timestamptz, null::text
       from fairclaim.settle_jobs(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays) s;
+  else
+    v_list := case when cardinality(p_attempts) > 0 then 'p_attempts'
+                   when cardinality(p_lease_tokens) > 0 then 'p_lease_tokens'
+                   when cardinality(p_outcomes) > 0 then 'p_outcomes'
+                   when cardinality(p_results) > 0 then 'p_results'
+                   when cardinality(p_errors) > 0 then 'p_errors'
+                   when cardinality(p_delays) > 0 then 'p_delays' end;
+    if v_list is not null then                -- a caller that lost its ids must not believe that it settled
+      perform fairclaim.refuse('JQ004', v_list, 'must have as many items as p_ids');
+    end if;
   end if;
   if p_limit <> 0 or p_limit is null then
     return query
@@ -40,4 +52,4 @@ end
 $$;
 
 comment on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[], text[], int, text[], interval, text) is
-'settle_jobs and claim_jobs in one round trip and one transaction. kind: settled (id, accepted and status are filled) or claimed (a row of claim_jobs). Empty p_ids or p_limit 0 leave one half out.';
+'settle_jobs and claim_jobs in one round trip and one transaction. kind: settled (id, accepted and status are filled) or claimed (a row of claim_jobs). Empty p_ids (then every list is empty or null) or p_limit 0 leave one half out.';

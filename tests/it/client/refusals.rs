@@ -26,55 +26,6 @@ fn raw(text: String) -> Result<Dispatch, Error> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_argument_is_named_and_its_job_is_not_quoted() {
-    let rig = Rig::new().await;
-    let secret = || job("mail", json!({"pin": SECRET})).metadata("pin", SECRET).tag(SECRET);
-    let cases = [
-        (secret().queue("UPPER"), "queue"),
-        (secret().queue("a\0"), "queue"),
-        (job("no spaces", json!(SECRET)), "type"),
-        (secret().priority(101), "priority"),
-        (secret().max_attempts(0), "max_attempts"),
-        (secret().timeout(std::time::Duration::ZERO), "timeout"),
-        (secret().timeout(std::time::Duration::from_secs(86_401)), "timeout"),
-        (secret().delay(std::time::Duration::from_secs(6 * 366 * 86_400)), "delay"),
-        (secret().tag(format!("{SECRET}{}", "x".repeat(64))), "tags"),
-        (secret().metadata("more", SECRET.repeat(2000)), "metadata"),
-        (job("mail", json!(SECRET.repeat(100_000))), "payload"),
-    ];
-    for (dispatch, field) in cases {
-        let alone = rig.producer.dispatch(dispatch.clone()).await.expect_err(field);
-        check(&alone, Some("JQ004"), field);
-        let second = [job("mail", json!({})), dispatch];
-        let batch = rig.producer.dispatch_many(second).await.expect_err(field);
-        check(&batch, Some("JQ004"), &format!("p_jobs[1].{field}"));
-    }
-    let none = rig.operator.jobs(&JobFilter::default()).await.expect("jobs");
-    assert_eq!(none.jobs.len(), 0);
-}
-
-#[test]
-fn a_payload_that_the_database_cannot_store_is_refused_before_it_is_sent() {
-    for text in [
-        format!("\"{SECRET} \\u0000\""),
-        format!("\"{SECRET} \\ud800\""),
-        format!("{}\"{SECRET}\"{}", "[".repeat(129), "]".repeat(129)),
-    ] {
-        check(&raw(text).expect_err("refused"), Some("JQ004"), "payload");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_number_that_the_database_cannot_store_is_not_quoted() {
-    let rig = Rig::new().await;
-    let huge = || raw(format!("{{\"pin\": \"{SECRET}\", \"n\": 1e999999}}")).expect("JSON");
-    let error = rig.producer.dispatch(huge()).await.expect_err("out of range");
-    check(&error, None, "22003");
-    let error = rig.producer.dispatch_many([huge()]).await.expect_err("out of range");
-    check(&error, None, "22003");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_login_without_the_role_is_told_what_to_ask_for() {
     let rig = Rig::new().await;
     let worker = rig.db.client("test_worker").await;
@@ -100,17 +51,6 @@ async fn a_database_without_the_schema_says_what_to_run() {
     check(&error, Some("JQ006"), "fairclaim migrate");
     check(&client.check_schema().await.expect_err("no schema"), Some("JQ006"), "fairclaim migrate");
     assert!(!error.is_transient());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bad_page_is_refused() {
-    let rig = Rig::new().await;
-    for limit in [0, 1001] {
-        let filter = JobFilter { limit: Some(limit), ..JobFilter::default() };
-        check(&rig.operator.jobs(&filter).await.expect_err("refused"), Some("JQ004"), "p_limit");
-    }
-    let filter = JobFilter { queue: Some(format!("{SECRET}\0")), ..JobFilter::default() };
-    check(&rig.operator.jobs(&filter).await.expect_err("refused"), Some("JQ004"), "queue");
 }
 
 #[tokio::test]

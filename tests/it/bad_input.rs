@@ -1,0 +1,108 @@
+//! Bad input, as tables. A row says what is asked for, and how it is refused: the code, the field and its limit, the
+//! hint. Values at a limit and inside it are accepted. After each refusal every table holds what it held before, nobody was
+//! woken, and no text of the error repeats a value of the caller's.
+//!
+//! `sql`: the functions, as logins of least privilege. `library`: the Rust client and the worker's set-up. The binary's
+//! tables are in `cli/tests/bad_input`.
+
+mod claim;
+mod codes;
+mod dispatch;
+mod dispatch_many;
+mod library;
+mod operate;
+mod settle;
+mod site;
+mod types;
+
+use tokio_postgres::Client;
+
+use site::Site;
+
+/// Stands in every payload and in every other value that a careless message might quote.
+const MARK: &str = "MARKED-7c1f";
+
+/// One limit of one argument. Each value stands in the call where it has `…`; in it MARK is the mark.
+struct Limit {
+    /// What the message begins with.
+    field: &'static str,
+    /// What it says of the limit.
+    rule: &'static str,
+    /// At the limit, and within.
+    good: &'static [&'static str],
+    /// Beyond it, and what is no such value at all.
+    bad: &'static [&'static str],
+}
+
+/// How one function is called, and what all its refusals have in common.
+struct Call<'a> {
+    site: &'a Site,
+    session: &'a Client,
+    code: &'static str,
+    /// What the hint says. `FIELD` stands for the name of the field.
+    hint: &'static str,
+}
+
+impl<'a> Call<'a> {
+    fn new(site: &'a Site, session: &'a Client, hint: &'static str) -> Self {
+        Self { site, session, code: "JQ004", hint }
+    }
+
+    /// Tries every value of a table in the statement that `call` makes of a field.
+    async fn table(&self, limits: &[Limit], call: impl Fn(&str) -> String) {
+        for limit in limits {
+            let call = call(limit.field);
+            assert!(call.contains('…'), "{call} has no place for a value");
+            for bad in limit.bad {
+                self.refused(limit.field, limit.rule, &call.replace('…', bad)).await;
+            }
+            for good in limit.good {
+                self.accepted(&call.replace('…', good)).await;
+            }
+        }
+    }
+
+    async fn accepted(&self, sql: &str) {
+        if let Err(error) = self.session.query(&sql.replace("MARK", MARK), &[]).await {
+            panic!("{sql}\nis refused: {:?}", error.as_db_error());
+        }
+    }
+
+    /// The statement must be refused for this field. The session is as good as before.
+    async fn refused(&self, field: &str, rule: &str, sql: &str) {
+        let before = self.site.contents().await;
+        let asked = self.session.query(&sql.replace("MARK", MARK), &[]).await;
+        let error = asked.err().unwrap_or_else(|| panic!("{sql}\nis accepted"));
+        let said = error.as_db_error().unwrap_or_else(|| panic!("{sql}\n{error}")).clone();
+        assert_eq!(said.code().code(), self.code, "{sql}\n{}", said.message());
+        let (message, hint) = (said.message(), said.hint().unwrap_or_default());
+        assert!(
+            message.starts_with(&format!("{field}: ")) && message.contains(rule),
+            "{sql}\nshould name {field} and say {rule:?}: {message}"
+        );
+        let base = field.split(['[', '.']).next().unwrap_or(field);
+        let wanted = self.hint.replace("FIELD", base);
+        assert!(hint.contains(&wanted), "{sql}\nshould hint {wanted:?}: {hint}");
+        for text in [Some(message), said.detail(), said.hint(), said.where_()].into_iter().flatten()
+        {
+            assert!(!text.contains(MARK), "{sql}\nquotes a value: {text}");
+        }
+        let ours = fairclaim::Error::from(error);
+        assert_eq!(ours.code(), Some(self.code), "{sql}\n{ours:?}");
+        self.site.untouched(&before, sql).await;
+        let alive = self.session.query_one("select fairclaim.clock()", &[]).await;
+        alive.expect("a session after an error");
+    }
+}
+
+/// Statements with the calls' other arguments, all of them good.
+fn others(arguments: &[(&str, &str)], without: &str) -> String {
+    let without = without.split(['[', '.']).next().unwrap_or(without);
+    let named = arguments.iter().filter(|(name, _)| *name != without);
+    named.fold(String::new(), |text, (name, value)| text + name + " => " + value + ", ")
+}
+
+/// The argument that a field is part of: `p_queues` of `p_queues[1]`.
+fn argument(field: &str) -> &str {
+    field.split(['[', '.']).next().unwrap_or(field)
+}

@@ -1,0 +1,210 @@
+//! `dispatch_jobs`: the batch as a whole, and each limit of one job in it, with its index.
+
+use super::{Call, Limit, site::Site};
+
+/// The batch as a whole. The size counts 100 bytes for each job beside its payload.
+const BATCH: &[Limit] = &[
+    Limit {
+        field: "p_jobs",
+        rule: "must be an array of objects",
+        good: &[],
+        bad: &["null", "'null'", "'{\"type\": \"MARK\"}'", "'\"MARK\"'", "'5'"],
+    },
+    Limit {
+        field: "p_jobs",
+        rule: "must have 1 to 10,000 items",
+        good: &[
+            "(select jsonb_agg(jsonb_build_object('tenant_id', gen_random_uuid(), 'type', 'mail')) from generate_series(1, 1))",
+            "(select jsonb_agg(jsonb_build_object('tenant_id', gen_random_uuid(), 'type', 'mail')) from generate_series(1, 9999))",
+            "(select jsonb_agg(jsonb_build_object('tenant_id', gen_random_uuid(), 'type', 'mail')) from generate_series(1, 10000))",
+        ],
+        bad: &[
+            "'[]'",
+            "(select jsonb_agg(jsonb_build_object('tenant_id', gen_random_uuid(), 'type', 'mail')) from generate_series(1, 10001))",
+            "(select jsonb_agg(1) from generate_series(1, 100000))",
+        ],
+    },
+    Limit {
+        field: "p_jobs",
+        rule: "must be at most 64 MiB of JSON text",
+        good: &[
+            "(select jsonb_agg(jsonb_build_object('tenant_id', gen_random_uuid(), 'type', 'mail', 'payload', 'MARK' || repeat('m', 1048463)))
+                from generate_series(1, 64))",
+        ],
+        bad: &[
+            "(select jsonb_agg(jsonb_build_object('tenant_id', gen_random_uuid(), 'type', 'mail', 'payload', 'MARK' || repeat('m', 1048463 + n / 64)))
+                from generate_series(1, 64) n)",
+        ],
+    },
+];
+
+/// One job of a batch: the second of three. `{T` begins one with a tenant, `{M` one with a tenant and a type.
+const ITEMS: &[Limit] = &[
+    Limit {
+        field: "p_jobs[1]",
+        rule: "must be an object",
+        good: &[],
+        bad: &["3", "\"MARK\"", "null", "[]", "[{M}]"],
+    },
+    Limit {
+        field: "p_jobs[1]",
+        rule: "has an unknown name",
+        good: &["{M}"],
+        bad: &[
+            "{\"MARK\": 1}",
+            "{M, \"p_queue\": \"MARK\"}",
+            "{M, \"Priority\": 1}",
+            "{M, \"\": null}",
+            "{M, \"delay\": 1}",
+        ],
+    },
+    Limit {
+        field: "p_jobs[1].type",
+        rule: "must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters",
+        good: &["{T, \"type\": \"MARK\"}", "{T, \"type\": 7}"],
+        bad: &[
+            "{T}",
+            "{T, \"type\": null}",
+            "{T, \"type\": \"\"}",
+            "{T, \"type\": \"MARK mail\"}",
+            "{T, \"type\": {\"a\": \"MARK\"}}",
+            "{T, \"type\": \"MARK\\u001b[31m\"}",
+        ],
+    },
+    Limit {
+        field: "p_jobs[1].queue",
+        rule: "must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters",
+        good: &["{M, \"queue\": \"q\"}", "{M, \"queue\": null}"],
+        bad: &[
+            "{M, \"queue\": \"MARK\"}",
+            "{M, \"queue\": \"\"}",
+            "{M, \"queue\": \"a\\nb\"}",
+            "{M, \"queue\": [\"MARK\"]}",
+        ],
+    },
+    Limit {
+        field: "p_jobs[1].priority",
+        rule: "must be from -100 to 100",
+        good: &[
+            "{M, \"priority\": 100}",
+            "{M, \"priority\": -100}",
+            "{M, \"priority\": \"99\"}",
+            "{M, \"priority\": null}",
+        ],
+        bad: &[
+            "{M, \"priority\": 101}",
+            "{M, \"priority\": -101}",
+            "{M, \"priority\": 40000}",
+            "{M, \"priority\": 2147483647}",
+            "{M, \"priority\": -2147483648}",
+        ],
+    },
+    Limit {
+        field: "p_jobs[1].max_attempts",
+        rule: "must be from 1 to 100",
+        good: &["{M, \"max_attempts\": 1}", "{M, \"max_attempts\": 100}"],
+        bad: &[
+            "{M, \"max_attempts\": 0}",
+            "{M, \"max_attempts\": 101}",
+            "{M, \"max_attempts\": 2147483647}",
+        ],
+    },
+    Limit {
+        field: "p_jobs[1].run_at",
+        rule: "must be finite, at most 1 day ago and at most 5 years ahead",
+        good: &["{M, \"run_at\": null}", "{M, \"run_at\": \"tomorrow\"}"],
+        bad: &[
+            "{M, \"run_at\": \"infinity\"}",
+            "{M, \"run_at\": \"-infinity\"}",
+            "{M, \"run_at\": \"1999-01-01\"}",
+            "{M, \"run_at\": \"2999-01-01\"}",
+        ],
+    },
+    Limit {
+        field: "p_jobs[1].timeout",
+        rule: "must be from 1 ms to 24 h",
+        good: &["{M, \"timeout\": \"1 ms\"}", "{M, \"timeout\": \"24 h\"}"],
+        bad: &[
+            "{M, \"timeout\": \"0 s\"}",
+            "{M, \"timeout\": \"25 h\"}",
+            "{M, \"timeout\": \"-1 s\"}",
+        ],
+    },
+    Limit {
+        field: "p_jobs[1].tags",
+        rule: "each must have 1 to 64 characters",
+        good: &["{M, \"tags\": [\"MARK\"]}", "{M, \"tags\": []}"],
+        bad: &["{M, \"tags\": [\"\"]}", "{M, \"tags\": [\"MARK\", null]}"],
+    },
+    Limit {
+        field: "p_jobs[1].metadata",
+        rule: "must be an object",
+        good: &["{M, \"metadata\": {\"a\": \"MARK\"}}"],
+        bad: &[
+            "{M, \"metadata\": [\"MARK\"]}",
+            "{M, \"metadata\": 5}",
+            "{M, \"metadata\": \"MARK\"}",
+        ],
+    },
+    Limit {
+        field: "p_jobs[1].payload",
+        rule: "must nest at most 128 deep",
+        good: &["{M, \"payload\": DEEP128}", "{M, \"payload\": null}"],
+        bad: &["{M, \"payload\": DEEP129}"],
+    },
+];
+
+/// As a statement writes it.
+fn item(short: &str) -> String {
+    let deep = |levels: usize| format!("{}\"MARK\"{}", "[".repeat(levels), "]".repeat(levels));
+    short
+        .replace("{M", "{T, \"type\": \"mail\"")
+        .replace("{T", "{\"tenant_id\": \"7e4a0000-0000-4000-8000-000000000001\"")
+        .replace("DEEP128", &deep(128))
+        .replace("DEEP129", &deep(129))
+}
+
+#[tokio::test]
+async fn a_batch_is_refused_beyond_its_limits() {
+    let site = Site::new().await;
+    let producer = site.db.producer().await;
+    let unlike = Call::new(&site, &producer, "change FIELD");
+    let large = Call::new(&site, &producer, "send smaller batches");
+    for limit in BATCH {
+        let call = if limit.rule == "must be an array of objects" { &unlike } else { &large };
+        call.table(std::slice::from_ref(limit), |_| {
+            "select count(*) from fairclaim.dispatch_jobs(…)".to_owned()
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_bad_job_of_a_batch_is_named_by_its_index_and_the_batch_refused_whole() {
+    let site = Site::new().await;
+    let producer = site.db.producer().await;
+    let shape = Call::new(&site, &producer, "the names are tenant_id, type, payload, queue");
+    let value =
+        Call::new(&site, &producer, "mend this job and send the batch again; nothing was written");
+    let tenant = Call { code: "JQ002", ..Call::new(&site, &producer, value.hint) };
+    let good = item("{M, \"payload\": \"MARK\"}");
+    let sql = |bad: &str| {
+        format!(
+            "select count(*) from fairclaim.dispatch_jobs($j$[{good}, {}, {good}]$j$)",
+            item(bad)
+        )
+    };
+    for limit in ITEMS {
+        let call = if limit.field == "p_jobs[1]" { &shape } else { &value };
+        for good in limit.good {
+            call.accepted(&sql(good)).await;
+        }
+        for bad in limit.bad {
+            call.refused(limit.field, limit.rule, &sql(bad)).await;
+        }
+    }
+    for bad in ["{}", "{\"type\": \"MARK\"}", "{\"tenant_id\": null, \"type\": \"mail\"}"] {
+        tenant.refused("p_jobs[1].tenant_id", "is missing", &sql(bad)).await;
+    }
+    site.names_nothing().await;
+}
