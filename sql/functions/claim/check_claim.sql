@@ -19,10 +19,10 @@ begin
     perform fairclaim.refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');
   elsif p_lease is null or p_lease < interval '1 second' or p_lease > interval '24 hours' then
     perform fairclaim.refuse('JQ004', 'p_lease', 'must be from 1 s to 24 h');
-  elsif p_queues is not null and (cardinality(p_queues) not between 1 and 1000 or array_position(p_queues, null) is not null) then
+  elsif p_queues is not null and (cardinality(p_queues) not between 1 and 1000 or array_ndims(p_queues) > 1 or array_position(p_queues, null) is not null) then
     perform fairclaim.refuse('JQ004', 'p_queues', 'must be null (every queue) or a list of 1 to 1,000 names without nulls',
       'pass null or the names of queues');
-  elsif p_types is not null and (cardinality(p_types) not between 1 and 1000 or array_position(p_types, null) is not null) then
+  elsif p_types is not null and (cardinality(p_types) not between 1 and 1000 or array_ndims(p_types) > 1 or array_position(p_types, null) is not null) then
     perform fairclaim.refuse('JQ004', 'p_types', 'must be null (every type) or a list of 1 to 1,000 names without nulls',
       'pass null or the names of types');
   elsif current_setting('transaction_isolation') <> 'read committed' then

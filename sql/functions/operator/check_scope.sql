@@ -3,7 +3,7 @@ create or replace function fairclaim.check_scope(p_tenant_id uuid, p_ids uuid[])
 language plpgsql stable
 as $$
 begin
-  if cardinality(p_ids) is null or cardinality(p_ids) not between 1 and 10000 or array_position(p_ids, null) is not null then
+  if cardinality(p_ids) is null or cardinality(p_ids) not between 1 and 10000 or array_ndims(p_ids) > 1 or array_position(p_ids, null) is not null then
     perform fairclaim.refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
   elsif p_tenant_id is null and not pg_has_role(fairclaim.caller(), 'fairclaim_operator', 'USAGE') then
     perform fairclaim.refuse('JQ002', 'p_tenant_id', 'is missing', 'only an operator may leave the tenant out');

@@ -36,8 +36,13 @@ pub(super) const LEASE: Limit = Limit {
     bad: &["null", "'0'", "'999 ms'", "'24 h 1 microsecond'", "'-1 min'", "'178000000 years'"],
 };
 
-const LISTS: &[&str] =
-    &["'{}'", "array[null]::text[]", "array['a', null]", "array_fill('a'::text, array[1001])"];
+const LISTS: &[&str] = &[
+    "'{}'",
+    "array[null]::text[]",
+    "array['a', null]",
+    "array_fill('a'::text, array[1001])",
+    "array[array['a'], array['b']]",
+];
 
 const LIMITS: &[Limit] = &[
     WORKER_ID,

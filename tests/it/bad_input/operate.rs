@@ -13,6 +13,7 @@ const IDS: Limit = Limit {
         "array[null]::uuid[]",
         "array[gen_random_uuid(), null]",
         "array_fill(gen_random_uuid(), array[10001])",
+        "array[array[gen_random_uuid()], array[gen_random_uuid()]]",
     ],
 };
 

@@ -31,6 +31,8 @@ const LIMITS: &[Limit] = &[
             "array[null, null]::uuid[]",
             "array[gen_random_uuid(), null]",
             "array_fill(gen_random_uuid(), array[10001])",
+            "array[array[gen_random_uuid()], array[gen_random_uuid()]]",
+            "array_fill(gen_random_uuid(), array[2], array[2])",
         ],
     },
     Limit {
@@ -137,6 +139,7 @@ const EXTENSION: &[Limit] = &[
             "'{}'",
             "array[null, null]::uuid[]",
             "array_fill(gen_random_uuid(), array[10001])",
+            "array[array[gen_random_uuid()], array[gen_random_uuid()]]",
         ],
     },
     Limit {
