@@ -1,16 +1,13 @@
-//! The command line: which commands there are, and the flags that all of them share. The flags of
-//! one command stand in its own module.
+//! The command line: which commands there are. The flags that all of them share stand in `global`, those of one command in
+//! its own module.
 
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use fairclaim::{ConnectOptions, ConnectionMode};
-
-use crate::color;
 use crate::command::{
     bench, completions, dispatch, doctor, jobs, man, migrate, prune, queues, work,
 };
 use crate::demo;
+use crate::global::Global;
 
 /// A multi-tenant background-job queue in your own PostgreSQL.
 #[derive(Debug, Parser)]
@@ -31,69 +28,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or wrong configuration (a URL, a fil
 
 Examples:
   fairclaim --version";
-
-/// Flags that every command takes.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Global {
-    /// Where the database is: postgres://user:password@host/database?sslmode=verify-full
-    #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
-    pub(crate) database_url: Option<String>,
-    /// Whether a transaction pooler (PgBouncer, Supabase's port 6543) is between here and the server
-    #[arg(
-        long,
-        global = true,
-        value_name = "MODE",
-        env = "FAIRCLAIM_CONNECTION",
-        default_value = "auto"
-    )]
-    pub(crate) connection: Connection,
-    /// How log lines on stderr look; RUST_LOG says which ones there are
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
-    pub(crate) log_format: LogFormat,
-    /// Where answers are coloured: auto is on a terminal, unless NO_COLOR is set
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub(crate) color: color::When,
-    /// A file with values for flags; else fairclaim.toml here, else the user's own
-    #[arg(long, global = true, value_name = "FILE", env = "FAIRCLAIM_CONFIG")]
-    pub(crate) config: Option<PathBuf>,
-}
-
-/// What a connection may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Connection {
-    /// Find out.
-    Auto,
-    /// No: statements are prepared once, and workers listen for new jobs.
-    Direct,
-    /// Yes: every statement travels whole, and workers poll.
-    Pooled,
-}
-
-impl From<Connection> for ConnectionMode {
-    fn from(connection: Connection) -> Self {
-        match connection {
-            Connection::Auto => Self::Auto,
-            Connection::Direct => Self::Direct,
-            Connection::Pooled => Self::Pooled,
-        }
-    }
-}
-
-/// The shape of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line, for log collectors.
-    Json,
-}
-
-impl Global {
-    /// How to connect, beside the URL.
-    pub(crate) fn connect_options(&self) -> ConnectOptions {
-        ConnectOptions::default().mode(self.connection.into())
-    }
-}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -122,6 +56,17 @@ pub(crate) enum Command {
     /// One worker process of the demo; started by `demo`
     #[command(hide = true)]
     DemoWorker(demo::DemoWorkerArgs),
+}
+
+impl Command {
+    /// Which log lines it writes: long-running commands say what they do, the others speak up only when something is wrong.
+    pub(crate) fn log_level(&self) -> &'static str {
+        match self {
+            Self::Work(_) => "warn,fairclaim=info",
+            Self::DemoWorker(_) | Self::Demo(_) => "error",
+            _ => "warn",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub(crate) mod prune;
 pub(crate) mod queues;
 pub(crate) mod work;
 
-use fairclaim::Tenant;
+use clap::CommandFactory;
 
 use crate::args::{Cli, Command};
 use crate::{demo, log};
@@ -20,7 +20,7 @@ use crate::{demo, log};
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli { global, command } = cli;
     global.color.hold();
-    log::start(global.log_format, log::default_level(&command))?;
+    log::start(global.log_format, command.log_level())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         match command {
@@ -31,8 +31,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Jobs(args) => jobs::run(&global, args).await,
             Command::Queues(args) => queues::run(&global, args).await,
             Command::Prune(args) => prune::run(&global, &args).await,
-            Command::Completions(args) => completions::run(&args),
-            Command::Man(args) => man::run(&args),
+            Command::Completions(args) => completions::run(&args, &Cli::command()),
+            Command::Man(args) => man::run(&args, &Cli::command()),
             Command::Doctor(args) => doctor::run(&global, args).await,
             Command::Bench(args) => bench::run(&global, args).await,
             Command::DemoWorker(args) => demo::run_worker(&global, args).await,
@@ -41,9 +41,4 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     // a read of stdin that never returns must not keep the process
     runtime.shutdown_background();
     done
-}
-
-/// For flags that name a tenant: a uuid, or any other text, which always means the same uuid.
-fn tenant(text: &str) -> Result<Tenant, String> {
-    Tenant::named(text).map_err(|error| error.to_string())
 }

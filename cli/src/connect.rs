@@ -2,8 +2,8 @@
 
 use fairclaim::Client;
 
-use crate::args::Global;
 use crate::error::Hinted;
+use crate::global::Global;
 
 /// Connects to the database that the command line or the environment names.
 pub(crate) async fn client(global: &Global) -> anyhow::Result<Client> {

@@ -19,8 +19,8 @@ use indicatif::HumanCount;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::args::Global;
 use crate::error::Hinted;
+use crate::global::Global;
 use crate::output;
 use crate::signals::Signals;
 use crew::{Crew, Orders};

@@ -2,18 +2,9 @@
 
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Command, LogFormat};
 use crate::color;
 use crate::error::Hinted;
-
-/// Long-running commands say what they do; the others speak up only when something is wrong.
-pub(crate) fn default_level(command: &Command) -> &'static str {
-    match command {
-        Command::Work(_) => "warn,fairclaim=info",
-        Command::DemoWorker(_) | Command::Demo(_) => "error",
-        _ => "warn",
-    }
-}
+use crate::global::LogFormat;
 
 /// Starts logging. RUST_LOG, where set, wins over `level`.
 pub(crate) fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {

@@ -17,6 +17,7 @@ mod connect;
 mod demo;
 mod error;
 mod exec;
+mod global;
 mod log;
 mod output;
 mod signals;

@@ -1,4 +1,4 @@
-//! Values that flags take: durations, moments, JSON documents.
+//! Values that flags take: tenants, durations, moments, JSON documents.
 
 use std::collections::HashSet;
 use std::fmt::{self, Display};
@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
+use fairclaim::Tenant;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -17,6 +18,11 @@ use crate::error::Hinted;
 const MAX_DOCUMENT_BYTES: u64 = 1024 * 1024;
 /// How deep it may nest; the database says the same.
 const MAX_DEPTH: usize = 128;
+
+/// A tenant: a uuid, or any other text, which always means the same uuid.
+pub(crate) fn tenant(text: &str) -> Result<Tenant, String> {
+    Tenant::named(text).map_err(|error| error.to_string())
+}
 
 /// `30s`, `5m`, `1h 30m`, `250ms`, or a bare number of seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

@@ -86,9 +86,9 @@ pub(crate) async fn send_many<C: GenericClient + Sync>(
 
 /// Refuses what must not be sent, by its index.
 pub(super) fn check_all(jobs: &[Dispatch]) -> Result<()> {
-    jobs.iter().enumerate().try_for_each(|(index, job)| {
-        job.check().map_err(|error| at_index(index, error))
-    })
+    jobs.iter()
+        .enumerate()
+        .try_for_each(|(index, job)| job.check().map_err(|error| at_index(index, error)))
 }
 
 /// Whether some are due a span from now, which the database has to count.

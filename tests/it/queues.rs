@@ -1,7 +1,7 @@
 //! Pausing a queue and looking at queues: what a pause stops, what it does not, and who may.
 
-use serde_json::json;
 use crate::support::Client;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{

@@ -31,7 +31,7 @@ use std::io::IsTerminal;
 
 pub(crate) use options::{Common, Scenario};
 
-use crate::args::Global;
+use crate::global::Global;
 use machine::Surroundings;
 use place::Place;
 use report::Report;

@@ -10,8 +10,8 @@ use fairclaim::{Client, ConnectOptions, ConnectionMode, MigrateOptions};
 use tokio_postgres::types::Type;
 
 use super::progress;
-use crate::args::Global;
 use crate::error::Hinted;
+use crate::global::Global;
 
 /// The login of the private server: no superuser.
 const LOGIN: &str = "bench";

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::args::Global;
 use crate::bench::{self, Common, Scenario};
+use crate::global::Global;
 use crate::output;
 
 /// Without a database it starts a private PostgreSQL with durable settings, and takes a new database

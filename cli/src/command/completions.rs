@@ -1,27 +1,33 @@
 //! `fairclaim completions`: what a shell needs to complete this command line.
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::{Shell, generate};
 
-use crate::args::Cli;
 use crate::output;
 
-/// Prints a script for the shell. For bash: fairclaim completions bash > ~/.local/share/bash-completion/completions/fairclaim
+const EXAMPLES: &str = "\
+For good, with bash: fairclaim completions bash > ~/.local/share/bash-completion/completions/fairclaim
+
+Examples:
+  fairclaim completions bash
+  fairclaim completions fish";
+
+/// Prints a script for the shell.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct CompletionsArgs {
     /// Which shell
     shell: Shell,
 }
 
-pub(crate) fn run(args: &CompletionsArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &CompletionsArgs, command_line: &Command) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    generate(args.shell, &mut visible(), "fairclaim", &mut script);
+    generate(args.shell, &mut visible(command_line), "fairclaim", &mut script);
     output::line(String::from_utf8(script)?.trim_end())
 }
 
 /// The command line without the commands that are not for people, which some shells would be offered too.
-fn visible() -> Command {
-    let whole = Cli::command();
+fn visible(whole: &Command) -> Command {
     Command::new("fairclaim")
         .version(env!("CARGO_PKG_VERSION"))
         .args(whole.get_arguments().cloned())

@@ -15,14 +15,15 @@ use fairclaim::{Dispatch, Tenant};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::args::Global;
 use crate::error::Hinted;
+use crate::global::Global;
 use crate::{connect, output, value};
 
 const EXAMPLES: &str = "\
 Examples:
   fairclaim dispatch --tenant acme --type welcome_mail --payload '{\"to\": \"ada@example.org\"}'
-  echo '{\"n\": 7}' | fairclaim dispatch --tenant acme --type report --payload - --delay 5m";
+  echo '{\"n\": 7}' | fairclaim dispatch --tenant acme --type report --payload - --delay 5m
+  echo '{\"tenant\": \"acme\", \"payload\": {\"n\": 8}}' > jobs.jsonl && fairclaim dispatch --file jobs.jsonl --type report --refused refused.jsonl";
 
 /// Needs the role fairclaim_producer.
 ///
@@ -42,7 +43,7 @@ pub(crate) struct DispatchArgs {
     #[arg(long, value_name = "NAME", requires = "file")]
     source: Option<String>,
     /// Who the job is for: a uuid, or any name, which always means the same uuid
-    #[arg(long, value_name = "NAME-OR-UUID", value_parser = super::tenant)]
+    #[arg(long, value_name = "NAME-OR-UUID", value_parser = value::tenant)]
     tenant: Option<Tenant>,
     /// What kind of work it is: the name a handler is registered for
     #[arg(long = "type", value_name = "TYPE")]
@@ -78,11 +79,6 @@ pub(crate) struct DispatchArgs {
     #[arg(long)]
     json: bool,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  fairclaim dispatch --tenant acme --type greet --payload '{\"name\": \"Ada\"}'
-  fairclaim dispatch --file jobs.jsonl --type greet --refused refused.jsonl";
 
 pub(crate) async fn run(global: &Global, args: DispatchArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.file {

@@ -3,8 +3,8 @@
 use clap::Args;
 use fairclaim::{Diagnosis, Finding, Level};
 
-use crate::args::Global;
 use crate::error::Hinted;
+use crate::global::Global;
 use crate::output::printable;
 use crate::{connect, output};
 
@@ -22,9 +22,11 @@ pub(crate) struct DoctorArgs {
 }
 
 const AFTER_HELP: &str = "\
-Example: fairclaim doctor --quiet
+Exit codes: 0 no error was found (there may be warnings), 1 one was, or the database cannot be reached.
 
-Exit codes: 0 no error was found (there may be warnings), 1 one was, or the database cannot be reached.";
+Examples:
+  fairclaim doctor --quiet
+  fairclaim doctor --json";
 
 pub(crate) async fn run(global: &Global, args: DoctorArgs) -> anyhow::Result<()> {
     let client = connect::client(global).await?;

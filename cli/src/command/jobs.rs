@@ -7,7 +7,7 @@ mod show;
 
 use clap::{Args, Subcommand};
 
-use crate::args::Global;
+use crate::global::Global;
 use change::Action;
 
 /// Needs the role fairclaim_operator; payloads, results and errors also need fairclaim_auditor.

@@ -3,7 +3,7 @@
 use clap::Args;
 use fairclaim::{MigrateOptions, MigrateReport};
 
-use crate::args::Global;
+use crate::global::Global;
 use crate::{connect, output};
 
 const EXAMPLES: &str = "\

@@ -6,7 +6,7 @@ use clap::Args;
 use fairclaim::Pruned;
 use indicatif::{HumanCount, ProgressBar};
 
-use crate::args::Global;
+use crate::global::Global;
 use crate::{connect, output, value};
 
 const EXAMPLES: &str = "\

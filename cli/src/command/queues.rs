@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use fairclaim::{QueueChange, QueueRow};
 use indicatif::{HumanCount, HumanDuration};
 
-use crate::args::Global;
+use crate::global::Global;
 use crate::output::{Cell, Table};
 use crate::{color, connect, output, value};
 

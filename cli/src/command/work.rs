@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use fairclaim::{Attempt, Client, RawJob, WorkerBuilder};
 
-use crate::args::Global;
 use crate::connect;
 use crate::error::Hinted;
 use crate::exec::{ENDS_WITHIN, EXIT_CODES, Exec};
+use crate::global::Global;
 use crate::signals::Signals;
 
 /// Runs until SIGINT or SIGTERM: it then stops claiming, lets running commands finish within the

@@ -3,7 +3,7 @@
 use fairclaim::testing::PrivateServer;
 use fairclaim::{Client, MigrateOptions};
 
-use crate::args::Global;
+use crate::global::Global;
 
 /// The login of the private server: no superuser; it may create roles, and owns its database.
 const LOGIN: &str = "demo";

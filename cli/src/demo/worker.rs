@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 use uuid::Uuid;
 
 use super::plan::DemoJob;
-use crate::args::Global;
+use crate::global::Global;
 use crate::{connect, output};
 
 /// How often it reports which jobs it has started.

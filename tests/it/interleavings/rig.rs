@@ -5,8 +5,8 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use tokio::task::JoinHandle;
 use crate::support::Client;
+use tokio::task::JoinHandle;
 use tokio_postgres::{Error, SimpleQueryMessage};
 
 use crate::support::waiting;

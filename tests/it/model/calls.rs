@@ -1,7 +1,7 @@
 //! The calls of the protocol, as rows that can be compared.
 
-use serde_json::{Value, json};
 use crate::support::Client;
+use serde_json::{Value, json};
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 

@@ -1,7 +1,7 @@
 //! One step after the other, with the program and with the database.
 
-use serde_json::{Value, json};
 use crate::support::Client;
+use serde_json::{Value, json};
 use tokio_postgres::Error;
 use uuid::Uuid;
 

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::{
     DispatchArgs, item::Defaults, reader::Reader, report::Report, sender::Sender, source::Source,
 };
-use crate::{args::Global, connect, error::Hinted, output, signals::Signals};
+use crate::{connect, error::Hinted, global::Global, output, signals::Signals};
 
 pub(super) async fn run(global: &Global, args: &DispatchArgs, path: &Path) -> anyhow::Result<()> {
     let job = args.options()?;

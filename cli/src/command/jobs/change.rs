@@ -9,8 +9,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::filter::FilterArgs;
-use crate::args::Global;
 use crate::error::Hinted;
+use crate::global::Global;
 use crate::output::{Cell, Table};
 use crate::{color, connect, output};
 

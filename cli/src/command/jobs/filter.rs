@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use fairclaim::{JobFilter, Status, Tenant};
 
-use crate::command::tenant;
 use crate::value;
+use crate::value::tenant;
 
 #[derive(Debug, Args)]
 pub(super) struct FilterArgs {

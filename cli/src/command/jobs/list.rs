@@ -5,7 +5,7 @@ use fairclaim::{Client, JobFilter, JobPage, JobRow};
 use uuid::Uuid;
 
 use super::filter::FilterArgs;
-use crate::args::Global;
+use crate::global::Global;
 use crate::output::{Cell, Table};
 use crate::{color, connect, output, value};
 

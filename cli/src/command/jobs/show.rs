@@ -7,8 +7,8 @@ use fairclaim::JobRow;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::args::Global;
 use crate::error::Hinted;
+use crate::global::Global;
 use crate::output::printable;
 use crate::{connect, output, value};
 
