@@ -5,7 +5,6 @@ mod config;
 #[path = "command_line/pages.rs"]
 mod pages;
 
-use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 fn fairclaim(args: &[&str]) -> Output {

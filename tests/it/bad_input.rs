@@ -15,7 +15,7 @@ mod settle;
 mod site;
 mod types;
 
-use tokio_postgres::Client;
+use crate::support::Client;
 
 use site::Site;
 

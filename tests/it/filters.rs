@@ -1,7 +1,7 @@
 //! The filters of lists and counts: ages, errors, and pages that leave nothing out.
 
+use crate::support::Client;
 use serde_json::json;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::{

@@ -1,7 +1,8 @@
 //! One job with its history, as an operator and as an auditor see it; and whose jobs a session sees.
 
+use crate::support::Client;
 use serde_json::{Value, json};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::{

@@ -152,7 +152,7 @@ const EXTENSION: &[Limit] = &[
 ];
 
 /// A claimed job, and the arguments that would settle it, with one of no job behind it.
-async fn claimed(site: &Site) -> (tokio_postgres::Client, Claimed) {
+async fn claimed(site: &Site) -> (crate::support::Client, Claimed) {
     let (producer, worker) = (site.db.producer().await, site.db.worker().await);
     dispatch(&producer, tenant(1), "mail").await;
     let job = claim_job(&worker, "w").await.expect("a job");

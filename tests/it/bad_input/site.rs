@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio_postgres::{AsyncMessage, Client, NoTls};
+use crate::support::Client;
+use tokio_postgres::{AsyncMessage, NoTls};
 
 use super::MARK;
 use crate::support::TestDb;
@@ -16,7 +17,7 @@ pub(super) struct Site {
     owner: Client,
     /// The statement that answers with a line a table.
     look: String,
-    listener: Client,
+    listener: tokio_postgres::Client,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
@@ -83,8 +84,8 @@ impl Site {
 }
 
 /// A session that keeps what it is notified of.
-async fn listen(db: &TestDb) -> (Client, Arc<Mutex<Vec<String>>>) {
-    let connected = tokio_postgres::connect(&db.url("test_stranger"), NoTls).await;
+async fn listen(db: &TestDb) -> (tokio_postgres::Client, Arc<Mutex<Vec<String>>>) {
+    let connected = tokio_postgres::connect(&db.direct_url("test_stranger"), NoTls).await;
     let (client, mut connection) = connected.expect("connect");
     let heard = Arc::<Mutex<Vec<String>>>::default();
     let kept = Arc::clone(&heard);

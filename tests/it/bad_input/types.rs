@@ -102,7 +102,7 @@ const TIME: &str = "a time is malformed or out of range";
 const OTHER: &str = "a value was refused by its type";
 
 /// The statement fails in the server with this code, and the library's error of it tells no value.
-async fn refused(site: &Site, session: &tokio_postgres::Client, sql: &str, code: &str, says: &str) {
+async fn refused(site: &Site, session: &crate::support::Client, sql: &str, code: &str, says: &str) {
     let before = site.contents().await;
     let sql = sql.replace("MARK", MARK);
     let error = session.query(&sql, &[]).await.expect_err(&sql);
