@@ -107,7 +107,7 @@ fn a_case_that_failed_is_kept_and_replayed_first() {
     let kept = folder.join("regressions.txt");
     let wrong =
         Mutant { function: "dispatch_job", text: "v_now, p_payload,", instead: "v_now, '7'," };
-    let plan = Plan { kept: Some(kept.clone()), shrink: 30, ..plan() };
+    let plan = Plan { kept: Some(kept.clone()), shrink: 8, ..plan() };
     let told = run(&plan, &[wrong]).expect_err("the mistake");
     let text = fs::read_to_string(&kept).expect("the kept case");
     assert!(text.lines().any(|line| line.starts_with("cc ")), "{text}");

@@ -84,7 +84,10 @@ async fn a_lane_goes(stage: &Stage, priority: i32, begin: &str) -> (usize, i64) 
         let without = "select count(*) from fairclaim.ready y
                         where not exists (select from fairclaim.lane l where l.lane_id = y.lane_id)";
         stray += stage.number(without).await;
-        assert_eq!(stage.audit_with_sweep_if(stray > 0).await.len(), 1, "{order:?}");
+        if stray > 0 {
+            break; // one is enough
+        }
+        assert_eq!(stage.audit().await.len(), 1, "{order:?}");
     }
     (went, stray)
 }

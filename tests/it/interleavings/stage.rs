@@ -31,10 +31,8 @@ const MISPLACED: &str = "
         on n.id = j.id and n.tenant_id = j.tenant_id
      group by 1 having count(*) <> 1 or bool_or(j.id is null or n.id is null)";
 
-/// Ticks after which rows below a floor have been given back, new limits are in force, and empty lanes are gone; the sweep of
-/// rows without a lane comes once in 60.
+/// Ticks after which rows below a floor have been given back, new limits are in force, and empty lanes are gone.
 const TICKS: usize = 6;
-const TICKS_WITH_SWEEP: usize = 64;
 
 /// Everybody who may take part.
 #[derive(Debug)]
@@ -96,17 +94,6 @@ impl Stage {
         assert!(ids.is_empty(), "in no place or in two: {ids:?}");
     }
 
-    /// When everybody has ended: every job has one place, what waits is claimed once and no more, and everything ends.
-    /// Gives what was claimed.
-    pub(super) async fn audit(&self) -> Vec<Claimed> {
-        self.audit_after(TICKS).await
-    }
-
-    /// As [`Stage::audit`], after a sweep of rows without a lane if there may be some.
-    pub(super) async fn audit_with_sweep_if(&self, swept: bool) -> Vec<Claimed> {
-        self.audit_after(if swept { TICKS_WITH_SWEEP } else { TICKS }).await
-    }
-
     /// Makes a mistake in a function.
     pub(super) async fn replace(&self, function: &str, text: &str, instead: &str) {
         let sql = "select pg_get_functiondef(p.oid) from pg_proc p
@@ -117,13 +104,15 @@ impl Stage {
         self.owner.batch_execute(&definition.replace(text, instead)).await.expect("replace");
     }
 
-    async fn audit_after(&self, ticks: usize) -> Vec<Claimed> {
+    /// When everybody has ended: every job has one place, what waits is claimed once and no more, and everything ends.
+    /// Gives what was claimed.
+    pub(super) async fn audit(&self) -> Vec<Claimed> {
         self.one_place_each().await;
         self.owner
             .batch_execute("delete from fairclaim.tenant_limit")
             .await
             .expect("no limit holds jobs back");
-        self.ticks(ticks).await;
+        self.ticks(TICKS).await;
         self.one_place_each().await;
         let rows = self.owner.query("select id from fairclaim.ready", &[]).await.expect("ready");
         let waiting: BTreeSet<Uuid> = rows.iter().map(|row| row.get(0)).collect();
