@@ -53,10 +53,11 @@ impl Drop for Folder {
 
 /// Lines of jobs whose payloads are numbers.
 pub(super) fn numbers(range: std::ops::Range<u32>) -> String {
+    let line = |n: u32| json!({"tenant": format!("t{}", n % 7), "type": "mail", "payload": n});
     let mut text = String::new();
     for n in range {
-        let tenant = n % 7;
-        text += &format!("{{\"tenant\":\"t{tenant}\",\"type\":\"mail\",\"payload\":{n}}}\n");
+        text += &line(n).to_string();
+        text.push('\n');
     }
     text
 }
