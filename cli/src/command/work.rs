@@ -13,7 +13,8 @@ use crate::global::Global;
 use crate::signals::Signals;
 
 /// Runs until SIGINT or SIGTERM: it then stops claiming, lets running commands finish within the
-/// grace period, and gives the rest back. A second signal ends it at once.
+/// grace period, and gives the rest back. A second signal ends it at once. A database that is away
+/// when it starts is waited for, up to a minute; one that goes away later, for ever.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct WorkArgs {

@@ -17,13 +17,20 @@ pub(crate) async fn the_server_freezes(size: Size) {
     for seconds in size.of(&[5][..], &[3, 5, 10, 25]) {
         rig.until_completed_more(20).await;
         let processes = processes(rig.place.server.pid().unwrap());
-        processes.iter().for_each(|&pid| _ = signal("STOP", pid));
+        signal_all("STOP", &processes);
         tokio::time::sleep(Duration::from_secs(*seconds)).await;
-        processes.iter().for_each(|&pid| _ = signal("CONT", pid));
+        signal_all("CONT", &processes);
         let took = goes_on(&rig, &dispatchers).await;
         println!("server frozen for {seconds} s, gone on after {took:.1?}");
     }
     rig.close(dispatchers, crew).await.pass("frozen server");
+}
+
+/// One may just have ended.
+fn signal_all(name: &str, processes: &[u32]) {
+    for &pid in processes {
+        let _ = signal(name, pid);
+    }
 }
 
 /// A process and its children.
