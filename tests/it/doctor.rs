@@ -2,6 +2,7 @@
 
 mod access;
 mod alone;
+mod functions;
 mod maintenance;
 mod work;
 

@@ -225,7 +225,9 @@ mod tests {
         );
         let quick = arguments(false, Part::Quick, &given);
         assert!(
-            quick.contains(" --test it --test command_line --test e2e turns -- --skip "),
+            quick.contains(
+                " --test it --test command_line --test bad_input --test e2e turns -- --skip "
+            ),
             "{quick}"
         );
         assert!(quick.ends_with("--skip worker::solo::") && !quick.contains("--tests"), "{quick}");

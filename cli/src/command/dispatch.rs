@@ -23,7 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   fairclaim dispatch --tenant acme --type welcome_mail --payload '{\"to\": \"ada@example.org\"}'
   echo '{\"n\": 7}' | fairclaim dispatch --tenant acme --type report --payload - --delay 5m
-  echo '{\"tenant\": \"acme\", \"payload\": {\"n\": 8}}' > jobs.jsonl && fairclaim dispatch --file jobs.jsonl --type report --refused refused.jsonl";
+  echo '{\"payload\": 8}' | fairclaim dispatch --file - --tenant acme --type report";
 
 /// Needs the role fairclaim_producer.
 ///

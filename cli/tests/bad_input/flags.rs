@@ -7,12 +7,14 @@ const NOWHERE: &str = "postgres://nobody:hunter2@127.0.0.1:1/none?connect_timeou
 
 const COMMANDS: &str = "`fairclaim help` lists the commands";
 
+const ONE_JOB: &str = "one job needs --tenant and --type";
+
 const ROWS: &[Row] = &[
     (&["dispath"], "unrecognized subcommand 'dispath'", COMMANDS),
     (&["--lease"], "unexpected argument '--lease'", COMMANDS),
     (&["--log-format", "xml", "jobs", "list"], "invalid value 'xml' for '--log-format", COMMANDS),
-    (&["dispatch", "--type", "mail"], "--tenant", COMMANDS),
-    (&["dispatch", "--tenant", "acme"], "--type", COMMANDS),
+    (&["dispatch", "--type", "mail"], "--tenant", ONE_JOB),
+    (&["dispatch", "--tenant", "acme"], "--type", ONE_JOB),
     (&["jobs"], "list", COMMANDS),
     (&["jobs", "list", "--status", "done"], "it is one of scheduled, pending", COMMANDS),
     (&["jobs", "list", "--limit", "0"], "1..=1000", COMMANDS),

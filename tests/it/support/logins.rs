@@ -43,4 +43,5 @@ pub const GRANTED: &[(&str, &str)] = &[
 ];
 
 /// All of them, for whoever has to know their names.
-pub const ALL: &[&str] = &[INSTALLER, WORKER, PRODUCER, TENANT, OPERATOR, AUDITOR, OWNER, STRANGER];
+pub const ALL: &[&str] =
+    &[INSTALLER, WORKER, PRODUCER, TENANT, OPERATOR, PLAIN_OPERATOR, AUDITOR, OWNER, STRANGER];
