@@ -9,8 +9,8 @@ const EXAMPLES: &str = "\
 For good, with bash: fairclaim completions bash > ~/.local/share/bash-completion/completions/fairclaim
 
 Examples:
-  fairclaim completions bash
-  fairclaim completions fish";
+  fairclaim completions bash > fairclaim.bash
+  fairclaim completions fish > fairclaim.fish";
 
 /// Prints a script for the shell.
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use crate::output;
 
 const EXAMPLES: &str = "\
 Examples:
-  fairclaim man
+  fairclaim man > fairclaim.1
   fairclaim man --dir ./man1";
 
 /// Without --dir it prints the first page: fairclaim man | man -l -
