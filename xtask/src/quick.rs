@@ -91,7 +91,9 @@ mod tests {
             let texts: Vec<String> =
                 found.filter_map(|path| std::fs::read_to_string(root.join(path)).ok()).collect();
             assert!(!texts.is_empty(), "no module {module}");
-            assert!(texts.iter().any(|text| text.contains(&format!("fn {test}"))), "no {start}");
+            // a module may be nothing but a list of others
+            let named = |text: &String| test.is_empty() || text.contains(&format!("fn {test}"));
+            assert!(texts.iter().any(named), "no {start}");
         }
     }
 }
