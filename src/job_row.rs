@@ -122,7 +122,7 @@ pub struct JobRow {
     /// The words it was tagged with.
     pub tags: Vec<String>,
     /// How long one attempt may take.
-    #[serde(rename = "timeout_seconds", serialize_with = "seconds")]
+    #[serde(rename = "timeout_seconds", serialize_with = "crate::timestamp::serialize_seconds")]
     pub timeout: Option<Duration>,
     /// What it was dispatched with. Here and below, a number beyond the range of `f64` stands as its text; [`JobRow::exact`]
     /// has every digit.
@@ -171,17 +171,6 @@ impl JobTexts {
 impl PartialEq for JobTexts {
     fn eq(&self, other: &Self) -> bool {
         self.all() == other.all()
-    }
-}
-
-#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
-fn seconds<S: serde::Serializer>(
-    span: &Option<Duration>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match span {
-        Some(span) => serializer.serialize_f64(span.as_secs_f64()),
-        None => serializer.serialize_none(),
     }
 }
 

@@ -28,7 +28,10 @@ pub struct QueueRow {
     #[serde(serialize_with = "crate::timestamp::serialize_option")]
     pub oldest_waiting_at: Option<SystemTime>,
     /// How long ago that was by the clock of the database.
-    #[serde(rename = "oldest_waiting_seconds", serialize_with = "seconds")]
+    #[serde(
+        rename = "oldest_waiting_seconds",
+        serialize_with = "crate::timestamp::serialize_seconds"
+    )]
     pub oldest_waiting: Option<Duration>,
     /// How many jobs are delayed, snoozed, or to be retried.
     pub scheduled: i32,
@@ -51,17 +54,6 @@ pub struct QueueChange {
     pub was_paused: bool,
     /// Whether jobs wait in it, or have within the last hour. A name that was misspelt shows by this.
     pub in_use: bool,
-}
-
-#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
-fn seconds<S: serde::Serializer>(
-    span: &Option<Duration>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match span {
-        Some(span) => serializer.serialize_f64(span.as_secs_f64()),
-        None => serializer.serialize_none(),
-    }
 }
 
 impl Client {

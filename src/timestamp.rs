@@ -53,6 +53,18 @@ pub(crate) fn serialize_option<S: serde::Serializer>(
     }
 }
 
+/// A span of time that may be missing, in seconds.
+#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+pub(crate) fn serialize_seconds<S: serde::Serializer>(
+    span: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match span {
+        Some(span) => serializer.serialize_f64(span.as_secs_f64()),
+        None => serializer.serialize_none(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,15 +1,48 @@
 //! What can be refused without asking the database: the protocol's limits, as far as they need no setting of an installation.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Dispatch, Due};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    json,
+};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const NAME_MAX: usize = 64;
 const TAGS_MAX: usize = 20;
 
 impl Dispatch {
+    /// Refuses what can be refused without the database: what the conversion of a parameter would refuse with the value in
+    /// its message. Every dispatch begins with it, and the database checks all limits; a program may ask before it connects.
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`] with the name of the field and its rule.
+    pub fn check(&self) -> Result<()> {
+        let texts = [("type", &self.job_type), ("queue", &self.queue)];
+        let tags = self.tags.iter().map(|tag| ("tags", tag));
+        if let Some((field, _)) =
+            texts.into_iter().chain(tags).find(|(_, text)| text.contains('\0'))
+        {
+            return Err(Error::bad_argument(field, "must not hold a NUL"));
+        }
+        // the driver counts microseconds in 64 bits and does not look whether they suffice; a JSON text has four digits of a year
+        let year_9999 = Duration::from_secs(253_370_764_800);
+        if matches!(self.due, Due::At(at) if at.duration_since(UNIX_EPOCH).map_or(true, |since| since >= year_9999))
+        {
+            let rule = "must be finite, at most 1 day ago and at most 5 years ahead";
+            return Err(Error::bad_argument("run_at", rule));
+        }
+        let five_years = DAY * (5 * 366);
+        if matches!(self.due, Due::After(delay) if delay > five_years) {
+            return Err(Error::bad_argument("delay", "must be at most 5 years"));
+        }
+        if self.timeout.is_some_and(|timeout| timeout > DAY) {
+            return Err(Error::bad_argument("timeout", "must be from 1 ms to 24 h"));
+        }
+        json::to_raw("metadata", &self.metadata).map(drop)
+    }
+
     /// Refuses what the database would refuse, before it is sent: for a program that reads many jobs from somebody else and
     /// wants to know which of them are bad. The database checks again, and also what depends on its settings, such as the
     /// size of a payload. `now` is a time that has passed by the clock of the database ([`Client::clock`]).
@@ -35,7 +68,7 @@ impl Dispatch {
             ("max_attempts", (1..=100).contains(&self.max_attempts), "must be from 1 to 100"),
             (
                 "timeout",
-                self.timeout.is_none_or(|span| span >= Duration::from_millis(1) && span <= DAY),
+                self.timeout.is_none_or(|span| span >= Duration::from_millis(1)), // the other bound is one of `check`
                 "must be from 1 ms to 24 h",
             ),
             (

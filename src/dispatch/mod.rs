@@ -4,7 +4,7 @@ mod batch;
 mod limits;
 mod lines;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde_json::{Map, value::RawValue};
@@ -12,7 +12,7 @@ use tokio_postgres::{GenericClient, types::Json};
 use uuid::Uuid;
 
 use crate::{
-    error::{Error, Result},
+    error::Result,
     job::Job,
     json,
     statements::{DISPATCH, DISPATCH_DELAYED, Value, Via},
@@ -196,36 +196,6 @@ impl Dispatch {
             )
             .await?;
         Ok(row.try_get(0)?)
-    }
-
-    /// Refuses what can be refused without the database: what the conversion of a parameter would refuse with the value in
-    /// its message. Every dispatch begins with it, and the database checks all limits; a program may ask before it connects.
-    ///
-    /// # Errors
-    /// [`Error::BadArgument`] with the name of the field and its rule.
-    pub fn check(&self) -> Result<()> {
-        let texts = [("type", &self.job_type), ("queue", &self.queue)];
-        let tags = self.tags.iter().map(|tag| ("tags", tag));
-        if let Some((field, _)) =
-            texts.into_iter().chain(tags).find(|(_, text)| text.contains('\0'))
-        {
-            return Err(Error::bad_argument(field, "must not hold a NUL"));
-        }
-        // the driver counts microseconds in 64 bits and does not look whether they suffice; a JSON text has four digits of a year
-        let year_9999 = Duration::from_secs(253_370_764_800);
-        if matches!(self.due, Due::At(at) if at.duration_since(UNIX_EPOCH).map_or(true, |since| since >= year_9999))
-        {
-            let rule = "must be finite, at most 1 day ago and at most 5 years ahead";
-            return Err(Error::bad_argument("run_at", rule));
-        }
-        let five_years = Duration::from_secs(5 * 366 * 86_400);
-        if matches!(self.due, Due::After(delay) if delay > five_years) {
-            return Err(Error::bad_argument("delay", "must be at most 5 years"));
-        }
-        if self.timeout.is_some_and(|timeout| timeout > Duration::from_secs(86_400)) {
-            return Err(Error::bad_argument("timeout", "must be from 1 ms to 24 h"));
-        }
-        json::to_raw("metadata", &self.metadata).map(drop)
     }
 
     /// About how many bytes it takes in a batch.
