@@ -73,7 +73,7 @@ impl Dispatch {
     /// A typed job, with the defaults that its type states.
     ///
     /// # Errors
-    /// [`Error::BadArgument`] when the payload cannot be written as JSON that the database stores.
+    /// [`Error::BadArgument`](crate::Error::BadArgument) when the payload cannot be written as JSON that the database stores.
     pub fn new<J: Job>(tenant: impl Into<Tenant>, job: &J) -> Result<Self> {
         let mut dispatch =
             Self::with_payload(tenant.into(), J::TYPE, json::to_raw("payload", job)?);
@@ -162,7 +162,8 @@ impl Dispatch {
     /// Dispatches it on this client or in this transaction, with which it commits or rolls back.
     ///
     /// # Errors
-    /// [`Error::BadArgument`], [`Error::Quota`] or [`Error::Privilege`]; nothing is written then, and a transaction is
+    /// [`Error::BadArgument`](crate::Error::BadArgument), [`Error::Quota`](crate::Error::Quota) or
+    /// [`Error::Privilege`](crate::Error::Privilege); nothing is written then, and a transaction is
     /// aborted as after any error of the server.
     pub async fn execute<C: GenericClient + Sync>(self, client: &C) -> Result<Uuid> {
         self.send(&Via::whole(client)).await

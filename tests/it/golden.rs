@@ -5,11 +5,12 @@ mod diff;
 
 use std::{fs, path::Path};
 
-use crate::{calls::tick, support::TestDb};
+use crate::{
+    calls::tick,
+    support::{CATALOG, TestDb},
+};
 
 use diff::diff;
-
-const CATALOG: &str = include_str!("golden/catalog.sql");
 
 /// Set by `cargo xtask golden`: the file is written instead of compared.
 const UPDATE: &str = "UPDATE_GOLDEN";
@@ -20,13 +21,9 @@ const HEAD: &str = "\
 -- It is there to be read in the diff of a change; nothing executes it. Names of ranges have <range> for their time.
 ";
 
-/// The catalog as a text.
+/// The catalog as the text of the file.
 async fn catalog(db: &TestDb) -> String {
-    let owner = db.owner().await;
-    // names of other schemas are qualified then
-    owner.batch_execute("set search_path = pg_catalog").await.expect("set");
-    let row = owner.query_one(CATALOG, &[]).await.expect("the catalog");
-    format!("{HEAD}\n{}\n", row.get::<_, &str>(0))
+    format!("{HEAD}\n{}\n", db.catalog().await)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,28 +13,6 @@ async fn migrate(client: &Client) -> Result<MigrateReport, Error> {
     client.migrate(&MigrateOptions::default()).await
 }
 
-/// Everything that an installation consists of, as one text.
-async fn catalog(db: &TestDb) -> String {
-    let row = db
-        .owner()
-        .await
-        .query_one(
-            "select string_agg(x.line, chr(10) order by x.line) from (
-               select concat_ws(' ', c.relkind, c.relname, c.relacl, c.relrowsecurity, c.relforcerowsecurity, c.relowner::regrole)
-                 from pg_class c where c.relnamespace = 'fairclaim'::regnamespace
-               union all
-               select concat_ws(' ', p.oid::regprocedure, p.proacl, p.proconfig, p.prosecdef, p.proowner::regrole, p.prosrc)
-                 from pg_proc p where p.pronamespace = 'fairclaim'::regnamespace
-               union all
-               select concat_ws(' ', p.tablename, p.policyname, p.roles, p.qual) from pg_policies p
-                where p.schemaname = 'fairclaim') x(line)",
-            &[],
-        )
-        .await
-        .expect("the catalog");
-    row.get(0)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn migrating_again_changes_nothing() {
     let db = TestDb::empty().await;
@@ -42,7 +20,7 @@ async fn migrating_again_changes_nothing() {
     let first = migrate(&client).await.expect("migrate");
     assert_eq!((first.from, first.to), (0, schema_version()));
     assert_eq!(first.applied.len(), usize::try_from(schema_version()).expect("a version"));
-    let before = catalog(&db).await;
+    let before = db.installation().await;
     db.producer()
         .await
         .batch_execute("select fairclaim.dispatch_job(gen_random_uuid(), 'mail')")
@@ -54,7 +32,7 @@ async fn migrating_again_changes_nothing() {
         (again.from, again.to, again.applied.len()),
         (schema_version(), schema_version(), 0)
     );
-    assert_eq!(catalog(&db).await, before);
+    assert_eq!(db.installation().await, before);
     let worker = db.worker().await;
     let claimed = worker.query("select * from fairclaim.claim_job('w')", &[]).await.expect("claim");
     assert_eq!(claimed.len(), 1, "jobs survive");
@@ -63,7 +41,7 @@ async fn migrating_again_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_schema_gets_the_migrations_that_it_lacks_and_keeps_its_jobs() {
     let db = TestDb::new().await;
-    let before = catalog(&db).await;
+    let before = db.installation().await;
     let owner = db.owner().await;
     // what version 2 brought
     let older = "drop function fairclaim.dispatch_lines; drop table fairclaim.dispatch_progress;
@@ -76,7 +54,7 @@ async fn an_older_schema_gets_the_migrations_that_it_lacks_and_keeps_its_jobs() 
     let report = migrate(&db.client(INSTALLER).await).await.expect("migrate");
     assert_eq!((report.from, report.to), (1, schema_version()));
     assert_eq!(report.applied, ["dispatch_progress"]);
-    assert_eq!(catalog(&db).await, before);
+    assert_eq!(db.installation().await, before);
     let worker = db.worker().await;
     let claimed = worker.query("select * from fairclaim.claim_job('w')", &[]).await.expect("claim");
     assert_eq!(claimed.len(), 1, "jobs survive");
@@ -85,7 +63,7 @@ async fn an_older_schema_gets_the_migrations_that_it_lacks_and_keeps_its_jobs() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_somebody_changed_is_put_back() {
     let db = TestDb::new().await;
-    let before = catalog(&db).await;
+    let before = db.installation().await;
     db.owner()
         .await
         .batch_execute(
@@ -94,9 +72,9 @@ async fn a_function_that_somebody_changed_is_put_back() {
         )
         .await
         .expect("change");
-    assert_ne!(catalog(&db).await, before);
+    assert_ne!(db.installation().await, before);
     migrate(&db.client(INSTALLER).await).await.expect("migrate");
-    assert_eq!(catalog(&db).await, before);
+    assert_eq!(db.installation().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,11 +108,11 @@ async fn a_newer_schema_is_refused() {
         .batch_execute("alter function fairclaim.wake rename to wake_v2")
         .await
         .expect("a newer function");
-    let before = catalog(&db).await;
+    let before = db.installation().await;
     let error = migrate(&db.client(INSTALLER).await).await.expect_err("refused");
     assert_eq!(error.code(), Some("JQ006"), "{error}");
     assert!(error.hint().is_some());
-    assert_eq!(catalog(&db).await, before, "nothing was replaced by something older");
+    assert_eq!(db.installation().await, before, "nothing was replaced by something older");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,7 +144,7 @@ async fn it_installs_as_a_plain_role_among_other_schemas() {
     let url = format!("{}?options=-csearch_path%3Dapp", db.direct_url(INSTALLER));
     let client = Client::connect(&url).await.expect("connect");
     migrate(&client).await.expect("migrate");
-    assert_eq!(catalog(&db).await, catalog(&TestDb::new().await).await);
+    assert_eq!(db.installation().await, TestDb::new().await.installation().await);
     let row = session
         .query_one(
             "select (select count(*) from pg_class c where c.relnamespace in ('app'::regnamespace, 'public'::regnamespace)

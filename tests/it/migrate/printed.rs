@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 use fairclaim::{MigrateOptions, migration_script, schema_version};
 use tokio::{io::AsyncWriteExt, process::Command};
 
-use super::{INSTALLER, catalog, migrate};
+use super::{INSTALLER, migrate};
 use crate::{
     calls::refused,
     support::{Client, TestDb},
@@ -63,7 +63,7 @@ async fn the_printed_script_works_by_itself() {
         (schema_version(), 0),
         "the same as the client's"
     );
-    assert_eq!(catalog(&db).await, catalog(&TestDb::new().await).await);
+    assert_eq!(db.installation().await, TestDb::new().await.installation().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +72,7 @@ async fn the_printed_script_refuses_a_newer_schema_and_changes_nothing() {
     let newer = "insert into fairclaim.migration values (1000000, 'from_the_future', 'x');
                  alter function fairclaim.wake rename to wake_v2";
     db.owner().await.batch_execute(newer).await.expect("a newer schema");
-    let before = catalog(&db).await;
+    let before = db.installation().await;
 
     let by_hand = db.session(INSTALLER).await;
     let error = refused(by_hand.batch_execute(&script()).await, "JQ006");
@@ -88,7 +88,7 @@ async fn the_printed_script_refuses_a_newer_schema_and_changes_nothing() {
             assert_eq!(output.status.success(), !stop);
         }
     }
-    assert_eq!(catalog(&db).await, before, "nothing was replaced by something older");
+    assert_eq!(db.installation().await, before, "nothing was replaced by something older");
     let known = 1..=schema_version();
     assert_eq!(versions(&db).await, known.chain([1_000_000]).collect::<Vec<_>>());
 }
@@ -99,12 +99,12 @@ async fn the_printed_script_refuses_a_migration_that_was_edited() {
     let edited = "update fairclaim.migration set checksum = 'of another text' where version = 1;
                   alter function fairclaim.wake rename to wake_v2";
     db.owner().await.batch_execute(edited).await.expect("another checksum");
-    let before = catalog(&db).await;
+    let before = db.installation().await;
     let by_hand = db.session(INSTALLER).await;
     let error = refused(by_hand.batch_execute(&script()).await, "JQ006");
     assert!(error.message().contains("migration 1"), "{}", error.message());
     by_hand.batch_execute("rollback").await.expect("rollback");
-    assert_eq!(catalog(&db).await, before);
+    assert_eq!(db.installation().await, before);
 }
 
 /// The script with something in it that fails, in the middle of its functions.
@@ -131,7 +131,7 @@ async fn a_printed_script_that_fails_half_way_leaves_no_half_of_an_installation(
         assert!(!is_installed(&by_hand).await, "stop: {stop}");
     }
     by_hand.batch_execute(&script()).await.expect("the whole script, in the same session");
-    assert_eq!(catalog(&db).await, catalog(&TestDb::new().await).await);
+    assert_eq!(db.installation().await, TestDb::new().await.installation().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,13 +140,13 @@ async fn a_printed_script_that_fails_half_way_leaves_an_installation_as_it_was()
     let changed = "drop function fairclaim.tick();
                    create or replace function fairclaim.clock() returns timestamptz language sql as 'select null::timestamptz'";
     db.owner().await.batch_execute(changed).await.expect("what a migrate would put back");
-    let before = catalog(&db).await;
+    let before = db.installation().await;
     let by_hand = db.session(INSTALLER).await;
     refused(by_hand.batch_execute(&half()).await, "22012");
     by_hand.batch_execute("rollback").await.expect("rollback");
-    assert_eq!(catalog(&db).await, before);
+    assert_eq!(db.installation().await, before);
     assert_eq!(versions(&db).await, (1..=schema_version()).collect::<Vec<_>>());
 
     by_hand.batch_execute(&script()).await.expect("the whole script");
-    assert_eq!(catalog(&db).await, catalog(&TestDb::new().await).await);
+    assert_eq!(db.installation().await, TestDb::new().await.installation().await);
 }

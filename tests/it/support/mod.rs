@@ -7,6 +7,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+mod catalog;
 mod client;
 mod database;
 pub mod logins;
@@ -15,6 +16,7 @@ mod server;
 mod template;
 pub mod waiting;
 
+pub use catalog::CATALOG;
 pub use client::{Client, GenericClient};
 pub use database::TestDb;
 pub use server::connect;

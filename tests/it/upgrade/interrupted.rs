@@ -26,30 +26,6 @@ fn pieces(script: &str) -> Vec<String> {
     pieces
 }
 
-/// All that an installation consists of.
-async fn catalog(db: &TestDb) -> String {
-    let row = db
-        .owner()
-        .await
-        .query_one(
-            "select string_agg(x.line, chr(10) order by x.line) from (
-               select concat_ws(' ', c.relkind, c.relname, c.relacl, c.relrowsecurity, c.relforcerowsecurity)
-                 from pg_class c where c.relnamespace = 'fairclaim'::regnamespace
-               union all
-               select concat_ws(' ', a.attrelid::regclass, a.attname, a.atttypid::regtype)
-                 from pg_attribute a join pg_class c on c.oid = a.attrelid where c.relnamespace = 'fairclaim'::regnamespace
-               union all
-               select concat_ws(' ', p.oid::regprocedure, p.proacl, p.proconfig, p.prosrc, obj_description(p.oid, 'pg_proc'))
-                 from pg_proc p where p.pronamespace = 'fairclaim'::regnamespace
-               union all
-               select concat_ws(' ', m.version, m.name, m.checksum) from fairclaim.migration m) x(line)",
-            &[],
-        )
-        .await
-        .expect("the catalog");
-    row.get(0)
-}
-
 /// The database with something that every migrate puts right, so that a finished one shows.
 async fn marked() -> TestDb {
     let db = previous().await;
@@ -70,7 +46,7 @@ async fn assert_works(db: &TestDb) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_whose_process_is_killed_leaves_the_old_version_whole() {
     let db = marked().await;
-    let before = catalog(&db).await;
+    let before = db.installation().await;
     let pieces = pieces(&migration_script(&MigrateOptions::default()));
     assert!(pieces.len() > 20, "the script has its files");
     let killer = db.session("test_installer").await;
@@ -82,19 +58,19 @@ async fn a_migration_whose_process_is_killed_leaves_the_old_version_whole() {
         }
         let process = process_of(&session).await;
         killer.execute("select pg_terminate_backend($1, 60000)", &[&process]).await.expect("kill");
-        assert_eq!(catalog(&db).await, before, "after {end} of {} pieces", pieces.len());
+        assert_eq!(db.installation().await, before, "after {end} of {} pieces", pieces.len());
         assert_works(&db).await;
     }
     let report = migrate(&db).await.expect("the next one finishes");
     assert_eq!(report.to, schema_version());
-    assert_ne!(catalog(&db).await, before);
+    assert_ne!(db.installation().await, before);
     assert_works(&db).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migrate_that_is_killed_says_so_and_the_next_one_finishes() {
     let db = marked().await;
-    let before = catalog(&db).await;
+    let before = db.installation().await;
     // it will wait for this one, so that it is there to be killed
     let auditor = db.auditor().await;
     auditor.batch_execute("begin; select count(*) from fairclaim.job_queue").await.expect("a look");
@@ -111,8 +87,8 @@ async fn a_migrate_that_is_killed_says_so_and_the_next_one_finishes() {
     let error = migrating.await.expect("no panic").expect_err("it was killed");
     assert!(error.is_unavailable(), "{error}");
     auditor.batch_execute("commit").await.expect("commit");
-    assert_eq!(catalog(&db).await, before);
+    assert_eq!(db.installation().await, before);
     assert_works(&db).await;
     assert_eq!(migrate(&db).await.expect("the next one finishes").to, schema_version());
-    assert_ne!(catalog(&db).await, before);
+    assert_ne!(db.installation().await, before);
 }
