@@ -4,7 +4,7 @@ pub(crate) const HELP: &str = "\
 cargo xtask test [--quick] [--slow] [--pooled] [--keep] [-- <arguments of the test runner>]
     Everything that a change has to pass: format, tidy, clippy, build, tests, examples in the documentation, documentation.
     --quick   leaves out the documentation, its examples, and tests of more than about three seconds: the inner loop
-    --slow    adds the tests that take minutes
+    --slow    runs nothing but the tests that take minutes: many jobs, many steps of the model, every fault in full
     --pooled  runs nothing but the behaviours through a transaction pooler, which is else a step of its own
     --keep    leaves the server running when something failed, with the databases of the failed tests
     --        runs the tests alone, with these arguments: `cargo xtask test -- turns`

@@ -13,6 +13,12 @@ use crate::{
 
 /// The step that runs the behaviours through a pooler.
 const POOLED: &str = "pooled tests";
+const POOLED_PROGRAM: [&str; 4] = ["--package", "fairclaim", "--test", "it"];
+
+/// The step that runs what takes minutes.
+const SLOW: &str = "slow tests";
+const SLOW_PROGRAMS: [&str; 8] =
+    ["--package", "fairclaim", "--package", "fairclaim-cli", "--test", "slow", "--test", "faults"];
 
 /// Which of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +51,7 @@ impl Part {
 /// Runs the steps and says whether all went well.
 pub(crate) fn run(options: &TestOptions) -> anyhow::Result<bool> {
     let mut steps = Vec::new();
-    if options.runner.is_empty() && !options.pooled {
+    if options.runner.is_empty() && !options.pooled && !options.slow {
         check(options, &mut steps);
     }
     test(options, &mut steps)?;
@@ -72,13 +78,14 @@ fn check(options: &TestOptions, steps: &mut Vec<Step>) {
 
 /// What runs the code.
 fn test(options: &TestOptions, steps: &mut Vec<Step>) -> anyhow::Result<()> {
-    let mut names = vec![if options.pooled { POOLED } else { "tests" }];
-    if !options.quick && !options.pooled && options.runner.is_empty() {
-        names.extend([POOLED, "examples"]);
-    }
-    if options.slow {
-        names.extend(["slow tests", "faults"]);
-    }
+    let names = match options {
+        TestOptions { slow: true, .. } => vec![SLOW],
+        TestOptions { pooled: true, .. } => vec![POOLED],
+        TestOptions { quick: false, runner, .. } if runner.is_empty() => {
+            vec!["tests", POOLED, "examples"]
+        }
+        _ => vec!["tests"],
+    };
     if steps.iter().any(|step| step.name == "build" && !step.passed()) {
         steps.extend(names.into_iter().map(Step::not_run));
         return Ok(());
@@ -89,13 +96,8 @@ fn test(options: &TestOptions, steps: &mut Vec<Step>) -> anyhow::Result<()> {
         let pooler = (name == POOLED).then(|| pooled::start(&server.url())).transpose()?;
         let mut command = match name {
             "examples" => cargo(&["test", "--doc", "--package", "fairclaim", "--all-features"]),
-            "slow tests" => runner(&["--package", "fairclaim", "--test", "slow"], Part::Whole, &[]),
-            "faults" => {
-                runner(&["--package", "fairclaim-cli", "--test", "faults"], Part::Whole, &[])
-            }
-            POOLED => {
-                runner(&["--package", "fairclaim", "--test", "it"], Part::Pooled, &options.runner)
-            }
+            SLOW => runner(&SLOW_PROGRAMS, Part::Whole, &options.runner),
+            POOLED => runner(&POOLED_PROGRAM, Part::Pooled, &options.runner),
             _ if options.quick => runner(&["--workspace"], Part::Quick, &options.runner),
             _ => runner(&["--workspace"], Part::Whole, &options.runner),
         };
