@@ -1,6 +1,9 @@
 //! Many jobs at once, by what they have in common: counted first, then cancelled or retried a page at a time.
 
+use std::time::Duration;
+
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::{
     client::Client,
@@ -8,7 +11,7 @@ use crate::{
     job_filter::JobFilter,
     job_row::Status,
     operator::Changed,
-    statements::{COUNT, Value},
+    statements::{COUNT, NOW, Value},
 };
 
 /// How many jobs one call cancels or retries; each page is a transaction of its own.
@@ -53,6 +56,22 @@ impl BulkTotals {
 }
 
 impl Client {
+    /// The same filter for jobs that are there now: one that is dispatched later does not match, and one that is too young now
+    /// does not grow old enough. So what is counted with it is not less than what is cancelled with it later.
+    ///
+    /// # Errors
+    /// As [`Client::jobs`].
+    pub async fn until_now(&self, filter: &JobFilter) -> Result<JobFilter> {
+        filter.check()?;
+        let now: i64 = self.row(&NOW, &[]).await?.try_get("ms")?;
+        let age = filter.older_than.unwrap_or(Duration::ZERO).as_millis();
+        // ids begin with the millisecond; those of this one count too
+        let until = u64::try_from(i128::from(now) + 1 - age.cast_signed()).unwrap_or(0);
+        let bound = uuid::Builder::from_unix_timestamp_millis(until, &[0; 10]).into_uuid();
+        let before = filter.before.map_or(bound, |before: Uuid| before.min(bound));
+        Ok(filter.clone().before(before))
+    }
+
     /// Counts the jobs that match, up to 100,000 of them. Costs as much as a list of all of these; see [`Client::jobs`].
     ///
     /// # Errors
@@ -60,8 +79,8 @@ impl Client {
     pub async fn count_jobs(&self, filter: &JobFilter) -> Result<Count> {
         filter.check()?;
         let sent = filter.sent();
-        let limit: [Value<'_>; 1] = [&COUNT_UP_TO];
-        let row = self.row(&COUNT, &[&sent.values()[..], &limit].concat()).await?;
+        let bounds: [Value<'_>; 2] = [&filter.before, &COUNT_UP_TO];
+        let row = self.row(&COUNT, &[&sent.values()[..], &bounds].concat()).await?;
         let jobs: i32 = row.try_get("jobs")?;
         Ok(Count { jobs: u64::from(jobs.unsigned_abs()), more: row.try_get("more")? })
     }
@@ -93,13 +112,15 @@ impl Client {
 
     /// Cancels all jobs that match, a page of at most 1,000 at a time, newest first; each page is a transaction of its own, and
     /// after each `on_page` gets the totals so far. Without a status it is for everything that has not ended: what is scheduled, what
-    /// waits, what runs. A job that is dispatched meanwhile is not cancelled.
+    /// waits, what runs. A job that is dispatched meanwhile is not cancelled; [`Client::until_now`] says the same of the time between
+    /// a count and this.
     ///
     /// ```no_run
     /// # async fn example(client: fairclaim::Client) -> Result<(), fairclaim::Error> {
     /// use fairclaim::{JobFilter, Tenant};
     ///
     /// let filter = JobFilter::new().tenant(Tenant::named("acme")?).job_type("send_mail");
+    /// let filter = client.until_now(&filter).await?;
     /// println!("{} jobs", client.count_cancellable(&filter).await?.jobs);
     /// let totals = client.cancel_where(&filter, |_| ()).await?;
     /// println!("{} cancelled, {} asked to stop", totals.changed, totals.asked);
@@ -137,6 +158,7 @@ impl Client {
         mut on_page: impl FnMut(&BulkTotals),
     ) -> Result<BulkTotals> {
         let mut totals = BulkTotals::default();
+        let filter = self.until_now(filter).await?;
         for status in statuses {
             let mut page = filter.clone().status(status).limit(filter.limit.unwrap_or(PAGE));
             loop {

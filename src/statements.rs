@@ -233,7 +233,8 @@ pub(crate) const LIST: Statement = Statement {
 pub(crate) const COUNT: Statement = Statement {
     sql: "select c.jobs, c.more from fairclaim.count_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, p_type => $3::text, \
           p_status => $4::text, p_older_than => pg_catalog.make_interval(secs => $5::float8), \
-          p_newer_than => pg_catalog.make_interval(secs => $6::float8), p_error => $7::text, p_up_to => $8::int4) c",
+          p_newer_than => pg_catalog.make_interval(secs => $6::float8), p_error => $7::text, \
+          p_before_id => $8::uuid, p_up_to => $9::int4) c",
     types: &[
         Type::UUID,
         Type::TEXT,
@@ -242,8 +243,15 @@ pub(crate) const COUNT: Statement = Statement {
         Type::FLOAT8,
         Type::FLOAT8,
         Type::TEXT,
+        Type::UUID,
         Type::INT4,
     ],
+};
+
+/// The time of the database, in the milliseconds of ids.
+pub(crate) const NOW: Statement = Statement {
+    sql: "select pg_catalog.floor(pg_catalog.date_part('epoch', fairclaim.clock()) * 1000)::int8 as ms",
+    types: &[],
 };
 
 pub(crate) const QUEUES: Statement = Statement {

@@ -7,7 +7,11 @@ mod setting;
 
 use std::{collections::BTreeSet, ffi::OsString};
 
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, parser::ValueSource};
+use clap::{
+    ArgMatches, Command, CommandFactory, FromArgMatches,
+    builder::{OsStr, Resettable},
+    parser::ValueSource,
+};
 
 use self::{file::ConfigFile, setting::Setting};
 use crate::{args::Cli, error::Hinted};
@@ -16,23 +20,33 @@ use crate::{args::Cli, error::Hinted};
 pub(crate) fn command_line() -> anyhow::Result<Cli> {
     let args: Vec<OsString> = std::env::args_os().collect();
     // help shows what this program does by itself, and shows it whatever the file is like
-    if let Err(help) = Cli::command().try_get_matches_from(&args)
+    if let Err(help) = own_command().try_get_matches_from(&args)
         && !help.use_stderr()
     {
         return Err(help.into());
     }
     let Some(file) = ConfigFile::find(&args)? else {
-        return parse(Cli::command(), &args, &[]).map(|(cli, _)| cli);
+        return parse(own_command(), &args, &[]).map(|(cli, _)| cli);
     };
-    let mut settings = setting::of(&Cli::command(), &file)?;
+    let mut settings = setting::of(&own_command(), &file)?;
     file.warn_of_password(&settings);
     loop {
-        let (cli, beaten) = parse(setting::apply(Cli::command(), &settings), &args, &settings)?;
+        let (cli, beaten) = parse(setting::apply(own_command(), &settings), &args, &settings)?;
         if beaten.is_empty() {
-            return refuse_pairs(&Cli::command(), &file, &settings).map(|()| cli);
+            return refuse_pairs(&own_command(), &file, &settings).map(|()| cli);
         }
         settings.retain(|setting| !beaten.contains(&setting.key()));
     }
+}
+
+/// The command line of this program. A variable that is set to nothing, as files of variables often do, counts as not set.
+fn own_command() -> Command {
+    Cli::command().mut_args(|arg| {
+        let empty = arg
+            .get_env()
+            .is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
+        if empty { arg.env(Resettable::<OsStr>::Reset) } else { arg }
+    })
 }
 
 /// Parses, and says which settings of the file conflict with a flag that was given: the flag wins.

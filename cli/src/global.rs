@@ -9,6 +9,7 @@ use crate::color;
 
 /// They may stand before or after the command.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Where the database is: postgres://user:password@host/database?sslmode=verify-full
     #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]

@@ -1,11 +1,22 @@
 //! Everything that goes to stdout: plain lines, JSON, tables.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use anstyle::Style;
 use serde::Serialize;
 
 use crate::color;
+
+/// Set when the reader of stdout went away.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Whether nobody reads any more: what is written page by page need not be read page by page either.
+pub(crate) fn is_closed() -> bool {
+    CLOSED.load(Ordering::Relaxed)
+}
 
 /// Writes one line. A reader that went away (`| head`) is not an error.
 pub(crate) fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
@@ -16,6 +27,11 @@ pub(crate) fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
 /// Writes a value as indented JSON.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(escaped(&serde_json::to_string_pretty(value)?))
+}
+
+/// A value as JSON in one line.
+pub(crate) fn compact(value: &impl Serialize) -> anyhow::Result<String> {
+    Ok(escaped(&serde_json::to_string(value)?))
 }
 
 /// JSON text that is safe on a terminal: the writer escapes ASCII's controls only, and what it leaves stands in strings.
@@ -32,7 +48,10 @@ fn escaped(json: &str) -> String {
 
 fn quiet(written: io::Result<()>) -> anyhow::Result<()> {
     match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            CLOSED.store(true, Ordering::Relaxed);
+            Ok(())
+        }
         other => Ok(other?),
     }
 }

@@ -16,3 +16,4 @@ mod pooled;
 mod rig;
 mod support;
 mod survival;
+mod terminal;

@@ -7,7 +7,8 @@ create or replace function fairclaim.count_jobs(
   p_older_than interval default null,
   p_newer_than interval default null,
   p_error text default null,
-  p_up_to int default 10000
+  p_up_to int default 10000,
+  p_before_id uuid default null
 ) returns table (jobs int, more boolean)
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -21,9 +22,9 @@ begin
   perform fairclaim.check_filter(p_status, p_older_than, p_newer_than, p_error);
   return query
   select least(count(*), p_up_to)::int, count(*) > p_up_to
-    from fairclaim.matching_jobs(p_tenant_id, p_queue, p_type, p_status, null, p_older_than, p_newer_than, p_error, p_up_to + 1);
+    from fairclaim.matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, p_older_than, p_newer_than, p_error, p_up_to + 1);
 end
 $$;
 
-comment on function fairclaim.count_jobs(uuid, text, text, text, interval, interval, text, int) is
-'How many jobs a filter of list_jobs finds, counted up to p_up_to (1 to 100,000); more: there are others beyond that. For operators, to look before a cancel or a retry of many. Errors: JQ004, JQ007.';
+comment on function fairclaim.count_jobs(uuid, text, text, text, interval, interval, text, int, uuid) is
+'How many jobs a filter of list_jobs finds, counted up to p_up_to (1 to 100,000); more: there are others beyond that. p_before_id: as in list_jobs. For operators, to look before a cancel or a retry of many. Errors: JQ004, JQ007.';

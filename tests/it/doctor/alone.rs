@@ -1,12 +1,17 @@
 //! What needs a server of its own: other databases beside, roles changed, transactions prepared.
 
+use std::time::Duration;
+
 use fairclaim::{Client, Level, MigrateOptions, testing::PrivateServer};
 
 use super::{assert_found, connect, examine_at, find};
+use crate::support::waiting::until;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server with one installation in the database `app` of the login `app`, which has every role, and ticks.
 async fn server() -> PrivateServer {
-    let settings = [("max_prepared_transactions", "2")];
+    let settings = [("max_prepared_transactions", "2"), ("max_slot_wal_keep_size", "1MB")];
     let server = PrivateServer::builder().settings(settings).start().await.expect("a server");
     server.create_login("app", "createrole in role pg_monitor").await.expect("a login");
     install(&server, "app").await;
@@ -101,6 +106,33 @@ async fn a_prepared_transaction_that_was_forgotten_is_a_warning() {
         .await
         .expect("an hour later");
     assert_found(&examine_at(&url).await, "prepared_transaction", Level::Warning, &["prepared"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_nobody_reads_and_a_server_that_never_vacuums_are_told() {
+    let server = server().await;
+    let url = server.url("app", "app");
+    let superuser = connect(&server.superuser_url("app")).await;
+    let slot = "select pg_create_physical_replication_slot('forgotten', true)";
+    superuser.batch_execute(slot).await.expect("a slot");
+    assert_eq!(find(&examine_at(&url).await, "replication_slot"), None, "it keeps little");
+    for _ in 0..4 {
+        superuser.batch_execute("select pg_switch_wal()").await.expect("pg_switch_wal");
+        superuser.batch_execute("checkpoint").await.expect("checkpoint");
+    }
+    let told = ["slot forgotten is not in use"];
+    assert_found(&examine_at(&url).await, "replication_slot", Level::Warning, &told);
+
+    let off = ["alter system set autovacuum = off", "select pg_reload_conf()"];
+    for statement in off {
+        superuser.batch_execute(statement).await.expect(statement);
+    }
+    until("the server has read it", PATIENCE, || async {
+        let row = superuser.query_one("show autovacuum", &[]).await.expect("show");
+        (row.get::<_, &str>(0) == "off").then_some(())
+    })
+    .await;
+    assert_found(&examine_at(&url).await, "autovacuum", Level::Error, &["autovacuum"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -136,6 +136,8 @@ async fn by_filter(
     filter: &JobFilter,
     args: &ChangeArgs,
 ) -> anyhow::Result<()> {
+    // what is dispatched while somebody thinks about the question is not part of it
+    let filter = &client.until_now(filter).await?;
     let count = match action {
         Action::Cancel => client.count_cancellable(filter).await?,
         Action::Retry => client.count_retryable(filter).await?,

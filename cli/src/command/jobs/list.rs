@@ -75,6 +75,7 @@ async fn all_in_a_table(client: &Client, mut filter: JobFilter) -> anyhow::Resul
             output::line(table.render())?;
         }
         match page.next {
+            Some(_) if output::is_closed() => return Ok(()),
             Some(next) => filter.before = Some(next),
             None if none => return output::line("no jobs"),
             None => return Ok(()),
@@ -88,10 +89,11 @@ async fn all_in_json(client: &Client, mut filter: JobFilter) -> anyhow::Result<(
     loop {
         let page = client.jobs(&filter).await?;
         for job in &page.jobs {
-            output::part(&format!("{separator}{}", serde_json::to_string(job)?))?;
+            output::part(&format!("{separator}{}", output::compact(job)?))?;
             separator = ",\n";
         }
         match page.next {
+            Some(_) if output::is_closed() => return Ok(()),
             Some(next) => filter.before = Some(next),
             None if separator == ",\n" => return output::line("\n], \"next\": null}"),
             None => return output::line("{\"jobs\": [], \"next\": null}"),

@@ -1,0 +1,132 @@
+//! What somebody at a terminal sees: a question that waits for an answer, colours, a bar that moves.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{Read, Write};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use fairclaim::Status;
+use pty_process::{Size, blocking};
+
+use crate::support::{Place, fairclaim, wait_for};
+
+/// A command that runs on a terminal, and somebody who types.
+struct Session {
+    child: std::process::Child,
+    keyboard: fs::File,
+    screen: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Session {
+    fn start(command: &Command) -> Self {
+        let (terminal, child_side) = blocking::open().expect("a terminal");
+        terminal.resize(Size::new(40, 120)).expect("its size");
+        let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let on_terminal = blocking::Command::new(command.get_program())
+            .args(command.get_args())
+            .env_remove("NO_COLOR")
+            .env("TERM", "xterm")
+            .envs(variables);
+        let child = on_terminal.spawn(child_side).expect("the command");
+        let screen = Arc::new(Mutex::new(Vec::new()));
+        let keyboard: std::os::fd::OwnedFd = terminal.into();
+        let mut output = fs::File::from(keyboard.try_clone().expect("a second handle"));
+        let seen = Arc::clone(&screen);
+        // to the end, which is an error where the last process has left its terminal
+        let reader = std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(length @ 1..) = output.read(&mut piece) {
+                seen.lock().unwrap().extend(&piece[..length]);
+            }
+        });
+        Self { child, keyboard: fs::File::from(keyboard), screen, reader }
+    }
+
+    fn seen(&self) -> String {
+        String::from_utf8_lossy(&self.screen.lock().unwrap()).into_owned()
+    }
+
+    /// Waits for a question and answers it.
+    fn answer(&mut self, question: &str, answer: &str) {
+        wait_for(question, || self.seen().contains(question));
+        self.keyboard.write_all(answer.as_bytes()).unwrap();
+    }
+
+    /// Its exit code, and all that stood on the screen.
+    fn end(mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().unwrap().code();
+        self.reader.join().unwrap();
+        (code, String::from_utf8_lossy(&self.screen.lock().unwrap()).into_owned())
+    }
+}
+
+fn at_terminal<'a>(place: &Place, args: impl IntoIterator<Item = &'a str>) -> Session {
+    Session::start(&place.fairclaim(args))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_action_asks_and_takes_only_a_yes_for_one() {
+    let place = Place::installed().await;
+    place.dispatch("mail", 3).await;
+    for answer in ["n\n", "\n", "yo\n", "\u{4}"] {
+        let mut asked = at_terminal(&place, ["jobs", "cancel", "--type", "mail"]);
+        asked.answer("3 jobs match\r\ncancel them? [y/N] ", answer);
+        let (code, screen) = asked.end();
+        assert!(screen.contains("error: nothing was changed"), "{answer:?}: {screen}");
+        assert_eq!((code, place.count(Status::Cancelled).await), (Some(1), 0), "{answer:?}");
+    }
+    let mut asked = at_terminal(&place, ["jobs", "cancel", "--type", "mail"]);
+    asked.answer("cancel them? [y/N] ", "y\n");
+    let (code, screen) = asked.end();
+    assert!(screen.contains("3 cancelled"), "{screen}");
+    assert_eq!((code, place.count(Status::Cancelled).await), (Some(0), 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn colours_are_for_terminals_that_want_them() {
+    let place = Place::installed().await;
+    place.dispatch("mail", 1).await;
+    place.run(["jobs", "cancel", "--type", "mail", "--yes"]); // what waits has no colour
+    let list = |more: &[&'static str], variable: Option<&str>| {
+        let mut command = place.fairclaim(["jobs", "list"].into_iter().chain(more.iter().copied()));
+        command.envs(variable.map(|name| (name, OsStr::new("1"))));
+        let (code, screen) = Session::start(&command).end();
+        assert_eq!(code, Some(0), "{screen}");
+        assert!(screen.contains("mail"), "{screen}");
+        screen.contains("\u{1b}[")
+    };
+    assert!(list(&[], None), "no colours on a terminal");
+    assert!(!list(&["--color", "never"], None));
+    assert!(!list(&[], Some("NO_COLOR")));
+    assert!(!place.run(["jobs", "list"]).contains('\u{1b}'), "colours in a pipe");
+    assert!(place.run(["jobs", "list", "--color", "always"]).contains('\u{1b}'));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_dispatch_shows_how_far_it_is_and_clears_the_bar() {
+    const LINES: usize = 20_000;
+    let place = Place::installed().await;
+    let file = std::env::temp_dir().join(format!("fc-lines-{}.jsonl", uuid::Uuid::new_v4()));
+    let line = r#"{"tenant": "acme", "type": "mail"}"#;
+    fs::write(&file, format!("{line}\n").repeat(LINES)).unwrap();
+    let arguments = ["dispatch", "--file", file.to_str().unwrap()];
+    let (code, screen) = at_terminal(&place, arguments).end();
+    fs::remove_file(&file).unwrap();
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(screen.contains(" dispatched  ") && screen.contains(" left"), "no bar: {screen}");
+    let last = screen.rsplit("\u{1b}[2K").next().unwrap();
+    assert!(last.contains("20,000 lines: 20,000 dispatched, 0 refused"), "not cleared: {last}");
+    assert!(!last.contains('%'), "{last}");
+}
+
+#[test]
+fn help_is_no_wider_than_the_terminal() {
+    let (code, screen) = Session::start(&fairclaim(["jobs", "list", "--help"])).end();
+    assert_eq!(code, Some(0));
+    let plain = anstream::adapter::strip_str(&screen).to_string();
+    let widest = plain.lines().map(|line| line.chars().count()).max();
+    assert!(widest.is_some_and(|width| width <= 120), "{widest:?} columns");
+}
