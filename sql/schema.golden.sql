@@ -609,7 +609,7 @@ create function fairclaim.close_lanes(INOUT p_state fairclaim.tick_state, p_olde
   returns record
   language plpgsql volatile;
 
-create function fairclaim.count_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_older_than interval DEFAULT NULL::interval, p_newer_than interval DEFAULT NULL::interval, p_error text DEFAULT NULL::text, p_up_to integer DEFAULT 10000)
+create function fairclaim.count_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_older_than interval DEFAULT NULL::interval, p_newer_than interval DEFAULT NULL::interval, p_error text DEFAULT NULL::text, p_up_to integer DEFAULT 10000, p_before_id uuid DEFAULT NULL::uuid)
   returns TABLE(jobs integer, more boolean)
   language plpgsql stable security definer
   set jit=off
