@@ -1,6 +1,6 @@
 //! Many jobs at once, by what they have in common: counted first, then cancelled or retried a page at a time.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -10,12 +10,15 @@ use crate::{
     error::{Error, Result},
     job_filter::JobFilter,
     job_row::Status,
-    operator::Changed,
+    operator::{Changed, JobPage},
     statements::{COUNT, NOW, Value},
+    tenant::Tenant,
 };
 
 /// How many jobs one call cancels or retries; each page is a transaction of its own.
 const PAGE: i32 = 1000;
+/// How often a cancel looks again for jobs that moved past it.
+const ROUNDS: usize = 20;
 /// How far is counted.
 const COUNT_UP_TO: i32 = 100_000;
 
@@ -112,7 +115,7 @@ impl Client {
 
     /// Cancels all jobs that match, a page of at most 1,000 at a time, newest first; each page is a transaction of its own, and
     /// after each `on_page` gets the totals so far. Without a status it is for everything that has not ended: what is scheduled, what
-    /// waits, what runs. A job that is dispatched meanwhile is not cancelled; [`Client::until_now`] says the same of the time between
+    /// waits, what runs. A job that moved meanwhile (retried, snoozed, given back) is met in another round. A job that is dispatched meanwhile is not cancelled; [`Client::until_now`] says the same of the time between
     /// a count and this.
     ///
     /// ```no_run
@@ -159,28 +162,51 @@ impl Client {
     ) -> Result<BulkTotals> {
         let mut totals = BulkTotals::default();
         let filter = self.until_now(filter).await?;
-        for status in statuses {
-            let mut page = filter.clone().status(status).limit(filter.limit.unwrap_or(PAGE));
-            loop {
-                let found = self.jobs(&page).await?;
-                let ids: Vec<_> = found.jobs.iter().map(|job| job.id).collect();
-                let changed = match goal {
-                    Status::Cancelled => self.cancel(filter.tenant, &ids).await?,
-                    _ => self.retry(filter.tenant, &ids).await?,
-                };
-                totals.add(goal, &changed);
-                on_page(&totals);
-                match found.next {
-                    Some(next) => page.before = Some(next),
-                    None => break,
+        let rounds = if statuses.len() > 1 { ROUNDS } else { 1 };
+        let mut asked = HashSet::new();
+        for _ in 0..rounds {
+            let before = totals.matched;
+            for status in &statuses {
+                let mut page = filter.clone().status(*status).limit(filter.limit.unwrap_or(PAGE));
+                loop {
+                    let found = self.jobs(&page).await?;
+                    let changed = self.change_page(goal, filter.tenant, &found, &mut asked).await?;
+                    totals.add(goal, &changed);
+                    on_page(&totals);
+                    match found.next {
+                        Some(next) => page.before = Some(next),
+                        None => break,
+                    }
                 }
+            }
+            if totals.matched == before {
+                break;
             }
         }
         Ok(totals)
     }
+
+    /// All of a page but what was asked to stop before, and runs on.
+    async fn change_page(
+        &self,
+        goal: Status,
+        tenant: Option<Tenant>,
+        page: &JobPage,
+        asked: &mut HashSet<Uuid>,
+    ) -> Result<Vec<Changed>> {
+        let ids = page.jobs.iter().map(|job| job.id);
+        let ids: Vec<Uuid> = ids.filter(|id| !asked.contains(id)).collect();
+        let changed = match goal {
+            Status::Cancelled => self.cancel(tenant, &ids).await?,
+            _ => self.retry(tenant, &ids).await?,
+        };
+        let unfinished = |job: &&Changed| job.status.is_some_and(|status| !status.is_final());
+        asked.extend(changed.iter().filter(unfinished).map(|job| job.id));
+        Ok(changed)
+    }
 }
 
-/// In the order of a job's life, so that one that goes on in between is met again.
+/// In the order of a job's life, so that one that goes on in between is met again; one that goes back, in the next round.
 fn cancellable(filter: &JobFilter) -> Result<Vec<Status>> {
     match filter.status {
         None => Ok(vec![Status::Scheduled, Status::Pending, Status::Processing]),

@@ -131,19 +131,8 @@ impl Error {
             | Self::Privilege { hint, .. }
             | Self::Server { hint, .. }
             | Self::Config { hint, .. } => hint.as_deref(),
-            Self::Unavailable { .. } => {
-                Some("check that the server runs and that the connection URL names it")
-            }
-            // a prepared statement that does not exist, or that exists already, is another session's
-            Self::Database { sqlstate, .. } if matches!(sqlstate.as_str(), "26000" | "42P05") => {
-                Some(
-                    "a transaction pooler seems to be in between: use --connection pooled, ConnectionMode::Pooled",
-                )
-            }
-            Self::Database { sqlstate, .. } if sqlstate.starts_with("22") => {
-                Some("change the value; this call wrote nothing")
-            }
-            Self::Database { .. } => None,
+            Self::Unavailable { message } => Some(server::unavailable_hint(message)),
+            Self::Database { sqlstate, .. } => server::database_hint(sqlstate),
         }
     }
 

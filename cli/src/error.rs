@@ -129,7 +129,6 @@ const VALUE_HINT: &str =
 
 fn library_hint(error: &fairclaim::Error) -> &str {
     match error {
-        fairclaim::Error::Unavailable { .. } => DATABASE_HINT,
         fairclaim::Error::BadArgument { .. } => error.hint().unwrap_or(VALUE_HINT),
         _ => error.hint().unwrap_or(GENERAL_HINT),
     }
@@ -175,8 +174,9 @@ mod tests {
         assert_eq!(config, ("set lease to 1 s to 24 h".to_owned(), Exit::Usage));
         let database = Error::Database { sqlstate: "XX000".to_owned(), message: message() };
         assert_eq!(advice(database), (GENERAL_HINT.to_owned(), Exit::Failed));
-        let away = advice(Error::Unavailable { message: message() });
-        assert_eq!(away, (DATABASE_HINT.to_owned(), Exit::Failed));
+        let (away, exit) = advice(Error::Unavailable { message: message() });
+        assert!(away.starts_with("check that PostgreSQL answers"), "{away}");
+        assert_eq!(exit, Exit::Failed);
     }
 
     #[test]

@@ -73,9 +73,16 @@ const OWN: [&str; 7] =
 
 type Own = Vec<(String, String)>;
 
-/// Takes our parameters out of a URL's query. Like the driver, the first `@` ends the credentials.
+/// Takes our parameters out of a URL's query. Like the driver, the first `@` ends the credentials. One in a parameter would make
+/// all before it the credentials, the host and `sslmode` among them, and what follows it the host: that is refused.
 fn split_url(url: &str) -> Result<(String, Own)> {
     let query_from = url.find('@').unwrap_or(0);
+    if url[..query_from].split_once('?').is_some_and(|(_, query)| query.contains('=')) {
+        return Err(Error::config(
+            "the connection URL has an @ behind a ?, so that it is unclear where the host stands",
+            "write @ as %40 in a parameter, and ? as %3F in a password",
+        ));
+    }
     let Some(question) = url[query_from..].find('?').map(|at| query_from + at) else {
         return Ok((url.to_owned(), Vec::new()));
     };
@@ -275,6 +282,19 @@ mod tests {
         let target = parse("postgres://a:se?cret@h/d?sslmode=require").unwrap();
         assert_eq!(target.config.get_password(), Some("se?cret".as_bytes()));
         assert_eq!(target.tls.mode, TlsMode::Require);
+    }
+
+    #[test]
+    fn an_at_sign_in_a_parameter_does_not_make_it_the_host() {
+        let written = |at: &str| {
+            format!("postgres://db.internal/app?sslmode=verify-full&user=me{at}127.0.0.1")
+        };
+        assert!(refusal(&written("@")).contains("an @ behind a ?"));
+        let target = parse(&written("%40")).unwrap();
+        assert_eq!(target.config.get_user(), Some("me@127.0.0.1"));
+        assert_eq!(target.tls.mode, TlsMode::VerifyFull);
+        let both = parse("postgres://me@db.internal/app?application_name=a@b&sslmode=verify-full");
+        assert_eq!(both.unwrap().config.get_application_name(), Some("a@b"));
     }
 
     #[test]

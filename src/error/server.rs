@@ -43,6 +43,43 @@ pub(super) fn explain(server: &DbError) -> Error {
     }
 }
 
+/// What to do about a server that cannot be had.
+pub(super) fn unavailable_hint(message: &str) -> &'static str {
+    if message.starts_with("too many ") || message.contains("connection slots") {
+        "its connections are used up: smaller pools, a higher limit of the login or the server, or a pooler in between"
+    } else if message.contains("pool") {
+        "close what holds connections for long, or give the pool more of them"
+    } else {
+        "check that PostgreSQL answers at the connection URL (--database-url, DATABASE_URL)"
+    }
+}
+
+/// What to do about an error that keeps the server's code.
+pub(super) fn database_hint(sqlstate: &str) -> Option<&'static str> {
+    Some(match sqlstate {
+        // a prepared statement that does not exist, or that exists already, is another session's
+        "26000" | "42P05" => {
+            "a transaction pooler seems to be in between: use --connection pooled, ConnectionMode::Pooled"
+        }
+        "25006" => {
+            "connect to the primary (target_session_attrs=read-write), or reset default_transaction_read_only of this login"
+        }
+        "57014" => {
+            "raise statement_timeout of this login, or ask for less: another filter, a smaller page"
+        }
+        "55P03" => {
+            "somebody holds a lock: `fairclaim doctor` shows old transactions; then try again"
+        }
+        "40001" | "40P01" => "two transactions got in each other's way: try again",
+        "53100" => "the server's disk is full: make room, then try again",
+        "53200" => {
+            "the server has no memory left: give it more, or fewer connections, then try again"
+        }
+        _ if sqlstate.starts_with("22") => "change the value; this call wrote nothing",
+        _ => return None,
+    })
+}
+
 /// A pooler has one code for all that it says itself, so only its words tell what will never work from what may pass.
 fn from_pooler(message: String) -> Error {
     if message.starts_with("unsupported startup parameter") {
@@ -119,6 +156,29 @@ fn input_text(sqlstate: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_server_lacks_is_what_the_hint_speaks_of() {
+        for (message, word) in [
+            ("too many connections for role \"app\"", "limit"),
+            ("remaining connection slots are reserved", "limit"),
+            ("no connection of the pool became free in time", "pool"),
+            ("connection refused", "answers"),
+        ] {
+            assert!(unavailable_hint(message).contains(word), "{message}");
+        }
+        for (sqlstate, word) in [
+            ("25006", "primary"),
+            ("57014", "statement_timeout"),
+            ("55P03", "doctor"),
+            ("53100", "disk"),
+            ("42P05", "pooled"),
+            ("22003", "value"),
+        ] {
+            assert!(database_hint(sqlstate).is_some_and(|hint| hint.contains(word)), "{sqlstate}");
+        }
+        assert_eq!(database_hint("XX000"), None);
+    }
 
     #[test]
     fn what_a_pooler_will_never_let_in_is_told_from_what_may_pass() {

@@ -6,7 +6,7 @@ use fairclaim::{BulkTotals, Count, Dispatch, JobFilter, Status, Tenant};
 use serde_json::json;
 
 use crate::{
-    calls::{Claimed, claim_job, claim_jobs, settle, settle_all},
+    calls::{Claimed, claim_job, claim_jobs, settle, settle_after, settle_all},
     support::TestDb,
     worker::rig::{Rig, acme, job},
 };
@@ -147,4 +147,49 @@ async fn prune_says_what_it_deleted_and_a_worker_chooses_no_retention() {
     let worker = rig.db.client("test_worker").await;
     assert_eq!(worker.prune(day).await.unwrap_err().code(), Some("JQ007"));
     assert!(worker.prune(None).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_dispatched_after_the_count_is_not_cancelled() {
+    let rig = Rig::new().await;
+    rig.dispatch_many("mail", "mail", 3).await;
+    let counted = rig.operator.until_now(&of_acme()).await.expect("until_now");
+    tokio::time::sleep(Duration::from_millis(5)).await; // ids tell milliseconds
+    let late = rig.dispatch("mail", json!({})).await;
+    assert_eq!(rig.operator.count_cancellable(&counted).await.expect("count").jobs, 3);
+    let totals = rig.operator.cancel_where(&counted, |_| ()).await.expect("cancel_where");
+    assert_eq!((totals.matched, totals.changed), (3, 3));
+    assert_eq!(rig.job(late).await.status, Status::Pending);
+
+    let old = JobFilter::new().older_than(Duration::from_secs(3600));
+    let old = rig.operator.until_now(&old).await.expect("until_now");
+    assert_eq!(rig.operator.count_jobs(&old).await.expect("count").jobs, 0);
+    let first = rig.operator.until_now(&of_acme().before(late)).await.expect("until_now");
+    assert_eq!(first.before, Some(late), "an earlier bound stays");
+}
+
+/// A job that goes back from `processing` to `scheduled` behind the walk would be missed by a single one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bulk_cancel_meets_jobs_that_are_snoozed_behind_it() {
+    let rig = Rig::new().await;
+    let worker = rig.db.worker().await;
+    rig.dispatch_many("mail", "mail", 200).await;
+    let running = claim_jobs(&worker, 40, &mut None).await;
+    let filter = of_acme().limit(100);
+    let mut pages = 0;
+    let snooze = async || {
+        for job in &running {
+            assert!(settle_after(&worker, job, "snooze", Some(3600.0)).await.accepted);
+        }
+    };
+    let totals = rig.operator.cancel_where(&filter, |_| {
+        pages += 1;
+        if pages == 2 {
+            // what is scheduled is done, what waits is half done, what runs was not looked at
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(snooze()));
+        }
+    });
+    let totals = totals.await.expect("cancel_where");
+    assert_eq!(totals, BulkTotals { matched: 200, changed: 200, asked: 0, unchanged: 0 });
+    assert_eq!(rig.operator.count_cancellable(&filter).await.expect("count").jobs, 0);
 }
