@@ -1,6 +1,5 @@
 //! The calls of the protocol, as rows that can be compared.
 
-use crate::support::Client;
 use serde_json::{Value, json};
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
@@ -8,6 +7,7 @@ use uuid::Uuid;
 use super::{
     database::micros,
     rules::{Answer, Given},
+    session::Session,
     state::{Lease, Model, QUEUES, TYPES},
     steps::{Claim, NewJob},
 };
@@ -65,7 +65,7 @@ fn columns() -> String {
 }
 
 pub(super) async fn dispatch(
-    producer: &Client,
+    producer: &Session,
     job: &NewJob,
     payload: &Value,
 ) -> Result<Uuid, Error> {
@@ -83,7 +83,7 @@ pub(super) async fn dispatch(
 }
 
 pub(super) async fn dispatch_many(
-    producer: &Client,
+    producer: &Session,
     jobs: &[(NewJob, Value)],
 ) -> Result<Vec<Uuid>, Error> {
     let objects: Vec<Value> = jobs
@@ -104,7 +104,7 @@ pub(super) async fn dispatch_many(
 
 /// A claim in the way that it says; the last cursor is moved on.
 pub(super) async fn claim(
-    worker: &Client,
+    worker: &Session,
     worker_id: &str,
     claim: &Claim,
     cursor: &mut Option<String>,
@@ -171,7 +171,7 @@ fn answer(row: &Row) -> Answer {
 }
 
 pub(super) async fn settle(
-    worker: &Client,
+    worker: &Session,
     worker_id: &str,
     all: &[Given],
 ) -> Result<Vec<Answer>, Error> {
@@ -197,7 +197,7 @@ pub(super) async fn settle(
 }
 
 pub(super) async fn settle_and_claim(
-    worker: &Client,
+    worker: &Session,
     worker_id: &str,
     all: &[Given],
     claim: &Claim,
@@ -239,7 +239,7 @@ pub(super) async fn settle_and_claim(
 }
 
 pub(super) async fn extend(
-    worker: &Client,
+    worker: &Session,
     worker_id: &str,
     leases: &[Lease],
     seconds: u32,
@@ -255,7 +255,7 @@ pub(super) async fn extend(
 
 /// `cancel_jobs` or `retry_jobs`.
 pub(super) async fn change(
-    client: &Client,
+    client: &Session,
     function: &str,
     tenant: Option<Uuid>,
     ids: &[Uuid],

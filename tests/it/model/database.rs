@@ -1,8 +1,9 @@
 //! The real queue: a database with a clock that stands still, and a session for each who takes part.
 
-use crate::support::Client;
-
-use super::state::{Model, WORKERS};
+use super::{
+    session::Session,
+    state::{Model, WORKERS},
+};
 use crate::support::TestDb;
 
 /// A mistake in one function: a part of its text, and what stands there instead.
@@ -22,12 +23,23 @@ const STOPPED_CLOCK: &str = "
 /// A job's way ends in one of few hours, so that steps reach it.
 const SETTINGS: &str = "update fairclaim.setting set retention = '8 hours', close_delay = '5 s'";
 
-/// Nothing of an earlier case is left but the time, and the numbers of the sequences.
-const RESET: &str = "
-    truncate fairclaim.job, fairclaim.finished, fairclaim.attempt_error, fairclaim.ready, fairclaim.running,
-             fairclaim.scheduled, fairclaim.cancel_request, fairclaim.lane, fairclaim.floor_hint, fairclaim.renewal,
-             fairclaim.tenant_limit, fairclaim.tenant, fairclaim.queue, fairclaim.tick_state;
-    insert into fairclaim.tick_state default values";
+/// What a case leaves behind. After the drain little has rows, and so rows are deleted: a `truncate` would write new files for
+/// every table and every range, and took longer than hundreds of steps.
+const TABLES: [&str; 13] = [
+    "job",
+    "finished",
+    "attempt_error",
+    "ready",
+    "running",
+    "scheduled",
+    "cancel_request",
+    "lane",
+    "floor_hint",
+    "renewal",
+    "tenant_limit",
+    "tenant",
+    "queue",
+];
 
 /// A time as microseconds.
 pub(super) fn micros(time: &str) -> String {
@@ -36,18 +48,18 @@ pub(super) fn micros(time: &str) -> String {
 
 #[derive(Debug)]
 pub(super) struct Database {
-    pub(super) producer: Client,
-    pub(super) workers: [Client; WORKERS.len()],
-    pub(super) operator: Client,
-    pub(super) auditor: Client,
-    pub(super) owner: Client,
+    pub(super) producer: Session,
+    pub(super) workers: [Session; WORKERS.len()],
+    pub(super) operator: Session,
+    pub(super) auditor: Session,
+    pub(super) owner: Session,
     db: TestDb,
 }
 
 impl Database {
     pub(super) async fn set_up(mutants: &[Mutant]) -> Self {
         let db = TestDb::with_test_clock().await;
-        let owner = db.owner().await;
+        let owner = Session::that_looks_on(db.owner().await).await;
         let base: String = owner
             .query_one("select date_trunc('second', clock_timestamp())::text", &[])
             .await
@@ -59,18 +71,24 @@ impl Database {
             mutate(&owner, mutant).await;
         }
         Self {
-            producer: db.producer().await,
-            workers: [db.worker().await, db.worker().await],
-            operator: db.operator().await,
-            auditor: db.auditor().await,
+            producer: Session::new(db.producer().await),
+            workers: [Session::new(db.worker().await), Session::new(db.worker().await)],
+            operator: Session::new(db.operator().await),
+            auditor: Session::that_looks_on(db.auditor().await).await,
             owner,
             db,
         }
     }
 
-    /// Empties everything, and gives a program that knows of nothing but the time.
+    /// Nothing of an earlier case is left but the numbers of the sequences, and the time: all that the new program knows.
     pub(super) async fn reset(&self) -> Model {
-        self.owner.batch_execute(RESET).await.expect("reset");
+        for table in TABLES {
+            let sql = format!("delete from fairclaim.{table}");
+            self.owner.execute(&sql, &[]).await.expect("reset");
+        }
+        let state =
+            "delete from fairclaim.tick_state; insert into fairclaim.tick_state default values";
+        self.owner.batch_execute(state).await.expect("reset");
         loop {
             let sql = "select ranges_dropped from fairclaim.prune('1 hour')";
             let row = self.operator.query_one(sql, &[]).await.expect("prune");
@@ -91,7 +109,7 @@ impl Database {
 }
 
 /// Makes a mistake. The text that it replaces must be there, or the test of the model would test nothing.
-async fn mutate(owner: &Client, mutant: &Mutant) {
+async fn mutate(owner: &Session, mutant: &Mutant) {
     let sql = "select pg_get_functiondef(p.oid) from pg_proc p
                 where p.pronamespace = 'fairclaim'::regnamespace and p.proname = $1";
     let text: String =

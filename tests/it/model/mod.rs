@@ -15,6 +15,7 @@ mod drain;
 mod play;
 mod prune;
 mod rules;
+mod session;
 mod settles;
 mod state;
 mod steps;

@@ -1,6 +1,5 @@
 //! One step after the other, with the program and with the database.
 
-use crate::support::Client;
 use serde_json::{Value, json};
 use tokio_postgres::Error;
 use uuid::Uuid;
@@ -10,6 +9,7 @@ use super::{
     database::{Database, Mutant},
     prune,
     rules::Given,
+    session::Session,
     state::{Lease, Model, QUEUES, TENANTS, WORKERS},
     steps::{Asks, Claim, NewJob, Step},
 };
@@ -165,7 +165,7 @@ impl Game {
         }
         let ids: Vec<Uuid> = picks.iter().map(|pick| all[pick.index(all.len())]).collect();
         let owner = self.model.jobs[&ids[0]].tenant;
-        let (client, tenant): (&Client, _) = match asks {
+        let (client, tenant): (&Session, _) = match asks {
             Asks::Owner => (&self.database.producer, Some(owner)),
             Asks::Stranger => (&self.database.producer, Some(Model::tenant(TENANTS))),
             Asks::Operator => (&self.database.operator, None),

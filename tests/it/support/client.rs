@@ -24,6 +24,11 @@ impl Client {
         Self { inner, pooled }
     }
 
+    /// Whether the next call may reach another session of the server, so that nothing can be prepared.
+    pub fn is_pooled(&self) -> bool {
+        self.pooled
+    }
+
     /// The driver's own client, for what has to be prepared.
     pub fn into_driver(self) -> tokio_postgres::Client {
         self.inner
