@@ -89,6 +89,7 @@ async fn kill(rig: &Rig, end: End, draws: &mut StdRng) {
 pub(super) async fn goes_on(rig: &Rig, dispatchers: &Dispatchers) -> Duration {
     let completed = rig.number(COMPLETED).await;
     let (back, answered) = (Instant::now(), dispatchers.answered());
+    let _urge = dispatchers.urge();
     let mut waiting = (true, true);
     while waiting != (false, false) {
         assert!(
@@ -110,11 +111,12 @@ pub(crate) async fn the_server_restarts(size: Size) {
     let rig = Rig::new().await;
     let mut draws = draws();
     // more than can be done meanwhile, so that there is always something to complete
-    let pace = Pace { backlog: size.of(150, 1000), ..Pace::gentle(&rig) };
+    let backlog = size.of(150, 300);
+    let pace = Pace { backlog, ahead: Some(2 * backlog), ..Pace::gentle(&rig) };
     let dispatchers = Dispatchers::start(&rig, &pace);
     let crew = Crew::start(&rig, 2, Orders::plain(&rig, "30s"));
     let mut slowest = Duration::ZERO;
-    let away: &[u64] = size.of(&[6], &[0, 1, 2, 5, 10, 15, 20, 30, 10, 10, 10, 10]);
+    let away: &[u64] = size.of(&[6], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 15, 30]);
     for seconds in away {
         rig.until_completed_more(20).await;
         rig.place.server.stop().await.unwrap();
