@@ -58,6 +58,9 @@ pub(crate) async fn everything_dies(size: Size) {
             crew.kill_one(&mut draws);
         }
         rig.until_completed_more(draws.random_range(1..10)).await;
+        // so that it dies in the middle of dispatches too
+        let _urge = dispatchers.urge();
+        tokio::time::sleep(Duration::from_millis(draws.random_range(0..200))).await;
         kill(&rig, end, &mut draws).await;
         slowest = slowest.max(goes_on(&rig, &dispatchers).await);
     }
@@ -119,6 +122,7 @@ pub(crate) async fn the_server_restarts(size: Size) {
     let away: &[u64] = size.of(&[6], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 15, 30]);
     for seconds in away {
         rig.until_completed_more(20).await;
+        let _urge = dispatchers.urge();
         rig.place.server.stop().await.unwrap();
         let more = Duration::from_millis(draws.random_range(0..1000));
         tokio::time::sleep(Duration::from_secs(*seconds) + more).await;
