@@ -119,7 +119,7 @@ pub(crate) async fn the_server_restarts(size: Size) {
     let dispatchers = Dispatchers::start(&rig, &pace);
     let crew = Crew::start(&rig, 2, Orders::plain(&rig, "30s"));
     let mut slowest = Duration::ZERO;
-    let away: &[u64] = size.of(&[6], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 15, 30]);
+    let away: &[u64] = size.of(&[6], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 20]);
     for seconds in away {
         rig.until_completed_more(20).await;
         let _urge = dispatchers.urge();
