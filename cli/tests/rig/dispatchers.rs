@@ -16,6 +16,13 @@ use super::{PATIENCE, Rig, ask_once};
 /// An application gives a call up after so long; then its outcome is unknown.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 
+/// How often is looked whether they are too far ahead of the workers, and how long that may take.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
+const NOT_ENDED: &str =
+    "select (select count(*) from fairclaim.ready) + (select count(*) from fairclaim.scheduled)
+  + (select count(*) from fairclaim.running)";
+
 /// What they have met.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -31,6 +38,9 @@ pub(crate) struct Dispatchers {
     stop: Arc<AtomicBool>,
     pub(crate) tally: Arc<Tally>,
     handles: Vec<JoinHandle<()>>,
+    /// Somebody wants to see an answer now, however much there is to do already.
+    urged: Arc<AtomicUsize>,
+    watcher: Option<JoinHandle<()>>,
 }
 
 /// How they dispatch.
@@ -44,12 +54,21 @@ pub(crate) struct Pace {
     pub(crate) most: usize,
     /// What is dispatched at first, so that there is always something to do.
     pub(crate) backlog: usize,
+    /// They wait while more jobs than this have not ended: else the workers, who die all the time, would never be done in the end.
+    pub(crate) ahead: Option<usize>,
 }
 
 impl Pace {
     pub(crate) fn gentle(rig: &Rig) -> Self {
         let pause = Duration::from_millis(120);
-        Self { url: rig.place.url.clone(), count: 2, pause, most: 3, backlog: 100 }
+        Self {
+            url: rig.place.url.clone(),
+            count: 2,
+            pause,
+            most: 3,
+            backlog: 100,
+            ahead: Some(300),
+        }
     }
 }
 
@@ -61,11 +80,18 @@ struct Dispatcher {
     answered: std::fs::File,
     tally: Arc<Tally>,
     stop: Arc<AtomicBool>,
+    /// There is enough to do.
+    enough: Arc<AtomicBool>,
+    urged: Arc<AtomicUsize>,
 }
 
 impl Dispatchers {
     pub(crate) fn start(rig: &Rig, pace: &Pace) -> Self {
         let (stop, tally) = (Arc::new(AtomicBool::new(false)), Arc::new(Tally::default()));
+        let (enough, urged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let watcher = pace
+            .ahead
+            .map(|most| tokio::spawn(watch(rig.place.url.clone(), most, Arc::clone(&enough))));
         let open = || std::fs::OpenOptions::new().create(true).append(true).open(&rig.answered);
         let handles = (0..pace.count).map(|index| {
             let dispatcher = Dispatcher {
@@ -75,10 +101,18 @@ impl Dispatchers {
                 answered: open().unwrap(),
                 tally: Arc::clone(&tally),
                 stop: Arc::clone(&stop),
+                enough: Arc::clone(&enough),
+                urged: Arc::clone(&urged),
             };
             tokio::spawn(dispatcher.run())
         });
-        Self { handles: handles.collect(), stop, tally }
+        Self { handles: handles.collect(), stop, tally, urged, watcher }
+    }
+
+    /// As long as what this returns lives they dispatch, however far ahead they are.
+    pub(crate) fn urge(&self) -> Urge {
+        self.urged.fetch_add(1, Ordering::SeqCst);
+        Urge(Arc::clone(&self.urged))
     }
 
     pub(crate) async fn finish(mut self) {
@@ -99,7 +133,27 @@ impl Dispatchers {
 
 impl Drop for Dispatchers {
     fn drop(&mut self) {
-        self.handles.iter().for_each(JoinHandle::abort);
+        self.handles.iter().chain(&self.watcher).for_each(JoinHandle::abort);
+    }
+}
+
+pub(crate) struct Urge(Arc<AtomicUsize>);
+
+impl Drop for Urge {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Beside the dispatchers, so that what stops these looks (a lock, a server that is away) does not stop them.
+async fn watch(url: String, most: usize, enough: Arc<AtomicBool>) {
+    loop {
+        let look = tokio::time::timeout(LOOK_LIMIT, ask_once(&url, NOT_ENDED, &[])).await;
+        if let Ok(Ok(rows)) = look {
+            let not_ended = usize::try_from(rows[0].get::<_, i64>(0)).unwrap();
+            enough.store(not_ended > most, Ordering::SeqCst);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
@@ -115,7 +169,16 @@ impl Dispatcher {
             let count = if call == 0 { self.pace.backlog } else { 1 + call % self.pace.most };
             self.call(&client, call, count).await;
             tokio::time::sleep(self.pace.pause).await;
+            while self.is_far_ahead() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
+    }
+
+    fn is_far_ahead(&self) -> bool {
+        self.enough.load(Ordering::SeqCst)
+            && self.urged.load(Ordering::SeqCst) == 0
+            && !self.stop.load(Ordering::SeqCst)
     }
 
     /// The server may be away just then.

@@ -19,7 +19,8 @@ pub(crate) async fn answers_before_the_disk_has_them_are_lost() {
     let rig = Rig::on(server).await;
     // no workers: somebody else's commit would flush what was answered before
     for _ in 0..20 {
-        let pace = Pace { backlog: 1, most: 2, pause: Duration::ZERO, ..Pace::gentle(&rig) };
+        let pace =
+            Pace { backlog: 1, most: 2, pause: Duration::ZERO, ahead: None, ..Pace::gentle(&rig) };
         let dispatchers = Dispatchers::start(&rig, &pace);
         let before = dispatchers.answered();
         while dispatchers.answered() < before + 50 {

@@ -32,7 +32,9 @@ create trigger trouble_ready after delete on fairclaim.ready for each statement 
 pub(crate) async fn errors_that_pass(size: Size) {
     let rig = Rig::new().await;
     rig.as_owner(TROUBLE).await;
-    let dispatchers = Dispatchers::start(&rig, &Pace::gentle(&rig));
+    // many calls, so that many fail
+    let pace = Pace { pause: Duration::from_millis(50), ..Pace::gentle(&rig) };
+    let dispatchers = Dispatchers::start(&rig, &pace);
     let crew = Crew::start(&rig, 2, Orders::plain(&rig, "5s"));
     rig.until_completed_more(size.of(150, 1500)).await;
     let failures = crew.said("a call failed and will be repeated");
@@ -53,7 +55,7 @@ pub(crate) async fn no_more_connections(size: Size) {
         rig.until_completed_more(10).await;
         let hogs = take_all(&rig.place.url).await;
         crew.kill_one(&mut draws);
-        for _ in 0..size.of(20, 60) {
+        for _ in 0..size.of(20, 35) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             crew.revive();
         }

@@ -14,7 +14,7 @@ pub(crate) async fn the_server_freezes(size: Size) {
     let rig = Rig::new().await;
     let dispatchers = Dispatchers::start(&rig, &Pace::gentle(&rig));
     let crew = Crew::start(&rig, 2, Orders::plain(&rig, "2s"));
-    for seconds in size.of(&[5][..], &[3, 5, 10, 25]) {
+    for seconds in size.of(&[5][..], &[3, 5, 8, 18]) {
         rig.until_completed_more(20).await;
         let processes = processes(rig.place.server.pid().unwrap());
         signal_all("STOP", &processes);

@@ -58,6 +58,9 @@ pub(crate) async fn everything_dies(size: Size) {
             crew.kill_one(&mut draws);
         }
         rig.until_completed_more(draws.random_range(1..10)).await;
+        // so that it dies in the middle of dispatches too
+        let _urge = dispatchers.urge();
+        tokio::time::sleep(Duration::from_millis(draws.random_range(0..200))).await;
         kill(&rig, end, &mut draws).await;
         slowest = slowest.max(goes_on(&rig, &dispatchers).await);
     }
@@ -89,6 +92,7 @@ async fn kill(rig: &Rig, end: End, draws: &mut StdRng) {
 pub(super) async fn goes_on(rig: &Rig, dispatchers: &Dispatchers) -> Duration {
     let completed = rig.number(COMPLETED).await;
     let (back, answered) = (Instant::now(), dispatchers.answered());
+    let _urge = dispatchers.urge();
     let mut waiting = (true, true);
     while waiting != (false, false) {
         assert!(
@@ -110,13 +114,15 @@ pub(crate) async fn the_server_restarts(size: Size) {
     let rig = Rig::new().await;
     let mut draws = draws();
     // more than can be done meanwhile, so that there is always something to complete
-    let pace = Pace { backlog: size.of(150, 1000), ..Pace::gentle(&rig) };
+    let backlog = size.of(150, 300);
+    let pace = Pace { backlog, ahead: Some(2 * backlog), ..Pace::gentle(&rig) };
     let dispatchers = Dispatchers::start(&rig, &pace);
     let crew = Crew::start(&rig, 2, Orders::plain(&rig, "30s"));
     let mut slowest = Duration::ZERO;
-    let away: &[u64] = size.of(&[6], &[0, 1, 2, 5, 10, 15, 20, 30, 10, 10, 10, 10]);
+    let away: &[u64] = size.of(&[6], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 20]);
     for seconds in away {
         rig.until_completed_more(20).await;
+        let _urge = dispatchers.urge();
         rig.place.server.stop().await.unwrap();
         let more = Duration::from_millis(draws.random_range(0..1000));
         tokio::time::sleep(Duration::from_secs(*seconds) + more).await;

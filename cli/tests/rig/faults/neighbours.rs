@@ -17,13 +17,13 @@ pub(crate) async fn tables_are_locked(size: Size) {
     let rig = Rig::new().await;
     let dispatchers = Dispatchers::start(&rig, &Pace::gentle(&rig));
     let crew = Crew::start(&rig, 2, Orders::plain(&rig, "3s"));
-    let short = TABLES.into_iter().flat_map(|table| MODES.map(|mode| (table, mode, 1)));
+    let short = TABLES.into_iter().flat_map(|table| MODES.map(|mode| (table, mode, 0.5)));
     let all: Vec<_> = match size {
-        Size::Small => vec![("ready", "share", 1), ("running", "access exclusive", 5)],
+        Size::Small => vec![("ready", "share", 1.0), ("running", "access exclusive", 5.0)],
         // longer than a lease, and than a call of a worker may take
         Size::Large => short
-            .chain(TABLES.map(|table| (table, "access exclusive", 5)))
-            .chain([("running", "access exclusive", 20), ("ready", "exclusive", 20)])
+            .chain(TABLES.map(|table| (table, "access exclusive", 4.0)))
+            .chain([("running", "access exclusive", 15.0), ("ready", "exclusive", 15.0)])
             .collect(),
     };
     for &(table, mode, seconds) in &all {

@@ -43,12 +43,12 @@ pub(crate) async fn the_network_is_ill(size: Size) {
         Size::Small => vec![(delay(200), 2), (Manner::Silent, 6), (Manner::Refuse, 2)],
         Size::Large => vec![
             (delay(50), 5),
-            (delay(700), 15),
+            (delay(700), 10),
             (Manner::Silent, 2),
             (Manner::Silent, 8),
-            (Manner::Silent, 30),
+            (Manner::Silent, 20),
             (Manner::Refuse, 2),
-            (Manner::Refuse, 20),
+            (Manner::Refuse, 12),
         ],
     };
     for (manner, seconds) in ill {
