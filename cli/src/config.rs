@@ -39,12 +39,15 @@ pub(crate) fn command_line() -> anyhow::Result<Cli> {
     }
 }
 
-/// The command line of this program. A variable that is set to nothing, as files of variables often do, counts as not set.
+/// The command line of this program. A variable that is set to nothing, as files of variables often do, counts as not set; and
+/// one that is set is no reason not to print the help when nothing else is given.
 fn own_command() -> Command {
+    let alone = std::env::args_os().len() <= 1;
     Cli::command().mut_args(|arg| {
-        let empty = arg
-            .get_env()
-            .is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
+        let empty = alone
+            || arg
+                .get_env()
+                .is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
         if empty { arg.env(Resettable::<OsStr>::Reset) } else { arg }
     })
 }

@@ -95,11 +95,13 @@ fn subcommand<'a>(command: &'a Command, key: &str) -> Option<&'a Command> {
     command.find_subcommand(dashed(key)).filter(|command| !command.is_hide_set())
 }
 
-/// The flags of a command that a file may set.
+/// The flags of a command that a file may set. Whether many jobs are changed or only counted is said each time.
 fn flags(command: &Command) -> impl Iterator<Item = (&str, &Arg)> {
     command
         .get_arguments()
-        .filter(|arg| !matches!(arg.get_id().as_str(), "help" | "version" | "config"))
+        .filter(|arg| {
+            !matches!(arg.get_id().as_str(), "help" | "version" | "config" | "yes" | "dry_run")
+        })
         .filter_map(|arg| Some((arg.get_long()?, arg)))
 }
 

@@ -29,6 +29,7 @@ async fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     assert!(works(&bad, url, None));
     assert!(!works(&good, url, Some(NOWHERE)), "the flag wins over both");
     assert!(works(&bad, Some(NOWHERE), url));
+    assert!(works(&good, Some(""), None), "a variable that is set to nothing is not set");
 }
 
 #[tokio::test(flavor = "multi_thread")]

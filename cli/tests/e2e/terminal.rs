@@ -130,3 +130,12 @@ fn help_is_no_wider_than_the_terminal() {
     let widest = plain.lines().map(|line| line.chars().count()).max();
     assert!(widest.is_some_and(|width| width <= 120), "{widest:?} columns");
 }
+
+#[test]
+fn a_command_line_of_nothing_prints_the_help_whatever_the_environment_holds() {
+    let output = fairclaim([]).env("DATABASE_URL", "postgres://a@b/c").output().unwrap();
+    let said = crate::support::stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("Usage: fairclaim") && said.contains("Watch it work"), "{said}");
+    assert!(!said.contains("demo-worker"), "{said}");
+}
