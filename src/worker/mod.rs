@@ -32,6 +32,7 @@ mod solo;
 mod stats;
 mod subscription;
 mod ticker;
+mod unanswered;
 mod wakes;
 
 use std::{future::Future, sync::Arc};

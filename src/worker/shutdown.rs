@@ -12,6 +12,8 @@ use super::shared::Shared;
 const END_WITHIN: Duration = Duration::from_secs(1);
 /// How long the last settlements may take. Past it, leases end by themselves.
 const SETTLE_WITHIN: Duration = Duration::from_secs(10);
+/// How long the server may take to give up what it was still doing for this worker.
+const GIVE_UP_WITHIN: Duration = Duration::from_secs(3);
 
 /// Stops every task of a worker whose `run` was dropped.
 pub(crate) struct StopGuard(pub(crate) Arc<Shared>);
@@ -59,6 +61,8 @@ pub(crate) async fn shut_down(
     if timeout(END_WITHIN, ended).await.is_err() {
         tracing::error!("a task of the worker does not end; it is left behind");
     }
+    // the process may end with us, and a server that was not told would go on
+    let _ = timeout(GIVE_UP_WITHIN, shared.connections.given_up()).await;
 }
 
 /// The grace period is over.
