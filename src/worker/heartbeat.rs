@@ -43,7 +43,7 @@ async fn beat(shared: &Shared, failures: &AtomicU32) {
             if let Err(error) = extend(shared, batch).await {
                 add(&shared.stats.call_failures, 1);
                 failures.fetch_add(1, SeqCst);
-                tracing::warn!(jobs = batch.len(), %error, "a heartbeat failed and will be repeated");
+                tracing::warn!(jobs = batch.len(), %error, hint = error.hint(), "a heartbeat failed and will be repeated");
                 pause = backoff.next();
                 break;
             }
