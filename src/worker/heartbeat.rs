@@ -125,7 +125,7 @@ fn lose(shared: &Shared, hold: &Hold) {
     }
     tracing::warn!(id = %hold.id, attempt = hold.attempt, "lease lost: another attempt has this job by now");
     add(&shared.stats.lost, 1);
-    hold.cancellation.cancel();
+    hold.interrupt();
     shared.ledger.remove([hold].into_iter());
 }
 
@@ -134,7 +134,7 @@ fn warn_endangered(shared: &Shared, margin: Duration) {
     for hold in shared.ledger.endangered(Instant::now(), margin) {
         if !hold.cancellation.is_cancelled() {
             tracing::warn!(id = %hold.id, attempt = hold.attempt, "the lease is about to end: no heartbeat was accepted for long");
-            hold.cancellation.cancel();
+            hold.interrupt();
         }
     }
 }

@@ -22,7 +22,6 @@ impl Drop for StopGuard {
     fn drop(&mut self) {
         let signals = &self.0.signals;
         signals.closing.cancel();
-        signals.stop.cancel();
         signals.kill.cancel();
         signals.finish.cancel();
     }
@@ -74,9 +73,8 @@ async fn stop_handlers(shared: &Shared) {
     for subscription in &shared.subscriptions {
         subscription.release_buffered();
     }
-    shared.signals.stop.cancel(); // first, so that whoever is cancelled for it knows why
     for hold in shared.ledger.all() {
-        hold.cancellation.cancel();
+        hold.interrupt();
     }
     if timeout(shared.settings.stop_within, shared.slots.wait()).await.is_ok() {
         return;
