@@ -855,6 +855,10 @@ create function fairclaim.refuse(p_code text, p_field text, p_rule text, p_hint 
   returns void
   language plpgsql volatile;
 
+create function fairclaim.refuse_late(p_expires timestamp with time zone)
+  returns void
+  language plpgsql volatile;
+
 create function fairclaim.renew_passed()
   returns integer
   language plpgsql volatile;

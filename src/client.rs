@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 
 use deadpool_postgres::{Object, Pool};
 use tokio_postgres::Row;
+use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
 use crate::{
@@ -191,6 +192,15 @@ impl Client {
     /// Where to open a connection beside the pool. None where that is unknown.
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         self.endpoint.as_deref()
+    }
+
+    /// How to reach the server beside a connection, to cancel what runs on it. How the application's own pool encrypts is
+    /// unknown: then encrypted where the server can, whoever it is, since the request holds nothing but the number of a session and its key.
+    pub(crate) fn tls_to_cancel(&self) -> Option<MakeRustlsConnect> {
+        match self.endpoint() {
+            Some(endpoint) => Some(endpoint.tls()),
+            None => connect::lenient_tls().ok(),
+        }
     }
 
     /// Where to open a connection for `LISTEN`. None where that is unknown, and behind a pooler, which would swallow the

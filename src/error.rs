@@ -165,6 +165,11 @@ impl Error {
         Self::Config { message: message.into(), hint: Some(hint.into()) }
     }
 
+    /// A right that the login lacks; what it is about names the role to ask for.
+    pub(crate) fn denied(message: &str) -> Self {
+        Self::Privilege { message: message.into(), hint: Some(server::grant_hint(message)) }
+    }
+
     /// A lost connection.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self::Unavailable { message: message.into() }

@@ -346,6 +346,17 @@ pub(crate) const TICK: Statement = Statement {
     types: &[],
 };
 
+/// Whether this login may do what a worker does, and in which kind of transaction its calls run. By names and not by signatures: functions
+/// may gain arguments.
+pub(crate) const MAY_WORK: Statement = Statement {
+    sql: "select coalesce(pg_catalog.bool_and(pg_catalog.has_schema_privilege(n.oid, 'usage') \
+          and pg_catalog.has_function_privilege(p.oid, 'execute')), false) as may_work, \
+          pg_catalog.current_setting('transaction_isolation') as isolation \
+          from pg_catalog.pg_namespace n join pg_catalog.pg_proc p on p.pronamespace = n.oid \
+          where n.nspname = 'fairclaim' and p.proname in ('settle_and_claim', 'extend_leases')",
+    types: &[],
+};
+
 /// With the retention that the installation is set to.
 pub(crate) const PRUNE: Statement = Statement {
     sql: "select p.ranges_dropped, p.rows_deleted from fairclaim.prune() p",

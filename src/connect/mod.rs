@@ -80,6 +80,16 @@ impl Endpoint {
     pub(crate) async fn open(&self) -> Result<(Client, Link)> {
         Ok(self.config.connect(self.tls.clone()).await?)
     }
+
+    /// Whom its connections trust.
+    pub(crate) fn tls(&self) -> MakeRustlsConnect {
+        self.tls.clone()
+    }
+}
+
+/// TLS with whomever, where nothing is known of whom to trust.
+pub(crate) fn lenient_tls() -> Result<MakeRustlsConnect> {
+    tls::connector(&url::TlsTarget::default())
 }
 
 /// Reads a URL (or libpq key-value text) and completes it with defaults.

@@ -112,7 +112,7 @@ fn login_hint(message: &str) -> &'static str {
 }
 
 /// Which role has what the server just denied.
-fn grant_hint(message: &str) -> String {
+pub(super) fn grant_hint(message: &str) -> String {
     let role = [
         ("dispatch_", "fairclaim_producer"),
         ("cancel_jobs", "fairclaim_producer"),

@@ -62,6 +62,7 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/claim/next_turns.sql"),
     sql!("functions/claim/note_idle.sql"),
     sql!("functions/claim/open_queues.sql"),
+    sql!("functions/claim/refuse_late.sql"),
     sql!("functions/claim/room_under_limits.sql"),
     sql!("functions/claim/start_attempts.sql"),
     sql!("functions/claim/take_own.sql"),

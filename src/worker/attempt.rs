@@ -90,7 +90,8 @@ impl Attempt {
     }
 
     /// Cancelled when the work should stop: somebody asked to cancel the job, its lease is lost or about to be, or the
-    /// worker's grace period is over. What the handler returns then is settled as ever, if the lease still holds.
+    /// worker's grace period is over. What the handler returns then is settled as ever, if the lease still holds; but an error
+    /// that asks for another attempt uses none up, unless somebody asked to cancel.
     pub fn cancellation(&self) -> CancellationToken {
         self.hold.cancellation.clone()
     }

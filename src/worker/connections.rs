@@ -16,6 +16,7 @@ use deadpool_postgres::{ClientWrapper, Object};
 use tokio::sync::Mutex;
 use tokio_postgres::{Row, types::ToSql};
 
+use super::unanswered::Unanswered;
 use crate::{
     client::Client,
     error::{Error, Result},
@@ -28,17 +29,20 @@ pub(crate) struct Connections {
     seats: Vec<Mutex<Option<Arc<ClientWrapper>>>>,
     /// A pooler between us and the server answers with other clients' prepared statements, so none are used.
     unprepared: AtomicBool,
+    unanswered: Unanswered,
 }
 
 impl Connections {
     pub(crate) fn new(client: Client, count: usize) -> Self {
         let seats = (0..count).map(|_| Mutex::new(None)).collect();
         let unprepared = AtomicBool::new(!client.prepares());
-        Self { client, seats, unprepared }
+        let unanswered = Unanswered::new(client.tls_to_cancel());
+        Self { client, seats, unprepared, unanswered }
     }
 
     /// Sends a statement on one of the connections and reads all rows. Calls of several tasks on one connection are
-    /// pipelined. A call that takes longer than `patience` counts as lost, and its connection is given up.
+    /// pipelined. A call that takes longer than `patience` counts as lost: its connection is given up, and the server is told
+    /// to. The latter also when this future is dropped.
     pub(crate) async fn rows(
         &self,
         seat: usize,
@@ -47,11 +51,22 @@ impl Connections {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>> {
         let connection = within(patience, Box::pin(self.connection(seat))).await?;
-        let answer = within(patience, self.send(&connection, statement, parameters)).await;
+        let watch = self.unanswered.watch(&connection);
+        let call = async {
+            let answer = self.send(&connection, statement, parameters).await;
+            watch.answered();
+            answer
+        };
+        let answer = within(patience, call).await;
         if let Err(error) = &answer {
             self.note(seat, &connection, error).await;
         }
         answer
+    }
+
+    /// Waits for the end of calls that were left without an answer: the server has given them up, or cannot be told.
+    pub(crate) async fn given_up(&self) {
+        self.unanswered.given_up().await;
     }
 
     async fn send(

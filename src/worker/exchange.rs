@@ -212,7 +212,8 @@ impl Exchanger {
     fn note_failure(&self, error: &Error, order: &mut Order) {
         add(&self.shared.stats.call_failures, 1);
         let (queue, settlements) = (&*self.subscription.queue, order.settlements.len());
-        tracing::warn!(queue, settlements, limit = order.limit, %error, "a call failed and will be repeated");
+        let hint = error.hint();
+        tracing::warn!(queue, settlements, limit = order.limit, %error, hint, "a call failed and will be repeated");
         if !is_refusal(error) {
             order.settlements.iter_mut().for_each(|settlement| settlement.sent = true);
         } else if let ([settlement], 0) = (order.settlements.as_mut_slice(), order.limit) {

@@ -109,7 +109,7 @@ pub(crate) async fn run_attempt(shared: &Shared, work: Work) -> Option<Settlemen
     };
     let ending = match ended {
         Some(Ok(Ok(outcome))) => return settle_outcome(shared, hold, outcome),
-        Some(Ok(Err(error))) if is_stopped(shared, &hold) && wants_retry(&error) => Ending::Release,
+        Some(Ok(Err(error))) if hold.is_interrupted() && wants_retry(&error) => Ending::Release,
         Some(Ok(Err(error))) => Ending::of(&error),
         Some(Err(panic)) => {
             add(&shared.stats.panicked, 1);
@@ -123,12 +123,7 @@ pub(crate) async fn run_attempt(shared: &Shared, work: Work) -> Option<Settlemen
     Some(Settlement::new(hold, ending))
 }
 
-/// Whether a shutdown has told the handler to stop.
-fn is_stopped(shared: &Shared, hold: &Hold) -> bool {
-    shared.signals.stop.is_cancelled() && hold.cancellation.is_cancelled()
-}
-
-/// Stopping is no failure of the job, so what asks for another attempt then uses none up.
+/// Being stopped by a shutdown or an outage is no failure of the job, so what asks for another attempt then uses none up.
 fn wants_retry(error: &JobError) -> bool {
     matches!(error.next(), Next::Retry(_))
 }

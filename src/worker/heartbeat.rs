@@ -43,7 +43,7 @@ async fn beat(shared: &Shared, failures: &AtomicU32) {
             if let Err(error) = extend(shared, batch).await {
                 add(&shared.stats.call_failures, 1);
                 failures.fetch_add(1, SeqCst);
-                tracing::warn!(jobs = batch.len(), %error, "a heartbeat failed and will be repeated");
+                tracing::warn!(jobs = batch.len(), %error, hint = error.hint(), "a heartbeat failed and will be repeated");
                 pause = backoff.next();
                 break;
             }
@@ -125,7 +125,7 @@ fn lose(shared: &Shared, hold: &Hold) {
     }
     tracing::warn!(id = %hold.id, attempt = hold.attempt, "lease lost: another attempt has this job by now");
     add(&shared.stats.lost, 1);
-    hold.cancellation.cancel();
+    hold.interrupt();
     shared.ledger.remove([hold].into_iter());
 }
 
@@ -134,7 +134,7 @@ fn warn_endangered(shared: &Shared, margin: Duration) {
     for hold in shared.ledger.endangered(Instant::now(), margin) {
         if !hold.cancellation.is_cancelled() {
             tracing::warn!(id = %hold.id, attempt = hold.attempt, "the lease is about to end: no heartbeat was accepted for long");
-            hold.cancellation.cancel();
+            hold.interrupt();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     ops::Deref,
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -42,6 +42,8 @@ pub(crate) struct Hold {
     /// Nanoseconds from `claimed_at` to the end of the lease.
     lease_nanos: AtomicU64,
     stage: AtomicU8,
+    /// Its handler was told to stop for a reason that is none of the job's.
+    interrupted: AtomicBool,
 }
 
 /// What is fixed about a held job.
@@ -76,6 +78,7 @@ impl Hold {
             cancellation: CancellationToken::new(),
             lease_nanos: AtomicU64::new(nanos(lease)),
             stage: AtomicU8::new(Stage::Buffered as u8),
+            interrupted: AtomicBool::new(false),
         }
     }
 
@@ -86,6 +89,17 @@ impl Hold {
     /// When the lease ends, by this machine's monotonic clock and on the safe side.
     pub(crate) fn lease_ends(&self) -> Instant {
         self.claimed_at + Duration::from_nanos(self.lease_nanos.load(SeqCst))
+    }
+
+    /// Tells the handler to stop because of the worker or the database, and not because somebody asked to cancel the job.
+    pub(crate) fn interrupt(&self) {
+        self.interrupted.store(true, SeqCst); // first, so that whoever hears of it is excused already
+        self.cancellation.cancel();
+    }
+
+    /// Whether what the handler does now may be owed to [`Hold::interrupt`].
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(SeqCst)
     }
 
     /// The heartbeat that was sent at this instant was accepted.

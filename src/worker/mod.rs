@@ -24,6 +24,7 @@ mod hold;
 mod ledger;
 mod listener;
 mod pacing;
+mod ready;
 mod registry;
 mod settlement;
 mod shared;
@@ -32,6 +33,7 @@ mod solo;
 mod stats;
 mod subscription;
 mod ticker;
+mod unanswered;
 mod wakes;
 
 use std::{future::Future, sync::Arc};
@@ -43,7 +45,7 @@ pub use builder::WorkerBuilder;
 pub use handler::{Handler, RawJob, State};
 pub use stats::{CLAIM_SIZE_CLASSES, WorkerHandle, WorkerReport};
 
-use self::{backoff::Backoff, exchange::Exchanger, shared::Shared};
+use self::{exchange::Exchanger, shared::Shared};
 use crate::{client::Client, error::Result};
 
 /// A worker, set up and not running yet.
@@ -99,14 +101,14 @@ impl Worker {
     /// away is waited for, at the start and later; dropping the future stops all handlers at once, and their leases end.
     ///
     /// # Errors
-    /// At the start only: the schema is missing or too old, the login may not use it, or the connection's settings are
-    /// wrong.
+    /// At the start only: the schema is missing or too old, the login may not work with it, or the connection's settings are
+    /// wrong. A right that is taken away later is waited for, with its hint in the log.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<WorkerReport> {
         let shared = self.shared;
         let _stop_when_dropped = shutdown::StopGuard(Arc::clone(&shared));
         tokio::pin!(shutdown);
         tokio::select! {
-            ready = until_ready(&shared) => ready?,
+            ready = ready::until_ready(&shared) => ready?,
             () = &mut shutdown => return Ok(shared.stats.report()),
         }
         let (settings, queues) = (&shared.settings, shared.subscriptions.len());
@@ -125,22 +127,6 @@ impl Worker {
         let report = shared.stats.report();
         tracing::info!(?report, "the worker has ended");
         Ok(report)
-    }
-}
-
-/// Until the database answers and its schema fits.
-async fn until_ready(shared: &Shared) -> Result<()> {
-    let mut backoff = Backoff::database();
-    loop {
-        match shared.client.check_schema().await {
-            Ok(()) => return Ok(()),
-            Err(error) if error.is_transient() => {
-                let pause = backoff.next();
-                tracing::warn!(%error, ?pause, "the database is not ready yet");
-                tokio::time::sleep(pause).await;
-            }
-            Err(error) => return Err(error),
-        }
     }
 }
 

@@ -37,9 +37,7 @@ pub(crate) struct Settings {
 pub(crate) struct Signals {
     /// Shutting down: no more claims, wakes, ticks.
     pub(crate) closing: CancellationToken,
-    /// The grace period is over: handlers are told to stop.
-    pub(crate) stop: CancellationToken,
-    /// They had time enough for that: they are dropped.
+    /// The grace period is over, and handlers had time enough to stop: they are dropped.
     pub(crate) kill: CancellationToken,
     /// Everything is settled, or never will be: nothing is sent any more.
     pub(crate) finish: CancellationToken,

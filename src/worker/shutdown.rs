@@ -12,6 +12,8 @@ use super::shared::Shared;
 const END_WITHIN: Duration = Duration::from_secs(1);
 /// How long the last settlements may take. Past it, leases end by themselves.
 const SETTLE_WITHIN: Duration = Duration::from_secs(10);
+/// How long the server may take to give up what it was still doing for this worker.
+const GIVE_UP_WITHIN: Duration = Duration::from_secs(3);
 
 /// Stops every task of a worker whose `run` was dropped.
 pub(crate) struct StopGuard(pub(crate) Arc<Shared>);
@@ -20,7 +22,6 @@ impl Drop for StopGuard {
     fn drop(&mut self) {
         let signals = &self.0.signals;
         signals.closing.cancel();
-        signals.stop.cancel();
         signals.kill.cancel();
         signals.finish.cancel();
     }
@@ -59,6 +60,8 @@ pub(crate) async fn shut_down(
     if timeout(END_WITHIN, ended).await.is_err() {
         tracing::error!("a task of the worker does not end; it is left behind");
     }
+    // the process may end with us, and a server that was not told would go on
+    let _ = timeout(GIVE_UP_WITHIN, shared.connections.given_up()).await;
 }
 
 /// The grace period is over.
@@ -70,9 +73,8 @@ async fn stop_handlers(shared: &Shared) {
     for subscription in &shared.subscriptions {
         subscription.release_buffered();
     }
-    shared.signals.stop.cancel(); // first, so that whoever is cancelled for it knows why
     for hold in shared.ledger.all() {
-        hold.cancellation.cancel();
+        hold.interrupt();
     }
     if timeout(shared.settings.stop_within, shared.slots.wait()).await.is_ok() {
         return;

@@ -32,7 +32,7 @@ async fn tick_forever(shared: &Shared) {
                 jittered(next)
             }
             Err(error) => {
-                tracing::warn!(%error, "a tick failed");
+                tracing::warn!(%error, hint = error.hint(), "a tick failed");
                 backoff.next()
             }
         };

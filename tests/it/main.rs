@@ -17,6 +17,7 @@ mod holes;
 mod interleavings;
 mod lanes_load;
 mod lanes_stress;
+mod late_claims;
 mod migrate;
 mod model;
 mod model_mutants;

@@ -8,5 +8,6 @@ mod leases;
 mod outcomes;
 mod own_transaction;
 pub(crate) mod rig;
+mod rights;
 mod solo;
 mod traces;

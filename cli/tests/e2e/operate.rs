@@ -193,3 +193,22 @@ async fn prune_says_what_it_did_and_a_login_without_roles_what_to_ask_for() {
         fails(&place, &args, 1, "as an administrator grant");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_with_the_login_of_a_producer_ends_with_the_grant_to_ask_for() {
+    let place = Place::installed().await;
+    place.server.create_login("producer", "").await.unwrap();
+    let granted = "grant fairclaim_producer to producer";
+    place.client.pool().get().await.unwrap().batch_execute(granted).await.unwrap();
+    let url = place.server.url("app", "producer");
+    for args in [&["work"][..], &["work", "--drain"]] {
+        let args = [args, &["--exec", "mail=true", "--database-url", &url]].concat();
+        let output = place.fairclaim(args.iter().copied()).output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let told = said.lines().any(|line| line.starts_with("error: privilege missing"));
+        assert!(told, "{said}");
+        let hint = "hint: as an administrator grant fairclaim_worker to this login";
+        assert!(said.lines().any(|line| line.starts_with(hint)), "{said}");
+    }
+}

@@ -1,4 +1,5 @@
 -- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly those taken). Waits for nobody.
+-- Only a lock on a whole table makes it wait; if that took longer than the lease, nobody can use what it claims, and it refuses itself.
 -- The lock on `ready` comes before the first look at the limits, so that tick knows which claims began before a limit.
 create or replace function fairclaim.claim_jobs(
   p_worker_id text,
@@ -70,6 +71,7 @@ begin
       return query select * from fairclaim.claim_one(p_worker_id, v_queue, v_pos, v_used, v_shared, v_token, v_now + p_lease,
         coalesce(';' || nullif(array_to_string(v_entries[1:31], ';'), ''), ''));
       if found then
+        perform fairclaim.refuse_late(v_now + p_lease);
         return;
       end if;
     else
@@ -88,6 +90,7 @@ begin
   if v_got > 0 then
     return query select * from fairclaim.start_attempts(p_worker_id, v_ids, v_tenants, v_attempts, v_lefts, v_losts,
       v_limited, v_token, v_now + p_lease, array_to_string(v_entries, ';'));
+    perform fairclaim.refuse_late(v_now + p_lease);
   else
     perform fairclaim.note_idle(v_now);
   end if;
@@ -98,4 +101,4 @@ comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, te
 'Takes up to p_limit (1 to 1,000) jobs to run, each by exactly one worker at a time, tenants in turn; empty when there is none. Starts an attempt of each: attempts grows by one, and (id, attempts, lease_token) is needed to settle it before lease_expires_at.
 p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: 1 s to 24 h.
 p_cursor: next_cursor of this worker''s last claim (null at first): it holds the worker''s place in the round.
-Errors: JQ004. Needs READ COMMITTED.';
+Errors: JQ004; 55P03 when it had to wait for so long that the lease would be over: nothing was claimed, repeat it. Needs READ COMMITTED.';

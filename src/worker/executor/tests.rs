@@ -42,18 +42,19 @@ async fn what_an_attempt_ended_with_is_settled_though_the_worker_is_killed_right
 }
 
 #[tokio::test]
-async fn an_error_of_a_handler_that_a_shutdown_stopped_uses_no_attempt_up() {
+async fn an_error_of_a_handler_that_was_interrupted_uses_no_attempt_up() {
     let shared = shared();
-    let ends = |error: fn() -> JobError, stopped: bool| {
+    let ends = |error: fn() -> JobError, interrupted: bool| {
         let shared = Arc::clone(&shared);
         async move {
             let job = work(&shared, move |attempt| async move {
                 attempt.cancellation().cancelled().await;
                 Err(error())
             });
-            job.hold.cancellation.cancel();
-            if stopped {
-                shared.signals.stop.cancel();
+            if interrupted {
+                job.hold.interrupt();
+            } else {
+                job.hold.cancellation.cancel();
             }
             run_attempt(&shared, job).await.unwrap().ending
         }

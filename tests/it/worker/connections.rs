@@ -1,5 +1,7 @@
 //! Connections that are lost: the worker goes on, and no settlement is lost with them.
 
+mod locked;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},

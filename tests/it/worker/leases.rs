@@ -6,7 +6,7 @@ use fairclaim::{Attempt, JobError, Outcome, RawJob, State, Status, WorkerBuilder
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::rig::{PATIENCE, Rig, Running, acme, millis, within};
+use super::rig::{PATIENCE, Rig, Running, acme, job, millis, within};
 use crate::support::waiting::until;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -176,4 +176,42 @@ async fn cancelling_a_running_job_reaches_its_handler() {
     assert_eq!(rig.job(untouched).await.status, Status::Processing);
     let report = worker.stop().await;
     assert_eq!((report.cancelled, report.retried, report.snoozed), (3, 0, 0));
+}
+
+/// The first attempt gives up when it is told to stop, as a well-behaved handler does.
+async fn give_up_when_told(
+    _job: RawJob,
+    attempt: Attempt,
+    State(gate): State<Arc<Gate>>,
+) -> Result<(), JobError> {
+    if attempt.number() == 1 {
+        gate.started.add_permits(1);
+        attempt.cancellation().cancelled().await;
+        gate.told.add_permits(1);
+        return Err(JobError::retry("told to stop"));
+    }
+    assert_eq!(attempt.attempts_left(), attempt.max_attempts(), "none is used up");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_of_a_handler_that_an_outage_stopped_uses_no_attempt_up() {
+    let (rig, gate) = (Rig::new().await, Gate::new());
+    let id = rig.send(job("job", json!({})).max_attempts(1)).await;
+    let worker = rig.worker().await.lease(6 * SECOND).queue("default", 1);
+    let worker = worker.state(Arc::clone(&gate)).handler_for("job", give_up_when_told);
+    let worker = Running::start(worker);
+    wait(&gate.started).await;
+    let owner = rig.db.owner().await;
+    // what an outage is to a heartbeat
+    let of_heartbeat = "execute on function fairclaim.extend_leases";
+    let revoked = format!("revoke {of_heartbeat} from fairclaim_worker");
+    owner.batch_execute(&revoked).await.expect("revoke");
+    wait(&gate.told).await;
+    let granted = format!("grant {of_heartbeat} to fairclaim_worker");
+    owner.batch_execute(&granted).await.expect("grant");
+    let row = rig.until(id, Status::Completed).await;
+    assert_eq!(row.attempts, 2);
+    let report = worker.stop().await;
+    assert_eq!((report.completed, report.retried, report.failed), (1, 0, 0));
 }

@@ -25,12 +25,22 @@ const SECRET: &str = "secret-4711";
 
 /// One span or event.
 #[derive(Debug, Clone, Default)]
-struct Entry {
+pub(crate) struct Entry {
     target: String,
     name: String,
     fields: BTreeMap<String, String>,
     /// The spans that it stands in, from the outermost.
     inside: Vec<u64>,
+}
+
+impl Entry {
+    pub(crate) fn says(&self, message: &str) -> bool {
+        self.field("message") == Some(message)
+    }
+
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(String::as_str)
+    }
 }
 
 impl Visit for Entry {
@@ -47,7 +57,7 @@ impl Visit for Entry {
 
 /// Keeps everything. For one thread: what is entered is entered there.
 #[derive(Debug, Clone, Default)]
-struct Recorder(Arc<Log>);
+pub(crate) struct Recorder(Arc<Log>);
 
 #[derive(Debug, Default)]
 struct Log {
@@ -73,7 +83,7 @@ impl Recorder {
         named.map(|(id, entry)| (*id, entry.clone())).collect()
     }
 
-    fn events(&self) -> Vec<Entry> {
+    pub(crate) fn events(&self) -> Vec<Entry> {
         self.0.events.lock().expect("a lock").clone()
     }
 }

@@ -1,0 +1,45 @@
+//! What a worker looks at before it starts, so that what will never work is told at once and not in its log for ever.
+
+use super::{backoff::Backoff, shared::Shared};
+use crate::{
+    client::Client,
+    error::{Error, Result},
+    statements,
+};
+
+/// Until the database answers, its schema fits, and the login may work with it.
+pub(super) async fn until_ready(shared: &Shared) -> Result<()> {
+    let mut backoff = Backoff::database();
+    loop {
+        match check(&shared.client).await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.is_transient() => {
+                let pause = backoff.next();
+                tracing::warn!(%error, ?pause, "the database is not ready yet");
+                tokio::time::sleep(pause).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn check(client: &Client) -> Result<()> {
+    client.check_schema().await?;
+    let row = client.row(&statements::MAY_WORK, &[]).await?;
+    if !row.try_get::<_, bool>("may_work")? {
+        return Err(Error::denied(
+            "this login may not execute the functions that claim and settle jobs",
+        ));
+    }
+    let isolation: String = row.try_get("isolation")?;
+    if isolation != "read committed" {
+        return Err(Error::config(
+            format!(
+                "transactions of this connection are {isolation}, and claims need read committed"
+            ),
+            "as an administrator: alter role … set default_transaction_isolation = 'read committed'; or take the setting \
+             out of the connection URL",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! A table that somebody keeps locked: calls wait, time out, and leave nothing behind at the server.
+
+use std::{sync::Arc, time::Duration};
+
+use fairclaim::{Client, Status, Worker, WorkerBuilder};
+
+use super::{
+    super::rig::{PATIENCE, Rig, Running, millis},
+    Runs, note, pool,
+};
+use crate::support::{self, waiting::until};
+
+/// How many claims and settlements of a worker are under way at most.
+const CONNECTIONS: usize = 2;
+/// Each of these may wait, and one each for heartbeat and maintenance.
+const SESSIONS: i64 = CONNECTIONS as i64 + 2;
+
+/// Who keeps `ready` locked, in a session of their own.
+async fn lock(rig: &Rig) -> support::Client {
+    let owner = rig.db.owner().await;
+    owner.batch_execute("begin; lock table fairclaim.ready").await.expect("lock");
+    owner
+}
+
+/// How many sessions of the workers' login wait for a lock in this database.
+async fn waiting(owner: &support::Client) -> i64 {
+    let sessions = "select count(*) from pg_locks l join pg_stat_activity a using (pid)
+                     where not l.granted and a.datname = current_database() and a.usename = 'test_worker'";
+    owner.query_one(sessions, &[]).await.expect("pg_locks").get(0)
+}
+
+fn start(builder: WorkerBuilder, runs: &Runs) -> Running {
+    let builder = builder.connections(CONNECTIONS);
+    let builder = builder.poll_interval(millis(50)).queue("default", 4).state(Arc::clone(runs));
+    Running::start(builder.handler_for("note", note))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_time_out_pile_up_at_the_server_no_sessions_and_claim_nothing_for_nobody() {
+    let rig = Rig::new().await;
+    let ids = rig.dispatch_many("default", "note", 40).await;
+    let locker = lock(&rig).await;
+    let watcher = rig.db.direct_session("test_owner").await;
+    let runs = Runs::default();
+    // the shortest patience, and so short a lease that whatever was claimed for nobody is lost
+    let short = |client| Worker::builder(client).lease(Duration::from_secs(1));
+    let of_url = start(short(rig.db.direct_client("test_worker").await), &runs);
+    // the application's own pool, of whose way to the server less is known
+    let pool = pool(&rig.db.direct_url("test_worker"), 1);
+    let of_pool = start(short(Client::from_pool(pool)), &runs);
+    for worker in [&of_url, &of_pool] {
+        until("its calls have timed out several times", PATIENCE, || async {
+            (worker.handle.report().call_failures > CONNECTIONS as u64).then_some(())
+        })
+        .await;
+    }
+    until("no more sessions wait than calls are under way", PATIENCE, || async {
+        (waiting(&watcher).await <= 2 * SESSIONS).then_some(())
+    })
+    .await;
+    locker.batch_execute("commit").await.expect("commit");
+    rig.until_all(&ids, Status::Completed).await;
+    for id in ids {
+        assert_eq!(rig.job(id).await.attempts, 1, "it was claimed for nobody, and lost");
+    }
+    assert!(runs.lock().expect("a lock").values().all(|&count| count == 1));
+    for worker in [of_url, of_pool] {
+        assert_eq!(worker.stop().await.lost, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_ends_while_its_calls_wait_leaves_none_of_them_behind() {
+    let rig = Rig::new().await;
+    let locker = lock(&rig).await;
+    let watcher = rig.db.direct_session("test_owner").await;
+    let worker = Worker::builder(rig.db.direct_client("test_worker").await);
+    // so patient that the worker's end comes first
+    let worker = start(worker.lease(Duration::from_secs(60)), &Runs::default());
+    until("a claim waits", PATIENCE, || async { (waiting(&watcher).await > 0).then_some(()) })
+        .await;
+    worker.stop().await;
+    assert_eq!(waiting(&watcher).await, 0);
+    locker.batch_execute("rollback").await.expect("rollback");
+}
