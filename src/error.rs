@@ -143,6 +143,9 @@ impl Error {
             Self::Database { sqlstate, .. } if sqlstate.starts_with("22") => {
                 Some("change the value; this call wrote nothing")
             }
+            Self::Database { sqlstate, .. } if sqlstate == "55P03" => Some(
+                "end the transaction that holds the lock (pg_terminate_backend(pid) ends its session), or let it end; then run it again",
+            ),
             Self::Database { .. } => None,
         }
     }
