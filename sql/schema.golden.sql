@@ -702,6 +702,20 @@ create function fairclaim.drop_range(p_starts_at timestamp with time zone, p_bef
   returns integer
   language plpgsql volatile;
 
+create function fairclaim.end_cancelled(p_now timestamp with time zone)
+  returns void
+  language plpgsql volatile
+  set enable_seqscan=off
+  set jit=off;
+
+create function fairclaim.end_waiting(p_ids uuid[], p_tenants uuid[], p_now timestamp with time zone)
+  returns void
+  language plpgsql volatile
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off;
+
 create function fairclaim.error_has(p_error jsonb, p_text text)
   returns boolean
   language sql immutable parallel safe;

@@ -371,6 +371,9 @@ pub(crate) const LISTEN: &str = "listen fairclaim";
 /// Which process of the server a session has: two sessions of one pooler may share it.
 pub(crate) const BACKEND_PID: &str = "select pg_catalog.pg_backend_pid()";
 
+/// Who holds, or asked earlier for, the lock that a process of the server waits for; 0 is a prepared transaction.
+pub(crate) const BLOCKERS: &str = "select distinct b.pid from pg_catalog.unnest(pg_catalog.pg_blocking_pids($1)) b(pid) order by 1";
+
 #[cfg(test)]
 mod tests {
     use super::*;

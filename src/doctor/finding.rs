@@ -99,6 +99,7 @@ pub(super) const NAMES: &[&str] = &[
     "long_transaction",
     "prepared_transaction",
     "replication_slot",
+    "standby_feedback",
     "paused_queues",
     "limits",
     "unclaimed_types",

@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use super::{Check, Finding, finding::span, number};
 use crate::{
     error::Result,
-    statements::doctor::{PREPARED, SEES_OTHERS, SLOTS, TRANSACTIONS},
+    statements::doctor::{PREPARED, SEES_OTHERS, SLOTS, STANDBYS, TRANSACTIONS},
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -13,11 +13,14 @@ pub(super) const CHECKS: &[Check] = &[
     Check { about: "open transactions", statement: &TRANSACTIONS, judge: open },
     Check { about: "prepared transactions", statement: &PREPARED, judge: prepared },
     Check { about: "replication slots", statement: &SLOTS, judge: slots },
+    Check { about: "standbys", statement: &STANDBYS, judge: standbys },
 ];
 
 const LONG: f64 = 300.0;
 /// Transactions that a slot may lag behind.
 const SLOT_BEHIND: i64 = 1_000_000;
+/// Transactions since the oldest query of a standby began: about what a busy queue ends in the minutes after which a transaction is long.
+const STANDBY_BEHIND: i64 = 100_000;
 
 fn sees_others(rows: &[Row]) -> Result<Vec<Finding>> {
     let sees = rows.first().map_or(Ok(true), |row| number(row, "sees"))?;
@@ -26,7 +29,7 @@ fn sees_others(rows: &[Row]) -> Result<Vec<Finding>> {
     } else {
         vec![Finding::note(
             "unseen",
-            "this login sees its own sessions only: an old transaction of another would not show",
+            "this login sees its own sessions only: an old transaction of another, or a standby that keeps rows, would not show",
             "as an administrator grant pg_read_all_stats (or pg_monitor) to this login",
         )]
     })
@@ -113,9 +116,60 @@ fn slot(slot: &Slot<'_>) -> Option<Finding> {
     })
 }
 
+fn standbys(rows: &[Row]) -> Result<Vec<Finding>> {
+    let mut all = Vec::new();
+    for row in rows {
+        all.push(Standby {
+            pid: number(row, "pid")?,
+            login: row.try_get("login")?,
+            application: row.try_get("application")?,
+            behind: number(row, "behind")?,
+        });
+    }
+    Ok(feedback(&all).into_iter().collect())
+}
+
+/// What pg_stat_replication says of a standby whose feedback keeps dead rows.
+struct Standby<'a> {
+    pid: i32,
+    login: Option<&'a str>,
+    application: Option<&'a str>,
+    behind: i64,
+}
+
+fn feedback(standbys: &[Standby<'_>]) -> Option<Finding> {
+    if standbys.is_empty() {
+        return None;
+    }
+    let far: Vec<String> = standbys
+        .iter()
+        .filter(|standby| standby.behind > STANDBY_BEHIND)
+        .map(|standby| {
+            format!(
+                "pid {} of {} ({}), {} transactions behind",
+                standby.pid,
+                standby.login.unwrap_or("the server"),
+                standby.application.unwrap_or_default(),
+                standby.behind,
+            )
+        })
+        .collect();
+    Some(if far.is_empty() {
+        Finding::ok("standby_feedback", "no standby keeps more than the rows of a moment")
+    } else {
+        Finding::warning(
+            "standby_feedback",
+            far.join("; "),
+            "dead rows of every table stay for a query on that standby: look for old transactions in its pg_stat_activity and end them, \
+             or set hot_standby_feedback = off there",
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::Level;
 
     #[test]
     fn a_slot_that_keeps_rows_without_a_reader_is_found() {
@@ -126,5 +180,17 @@ mod tests {
         assert!(slot(&Slot { active: false, ..well() }).is_some());
         assert!(slot(&Slot { behind: SLOT_BEHIND + 1, ..well() }).is_some());
         assert!(slot(&Slot { wal: "lost", ..well() }).is_some());
+    }
+
+    #[test]
+    fn a_standby_whose_old_query_keeps_rows_is_found_by_its_process() {
+        let of =
+            |behind| Standby { pid: 42, login: Some("replica"), application: Some("west"), behind };
+        assert_eq!(feedback(&[]), None);
+        let level = |behind| feedback(&[of(1), of(behind)]).expect("a finding").level;
+        assert_eq!(level(STANDBY_BEHIND), Level::Ok);
+        assert_eq!(level(STANDBY_BEHIND + 1), Level::Warning);
+        let found = feedback(&[of(1), of(7_000_000)]).expect("a finding");
+        assert_eq!(found.seen, "pid 42 of replica (west), 7000000 transactions behind");
     }
 }

@@ -3,33 +3,44 @@
 mod files;
 mod grants;
 mod script;
+mod waiting;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
 use rand::Rng;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow, error::SqlState};
 
 pub use self::script::{script, version};
+use self::waiting::Wait;
 pub(crate) use self::{
     grants::executable,
     script::{bodies, checksums},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    statements::BACKEND_PID,
+};
 
 /// How often the script is run when two installers meet.
 const TRIES_MAX: u32 = 5;
-/// And when a transaction of an application has a lock that it needs: each try waits for a second at most, so that nobody stands
-/// behind it for longer, and together they take a minute or two.
-const LOCK_TRIES_MAX: u32 = 60;
 
 /// What `migrate` does beside installing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct MigrateOptions {
     /// Grants the roles of workers, producers, operators and auditors to the installer, so that one login can do
     /// everything: for trying out, not for production.
     pub grant_self: bool,
+    /// How long it tries, about, while a transaction of an application holds a lock that it needs. Each try waits for a second at
+    /// most, so that nobody stands behind it for longer. Defaults to 2 min.
+    pub lock_wait: Duration,
+}
+
+impl Default for MigrateOptions {
+    fn default() -> Self {
+        Self { grant_self: false, lock_wait: Duration::from_secs(120) }
+    }
 }
 
 impl MigrateOptions {
@@ -37,6 +48,13 @@ impl MigrateOptions {
     #[must_use]
     pub fn grant_self(mut self, grant: bool) -> Self {
         self.grant_self = grant;
+        self
+    }
+
+    /// Sets how long it tries while somebody holds a lock that it needs.
+    #[must_use]
+    pub fn lock_wait(mut self, wait: Duration) -> Self {
+        self.lock_wait = wait;
         self
     }
 }
@@ -57,37 +75,59 @@ pub struct MigrateReport {
 /// user of the pool shall find that.
 pub(crate) async fn migrate(pool: &Pool, options: &MigrateOptions) -> Result<MigrateReport> {
     let connection = Object::take(pool.get().await?);
-    let text = script(options);
+    let wait = Wait::default();
+    tokio::select! {
+        done = repeat(&connection, options, &wait) => done,
+        never = wait.watch(pool) => match never {},
+    }
+}
+
+async fn repeat(
+    connection: &Client,
+    options: &MigrateOptions,
+    wait: &Wait,
+) -> Result<MigrateReport> {
+    let (text, started) = (script(options), Instant::now());
     let mut tries = 0;
     loop {
         tries += 1;
-        match run(&connection, &text).await {
-            Err(error) if tries < tries_max(&error) => {
-                connection.batch_execute("rollback").await?;
-                let pause = rand::rng().random_range(50..250) * u64::from(tries.min(TRIES_MAX));
-                let pause = Duration::from_millis(pause);
-                tracing::debug!(tries, "another transaction got in the way; trying again");
-                tokio::time::sleep(pause).await;
-            }
-            Err(error) => return Err(explain(error)),
+        match run(connection, &text, wait).await {
             Ok(rows) => return report(&rows),
+            Err(error)
+                if !is_worth_another(&error, tries, started.elapsed() < options.lock_wait) =>
+            {
+                return Err(explain(error, wait));
+            }
+            Err(_) => {}
         }
+        connection.batch_execute("rollback").await?;
+        let pause = rand::rng().random_range(50..250) * u64::from(tries.min(TRIES_MAX));
+        tracing::debug!(tries, "another transaction got in the way; trying again");
+        tokio::time::sleep(Duration::from_millis(pause)).await;
     }
 }
 
 async fn run(
     connection: &Client,
     text: &str,
+    wait: &Wait,
 ) -> Result<Vec<SimpleQueryRow>, tokio_postgres::Error> {
-    let messages = connection.simple_query(text).await?;
-    Ok(messages
+    // begins the transaction of the script, so that a pooler keeps the process
+    let process = rows_of(connection.simple_query(&format!("begin; {BACKEND_PID}")).await?);
+    let process = process.first().and_then(|row| row.get(0)?.parse().ok());
+    wait.is_of(process.unwrap_or_default());
+    Ok(rows_of(connection.simple_query(text).await?))
+}
+
+fn rows_of(messages: Vec<SimpleQueryMessage>) -> Vec<SimpleQueryRow> {
+    messages
         .into_iter()
         .filter_map(
             |message| {
                 if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None }
             },
         )
-        .collect())
+        .collect()
 }
 
 /// The script's last row says what it did.
@@ -112,12 +152,11 @@ fn report(rows: &[SimpleQueryRow]) -> Result<MigrateReport> {
     })
 }
 
-/// How often to try at most when it fails like this.
-fn tries_max(error: &tokio_postgres::Error) -> u32 {
+/// Whether it may succeed when tried again: locks are waited for by the clock, since a try may take long, races are counted.
+fn is_worth_another(error: &tokio_postgres::Error, tries: u32, in_time: bool) -> bool {
     match error.code() {
-        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => LOCK_TRIES_MAX,
-        _ if is_race(error) => TRIES_MAX,
-        _ => 1,
+        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => in_time,
+        _ => is_race(error) && tries < TRIES_MAX,
     }
 }
 
@@ -139,7 +178,7 @@ fn is_race(error: &tokio_postgres::Error) -> bool {
 }
 
 /// The hint of a denied grant or statement differs from that of everyday calls.
-fn explain(error: tokio_postgres::Error) -> Error {
+fn explain(error: tokio_postgres::Error, wait: &Wait) -> Error {
     match Error::from(error) {
         Error::Privilege { message, hint: Some(hint) } if hint.contains("--grant-self") => {
             Error::Privilege {
@@ -152,9 +191,10 @@ fn explain(error: tokio_postgres::Error) -> Error {
         Error::Database { sqlstate, .. } if sqlstate == SqlState::LOCK_NOT_AVAILABLE.code() => {
             Error::Database {
                 sqlstate,
-                message:
-                    "another transaction holds a lock on the schema; end it, or try again later"
-                        .into(),
+                message: format!(
+                    "another transaction holds a lock that the migration needs: {}; nothing was changed",
+                    wait.blockers()
+                ),
             }
         }
         other => other,

@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn roles_are_granted_to_the_installer_only_on_request() {
         assert!(!script(&MigrateOptions::default()).contains("$grant$"));
-        assert!(script(&MigrateOptions { grant_self: true }).contains("$grant$"));
+        assert!(script(&MigrateOptions::default().grant_self(true)).contains("$grant$"));
     }
 
     #[test]

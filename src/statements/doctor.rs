@@ -133,6 +133,13 @@ pub(crate) const SLOTS: Statement = asks(
      from pg_catalog.pg_replication_slots s order by 3 desc nulls last limit 10",
 );
 
+/// Standbys that make this server keep dead rows for their own queries, without a slot: those with one are told with the slots.
+pub(crate) const STANDBYS: Statement = asks(
+    "select r.pid, r.usename::text as login, r.application_name as application, \
+     pg_catalog.age(r.backend_xmin)::int8 as behind \
+     from pg_catalog.pg_stat_replication r where r.backend_xmin is not null order by 4 desc limit 5",
+);
+
 pub(crate) const STATE: Statement = asks(
     "select s.ticks, s.safe_lag, s.holders, s.holder_ticks, s.expired, s.running, \
      pg_catalog.isfinite(s.ticked_at) as ticked, \

@@ -1,6 +1,12 @@
 //! migrate, dispatch, work, jobs: one after the other, as a user types them.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use fairclaim::{Dispatch, Status, Tenant};
 use serde_json::{Value, json};
@@ -184,4 +190,22 @@ async fn the_install_lines_of_the_readme_work_as_they_are_printed() {
     let page = place.client.jobs(&fairclaim::JobFilter::default()).await.unwrap();
     assert_eq!(page.jobs.len(), 1);
     assert_eq!(place.job(page.jobs[0].id).await.result, Some(json!({"name": "Ada"})));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrate_says_whom_it_waits_for_and_goes_on_when_they_are_done() {
+    let place = Place::installed().await;
+    let (holder, link) = tokio_postgres::connect(&place.url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(link);
+    holder.batch_execute("begin; select count(*) from fairclaim.job_queue").await.unwrap();
+    let pid: i32 = holder.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+    let mut command = place.fairclaim(["migrate"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    lines.read_line(&mut said).unwrap();
+    assert!(said.contains("migrate waits for a lock"), "{said}");
+    assert!(said.contains(&format!("pid {pid};")), "{said}");
+    holder.batch_execute("commit").await.unwrap();
+    assert!(child.wait().unwrap().success());
 }

@@ -10,12 +10,6 @@ declare
   v_tokens uuid[];
   v_n int;
 begin
-  -- wishes to cancel what does not run any more; a minute for a claim that was under way
-  delete from fairclaim.cancel_request c
-   where c.ctid = any (array(
-     select z.ctid from fairclaim.cancel_request z
-      where z.at < p_now - interval '1 min' and not exists (select from fairclaim.running r where r.id = z.id)
-      limit 5000 for update skip locked));
   select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token), count(*)
     into v_ids, v_attempts, v_tokens, v_n
     from (select * from fairclaim.running r where r.lease_expires_at < p_now limit 5000 for update skip locked) r;

@@ -38,6 +38,7 @@ begin
   v_state := r.p_state; v_oldest := r.oldest;
   promoted := fairclaim.promote_due(v_now, v_state.sched_floor);
   if v_state.reaped_at < v_now - interval '5 s' or v_state.reaped_at > v_now then
+    perform fairclaim.end_cancelled(v_now);
     returned := fairclaim.return_expired(v_now);
     v_state.reaped_at := case when returned < 5000 then v_now else v_state.reaped_at end;
   end if;
@@ -81,5 +82,5 @@ end
 $$;
 
 comment on function fairclaim.tick() is
-'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, puts limits into effect, moves floors, closes and deletes empty lanes, makes ranges ahead. Call it about once a second, from anywhere; next_tick_in says when. Workers do. busy: another tick is at work. safe_lag: by how much open transactions hold floors back.
+'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, moves floors, closes and deletes empty lanes, makes ranges ahead. Call it about once a second, from anywhere; next_tick_in says when. Workers do. busy: another tick is at work. safe_lag: by how much open transactions hold floors back.
 Errors: JQ004 outside READ COMMITTED.';

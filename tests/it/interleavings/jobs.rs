@@ -1,9 +1,13 @@
 //! Two who want something of one job.
 
+use uuid::Uuid;
+
 use super::stage::{Stage, all_orders, part};
 use crate::calls::{Claimed, Settled, claim_job, dispatch, settle, tenant};
 
 const CLAIM: &str = "select id from fairclaim.claim_jobs('w', null, 10, p_lease => '5 min')";
+
+const WISHES: &str = "select count(*) from fairclaim.cancel_request";
 
 /// What identifies an attempt, as arguments.
 fn lease(job: &Claimed) -> String {
@@ -11,6 +15,30 @@ fn lease(job: &Claimed) -> String {
         "'worker', array['{}'::uuid], array[{}], array['{}'::uuid]",
         job.id, job.attempts, job.token
     )
+}
+
+/// How an attempt is given back: what follows its lease in the call.
+const GIVEN_BACK: [&str; 3] = [
+    "array['snooze'], p_delays => '{3600}'",
+    "array['retry'], p_delays => '{3600}'",
+    "array['release']",
+];
+
+fn cancel_of(id: Uuid) -> String {
+    format!("select status from fairclaim.cancel_jobs('{}', array['{id}'::uuid])", tenant(1))
+}
+
+/// The status of the one job, and whether somebody asked to cancel it.
+async fn seen(stage: &Stage) -> (String, bool) {
+    let sql = "select status, cancel_requested from fairclaim.job_queue";
+    let row = stage.owner.query_one(sql, &[]).await.expect("the job");
+    (row.get(0), row.get(1))
+}
+
+/// Longer than a wish is kept for a job that has ended.
+async fn minutes_pass(stage: &Stage) {
+    stage.db.advance("2 min").await;
+    stage.ticks(2).await;
 }
 
 async fn claimed(stage: &Stage) -> Claimed {
@@ -27,24 +55,15 @@ async fn a_cancel_meets_a_claim_in_every_order() {
         for end in ["commit", "rollback"] {
             stage.clear().await;
             let id = dispatch(&*stage.producers[0], tenant(1), "mail").await;
-            let cancel = format!(
-                "select status from fairclaim.cancel_jobs('{}', array['{id}'::uuid])",
-                tenant(1)
-            );
             let parts = [
-                part(&stage.producers[0], &["begin", &cancel, "commit"]),
+                part(&stage.producers[0], &["begin", &cancel_of(id), "commit"]),
                 part(&stage.workers[0], &["begin", CLAIM, end]),
             ];
             let outcome = stage.play(&parts, &order).await;
             assert!(outcome.waited.is_empty(), "{order:?} {end}: {outcome:?}");
             let told = format!("{order:?} {end}: {outcome:?}");
             let got = !outcome.of(1, 1).is_empty();
-            let status = stage
-                .owner
-                .query_one("select status, cancel_requested from fairclaim.job_queue", &[])
-                .await
-                .expect("the job");
-            let (status, wish): (String, bool) = (status.get(0), status.get(1));
+            let (status, wish) = seen(&stage).await;
             match (outcome.of(0, 1), got, end) {
                 ("cancelled", false, _) => assert_eq!(status, "cancelled", "{told}"),
                 // it is claimed, in a transaction that whoever cancels may not see yet
@@ -65,6 +84,88 @@ async fn a_cancel_meets_a_claim_in_every_order() {
             stage.audit().await;
         }
     }
+}
+
+/// A job that is given back does not outlive the wish to cancel it, whoever commits first.
+#[tokio::test]
+async fn a_cancel_meets_an_attempt_that_is_given_back_in_every_order() {
+    let stage = Stage::set().await;
+    for given_back in GIVEN_BACK {
+        for order in super::rig::orders(&[3, 3]) {
+            stage.clear().await;
+            let job = claimed(&stage).await;
+            let settle =
+                format!("select status from fairclaim.settle_jobs({}, {given_back})", lease(&job));
+            let parts = [
+                part(&stage.producers[0], &["begin", &cancel_of(job.id), "commit"]),
+                part(&stage.workers[0], &["begin", &settle, "commit"]),
+            ];
+            let outcome = stage.play(&parts, &order).await;
+            let told = format!("{order:?} {given_back}: {outcome:?}");
+            assert!(outcome.waited.is_empty(), "{told}");
+            assert!(matches!(outcome.of(0, 1), "processing" | "cancelled"), "{told}");
+            minutes_pass(&stage).await;
+            assert_eq!(seen(&stage).await.0, "cancelled", "{told}");
+            assert!(stage.audit().await.is_empty(), "{told}");
+            minutes_pass(&stage).await;
+            assert_eq!(stage.number(WISHES).await, 0, "{told}");
+        }
+    }
+}
+
+/// A job that becomes due at the moment when it is cancelled ends as cancelled.
+#[tokio::test]
+async fn a_cancel_meets_a_promotion_in_every_order() {
+    let stage = Stage::set().await;
+    for order in super::rig::orders(&[3, 3]) {
+        stage.clear().await;
+        let dispatch = format!(
+            "select fairclaim.dispatch_job('{}', 'mail', p_run_at => fairclaim.clock() + interval '1 min')",
+            tenant(1)
+        );
+        let id = stage.producers[0].query_one(&dispatch, &[]).await.expect("dispatch").get(0);
+        stage.db.advance("2 min").await;
+        let parts = [
+            part(&stage.producers[0], &["begin", &cancel_of(id), "commit"]),
+            part(&stage.workers[0], &["begin", "select promoted from fairclaim.tick()", "commit"]),
+        ];
+        let outcome = stage.play(&parts, &order).await;
+        let told = format!("{order:?}: {outcome:?}");
+        assert!(outcome.waited.is_empty(), "{told}");
+        minutes_pass(&stage).await;
+        assert_eq!(seen(&stage).await.0, "cancelled", "{told}");
+        assert!(stage.audit().await.is_empty(), "{told}");
+    }
+}
+
+/// However long a claim stays open, its worker is told of the wish that came meanwhile.
+#[tokio::test]
+async fn a_wish_is_kept_for_a_claim_that_stays_open() {
+    let stage = Stage::set().await;
+    let id = dispatch(&*stage.producers[0], tenant(1), "mail").await;
+    stage.workers[0].batch_execute(&format!("begin; {CLAIM}")).await.expect("claim");
+    stage.producers[0].batch_execute(&cancel_of(id)).await.expect("cancel");
+    minutes_pass(&stage).await;
+    stage.workers[0].batch_execute("commit").await.expect("commit");
+    assert_eq!(seen(&stage).await, ("processing".to_owned(), true));
+    minutes_pass(&stage).await;
+    assert_eq!(seen(&stage).await, ("processing".to_owned(), true));
+}
+
+/// The wish for an earlier round of attempts, which a tick is deleting, does not stand for the new one.
+#[tokio::test]
+async fn a_cancel_after_a_retry_counts_while_a_tick_deletes_the_old_wish() {
+    let stage = Stage::set().await;
+    let job = claimed(&stage).await;
+    stage.producers[0].batch_execute(&cancel_of(job.id)).await.expect("cancel");
+    assert_eq!(settle(&stage.worker, &job, "complete").await, Settled::as_status("completed"));
+    stage.workers[1].batch_execute("begin; select fairclaim.tick()").await.expect("tick");
+    let retry = format!("select fairclaim.retry_jobs('{}', array['{}'::uuid])", tenant(1), job.id);
+    stage.producers[0].batch_execute(&retry).await.expect("retry");
+    claim_job(&stage.worker, "w").await.expect("the job again");
+    stage.producers[0].batch_execute(&cancel_of(job.id)).await.expect("cancel");
+    stage.workers[1].batch_execute("commit").await.expect("commit");
+    assert_eq!(seen(&stage).await, ("processing".to_owned(), true));
 }
 
 /// Whether a retry comes before or after the end of an attempt: nothing runs twice, and nothing is forgotten.

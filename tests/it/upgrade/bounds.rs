@@ -1,7 +1,12 @@
 //! A migration that has to wait makes nobody wait behind it for long: it gives its place in the queue up, and tries again.
 
+use std::time::Duration;
+
 use super::{PATIENCE, migrate, previous};
-use crate::support::{TestDb, waiting::until};
+use crate::support::{
+    TestDb,
+    waiting::{process_of, until},
+};
 
 /// Waits until a session of the installer waits for a lock.
 pub(super) async fn until_migrate_waits(db: &TestDb) {
@@ -54,6 +59,23 @@ async fn a_worker_can_start_while_somebody_migrates() {
     worker.batch_execute("select fairclaim.schema_version()").await.expect("it does not wait");
     installer.batch_execute("commit").await.expect("commit");
     migrate(&db).await.expect("again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_gives_up_names_who_holds_the_lock() {
+    let db = previous().await;
+    let before = db.installation().await;
+    let auditor = db.auditor().await;
+    auditor.batch_execute("begin; select count(*) from fairclaim.job_queue").await.expect("a look");
+    let options = fairclaim::MigrateOptions::default().lock_wait(Duration::from_secs(6));
+    let error = db.client("test_installer").await.migrate(&options).await.expect_err("locked");
+    let told = error.to_string();
+    assert!(told.contains("55P03"), "{told}");
+    assert!(told.contains(&format!("pid {};", process_of(&auditor).await)), "{told}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("run it again")), "{error:?}");
+    assert_eq!(db.installation().await, before);
+    auditor.batch_execute("commit").await.expect("commit");
+    migrate(&db).await.expect("nobody holds it");
 }
 
 /// The control: a migration that waits for its lock without end stops every reader behind it.
