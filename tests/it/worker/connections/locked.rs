@@ -13,7 +13,7 @@ use crate::support::{self, waiting::until};
 /// How many claims and settlements of a worker are under way at most.
 const CONNECTIONS: usize = 2;
 /// Each of these may wait, and one each for heartbeat and maintenance.
-const SESSIONS: i64 = CONNECTIONS as i64 + 2;
+const SESSIONS: usize = CONNECTIONS + 2;
 
 /// Who keeps `ready` locked, in a session of their own.
 async fn lock(rig: &Rig) -> support::Client {
@@ -23,10 +23,11 @@ async fn lock(rig: &Rig) -> support::Client {
 }
 
 /// How many sessions of the workers' login wait for a lock in this database.
-async fn waiting(owner: &support::Client) -> i64 {
+async fn waiting(owner: &support::Client) -> usize {
     let sessions = "select count(*) from pg_locks l join pg_stat_activity a using (pid)
                      where not l.granted and a.datname = current_database() and a.usename = 'test_worker'";
-    owner.query_one(sessions, &[]).await.expect("pg_locks").get(0)
+    let row = owner.query_one(sessions, &[]).await.expect("pg_locks");
+    usize::try_from(row.get::<_, i64>(0)).expect("a count")
 }
 
 fn start(builder: WorkerBuilder, runs: &Runs) -> Running {
