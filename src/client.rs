@@ -194,13 +194,10 @@ impl Client {
         self.endpoint.as_deref()
     }
 
-    /// How to reach the server beside a connection, to cancel what runs on it. How the application's own pool encrypts is
-    /// unknown: then encrypted where the server can, whoever it is, since the request holds nothing but the number of a session and its key.
+    /// How to reach the server beside a connection, to cancel what runs on it. None where a pooler is or may be in between:
+    /// PgBouncer 1.18 ends itself at a request to cancel (`bad client state`), and everybody's connections with it.
     pub(crate) fn tls_to_cancel(&self) -> Option<MakeRustlsConnect> {
-        match self.endpoint() {
-            Some(endpoint) => Some(endpoint.tls()),
-            None => connect::lenient_tls().ok(),
-        }
+        self.endpoint().filter(|_| self.prepares()).map(Endpoint::tls)
     }
 
     /// Where to open a connection for `LISTEN`. None where that is unknown, and behind a pooler, which would swallow the

@@ -87,11 +87,6 @@ impl Endpoint {
     }
 }
 
-/// TLS with whomever, where nothing is known of whom to trust.
-pub(crate) fn lenient_tls() -> Result<MakeRustlsConnect> {
-    tls::connector(&url::TlsTarget::default())
-}
-
 /// Reads a URL (or libpq key-value text) and completes it with defaults.
 pub(crate) fn endpoint(text: &str, options: &ConnectOptions) -> Result<Endpoint> {
     let url::Target { mut config, tls } = url::parse(text)?;

@@ -170,7 +170,7 @@ mod tests {
         for (sqlstate, word) in [
             ("25006", "primary"),
             ("57014", "statement_timeout"),
-            ("55P03", "doctor"),
+            ("55P03", "pg_terminate_backend"),
             ("53100", "disk"),
             ("42P05", "pooled"),
             ("22003", "value"),

@@ -23,7 +23,7 @@ const CLOSE_AFTER: Duration = Duration::from_secs(5);
 
 /// Takes care of all calls of one worker that were left without an answer.
 pub(crate) struct Unanswered {
-    /// None where it could not be made: then connections are closed and nothing more.
+    /// None where the server may not be asked: then connections are closed and nothing more.
     tls: Option<MakeRustlsConnect>,
     tasks: TaskTracker,
 }

@@ -2,18 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fairclaim::{Client, Status, Worker, WorkerBuilder};
+use fairclaim::{Status, Worker, WorkerBuilder};
 
 use super::{
     super::rig::{PATIENCE, Rig, Running, millis},
-    Runs, note, pool,
+    Runs, note,
 };
 use crate::support::{self, waiting::until};
 
 /// How many claims and settlements of a worker are under way at most.
 const CONNECTIONS: usize = 2;
-/// Each of these may wait, and one each for heartbeat and maintenance.
-const SESSIONS: i64 = CONNECTIONS as i64 + 2;
+/// Each of these may wait, and maintenance. The heartbeat has nothing to extend.
+const SESSIONS: usize = CONNECTIONS + 1;
 
 /// Who keeps `ready` locked, in a session of their own.
 async fn lock(rig: &Rig) -> support::Client {
@@ -23,10 +23,11 @@ async fn lock(rig: &Rig) -> support::Client {
 }
 
 /// How many sessions of the workers' login wait for a lock in this database.
-async fn waiting(owner: &support::Client) -> i64 {
+async fn waiting(owner: &support::Client) -> usize {
     let sessions = "select count(*) from pg_locks l join pg_stat_activity a using (pid)
                      where not l.granted and a.datname = current_database() and a.usename = 'test_worker'";
-    owner.query_one(sessions, &[]).await.expect("pg_locks").get(0)
+    let row = owner.query_one(sessions, &[]).await.expect("pg_locks");
+    usize::try_from(row.get::<_, i64>(0)).expect("a count")
 }
 
 fn start(builder: WorkerBuilder, runs: &Runs) -> Running {
@@ -43,19 +44,14 @@ async fn calls_that_time_out_pile_up_at_the_server_no_sessions_and_claim_nothing
     let watcher = rig.db.direct_session("test_owner").await;
     let runs = Runs::default();
     // the shortest patience, and so short a lease that whatever was claimed for nobody is lost
-    let short = |client| Worker::builder(client).lease(Duration::from_secs(1));
-    let of_url = start(short(rig.db.direct_client("test_worker").await), &runs);
-    // the application's own pool, of whose way to the server less is known
-    let pool = pool(&rig.db.direct_url("test_worker"), 1);
-    let of_pool = start(short(Client::from_pool(pool)), &runs);
-    for worker in [&of_url, &of_pool] {
-        until("its calls have timed out several times", PATIENCE, || async {
-            (worker.handle.report().call_failures > CONNECTIONS as u64).then_some(())
-        })
-        .await;
-    }
+    let client = rig.db.direct_client("test_worker").await;
+    let worker = start(Worker::builder(client).lease(Duration::from_secs(1)), &runs);
+    until("its calls have timed out several times", PATIENCE, || async {
+        (worker.handle.report().call_failures > CONNECTIONS as u64).then_some(())
+    })
+    .await;
     until("no more sessions wait than calls are under way", PATIENCE, || async {
-        (waiting(&watcher).await <= 2 * SESSIONS).then_some(())
+        (waiting(&watcher).await <= SESSIONS).then_some(())
     })
     .await;
     locker.batch_execute("commit").await.expect("commit");
@@ -64,9 +60,7 @@ async fn calls_that_time_out_pile_up_at_the_server_no_sessions_and_claim_nothing
         assert_eq!(rig.job(id).await.attempts, 1, "it was claimed for nobody, and lost");
     }
     assert!(runs.lock().expect("a lock").values().all(|&count| count == 1));
-    for worker in [of_url, of_pool] {
-        assert_eq!(worker.stop().await.lost, 0);
-    }
+    assert_eq!(worker.stop().await.lost, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
