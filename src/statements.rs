@@ -196,8 +196,16 @@ pub(crate) const DISPATCH_LINES_DELAYED: Statement = Statement {
     types: DISPATCH_LINES_TYPES,
 };
 
-const DISPATCH_LINES_TYPES: &[Type] =
-    &[Type::TEXT, Type::INT8, Type::INT8, Type::JSONB, Type::INT4, Type::BYTEA, Type::BYTEA, Type::BOOL];
+const DISPATCH_LINES_TYPES: &[Type] = &[
+    Type::TEXT,
+    Type::INT8,
+    Type::INT8,
+    Type::JSONB,
+    Type::INT4,
+    Type::BYTEA,
+    Type::BYTEA,
+    Type::BOOL,
+];
 
 pub(crate) const CANCEL: Statement = Statement {
     sql: "select c.id, c.status from fairclaim.cancel_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) c",

@@ -106,6 +106,12 @@ async fn arguments_out_of_their_limits_are_named() {
         ("p_jobs", "'s', 0, 1, '[]', 2"),
         ("p_refused", "'s', 0, 1, '[]', null"),
         ("p_refused", "'s', 0, 1, '[]', -1"),
+        ("p_digest", "'s', 0, 1, '[]', p_digest => ''"),
+        ("p_digest", "'s', 0, 1, '[]', p_digest => convert_to(repeat('x', 65), 'UTF8')"),
+        ("p_defaults", "'s', 0, 1, '[]', p_defaults => ''"),
+        ("p_defaults", "'s', 0, 1, '[]', p_defaults => convert_to(repeat('x', 65), 'UTF8')"),
+        ("p_anew", "'s', 0, 1, '[]', p_anew => null"),
+        ("p_anew", "'s', 1, 2, '[]', p_anew => true"),
     ] {
         let call = format!("select * from fairclaim.dispatch_lines({arguments})");
         let error = refused(producer.query(&call, &[]).await, "JQ004");
@@ -193,6 +199,62 @@ async fn progress_is_forgotten_after_the_retention_and_not_before() {
     db.advance("2 days").await;
     prune().await;
     assert_eq!(send(&producer, 0, 0, &json!([])).await.1, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_retention_makes_no_source_forgotten() {
+    let db = TestDb::with_test_clock().await;
+    let (producer, operator) = (db.producer().await, db.operator().await);
+    assert!(send(&producer, 0, 1, &jobs(0..1)).await.0);
+    let prune = async |retention: &str| {
+        let sql = format!("select * from fairclaim.prune(interval '{retention}')");
+        operator.query(&sql, &[]).await.expect("prune");
+    };
+    db.advance("6 days").await;
+    prune("1 hour").await;
+    assert_eq!(send(&producer, 0, 0, &json!([])).await.1, 1, "the setting is 7 days");
+    db.advance("2 days").await;
+    prune("30 days").await;
+    assert_eq!(send(&producer, 0, 0, &json!([])).await.1, 1, "a longer one keeps it longer");
+    prune("1 hour").await;
+    assert_eq!(send(&producer, 0, 0, &json!([])).await.1, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_keeps_its_digests_and_takes_no_lines_with_other_defaults() {
+    use fairclaim::{Lines, LinesProgress};
+
+    let db = TestDb::new().await;
+    let client = db.client("test_producer").await;
+    let seen = |now: LinesProgress| (now.accepted, now.lines, now.digest, now.defaults);
+    let lines = |after, through| Lines::of("file", after, through);
+    let (one, two) = (Some([1; 32]), Some([2; 32]));
+    let first = client.dispatch_lines(lines(0, 2).digest([1; 32]).defaults([1; 32])).await;
+    assert_eq!(seen(first.expect("lines")), (true, 2, one, one));
+    let other = client.dispatch_lines(lines(2, 3).digest([2; 32]).defaults([2; 32])).await;
+    assert_eq!(seen(other.expect("lines")), (false, 2, one, one));
+    let silent = client.dispatch_lines(lines(2, 3).digest([2; 32])).await;
+    assert_eq!(seen(silent.expect("lines")), (true, 3, two, one), "it says nothing of defaults");
+    let question = client.dispatch_lines(lines(0, 0)).await;
+    assert_eq!(seen(question.expect("lines")), (false, 3, two, one));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_begins_anew_only_while_nothing_of_it_was_dispatched() {
+    let db = TestDb::new().await;
+    let producer = db.producer().await;
+    let call = "select * from fairclaim.dispatch_lines('file', 0, $1, $2, p_refused => $3, p_defaults => $4, p_anew => true)";
+    let anew = async |through: i64, jobs: Value, refused: i32, defaults: &[u8]| {
+        let row = producer.query_one(call, &[&through, &jobs, &refused, &defaults]).await;
+        answer(&row.expect("dispatch_lines"))
+    };
+    assert_eq!(anew(5, json!([]), 5, b"a").await, (true, 5, 0, 5));
+    assert_eq!(anew(3, json!([]), 3, b"b").await, (true, 3, 0, 3));
+    assert_eq!(anew(3, json!([]), 3, b"b").await, (true, 3, 0, 3), "repeated, it is the same");
+    assert_eq!(anew(3, jobs(0..2), 1, b"b").await, (true, 3, 2, 1));
+    assert_eq!(anew(3, jobs(0..2), 1, b"b").await, (false, 3, 2, 1));
+    assert_eq!(anew(3, jobs(0..2), 1, b"c").await, (false, 3, 2, 1));
+    assert_eq!(payloads(&db).await, [0, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 mod item;
 mod lines;
+mod origin;
 mod reader;
 mod report;
 mod sender;

@@ -1,5 +1,6 @@
 //! `dispatch --file`: each line once, whatever happens meanwhile, and what is refused can be mended and sent.
 
+mod again;
 mod faults;
 mod input;
 
