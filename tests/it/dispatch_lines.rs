@@ -277,3 +277,31 @@ async fn the_library_counts_delays_by_the_clock_of_the_database() {
     let error = client.dispatch_lines(Lines::of("file", 2, 4).jobs(&bad)).await.expect_err("a NUL");
     assert!(error.to_string().contains("p_jobs[1].queue"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_is_measured_as_the_database_does_and_never_more_strictly() {
+    use fairclaim::Dispatch;
+
+    let db = TestDb::new().await;
+    let client = db.client("test_producer").await;
+    let now = client.clock().await.expect("clock");
+    let all = json!({"a\"\\": [null, true, false, -17, 18_446_744_073_709_551_615_u64, [], {}, {"ü\u{1}\n\u{7f}": "\t€"}]});
+    let job = |value: &Value, filler: usize| {
+        let job =
+            Dispatch::raw(Uuid::nil(), "mail", 1).expect("a job").metadata("v", value.clone());
+        job.metadata("filler", "x".repeat(filler))
+    };
+    for (value, is_exact) in [(all, true), (json!([1.5, 1e300, -0.25]), false)] {
+        let text: Value = json!({"v": value, "filler": ""});
+        let sql = "select 16384 - octet_length($1::jsonb::text)";
+        let row = db.owner().await.query_one(sql, &[&text]).await.expect("octet_length");
+        let room = usize::try_from(row.get::<_, i32>(0)).expect("there is room");
+        let (fits, does_not) = (job(&value, room), job(&value, room + 1));
+        fits.verify(now).expect("it fits");
+        client.dispatch(fits).await.expect("it fits");
+        let refused = does_not.verify(now);
+        assert_eq!(refused.is_err(), is_exact, "{refused:?}");
+        let error = client.dispatch(does_not).await.expect_err("it does not fit").to_string();
+        assert!(error.contains("metadata: must be at most 16384 bytes of JSON text"), "{error}");
+    }
+}

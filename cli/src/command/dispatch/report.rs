@@ -160,7 +160,7 @@ impl Report {
     /// What was added stays.
     pub(super) fn keep(&mut self) -> io::Result<()> {
         let kept = as_kept(std::mem::take(&mut self.added));
-        self.own += kept.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.own += kept.split_inclusive(|byte| *byte == b'\n').count() as u64;
         self.reasons.seek(SeekFrom::Start(self.reasons_end))?;
         self.reasons.write_all(&kept)?;
         self.reasons_end = self.reasons.stream_position()?;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fairclaim::{Client, Dispatch, Error, Lines, LinesProgress};
+use fairclaim::{Client, Dispatch, Error, Lines, LinesProgress, dispatch_many_in};
 use indicatif::ProgressBar;
 
 use super::{
@@ -20,6 +20,8 @@ use crate::error::Hinted;
 /// How long to wait for a database that went away.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// How many lines are rehearsed at once after a refusal: each bad one of them costs one more rehearsal.
+const WARY_LINES: usize = 64;
 /// How many reasons stderr shows.
 const SHOWN: usize = 20;
 
@@ -82,6 +84,9 @@ impl<'a> Sender<'a> {
                 items.pop_front();
             }
             let mut piece = Piece::cut(&mut items, self.limit, batch.through, &marks);
+            if self.limit <= WARY_LINES {
+                self.rehearse(&mut piece).await;
+            }
             if let Some(report) = &mut self.report {
                 let refused = piece.refused.iter();
                 report.add(
@@ -94,12 +99,35 @@ impl<'a> Sender<'a> {
                 Answer::Stands { now, unsure } => self.stand(now, unsure, &piece)?,
                 Answer::Refused { at, reason } => {
                     self.take_back()?;
-                    self.limit = (self.limit.min(piece.jobs.len()) / 2).max(1);
+                    self.limit = (self.limit.min(piece.jobs.len()) / 2).clamp(1, WARY_LINES);
                     piece.refuse(at, reason);
                     piece.give_back(&mut items);
                 }
             }
         }
+    }
+
+    /// Takes out what the database refuses, in transactions that are rolled back: so the report is written once for all of them,
+    /// and not before each call that may be refused.
+    async fn rehearse(&self, piece: &mut Piece) {
+        while !piece.jobs.is_empty() {
+            let Err(error) = self.try_out(&piece.jobs).await else { break };
+            let count = piece.jobs.len();
+            if is_refusal(&error) {
+                piece.refuse(index(&error), Reason::of(&error));
+            }
+            if piece.jobs.len() == count {
+                break; // the call itself finds out
+            }
+        }
+        piece.refused.sort_unstable_by_key(|(line, ..)| *line);
+    }
+
+    async fn try_out(&self, jobs: &[Dispatch]) -> Result<(), Error> {
+        let mut connection = self.client.pool().get().await?;
+        let transaction = connection.transaction().await?;
+        dispatch_many_in(&*transaction, jobs.to_vec()).await?;
+        Ok(transaction.rollback().await?)
     }
 
     /// Whether somebody else has sent the same lines, as soon as they are read.
