@@ -77,7 +77,8 @@ pub(super) struct Reader<R> {
     pub(super) skip: u64,
     /// What they were, if that is known.
     pub(super) expected: Option<Mark>,
-    /// Whether the input may grow: then a last line without an end is left for the next run, unless it is good.
+    /// Whether the input may grow, or be another one next time: then its lines are digested, and a last one without an end is
+    /// left for the next run, unless it is good. What is known by its content needs neither.
     pub(super) grows: bool,
     /// Of the lines that were read.
     pub(super) mark: Mark,
@@ -158,13 +159,14 @@ impl<R: Read> Reader<R> {
             line.drain(..3);
         }
         let is_blank = line.iter().all(u8::is_ascii_whitespace);
-        let (mut hash, mut all, is_new) = (Sha256::new(), read, number > self.skip);
+        let (mut hash, mut all) = (self.grows.then(Sha256::new), read);
+        let is_new = number > self.skip;
         let (text, job) = if too_long {
             let (text, rest) = self.rest_of(line, is_new, &mut hash)?;
             (all, ended) = (read + rest.bytes, rest.ended);
             (text, is_new.then(|| Err(Reason::bad("line", "must be at most 8 MiB"))))
         } else {
-            hash.update(line.trim_ascii_end());
+            hash = hash.map(|hash| hash.chain_update(line.trim_ascii_end()));
             let parsed = line.strip_suffix(b"\r").unwrap_or(&line);
             let job = (is_new && !is_blank).then(|| parse(parsed, &self.defaults));
             (Text::Held(line), job)
@@ -177,8 +179,10 @@ impl<R: Read> Reader<R> {
         if is_blank && !too_long {
             return Ok(Step::Line(0));
         }
-        self.mark =
-            Sha256::new().chain_update(self.mark).chain_update(hash.finalize()).finalize().into();
+        if let Some(hash) = hash {
+            let both = Sha256::new().chain_update(self.mark).chain_update(hash.finalize());
+            self.mark = both.finalize().into();
+        }
         let Some(job) = job else { return Ok(Step::Line(0)) };
         batch.items.push(Item { line: number, text, job });
         batch.marks.push((number, self.mark));
@@ -191,14 +195,16 @@ impl<R: Read> Reader<R> {
         &mut self,
         begin: Vec<u8>,
         wanted: bool,
-        hash: &mut Sha256,
+        hash: &mut Option<Sha256>,
     ) -> io::Result<(Text, Rest)> {
         let wanted = self.spill.as_deref().filter(|_| wanted);
         let mut spill = wanted.map(nameless).transpose()?;
         if let Some(file) = &mut spill {
             file.write_all(&begin)?;
         }
-        hash.update(&begin);
+        if let Some(hash) = hash {
+            hash.update(&begin);
+        }
         drop(begin);
         let mut rest = Rest { bytes: 0, ended: false };
         loop {
@@ -209,7 +215,9 @@ impl<R: Read> Reader<R> {
             if let Some(file) = &mut spill {
                 file.write_all(text)?;
             }
-            hash.update(text);
+            if let Some(hash) = hash {
+                hash.update(text);
+            }
             self.input.consume(taken);
             rest.bytes += taken;
             rest.ended = end.is_some();
@@ -284,7 +292,7 @@ mod tests {
 
     /// The digest of all lines of a text.
     fn mark_of(text: &[u8]) -> Mark {
-        read(text, 0, None, false).0.last().unwrap().marks.last().unwrap().1
+        read(text, 0, None, true).0.last().unwrap().marks.last().unwrap().1
     }
 
     fn good(lines: &[u64]) -> Vec<(u64, Option<String>)> {
@@ -343,7 +351,7 @@ mod tests {
             "{\"payload\": 1}\n\n{}\n",
             "{\"payload\": 1}{\n}\n",
         ] {
-            let seen = read(other.as_bytes(), 2, Some(mark), false);
+            let seen = read(other.as_bytes(), 2, Some(mark), true);
             assert!(matches!(seen, (_, Some(Fault::Differs))), "{other:?}: {seen:?}");
         }
     }
@@ -369,7 +377,7 @@ mod tests {
 
     #[test]
     fn the_digest_at_a_blank_line_is_that_of_the_line_before_it() {
-        let marks = read(b"\n{}\n\n{\"payload\": 1}\n", 0, None, false).0.remove(0).marks;
+        let marks = read(b"\n{}\n\n{\"payload\": 1}\n", 0, None, true).0.remove(0).marks;
         assert_eq!(mark_at(&marks, 1), Some([0; 32]));
         assert_eq!(mark_at(&marks, 3), mark_at(&marks, 2));
         assert_eq!(mark_at(&marks, 3), Some(mark_of(b"{}")));

@@ -152,12 +152,14 @@ impl<'a> Sender<'a> {
 
     /// One call, repeated for as long as the database is away.
     async fn call(&self, piece: &Piece) -> anyhow::Result<Answer> {
-        let lines = Lines::of(&self.origin.name, self.stands.lines, piece.through)
+        let mut lines = Lines::of(&self.origin.name, self.stands.lines, piece.through)
             .jobs(&piece.jobs)
-            .digest(piece.mark)
             .defaults(self.origin.defaults)
             .anew(self.origin.anew && self.stands.lines == 0)
             .refused(u32::try_from(piece.refused.len()).unwrap_or(u32::MAX));
+        if self.origin.named {
+            lines = lines.digest(piece.mark);
+        }
         let (mut unsure, mut pause, mut since) = (false, Duration::from_millis(50), None);
         loop {
             match self.client.dispatch_lines(lines).await {
