@@ -165,6 +165,33 @@ async fn two_who_send_the_same_stretch_at_once_dispatch_it_once() {
     assert_eq!(payloads(&db).await, [0, 1]);
 }
 
+/// Whoever was killed while his batch ran must not be told, when he asks again, where the source stood before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_waits_for_a_stretch_that_is_being_sent() {
+    let db = TestDb::new().await;
+    let mut first = db.producer().await;
+    let watcher = db.owner().await;
+    watcher.batch_execute("reset role").await.expect("reset role");
+    for (after, through) in [(0, 2), (2, 5)] {
+        let open = first.transaction().await.expect("begin");
+        assert!(send(&open, after, through, &jobs(after..through)).await.0);
+        let second = db.producer().await;
+        let process = waiting::process_of(&second).await;
+        let other = tokio::spawn(async move { send(&second, 0, 0, &json!([])).await });
+        let blocked = "select cardinality(pg_blocking_pids($1)) > 0";
+        waiting::until("the question waits", Duration::from_secs(60), || async {
+            let row = watcher.query_one(blocked, &[&process]).await.expect("pg_blocking_pids");
+            row.get::<_, bool>(0).then_some(())
+        })
+        .await;
+        open.commit().await.expect("commit");
+        assert_eq!(other.await.expect("the question"), (false, through, through, 0));
+    }
+    let rows = db.owner().await.query("select from fairclaim.dispatch_progress", &[]).await;
+    assert_eq!(rows.expect("dispatch_progress").len(), 1);
+    assert_eq!(send(&first, 5, 5, &json!([])).await.1, 5);
+}
+
 /// Sends the lines up to `total` in stretches of its own size, and goes on where it is told that the source stands.
 async fn race(producer: Client, size: i64, total: i64) {
     let mut at = 0;

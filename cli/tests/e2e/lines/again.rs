@@ -5,7 +5,7 @@ use std::{io::Write, process::Output, process::Stdio};
 use serde_json::{Value, json};
 
 use super::{Folder, numbers, payloads, send, totals};
-use crate::support::{PATIENCE, Place, start, stderr, wait_for};
+use crate::support::{PATIENCE, Place, start, stderr};
 
 /// A run that is refused before it sends anything.
 fn refuses(output: &Output, says: &str, hint: &str) {
@@ -140,36 +140,33 @@ async fn a_report_that_an_interrupted_source_left_open_is_not_written_by_another
     let (place, folder) = (Place::installed().await, Folder::new());
     let refused = folder.path("refused.jsonl");
     let bad = |n: u32| format!("{{\"tenant\":\"a\",\"payload\":{n}}}\n");
-    let one = folder.write("one.jsonl", bad(1));
+    let one = folder.write("one.jsonl", bad(1) + &numbers(0..1));
     let two = folder.write("two.jsonl", bad(2));
     let (mut other, connection) =
         tokio_postgres::connect(&place.url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
 
-    // its batch waits for a transaction that holds the source, and is rolled back when it was killed
+    // its batch waits for a lock, and is rolled back before it is killed
     let holder = other.transaction().await.unwrap();
-    holder.query("select fairclaim.dispatch_lines('one', 0, 1, '[]')", &[]).await.unwrap();
+    let lock = "set local role fairclaim_owner; lock table fairclaim.job in access exclusive mode";
+    holder.batch_execute(lock).await.unwrap();
     let sending = ["dispatch", "--file", &one, "--refused", &refused, "--source", "one"];
     let running = start(&mut place.fairclaim(sending));
-    wait_for("it reports", || std::fs::read(&refused).is_ok_and(|lines| !lines.is_empty()));
-    let waiting = "select count(pg_terminate_backend(a.pid)) from pg_stat_activity a
-                    where a.wait_event_type = 'Lock' and a.usename = current_user";
+    let count = async |what: &str| {
+        let sql = format!(
+            "select count({what}) from pg_stat_activity a where a.wait_event_type = 'Lock' and a.usename = current_user"
+        );
+        let connection = place.client.pool().get().await.unwrap();
+        connection.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0)
+    };
     let deadline = std::time::Instant::now() + PATIENCE;
-    running.signal("STOP"); // it must not try again
-    while place
-        .client
-        .pool()
-        .get()
-        .await
-        .unwrap()
-        .query_one(waiting, &[])
-        .await
-        .unwrap()
-        .get::<_, i64>(0)
-        == 0
-    {
+    while count("*").await == 0 {
         assert!(std::time::Instant::now() < deadline, "it does not wait");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
+    assert_eq!(folder.read("refused.jsonl"), bad(1), "it reports first");
+    running.signal("STOP"); // it must not try again
+    assert_eq!(count("pg_terminate_backend(a.pid)").await, 1);
     running.signal("KILL");
     running.end();
     holder.rollback().await.unwrap();
@@ -186,6 +183,7 @@ async fn a_report_that_an_interrupted_source_left_open_is_not_written_by_another
         assert_eq!(folder.read("refused.jsonl"), bad(1) + &bad(2));
         assert_eq!(folder.read("refused.jsonl.reasons").lines().count(), 2);
     }
+    assert_eq!(payloads(&place).await, [json!(0)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
