@@ -69,6 +69,8 @@ create table fairclaim.dispatch_progress (
   lines bigint not null,
   dispatched bigint not null,
   refused bigint not null,
+  digest bytea,
+  defaults bytea,
   updated_at timestamp with time zone not null,
   constraint dispatch_progress_pkey PRIMARY KEY (login, source)
 ) with (fillfactor=50);
@@ -643,8 +645,8 @@ create function fairclaim.dispatch_jobs(p_jobs jsonb)
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.dispatch_jobs to fairclaim_producer;
 
-create function fairclaim.dispatch_lines(p_source text, p_after bigint, p_through bigint, p_jobs jsonb, p_refused integer DEFAULT 0)
-  returns TABLE(accepted boolean, lines bigint, dispatched bigint, refused bigint)
+create function fairclaim.dispatch_lines(p_source text, p_after bigint, p_through bigint, p_jobs jsonb, p_refused integer DEFAULT 0, p_digest bytea DEFAULT NULL::bytea, p_defaults bytea DEFAULT NULL::bytea, p_anew boolean DEFAULT false)
+  returns TABLE(accepted boolean, lines bigint, dispatched bigint, refused bigint, digest bytea, defaults bytea)
   language plpgsql volatile security definer
   set jit=off
   set search_path=pg_catalog, pg_temp;

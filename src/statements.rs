@@ -179,24 +179,33 @@ pub(crate) const DISPATCH_MANY_DELAYED: Statement = Statement {
 };
 
 pub(crate) const DISPATCH_LINES: Statement = Statement {
-    sql: "select d.accepted, d.lines, d.dispatched, d.refused from fairclaim.dispatch_lines(p_source => $1::text, \
-          p_after => $2::int8, p_through => $3::int8, p_jobs => $4::jsonb, p_refused => $5::int4) d",
+    sql: "select d.accepted, d.lines, d.dispatched, d.refused, d.digest, d.defaults from fairclaim.dispatch_lines(p_source => $1::text, \
+          p_after => $2::int8, p_through => $3::int8, p_jobs => $4::jsonb, p_refused => $5::int4, \
+          p_digest => $6::bytea, p_defaults => $7::bytea, p_anew => $8::bool) d",
     types: DISPATCH_LINES_TYPES,
 };
 
 /// The same for lines of which some have a `delay`.
 pub(crate) const DISPATCH_LINES_DELAYED: Statement = Statement {
-    sql: "select d.accepted, d.lines, d.dispatched, d.refused from fairclaim.dispatch_lines(p_source => $1::text, \
+    sql: "select d.accepted, d.lines, d.dispatched, d.refused, d.digest, d.defaults from fairclaim.dispatch_lines(p_source => $1::text, \
           p_after => $2::int8, p_through => $3::int8, p_jobs => (\
           select pg_catalog.jsonb_agg(case when j.item ? 'delay' then (j.item - 'delay') || pg_catalog.jsonb_build_object(\
           'run_at', fairclaim.clock() + pg_catalog.make_interval(secs => (j.item ->> 'delay')::float8)) else j.item end \
           order by j.ordinal) from pg_catalog.jsonb_array_elements($4::jsonb) with ordinality j(item, ordinal)), \
-          p_refused => $5::int4) d",
+          p_refused => $5::int4, p_digest => $6::bytea, p_defaults => $7::bytea, p_anew => $8::bool) d",
     types: DISPATCH_LINES_TYPES,
 };
 
-const DISPATCH_LINES_TYPES: &[Type] =
-    &[Type::TEXT, Type::INT8, Type::INT8, Type::JSONB, Type::INT4];
+const DISPATCH_LINES_TYPES: &[Type] = &[
+    Type::TEXT,
+    Type::INT8,
+    Type::INT8,
+    Type::JSONB,
+    Type::INT4,
+    Type::BYTEA,
+    Type::BYTEA,
+    Type::BOOL,
+];
 
 pub(crate) const CANCEL: Statement = Statement {
     sql: "select c.id, c.status from fairclaim.cancel_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) c",

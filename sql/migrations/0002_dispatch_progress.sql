@@ -6,6 +6,8 @@ create table fairclaim.dispatch_progress (
   lines bigint not null,                      -- these, from the first on, are dealt with: dispatched, refused or blank
   dispatched bigint not null,
   refused bigint not null,
+  digest bytea,                               -- of these lines, as the caller made it: null when it makes none
+  defaults bytea,                             -- of what the caller fills in where a line says nothing
   updated_at timestamptz not null,
   primary key (login, source)
 ) with (fillfactor = 50);

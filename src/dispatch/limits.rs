@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde_json::{Map, Value};
+
 use super::{Dispatch, Due};
 use crate::{
     error::{Error, Result},
@@ -11,6 +13,7 @@ use crate::{
 const DAY: Duration = Duration::from_secs(86_400);
 const NAME_MAX: usize = 64;
 const TAGS_MAX: usize = 20;
+const METADATA_BYTES_MAX: usize = 16_384;
 
 impl Dispatch {
     /// Refuses what can be refused without the database: what the conversion of a parameter would refuse with the value in
@@ -82,12 +85,48 @@ impl Dispatch {
                 self.tags.iter().all(|tag| (1..=NAME_MAX).contains(&tag.chars().count())),
                 "each must have 1 to 64 characters",
             ),
+            (
+                "metadata",
+                object_len(&self.metadata) <= METADATA_BYTES_MAX,
+                "must be at most 16384 bytes of JSON text",
+            ),
         ];
         match rules.iter().find(|(_, holds, _)| !holds) {
             Some((field, _, rule)) => Err(Error::bad_argument(field, rule)),
             None => Ok(()),
         }
     }
+}
+
+/// How long a value is as the database writes it, or less: it has its own way with numbers that are not whole.
+fn text_len(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(true) => 4,
+        Value::Bool(false) => 5,
+        Value::Number(number) if number.is_f64() => 1,
+        Value::Number(number) => number.to_string().len(),
+        Value::String(text) => string_len(text),
+        Value::Array(items) => list_len(items.iter().map(text_len)),
+        Value::Object(entries) => object_len(entries),
+    }
+}
+
+fn object_len(entries: &Map<String, Value>) -> usize {
+    list_len(entries.iter().map(|(key, value)| string_len(key) + 2 + text_len(value)))
+}
+
+/// With its brackets, and a comma and a blank between two.
+fn list_len(items: impl Iterator<Item = usize>) -> usize {
+    items.map(|item| item + 2).sum::<usize>().max(2)
+}
+
+fn string_len(text: &str) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' | 0x08 | 0x09 | 0x0a | 0x0c | 0x0d => 2,
+        0x00..=0x1f => 6,
+        _ => 1,
+    };
+    2 + text.bytes().map(escaped).sum::<usize>()
 }
 
 fn is_name(text: &str, more: impl Fn(u8) -> bool) -> bool {
@@ -143,6 +182,7 @@ mod tests {
             (job("t").tag(""), "tags"),
             (job("t").tag("x".repeat(65)), "tags"),
             (tags, "tags"),
+            (job("t").metadata("k", "x".repeat(16_384)), "metadata"),
         ] {
             let error = bad.verify(now).unwrap_err();
             assert!(error.to_string().contains(&format!("{field}: ")), "{field}: {error}");

@@ -106,6 +106,12 @@ async fn arguments_out_of_their_limits_are_named() {
         ("p_jobs", "'s', 0, 1, '[]', 2"),
         ("p_refused", "'s', 0, 1, '[]', null"),
         ("p_refused", "'s', 0, 1, '[]', -1"),
+        ("p_digest", "'s', 0, 1, '[]', p_digest => ''"),
+        ("p_digest", "'s', 0, 1, '[]', p_digest => convert_to(repeat('x', 65), 'UTF8')"),
+        ("p_defaults", "'s', 0, 1, '[]', p_defaults => ''"),
+        ("p_defaults", "'s', 0, 1, '[]', p_defaults => convert_to(repeat('x', 65), 'UTF8')"),
+        ("p_anew", "'s', 0, 1, '[]', p_anew => null"),
+        ("p_anew", "'s', 1, 2, '[]', p_anew => true"),
     ] {
         let call = format!("select * from fairclaim.dispatch_lines({arguments})");
         let error = refused(producer.query(&call, &[]).await, "JQ004");
@@ -159,6 +165,33 @@ async fn two_who_send_the_same_stretch_at_once_dispatch_it_once() {
     assert_eq!(payloads(&db).await, [0, 1]);
 }
 
+/// Whoever was killed while his batch ran must not be told, when he asks again, where the source stood before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_waits_for_a_stretch_that_is_being_sent() {
+    let db = TestDb::new().await;
+    let mut first = db.producer().await;
+    let watcher = db.owner().await;
+    watcher.batch_execute("reset role").await.expect("reset role");
+    for (after, through) in [(0, 2), (2, 5)] {
+        let open = first.transaction().await.expect("begin");
+        assert!(send(&open, after, through, &jobs(after..through)).await.0);
+        let second = db.producer().await;
+        let process = waiting::process_of(&second).await;
+        let other = tokio::spawn(async move { send(&second, 0, 0, &json!([])).await });
+        let blocked = "select cardinality(pg_blocking_pids($1)) > 0";
+        waiting::until("the question waits", Duration::from_secs(60), || async {
+            let row = watcher.query_one(blocked, &[&process]).await.expect("pg_blocking_pids");
+            row.get::<_, bool>(0).then_some(())
+        })
+        .await;
+        open.commit().await.expect("commit");
+        assert_eq!(other.await.expect("the question"), (false, through, through, 0));
+    }
+    let rows = db.owner().await.query("select from fairclaim.dispatch_progress", &[]).await;
+    assert_eq!(rows.expect("dispatch_progress").len(), 1);
+    assert_eq!(send(&first, 5, 5, &json!([])).await.1, 5);
+}
+
 /// Sends the lines up to `total` in stretches of its own size, and goes on where it is told that the source stands.
 async fn race(producer: Client, size: i64, total: i64) {
     let mut at = 0;
@@ -196,6 +229,62 @@ async fn progress_is_forgotten_after_the_retention_and_not_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_short_retention_makes_no_source_forgotten() {
+    let db = TestDb::with_test_clock().await;
+    let (producer, operator) = (db.producer().await, db.operator().await);
+    assert!(send(&producer, 0, 1, &jobs(0..1)).await.0);
+    let prune = async |retention: &str| {
+        let sql = format!("select * from fairclaim.prune(interval '{retention}')");
+        operator.query(&sql, &[]).await.expect("prune");
+    };
+    db.advance("6 days").await;
+    prune("1 hour").await;
+    assert_eq!(send(&producer, 0, 0, &json!([])).await.1, 1, "the setting is 7 days");
+    db.advance("2 days").await;
+    prune("30 days").await;
+    assert_eq!(send(&producer, 0, 0, &json!([])).await.1, 1, "a longer one keeps it longer");
+    prune("1 hour").await;
+    assert_eq!(send(&producer, 0, 0, &json!([])).await.1, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_keeps_its_digests_and_takes_no_lines_with_other_defaults() {
+    use fairclaim::{Lines, LinesProgress};
+
+    let db = TestDb::new().await;
+    let client = db.client("test_producer").await;
+    let seen = |now: LinesProgress| (now.accepted, now.lines, now.digest, now.defaults);
+    let lines = |after, through| Lines::of("file", after, through);
+    let (one, two) = (Some([1; 32]), Some([2; 32]));
+    let first = client.dispatch_lines(lines(0, 2).digest([1; 32]).defaults([1; 32])).await;
+    assert_eq!(seen(first.expect("lines")), (true, 2, one, one));
+    let other = client.dispatch_lines(lines(2, 3).digest([2; 32]).defaults([2; 32])).await;
+    assert_eq!(seen(other.expect("lines")), (false, 2, one, one));
+    let silent = client.dispatch_lines(lines(2, 3).digest([2; 32])).await;
+    assert_eq!(seen(silent.expect("lines")), (true, 3, two, one), "it says nothing of defaults");
+    let question = client.dispatch_lines(lines(0, 0)).await;
+    assert_eq!(seen(question.expect("lines")), (false, 3, two, one));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_begins_anew_only_while_nothing_of_it_was_dispatched() {
+    let db = TestDb::new().await;
+    let producer = db.producer().await;
+    let call = "select * from fairclaim.dispatch_lines('file', 0, $1, $2, p_refused => $3, p_defaults => $4, p_anew => true)";
+    let anew = async |through: i64, jobs: Value, refused: i32, defaults: &[u8]| {
+        let row = producer.query_one(call, &[&through, &jobs, &refused, &defaults]).await;
+        answer(&row.expect("dispatch_lines"))
+    };
+    assert_eq!(anew(5, json!([]), 5, b"a").await, (true, 5, 0, 5));
+    assert_eq!(anew(3, json!([]), 3, b"b").await, (true, 3, 0, 3));
+    assert_eq!(anew(3, json!([]), 3, b"b").await, (true, 3, 0, 3), "repeated, it is the same");
+    assert_eq!(anew(3, jobs(0..2), 1, b"b").await, (true, 3, 2, 1));
+    assert_eq!(anew(3, jobs(0..2), 1, b"b").await, (false, 3, 2, 1));
+    assert_eq!(anew(3, jobs(0..2), 1, b"c").await, (false, 3, 2, 1));
+    assert_eq!(payloads(&db).await, [0, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_library_counts_delays_by_the_clock_of_the_database() {
     use fairclaim::{Dispatch, Lines, Tenant};
 
@@ -214,4 +303,32 @@ async fn the_library_counts_delays_by_the_clock_of_the_database() {
     let bad = [job(3), job(4).queue("a\0")];
     let error = client.dispatch_lines(Lines::of("file", 2, 4).jobs(&bad)).await.expect_err("a NUL");
     assert!(error.to_string().contains("p_jobs[1].queue"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_is_measured_as_the_database_does_and_never_more_strictly() {
+    use fairclaim::Dispatch;
+
+    let db = TestDb::new().await;
+    let client = db.client("test_producer").await;
+    let now = client.clock().await.expect("clock");
+    let all = json!({"a\"\\": [null, true, false, -17, 18_446_744_073_709_551_615_u64, [], {}, {"ü\u{1}\n\u{7f}": "\t€"}]});
+    let job = |value: &Value, filler: usize| {
+        let job =
+            Dispatch::raw(Uuid::nil(), "mail", 1).expect("a job").metadata("v", value.clone());
+        job.metadata("filler", "x".repeat(filler))
+    };
+    for (value, is_exact) in [(all, true), (json!([1.5, 1e300, -0.25]), false)] {
+        let text: Value = json!({"v": value, "filler": ""});
+        let sql = "select 16384 - octet_length($1::jsonb::text)";
+        let row = db.owner().await.query_one(sql, &[&text]).await.expect("octet_length");
+        let room = usize::try_from(row.get::<_, i32>(0)).expect("there is room");
+        let (fits, does_not) = (job(&value, room), job(&value, room + 1));
+        fits.verify(now).expect("it fits");
+        client.dispatch(fits).await.expect("it fits");
+        let refused = does_not.verify(now);
+        assert_eq!(refused.is_err(), is_exact, "{refused:?}");
+        let error = client.dispatch(does_not).await.expect_err("it does not fit").to_string();
+        assert!(error.contains("metadata: must be at most 16384 bytes of JSON text"), "{error}");
+    }
 }

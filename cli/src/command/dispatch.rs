@@ -2,6 +2,7 @@
 
 mod item;
 mod lines;
+mod origin;
 mod reader;
 mod report;
 mod sender;
@@ -29,7 +30,7 @@ Examples:
 ///
 /// With --file it takes many jobs, one JSON object a line, with the names of these flags: tenant (or tenant_id), type, payload,
 /// queue, priority, run_at, delay, max_attempts, timeout, tags, metadata. What a line leaves out is as the flags say. Lines that
-/// are refused do not stop the others. Run again, also after a crash, it sends no line twice.
+/// are refused do not stop the others. Run again with the same flags, also after a crash, it sends no line twice.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DispatchArgs {

@@ -1,5 +1,6 @@
 //! `dispatch --file`: each line once, whatever happens meanwhile, and what is refused can be mended and sent.
 
+mod again;
 mod faults;
 mod input;
 
@@ -199,6 +200,37 @@ async fn what_only_the_database_knows_takes_out_the_one_line() {
         let line = format!("line {n}: payload: must be at most 1048576 bytes of JSON text (JQ004)");
         assert!(stderr(&output).contains(&line), "{}", stderr(&output));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_lines_that_only_the_database_refuses_are_reported_in_their_order() {
+    let (place, folder) = (Place::installed().await, Folder::new());
+    // too far ahead, by the clock of the database
+    let far = |n: u32| {
+        format!(
+            "{{\"tenant\":\"a\",\"type\":\"mail\",\"payload\":{n},\"run_at\":\"2099-01-01T00:00:00Z\"}}\n"
+        )
+    };
+    let (mut text, mut bad, mut good) = (String::new(), String::new(), Vec::new());
+    for n in 0..600 {
+        if n % 3 == 0 || n > 500 {
+            good.push(json!(n));
+            text += &numbers(n..n + 1);
+        } else {
+            // some of them are refused here as well, and some there
+            let line = if n % 7 == 0 { format!("{{\"bad\":{n}}}\n") } else { far(n) };
+            text += &line;
+            bad += &line;
+        }
+    }
+    let (file, refused) = (folder.write("jobs.jsonl", &text), folder.path("refused.jsonl"));
+    let output = send(&place, &[&file, "--refused", &refused]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(payloads(&place).await, good);
+    assert_eq!(folder.read("refused.jsonl"), bad);
+    let answer = totals(&output);
+    let counts = (bad.lines().count(), good.len());
+    assert_eq!((&answer["refused"], &answer["dispatched"]), (&json!(counts.0), &json!(counts.1)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ set jit = off
 set lock_timeout = '100ms'
 as $$
 declare
+  v_retention interval := (select s.retention from fairclaim.setting s);
   v_before timestamptz;
   v_range fairclaim.id_range;
   v_from uuid;
@@ -19,10 +20,12 @@ begin
   if p_retention is not null and not pg_has_role(fairclaim.caller(), 'fairclaim_operator', 'USAGE') then
     perform fairclaim.refuse('JQ007', 'p_retention', 'may be chosen by an operator only', 'call prune() without an argument');
   end if;
-  v_before := fairclaim.clock() - coalesce(p_retention, (select s.retention from fairclaim.setting s));
+  v_before := fairclaim.clock() - coalesce(p_retention, v_retention);
   ranges_dropped := 0; rows_deleted := 0;
+  -- whoever makes room by a short retention must not thereby have files sent twice
   delete from fairclaim.dispatch_progress d
-   where d.ctid = any (array(select x.ctid from fairclaim.dispatch_progress x where x.updated_at < v_before limit 1000 for update skip locked));
+   where d.ctid = any (array(select x.ctid from fairclaim.dispatch_progress x
+                              where x.updated_at < fairclaim.clock() - greatest(p_retention, v_retention) limit 1000 for update skip locked));
   for v_range in
     select * from fairclaim.id_range r
      where r.ends_at < v_before and r.ends_at < (select max(x.ends_at) from fairclaim.id_range x)      -- dispatch needs one
@@ -53,4 +56,4 @@ end
 $$;
 
 comment on function fairclaim.prune(interval) is
-'Deletes what is past retention (the setting, 7 days at first): jobs dispatched and ended before it began, one range of ids a call, and how far sources of dispatch_lines were sent (not counted). Call it until it did nothing; workers call it every ten minutes. p_retention: operators only. Errors: JQ004, JQ007.';
+'Deletes what is past retention (the setting, 7 days at first): jobs dispatched and ended before it began, one range of ids a call, and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). Call it until it did nothing; workers call it every ten minutes. p_retention: operators only. Errors: JQ004, JQ007.';

@@ -1,10 +1,14 @@
 //! One line as a job: an object with the names of `dispatch_jobs`, and what the flags say for names that it lacks.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use fairclaim::{Dispatch, Error, Tenant};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value, json, value::RawValue};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::value;
@@ -79,6 +83,37 @@ pub(super) struct Defaults {
     pub(super) job: super::Options,
     /// A time that has passed by the clock of the database.
     pub(super) now: SystemTime,
+}
+
+impl Defaults {
+    /// A digest of all that a line may get from the flags: with others, the same lines are other jobs.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let super::Options {
+            queue,
+            priority,
+            delay,
+            run_at,
+            max_attempts,
+            timeout,
+            tags,
+            metadata,
+        } = &self.job;
+        let since = run_at.map(|at| at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+        let nanos = |span: &Option<Duration>| span.map(|span| span.as_nanos().to_string());
+        let text = json!([
+            self.tenant,
+            self.job_type,
+            queue,
+            priority,
+            nanos(delay),
+            nanos(&since),
+            max_attempts,
+            nanos(timeout),
+            tags,
+            metadata
+        ]);
+        Sha256::digest(text.to_string()).into()
+    }
 }
 
 /// Reads one line.

@@ -12,7 +12,13 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{
-    DispatchArgs, item::Defaults, reader::Reader, report::Report, sender::Sender, source::Source,
+    DispatchArgs,
+    item::Defaults,
+    origin::Origin,
+    reader::{Fault, Mark, Reader},
+    report::Report,
+    sender::Sender,
+    source::Source,
 };
 use crate::{connect, error::Hinted, global::Global, output, signals::Signals};
 
@@ -28,12 +34,21 @@ pub(super) async fn run(global: &Global, args: &DispatchArgs, path: &Path) -> an
     let source = Source::open(path, args.source.as_deref())?;
     let signals = Signals::listen()?;
     let client = connect::client(global).await?;
-    let stands = client.dispatch_lines(Lines::of(&source.name, 0, 0)).await?;
+    let mut stands = client.dispatch_lines(Lines::of(&source.name, 0, 0)).await?;
     let now = client.clock().await?;
-    let report = args.refused.as_deref();
-    let report = report.map(|path| Report::open(path, &source.name, stands.lines)).transpose()?;
     let defaults = Defaults { tenant: args.tenant, job_type: args.job_type.clone(), job, now };
-    let run = Run { client: &client, args, began: Instant::now(), stands };
+    let origin = Origin {
+        name: source.name.clone(),
+        named: source.named,
+        defaults: defaults.digest(),
+        anew: false,
+    };
+    let origin = origin.meet(&mut stands)?;
+    let report = args.refused.as_deref();
+    let report = report
+        .map(|path| Report::open(path, &origin.name, stands.lines, origin.anew))
+        .transpose()?;
+    let run = Run { client: &client, args, origin, began: Instant::now(), stands };
     tokio::select! {
         ended = run.send(source, report, defaults, &signals) => ended,
         () = signals.immediate() => Err(Hinted::interrupted(
@@ -56,6 +71,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 struct Run<'a> {
     client: &'a Client,
     args: &'a DispatchArgs,
+    origin: Origin,
     began: Instant,
     /// Where the source stood at its begin.
     stands: LinesProgress,
@@ -69,19 +85,23 @@ impl Run<'_> {
         defaults: Defaults,
         signals: &Signals,
     ) -> anyhow::Result<()> {
-        let Source { input, name, bytes, resumable } = source;
+        let Source { input, bytes, resumable, .. } = source;
         let bar = bar(bytes)?;
         let reader = Reader {
             input: BufReader::with_capacity(1 << 16, input),
             defaults,
             skip: self.stands.lines,
+            expected: self.stands.digest,
+            grows: self.origin.named,
+            mark: Mark::default(),
             spill: self.args.refused.clone(),
             live: bytes.is_none(),
         };
         // one batch is read while another one is on its way
         let (batches, mut waiting) = mpsc::channel(1);
         std::thread::Builder::new().name("lines".to_owned()).spawn(move || reader.run(&batches))?;
-        let mut sender = Sender::new(self.client, &name, self.stands, report, bar.clone());
+        let mut sender = Sender::new(self.client, &self.origin, self.stands, report, bar.clone());
+        let (mut through, mut unfinished) = (self.stands.lines, None);
         loop {
             let batch = tokio::select! {
                 biased;
@@ -89,28 +109,47 @@ impl Run<'_> {
                 batch = waiting.recv() => batch,
             };
             let Some(batch) = batch else { break };
-            let batch = batch.map_err(|error| {
-                Hinted::failed(
-                    format!("cannot read on behind line {}: {error}", sender.stands.lines),
-                    "what was read before went in; run it again, which goes on from there",
-                )
-            })?;
+            let batch = batch.map_err(|fault| self.explain(fault, sender.stands.lines))?;
             let bytes = batch.bytes;
+            through = batch.through;
+            unfinished = batch.unfinished.then_some(through + 1);
             sender.send(batch).await?;
             bar.set_position(bytes);
             bar.set_message(format!("{} dispatched", HumanCount(sender.stands.dispatched)));
         }
         bar.finish_and_clear();
-        self.tell(&name, sender.stands)
+        sender.end(through)?;
+        if let Some(line) = unfinished {
+            eprintln!("line {line} has no end yet and is left for the next run");
+        }
+        let reported = sender.report.as_ref().map_or(0, Report::holds);
+        self.tell(sender.stands, unfinished, reported)
+    }
+
+    fn explain(&self, fault: Fault, stands: u64) -> anyhow::Error {
+        match fault {
+            Fault::Ends(through) => self.origin.ends(stands, through),
+            Fault::Differs => self.origin.differs(stands),
+            Fault::Read(error) => Hinted::failed(
+                format!("cannot read on behind line {stands}: {error}"),
+                "what was read before went in; run it again, which goes on from there",
+            )
+            .into(),
+        }
     }
 
     /// The totals; lines that were refused, now or in an earlier run, are a failure.
-    fn tell(&self, source: &str, stands: LinesProgress) -> anyhow::Result<()> {
+    fn tell(
+        &self,
+        stands: LinesProgress,
+        unfinished: Option<u64>,
+        reported: u64,
+    ) -> anyhow::Result<()> {
         let took = self.began.elapsed();
         let now = stands.dispatched - self.stands.dispatched.min(stands.dispatched);
         if self.args.json {
             output::json(&json!({
-                "source": source,
+                "source": self.origin.name,
                 "lines": stands.lines,
                 "dispatched": stands.dispatched,
                 "refused": stands.refused,
@@ -119,6 +158,7 @@ impl Run<'_> {
                     "dispatched": self.stands.dispatched,
                     "refused": self.stands.refused,
                 },
+                "unfinished": unfinished,
                 "seconds": took.as_secs_f64(),
             }))?;
         } else {
@@ -128,22 +168,27 @@ impl Run<'_> {
             return Ok(());
         }
         let hint = match &self.args.refused {
-            Some(file) => mend(file),
-            None => {
-                "mend a copy of these lines and send it; --refused FILE would have kept them and \
-                     their reasons"
-                    .to_owned()
-            }
+            Some(file) if reported > 0 => mend(file, reported < stands.refused),
+            Some(_) => format!(
+                "an earlier run refused them, with no such file or with another one; {BY_HAND}"
+            ),
+            None => format!("{BY_HAND}; --refused FILE keeps such lines and their reasons"),
         };
         Err(Hinted::failed(format!("{} lines were refused", HumanCount(stands.refused)), hint)
             .into())
     }
 }
 
-fn mend(file: &Path) -> String {
+/// Without a report. A mended file as a whole would be a new source, and its good lines jobs once more.
+const BY_HAND: &str = "put these lines alone, mended, into a file of their own and send that: a changed file is a new source and is sent \
+                       as a whole";
+
+fn mend(file: &Path, partly: bool) -> String {
     let (file, reasons) = (file.display(), super::report::reasons_of(file));
+    let rest =
+        if partly { " (it lacks those that an earlier run kept elsewhere or nowhere)" } else { "" };
     format!(
-        "{} says why; mend {file} and send it: fairclaim dispatch --file {file}",
+        "{} says why; mend {file} and send it: fairclaim dispatch --file {file}{rest}",
         reasons.display()
     )
 }

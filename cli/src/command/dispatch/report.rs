@@ -1,17 +1,22 @@
 //! The refused lines: in one file as they came, to be mended and sent; in another one why.
 //!
-//! An entry is written before the batch that it belongs to moves on in the database, so that no refusal is lost, and taken
-//! back when the batch does not move on. After a death in between, the next run finds entries beyond where the source stands
-//! and takes them back. Reasons are written first: each says where its line is in the other file, which may then lack it.
+//! An entry is written, as open, before the batch that it belongs to moves on in the database, so that no refusal is lost; then
+//! it is kept, or taken back when the batch does not move on. After a death in between, the next run of the same source finds
+//! open entries at the end, keeps those up to where the source stands and takes the others back; another source, which cannot
+//! know, is refused. Reasons are written first: each says where its line is in the other file, which may then lack it.
+
+mod found;
 
 use std::{
-    fs::{File, TryLockError},
-    io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
+use self::found::Unfit;
 use super::{item::Reason, reader::Text};
 use crate::error::Hinted;
 
@@ -26,7 +31,20 @@ struct Entry {
     /// Where the refused line begins in its file, and how long it is with its end.
     at: u64,
     bytes: u64,
+    /// The last name, so that it can be changed where it stands.
+    state: State,
 }
+
+/// Whether the batch of an entry is known to have moved on. Both have as many letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Open,
+    Kept,
+}
+
+const OPEN: &[u8] = b"\"open\"}";
+const KEPT: &[u8] = b"\"kept\"}";
 
 /// Two open files that nobody else writes at the same time.
 #[derive(Debug)]
@@ -37,11 +55,21 @@ pub(super) struct Report {
     /// What counts: up to where the files are settled.
     lines_end: u64,
     reasons_end: u64,
+    /// How many entries of this source stay.
+    own: u64,
+    /// Reasons that were added and are still open.
+    added: Vec<u8>,
 }
 
 impl Report {
-    /// Opens the files, and takes back what an earlier run of this source wrote for lines that are yet to be dealt with.
-    pub(super) fn open(path: &Path, source: &str, stands_at: u64) -> anyhow::Result<Self> {
+    /// Opens the files, and takes back what an earlier run of this source wrote for lines that are yet to be dealt with; also
+    /// what it kept, if the source begins again.
+    pub(super) fn open(
+        path: &Path,
+        source: &str,
+        stands_at: u64,
+        anew: bool,
+    ) -> anyhow::Result<Self> {
         let reasons_path = reasons_of(path);
         let (lines, reasons) = (open(path)?, open(&reasons_path)?);
         match reasons.try_lock() {
@@ -55,43 +83,39 @@ impl Report {
             }
             Err(TryLockError::Error(error)) => return Err(unwritable(&reasons_path, &error)),
         }
-        let mut report =
-            Self { path: path.to_owned(), lines, reasons, lines_end: 0, reasons_end: 0 };
-        report.settle(source, stands_at).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => Hinted::usage(
-                format!("{} and {} do not belong together", path.display(), reasons_path.display()),
-                "name another file with --refused, and keep these until their lines are mended",
-            )
-            .into(),
-            _ => unwritable(path, &error),
-        })?;
+        let mut report = Self {
+            path: path.to_owned(),
+            lines,
+            reasons,
+            lines_end: 0,
+            reasons_end: 0,
+            own: 0,
+            added: Vec::new(),
+        };
+        report.settle(source, stands_at, anew).map_err(|unfit| unfit.explain(path))?;
         Ok(report)
     }
 
-    /// Finds where the entries end that stay.
-    fn settle(&mut self, source: &str, stands_at: u64) -> io::Result<()> {
-        let (mut read, mut kept, mut torn) = (0, (0, 0), false);
-        let mut last = (0, 0);
-        for line in BufReader::new(&self.reasons).split(b'\n') {
-            let line = line?;
-            read += line.len() as u64 + 1;
-            let Ok(entry) = serde_json::from_slice::<Entry>(&line) else {
-                torn = true;
-                break;
-            };
-            last = (read, entry.at + entry.bytes);
-            if entry.source != source || entry.line <= stands_at {
-                kept = last;
-            }
+    /// Finds where the entries end that stay, and lets go of the others.
+    fn settle(&mut self, source: &str, stands_at: u64, anew: bool) -> Result<(), Unfit> {
+        let found = self.look(source, stands_at, anew)?;
+        self.check(&found)?;
+        (self.reasons_end, self.lines_end) = found.kept;
+        self.own = found.own;
+        self.take_back()?;
+        if let Some(begin) = found.open {
+            let mut open = Vec::new();
+            self.reasons.seek(SeekFrom::Start(begin))?;
+            self.reasons.read_to_end(&mut open)?;
+            self.reasons.seek(SeekFrom::Start(begin))?;
+            self.reasons.write_all(&as_kept(open))?;
         }
-        let found = (self.reasons.metadata()?.len(), self.lines.metadata()?.len());
-        // only the end may be torn, and lines may be missing only for reasons that are taken back
-        let fits = kept == found || torn || kept != last;
-        if !fits || found.1 < kept.1 || torn && read < found.0 {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        (self.reasons_end, self.lines_end) = kept;
-        self.take_back()
+        Ok(())
+    }
+
+    /// How many lines of this source it holds.
+    pub(super) fn holds(&self) -> u64 {
+        self.own
     }
 
     /// Writes what stands to be refused, down to the disk.
@@ -114,7 +138,8 @@ impl Report {
         for (line, text, reason) in refused.clone() {
             let Reason { field, code, message } = reason.clone();
             let bytes = text.bytes()? + 1;
-            let entry = Entry { source: source.to_owned(), line, field, code, message, at, bytes };
+            let (source, state) = (source.to_owned(), State::Open);
+            let entry = Entry { source, line, field, code, message, at, bytes, state };
             serde_json::to_writer(&mut reasons, &entry)?;
             reasons.push(b'\n');
             at += bytes;
@@ -123,6 +148,7 @@ impl Report {
             return Ok(());
         }
         self.reasons.write_all(&reasons)?;
+        self.added.append(&mut reasons);
         self.reasons.sync_data()?;
         for (_, text, _) in refused {
             text.copy_to(&self.lines)?;
@@ -133,6 +159,10 @@ impl Report {
 
     /// What was added stays.
     pub(super) fn keep(&mut self) -> io::Result<()> {
+        let kept = as_kept(std::mem::take(&mut self.added));
+        self.own += kept.split_inclusive(|byte| *byte == b'\n').count() as u64;
+        self.reasons.seek(SeekFrom::Start(self.reasons_end))?;
+        self.reasons.write_all(&kept)?;
         self.reasons_end = self.reasons.stream_position()?;
         self.lines_end = self.lines.stream_position()?;
         Ok(())
@@ -140,6 +170,7 @@ impl Report {
 
     /// What was added since is no more.
     pub(super) fn take_back(&mut self) -> io::Result<()> {
+        self.added.clear();
         // in the other order than they are written, so that a reason never lacks its line for good
         for (file, end) in
             [(&mut self.lines, self.lines_end), (&mut self.reasons, self.reasons_end)]
@@ -149,6 +180,17 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// Entries that were open.
+fn as_kept(mut entries: Vec<u8>) -> Vec<u8> {
+    for entry in entries.split_mut(|byte| *byte == b'\n') {
+        if entry.ends_with(OPEN) {
+            let begin = entry.len() - KEPT.len();
+            entry[begin..].copy_from_slice(KEPT);
+        }
+    }
+    entries
 }
 
 impl Drop for Report {
@@ -185,13 +227,15 @@ impl Text {
 }
 
 fn open(path: &Path) -> anyhow::Result<File> {
-    File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
+    let mut options = File::options();
+    private(options.read(true).write(true).create(true).truncate(false))
         .open(path)
         .map_err(|error| unwritable(path, &error))
+}
+
+/// What is created is for nobody else's eyes: it holds payloads.
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.mode(0o600)
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> anyhow::Error {
@@ -210,113 +254,4 @@ pub(super) fn reasons_of(path: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new() -> Self {
-            let name = format!("fc-report-{}", uuid::Uuid::new_v4().simple());
-            let path = std::env::temp_dir().join(name);
-            std::fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-
-        fn file(&self) -> PathBuf {
-            self.0.join("refused.jsonl")
-        }
-
-        fn lines(&self) -> String {
-            std::fs::read_to_string(self.file()).unwrap()
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn add(report: &mut Report, lines: &[u64]) {
-        let reason = Reason::bad("type", "is missing");
-        let texts: Vec<_> =
-            lines.iter().map(|line| Text::Held(format!("line {line}").into_bytes())).collect();
-        let refused = lines.iter().zip(&texts).map(|(line, text)| (*line, text, &reason));
-        report.add("s", refused).unwrap();
-    }
-
-    #[test]
-    fn what_is_kept_stays_and_what_is_taken_back_goes() {
-        let folder = Folder::new();
-        let mut report = Report::open(&folder.file(), "s", 0).unwrap();
-        add(&mut report, &[1, 3]);
-        report.keep().unwrap();
-        add(&mut report, &[7]);
-        report.take_back().unwrap();
-        add(&mut report, &[8]);
-        report.keep().unwrap();
-        drop(report);
-        assert_eq!(folder.lines(), "line 1\nline 3\nline 8\n");
-    }
-
-    #[test]
-    fn after_a_death_entries_of_lines_that_are_yet_to_come_are_taken_back() {
-        let folder = Folder::new();
-        let mut report = Report::open(&folder.file(), "s", 0).unwrap();
-        add(&mut report, &[1]);
-        report.keep().unwrap();
-        add(&mut report, &[5, 6]);
-        drop(report); // killed before the batch moved on
-        let report = Report::open(&folder.file(), "s", 5).unwrap();
-        drop(report);
-        assert_eq!(folder.lines(), "line 1\nline 5\n", "5 is dealt with, 6 is not");
-        drop(Report::open(&folder.file(), "another", 0).unwrap());
-        assert_eq!(folder.lines(), "line 1\nline 5\n", "another source's are let be");
-    }
-
-    #[test]
-    fn a_death_between_the_two_files_is_mended() {
-        let folder = Folder::new();
-        let mut report = Report::open(&folder.file(), "s", 0).unwrap();
-        add(&mut report, &[1]);
-        report.keep().unwrap();
-        add(&mut report, &[2]);
-        drop(report);
-        let whole = std::fs::read(reasons_of(&folder.file())).unwrap();
-        // the line was not written, or only half of it; the reason was not written to its end
-        for (lines, reasons) in
-            [("line 1\n", whole.len()), ("line 1\nli", whole.len()), ("line 1\n", whole.len() - 9)]
-        {
-            std::fs::write(folder.file(), lines).unwrap();
-            std::fs::write(reasons_of(&folder.file()), &whole[..reasons]).unwrap();
-            drop(Report::open(&folder.file(), "s", 1).unwrap());
-            assert_eq!(folder.lines(), "line 1\n");
-        }
-    }
-
-    #[test]
-    fn a_file_that_somebody_has_mended_is_not_written_over() {
-        let folder = Folder::new();
-        let mut report = Report::open(&folder.file(), "s", 0).unwrap();
-        add(&mut report, &[1]);
-        report.keep().unwrap();
-        drop(report);
-        for edited in ["line 1\nmore\n", "li\n", ""] {
-            std::fs::write(folder.file(), edited).unwrap();
-            let error = Report::open(&folder.file(), "s", 1).unwrap_err();
-            assert!(error.to_string().contains("do not belong together"), "{edited:?}: {error}");
-            assert_eq!(folder.lines(), edited);
-        }
-    }
-
-    #[test]
-    fn two_do_not_write_one_report() {
-        let folder = Folder::new();
-        let first = Report::open(&folder.file(), "s", 0).unwrap();
-        let error = Report::open(&folder.file(), "s", 0).unwrap_err();
-        assert!(error.to_string().contains("another dispatch is writing"), "{error}");
-        drop(first);
-        assert!(!folder.file().exists(), "no empty file stays");
-    }
-}
+mod tests;

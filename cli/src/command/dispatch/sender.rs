@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fairclaim::{Client, Dispatch, Error, Lines, LinesProgress};
+use fairclaim::{Client, Dispatch, Error, Lines, LinesProgress, dispatch_many_in};
 use indicatif::ProgressBar;
 
 use super::{
     item::Reason,
-    reader::{BATCH_LINES, Batch, Item, Text},
+    origin::Origin,
+    reader::{BATCH_LINES, Batch, Item, Mark, Text, mark_at},
     report::Report,
 };
 use crate::error::Hinted;
@@ -19,16 +20,20 @@ use crate::error::Hinted;
 /// How long to wait for a database that went away.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// How many lines are rehearsed at once after a refusal: each bad one of them costs one more rehearsal.
+const WARY_LINES: usize = 64;
 /// How many reasons stderr shows.
 const SHOWN: usize = 20;
 
 /// The one who sends a source.
 pub(super) struct Sender<'a> {
     client: &'a Client,
-    source: &'a str,
-    report: Option<Report>,
+    origin: &'a Origin,
+    pub(super) report: Option<Report>,
     /// Where the source stands, as the database last said.
     pub(super) stands: LinesProgress,
+    /// Where somebody else has moved the source meanwhile, and what the lines up to there were.
+    moved: Option<(u64, Mark)>,
     /// How many lines go in one call: fewer after a refusal, since each costs a call.
     limit: usize,
     /// Drawn on the terminal on which reasons are shown.
@@ -39,6 +44,8 @@ pub(super) struct Sender<'a> {
 /// The lines of one call.
 struct Piece {
     through: u64,
+    /// Of the lines up to that one.
+    mark: Mark,
     jobs: Vec<Dispatch>,
     /// Of each job.
     texts: Vec<(u64, Text)>,
@@ -55,46 +62,104 @@ impl<'a> Sender<'a> {
     /// Sends the lines behind the one where the source stands.
     pub(super) fn new(
         client: &'a Client,
-        source: &'a str,
+        origin: &'a Origin,
         stands: LinesProgress,
         report: Option<Report>,
         bar: ProgressBar,
     ) -> Self {
-        Self { client, source, report, stands, limit: BATCH_LINES, bar, shown: 0 }
+        let limit = BATCH_LINES;
+        Self { client, origin, report, stands, moved: None, limit, bar, shown: 0 }
     }
 
     /// Deals with a batch, in as many calls as it takes.
     pub(super) async fn send(&mut self, batch: Batch) -> anyhow::Result<()> {
+        let marks = batch.marks;
         let mut items = VecDeque::from(batch.items);
-        while self.stands.lines < batch.through {
+        loop {
+            self.compare(&marks, batch.through)?;
+            if self.stands.lines >= batch.through {
+                return Ok(());
+            }
             while items.front().is_some_and(|item| item.line <= self.stands.lines) {
                 items.pop_front();
             }
-            let mut piece = Piece::cut(&mut items, self.limit, batch.through);
+            let mut piece = Piece::cut(&mut items, self.limit, batch.through, &marks);
+            if self.limit <= WARY_LINES {
+                self.rehearse(&mut piece).await;
+            }
             if let Some(report) = &mut self.report {
                 let refused = piece.refused.iter();
-                report
-                    .add(self.source, refused.map(|(line, text, reason)| (*line, text, reason)))?;
+                report.add(
+                    &self.origin.name,
+                    refused.map(|(line, text, reason)| (*line, text, reason)),
+                )?;
             }
             // after an error the outcome may be unknown: the next run finds out, and takes back what did not move on
             match self.call(&piece).await? {
                 Answer::Stands { now, unsure } => self.stand(now, unsure, &piece)?,
                 Answer::Refused { at, reason } => {
                     self.take_back()?;
-                    self.limit = (self.limit.min(piece.jobs.len()) / 2).max(1);
+                    self.limit = (self.limit.min(piece.jobs.len()) / 2).clamp(1, WARY_LINES);
                     piece.refuse(at, reason);
                     piece.give_back(&mut items);
                 }
             }
         }
+    }
+
+    /// Takes out what the database refuses, in transactions that are rolled back: so the report is written once for all of them,
+    /// and not before each call that may be refused.
+    async fn rehearse(&self, piece: &mut Piece) {
+        while !piece.jobs.is_empty() {
+            let Err(error) = self.try_out(&piece.jobs).await else { break };
+            let count = piece.jobs.len();
+            if is_refusal(&error) {
+                piece.refuse(index(&error), Reason::of(&error));
+            }
+            if piece.jobs.len() == count {
+                break; // the call itself finds out
+            }
+        }
+        piece.refused.sort_unstable_by_key(|(line, ..)| *line);
+    }
+
+    async fn try_out(&self, jobs: &[Dispatch]) -> Result<(), Error> {
+        let mut connection = self.client.pool().get().await?;
+        let transaction = connection.transaction().await?;
+        dispatch_many_in(&*transaction, jobs.to_vec()).await?;
+        Ok(transaction.rollback().await?)
+    }
+
+    /// Whether somebody else has sent the same lines, as soon as they are read.
+    fn compare(&mut self, marks: &[(u64, Mark)], through: u64) -> anyhow::Result<()> {
+        let Some((line, mark)) = self.moved.filter(|(line, _)| *line <= through) else {
+            return Ok(());
+        };
+        self.moved = None;
+        if mark_at(marks, line).is_some_and(|seen| seen != mark) {
+            return Err(self.origin.differs(line));
+        }
         Ok(())
+    }
+
+    /// All lines are read.
+    pub(super) fn end(&self, through: u64) -> anyhow::Result<()> {
+        match self.moved {
+            Some((line, _)) => Err(self.origin.ends(line, through)),
+            None => Ok(()),
+        }
     }
 
     /// One call, repeated for as long as the database is away.
     async fn call(&self, piece: &Piece) -> anyhow::Result<Answer> {
-        let lines = Lines::of(self.source, self.stands.lines, piece.through)
+        let mut lines = Lines::of(&self.origin.name, self.stands.lines, piece.through)
             .jobs(&piece.jobs)
+            .defaults(self.origin.defaults)
+            .anew(self.origin.anew && self.stands.lines == 0)
             .refused(u32::try_from(piece.refused.len()).unwrap_or(u32::MAX));
+        if self.origin.named {
+            lines = lines.digest(piece.mark);
+        }
         let (mut unsure, mut pause, mut since) = (false, Duration::from_millis(50), None);
         loop {
             match self.client.dispatch_lines(lines).await {
@@ -129,6 +194,10 @@ impl<'a> Sender<'a> {
             )
             .into());
         }
+        if let Some(error) = self.origin.other_flags(&now) {
+            self.take_back()?;
+            return Err(error);
+        }
         // after a lost answer, a source that stands behind these lines says that they went in
         if now.accepted || unsure && now.lines >= piece.through {
             if let Some(report) = &mut self.report {
@@ -140,6 +209,7 @@ impl<'a> Sender<'a> {
             self.limit = (self.limit * 2).min(BATCH_LINES);
         } else {
             self.take_back()?; // another process has sent them, and reports them
+            self.moved = now.digest.map(|mark| (now.lines, mark));
         }
         self.stands = now;
         Ok(())
@@ -184,11 +254,13 @@ fn index(error: &Error) -> Option<usize> {
 
 impl Piece {
     /// The next so many lines.
-    fn cut(items: &mut VecDeque<Item>, limit: usize, through: u64) -> Self {
+    fn cut(items: &mut VecDeque<Item>, limit: usize, through: u64, marks: &[(u64, Mark)]) -> Self {
         let count = limit.min(items.len());
         let last = items.get(count).and_then(|_| Some(items.get(count.checked_sub(1)?)?.line));
+        let through = last.unwrap_or(through);
         let mut piece = Self {
-            through: last.unwrap_or(through),
+            through,
+            mark: mark_at(marks, through).unwrap_or_default(),
             jobs: Vec::new(),
             texts: Vec::new(),
             refused: Vec::new(),
@@ -240,18 +312,20 @@ mod tests {
     #[test]
     fn a_piece_ends_at_its_last_line_and_the_last_one_with_the_batch() {
         let mut items: VecDeque<Item> = [2, 5, 6].map(|line| item(line, line != 5)).into();
-        let first = Piece::cut(&mut items, 2, 9);
+        let marks = [(0, [0; 32]), (2, [2; 32]), (5, [5; 32]), (6, [6; 32])];
+        let first = Piece::cut(&mut items, 2, 9, &marks);
         assert_eq!((first.through, first.jobs.len(), first.refused.len()), (5, 1, 1));
-        let rest = Piece::cut(&mut items, 2, 9);
-        assert_eq!((rest.through, rest.jobs.len()), (9, 1));
-        let empty = Piece::cut(&mut items, 2, 9);
+        assert_eq!(first.mark, [5; 32]);
+        let rest = Piece::cut(&mut items, 2, 9, &marks);
+        assert_eq!((rest.through, rest.jobs.len(), rest.mark), (9, 1, [6; 32]));
+        let empty = Piece::cut(&mut items, 2, 9, &marks);
         assert_eq!((empty.through, empty.jobs.len()), (9, 0));
     }
 
     #[test]
     fn a_refused_line_is_put_back_as_refused_where_it_was() {
         let mut items: VecDeque<Item> = (1..=4).map(|line| item(line, line != 2)).collect();
-        let mut piece = Piece::cut(&mut items, 3, 4);
+        let mut piece = Piece::cut(&mut items, 3, 4, &[]);
         piece.refuse(Some(1), Reason::bad("payload", "too large"));
         piece.give_back(&mut items);
         let seen: Vec<_> = items.iter().map(|item| (item.line, item.job.is_ok())).collect();
@@ -262,7 +336,7 @@ mod tests {
     fn a_refusal_without_an_index_takes_out_a_line_only_when_it_is_alone() {
         for (count, left) in [(1, 0), (3, 3)] {
             let mut items: VecDeque<Item> = (1..=count).map(|line| item(line, true)).collect();
-            let mut piece = Piece::cut(&mut items, 5, count);
+            let mut piece = Piece::cut(&mut items, 5, count, &[]);
             piece.refuse(None, Reason::bad("line", "too large"));
             assert_eq!(piece.jobs.len(), left);
         }

@@ -19,6 +19,8 @@ pub(super) struct Source {
     pub(super) bytes: Option<u64>,
     /// Whether it can be read once more from its beginning, or was given a name.
     pub(super) resumable: bool,
+    /// Whether the user gave the name. Then the input may have grown since, or be another one.
+    pub(super) named: bool,
 }
 
 impl Source {
@@ -48,6 +50,7 @@ impl Source {
         if !kind.is_file() {
             return Ok(Self::once(Box::new(file), name));
         }
+        let named = name.is_some();
         let name = match name {
             Some(name) => name.to_owned(),
             None => hash(&mut file).map_err(unreadable)?,
@@ -55,7 +58,13 @@ impl Source {
         file.rewind().map_err(unreadable)?;
         let bytes = kind.len();
         // what is appended from now on is not part of what was hashed
-        Ok(Self { input: Box::new(file.take(bytes)), name, bytes: Some(bytes), resumable: true })
+        Ok(Self {
+            input: Box::new(file.take(bytes)),
+            name,
+            bytes: Some(bytes),
+            resumable: true,
+            named,
+        })
     }
 
     /// What comes once. Without a name it gets one that is not used again: enough to survive a lost connection.
@@ -66,6 +75,7 @@ impl Source {
             name: name.map_or_else(made_up, str::to_owned),
             bytes: None,
             resumable: name.is_some(),
+            named: name.is_some(),
         }
     }
 }
