@@ -1,6 +1,6 @@
 //! Many jobs at once, by what they have in common: counted first, then cancelled or retried a page at a time.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, time::UNIX_EPOCH};
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use crate::{
     job_filter::JobFilter,
     job_row::Status,
     operator::{Changed, JobPage},
-    statements::{COUNT, NOW, Value},
+    statements::{COUNT, Value},
     tenant::Tenant,
 };
 
@@ -66,10 +66,10 @@ impl Client {
     /// As [`Client::jobs`].
     pub async fn until_now(&self, filter: &JobFilter) -> Result<JobFilter> {
         filter.check()?;
-        let now: i64 = self.row(&NOW, &[]).await?.try_get("ms")?;
-        let age = filter.older_than.unwrap_or(Duration::ZERO).as_millis();
+        let now = self.clock().await?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let until = now.saturating_sub(filter.older_than.unwrap_or_default());
         // ids begin with the millisecond; those of this one count too
-        let until = u64::try_from(i128::from(now) + 1 - age.cast_signed()).unwrap_or(0);
+        let until = u64::try_from(until.as_millis()).unwrap_or(u64::MAX - 1) + 1;
         let bound = uuid::Builder::from_unix_timestamp_millis(until, &[0; 10]).into_uuid();
         let before = filter.before.map_or(bound, |before: Uuid| before.min(bound));
         Ok(filter.clone().before(before))

@@ -257,12 +257,6 @@ pub(crate) const COUNT: Statement = Statement {
     ],
 };
 
-/// The time of the database, in the milliseconds of ids.
-pub(crate) const NOW: Statement = Statement {
-    sql: "select pg_catalog.floor(pg_catalog.date_part('epoch', fairclaim.clock()) * 1000)::int8 as ms",
-    types: &[],
-};
-
 pub(crate) const QUEUES: Statement = Statement {
     sql: "select q.queue, q.paused_at, q.waiting::int4 as waiting, q.tenants_waiting::int4 as tenants_waiting, \
           q.oldest_waiting_at, q.scheduled::int4 as scheduled, q.running::int4 as running, q.at_least, \
