@@ -68,7 +68,7 @@ pub(super) fn database_hint(sqlstate: &str) -> Option<&'static str> {
             "raise statement_timeout of this login, or ask for less: another filter, a smaller page"
         }
         "55P03" => {
-            "somebody holds a lock: `fairclaim doctor` shows old transactions; then try again"
+            "end the transaction that holds the lock (pg_terminate_backend(pid) ends its session), or let it end; then run it again"
         }
         "40001" | "40P01" => "two transactions got in each other's way: try again",
         "53100" => "the server's disk is full: make room, then try again",
