@@ -37,6 +37,25 @@ async fn cut(rig: &Rig) -> i64 {
     rig.db.worker().await.query_one(sessions, &[]).await.expect("terminate").get(0)
 }
 
+/// Cuts while a call is under way for certain: it waits for a lock.
+async fn cut_in_a_call(rig: &Rig) {
+    let mut owner = rig.db.owner().await;
+    let lock = owner.transaction().await.expect("begin");
+    lock.batch_execute("lock table fairclaim.running in access exclusive mode")
+        .await
+        .expect("lock");
+    let looking = rig.db.worker().await;
+    let waiting = "select count(*) from pg_stat_activity where datname = current_database() and usename = current_user
+                      and wait_event_type = 'Lock'";
+    until("a call waits", PATIENCE, || async {
+        let row = looking.query_one(waiting, &[]).await.expect("pg_stat_activity");
+        (row.get::<_, i64>(0) > 0).then_some(())
+    })
+    .await;
+    assert!(cut(rig).await > 0);
+    lock.rollback().await.expect("rollback");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_whose_connections_are_cut_runs_every_job_once() {
     const JOBS: usize = 600;
@@ -54,6 +73,7 @@ async fn a_worker_whose_connections_are_cut_runs_every_job_once() {
         // what it had claimed goes on while it has no connection
         until("something is cut", PATIENCE, || async { (cut(&rig).await > 0).then_some(()) }).await;
     }
+    cut_in_a_call(&rig).await;
     rig.until_all(&ids, Status::Completed).await;
     let report = worker.stop().await;
     assert!(report.call_failures > 0, "{report:?}");
