@@ -115,8 +115,8 @@ impl Client {
 
     /// Cancels all jobs that match, a page of at most 1,000 at a time, newest first; each page is a transaction of its own, and
     /// after each `on_page` gets the totals so far. Without a status it is for everything that has not ended: what is scheduled, what
-    /// waits, what runs. A job that moved meanwhile (retried, snoozed, given back) is met in another round. A job that is dispatched meanwhile is not cancelled; [`Client::until_now`] says the same of the time between
-    /// a count and this.
+    /// waits, what runs. A job that moved meanwhile (retried, snoozed, given back) is met in another round. A job that is
+    /// dispatched meanwhile is not cancelled; [`Client::until_now`] says the same of the time between a count and this.
     ///
     /// ```no_run
     /// # async fn example(client: fairclaim::Client) -> Result<(), fairclaim::Error> {

@@ -1,6 +1,7 @@
 -- A batch of lines and the note that they are dealt with, in one transaction: whoever repeats it, after a lost connection or
--- in another process, changes nothing and learns where the source stands, and by the digests whether it is the same source. Locks the row of the source and waits for whoever
--- sends the same source at this moment, for nobody else; dispatch itself locks no existing row.
+-- in another process, changes nothing and learns where the source stands, and by the digests whether it is the same source.
+-- Locks the row of the source and waits for whoever sends the same source at this moment, for nobody else; dispatch itself locks
+-- no existing row.
 create or replace function fairclaim.dispatch_lines(
   p_source text,
   p_after bigint,
