@@ -1,4 +1,4 @@
-//! Lanes under stress, with two million jobs: a fault of one job in a million was found this way.
+//! Lanes under stress, with more than a million jobs: a fault of one job in a million was found this way.
 
 use std::time::Duration;
 
@@ -7,17 +7,20 @@ use crate::{
     support::TestDb,
 };
 
+/// As many as leave a small machine time for the other slow tests within an hour.
+const JOBS: usize = 1_200_000;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_or_doubled_in_two_million_jobs() {
+async fn nothing_is_lost_or_doubled_in_more_than_a_million_jobs() {
     let db = TestDb::new().await;
     let load = Load {
         dispatchers: 16,
         claimers: 5,
         batch_max: 60,
-        time_max: Duration::from_secs(3 * 3600),
-        jobs_max: 2_000_000,
+        time_max: Duration::from_secs(3600),
+        jobs_max: JOBS,
     };
     let books = load.run(&db).await;
     check(&db, &books).await;
-    assert!(books.dispatched >= 2_000_000, "not enough jobs in three hours: {books:?}");
+    assert!(books.dispatched >= JOBS, "not enough jobs in an hour: {books:?}");
 }
