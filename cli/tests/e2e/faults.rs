@@ -5,7 +5,7 @@ use std::time::Duration;
 use fairclaim::Status;
 
 use crate::rig::Size::Small;
-use crate::rig::faults::{controls, errors, frozen, handlers, kills, neighbours, network, poison};
+use crate::rig::faults::{controls, errors, frozen, handlers, kills, neighbours, network, planted, poison};
 use crate::support::{Place, start, stderr};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,6 +51,16 @@ async fn poison_harms_its_own_tenant_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_finds_rows_that_somebody_deleted() {
     controls::deleted_rows_are_found().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_finds_everything_that_is_planted() {
+    planted::every_finding_is_made().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stands_still_is_seen() {
+    controls::who_stands_still_is_seen().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

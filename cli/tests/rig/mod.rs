@@ -216,6 +216,15 @@ fn socket_of(url: &str) -> PathBuf {
     folder.join(format!(".s.PGSQL.{}", config.get_ports().first().unwrap_or(&5432)))
 }
 
+/// What a fault needs and this machine does not have. To go without it has to be asked for.
+pub(crate) fn not_run(fault: &str, needs: &str) {
+    assert!(
+        std::env::var_os("FAIRCLAIM_MAY_SKIP").is_some_and(|value| !value.is_empty()),
+        "{fault}: NOT RUN, it needs {needs}; FAIRCLAIM_MAY_SKIP=1 goes on without"
+    );
+    println!("{fault}: NOT RUN, it needs {needs}");
+}
+
 /// Draws that can be had again: the seed is printed, and `FAULT_SEED` sets it.
 pub(crate) fn draws() -> StdRng {
     let seed = std::env::var("FAULT_SEED")

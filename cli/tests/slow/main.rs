@@ -8,7 +8,8 @@ mod support;
 
 use rig::Size::Large;
 use rig::faults::{
-    clock, controls, disk, errors, frozen, handlers, kills, neighbours, network, poison,
+    clock, controls, disk, errors, frozen, handlers, kills, neighbours, network, planted,
+    poison,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,4 +105,29 @@ async fn the_audit_finds_jobs_that_were_returned_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_finds_rows_that_somebody_deleted() {
     controls::deleted_rows_are_found().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_finds_everything_that_is_planted() {
+    planted::every_finding_is_made().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_finds_dispatches_that_were_repeated() {
+    controls::repeated_dispatches_are_found().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stands_still_is_seen() {
+    controls::who_stands_still_is_seen().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_finds_poison_that_is_never_done() {
+    controls::poison_without_an_end_is_found().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_believed_is_seen() {
+    clock::a_clock_that_is_believed_is_seen().await;
 }

@@ -1,13 +1,15 @@
 //! Negative controls: what the audit must find when the product is spoiled on purpose.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fairclaim::testing::PrivateServer;
+use rand::Rng;
 
 use super::super::audit::Audit;
 use super::super::crew::{Crew, Orders, booked};
 use super::super::dispatchers::{Dispatchers, Pace};
-use super::super::{DISPATCHED, PATIENCE, Rig};
+use super::super::{DISPATCHED, PATIENCE, Rig, draws};
+use super::kills::{self, StandStill};
 use super::frozen;
 
 /// A server that answers before it writes loses what it answered.
@@ -35,6 +37,76 @@ pub(crate) async fn answers_before_the_disk_has_them_are_lost() {
         }
     }
     panic!("20 crashes of a server that writes late have lost nothing: the control is blind");
+}
+
+/// An application that repeats what has no answer without a look dispatches twice, as soon as a cut comes between a commit and its
+/// answer.
+pub(crate) async fn repeated_dispatches_are_found() {
+    let rig = Rig::new().await;
+    let mut draws = draws();
+    let pace = Pace {
+        url: rig.proxied(),
+        pause: Duration::ZERO,
+        most: 1,
+        backlog: 1,
+        ahead: None,
+        careful: false,
+        ..Pace::gentle(&rig)
+    };
+    let dispatchers = Dispatchers::start(&rig, &pace);
+    let twice = "select count(*) - count(distinct payload ->> 'mark') from fairclaim.job";
+    let deadline = Instant::now() + PATIENCE;
+    while rig.number(twice).await == 0 {
+        assert!(Instant::now() < deadline, "no cut fell between a commit and its answer");
+        rig.proxy.cut_after(draws.random_range(1..6000));
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    drop(dispatchers);
+    Audit::of(&rig).await.must_find("a dispatch is there twice");
+}
+
+/// A lost lease that is not counted: poison kills one worker after the other, and is never done.
+pub(crate) async fn poison_without_an_end_is_found() {
+    let rig = Rig::new().await;
+    rig.spoil("settle_mixed", "(h.lost + (x.oc = 'lost')::int)", "h.lost").await;
+    let dispatchers = Dispatchers::start(
+        &rig,
+        &Pace { count: 1, backlog: 1, most: 1, ahead: Some(0), ..Pace::gentle(&rig) },
+    );
+    rig.until(DISPATCHED, 1).await;
+    dispatchers.finish().await;
+    let poison = format!("job={}; kill -9 $PPID", booked(&rig, ":"));
+    let orders = Orders { handlers: vec![poison], ..Orders::plain(&rig, "1s") };
+    let mut crew = Crew::start(&rig, 1, orders);
+    let deadline = Instant::now() + PATIENCE;
+    while rig.number("select count(*) from witness.claim where attempt > 3").await == 0 {
+        assert!(Instant::now() < deadline, "it was never claimed a fourth time");
+        crew.revive();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(crew);
+    Audit::of(&rig).await.must_find("a job has no final fact");
+}
+
+/// Workers that are gone, then dispatchers that are gone: whoever looks who goes on after a fault must see it.
+pub(crate) async fn who_stands_still_is_seen() {
+    let rig = Rig::new().await;
+    let dispatchers = Dispatchers::start(&rig, &Pace { ahead: None, ..Pace::gentle(&rig) });
+    let mut crew = Crew::start(&rig, 1, Orders::plain(&rig, "5s"));
+    rig.until_completed_more(5).await;
+    crew.kill_all();
+    let within = Duration::from_secs(3);
+    let still = kills::went_on(&rig, &dispatchers, within).await;
+    assert_eq!(still, Err(StandStill { workers: true, dispatchers: false }));
+
+    let other = Crew::start(&rig, 1, Orders { prefix: "other", ..Orders::plain(&rig, "5s") });
+    rig.until_completed_more(1).await;
+    dispatchers.kill();
+    // what they had under way when they were killed is answered first
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let still = kills::went_on(&rig, &dispatchers, within).await;
+    assert_eq!(still, Err(StandStill { workers: false, dispatchers: true }));
+    drop(other);
 }
 
 /// Rows of the queue are deleted behind its back: one that waits, a final fact, and the job itself.
@@ -104,7 +176,7 @@ pub(crate) async fn jobs_that_are_returned_twice_are_found() {
     first.kill_all();
     let other = Crew::start(&rig, 1, Orders { prefix: "other", ..Orders::plain(&rig, "1s") });
     rig.until("select count(*) from fairclaim.attempt_error", 1).await;
-    rig.reaches("select count(*) from fairclaim.finished", 100, std::time::Duration::from_secs(5))
+    rig.reaches("select count(*) from fairclaim.finished", 100, Duration::from_secs(5))
         .await;
     drop(other);
     Audit::of(&rig).await.must_find("a job is in two places");

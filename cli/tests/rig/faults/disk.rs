@@ -8,9 +8,10 @@ use std::time::Duration;
 use fairclaim::testing::PrivateServer;
 use uuid::Uuid;
 
+use super::super::audit::MayFail;
 use super::super::crew::{Crew, Orders};
 use super::super::dispatchers::{Dispatchers, Pace};
-use super::super::{Rig, Size, ask_once};
+use super::super::{Rig, Size, ask_once, not_run};
 use super::kills::goes_on;
 
 /// A small file system in memory, which only root can make.
@@ -50,8 +51,7 @@ impl Drop for SmallDisk {
 /// is lost, nothing doubled; everybody goes on when there is space and a server again.
 pub(crate) async fn the_disk_is_full(size: Size) {
     let Some(disk) = SmallDisk::mount() else {
-        println!("full disk: NOT RUN, only root can mount a small disk");
-        return;
+        return not_run("full disk", "root, to mount a small disk");
     };
     let server = PrivateServer::builder()
         .dir(disk.0.join("pg"))
@@ -81,7 +81,7 @@ pub(crate) async fn the_disk_is_full(size: Size) {
     let said = log_of(&disk.0).matches("No space left on device").count();
     println!("full disk: the server said so {said} times and died {deaths} times");
     assert!(said > 0, "the disk was never full");
-    rig.close(dispatchers, crew).await.pass("full disk");
+    rig.close(dispatchers, crew).await.pass("full disk", MayFail::None);
 }
 
 /// Starts the server if it has died; says whether it had.

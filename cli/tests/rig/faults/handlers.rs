@@ -43,6 +43,12 @@ pub(crate) async fn handlers_misbehave(size: Size) {
         let plain = (0..40).map(|_| Dispatch::raw(tenant, "job", json!({})).unwrap());
         rig.place.client.dispatch_many(plain).await.unwrap();
     }
+    // the look for what is left behind sees it as long as it runs
+    let seen = || {
+        let pids = std::fs::read_to_string(&pids).unwrap_or_default();
+        pids.lines().any(crate::support::runs)
+    };
+    crate::support::wait_for("no process of a handler was ever seen", seen);
     rig.until_all_ended().await;
     let memory = peak_memory_kb(crew.pid(0));
     println!("bad handlers: {each} of each kind, the worker's memory at most {memory} kB");

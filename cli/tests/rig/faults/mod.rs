@@ -9,4 +9,5 @@ pub(crate) mod handlers;
 pub(crate) mod kills;
 pub(crate) mod neighbours;
 pub(crate) mod network;
+pub(crate) mod planted;
 pub(crate) mod poison;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rand::Rng;
 
+use super::super::audit::MayFail;
 use super::super::crew::{Crew, Orders};
 use super::super::dispatchers::{Dispatchers, Pace};
 use super::super::proxy::{Cut, Manner};
@@ -28,7 +29,7 @@ pub(crate) async fn connections_are_cut(size: Size) {
     }
     goes_on(&rig, &dispatchers).await;
     println!("network: {} connections cut", rig.proxy.cuts());
-    rig.close(dispatchers, crew).await.pass("cut connections");
+    rig.close(dispatchers, crew).await.pass("cut connections", MayFail::AFew);
 }
 
 /// The network is slow, silent for longer than a lease and than a call may take, or refuses. Bound: nothing lost or doubled, and
@@ -62,5 +63,5 @@ pub(crate) async fn the_network_is_ill(size: Size) {
         let took = goes_on(&rig, &dispatchers).await;
         println!("network: {manner:?} for {seconds} s, gone on after {took:.1?}");
     }
-    rig.close(dispatchers, crew).await.pass("ill network");
+    rig.close(dispatchers, crew).await.pass("ill network", MayFail::None);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fairclaim::{Dispatch, Tenant};
 use serde_json::json;
 
-use super::super::audit::Audit;
+use super::super::audit::{Audit, MayFail};
 use super::super::crew::{Crew, Orders, booked};
 use super::super::{Rig, Size};
 
@@ -47,7 +47,7 @@ pub(crate) async fn poison_harms_its_own_tenant_only(size: Size) {
         began.elapsed()
     );
     crew.stop();
-    Audit::of(&rig).await.pass("poison");
+    Audit::of(&rig).await.pass("poison", MayFail::Poison(poison));
     let ends = "select j.type || ' ' || f.status || coalesce(' ' || (f.error ->> 'code'), ''), count(*), max(f.attempts)
       from fairclaim.finished f join fairclaim.job j using (id) group by 1 order by 1";
     let rows = rig.ask(ends, &[]).await;
