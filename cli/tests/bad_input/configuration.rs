@@ -201,7 +201,7 @@ const VARIABLES: &[(&str, &str, &str, &str)] = &[
         "FAIRCLAIM_CONNECTION",
         "bogus",
         "invalid value 'bogus' for '--connection <MODE>'",
-        "`fairclaim <command> --help` its flags",
+        "--help` its flags and the variables that set them",
     ),
     (
         "FAIRCLAIM_CONFIG",
