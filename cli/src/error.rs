@@ -87,7 +87,9 @@ pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
     } else {
         eprint!("{shown}");
     }
-    eprintln!("hint: `fairclaim help` lists the commands, `fairclaim <command> --help` its flags");
+    eprintln!(
+        "hint: `fairclaim help` lists the commands, `fairclaim <command> --help` its flags and the variables that set them"
+    );
     Exit::Usage.code()
 }
 

@@ -11,7 +11,8 @@ use crate::color;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
-    /// Where the database is: postgres://user:password@host/database?sslmode=verify-full
+    /// Where the database is: postgres://user:password@host/database?sslmode=verify-full; a password is
+    /// better in the variable, since every user of the machine can see the arguments of a process
     #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
     /// Whether a transaction pooler (PgBouncer, Supabase's port 6543) is between here and the server

@@ -10,8 +10,15 @@ use clap::{Args, Subcommand};
 use crate::global::Global;
 use change::Action;
 
+const EXAMPLES: &str = "\
+Examples:
+  fairclaim jobs list --status failed
+  fairclaim jobs show 01990000-0000-7000-8000-000000000000
+  fairclaim jobs retry --status failed --newer-than 1d --dry-run";
+
 /// Needs the role fairclaim_operator; payloads, results and errors also need fairclaim_auditor.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct JobsArgs {
     #[command(subcommand)]
     command: JobsCommand,

@@ -8,9 +8,16 @@ use crate::global::Global;
 use crate::output::{Cell, Table};
 use crate::{color, connect, output, value};
 
+const EXAMPLES: &str = "\
+Examples:
+  fairclaim queues list
+  fairclaim queues pause mail
+  fairclaim queues resume mail";
+
 /// A queue exists by use: it is listed while jobs wait, run or are scheduled in it, for an hour after,
 /// and while it is paused. Needs the role fairclaim_operator.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct QueuesArgs {
     #[command(subcommand)]
     command: QueuesCommand,

@@ -42,6 +42,12 @@ const URLS: &[(&str, i32, &str, &str)] = &[
         "leave it out or correct it",
     ),
     (
+        "postgres://a:hunter2@h/d?passfile=/etc/app/passwords",
+        2,
+        "unknown parameter `passfile`",
+        "leave it out or correct it",
+    ),
+    (
         "postgres://a:hunter2@h/d?connect_timeout=hunter2",
         2,
         "invalid value for parameter `connect_timeout`",
@@ -187,4 +193,62 @@ fn a_folder_of_postgresqls_programs_that_holds_none_is_told() {
             "name the folder that holds the programs",
         );
     }
+}
+
+/// Variables of the environment that name what is not there, what is said and what is hinted.
+const VARIABLES: &[(&str, &str, &str, &str)] = &[
+    (
+        "FAIRCLAIM_CONNECTION",
+        "bogus",
+        "invalid value 'bogus' for '--connection <MODE>'",
+        "--help` its flags and the variables that set them",
+    ),
+    (
+        "FAIRCLAIM_CONFIG",
+        "/no/such/fairclaim.toml",
+        "cannot read the configuration file /no/such/fairclaim.toml: there is no such file",
+        "--config or FAIRCLAIM_CONFIG names it",
+    ),
+];
+
+#[test]
+fn a_variable_that_names_what_is_not_there_is_wrong_configuration() {
+    for (name, value, says, hint) in VARIABLES {
+        for args in [
+            &["jobs", "list"] as &[&str],
+            &["migrate"],
+            &["dispatch", "--tenant", "acme", "--type", "mail"],
+            &["work", "--exec", "a=b"],
+            &["doctor", "--json"],
+        ] {
+            let mut command = fairclaim(args.iter().copied());
+            command.env(name, value).env("DATABASE_URL", NOWHERE);
+            fails(&mut command, "", 2, says, hint);
+        }
+    }
+}
+
+/// An address that nobody listens on.
+const NOWHERE: &str = "postgres://a:hunter2@127.0.0.1:1/d?connect_timeout=2";
+
+/// A worker waits for its database, and lines that are under way do; these do not.
+#[test]
+fn a_server_that_is_away_at_the_beginning_is_an_error_at_once() {
+    let name = format!("fc-away-{}.jsonl", uuid::Uuid::new_v4().simple());
+    let file = std::env::temp_dir().join(name);
+    let line = "{\"tenant\":\"acme\",\"type\":\"mail\"}\n";
+    std::fs::write(&file, line).unwrap();
+    for (args, stdin) in [
+        (&["dispatch", "--file", file.to_str().unwrap()] as &[&str], ""),
+        (&["dispatch", "--file", "-"], line),
+        (&["work", "--drain", "--exec", "mail=true"], ""),
+    ] {
+        let mut command = fairclaim(args.iter().copied());
+        command.env("DATABASE_URL", NOWHERE);
+        let (says, hint) = ("database unavailable", "check that PostgreSQL answers");
+        let said = fails(&mut command, stdin, 1, says, hint);
+        // whoever tries once more says so
+        assert_eq!(said.lines().count(), 2, "{args:?}: {said}");
+    }
+    std::fs::remove_file(file).unwrap();
 }

@@ -13,6 +13,11 @@ const ROWS: &[Row] = &[
     (&["dispath"], "unrecognized subcommand 'dispath'", COMMANDS),
     (&["--lease"], "unexpected argument '--lease'", COMMANDS),
     (&["--log-format", "xml", "jobs", "list"], "invalid value 'xml' for '--log-format", COMMANDS),
+    (
+        &["jobs", "list", "--connection", "bogus"],
+        "invalid value 'bogus' for '--connection <MODE>'",
+        COMMANDS,
+    ),
     (&["dispatch", "--type", "mail"], "--tenant", ONE_JOB),
     (&["dispatch", "--tenant", "acme"], "--type", ONE_JOB),
     (&["jobs"], "list", COMMANDS),

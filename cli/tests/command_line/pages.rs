@@ -27,6 +27,25 @@ fn completions_are_a_script_that_the_shell_takes() {
     fails(&["completions", "tcsh"], 2, "possible values");
 }
 
+/// Nothing here may have these shells, so their scripts are only read.
+#[test]
+fn completions_for_elvish_and_powershell_name_every_command() {
+    let mut commands = Vec::new();
+    super::ask_for_help(&[], &mut commands);
+    assert!(commands.len() > 20, "{commands:?}");
+    for shell in ["elvish", "powershell"] {
+        let output = fairclaim(&["completions", shell]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let script = text(&output.stdout);
+        for command in &commands {
+            let path = ["fairclaim"].into_iter().chain(command.split_whitespace());
+            let path = format!("'{}'", path.collect::<Vec<_>>().join(";"));
+            assert!(script.contains(&path), "{shell}: {path} is missing");
+        }
+        assert!(script.contains("--refused") && !script.contains("demo-worker"), "{shell}");
+    }
+}
+
 #[test]
 fn bash_completes_commands_and_flags() {
     let script = text(&fairclaim(&["completions", "bash"]).stdout);

@@ -175,6 +175,22 @@ async fn a_paused_queue_gives_workers_nothing_until_it_is_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_stopped_at_its_bound_is_shown_with_a_plus() {
+    let place = Place::installed().await;
+    let shown = || {
+        let table = place.run(["queues", "list"]);
+        table.lines().nth(1).unwrap().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    place.dispatch("mail", 10_000).await;
+    assert_eq!(shown()[..4], ["default", "open", "10,000", "2"], "that many and no more");
+    place.dispatch("mail", 1).await;
+    assert_eq!(shown()[..4], ["default", "open", "10,000+", "2+"]);
+    let row = &json(&place, &["queues", "list"])["queues"][0];
+    assert_eq!(row["waiting"], 10_000);
+    assert_eq!(row["at_least"], json!(["waiting", "tenants_waiting"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn prune_says_what_it_did_and_a_login_without_roles_what_to_ask_for() {
     let place = Place::installed().await;
     assert!(place.run(["prune"]).starts_with("nothing is past retention"));

@@ -1,5 +1,6 @@
 //! The faults in full: minutes of killed processes, broken networks, full disks. `cargo xtask test --slow` runs them.
 
+mod memory;
 #[path = "../rig/mod.rs"]
 mod rig;
 #[path = "../e2e/support.rs"]

@@ -127,6 +127,26 @@ async fn a_server_that_is_killed_and_connections_that_are_cut_cost_and_double_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_away_in_the_middle_is_waited_for() {
+    let (place, folder) = (Place::installed().await, Folder::new());
+    let file = folder.write("jobs.jsonl", numbers(0..LINES));
+    let running = begin(&place, &file, &[]);
+    until_some(&place).await;
+    place.server.stop().await.unwrap();
+    // long enough for several tries
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    place.server.restart().await.unwrap();
+    let came_back_to = count(&place).await;
+    let output = running.end();
+    let said = stderr(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.matches("trying again").count() > 1, "the server was away for nobody: {said}");
+    assert!(came_back_to < i64::from(LINES), "it was done before");
+    assert_eq!(totals(&output)["dispatched"], LINES);
+    assert_eq!(other_than_once(&place).await, BTreeMap::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_first_signal_stops_behind_a_batch_and_the_next_run_goes_on() {
     let (place, folder) = (Place::installed().await, Folder::new());
     let file = folder.write("jobs.jsonl", numbers(0..LINES));
