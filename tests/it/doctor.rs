@@ -1,4 +1,7 @@
-//! The doctor: every finding is provoked on a real server, and a healthy database has none of them.
+//! The doctor: findings are provoked on a real server, and a healthy database has none of them. What takes a server that the
+//! tests cannot have is judged beside the code, in `src/doctor`: `server_version` (one of the past or the future),
+//! `standby_feedback`, `wraparound`, and `tls` over a network. `pooler` and `tls` over TLS are with the poolers and the servers
+//! of `pooled` and `tls`.
 
 mod access;
 mod alone;
