@@ -23,7 +23,12 @@ pub(super) fn judge(rows: &[Row], direct: bool) -> Result<Vec<Finding>> {
             "connect to the primary (target_session_attrs=read-write with several hosts in the URL)",
         ));
     }
-    found.push(tls(row)?);
+    found.push(tls(&Way {
+        encrypted: row.try_get::<_, Option<bool>>("ssl")?.unwrap_or(false),
+        protocol: row.try_get("tls")?,
+        socket: row.try_get("socket")?,
+        loopback: row.try_get("loopback")?,
+    }));
     found.push(pooler(direct));
     Ok(found)
 }
@@ -60,26 +65,30 @@ fn encoding(encoding: &str) -> Finding {
     }
 }
 
-fn tls(row: &Row) -> Result<Finding> {
-    let encrypted = row.try_get::<_, Option<bool>>("ssl")?.unwrap_or(false);
-    let protocol = row.try_get::<_, Option<&str>>("tls")?.unwrap_or("TLS");
-    if encrypted {
-        return Ok(Finding::ok(
-            "tls",
-            format!("the server's side of the connection uses {protocol}"),
-        ));
+/// What pg_stat_ssl and the client's address say of the server's side of the connection.
+struct Way<'a> {
+    encrypted: bool,
+    protocol: Option<&'a str>,
+    socket: bool,
+    loopback: bool,
+}
+
+fn tls(way: &Way<'_>) -> Finding {
+    if way.encrypted {
+        let protocol = way.protocol.unwrap_or("TLS");
+        return Finding::ok("tls", format!("the server's side of the connection uses {protocol}"));
     }
-    if row.try_get("socket")? {
-        return Ok(Finding::ok("tls", "a unix socket: nothing to encrypt"));
+    if way.socket {
+        return Finding::ok("tls", "a unix socket: nothing to encrypt");
     }
-    if row.try_get("loopback")? {
-        return Ok(Finding::ok("tls", "not encrypted, on the loopback"));
+    if way.loopback {
+        return Finding::ok("tls", "not encrypted, on the loopback");
     }
-    Ok(Finding::warning(
+    Finding::warning(
         "tls",
         "the connection reaches the server unencrypted: payloads and passwords can be read on the way",
         "add sslmode=verify-full to the URL; behind a pooler, set TLS between pooler and server too",
-    ))
+    )
 }
 
 fn pooler(direct: bool) -> Finding {
@@ -115,5 +124,24 @@ mod tests {
             ["UTF8", "LATIN1", "SQL_ASCII"].map(level),
             [Level::Ok, Level::Warning, Level::Error]
         );
+    }
+
+    #[test]
+    fn only_a_way_over_the_network_has_to_be_encrypted() {
+        let far = || Way { encrypted: false, protocol: None, socket: false, loopback: false };
+        let found = tls(&far());
+        assert_eq!(found.level, Level::Warning);
+        assert!(found.seen.contains("unencrypted"), "{found:?}");
+        assert!(found.advice.is_some_and(|advice| advice.contains("sslmode=verify-full")));
+        let seen = |way: Way<'_>| {
+            let found = tls(&way);
+            assert_eq!((found.level, &found.advice), (Level::Ok, &None), "{found:?}");
+            found.seen
+        };
+        assert!(seen(Way { socket: true, ..far() }).contains("unix socket"));
+        assert!(seen(Way { loopback: true, ..far() }).contains("not encrypted, on the loopback"));
+        let encrypted = || Way { encrypted: true, ..far() };
+        assert!(seen(Way { protocol: Some("TLSv1.3"), ..encrypted() }).ends_with("uses TLSv1.3"));
+        assert!(seen(encrypted()).ends_with("uses TLS"), "a server that does not say which");
     }
 }

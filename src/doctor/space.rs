@@ -54,10 +54,13 @@ fn is_bloated(live: i64, bytes: i64) -> bool {
 }
 
 fn wraparound(rows: &[Row]) -> Result<Vec<Finding>> {
-    let age: i64 = rows.first().map_or(Ok(0), |row| number(row, "age"))?;
+    Ok(vec![oldest(rows.first().map_or(Ok(0), |row| number(row, "age"))?)])
+}
+
+fn oldest(age: i64) -> Finding {
     let seen =
         format!("the oldest transaction id of this database is {} million old", age / 1_000_000);
-    Ok(vec![if age > OLD {
+    if age > OLD {
         Finding::error(
             "wraparound",
             seen,
@@ -65,12 +68,22 @@ fn wraparound(rows: &[Row]) -> Result<Vec<Finding>> {
         )
     } else {
         Finding::ok("wraparound", seen)
-    }])
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::Level;
+
+    #[test]
+    fn a_database_that_comes_near_the_end_of_its_transaction_ids_is_an_error() {
+        assert_eq!(oldest(OLD).level, Level::Ok);
+        let found = oldest(OLD + 700_000_000);
+        assert_eq!(found.level, Level::Error);
+        assert!(found.seen.contains("1700 million"), "{found:?}");
+        assert!(found.advice.is_some_and(|advice| advice.contains("run vacuum now")));
+    }
 
     #[test]
     fn a_table_is_bloated_by_what_its_rows_do_not_explain() {

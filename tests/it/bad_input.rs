@@ -10,6 +10,7 @@ mod codes;
 mod dispatch;
 mod dispatch_many;
 mod library;
+mod lines;
 mod operate;
 mod settle;
 mod site;

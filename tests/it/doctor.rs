@@ -1,4 +1,7 @@
-//! The doctor: every finding is provoked on a real server, and a healthy database has none of them.
+//! The doctor: findings are provoked on a real server, and a healthy database has none of them. What takes a server that the
+//! tests cannot have is judged beside the code, in `src/doctor`: `server_version` (one of the past or the future),
+//! `standby_feedback`, `wraparound`, and `tls` over a network. `pooler` and `tls` over TLS are with the poolers and the servers
+//! of `pooled` and `tls`.
 
 mod access;
 mod alone;
@@ -16,6 +19,37 @@ use crate::{
 
 /// What the servers of the tests are like on purpose: nothing must survive a crash, and each has many databases.
 const OF_THE_TESTS: [&str; 2] = ["durability", "second_installation"];
+
+/// What no server of the tests shows; see above.
+const JUDGED_BESIDE_THE_CODE: [&str; 3] = ["server_version", "standby_feedback", "wraparound"];
+
+/// The tests that examine a server.
+const TESTS: [&str; 8] = [
+    include_str!("doctor.rs"),
+    include_str!("doctor/access.rs"),
+    include_str!("doctor/alone.rs"),
+    include_str!("doctor/functions.rs"),
+    include_str!("doctor/maintenance.rs"),
+    include_str!("doctor/work.rs"),
+    include_str!("pooled.rs"),
+    include_str!("tls.rs"),
+];
+
+#[test]
+fn every_finding_is_looked_for_by_a_test_or_judged_beside_the_code() {
+    let table = include_str!("../../docs/operate/doctor.md");
+    let names = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let names: Vec<&str> = names.collect();
+    assert!(names.len() > 40, "{names:?}");
+    let is_looked_for = |name: &&str| {
+        let quoted = format!("\"{name}\"");
+        // the list above is in one of these texts
+        let listed = usize::from(JUDGED_BESIDE_THE_CODE.contains(name));
+        TESTS.iter().map(|text| text.matches(&quoted).count()).sum::<usize>() > listed
+    };
+    let others: Vec<&str> = names.into_iter().filter(|name| !is_looked_for(name)).collect();
+    assert_eq!(others, JUDGED_BESIDE_THE_CODE);
+}
 
 /// An examination by a login, of which no check failed.
 async fn examine(db: &TestDb, login: &str) -> Diagnosis {

@@ -4,6 +4,7 @@ mod jobs;
 mod lanes;
 mod limits;
 mod maintenance;
+mod marks;
 mod prepared;
 mod rig;
 mod stage;

@@ -9,8 +9,8 @@ use std::{
 };
 
 use fairclaim::{
-    Attempt, Client, ConnectOptions, ConnectionMode, Dispatch, Error, JobError, JobFilter, Outcome,
-    RawJob, State, Status, Tenant, Worker, dispatch_many_in,
+    Attempt, Client, ConnectOptions, ConnectionMode, Dispatch, Error, JobError, JobFilter, Level,
+    Outcome, RawJob, State, Status, Tenant, Worker, dispatch_many_in,
 };
 use serde_json::json;
 use tokio_postgres::types::Type;
@@ -89,6 +89,28 @@ async fn a_pooler_is_found_out_and_its_absence_too() {
     assert_eq!(client.mode(), ConnectionMode::Direct);
     let forced = behind.with_mode(&direct, ConnectionMode::Pooled).await.expect("connect");
     assert_eq!(forced.mode(), ConnectionMode::Pooled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_tells_a_pooler_and_examines_the_rest_through_it() {
+    let behind = Behind::new().await;
+    let (pooled, direct) = (behind.url(logins::OPERATOR), behind.db.direct_url(logins::OPERATOR));
+    let mut names = Vec::new();
+    for (url, level, seen) in
+        [(&pooled, Level::Note, "pooled, or it cannot be told"), (&direct, Level::Ok, "direct:")]
+    {
+        let client = Client::connect(url).await.expect("connect");
+        let diagnosis = client.diagnose().await.expect("a diagnosis");
+        let found = diagnosis.findings.iter().find(|finding| finding.name == "pooler");
+        let found = found.expect("a finding");
+        assert_eq!(found.level, level, "{found:?}");
+        assert!(found.seen.starts_with(seen), "{found:?}");
+        let advice = found.advice.as_deref();
+        assert_eq!(advice.is_some_and(|text| text.contains("the server itself")), url == &pooled);
+        names.push(diagnosis.findings.iter().map(|finding| finding.name).collect::<Vec<_>>());
+    }
+    assert!(names[0].len() > 20 && !names[0].contains(&"failed_check"), "{names:?}");
+    assert_eq!(names[0], names[1], "no check needs a session of its own");
 }
 
 #[tokio::test(flavor = "multi_thread")]

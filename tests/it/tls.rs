@@ -6,7 +6,7 @@ mod server;
 
 use std::path::PathBuf;
 
-use fairclaim::{Client, ConnectOptions, ConnectionMode, Error};
+use fairclaim::{Client, ConnectOptions, ConnectionMode, Error, Finding, Level};
 
 use self::{
     authority::{Authority, Files, Validity},
@@ -217,6 +217,30 @@ async fn files_that_are_missing_garbage_or_swapped_are_told_by_their_parameter()
     ));
     let error = Client::connect(&fits).await.expect_err("nobody listens");
     assert!(error.is_unavailable(), "{error:?}");
+}
+
+/// What the doctor says of the way to the server.
+async fn told(url: &str) -> Finding {
+    let client = Client::connect(url).await.expect("connect");
+    let diagnosis = client.diagnose().await.expect("a diagnosis");
+    diagnosis.findings.into_iter().find(|finding| finding.name == "tls").expect("a finding")
+}
+
+#[tokio::test]
+async fn the_doctor_tells_the_protocol_of_an_encrypted_connection() {
+    let (authority, files) = (Authority::new("right"), Files::new());
+    let server =
+        TlsServer::start(&authority, &authority.server(&["localhost"], Validity::Now)).await;
+    let root = files.write("root.crt", authority.certificate());
+    let verified = format!("sslmode=verify-full&sslrootcert={root}");
+    for query in [verified.as_str(), "sslmode=require"] {
+        let found = told(&server.url("app", "localhost", query)).await;
+        assert_eq!((found.level, found.advice), (Level::Ok, None), "{query}: {}", found.seen);
+        assert!(found.seen.ends_with("uses TLSv1.3"), "{query}: {}", found.seen);
+    }
+    // the same server without it: the warning is for a network, see src/doctor/server.rs
+    let plain = told(&server.url("app", "localhost", "sslmode=disable")).await;
+    assert_eq!((plain.level, plain.seen.as_str()), (Level::Ok, "not encrypted, on the loopback"));
 }
 
 /// Runs this program again, since the variable that names the machine's authorities is read from its environment.

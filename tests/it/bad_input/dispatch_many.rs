@@ -1,5 +1,7 @@
 //! `dispatch_jobs`: the batch as a whole, and each limit of one job in it, with its index.
 
+use uuid::Uuid;
+
 use super::{Call, Limit, site::Site};
 
 /// The batch as a whole. The size counts 100 bytes for each job beside its payload.
@@ -61,9 +63,10 @@ const ITEMS: &[Limit] = &[
     Limit {
         field: "p_jobs[1].type",
         rule: "must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters",
-        good: &["{T, \"type\": \"MARK\"}", "{T, \"type\": 7}"],
+        good: &["{T, \"type\": \"MARK\"}", "{T, \"type\": 7}", "{T, \"type\": \"T*64\"}"],
         bad: &[
             "{T}",
+            "{T, \"type\": \"T*65\"}",
             "{T, \"type\": null}",
             "{T, \"type\": \"\"}",
             "{T, \"type\": \"MARK mail\"}",
@@ -74,8 +77,9 @@ const ITEMS: &[Limit] = &[
     Limit {
         field: "p_jobs[1].queue",
         rule: "must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters",
-        good: &["{M, \"queue\": \"q\"}", "{M, \"queue\": null}"],
+        good: &["{M, \"queue\": \"q\"}", "{M, \"queue\": null}", "{M, \"queue\": \"q*64\"}"],
         bad: &[
+            "{M, \"queue\": \"q*65\"}",
             "{M, \"queue\": \"MARK\"}",
             "{M, \"queue\": \"\"}",
             "{M, \"queue\": \"a\\nb\"}",
@@ -133,8 +137,22 @@ const ITEMS: &[Limit] = &[
     Limit {
         field: "p_jobs[1].tags",
         rule: "each must have 1 to 64 characters",
-        good: &["{M, \"tags\": [\"MARK\"]}", "{M, \"tags\": []}"],
-        bad: &["{M, \"tags\": [\"\"]}", "{M, \"tags\": [\"MARK\", null]}"],
+        good: &[
+            "{M, \"tags\": [\"MARK\"]}",
+            "{M, \"tags\": []}",
+            "{M, \"tags\": [\"t*64\", \"ü*64\"]}",
+        ],
+        bad: &[
+            "{M, \"tags\": [\"\"]}",
+            "{M, \"tags\": [\"MARK\", null]}",
+            "{M, \"tags\": [\"MARK\", \"t*65\"]}",
+        ],
+    },
+    Limit {
+        field: "p_jobs[1].tags",
+        rule: "must be a list of at most 20",
+        good: &["{M, \"tags\": [TAGS*19, \"MARK\"]}"],
+        bad: &["{M, \"tags\": [TAGS*20, \"MARK\"]}"],
     },
     Limit {
         field: "p_jobs[1].metadata",
@@ -146,6 +164,16 @@ const ITEMS: &[Limit] = &[
             "{M, \"metadata\": \"MARK\"}",
         ],
     },
+    // nine bytes beside the text
+    Limit {
+        field: "p_jobs[1].metadata",
+        rule: "must be at most 16384 bytes of JSON text",
+        good: &["{M, \"metadata\": {\"m\": \"m*16375\"}}"],
+        bad: &[
+            "{M, \"metadata\": {\"m\": \"m*16376\"}}",
+            "{M, \"metadata\": {\"m\": \"MARKm*16375\"}}",
+        ],
+    },
     Limit {
         field: "p_jobs[1].payload",
         rule: "must nest at most 128 deep",
@@ -154,11 +182,19 @@ const ITEMS: &[Limit] = &[
     },
 ];
 
-/// As a statement writes it.
+/// As a statement writes it. `m*64` is a letter that many times, `TAGS*19` that many tags.
 fn item(short: &str) -> String {
     let deep = |levels: usize| format!("{}\"MARK\"{}", "[".repeat(levels), "]".repeat(levels));
-    short
-        .replace("{M", "{T, \"type\": \"mail\"")
+    let mut text = short.replace("TAGS*19", &vec!["\"t\""; 19].join(", "));
+    text = text.replace("TAGS*20", &vec!["\"t\""; 20].join(", "));
+    while let Some((before, after)) = text.split_once('*') {
+        let (letter, start) = (before.chars().next_back().expect("a letter"), before.len());
+        let digits = after.find(|c: char| !c.is_ascii_digit()).expect("an end");
+        let times = after[..digits].parse().expect("a number");
+        let (start, rest) = (start - letter.len_utf8(), &after[digits..]);
+        text = before[..start].to_owned() + &letter.to_string().repeat(times) + rest;
+    }
+    text.replace("{M", "{T, \"type\": \"mail\"")
         .replace("{T", "{\"tenant_id\": \"7e4a0000-0000-4000-8000-000000000001\"")
         .replace("DEEP128", &deep(128))
         .replace("DEEP129", &deep(129))
@@ -207,4 +243,54 @@ async fn a_bad_job_of_a_batch_is_named_by_its_index_and_the_batch_refused_whole(
         tenant.refused("p_jobs[1].tenant_id", "is missing", &sql(bad)).await;
     }
     site.names_nothing().await;
+}
+
+#[tokio::test]
+async fn the_first_and_the_last_moment_of_run_at_are_accepted_and_what_is_beyond_them_refused() {
+    let site = Site::with_stopped_clock().await;
+    let producer = site.db.producer().await;
+    let single =
+        Call::new(&site, &producer, "the limits are in the comment of fairclaim.dispatch_job");
+    let batch = Call::new(&site, &producer, "mend this job and send the batch again");
+    let limit = |field| Limit {
+        field,
+        rule: "must be finite, at most 1 day ago and at most 5 years ahead",
+        good: &[
+            "fairclaim.clock() - interval '1 day'",
+            "fairclaim.clock() - interval '1 day' + interval '1 microsecond'",
+            "fairclaim.clock() + interval '5 years'",
+        ],
+        bad: &[
+            "fairclaim.clock() - interval '1 day' - interval '1 microsecond'",
+            "fairclaim.clock() + interval '5 years' + interval '1 microsecond'",
+        ],
+    };
+    single
+        .table(&[limit("p_run_at")], |_| {
+            "select fairclaim.dispatch_job(gen_random_uuid(), 'mail', p_run_at => …)".to_owned()
+        })
+        .await;
+    batch
+        .table(&[limit("p_jobs[0].run_at")], |_| {
+            "select fairclaim.dispatch_jobs(jsonb_build_array(jsonb_build_object('tenant_id', gen_random_uuid(), 'type', 'mail', 'run_at', …)))"
+                .to_owned()
+        })
+        .await;
+}
+
+/// The binary refuses such a line; whoever sends it in SQL gets what the server makes of JSON.
+#[tokio::test]
+async fn of_a_name_that_is_given_twice_the_last_value_is_kept() {
+    let site = Site::new().await;
+    let producer = site.db.producer().await;
+    let one = "select fairclaim.dispatch_job('7e4a0000-0000-4000-8000-000000000001', 'mail', '{\"a\": 1, \"a\": 2}')".to_owned();
+    let job =
+        item("{T, \"type\": \"first\", \"type\": \"mail\", \"payload\": {\"a\": 1, \"a\": 2}}");
+    let batch = format!("select id from fairclaim.dispatch_jobs('[{job}]')");
+    for sql in [one, batch] {
+        let id: Uuid = producer.query_one(&sql, &[]).await.expect(&sql).get(0);
+        let look = "select type, payload::text from fairclaim.job where id = $1";
+        let row = site.db.owner().await.query_one(look, &[&id]).await.expect("the job");
+        assert_eq!((row.get(0), row.get(1)), ("mail", "{\"a\": 2}"), "{sql}");
+    }
 }

@@ -9,7 +9,7 @@ use crate::support::Client;
 use tokio_postgres::{AsyncMessage, NoTls};
 
 use super::MARK;
-use crate::support::TestDb;
+use crate::{notify::stop_clock, support::TestDb};
 
 /// The database, somebody who sees all tables, and somebody who listens.
 pub(super) struct Site {
@@ -23,7 +23,17 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) async fn new() -> Self {
-        let db = TestDb::new().await;
+        Self::of(TestDb::new().await).await
+    }
+
+    /// One in which no time passes.
+    pub(super) async fn with_stopped_clock() -> Self {
+        let db = TestDb::with_test_clock().await;
+        stop_clock(&db).await;
+        Self::of(db).await
+    }
+
+    async fn of(db: TestDb) -> Self {
         let owner = db.owner().await;
         let look =
             owner.query_one(include_str!("contents.sql"), &[]).await.expect("the tables").get(0);

@@ -148,3 +148,57 @@ async fn a_database_whose_encoding_is_none_is_refused() {
     let diagnosis = examine_at(&server.url("bytes", "app")).await;
     assert_found(&diagnosis, "encoding", Level::Error, &["SQL_ASCII"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_connections_are_nearly_used_up_is_told() {
+    let few = [("max_connections", "30"), ("superuser_reserved_connections", "3")];
+    let server = PrivateServer::builder().settings(few).start().await.expect("a server");
+    server.create_login("app", "").await.expect("a login");
+    server.create_database("app", "app").await.expect("a database");
+    let url = server.url("app", "app");
+    // the examination has a session or two of its own
+    let mut taken = Vec::new();
+    for (sessions, level) in [(15, Level::Ok), (22, Level::Warning), (15, Level::Ok)] {
+        taken.truncate(sessions);
+        while taken.len() < sessions {
+            taken.push(connect(&url).await);
+        }
+        let client = Client::connect(&url).await.expect("connect");
+        until("the server counts as many", PATIENCE, || async {
+            let diagnosis = client.diagnose().await.expect("a diagnosis");
+            let found = find(&diagnosis, "connections").expect("a finding");
+            assert!(found.seen.ends_with(" of 27 are used"), "{found:?}");
+            (found.level == level).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_logs_payloads_and_one_that_is_a_standby_are_told() {
+    let server = server().await;
+    let url = server.url("app", "app");
+    let superuser = connect(&server.superuser_url("app")).await;
+    for (setting, value) in [("log_statement", "'all'"), ("log_parameter_max_length_on_error", "8")]
+    {
+        superuser
+            .batch_execute(&format!("alter role app set {setting} = {value}"))
+            .await
+            .expect(setting);
+        let diagnosis = examine_at(&url).await;
+        assert_found(&diagnosis, "logged_parameters", Level::Warning, &["payloads"]);
+        superuser.batch_execute("alter role app reset all").await.expect("reset");
+        assert_eq!(find(&examine_at(&url).await, "logged_parameters"), None, "{setting}");
+    }
+
+    // a primary that nobody can reach: the standby serves what it had
+    let signal = "copy (select) to program 'cat > standby.signal'";
+    superuser.batch_execute(signal).await.expect(signal);
+    server.restart().await.expect("restart");
+    let diagnosis = examine_at(&url).await;
+    assert_found(&diagnosis, "standby", Level::Error, &["refuses every write"]);
+    assert_found(&diagnosis, "schema", Level::Ok, &[]);
+    let superuser = connect(&server.superuser_url("app")).await;
+    superuser.batch_execute("select pg_promote()").await.expect("pg_promote");
+    assert_eq!(find(&examine_at(&url).await, "standby"), None);
+}

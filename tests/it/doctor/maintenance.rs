@@ -157,3 +157,30 @@ async fn a_table_that_is_mostly_air_is_told() {
         &["floor_hint", "for 0 rows"],
     );
 }
+
+/// Vacuum gives back the pages of a table that are empty at its end; an index keeps all that it ever had.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_mostly_air_is_told_when_its_table_is_small_again() {
+    let (db, owner) = ticked().await;
+    // nearly empty pages, so that few rows make a large index
+    owner
+        .batch_execute(
+            "alter index fairclaim.scheduled_pkey set (fillfactor = 10);
+             insert into fairclaim.scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+             select fairclaim.clock() + g * interval '1 s', gen_random_uuid(), gen_random_uuid(), 0, 1, 0
+               from generate_series(1, 220000) g",
+        )
+        .await
+        .expect("a large index");
+    owner.batch_execute("delete from fairclaim.scheduled").await.expect("delete");
+    owner.batch_execute("vacuum analyze fairclaim.scheduled").await.expect("vacuum");
+    let size = "select pg_table_size('fairclaim.scheduled')";
+    let size: i64 = owner.query_one(size, &[]).await.expect(size).get(0);
+    assert!(size < 1 << 20, "the table itself is small: {size} bytes");
+    assert_found(
+        &examine(&db, "test_operator").await,
+        "bloat",
+        Level::Warning,
+        &["scheduled: 0 MiB and ", " MiB of indexes for 0 rows"],
+    );
+}

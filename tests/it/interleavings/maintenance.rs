@@ -7,6 +7,7 @@ use crate::calls::{claim_job, claim_jobs, dispatch, dispatch_batch, settle, sett
 
 const TICK: &str = "select promoted, busy from fairclaim.tick()";
 const PRUNE: &str = "select ranges_dropped, rows_deleted from fairclaim.prune()";
+const CLAIM: &str = "select count(*) from fairclaim.claim_jobs('w', null, 10, p_lease => '1 h')";
 
 /// One works, the other says that it is busy, and nobody waits.
 #[tokio::test]
@@ -93,10 +94,8 @@ async fn a_range_that_goes_meets_a_retry_in_every_order() {
 }
 
 /// A range in which one job still waits is emptied of the others, beside whoever claims that one.
-#[tokio::test]
-async fn a_range_that_is_emptied_meets_a_claim_in_every_order() {
+async fn an_emptied_range_meets_a_claim(end: &str) {
     let stage = Stage::set().await;
-    let claim = "select count(*) from fairclaim.claim_jobs('w', null, 10, p_lease => '1 h')";
     for order in super::rig::orders(&[3, 3]) {
         stage.clear().await;
         stage.ticks(1).await;
@@ -107,15 +106,104 @@ async fn a_range_that_is_emptied_meets_a_claim_in_every_order() {
         a_month_passes(&stage).await;
         let parts = [
             part(&stage.operator, &["begin", PRUNE, "commit"]),
-            part(&stage.workers[0], &["begin", claim, "rollback"]),
+            part(&stage.workers[0], &["begin", CLAIM, end]),
         ];
         let outcome = stage.play(&parts, &order).await;
         let told = format!("{order:?}: {outcome:?}");
         assert!(outcome.waited.is_empty(), "{told}");
         assert_eq!((outcome.of(0, 1), outcome.of(1, 1)), ("0|2", "1"), "{told}");
         assert_eq!(stage.number("select count(*) from fairclaim.job").await, 1, "{told}");
-        assert_eq!(stage.audit().await.len(), 1, "{told}");
+        assert_eq!(stage.audit().await.len(), usize::from(end == "rollback"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn a_range_that_is_emptied_meets_a_claim_in_every_order() {
+    an_emptied_range_meets_a_claim("commit").await;
+}
+
+#[tokio::test]
+async fn a_range_that_is_emptied_meets_a_claim_that_is_undone_in_every_order() {
+    an_emptied_range_meets_a_claim("rollback").await;
+}
+
+/// A range whose only job has ended goes whole, while a job of a newer one is claimed. Gives what prune answered and whether the
+/// claim had to wait; the claim gets its job whatever comes of the range, and the range goes with the next prune if not with
+/// this one.
+async fn a_dropped_range(
+    stage: &Stage,
+    [prune, claim]: [&[&str]; 2],
+    order: &[usize],
+) -> (String, bool) {
+    let place = |statements: &[&str], text| statements.iter().position(|s| *s == text);
+    let (prune_at, claim_at) = (place(prune, PRUNE), place(claim, CLAIM));
+    let (prune_at, claim_at) = (prune_at.expect("a prune"), claim_at.expect("a claim"));
+    stage.clear().await;
+    stage.ticks(1).await;
+    dispatch(&*stage.producers[0], tenant(1), "mail").await;
+    let job = claim_job(&stage.worker, "w").await.expect("the job");
+    settle(&stage.worker, &job, "complete").await;
+    a_month_passes(stage).await;
+    dispatch(&*stage.producers[0], tenant(2), "mail").await;
+    let parts = [part(&stage.operator, prune), part(&stage.workers[0], claim)];
+    let outcome = stage.play(&parts, order).await;
+    let told = format!("{order:?}: {outcome:?}");
+    assert_eq!(outcome.of(1, claim_at), "1", "the claim gets its job: {told}");
+    let answer = outcome.of(0, prune_at).to_owned();
+    assert!(["1|0", "0|0"].contains(&answer.as_str()), "{told}");
+    if answer == "0|0" {
+        let at = |part: usize, n: usize| order.iter().enumerate().filter(|o| *o.1 == part).nth(n);
+        let in_its_way =
+            at(1, claim_at) < at(0, prune_at) && at(0, prune_at) < at(1, claim.len() - 1);
+        assert!(in_its_way, "nothing was in its way: {told}");
+        let row = stage.operator.query_one(PRUNE, &[]).await.expect("prune");
+        assert_eq!((row.get::<_, i32>(0), row.get::<_, i64>(1)), (1, 0), "the next one: {told}");
+    }
+    assert_eq!(stage.number("select count(*) from fairclaim.job").await, 1, "{told}");
+    let undone = claim.last() == Some(&"rollback");
+    assert_eq!(stage.audit().await.len(), usize::from(undone), "{told}");
+    (answer, outcome.waited.contains(&(1, claim_at)))
+}
+
+/// Goes on when nobody waits for a lock any more: whoever waited has got it, or has given up.
+const STAY: &str = "do $$ begin
+    while exists (select from pg_locks l where not l.granted
+                     and l.database = (select d.oid from pg_database d where d.datname = current_database())) loop
+      perform pg_sleep(0.01);
+    end loop; end $$";
+
+/// Prune gives up when a claim stays open for longer than it waits, and says so; without one it drops the range.
+#[tokio::test]
+async fn a_range_that_is_dropped_meets_a_claim_in_every_order() {
+    let stage = Stage::set().await;
+    for end in ["commit", "rollback"] {
+        let claim = ["begin", CLAIM, STAY, end];
+        let (mut dropped, mut put_off) = (0, 0);
+        for order in super::rig::orders(&[1, claim.len()]) {
+            let (answer, waited) = a_dropped_range(&stage, [&[PRUNE], &claim], &order).await;
+            assert!(!waited, "a prune that has ended is in nobody's way: {order:?}");
+            // between the claim and what it stays for
+            let in_its_way = order == [1, 1, 0, 1, 1];
+            assert!(!in_its_way || answer == "0|0", "{order:?}: {answer}");
+            dropped += usize::from(answer == "1|0");
+            put_off += usize::from(answer == "0|0");
+        }
+        assert!(dropped > 0 && put_off > 0, "dropped {dropped} times, put off {put_off} times");
+    }
+}
+
+/// Who keeps the transaction of a prune open makes claims wait for its end, and they get their jobs then.
+#[tokio::test]
+async fn a_range_that_is_dropped_in_an_open_transaction_meets_a_claim_in_every_order() {
+    let stage = Stage::set().await;
+    let (prune, claim) = (["begin", PRUNE, "commit"], ["begin", CLAIM, "commit"]);
+    let (mut dropped, mut waits) = (0, 0);
+    for order in super::rig::orders(&[prune.len(), claim.len()]) {
+        let (answer, waited) = a_dropped_range(&stage, [&prune, &claim], &order).await;
+        dropped += usize::from(answer == "1|0");
+        waits += usize::from(waited);
+    }
+    assert!(dropped > 0 && waits > 0, "dropped {dropped} times, a claim waited {waits} times");
 }
 
 /// The net: rows whose lane is not there are put back, beside a producer of the same key.
