@@ -572,7 +572,7 @@ create function fairclaim.claim_job(p_worker_id text, p_queues text[] DEFAULT NU
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.claim_job to fairclaim_worker;
 
-create function fairclaim.claim_jobs(p_worker_id text, p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text)
+create function fairclaim.claim_jobs(p_worker_id text, p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid)
   returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
   language plpgsql volatile security definer
   set enable_bitmapscan=off
@@ -875,6 +875,13 @@ create function fairclaim.refuse_late(p_expires timestamp with time zone)
   returns void
   language plpgsql volatile;
 
+create function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[])
+  returns integer
+  language plpgsql volatile security definer
+  set jit=off
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.release_claims to fairclaim_worker;
+
 create function fairclaim.renew_passed()
   returns integer
   language plpgsql volatile;
@@ -917,7 +924,7 @@ create function fairclaim.secure_table(p_table text)
   returns void
   language plpgsql volatile;
 
-create function fairclaim.settle_and_claim(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[], p_errors jsonb[], p_delays double precision[], p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text)
+create function fairclaim.settle_and_claim(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[], p_errors jsonb[], p_delays double precision[], p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid)
   returns TABLE(kind text, accepted boolean, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
   language plpgsql volatile security definer
   set search_path=pg_catalog, pg_temp;

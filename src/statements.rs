@@ -317,7 +317,8 @@ pub(crate) const EXCHANGE: Statement = Statement {
           from fairclaim.settle_and_claim(p_worker_id => $1::text, p_ids => $2::uuid[], p_attempts => $3::int4[], \
           p_lease_tokens => $4::uuid[], p_outcomes => $5::text[], p_results => $6::jsonb[], p_errors => $7::jsonb[], \
           p_delays => $8::float8[], p_queues => $9::text[], p_limit => $10::int4, p_types => $11::text[], \
-          p_lease => pg_catalog.make_interval(secs => $12::float8), p_cursor => $13::text) c \
+          p_lease => pg_catalog.make_interval(secs => $12::float8), p_cursor => $13::text, \
+          p_lease_token => $14::uuid) c \
           where c.kind = 'claimed' or not c.accepted or c.status <> 'completed'",
     types: &[
         Type::TEXT,
@@ -333,7 +334,13 @@ pub(crate) const EXCHANGE: Statement = Statement {
         Type::TEXT_ARRAY,
         Type::FLOAT8,
         Type::TEXT,
+        Type::UUID,
     ],
+};
+
+pub(crate) const RELEASE: Statement = Statement {
+    sql: "select fairclaim.release_claims(p_worker_id => $1::text, p_lease_tokens => $2::uuid[])",
+    types: &[Type::TEXT, Type::UUID_ARRAY],
 };
 
 pub(crate) const EXTEND: Statement = Statement {
@@ -356,7 +363,7 @@ pub(crate) const MAY_WORK: Statement = Statement {
           and pg_catalog.has_function_privilege(p.oid, 'execute')), false) as may_work, \
           pg_catalog.current_setting('transaction_isolation') as isolation \
           from pg_catalog.pg_namespace n join pg_catalog.pg_proc p on p.pronamespace = n.oid \
-          where n.nspname = 'fairclaim' and p.proname in ('settle_and_claim', 'extend_leases')",
+          where n.nspname = 'fairclaim' and p.proname in ('settle_and_claim', 'extend_leases', 'release_claims')",
     types: &[],
 };
 

@@ -78,8 +78,8 @@ impl Exchanger {
     /// One round trip. After a failure its order is given back.
     async fn send(&self, mut order: Order) -> Sent {
         let mark = (order.limit > 0).then(|| self.shared.before_claim(order.settlements.len()));
-        let sent_at = Instant::now();
-        let answer = match self.call(&order).await {
+        let (token, sent_at) = ((order.limit > 0).then(Uuid::new_v4), Instant::now());
+        let answer = match self.call(&order, token).await {
             Ok(rows) => self.read(&order, &rows, sent_at),
             Err(error) => Err(error),
         };
@@ -94,6 +94,9 @@ impl Exchanger {
             }
             Err(error) => {
                 self.note_failure(&error, &mut order);
+                if let Some(token) = token.filter(|_| may_have_happened(&error)) {
+                    self.shared.unheard.add(token, sent_at + self.shared.settings.lease);
+                }
                 let failure = if is_refusal(&error) {
                     Failure::Refused
                 } else if sent_at.elapsed() >= self.shared.patience() {
@@ -109,12 +112,12 @@ impl Exchanger {
         }
     }
 
-    async fn call(&self, order: &Order) -> Result<Vec<Row>> {
+    async fn call(&self, order: &Order, token: Option<Uuid>) -> Result<Vec<Row>> {
         let (shared, settings) = (&self.shared, &self.shared.settings);
         let batch = Batch::new(&order.settlements);
         let (limit, queues) =
             (i32::try_from(order.limit).unwrap_or(i32::MAX), [&*self.subscription.queue]);
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 13] = [
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 14] = [
             &&*settings.worker_id,
             &batch.ids,
             &batch.attempts,
@@ -128,6 +131,7 @@ impl Exchanger {
             &shared.types,
             &settings.lease.as_secs_f64(),
             &order.cursor,
+            &token,
         ];
         shared
             .connections
@@ -249,6 +253,12 @@ fn is_refusal(error: &Error) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the server may have done what was asked: there was no answer, or none that could be read. An error that it answers with
+/// is the end of the transaction.
+fn may_have_happened(error: &Error) -> bool {
+    matches!(error, Error::Unavailable { .. } | Error::Schema { .. })
 }
 
 /// A settlement that is refused even alone: first its result is left out, then the job is given back.

@@ -10,6 +10,7 @@
 //! Every task has one shape: an async function that ends when one of the signals says so ([`shared::Signals`]). What is
 //! claimed stands in the [`ledger`] until the database has answered its settlement; the [`heartbeat`] extends what stays
 //! there for long. The [`ticker`] calls the database's maintenance. [`solo`] runs jobs that are suspected of killing workers.
+//! [`unheard`] gives back what claims took whose answers got lost.
 
 mod attempt;
 mod backoff;
@@ -34,6 +35,7 @@ mod stats;
 mod subscription;
 mod ticker;
 mod unanswered;
+mod unheard;
 mod wakes;
 
 use std::{future::Future, sync::Arc};
@@ -140,6 +142,7 @@ fn start(shared: &Arc<Shared>) -> (TaskTracker, TaskTracker, TaskTracker) {
         }
     }
     heart.spawn(heartbeat::run(Arc::clone(shared)));
+    heart.spawn(unheard::run(Arc::clone(shared)));
     helpers.spawn(solo::run(Arc::clone(shared)));
     if shared.settings.maintain {
         helpers.spawn(ticker::run(Arc::clone(shared)));

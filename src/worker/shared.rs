@@ -5,14 +5,14 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     connections::Connections, ledger::Ledger, registry::Registry, solo::Solo, stats::Stats,
-    subscription::Subscription,
+    subscription::Subscription, unheard::Unheard,
 };
 use crate::client::Client;
 
@@ -55,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) connections: Connections,
     pub(crate) ledger: Ledger,
     pub(crate) solo: Solo,
+    pub(crate) unheard: Unheard,
     pub(crate) stats: Arc<Stats>,
     pub(crate) signals: Signals,
     /// The tasks that run handlers.
@@ -74,6 +75,7 @@ impl Shared {
             types: registry.types(),
             ledger: Ledger::default(),
             solo: Solo::default(),
+            unheard: Unheard::default(),
             stats: Arc::default(),
             signals: Signals::default(),
             slots: TaskTracker::new(),
@@ -111,7 +113,8 @@ impl Shared {
     pub(crate) fn before_claim(&self, settlements: usize) -> ClaimMark {
         // read in this order: a claim of another queue counts its jobs in before it says that it found some
         let seen = self.drain.finds.load(SeqCst);
-        ClaimMark { finds: seen, alone: self.ledger.len() == settlements }
+        let heard = self.unheard.is_empty(Instant::now());
+        ClaimMark { finds: seen, alone: heard && self.ledger.len() == settlements }
     }
 
     /// To be called when a claim was answered and its jobs are in the ledger. In a drain, all queues are empty when every

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::shared::Shared;
+use super::{shared::Shared, unheard};
 
 /// How long tasks have that need no more than a moment to end.
 const END_WITHIN: Duration = Duration::from_secs(1);
@@ -51,6 +51,7 @@ pub(crate) async fn shut_down(
             "could not settle everything: these jobs wait for the end of their leases"
         );
     }
+    let _ = timeout(END_WITHIN, unheard::give_back(shared)).await; // a last look; then leases end by themselves
     shared.signals.finish.cancel();
     let ended = async {
         exchangers.wait().await;

@@ -29,6 +29,7 @@ mod priorities;
 mod private_server;
 mod queues;
 mod ranges;
+mod release_claims;
 mod settle_and_claim;
 mod show_job;
 mod stale;

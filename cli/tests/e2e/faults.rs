@@ -5,7 +5,9 @@ use std::time::Duration;
 use fairclaim::Status;
 
 use crate::rig::Size::Small;
-use crate::rig::faults::{controls, errors, frozen, handlers, kills, neighbours, network, planted, poison};
+use crate::rig::faults::{
+    controls, errors, frozen, handlers, kills, neighbours, network, planted, poison,
+};
 use crate::support::{Place, start, stderr};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,6 +63,16 @@ async fn the_audit_finds_everything_that_is_planted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_stands_still_is_seen() {
     controls::who_stands_still_is_seen().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_whose_answer_is_lost_costs_no_lease() {
+    network::a_claim_without_an_answer(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_whose_answer_is_lost_waits_where_nothing_is_given_back() {
+    network::a_claim_without_an_answer(true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

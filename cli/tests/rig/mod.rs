@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use fairclaim::testing::{PrivateServer, PrivateServerBuilder};
+use fairclaim::{Dispatch, Tenant};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio_postgres::types::ToSql;
@@ -140,6 +141,19 @@ impl Rig {
     pub(crate) async fn until_completed_more(&self, more: i64) {
         let now = self.number(COMPLETED).await;
         self.until(COMPLETED, now + more).await;
+    }
+
+    /// One job of type `job`, past the proxy.
+    pub(crate) async fn dispatch_one(&self) -> String {
+        let job = Dispatch::raw(Tenant::named("acme").unwrap(), "job", serde_json::json!({}));
+        self.place.client.dispatch(job.unwrap()).await.unwrap().to_string()
+    }
+
+    pub(crate) async fn until_completed_of(&self, id: &str) {
+        let sql = format!(
+            "select count(*) from fairclaim.finished where status = 'completed' and id = '{id}'"
+        );
+        self.until(&sql, 1).await;
     }
 
     pub(crate) async fn until_all_ended(&self) {

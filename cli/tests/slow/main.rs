@@ -9,8 +9,7 @@ mod support;
 
 use rig::Size::Large;
 use rig::faults::{
-    clock, controls, disk, errors, frozen, handlers, kills, neighbours, network, planted,
-    poison,
+    clock, controls, disk, errors, frozen, handlers, kills, neighbours, network, planted, poison,
 };
 
 #[tokio::test(flavor = "multi_thread")]

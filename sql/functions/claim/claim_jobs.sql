@@ -1,13 +1,15 @@
 -- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly those taken). Waits for nobody.
 -- Only a lock on a whole table makes it wait; if that took longer than the lease, nobody can use what it claims, and it refuses itself.
 -- The lock on `ready` comes before the first look at the limits, so that tick knows which claims began before a limit.
+drop function if exists fairclaim.claim_jobs(text, text[], int, text[], interval, text);      -- before it had p_lease_token
 create or replace function fairclaim.claim_jobs(
   p_worker_id text,
   p_queues text[],
   p_limit int,
   p_types text[] default null,
   p_lease interval default '30 s',
-  p_cursor text default null
+  p_cursor text default null,
+  p_lease_token uuid default null
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
@@ -27,7 +29,7 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := fairclaim.clock();
-  v_token uuid := gen_random_uuid();
+  v_token uuid := coalesce(p_lease_token, gen_random_uuid());
   v_queues text[];
   v_entries text[];                           -- the cursor, an entry a queue
   v_entry text;
@@ -97,8 +99,9 @@ begin
 end
 $$;
 
-comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, text) is
+comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid) is
 'Takes up to p_limit (1 to 1,000) jobs to run, each by exactly one worker at a time, tenants in turn; empty when there is none. Starts an attempt of each: attempts grows by one, and (id, attempts, lease_token) is needed to settle it before lease_expires_at.
 p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: 1 s to 24 h.
 p_cursor: next_cursor of this worker''s last claim (null at first): it holds the worker''s place in the round.
+p_lease_token: the token of all that is claimed, a random uuid of this call alone (null: one is made), so that a caller without an answer can give it back by release_claims.
 Errors: JQ004; 55P03 when it had to wait for so long that the lease would be over: nothing was claimed, repeat it. Needs READ COMMITTED.';

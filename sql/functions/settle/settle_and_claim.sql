@@ -1,3 +1,4 @@
+drop function if exists fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[], text[], int, text[], interval, text);      -- before it had p_lease_token
 create or replace function fairclaim.settle_and_claim(
   p_worker_id text,
   p_ids uuid[],
@@ -11,7 +12,8 @@ create or replace function fairclaim.settle_and_claim(
   p_limit int,
   p_types text[] default null,
   p_lease interval default '30 s',
-  p_cursor text default null
+  p_cursor text default null,
+  p_lease_token uuid default null
 ) returns table (
   kind text, accepted boolean,
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
@@ -46,10 +48,10 @@ begin
   if p_limit <> 0 or p_limit is null then
     return query
     select 'claimed'::text, null::boolean, c.*
-      from fairclaim.claim_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor) c;
+      from fairclaim.claim_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token) c;
   end if;
 end
 $$;
 
-comment on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[], text[], int, text[], interval, text) is
+comment on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[], text[], int, text[], interval, text, uuid) is
 'settle_jobs and claim_jobs in one round trip and one transaction. kind: settled (id, accepted and status are filled) or claimed (a row of claim_jobs). Empty p_ids (then every list is empty or null) or p_limit 0 leave one half out.';

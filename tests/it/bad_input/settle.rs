@@ -237,6 +237,35 @@ async fn a_heartbeat_is_refused_beyond_every_limit_and_accepted_at_it() {
     .await;
 }
 
+const RELEASE: &[Limit] = &[
+    WORKER_ID,
+    Limit {
+        field: "p_lease_tokens",
+        rule: "must be a list of 1 to 1,000 tokens without nulls",
+        good: &["array[gen_random_uuid()]", "array_fill(gen_random_uuid(), array[1000])"],
+        bad: &[
+            "null",
+            "'{}'",
+            "array[null]::uuid[]",
+            "array[gen_random_uuid(), null]",
+            "array_fill(gen_random_uuid(), array[1001])",
+            "array[array[gen_random_uuid()], array[gen_random_uuid()]]",
+        ],
+    },
+];
+
+#[tokio::test]
+async fn a_release_of_claims_is_refused_beyond_every_limit_and_accepted_at_it() {
+    let site = Site::new().await;
+    let (worker, _job) = claimed(&site).await;
+    let all = [("p_worker_id", "'w'"), ("p_lease_tokens", "array[gen_random_uuid()]")];
+    let call = Call::new(&site, &worker, "change FIELD");
+    call.table(RELEASE, |field| {
+        format!("select fairclaim.release_claims({}{field} => …)", others(&all, field))
+    })
+    .await;
+}
+
 /// A batch of the largest size, of jobs that nobody holds.
 #[tokio::test]
 async fn ten_thousand_settlements_are_one_batch() {

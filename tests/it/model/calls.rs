@@ -253,6 +253,16 @@ pub(super) async fn extend(
     Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
 }
 
+pub(super) async fn release(
+    worker: &Session,
+    worker_id: &str,
+    tokens: &[Uuid],
+) -> Result<usize, Error> {
+    let sql = "select fairclaim.release_claims($1, $2)";
+    let rows = worker.query(sql, &[&worker_id, &tokens]).await?;
+    Ok(usize::try_from(rows[0].get::<_, i32>(0)).expect("a number of jobs"))
+}
+
 /// `cancel_jobs` or `retry_jobs`.
 pub(super) async fn change(
     client: &Session,

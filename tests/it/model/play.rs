@@ -68,6 +68,11 @@ impl Game {
                     picks.iter().filter_map(|pick| self.model.picked(pick)).collect();
                 self.extend(*worker, &leases, *seconds).await?;
             }
+            Step::Release(worker, picks) => {
+                let leases = picks.iter().filter_map(|pick| self.model.picked(pick));
+                let tokens: Vec<Uuid> = leases.map(|lease| lease.token).collect();
+                self.release(*worker, &tokens).await?;
+            }
             Step::Cancel(asks, picks) => self.change("cancel_jobs", *asks, picks).await?,
             Step::Retry(asks, picks) => self.change("retry_jobs", *asks, picks).await?,
             Step::Advance(seconds) => self.advance(*seconds).await?,
@@ -150,6 +155,16 @@ impl Game {
         let expected: Vec<_> =
             leases.iter().map(|lease| self.model.extend(*lease, seconds)).collect();
         same("extend_leases", &answers.map_err(failed("extend_leases"))?, &expected)
+    }
+
+    async fn release(&mut self, worker: usize, tokens: &[Uuid]) -> Result<(), String> {
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        let (client, name) = (&self.database.workers[worker], WORKERS[worker]);
+        let answer =
+            calls::release(client, name, tokens).await.map_err(failed("release_claims"))?;
+        same("release_claims", &answer, &self.model.release(name, tokens))
     }
 
     /// `cancel_jobs` or `retry_jobs`.

@@ -132,6 +132,21 @@ impl Model {
         (lease.id, true, *cancel_requested)
     }
 
+    /// Gives back what this worker claimed with these tokens and still holds.
+    pub(super) fn release(&mut self, worker: &str, tokens: &[Uuid]) -> usize {
+        let held = self.held().into_iter().filter(|lease| tokens.contains(&lease.token));
+        let leases: Vec<Lease> = held.filter(|lease| self.is_of(*lease, worker)).collect();
+        for &lease in &leases {
+            let given = Given { lease, outcome: "release", result: None, error: None, delay: None };
+            self.end(worker, &given);
+        }
+        leases.len()
+    }
+
+    fn is_of(&self, lease: Lease, name: &str) -> bool {
+        matches!(&self.jobs[&lease.id].place, Place::Running { worker, .. } if worker == name)
+    }
+
     /// Whether somebody who asks for this tenant sees the job; an operator sees all.
     fn is_seen(&self, tenant: Option<Uuid>, id: Uuid) -> bool {
         self.jobs.get(&id).is_some_and(|job| tenant.is_none_or(|tenant| job.tenant == tenant))

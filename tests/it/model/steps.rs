@@ -75,6 +75,8 @@ pub(super) enum Step {
     Settle(usize, Vec<Settlement>),
     SettleAndClaim(Vec<Settlement>, Claim),
     Extend(usize, Vec<Pick>, u32),
+    /// Whatever was claimed with the tokens of these leases.
+    Release(usize, Vec<Pick>),
     Cancel(Asks, Vec<Index>),
     Retry(Asks, Vec<Index>),
     /// The clock goes on by so many seconds.
@@ -89,7 +91,7 @@ pub(super) enum Step {
 }
 
 /// The kinds of steps, in the order of [`Step`].
-pub(crate) const KINDS: [&str; 14] = [
+pub(crate) const KINDS: [&str; 15] = [
     "dispatch",
     "dispatch many",
     "claim",
@@ -104,6 +106,7 @@ pub(crate) const KINDS: [&str; 14] = [
     "limit",
     "pause",
     "weight",
+    "release",
 ];
 
 impl Step {
@@ -124,6 +127,7 @@ impl Step {
             Self::Limit(..) => 11,
             Self::Pause(..) => 12,
             Self::Weight(..) => 13,
+            Self::Release(..) => 14,
         }
     }
 }
@@ -160,6 +164,8 @@ impl ReferenceStateMachine for Steps {
             claim / 3 => (settlements(), claims()).prop_map(|(all, claim)| Step::SettleAndClaim(all, claim)),
             5 => (0..2_usize, prop::collection::vec(pick(), 1..4), lease())
                 .prop_map(|(worker, picks, lease)| Step::Extend(worker, picks, lease)),
+            3 => (0..2_usize, prop::collection::vec(pick(), 1..3))
+                .prop_map(|(worker, picks)| Step::Release(worker, picks)),
             5 => (asks(), indexes()).prop_map(|(by, all)| Step::Cancel(by, all)),
             5 => (asks(), indexes()).prop_map(|(by, all)| Step::Retry(by, all)),
             10 => seconds().prop_map(Step::Advance),
@@ -188,6 +194,7 @@ impl ReferenceStateMachine for Steps {
                 claims(&mut shape, claim.limit);
             }
             Step::Cancel(_, all) => shape.waiting = shape.waiting.saturating_sub(all.len() / 2),
+            Step::Release(_, picks) => shape.held = shape.held.saturating_sub(picks.len()),
             Step::Retry(_, all) => shape.waiting += all.len() / 2,
             _ => {}
         }

@@ -32,13 +32,9 @@ fn library(folder: &Path) -> Option<PathBuf> {
 /// The environment of a process whose clock is wrong.
 fn wrong(library: &Path, offset: &str) -> Vec<(String, String)> {
     let library = library.display().to_string();
-    [
-        ("LD_PRELOAD", library.as_str()),
-        ("FAKETIME", offset),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .to_vec()
+    [("LD_PRELOAD", library.as_str()), ("FAKETIME", offset), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
 }
 
 /// Dispatches one job by the command, as a machine with this environment does; how many seconds after its dispatch it is due.

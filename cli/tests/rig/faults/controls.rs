@@ -9,8 +9,8 @@ use super::super::audit::Audit;
 use super::super::crew::{Crew, Orders, booked};
 use super::super::dispatchers::{Dispatchers, Pace};
 use super::super::{DISPATCHED, PATIENCE, Rig, draws};
-use super::kills::{self, StandStill};
 use super::frozen;
+use super::kills::{self, StandStill};
 
 /// A server that answers before it writes loses what it answered.
 pub(crate) async fn answers_before_the_disk_has_them_are_lost() {
@@ -176,8 +176,7 @@ pub(crate) async fn jobs_that_are_returned_twice_are_found() {
     first.kill_all();
     let other = Crew::start(&rig, 1, Orders { prefix: "other", ..Orders::plain(&rig, "1s") });
     rig.until("select count(*) from fairclaim.attempt_error", 1).await;
-    rig.reaches("select count(*) from fairclaim.finished", 100, Duration::from_secs(5))
-        .await;
+    rig.reaches("select count(*) from fairclaim.finished", 100, Duration::from_secs(5)).await;
     drop(other);
     Audit::of(&rig).await.must_find("a job is in two places");
 }

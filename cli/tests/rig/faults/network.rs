@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rand::Rng;
+use tokio_postgres::NoTls;
 
 use super::super::audit::MayFail;
 use super::super::crew::{Crew, Orders};
@@ -10,6 +11,8 @@ use super::super::dispatchers::{Dispatchers, Pace};
 use super::super::proxy::{Cut, Manner};
 use super::super::{Rig, Size, draws};
 use super::kills::goes_on;
+
+const RUNNING: &str = "select count(*) from fairclaim.running";
 
 /// Connections are cut in the middle of what they carry, in both directions, statements and answers. Bound: nothing lost or
 /// doubled; a dispatch without an answer has happened once or not at all.
@@ -30,6 +33,44 @@ pub(crate) async fn connections_are_cut(size: Size) {
     goes_on(&rig, &dispatchers).await;
     println!("network: {} connections cut", rig.proxy.cuts());
     rig.close(dispatchers, crew).await.pass("cut connections", MayFail::AFew);
+}
+
+/// The connection is lost between a claim and its answer. Bound: what it took is given back at once, long before its lease of ten
+/// minutes ends, and costs no loss. With a function that gives nothing back (the control) it stays where it is.
+pub(crate) async fn a_claim_without_an_answer(spoiled: bool) {
+    let rig = Rig::new().await;
+    if spoiled {
+        rig.spoil("release_claims", "begin\n", "begin\n  return 0;\n").await;
+    }
+    let crew = Crew::start(&rig, 1, Orders::through_the_proxy(&rig, "10m"));
+    rig.until_completed_of(&rig.dispatch_one().await).await;
+    let (client, link) = tokio_postgres::connect(&rig.place.url, NoTls).await.unwrap();
+    let link = tokio::spawn(link);
+    client.batch_execute("set role fairclaim_owner; begin").await.unwrap();
+    // its next claim waits, and sees the job that is dispatched meanwhile
+    client
+        .batch_execute("lock table fairclaim.ready in share row exclusive mode; reset role")
+        .await
+        .unwrap();
+    let sql = "select fairclaim.dispatch_job(fairclaim.tenant_uuid('acme'), 'job')::text";
+    let id: String = client.query_one(sql, &[]).await.unwrap().get(0);
+    rig.until("select count(*) from pg_locks where relation = 'fairclaim.ready'::regclass and not granted", 1).await;
+    rig.proxy.behave(Manner::Silent);
+    client.batch_execute("commit").await.unwrap();
+    rig.until(RUNNING, 1).await;
+    rig.proxy.cut_all(Cut::Reset);
+    rig.proxy.behave(Manner::Pass);
+    if spoiled {
+        rig.until_completed_of(&rig.dispatch_one().await).await;
+        assert_eq!(rig.number(RUNNING).await, 1, "the control: it waits for its lease");
+    } else {
+        rig.until_completed_of(&id).await;
+        let sql = "select count(*) from fairclaim.attempt_error";
+        assert_eq!(rig.number(sql).await, 0, "it counts as lost");
+    }
+    crew.stop();
+    drop(client);
+    let _ = link.await;
 }
 
 /// The network is slow, silent for longer than a lease and than a call may take, or refuses. Bound: nothing lost or doubled, and

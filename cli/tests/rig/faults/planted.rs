@@ -84,7 +84,8 @@ pub(crate) async fn every_finding_is_made() {
     writeln!(answered, "{}", Uuid::new_v4()).unwrap();
 
     let audit = Audit::of(&rig).await;
-    let found: BTreeSet<&str> = audit.findings.iter().map(|finding| finding.what.as_str()).collect();
+    let found: BTreeSet<&str> =
+        audit.findings.iter().map(|finding| finding.what.as_str()).collect();
     let planted: BTreeSet<&str> = PLANTED.iter().map(|(what, _)| *what).chain(BOOKED).collect();
     assert_eq!(found, planted);
     // the table above forgets none
