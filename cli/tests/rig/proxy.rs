@@ -111,9 +111,11 @@ async fn carry(client: TcpStream, socket: PathBuf, state: Arc<State>) {
     let (mut client_read, mut client_write) = client.into_split();
     let (mut server_read, mut server_write) = server.into_split();
     let how = tokio::select! {
+        // first, so that nothing passes any more that was held back until now
+        biased;
+        changed = cuts.changed() => changed.ok().map(|()| cuts.borrow().1),
         cut = pump(&mut client_read, &mut server_write, &state) => cut,
         cut = pump(&mut server_read, &mut client_write, &state) => cut,
-        changed = cuts.changed() => changed.ok().map(|()| cuts.borrow().1),
     };
     if how.is_some() {
         state.cut.fetch_add(1, SeqCst);
