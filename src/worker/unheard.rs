@@ -13,9 +13,12 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{backoff::Backoff, shared::Shared, stats::add};
-use crate::{error::Result, statements};
+use crate::{
+    error::{Error, Result},
+    statements,
+};
 
-/// How many one call asks for at most; the oldest first.
+/// How many one call asks for at most, the newest first: the others were asked for before.
 const BATCH_MAX: usize = 1000;
 /// The pause after the first look, which doubles: most claims are over when their connection is.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -50,7 +53,7 @@ impl Unheard {
     fn open(&self, now: Instant) -> Vec<Uuid> {
         let mut claims = self.claims();
         claims.retain(|claim| claim.until > now);
-        claims.iter().take(BATCH_MAX).map(|claim| claim.token).collect()
+        claims.iter().rev().take(BATCH_MAX).map(|claim| claim.token).collect()
     }
 
     fn claims(&self) -> MutexGuard<'_, Vec<Claim>> {
@@ -96,6 +99,10 @@ pub(crate) async fn give_back(shared: &Shared) {
             add(&shared.stats.released, jobs);
             shared.wake_all();
         }
+        // while the database is away, the claims themselves say so
+        Err(error @ Error::Unavailable { .. }) => {
+            tracing::debug!(claims = tokens.len(), %error, "no answer to a release of claims");
+        }
         Err(error) => {
             add(&shared.stats.call_failures, 1);
             tracing::warn!(claims = tokens.len(), %error, hint = error.hint(), "what claims without an answer took could not be given back yet");
@@ -125,7 +132,7 @@ mod tests {
         assert!(unheard.is_empty(now));
         unheard.add(first, now + Duration::from_secs(30));
         unheard.add(second, now + Duration::from_secs(40));
-        assert_eq!(unheard.open(now), [first, second]);
+        assert_eq!(unheard.open(now), [second, first]);
         assert_eq!(unheard.open(now + Duration::from_secs(30)), [second], "the first is over");
         assert!(!unheard.is_empty(now + Duration::from_secs(39)));
         assert!(unheard.is_empty(now + Duration::from_secs(40)));
