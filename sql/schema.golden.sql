@@ -876,9 +876,13 @@ create function fairclaim.refuse_late(p_expires timestamp with time zone)
   language plpgsql volatile;
 
 create function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[])
-  returns integer
+  returns TABLE(lease_token uuid, jobs integer)
   language plpgsql volatile security definer
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
   set jit=off
+  set plan_cache_mode=force_generic_plan
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.release_claims to fairclaim_worker;
 

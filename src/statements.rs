@@ -339,7 +339,7 @@ pub(crate) const EXCHANGE: Statement = Statement {
 };
 
 pub(crate) const RELEASE: Statement = Statement {
-    sql: "select fairclaim.release_claims(p_worker_id => $1::text, p_lease_tokens => $2::uuid[])",
+    sql: "select r.lease_token, r.jobs from fairclaim.release_claims(p_worker_id => $1::text, p_lease_tokens => $2::uuid[]) r",
     types: &[Type::TEXT, Type::UUID_ARRAY],
 };
 
@@ -361,6 +361,7 @@ pub(crate) const TICK: Statement = Statement {
 pub(crate) const MAY_WORK: Statement = Statement {
     sql: "select coalesce(pg_catalog.bool_and(pg_catalog.has_schema_privilege(n.oid, 'usage') \
           and pg_catalog.has_function_privilege(p.oid, 'execute')), false) as may_work, \
+          pg_catalog.count(distinct p.proname)::int4 as functions, \
           pg_catalog.current_setting('transaction_isolation') as isolation \
           from pg_catalog.pg_namespace n join pg_catalog.pg_proc p on p.pronamespace = n.oid \
           where n.nspname = 'fairclaim' and p.proname in ('settle_and_claim', 'extend_leases', 'release_claims')",

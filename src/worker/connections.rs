@@ -50,18 +50,13 @@ impl Connections {
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>> {
+        self.line(seat, patience).await?.rows(patience, statement, parameters).await
+    }
+
+    /// One of the connections, opened if need be. An error says that nothing was sent.
+    pub(crate) async fn line(&self, seat: usize, patience: Duration) -> Result<Line<'_>> {
         let connection = within(patience, Box::pin(self.connection(seat))).await?;
-        let watch = self.unanswered.watch(&connection);
-        let call = async {
-            let answer = self.send(&connection, statement, parameters).await;
-            watch.answered();
-            answer
-        };
-        let answer = within(patience, call).await;
-        if let Err(error) = &answer {
-            self.note(seat, &connection, error).await;
-        }
-        answer
+        Ok(Line { connections: self, seat, connection })
     }
 
     /// Waits for the end of calls that were left without an answer: the server has given them up, or cannot be told.
@@ -126,6 +121,36 @@ impl Connections {
             }
             _ => {}
         }
+    }
+}
+
+/// An open connection, for one call.
+pub(crate) struct Line<'a> {
+    connections: &'a Connections,
+    seat: usize,
+    connection: Arc<ClientWrapper>,
+}
+
+impl Line<'_> {
+    /// As [`Connections::rows`].
+    pub(crate) async fn rows(
+        self,
+        patience: Duration,
+        statement: &Statement,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>> {
+        let Self { connections, seat, connection } = self;
+        let watch = connections.unanswered.watch(&connection);
+        let call = async {
+            let answer = connections.send(&connection, statement, parameters).await;
+            watch.answered();
+            answer
+        };
+        let answer = within(patience, call).await;
+        if let Err(error) = &answer {
+            connections.note(seat, &connection, error).await;
+        }
+        answer
     }
 }
 

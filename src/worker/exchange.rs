@@ -19,6 +19,7 @@ use super::{
     solo,
     stats::add,
     subscription::{Failure, Order, Step, Subscription},
+    unheard::Owed,
 };
 use crate::{
     error::{Error, Result},
@@ -78,12 +79,8 @@ impl Exchanger {
     /// One round trip. After a failure its order is given back.
     async fn send(&self, mut order: Order) -> Sent {
         let mark = (order.limit > 0).then(|| self.shared.before_claim(order.settlements.len()));
-        let (token, sent_at) = ((order.limit > 0).then(Uuid::new_v4), Instant::now());
-        let answer = match self.call(&order, token).await {
-            Ok(rows) => self.read(&order, &rows, sent_at),
-            Err(error) => Err(error),
-        };
-        match answer {
+        let sent_at = Instant::now();
+        match self.call(&order, sent_at).await {
             Ok(answer) => {
                 let got = answer.works.len() + answer.solo.len();
                 self.deliver(&order, answer, sent_at.elapsed());
@@ -93,14 +90,12 @@ impl Exchanger {
                 Sent::Answered
             }
             Err(error) => {
+                let unheard = mark.is_some_and(|mark| self.shared.claim_failed(&mark));
                 self.note_failure(&error, &mut order);
-                if let Some(token) = token.filter(|_| may_have_happened(&error)) {
-                    self.shared.unheard.add(token, sent_at + self.shared.settings.lease);
-                }
                 let failure = if is_refusal(&error) {
                     Failure::Refused
-                } else if sent_at.elapsed() >= self.shared.patience() {
-                    Failure::TimedOut
+                } else if unheard || sent_at.elapsed() >= self.shared.patience() {
+                    Failure::Unanswered
                 } else {
                     Failure::Call
                 };
@@ -112,11 +107,16 @@ impl Exchanger {
         }
     }
 
-    async fn call(&self, order: &Order, token: Option<Uuid>) -> Result<Vec<Row>> {
+    async fn call(&self, order: &Order, sent_at: Instant) -> Result<Answer> {
         let (shared, settings) = (&self.shared, &self.shared.settings);
+        let patience = shared.patience();
         let batch = Batch::new(&order.settlements);
         let (limit, queues) =
             (i32::try_from(order.limit).unwrap_or(i32::MAX), [&*self.subscription.queue]);
+        let line = shared.connections.line(self.seat, patience).await?;
+        // from here on it may happen without our hearing of it
+        let owed = (order.limit > 0).then(|| shared.unheard.owe(settings.lease));
+        let token = owed.as_ref().map(Owed::token);
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 14] = [
             &&*settings.worker_id,
             &batch.ids,
@@ -133,10 +133,14 @@ impl Exchanger {
             &order.cursor,
             &token,
         ];
-        shared
-            .connections
-            .rows(self.seat, shared.patience(), &statements::EXCHANGE, &parameters)
-            .await
+        let answer = line.rows(patience, &statements::EXCHANGE, &parameters).await;
+        let refused = answer.as_ref().is_err_and(|error| !may_have_happened(error));
+        // an answer that cannot be read is none
+        let answer = answer.and_then(|rows| self.read(order, &rows, sent_at));
+        if let Some(owed) = owed.filter(|_| refused || answer.is_ok()) {
+            owed.answered();
+        }
+        answer
     }
 
     fn read(&self, order: &Order, rows: &[Row], sent_at: Instant) -> Result<Answer> {
@@ -255,10 +259,10 @@ fn is_refusal(error: &Error) -> bool {
     }
 }
 
-/// Whether the server may have done what was asked: there was no answer, or none that could be read. An error that it answers with
-/// is the end of the transaction.
+/// Whether the server may have done what was sent: the connection broke. Any other error it answered with, and that is the end of the
+/// transaction.
 fn may_have_happened(error: &Error) -> bool {
-    matches!(error, Error::Unavailable { .. } | Error::Schema { .. })
+    matches!(error, Error::Unavailable { .. } | Error::Config { .. })
 }
 
 /// A settlement that is refused even alone: first its result is left out, then the job is given back.

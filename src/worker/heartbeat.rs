@@ -70,7 +70,7 @@ fn margin(lease: Duration, failures: u32) -> Duration {
 }
 
 /// How long a heartbeat may take: it is small, and a lost connection must be noticed while there is time for another one.
-fn patience(lease: Duration) -> Duration {
+pub(crate) fn patience(lease: Duration) -> Duration {
     (lease / 4).clamp(Duration::from_secs(1), Duration::from_secs(15))
 }
 

@@ -8,7 +8,7 @@
 //! They are bounded by what they take, too: everybody's jobs wait for the trip that brings them, so claims grow only while
 //! trips are short and shrink when they are long. What the network takes of every trip does not count, since a smaller
 //! claim would not shorten it; nor do claims for idle slots shrink below these. A trip carries about as many settlements as
-//! it may claim. A trip that got no answer in time is tried again with half as much.
+//! it may claim. A trip that got no answer is tried again with half as much.
 
 use std::time::{Duration, Instant};
 
@@ -224,8 +224,8 @@ impl Pacing {
         }
     }
 
-    /// A claim was not answered in time: perhaps it asked for more than can be sent in that time.
-    pub(crate) fn timed_out(&mut self, limit: usize) {
+    /// A claim was not answered: perhaps it asked for more than can be sent.
+    pub(crate) fn unanswered(&mut self, limit: usize) {
         self.most = (limit / 2).max(1);
     }
 

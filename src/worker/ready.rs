@@ -7,6 +7,9 @@ use crate::{
     statements,
 };
 
+/// How many functions [`statements::MAY_WORK`] looks for.
+const FUNCTIONS: i32 = 3;
+
 /// Until the database answers, its schema fits, and the login may work with it.
 pub(super) async fn until_ready(shared: &Shared) -> Result<()> {
     let mut backoff = Backoff::database();
@@ -26,6 +29,12 @@ pub(super) async fn until_ready(shared: &Shared) -> Result<()> {
 async fn check(client: &Client) -> Result<()> {
     client.check_schema().await?;
     let row = client.row(&statements::MAY_WORK, &[]).await?;
+    if row.try_get::<_, i32>("functions")? < FUNCTIONS {
+        return Err(Error::Schema {
+            message: "it lacks functions that this worker calls".into(),
+            hint: Some("run `fairclaim migrate` of the same version as this program".into()),
+        });
+    }
     if !row.try_get::<_, bool>("may_work")? {
         return Err(Error::denied(
             "this login may not execute the functions that claim and settle jobs",

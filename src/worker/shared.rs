@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -113,8 +113,16 @@ impl Shared {
     pub(crate) fn before_claim(&self, settlements: usize) -> ClaimMark {
         // read in this order: a claim of another queue counts its jobs in before it says that it found some
         let seen = self.drain.finds.load(SeqCst);
-        let heard = self.unheard.is_empty(Instant::now());
-        ClaimMark { finds: seen, alone: heard && self.ledger.len() == settlements }
+        let (unheard, heard) = (self.unheard.count(), self.unheard.is_clear());
+        ClaimMark { finds: seen, unheard, alone: heard && self.ledger.len() == settlements }
+    }
+
+    /// To be called when a claim failed, before its queue counts as still. Whether claims were left without an answer since it was
+    /// sent: what they took may come back.
+    pub(crate) fn claim_failed(&self, mark: &ClaimMark) -> bool {
+        let left = self.unheard.count() > mark.unheard;
+        self.drain.finds.fetch_add(u64::from(left), SeqCst);
+        left
     }
 
     /// To be called when a claim was answered and its jobs are in the ledger. In a drain, all queues are empty when every
@@ -132,7 +140,10 @@ impl Shared {
         let finds = self.drain.finds.load(SeqCst);
         let all_empty = self.drain.empty.iter().all(|empty| empty.load(SeqCst))
             && self.drain.empty_at.iter().all(|at| at.load(SeqCst) == finds);
-        if all_empty && self.subscriptions.iter().all(|subscription| subscription.is_still()) {
+        if all_empty
+            && self.unheard.is_clear()
+            && self.subscriptions.iter().all(|subscription| subscription.is_still())
+        {
             self.signals.drained.cancel();
         }
     }
@@ -147,6 +158,8 @@ impl std::fmt::Debug for Shared {
 /// What was known when a claim was sent.
 pub(crate) struct ClaimMark {
     finds: u64,
+    /// How many claims had been left without an answer.
+    unheard: u64,
     alone: bool,
 }
 

@@ -51,7 +51,6 @@ pub(crate) async fn shut_down(
             "could not settle everything: these jobs wait for the end of their leases"
         );
     }
-    let _ = timeout(END_WITHIN, unheard::give_back(shared)).await; // a last look; then leases end by themselves
     shared.signals.finish.cancel();
     let ended = async {
         exchangers.wait().await;
@@ -63,6 +62,8 @@ pub(crate) async fn shut_down(
     }
     // the process may end with us, and a server that was not told would go on
     let _ = timeout(GIVE_UP_WITHIN, shared.connections.given_up()).await;
+    // a last look at what it did for nobody; then leases end by themselves
+    let _ = timeout(END_WITHIN, unheard::give_back(shared)).await;
 }
 
 /// The grace period is over.

@@ -142,7 +142,7 @@ async fn until_alone(shared: &Shared, hold: &Hold) {
     loop {
         let shrunk = shared.ledger.shrunk.notified();
         let claiming = shared.subscriptions.iter().any(|subscription| subscription.is_claiming());
-        if !claiming && shared.ledger.holds_nothing_beside(hold) {
+        if !claiming && shared.unheard.is_clear() && shared.ledger.holds_nothing_beside(hold) {
             return;
         }
         shrunk.await;

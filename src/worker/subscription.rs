@@ -56,8 +56,8 @@ pub(crate) struct Order {
 pub(crate) enum Failure {
     /// The call as such: it is repeated as it was.
     Call,
-    /// There was no answer in time, perhaps because it is too much at once: half of it is sent next.
-    TimedOut,
+    /// There was no answer, perhaps because it is too much at once: half of it is sent next.
+    Unanswered,
     /// One of its settlements is bad: they are sent in smaller batches until it is found.
     Refused,
 }
@@ -167,8 +167,8 @@ impl Subscription {
         if order.limit > 0 {
             state.claim_back(&order, order.cursor.clone());
         }
-        if failure == Failure::TimedOut && order.limit > 0 {
-            state.pacing.timed_out(order.limit);
+        if failure == Failure::Unanswered && order.limit > 0 {
+            state.pacing.unanswered(order.limit);
         }
         if failure != Failure::Call && !order.settlements.is_empty() {
             state.narrowed = Some((order.settlements.len() / 2).max(1));

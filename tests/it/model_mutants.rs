@@ -37,7 +37,7 @@ fn the_model_notices_a_settlement_in_a_batch_that_ignores_the_token() {
 
 #[test]
 fn the_model_notices_a_release_of_what_others_claimed() {
-    let told = noticed("release_claims", " and r.worker_id = p_worker_id", "");
+    let told = noticed("release_claims", "r.worker_id = p_worker_id and ", "");
     assert!(told.contains("release_claims answered"), "{told}");
 }
 

@@ -22,9 +22,15 @@ async fn claim(worker: &impl GenericClient, sql: &str, limit: i32) -> Uuid {
     token
 }
 
+/// How many jobs were given back, all of one claim.
 async fn release(worker: &impl GenericClient, worker_id: &str, tokens: &[Uuid]) -> i32 {
-    let sql = "select fairclaim.release_claims($1, $2)";
-    worker.query_one(sql, &[&worker_id, &tokens]).await.expect("release_claims").get(0)
+    let sql = "select lease_token, jobs from fairclaim.release_claims($1, $2)";
+    let rows = worker.query(sql, &[&worker_id, &tokens]).await.expect("release_claims");
+    assert!(rows.len() <= 1, "the tokens of which nothing was there are left out");
+    rows.first().map_or(0, |row| {
+        assert!(tokens.contains(&row.get(0)));
+        row.get(1)
+    })
 }
 
 /// Status, attempts, what is left of them and losses, of all jobs alike.

@@ -186,10 +186,10 @@ fn a_claim_that_got_no_answer_in_time_asks_for_half_until_one_is_answered() {
     for _ in 0..4 {
         let limit = pacing.room(Load::default()).unwrap();
         limits.push(limit);
-        pacing.timed_out(limit);
+        pacing.unanswered(limit);
     }
     assert_eq!(limits, [400, 200, 100, 50]);
-    pacing.timed_out(1);
+    pacing.unanswered(1);
     assert_eq!(pacing.room(Load::default()), Some(1));
     pacing.claimed(1, &[5], TRIP, Instant::now());
     assert_eq!(pacing.room(Load::default()), Some(2));

@@ -234,7 +234,7 @@ fn a_trip_that_got_no_answer_in_time_is_tried_again_with_half() {
     }
     let order = sent(subscription.step(now));
     assert_eq!((order.settlements.len(), order.limit), (8, 8));
-    subscription.failed(order, Failure::TimedOut);
+    subscription.failed(order, Failure::Unanswered);
     let order = sent(subscription.step(now));
     assert_eq!((order.settlements.len(), order.limit), (4, 0));
     subscription.answered(&order, Vec::new(), None, TRIP, now);

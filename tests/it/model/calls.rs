@@ -258,9 +258,10 @@ pub(super) async fn release(
     worker_id: &str,
     tokens: &[Uuid],
 ) -> Result<usize, Error> {
-    let sql = "select fairclaim.release_claims($1, $2)";
+    let sql = "select jobs from fairclaim.release_claims($1, $2)";
     let rows = worker.query(sql, &[&worker_id, &tokens]).await?;
-    Ok(usize::try_from(rows[0].get::<_, i32>(0)).expect("a number of jobs"))
+    let jobs: i32 = rows.iter().map(|row| row.get::<_, i32>(0)).sum();
+    Ok(usize::try_from(jobs).expect("a number of jobs"))
 }
 
 /// `cancel_jobs` or `retry_jobs`.

@@ -40,7 +40,7 @@ pub(crate) async fn connections_are_cut(size: Size) {
 pub(crate) async fn a_claim_without_an_answer(spoiled: bool) {
     let rig = Rig::new().await;
     if spoiled {
-        rig.spoil("release_claims", "begin\n", "begin\n  return 0;\n").await;
+        rig.spoil("release_claims", "begin\n", "begin\n  return;\n").await;
     }
     let crew = Crew::start(&rig, 1, Orders::through_the_proxy(&rig, "10m"));
     rig.until_completed_of(&rig.dispatch_one().await).await;
