@@ -188,9 +188,10 @@ async fn release(shared: &Shared, tokens: &[Uuid]) -> Result<(Vec<Uuid>, usize)>
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    const LEASE: Duration = Duration::from_secs(30);
+    use super::{
+        super::shared::tests::{LEASE, shared},
+        *,
+    };
 
     /// One that was left without an answer.
     fn left(unheard: &Unheard) -> Uuid {
@@ -221,6 +222,26 @@ mod tests {
         unheard.owe(LEASE).answered();
         assert!(unheard.open(Instant::now()).is_empty());
         assert_eq!(unheard.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_drain_does_not_end_beside_a_claim_without_an_answer() {
+        let mut shared = shared();
+        Arc::get_mut(&mut shared).unwrap().settings.drain = true;
+        let drained = &shared.signals.drained;
+        // both are under way when one of them is lost; the other one found nothing
+        let (lost, empty) = (shared.before_claim(0), shared.before_claim(0));
+        let token = left(&shared.unheard);
+        assert!(shared.claim_failed(&lost), "what it took may come back");
+        shared.after_claim(0, &empty, 0);
+        assert!(!drained.is_cancelled(), "it was sent before");
+        let early = shared.before_claim(0);
+        shared.unheard.asked(&[token], &[]);
+        shared.after_claim(0, &early, 0);
+        assert!(!drained.is_cancelled(), "nobody had asked for it then");
+        let late = shared.before_claim(0);
+        shared.after_claim(0, &late, 0);
+        assert!(drained.is_cancelled());
     }
 
     #[test]

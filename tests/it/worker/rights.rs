@@ -54,6 +54,16 @@ async fn a_worker_whose_transactions_are_not_read_committed_ends_at_once_and_say
     }
 }
 
+#[tokio::test]
+async fn a_worker_whose_schema_lacks_a_function_that_it_calls_ends_and_says_so() {
+    let rig = Rig::new().await;
+    let drop = "drop function fairclaim.release_claims";
+    rig.db.owner().await.batch_execute(drop).await.expect("drop");
+    let error = refused(rig.db.client("test_worker").await).await;
+    assert!(matches!(error, Error::Schema { .. }), "{error:?}");
+    assert!(error.hint().expect("a hint").contains("fairclaim migrate"), "{error:?}");
+}
+
 // one thread, whose default the recorder is
 #[tokio::test]
 async fn a_right_that_is_taken_away_is_asked_for_in_the_log_and_work_goes_on_when_it_is_back() {
