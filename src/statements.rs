@@ -356,12 +356,12 @@ pub(crate) const TICK: Statement = Statement {
     types: &[],
 };
 
-/// Whether this login may do what a worker does, and in which kind of transaction its calls run. By names and not by signatures: functions
-/// may gain arguments.
+/// Whether all that a worker calls is there, whether this login may do it, and in which kind of transaction its calls run. By names and
+/// not by signatures: functions may gain arguments.
 pub(crate) const MAY_WORK: Statement = Statement {
     sql: "select coalesce(pg_catalog.bool_and(pg_catalog.has_schema_privilege(n.oid, 'usage') \
           and pg_catalog.has_function_privilege(p.oid, 'execute')), false) as may_work, \
-          pg_catalog.count(distinct p.proname)::int4 as functions, \
+          pg_catalog.count(distinct p.proname) = 3 as complete, \
           pg_catalog.current_setting('transaction_isolation') as isolation \
           from pg_catalog.pg_namespace n join pg_catalog.pg_proc p on p.pronamespace = n.oid \
           where n.nspname = 'fairclaim' and p.proname in ('settle_and_claim', 'extend_leases', 'release_claims')",

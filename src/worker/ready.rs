@@ -7,9 +7,6 @@ use crate::{
     statements,
 };
 
-/// How many functions [`statements::MAY_WORK`] looks for.
-const FUNCTIONS: i32 = 3;
-
 /// Until the database answers, its schema fits, and the login may work with it.
 pub(super) async fn until_ready(shared: &Shared) -> Result<()> {
     let mut backoff = Backoff::database();
@@ -29,7 +26,7 @@ pub(super) async fn until_ready(shared: &Shared) -> Result<()> {
 async fn check(client: &Client) -> Result<()> {
     client.check_schema().await?;
     let row = client.row(&statements::MAY_WORK, &[]).await?;
-    if row.try_get::<_, i32>("functions")? < FUNCTIONS {
+    if !row.try_get::<_, bool>("complete")? {
         return Err(Error::Schema {
             message: "it lacks functions that this worker calls".into(),
             hint: Some("run `fairclaim migrate` of the same version as this program".into()),

@@ -141,6 +141,13 @@ pub(crate) struct Running {
     said: Option<JoinHandle<Vec<u8>>>,
 }
 
+/// The most memory that a running process has held so far, in KiB.
+pub(crate) fn peak_memory_kb(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
 impl Running {
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()

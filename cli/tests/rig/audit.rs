@@ -29,7 +29,7 @@ pub(crate) struct Finding {
 pub(crate) enum MayFail {
     /// Nobody loses a lease of it, or nobody three times.
     None,
-    /// Workers die all the time: about one job in a thousand meets that three times, and luck varies.
+    /// Workers die all the time: a few jobs in a thousand meet that three times, and luck varies.
     AFew,
     /// Those that are poison.
     Poison(usize),

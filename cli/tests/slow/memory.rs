@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Place, start, stderr};
+use crate::support::{Place, peak_memory_kb, start, stderr};
 
 const SHORT: u32 = 50_000;
 const LONG: u32 = 5 * SHORT;
@@ -43,13 +43,6 @@ impl Drop for Lines {
     }
 }
 
-/// The most memory that a running process has held so far, in KiB.
-fn high_water(pid: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
-}
-
 /// Dispatches a file of so many lines, checks that each is a job, and answers the most memory that it took.
 async fn peak(place: &Place, count: u32) -> u64 {
     let file = Lines::write(count);
@@ -60,7 +53,7 @@ async fn peak(place: &Place, count: u32) -> u64 {
     let mut peak = 0;
     while !ended.is_finished() {
         // it only grows, and is gone with the process
-        peak = high_water(pid).unwrap_or(peak);
+        peak = peak_memory_kb(pid).unwrap_or(peak);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let output = ended.await.unwrap();

@@ -69,12 +69,7 @@ pub(crate) async fn repeated_dispatches_are_found() {
 pub(crate) async fn poison_without_an_end_is_found() {
     let rig = Rig::new().await;
     rig.spoil("settle_mixed", "(h.lost + (x.oc = 'lost')::int)", "h.lost").await;
-    let dispatchers = Dispatchers::start(
-        &rig,
-        &Pace { count: 1, backlog: 1, most: 1, ahead: Some(0), ..Pace::gentle(&rig) },
-    );
-    rig.until(DISPATCHED, 1).await;
-    dispatchers.finish().await;
+    rig.dispatch_one().await;
     let poison = format!("job={}; kill -9 $PPID", booked(&rig, ":"));
     let orders = Orders { handlers: vec![poison], ..Orders::plain(&rig, "1s") };
     let mut crew = Crew::start(&rig, 1, orders);

@@ -50,7 +50,7 @@ pub(crate) async fn handlers_misbehave(size: Size) {
     };
     crate::support::wait_for("no process of a handler was ever seen", seen);
     rig.until_all_ended().await;
-    let memory = peak_memory_kb(crew.pid(0));
+    let memory = crate::support::peak_memory_kb(crew.pid(0)).expect("it still runs");
     println!("bad handlers: {each} of each kind, the worker's memory at most {memory} kB");
     crew.stop();
 
@@ -70,10 +70,4 @@ pub(crate) async fn handlers_misbehave(size: Size) {
     for pid in std::fs::read_to_string(pids).unwrap().lines() {
         crate::support::wait_for("a process of a handler is left", || !crate::support::runs(pid));
     }
-}
-
-fn peak_memory_kb(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }

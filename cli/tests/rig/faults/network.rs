@@ -46,12 +46,10 @@ pub(crate) async fn a_claim_without_an_answer(spoiled: bool) {
     rig.until_completed_of(&rig.dispatch_one().await).await;
     let (client, link) = tokio_postgres::connect(&rig.place.url, NoTls).await.unwrap();
     let link = tokio::spawn(link);
-    client.batch_execute("set role fairclaim_owner; begin").await.unwrap();
     // its next claim waits, and sees the job that is dispatched meanwhile
-    client
-        .batch_execute("lock table fairclaim.ready in share row exclusive mode; reset role")
-        .await
-        .unwrap();
+    let lock = "set role fairclaim_owner; begin;
+      lock table fairclaim.ready in share row exclusive mode; reset role";
+    client.batch_execute(lock).await.unwrap();
     let sql = "select fairclaim.dispatch_job(fairclaim.tenant_uuid('acme'), 'job')::text";
     let id: String = client.query_one(sql, &[]).await.unwrap().get(0);
     rig.until("select count(*) from pg_locks where relation = 'fairclaim.ready'::regclass and not granted", 1).await;
