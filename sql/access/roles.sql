@@ -1,5 +1,7 @@
 -- First of all: the installer's own path could put somebody's `format` before the system's, and the owner would run it.
 set local search_path = pg_catalog, pg_temp;
+-- A login that takes backups may have it off, and then no row of a table with forced row security can be read or written.
+set local row_security = on;
 
 -- Roles belong to the whole cluster and none can log in. A deployment grants them to its login roles.
 -- Created if missing; two installers at once are harmless. The installer needs CREATEROLE, never superuser.

@@ -21,7 +21,11 @@ pub(crate) const ROLES: SqlFile = sql!("access/roles.sql");
 pub(crate) const BOOTSTRAP: SqlFile = sql!("migrations/bootstrap.sql");
 /// Tables only, numbered, up-only: each is applied once.
 pub(crate) const MIGRATIONS: &[SqlFile] =
-    &[sql!("migrations/0001_tables.sql"), sql!("migrations/0002_dispatch_progress.sql")];
+    &[
+    sql!("migrations/0001_tables.sql"),
+    sql!("migrations/0002_dispatch_progress.sql"),
+    sql!("migrations/0003_real_life.sql"),
+];
 /// One function a file; applied again at every migrate, in this order.
 pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/support/clock.sql"),

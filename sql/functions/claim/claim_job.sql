@@ -12,6 +12,7 @@ create or replace function fairclaim.claim_job(
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 as $$
 #variable_conflict use_column
 declare

@@ -18,6 +18,7 @@ create or replace function fairclaim.claim_jobs(
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set enable_seqscan = off
 set enable_hashjoin = off

@@ -13,6 +13,7 @@ create or replace function fairclaim.dispatch_job(
 ) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set enable_seqscan = off
 as $$

@@ -2,6 +2,7 @@
 create or replace function fairclaim.dispatch_jobs(p_jobs jsonb) returns table (ordinal int, id uuid, created boolean)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set enable_seqscan = off
 set enable_nestloop = off

@@ -14,6 +14,7 @@ create or replace function fairclaim.dispatch_lines(
 ) returns table (accepted boolean, lines bigint, dispatched bigint, refused bigint, digest bytea, defaults bytea)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 as $$
 #variable_conflict use_column

@@ -2,6 +2,7 @@
 create or replace function fairclaim.doctor_limits() returns table (limited bigint, paused bigint, inactive bigint, inactive_ticks bigint, at_limit bigint)
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 as $$
   select count(*), count(*) filter (where b.max_running = 0), count(*) filter (where not b.active),

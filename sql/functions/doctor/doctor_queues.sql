@@ -2,6 +2,7 @@
 create or replace function fairclaim.doctor_queues() returns table (queue text, paused_at timestamptz)
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 as $$
   select q.name, q.paused_at from fairclaim.queue q where q.paused_at is not null order by q.paused_at, q.name limit 100
 $$;

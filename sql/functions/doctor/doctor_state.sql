@@ -6,6 +6,7 @@ create or replace function fairclaim.doctor_state() returns table (
 )
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 as $$
   select x.now_at, t.reaped_at, t.n, t.mark - t.safe, t.holders, array(select t.n - u.n from unnest(t.holder_n) with ordinality u(n, o) order by u.o),

@@ -3,6 +3,7 @@
 create or replace function fairclaim.doctor_strays() returns bigint
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set enable_seqscan = off
 as $$

@@ -3,6 +3,7 @@
 create or replace function fairclaim.doctor_waiting() returns table (queue text, type text, paused boolean, runs boolean, waits interval)
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set enable_seqscan = off
 as $$

@@ -3,6 +3,7 @@
 create or replace function fairclaim.prune(p_retention interval default null) returns table (ranges_dropped int, rows_deleted bigint)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set lock_timeout = '100ms'
 as $$

@@ -5,6 +5,7 @@ create or replace function fairclaim.tick() returns table (
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan

@@ -12,6 +12,7 @@ create or replace function fairclaim.count_jobs(
 ) returns table (jobs int, more boolean)
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set plan_cache_mode = force_custom_plan
 as $$

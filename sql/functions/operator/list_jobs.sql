@@ -16,6 +16,7 @@ create or replace function fairclaim.list_jobs(
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set plan_cache_mode = force_custom_plan
 as $$

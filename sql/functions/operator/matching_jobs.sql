@@ -2,11 +2,11 @@
 -- - with a tenant, and a status that is final or none: the tenant's own rows of `job`, by (tenant_id, id);
 -- - else the table of the status, by id: `finished`, `running`, `scheduled`. `ready` has no index by id alone either: what waits (of
 --   the tenant, where there is one) is read whole and sorted.
--- Each table gives at most p_limit rows, by an `order by … limit` of its own, or the planner reads and sorts all of `finished`; for the
+-- Each table gives at most p_limit rows, by an `order by ... limit` of its own, or the planner reads and sorts all of `finished`; for the
 -- same reason the text is put together from the filters that are there, of fixed parts only. A page is full after as many rows as it
 -- has, if all match; a filter that few match goes on, for as long as the ages leave something: they are turned into bounds of ids
 -- (uuid v7), which leave out whole ranges. They are compared with created_at as well: an id made beyond the last range is older.
--- `exists (… offset 0)` keeps the look at a row's job a look, and no join of everything.
+-- `exists (... offset 0)` keeps the look at a row's job a look, and no join of everything.
 create or replace function fairclaim.matching_jobs(
   p_tenant_id uuid,
   p_queue text,

@@ -2,6 +2,7 @@
 create or replace function fairclaim.retry_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 as $$
 #variable_conflict use_column

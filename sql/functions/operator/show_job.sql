@@ -5,6 +5,7 @@ create or replace function fairclaim.show_job(p_id uuid, p_tenant_id uuid defaul
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set plan_cache_mode = force_custom_plan
 as $$

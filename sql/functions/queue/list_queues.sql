@@ -6,6 +6,7 @@ create or replace function fairclaim.list_queues(p_up_to int default 10000) retu
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set enable_seqscan = off
 set enable_hashjoin = off

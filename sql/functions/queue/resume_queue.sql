@@ -3,6 +3,7 @@
 create or replace function fairclaim.resume_queue(p_queue text) returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 as $$
 #variable_conflict use_column
 begin

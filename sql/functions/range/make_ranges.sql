@@ -3,6 +3,7 @@
 create or replace function fairclaim.make_ranges(p_until timestamptz) returns int
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set lock_timeout = '100ms'
 as $$
 declare

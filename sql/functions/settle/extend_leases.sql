@@ -8,6 +8,7 @@ create or replace function fairclaim.extend_leases(
 ) returns table (id uuid, accepted boolean, cancel_requested boolean)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set enable_seqscan = off
 set enable_hashjoin = off

@@ -3,6 +3,7 @@
 create or replace function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[]) returns table (lease_token uuid, jobs int)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set enable_seqscan = off
 set enable_hashjoin = off

@@ -23,6 +23,7 @@ create or replace function fairclaim.settle_and_claim(
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 as $$
 #variable_conflict use_column
 declare

@@ -12,6 +12,7 @@ create or replace function fairclaim.settle_jobs(
 ) returns table (id uuid, accepted boolean, status text)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 set jit = off
 set enable_seqscan = off
 set enable_hashjoin = off

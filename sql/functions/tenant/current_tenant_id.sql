@@ -3,6 +3,7 @@
 create or replace function fairclaim.current_tenant_id() returns uuid
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
+set row_security = on
 as $$
 declare
   v_source text;

@@ -1,6 +1,7 @@
 create or replace function fairclaim.tenant_uuid(p_name text) returns uuid
 language plpgsql immutable parallel safe
 set search_path = pg_catalog, pg_temp
+set row_security = on
 as $$
 declare
   v_hex text;

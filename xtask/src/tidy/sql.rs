@@ -72,23 +72,26 @@ pub(super) fn unlisted_files(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-/// A definer function that looks names up on the caller's path runs the caller's functions with the owner's rights.
-pub(super) fn loose_search_path(tree: &Tree) -> Vec<Finding> {
+/// What every definer function sets. On the caller's path it would run the caller's functions with the owner's rights; with the
+/// caller's `row_security = off`, a habit of backups, it would refuse to work at all.
+const DEFINER_SETTINGS: [&str; 2] =
+    ["set search_path = pg_catalog, pg_temp", "set row_security = on"];
+
+/// A definer function that depends on settings of its caller.
+pub(super) fn loose_settings(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
     for file in tree.below("sql/", "sql").filter(|file| !file.path.ends_with(".golden.sql")) {
         let code = words(&sql_code(&file.text));
         for definition in code.split("create or replace function ").skip(1) {
             let head = definition.split(" as $").next().unwrap_or(definition);
-            if head.contains("security definer")
-                && !head.contains("set search_path = pg_catalog, pg_temp")
-            {
-                let name = head.split('(').next().unwrap_or(head);
-                found.push(file.finding(
-                    0,
-                    format!(
-                        "{name} is security definer without `set search_path = pg_catalog, pg_temp`"
-                    ),
-                ));
+            if !head.contains("security definer") {
+                continue;
+            }
+            let name = head.split('(').next().unwrap_or(head);
+            for setting in DEFINER_SETTINGS.iter().filter(|setting| !head.contains(**setting)) {
+                found.push(
+                    file.finding(0, format!("{name} is security definer without `{setting}`")),
+                );
             }
         }
     }
@@ -126,6 +129,18 @@ pub(super) fn own_types(tree: &Tree) -> Vec<Finding> {
             {
                 found.push(file.finding(number + 1, "a type of our own: use a built-in one"));
             }
+        }
+    }
+    found
+}
+
+/// A character beyond ASCII cannot be stored in every encoding that a database may have, and then nothing can be installed.
+pub(super) fn beyond_ascii(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for file in tree.below("sql/", "sql") {
+        for (number, line) in file.text.lines().enumerate().filter(|(_, line)| !line.is_ascii()) {
+            let character = line.chars().find(|character| !character.is_ascii()).unwrap_or(' ');
+            found.push(file.finding(number + 1, format!("`{character}` is no ASCII")));
         }
     }
     found
@@ -189,13 +204,23 @@ mod tests {
     }
 
     #[test]
-    fn a_definer_without_a_pinned_path_is_found() {
-        let good = "create or replace function fairclaim.a() returns int language sql security definer\nset search_path = pg_catalog, pg_temp as $$ select 1 $$;";
-        assert!(found(loose_search_path, "sql/functions/x/a.sql", good).is_empty());
+    fn a_definer_that_depends_on_its_callers_settings_is_found() {
+        let good = "create or replace function fairclaim.a() returns int language sql security definer\nset search_path = pg_catalog, pg_temp\nset row_security = on as $$ select 1 $$;";
+        assert!(found(loose_settings, "sql/functions/x/a.sql", good).is_empty());
         let bad = good.replace(", pg_temp", "");
-        assert_eq!(found(loose_search_path, "sql/functions/x/a.sql", &bad).len(), 1);
+        assert_eq!(found(loose_settings, "sql/functions/x/a.sql", &bad).len(), 1);
         let second = format!("{good}\n{bad}");
-        assert_eq!(found(loose_search_path, "sql/testing/a.sql", &second).len(), 1);
+        assert_eq!(found(loose_settings, "sql/testing/a.sql", &second).len(), 1);
+        let worse = bad.replace("set row_security = on", "");
+        assert_eq!(found(loose_settings, "sql/functions/x/a.sql", &worse).len(), 2);
+    }
+
+    #[test]
+    fn characters_beyond_ascii_are_found() {
+        let text = "-- fine\n-- not \u{2026}\n";
+        let lines: Vec<usize> =
+            found(beyond_ascii, "sql/views/x.sql", text).iter().map(|f| f.line).collect();
+        assert_eq!(lines, [2]);
     }
 
     #[test]
