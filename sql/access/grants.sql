@@ -46,7 +46,7 @@ grant select on fairclaim.job_overview to fairclaim_operator;
 
 -- operators and observers: what `fairclaim doctor` looks at, counts and names of queues and types
 grant execute on function fairclaim.doctor_state, fairclaim.doctor_migrations, fairclaim.doctor_limits, fairclaim.doctor_queues,
-  fairclaim.doctor_strays, fairclaim.doctor_waiting to fairclaim_operator, fairclaim_observer;
+  fairclaim.doctor_strays, fairclaim.doctor_waiting, fairclaim.doctor_faults to fairclaim_operator, fairclaim_observer;
 
 -- auditors: payloads too
 grant execute on function fairclaim.list_jobs, fairclaim.show_job, fairclaim.count_jobs to fairclaim_auditor;
