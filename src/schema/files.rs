@@ -52,7 +52,6 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/dispatch/into_lanes.sql"),
     sql!("functions/dispatch/to_ready.sql"),
     sql!("functions/dispatch/wake.sql"),
-    sql!("functions/dispatch/is_awaited.sql"),
     sql!("functions/claim/check_claim.sql"),
     sql!("functions/claim/check_cursor.sql"),
     sql!("functions/claim/claim_from_queue.sql"),

@@ -90,7 +90,8 @@ begin
     perform fairclaim.into_lanes(v_tenants, v_ids, v_queues, v_types, v_priorities, v_none::int[], v_left, v_none,
       fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'::regclass), 0)));
   end if;
-  if fairclaim.is_awaited(v_now, case when v_ids is null and v_due is null then 'infinity' else v_now end) then
+  if (v_ids is not null or v_due is not null)
+     and coalesce(pg_sequence_last_value('fairclaim.idle_at'), 0) >= fairclaim.millis(v_now) - 1500 then
     perform fairclaim.wake(v_now);
   end if;
   return query select x.o::int, x.i, true from unnest(v_all) with ordinality x(i, o);
