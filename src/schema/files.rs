@@ -20,8 +20,7 @@ pub(crate) const ROLES: SqlFile = sql!("access/roles.sql");
 /// The schema, the list of migrations, the lock; from here on as the owner.
 pub(crate) const BOOTSTRAP: SqlFile = sql!("migrations/bootstrap.sql");
 /// Tables only, numbered, up-only: each is applied once.
-pub(crate) const MIGRATIONS: &[SqlFile] =
-    &[
+pub(crate) const MIGRATIONS: &[SqlFile] = &[
     sql!("migrations/0001_tables.sql"),
     sql!("migrations/0002_dispatch_progress.sql"),
     sql!("migrations/0003_real_life.sql"),
@@ -33,6 +32,7 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/support/id_prefix.sql"),
     sql!("functions/support/is_name.sql"),
     sql!("functions/support/json_fault.sql"),
+    sql!("functions/support/lane_group.sql"),
     sql!("functions/support/millis.sql"),
     sql!("functions/support/refuse.sql"),
     sql!("functions/support/schema_version.sql"),
@@ -44,6 +44,7 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/range/make_ranges.sql"),
     sql!("functions/range/secure_table.sql"),
     sql!("functions/dispatch/check_batch.sql"),
+    sql!("functions/dispatch/check_lanes.sql"),
     sql!("functions/dispatch/dispatch_job.sql"),
     sql!("functions/dispatch/dispatch_jobs.sql"),
     sql!("functions/dispatch/dispatch_lines.sql"),
@@ -59,16 +60,20 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/claim/claim_jobs.sql"),
     sql!("functions/claim/claim_one.sql"),
     sql!("functions/claim/claim_own.sql"),
-    sql!("functions/claim/has_above.sql"),
+    sql!("functions/claim/hint_passed.sql"),
+    sql!("functions/claim/hop_turns.sql"),
     sql!("functions/claim/is_cursor_entry.sql"),
     sql!("functions/claim/leave_hints.sql"),
+    sql!("functions/claim/next_queue.sql"),
     sql!("functions/claim/next_turns.sql"),
+    sql!("functions/claim/next_turns_by_type.sql"),
     sql!("functions/claim/note_idle.sql"),
     sql!("functions/claim/open_queues.sql"),
     sql!("functions/claim/refuse_late.sql"),
     sql!("functions/claim/room_under_limits.sql"),
     sql!("functions/claim/start_attempts.sql"),
     sql!("functions/claim/take_own.sql"),
+    sql!("functions/claim/take_ranked.sql"),
     sql!("functions/claim/take_shared.sql"),
     sql!("functions/settle/check_settle.sql"),
     sql!("functions/settle/clip_error.sql"),
