@@ -20,8 +20,7 @@ pub(crate) const ROLES: SqlFile = sql!("access/roles.sql");
 /// The schema, the list of migrations, the lock; from here on as the owner.
 pub(crate) const BOOTSTRAP: SqlFile = sql!("migrations/bootstrap.sql");
 /// Tables only, numbered, up-only: each is applied once.
-pub(crate) const MIGRATIONS: &[SqlFile] =
-    &[
+pub(crate) const MIGRATIONS: &[SqlFile] = &[
     sql!("migrations/0001_tables.sql"),
     sql!("migrations/0002_dispatch_progress.sql"),
     sql!("migrations/0003_real_life.sql"),
@@ -87,9 +86,12 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/operator/find_jobs.sql"),
     sql!("functions/operator/list_jobs.sql"),
     sql!("functions/operator/matching_jobs.sql"),
+    sql!("functions/operator/release_jobs.sql"),
+    sql!("functions/operator/release_worker.sql"),
     sql!("functions/operator/retry_jobs.sql"),
     sql!("functions/operator/show_job.sql"),
     sql!("functions/operator/status_of.sql"),
+    sql!("functions/doctor/doctor_leases.sql"),
     sql!("functions/doctor/doctor_limits.sql"),
     sql!("functions/doctor/doctor_migrations.sql"),
     sql!("functions/doctor/doctor_queues.sql"),
