@@ -37,6 +37,7 @@ grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_tenant;
 -- operators: everything but payloads, results and error texts
 grant execute on function fairclaim.cancel_jobs, fairclaim.retry_jobs, fairclaim.list_jobs, fairclaim.show_job, fairclaim.tick,
   fairclaim.prune, fairclaim.count_jobs, fairclaim.list_queues, fairclaim.pause_queue, fairclaim.resume_queue to fairclaim_operator;
+grant execute on function fairclaim.release_jobs, fairclaim.release_worker to fairclaim_operator;
 grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags) on fairclaim.job to fairclaim_operator;
 grant select (id, tenant_id, completed_at, attempts, status, worker_id) on fairclaim.finished to fairclaim_operator;
 grant select (id, tenant_id, attempt, at, worker_id) on fairclaim.attempt_error to fairclaim_operator;
@@ -47,6 +48,7 @@ grant select on fairclaim.job_overview to fairclaim_operator;
 -- operators and observers: what `fairclaim doctor` looks at, counts and names of queues and types
 grant execute on function fairclaim.doctor_state, fairclaim.doctor_migrations, fairclaim.doctor_limits, fairclaim.doctor_queues,
   fairclaim.doctor_strays, fairclaim.doctor_waiting, fairclaim.doctor_faults to fairclaim_operator, fairclaim_observer;
+grant execute on function fairclaim.doctor_leases to fairclaim_operator, fairclaim_observer;
 
 -- auditors: payloads too
 grant execute on function fairclaim.list_jobs, fairclaim.show_job, fairclaim.count_jobs to fairclaim_auditor;
