@@ -15,9 +15,7 @@ declare
   v_state fairclaim.tick_state;
   v_oldest bigint;
   r record;
-  v_width interval;
   v_due timestamptz;                          -- when the next job is due
-  v_ends_at timestamptz;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform fairclaim.refuse('JQ004', 'transaction', 'tick needs isolation level read committed', 'begin isolation level read committed');
@@ -59,18 +57,11 @@ begin
      set n = v_state.n, mark = v_state.mark, safe = v_state.safe, shared_safe = v_state.shared_safe, holders = v_state.holders,
          holder_n = v_state.holder_n, holder_mark = v_state.holder_mark, slice = v_state.slice, shared_slice = v_state.shared_slice,
          sweep = v_state.sweep, hint = v_state.hint, sched_floor = v_state.sched_floor, reaped_at = v_state.reaped_at;
-  select greatest(interval '1 hour', s.retention / 4) into v_width from fairclaim.setting s;
-  v_ends_at := (select max(i.ends_at) from fairclaim.id_range i);
-  if (select s.last_value from fairclaim.range_end s) <> fairclaim.millis(v_ends_at) then
-    perform setval('fairclaim.range_end', fairclaim.millis(v_ends_at));      -- these are committed; those made below are not yet
-  end if;
-  if v_ends_at is null or v_ends_at < v_now + 2 * v_width then
-    begin
-      perform fairclaim.make_ranges(v_now + 3 * v_width);
-    exception
-      when others then raise warning 'fairclaim cannot make ranges ahead: %', sqlstate;      -- leases must return all the same
-    end;
-  end if;
+  begin
+    perform fairclaim.make_ranges(v_now + 3 * fairclaim.range_width());
+  exception
+    when others then raise warning 'fairclaim cannot make ranges ahead: % %', sqlstate, sqlerrm;      -- leases must return all the same
+  end;
   if promoted + returned + moved > 0 then
     perform fairclaim.wake(v_now);
   end if;
