@@ -17,7 +17,7 @@ begin
              and (z.tenant_id is not null and z.opened_at < p_state.at - v_delay
                   or z.tenant_id is null and (z.used_at < p_state.at - interval '1 hour' or exists (
                        select from fairclaim.lane o
-                        where o.tenant_id is null and o.queue = z.queue and o.type = z.type and o.priority = z.priority and o.drained is null
+                        where o.tenant_id is null and o.queue = z.queue and o.type = z.type and o.priority = z.priority and o.alone = z.alone and o.drained is null
                           and (o.opened_at, o.lane_id) < (z.opened_at, z.lane_id))))
              and not exists (select from fairclaim.ready y where y.lane_id = z.lane_id and y.seq >= z.floor)),
          array_agg(z.lane_id) filter (where z.tenant_id is not null

@@ -11,10 +11,7 @@ begin
   return p_round and (
     not fairclaim.is_quiet(p_state, p_now)
     or not (p_state.reaped_at >= p_now - interval '5 s' and p_state.reaped_at <= p_now) and exists (select from fairclaim.running)
-    or coalesce((
-         select max(i.ends_at) < p_now + 2 * max(greatest(interval '1 hour', s.retention / 4))
-                or (select e.last_value from fairclaim.range_end e) <> fairclaim.millis(max(i.ends_at))
-           from fairclaim.id_range i cross join fairclaim.setting s), true));
+    or fairclaim.ranges_wanted(p_now));
 exception
   when lock_not_available then return p_round;
 end

@@ -43,7 +43,7 @@ begin
       select * into r from fairclaim.sweep_ready(p_state, p_size, p_skip);
       p_state := r.p_state; done := r.swept;
     when 'ranges' then
-      perform fairclaim.keep_ranges(p_state.at);
+      perform fairclaim.make_ranges(p_state.at + 3 * fairclaim.range_width());
   end case;
   again := case p_step when 'close' then done + more >= greatest(1, p_size / 4) when 'floors' then false else done >= p_size end;
 end
