@@ -2,6 +2,7 @@
 -- Only a lock on a whole table makes it wait; if that took longer than the lease, nobody can use what it claims, and it refuses itself.
 -- The lock on `ready` comes before the first look at the limits, so that tick knows which claims began before a limit.
 drop function if exists fairclaim.claim_jobs(text, text[], int, text[], interval, text);      -- before it had p_lease_token
+drop function if exists fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid);      -- before it had p_idle_for
 create or replace function fairclaim.claim_jobs(
   p_worker_id text,
   p_queues text[],
@@ -9,7 +10,8 @@ create or replace function fairclaim.claim_jobs(
   p_types text[] default null,
   p_lease interval default '30 s',
   p_cursor text default null,
-  p_lease_token uuid default null
+  p_lease_token uuid default null,
+  p_idle_for float8 default null
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
@@ -53,6 +55,9 @@ begin
   lock table fairclaim.ready in row exclusive mode;
   select exists (select from fairclaim.tenant_limit) into v_limited;
   v_queues := fairclaim.open_queues(p_queues);
+  if p_lease < interval '30 s' and coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_now + p_lease) + 5000 then
+    perform fairclaim.wake_before(v_now, v_now + p_lease + interval '5 s');      -- all tick within half a minute anyway
+  end if;
   v_at := coalesce(array_position(v_queues, split_part(v_entries[1], '|', 1)), 0);      -- start at the queue after the last one
 
   for v_visit in 1 .. coalesce(cardinality(v_queues), 0) loop
@@ -95,14 +100,15 @@ begin
       v_limited, v_token, v_now + p_lease, array_to_string(v_entries, ';'));
     perform fairclaim.refuse_late(v_now + p_lease);
   else
-    perform fairclaim.note_idle(v_now);
+    perform fairclaim.note_idle(v_now, p_idle_for);
   end if;
 end
 $$;
 
-comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid) is
+comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid, float8) is
 'Takes up to p_limit (1 to 1,000) jobs to run, each by exactly one worker at a time, tenants in turn; empty when there is none. Starts an attempt of each: attempts grows by one, and (id, attempts, lease_token) is needed to settle it before lease_expires_at.
 p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: 1 s to 24 h.
 p_cursor: next_cursor of this worker''s last claim (null at first): it holds the worker''s place in the round.
 p_lease_token: the token of all that is claimed, a random uuid of this call alone (null: one is made), so that a caller without an answer can give it back by release_claims.
+p_idle_for: for how many seconds a caller that gets nothing will be idle unless it is woken by LISTEN; 0 when nothing wakes it, null for about a second.
 Errors: JQ004; 55P03 when it had to wait for so long that the lease would be over: nothing was claimed, repeat it. Needs READ COMMITTED.';

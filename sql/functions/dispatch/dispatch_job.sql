@@ -46,9 +46,14 @@ begin
     case when p_run_at > v_now then p_run_at end, v_now, p_payload, p_tags, p_metadata);
   if p_run_at > v_now then
     insert into fairclaim.scheduled values (p_run_at, v_id, p_tenant_id, 0, p_max_attempts, 0);
+    if coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(p_run_at) + 1000 then
+      perform fairclaim.wake_before(v_now, p_run_at + interval '1 s');
+    end if;
   else
     perform fairclaim.into_lane(v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts);
-    perform fairclaim.wake(v_now);
+    if coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(v_now) then
+      perform fairclaim.wake(v_now);
+    end if;
   end if;
   return v_id;
 end

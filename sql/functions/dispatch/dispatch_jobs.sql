@@ -26,6 +26,7 @@ declare
   v_priorities smallint[];
   v_left smallint[];
   v_none smallint[];
+  v_later timestamptz;                        -- when the first of the delayed ones is due
 begin
   perform fairclaim.check_batch(p_jobs);
   with item as materialized (    -- what no smallint holds is brought just outside the limits, and refused with the others
@@ -72,8 +73,8 @@ begin
          array_agg(item.q order by item.o) filter (where item.ra is null), array_agg(item.k order by item.o) filter (where item.ra is null),
          array_agg(item.p::smallint order by item.o) filter (where item.ra is null),
          array_agg(item.ma::smallint order by item.o) filter (where item.ra is null),
-         array_agg(0::smallint) filter (where item.ra is null)
-    into v_bad, v_fault, v_bytes, v_all, v_tenants, v_ids, v_queues, v_types, v_priorities, v_left, v_none
+         array_agg(0::smallint) filter (where item.ra is null), min(item.ra)
+    into v_bad, v_fault, v_bytes, v_all, v_tenants, v_ids, v_queues, v_types, v_priorities, v_left, v_none, v_later
     from item;
   if v_bad is not null then
     raise exception 'p_jobs[%].%', v_bad - 1, v_fault
@@ -85,6 +86,9 @@ begin
     perform fairclaim.into_lanes(v_tenants, v_ids, v_queues, v_types, v_priorities, v_none::int[], v_left, v_none,
       (select fairclaim.id_at(s.last_value) from fairclaim.shared_since s));
     perform fairclaim.wake(v_now);
+  end if;
+  if coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_later) + 1000 then
+    perform fairclaim.wake_before(v_now, v_later + interval '1 s');
   end if;
   return query select x.o::int, x.i, true from unnest(v_all) with ordinality x(i, o);
 end

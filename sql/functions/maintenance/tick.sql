@@ -77,7 +77,11 @@ begin
   safe_lag := v_state.mark - v_state.safe;
   next_tick_in := case when promoted >= 5000 or returned >= 5000 then interval '20 ms'
     when v_due > v_now then least(interval '1 s', greatest(interval '20 ms', v_due - v_now))
-    else interval '1 s' end;                  -- what is due and still there is locked by somebody
+    when v_due <= v_now or moved + closed + deleted + floors > 0 then interval '1 s'      -- what is due and still there is locked by somebody
+    else least(interval '30 s', v_due - v_now, (select greatest(interval '1 s', r.lease_expires_at - v_now) from fairclaim.running r order by r.lease_expires_at limit 1),
+               case when exists (select from fairclaim.lane l where l.tenant_id is not null) or exists (select from fairclaim.ready)
+                      then interval '1 s' end) end;
+  perform fairclaim.note_look(v_now, next_tick_in);
   return next;
 end
 $$;
