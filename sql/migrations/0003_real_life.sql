@@ -109,3 +109,7 @@ create table fairclaim.prune_fault (
   sqlstate text not null,
   at timestamptz not null
 );
+-- Idle workers sleep until somebody has something for them. Milliseconds, like the other hints in sequences.
+create unlogged sequence fairclaim.asleep_until minvalue 0 start 0;    -- until when some worker waits to be woken
+create unlogged sequence fairclaim.look_by minvalue 0 start 0;         -- by when everybody who ticks will have ticked again
+drop sequence fairclaim.idle_at;

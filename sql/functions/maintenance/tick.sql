@@ -37,6 +37,7 @@ begin
       perform setval('fairclaim.round_at', greatest(0, v_ms));
     end if;
     next_tick_in := fairclaim.next_look(v_state, v_now);
+    perform fairclaim.note_look(v_now, next_tick_in);
     return next;
     return;
   end if;
@@ -69,6 +70,7 @@ begin
     perform fairclaim.wake(v_now);
   end if;
   next_tick_in := fairclaim.next_look(v_state, v_now);
+  perform fairclaim.note_look(v_now, next_tick_in);
   return next;
 end
 $$;
