@@ -362,7 +362,9 @@ pub(crate) const MAY_WORK: Statement = Statement {
     sql: "select coalesce(pg_catalog.bool_and(pg_catalog.has_schema_privilege(n.oid, 'usage') \
           and pg_catalog.has_function_privilege(p.oid, 'execute')), false) as may_work, \
           pg_catalog.count(distinct p.proname) = 3 as complete, \
-          pg_catalog.current_setting('transaction_isolation') as isolation \
+          pg_catalog.current_setting('transaction_isolation') as isolation, \
+          pg_catalog.current_setting('transaction_read_only') as read_only, \
+          pg_catalog.pg_is_in_recovery() as is_standby \
           from pg_catalog.pg_namespace n join pg_catalog.pg_proc p on p.pronamespace = n.oid \
           where n.nspname = 'fairclaim' and p.proname in ('settle_and_claim', 'extend_leases', 'release_claims')",
     types: &[],

@@ -53,7 +53,7 @@ impl Exchanger {
             match self.subscription.step(Instant::now()) {
                 Step::Send(order) => match self.send(order).await {
                     Sent::Answered => backoff.reset(),
-                    Sent::Narrowed => {}
+                    Sent::Narrowed | Sent::Muted => {}
                     Sent::Failed => tokio::time::sleep(self.pause(backoff.next())).await,
                 },
                 Step::Wait(Some(until)) => {
@@ -76,8 +76,21 @@ impl Exchanger {
         }
     }
 
-    /// One round trip. After a failure its order is given back.
+    /// Sends an order, less its claim where no lease could be kept.
     async fn send(&self, mut order: Order) -> Sent {
+        if order.limit > 0 && !self.shared.connections.holds(self.shared.heart_seat()) {
+            // what is held goes on, but nothing is claimed whose lease could not be kept
+            self.subscription.mute(&mut order);
+            self.shared.heart_wanted.notify_one();
+            if order.settlements.is_empty() {
+                return Sent::Muted;
+            }
+        }
+        self.trip(order).await
+    }
+
+    /// One round trip. After a failure its order is given back.
+    async fn trip(&self, mut order: Order) -> Sent {
         let mark = (order.limit > 0).then(|| self.shared.before_claim(order.settlements.len()));
         let sent_at = Instant::now();
         match self.call(&order, sent_at).await {
@@ -234,6 +247,8 @@ enum Sent {
     Answered,
     /// One of several settlements was refused; it is looked for at once.
     Narrowed,
+    /// Nothing was sent, since nothing may be claimed now.
+    Muted,
     Failed,
 }
 
@@ -316,8 +331,27 @@ mod tests {
         let exchanger =
             Exchanger { shared: Arc::clone(&shared), subscription, queue_index: 0, seat: 0 };
         let told = shared.ledger.shrunk.notified();
-        assert!(matches!(exchanger.send(order).await, Sent::Failed));
+        assert!(matches!(exchanger.trip(order).await, Sent::Failed));
         tokio::time::timeout(Duration::from_secs(10), told).await.expect("nobody was told");
+    }
+
+    #[tokio::test]
+    async fn without_the_connection_of_the_heartbeat_a_claim_is_not_sent_and_is_waited_for() {
+        let shared = shared();
+        let subscription = Arc::clone(&shared.subscriptions[0]);
+        let Step::Send(order) = subscription.step(Instant::now()) else { panic!("no claim") };
+        let exchanger = Exchanger {
+            shared: Arc::clone(&shared),
+            subscription: Arc::clone(&subscription),
+            queue_index: 0,
+            seat: 0,
+        };
+        assert!(matches!(exchanger.send(order).await, Sent::Muted));
+        assert!(matches!(subscription.step(Instant::now()), Step::Wait(None)), "until it is there");
+        assert!(!subscription.is_claiming());
+        shared.heart_wanted.notified().await;
+        subscription.unmute();
+        assert!(matches!(subscription.step(Instant::now()), Step::Send(order) if order.limit > 0));
     }
 
     #[test]

@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    connections::Connections, ledger::Ledger, registry::Registry, solo::Solo, stats::Stats,
+    connections::Connections, given_back::GivenBack, ledger::Ledger, registry::Registry, solo::Solo, stats::Stats,
     subscription::Subscription, unheard::Unheard,
 };
 use crate::client::Client;
@@ -56,6 +57,9 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) solo: Solo,
     pub(crate) unheard: Unheard,
+    pub(crate) given_back: GivenBack,
+    /// Somebody wanted to claim, and the connection of the heartbeat was not there.
+    pub(crate) heart_wanted: Notify,
     pub(crate) stats: Arc<Stats>,
     pub(crate) signals: Signals,
     /// The tasks that run handlers.
@@ -71,11 +75,17 @@ impl Shared {
         subscriptions: Vec<Arc<Subscription>>,
     ) -> Self {
         Self {
-            connections: Connections::new(client.clone(), settings.connections + 2),
+            connections: Connections::new(
+                client.clone(),
+                settings.connections + 2,
+                settings.connections,
+            ),
             types: registry.types(),
             ledger: Ledger::default(),
             solo: Solo::default(),
             unheard: Unheard::default(),
+            given_back: GivenBack::default(),
+            heart_wanted: Notify::new(),
             stats: Arc::default(),
             signals: Signals::default(),
             slots: TaskTracker::new(),
@@ -95,6 +105,12 @@ impl Shared {
     /// The connection of maintenance.
     pub(crate) fn upkeep_seat(&self) -> usize {
         self.settings.connections + 1
+    }
+
+    /// How many connections it uses, where there is room for them.
+    pub(crate) fn connections_wanted(&self) -> usize {
+        let listens = self.settings.listen && self.client.endpoint_to_listen().is_some();
+        self.settings.connections + 1 + usize::from(self.settings.maintain) + usize::from(listens)
     }
 
     /// How long a call may take before its connection is given up: about a lease, since what is claimed later than that is
