@@ -16,7 +16,6 @@ use super::{
     executor,
     settlement::{Batch, Ending, Settlement},
     shared::Shared,
-    solo,
     stats::add,
     subscription::{Failure, Order, Step, Subscription},
     unheard::Owed,
@@ -26,9 +25,6 @@ use crate::{
     outcome::JobError,
     statements,
 };
-
-/// A job whose worker died this often runs alone.
-const LOST_TO_RUN_ALONE: i32 = 2;
 
 /// One of the tasks of one queue.
 pub(crate) struct Exchanger {
@@ -95,7 +91,7 @@ impl Exchanger {
         let sent_at = Instant::now();
         match self.call(&order, sent_at).await {
             Ok(answer) => {
-                let got = answer.works.len() + answer.solo.len();
+                let got = answer.works.len();
                 self.deliver(&order, answer, sent_at.elapsed());
                 if let Some(mark) = mark {
                     self.shared.after_claim(self.queue_index, &mark, got);
@@ -169,9 +165,7 @@ impl Exchanger {
                 if answer.cursor.is_none() {
                     answer.cursor = row.try_get(column::NEXT_CURSOR)?;
                 }
-                let work = context.work(row)?;
-                let alone = work.hold.lost >= LOST_TO_RUN_ALONE;
-                if alone { answer.solo.push(work) } else { answer.works.push(work) }
+                answer.works.push(context.work(row)?);
             } else {
                 let accepted: bool = row.try_get(column::ACCEPTED)?;
                 let status: Option<String> = row.try_get(column::STATUS)?;
@@ -183,7 +177,7 @@ impl Exchanger {
     }
 
     fn deliver(&self, order: &Order, answer: Answer, took: Duration) {
-        let Answer { works, solo, settled, cursor } = answer;
+        let Answer { works, settled, cursor } = answer;
         let shared = &self.shared;
         if !order.settlements.is_empty() {
             add(&shared.stats.settlements, 1);
@@ -193,12 +187,9 @@ impl Exchanger {
             shared.ledger.remove(order.settlements.iter().map(|settlement| &*settlement.hold));
         }
         if order.limit > 0 {
-            shared.stats.claim(works.len() + solo.len());
-            works.iter().chain(&solo).for_each(log_claim);
-            shared.ledger.add(works.iter().chain(&solo).map(|work| Arc::clone(&work.hold)));
-        }
-        for work in solo {
-            solo::offer(shared, &self.subscription, work);
+            shared.stats.claim(works.len());
+            works.iter().for_each(log_claim);
+            shared.ledger.add(works.iter().map(|work| Arc::clone(&work.hold)));
         }
         let start = self.subscription.answered(order, works, cursor, took, Instant::now());
         executor::start(shared, &self.subscription, start);
@@ -255,7 +246,6 @@ enum Sent {
 #[derive(Default)]
 struct Answer {
     works: Vec<Work>,
-    solo: Vec<Work>,
     /// The new status of those that did not simply become completed; none for a refused one.
     settled: HashMap<Uuid, Option<String>>,
     cursor: Option<String>,
@@ -276,7 +266,7 @@ fn is_refusal(error: &Error) -> bool {
 
 /// Whether the server may have done what was sent: the connection broke. Any other error it answered with, and that is the end of the
 /// transaction.
-fn may_have_happened(error: &Error) -> bool {
+pub(super) fn may_have_happened(error: &Error) -> bool {
     matches!(error, Error::Unavailable { .. } | Error::Config { .. })
 }
 
@@ -295,7 +285,7 @@ fn refuse(settlement: &mut Settlement, error: &Error) {
     settlement.refused = true;
 }
 
-fn log_claim(work: &Work) {
+pub(super) fn log_claim(work: &Work) {
     let hold = &*work.hold;
     tracing::info!(
         target: "fairclaim::claim",

@@ -89,7 +89,7 @@ impl Shared {
             stats: Arc::default(),
             signals: Signals::default(),
             slots: TaskTracker::new(),
-            drain: Drain::new(subscriptions.len()),
+            drain: Drain::new(subscriptions.len() + 1), // suspects are asked for apart
             client,
             settings,
             registry,
@@ -120,9 +120,15 @@ impl Shared {
     }
 
     pub(crate) fn wake_all(&self) {
+        self.solo.woken();
         for subscription in &self.subscriptions {
             subscription.wake();
         }
+    }
+
+    /// In a drain: whether every queue gave nothing to a claim, so that only suspects may be left.
+    pub(crate) fn only_suspects_left(&self) -> bool {
+        self.drain.all_empty(self.subscriptions.len())
     }
 
     /// To be called before a claim is sent, with the number of settlements that travel with it.
@@ -141,7 +147,7 @@ impl Shared {
         left
     }
 
-    /// To be called when a claim was answered and its jobs are in the ledger. In a drain, all queues are empty when every
+    /// To be called when a claim was answered and its jobs are in the ledger; suspects count as one more queue. In a drain, all queues are empty when every
     /// one of them gave nothing to a claim that was sent while nothing was held, and nothing was found since.
     pub(crate) fn after_claim(&self, queue: usize, mark: &ClaimMark, got: usize) {
         if got > 0 {
@@ -153,10 +159,7 @@ impl Shared {
         }
         self.drain.empty[queue].store(true, SeqCst);
         self.drain.empty_at[queue].store(mark.finds, SeqCst);
-        let finds = self.drain.finds.load(SeqCst);
-        let all_empty = self.drain.empty.iter().all(|empty| empty.load(SeqCst))
-            && self.drain.empty_at.iter().all(|at| at.load(SeqCst) == finds);
-        if all_empty
+        if self.drain.all_empty(self.drain.empty.len())
             && self.unheard.is_clear()
             && self.subscriptions.iter().all(|subscription| subscription.is_still())
         {
@@ -195,6 +198,13 @@ impl Drain {
             empty: (0..queues).map(|_| AtomicBool::new(false)).collect(),
             empty_at: (0..queues).map(|_| AtomicU64::new(0)).collect(),
         }
+    }
+
+    /// Whether the first so many gave nothing, and nothing was found since.
+    fn all_empty(&self, queues: usize) -> bool {
+        let finds = self.finds.load(SeqCst);
+        self.empty[..queues].iter().all(|empty| empty.load(SeqCst))
+            && self.empty_at[..queues].iter().all(|at| at.load(SeqCst) == finds)
     }
 }
 

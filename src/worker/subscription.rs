@@ -115,12 +115,6 @@ impl Subscription {
         self.changed.notify_one();
     }
 
-    /// A settlement from outside of the slots.
-    pub(crate) fn post(&self, settlement: Settlement) {
-        self.lock().post(settlement, Instant::now());
-        self.changed.notify_one();
-    }
-
     /// What to do now. Whoever gets an order must hand it to [`Self::answered`] or [`Self::failed`].
     pub(crate) fn step(&self, now: Instant) -> Step {
         let mut state = self.lock();
