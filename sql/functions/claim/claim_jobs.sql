@@ -2,6 +2,7 @@
 -- Only a lock on a whole table makes it wait; if that took longer than the lease, nobody can use what it claims, and it refuses itself.
 -- The lock on `ready` comes before the first look at the limits, so that tick knows which claims began before a limit.
 drop function if exists fairclaim.claim_jobs(text, text[], int, text[], interval, text);      -- before it had p_lease_token
+drop function if exists fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid);      -- before it had p_alone
 create or replace function fairclaim.claim_jobs(
   p_worker_id text,
   p_queues text[],
@@ -9,7 +10,8 @@ create or replace function fairclaim.claim_jobs(
   p_types text[] default null,
   p_lease interval default '30 s',
   p_cursor text default null,
-  p_lease_token uuid default null
+  p_lease_token uuid default null,
+  p_alone boolean default false
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
@@ -54,6 +56,29 @@ begin
   select exists (select from fairclaim.tenant_limit) into v_limited;
   v_queues := fairclaim.open_queues(p_queues);
   v_at := coalesce(array_position(v_queues, split_part(v_entries[1], '|', 1)), 0);      -- start at the queue after the last one
+
+  if p_alone then
+    with taken as materialized (
+      select y.* from fairclaim.lane l
+       cross join lateral (
+         select y.ctid c, y.* from fairclaim.ready y
+          where y.lane_id = l.lane_id and y.seq >= l.floor and y.lost >= 2
+          order by y.lane_id, y.seq limit 1 for update skip locked) y
+       where l.queue = any (v_queues) and (p_types is null or l.type = any (p_types))
+       limit 1),
+    gone as (
+      delete from fairclaim.ready y where y.ctid = any (array(select taken.c from taken)))
+    select array_agg(taken.id), array_agg(taken.tenant_id), array_agg(taken.attempts + 1), array_agg(taken.attempts_left),
+           array_agg(taken.lost)
+      into v_ids, v_tenants, v_attempts, v_lefts, v_losts
+      from taken;
+    if v_ids is not null then
+      return query select * from fairclaim.start_attempts(p_worker_id, v_ids, v_tenants, v_attempts, v_lefts, v_losts,
+        v_limited, v_token, v_now + p_lease, null::text);
+      perform fairclaim.refuse_late(v_now + p_lease);
+    end if;
+    return;
+  end if;
 
   for v_visit in 1 .. coalesce(cardinality(v_queues), 0) loop
     v_at := v_at % cardinality(v_queues) + 1;
@@ -100,9 +125,10 @@ begin
 end
 $$;
 
-comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid) is
+comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid, boolean) is
 'Takes up to p_limit (1 to 1,000) jobs to run, each by exactly one worker at a time, tenants in turn; empty when there is none. Starts an attempt of each: attempts grows by one, and (id, attempts, lease_token) is needed to settle it before lease_expires_at.
 p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: 1 s to 24 h.
 p_cursor: next_cursor of this worker''s last claim (null at first): it holds the worker''s place in the round.
 p_lease_token: the token of all that is claimed, a random uuid of this call alone (null: one is made), so that a caller without an answer can give it back by release_claims.
+p_alone: true for a job that two workers died of, which no other claim returns: for a caller that lets nothing else run beside it.
 Errors: JQ004; 55P03 when it had to wait for so long that the lease would be over: nothing was claimed, repeat it. Needs READ COMMITTED.';

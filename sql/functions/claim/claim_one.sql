@@ -48,7 +48,7 @@ begin
             (select l.lane_id, l.floor, p_pos, 3 from fairclaim.lane l where l.tenant_id is null and l.queue = p_queue)) l
      cross join lateral (
        select y.ctid c, y.* from fairclaim.ready y
-        where y.lane_id = l.lane_id and y.seq >= l.floor
+        where y.lane_id = l.lane_id and y.seq >= l.floor and y.lost < 2
         order by y.lane_id, y.seq limit 1 for update skip locked) y
      limit 1),
   gone as (

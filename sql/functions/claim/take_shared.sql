@@ -30,7 +30,7 @@ begin
                       from unnest(p_lanes, p_floors) u(l, f)
                      cross join lateral (
                        select y.seq from fairclaim.ready y
-                        where y.lane_id = u.l and y.seq >= u.f
+                        where y.lane_id = u.l and y.seq >= u.f and y.lost < 2
                           and (not p_limited or not exists (select from fairclaim.tenant_limit b where b.tenant_id = y.tenant_id))
                           and (not p_above or not fairclaim.has_above(p_queue, y.tenant_id, p_types))
                         order by y.lane_id, y.seq limit p_limit) y
@@ -47,7 +47,7 @@ begin
       from unnest(v_lanes, v_floors, v_counts) u(l, f, k)
      cross join lateral (
        select y.ctid c, y.* from fairclaim.ready y
-        where y.lane_id = u.l and y.seq >= u.f
+        where y.lane_id = u.l and y.seq >= u.f and y.lost < 2
           and (not p_limited or not exists (select from fairclaim.tenant_limit b where b.tenant_id = y.tenant_id))
           and (not p_above or p_rest or not fairclaim.has_above(p_queue, y.tenant_id, p_types))
         order by y.lane_id, y.seq limit u.k for update skip locked) y
