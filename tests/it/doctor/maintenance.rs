@@ -25,7 +25,7 @@ async fn ticks_that_stopped_are_told_with_who_should_call_them() {
         Level::Ok,
         &["a session of a worker"],
     );
-    db.advance("1 minute").await;
+    db.advance("2 minutes").await;
     assert_found(&examine(&db, "test_operator").await, "ticks", Level::Warning, &["ago"]);
     db.advance("5 hours").await;
     assert_found(&examine(&db, "test_operator").await, "ticks", Level::Error, &["5 h ago"]);
