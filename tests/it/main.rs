@@ -36,6 +36,7 @@ mod stale;
 mod standing;
 mod states;
 mod support;
+mod ticks;
 mod tls;
 mod turns;
 mod upgrade;

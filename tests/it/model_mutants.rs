@@ -70,8 +70,8 @@ fn the_model_notices_a_lost_lease_that_is_not_counted() {
 fn the_model_notices_a_lease_that_is_taken_back_too_early() {
     let told = noticed(
         "return_expired",
-        "r.lease_expires_at < p_now limit",
-        "r.lease_expires_at < p_now + interval '10 s' limit",
+        "r.lease_expires_at < p_now and",
+        "r.lease_expires_at < p_now + interval '10 s' and",
     );
     assert!(told.contains("tick answered"), "{told}");
 }
