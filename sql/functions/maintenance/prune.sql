@@ -30,7 +30,7 @@ begin
   perform set_config('idle_in_transaction_session_timeout', '10s', true);
   select * into r from fairclaim.prune_round(v_place, p_retention, v_now, v_before, v_end);
   v_place := r.p_place;
-  if r.begins then
+  if r.begins or v_place.ended then
     -- whoever makes room by a short retention must not thereby have files sent twice
     delete from fairclaim.dispatch_progress d
      where d.ctid = any (array(select x.ctid from fairclaim.dispatch_progress x
