@@ -12,7 +12,8 @@ use crate::{
     job_filter::JobFilter,
     job_row::{JobRow, Status},
     statements::{
-        CANCEL, DROP_RANGES, DROP_RANGES_OLDER, LIST, PRUNE, PRUNE_OLDER, RETRY, SHOW, Statement, Value,
+        CANCEL, DROP_RANGES, DROP_RANGES_OLDER, LIST, PRUNE, PRUNE_OLDER, RETRY, SHOW, Statement,
+        Value,
     },
     tenant::Tenant,
 };

@@ -94,6 +94,7 @@ pub(super) const NAMES: &[&str] = &[
     "leases",
     "ranges",
     "retention",
+    "undeletable",
     "floors",
     "strays",
     "long_transaction",

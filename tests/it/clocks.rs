@@ -44,9 +44,9 @@ async fn work_off(worker: &Client, jobs: usize) {
 /// The clock of the server was ahead when it was installed, or is behind for a while.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_before_the_first_range_fails_no_dispatch() {
-    let db = TestDb::with_test_clock().await;
-    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    for behind in ["-30 days", "-335 days"] {
+    for behind in ["-30 days", "-365 days"] {
+        let db = TestDb::with_test_clock().await;
+        let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
         db.advance(behind).await;
         let first = dispatch(&producer, tenant(1), "mail").await;
         assert!(!is_of_now(&owner, first).await, "the test does not reach before the first range");
@@ -63,14 +63,14 @@ async fn a_clock_before_the_first_range_fails_no_dispatch() {
         let now = dispatch(&producer, tenant(1), "mail").await;
         assert!(is_of_now(&owner, now).await, "ids follow the clock again");
         work_off(&worker, 1).await;
+        assert_eq!(count(&owner, WIDE).await, 0);
+        // what ended goes when it is past, wherever its id is
+        db.advance("10 days").await;
+        tick(&worker).await;
+        retain(&worker).await;
+        assert_eq!(count(&owner, "select count(*) from fairclaim.job").await, 0);
+        assert!(count(&owner, RANGES).await < 10, "ranges that are empty and far ahead go");
     }
-    assert_eq!(count(&owner, WIDE).await, 0);
-    // what ended goes when it is past, wherever its id is
-    db.advance("10 days").await;
-    tick(&worker).await;
-    retain(&worker).await;
-    assert_eq!(count(&owner, "select count(*) from fairclaim.job").await, 0);
-    assert!(count(&owner, RANGES).await < 10, "ranges that are empty and far ahead go");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,8 +131,7 @@ async fn a_migration_notes_how_far_ranges_reach_and_a_crash_loses_only_the_note(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_holds_few_locks_however_many_jobs_wait_for_long() {
     let db = TestDb::with_test_clock().await;
-    let (producer, mut worker, owner) =
-        (db.producer().await, db.worker().await, db.owner().await);
+    let (producer, mut worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
     let short = "update fairclaim.setting set retention = '4 hours'";
     owner.batch_execute(short).await.expect(short);
     let mut most = 0;
@@ -165,7 +164,7 @@ async fn a_long_retention_makes_no_wide_ranges_and_its_bounds_are_kept() {
     let (worker, owner) = (db.worker().await, db.owner().await);
     let set = "update fairclaim.setting set retention = $1::text::interval";
     owner.execute(set, &[&"20 years"]).await.expect(set);
-    for _ in 0..20 {
+    for _ in 0..10 {
         db.advance("5 days").await;
         tick(&worker).await;
     }

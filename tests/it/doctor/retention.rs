@@ -62,15 +62,18 @@ async fn a_job_that_cannot_be_deleted_is_told_by_its_id() {
     assert_found(&examine(&db, "test_operator").await, "undeletable", Level::Ok, &[]);
     owner
         .batch_execute(
-            "create function public.refuse() returns trigger language plpgsql
+            "create function fairclaim.refuse_delete() returns trigger language plpgsql
                as $$ begin raise exception 'not this one' using errcode = 'ZZ999'; end $$;
-             create trigger refuse before delete on fairclaim.finished for each row execute function public.refuse()",
+             create trigger refuse before delete on fairclaim.finished for each row execute function fairclaim.refuse_delete()",
         )
         .await
         .expect("a trigger");
     db.advance("2 hours").await;
     let sql = "select * from fairclaim.prune(interval '1 hour')";
     db.operator().await.query(sql, &[]).await.expect(sql);
+    let sql = "select faults from fairclaim.doctor_retention()";
+    let faults: i64 = db.operator().await.query_one(sql, &[]).await.expect(sql).get(0);
+    assert_eq!(faults, 1);
     let named = &["1 jobs", "ZZ999", &id.to_string()];
     assert_found(&examine(&db, "test_operator").await, "undeletable", Level::Warning, named);
 }
