@@ -22,7 +22,7 @@ declare
 begin
   ranges_dropped := 0; rows_deleted := 0; passed_over := 0; more := true;
   select * into v_place from fairclaim.prune_place x where x.asked = (p_retention is not null) for update skip locked;
-  busy := not found or p_retention is null and v_place.rest_until between v_now and v_now + interval '10 s';
+  busy := not found or p_retention is null and v_place.rest_until > v_now and v_place.rest_until < v_now + interval '10 s';
   if busy then
     return next;
     return;
