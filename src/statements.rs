@@ -287,8 +287,14 @@ pub(crate) const RESUME_QUEUE: Statement = Statement {
 
 /// With a retention in seconds that an operator chooses.
 pub(crate) const PRUNE_OLDER: Statement = Statement {
-    sql: "select p.ranges_dropped, p.rows_deleted \
+    sql: "select p.rows_deleted, p.passed_over, p.busy, p.more \
           from fairclaim.prune(p_retention => pg_catalog.make_interval(secs => $1::float8)) p",
+    types: &[Type::FLOAT8],
+};
+
+pub(crate) const DROP_RANGES_OLDER: Statement = Statement {
+    sql: "select d.ranges_dropped, d.ranges_in_use \
+          from fairclaim.drop_ranges(p_retention => pg_catalog.make_interval(secs => $1::float8)) d",
     types: &[Type::FLOAT8],
 };
 
@@ -392,7 +398,12 @@ pub(crate) const MAY_WORK: Statement = Statement {
 
 /// With the retention that the installation is set to.
 pub(crate) const PRUNE: Statement = Statement {
-    sql: "select p.ranges_dropped, p.rows_deleted from fairclaim.prune() p",
+    sql: "select p.rows_deleted, p.passed_over, p.busy, p.more from fairclaim.prune() p",
+    types: &[],
+};
+
+pub(crate) const DROP_RANGES: Statement = Statement {
+    sql: "select d.ranges_dropped, d.ranges_in_use from fairclaim.drop_ranges() d",
     types: &[],
 };
 

@@ -97,6 +97,7 @@ pub(super) const NAMES: &[&str] = &[
     "numbers",
     "tick_steps",
     "open_ticks",
+    "undeletable",
     "floors",
     "strays",
     "long_transaction",

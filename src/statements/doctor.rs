@@ -155,6 +155,17 @@ pub(crate) const STATE: Statement = asks(
      from fairclaim.doctor_state() s",
 );
 
+pub(crate) const RETENTION: Statement = asks(
+    "select r.ranges, r.is_covered as covered, r.ranges_far as far, r.faults, r.fault_ids, r.fault_sqlstate, \
+     pg_catalog.date_part('epoch', coalesce(r.ends_at, r.starts_at) - r.now_at)::float8 as ahead, \
+     pg_catalog.date_part('epoch', r.range_width)::float8 as width, \
+     pg_catalog.date_part('epoch', r.retention)::float8 as retention, \
+     pg_catalog.date_part('epoch', r.now_at - r.retention - r.oldest_end)::float8 as job_overdue, \
+     pg_catalog.date_part('epoch', r.now_at - r.retention - r.in_use_since)::float8 as range_overdue, \
+     pg_catalog.date_part('epoch', r.now_at - r.pruned_at)::float8 as pruned_ago \
+     from fairclaim.doctor_retention() r",
+);
+
 /// Whose transactions hold floors back: the names that tick knows them by, as sessions.
 pub(crate) const HOLDERS: Statement = asks(
     "select distinct pg_catalog.date_part('epoch', s.now_at - u.since)::float8 as seconds, l.pid, \

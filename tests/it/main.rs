@@ -5,6 +5,7 @@
 mod bad_input;
 mod calls;
 mod client;
+mod clocks;
 mod contract;
 mod contract_by_hand;
 mod coverage;
@@ -30,6 +31,7 @@ mod private_server;
 mod queues;
 mod ranges;
 mod release_claims;
+mod retention;
 mod settle_and_claim;
 mod show_job;
 mod stale;

@@ -102,8 +102,11 @@ fn the_model_notices_a_job_that_starts_before_its_time() {
 
 #[test]
 fn the_model_notices_a_prune_that_takes_what_is_not_past_retention() {
-    let told =
-        noticed("prune", "f.id < v_to and f.completed_at < v_before limit", "f.id < v_to limit");
+    let told = noticed(
+        "prune_step",
+        "k.completed_at < $3 and k.id <> all ($5))) and z.completed_at < $3",
+        "true))",
+    );
     assert!(told.contains("before its time"), "{told}");
 }
 

@@ -52,26 +52,6 @@ async fn leases_that_expired_and_were_not_returned_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ranges_that_end_and_jobs_past_retention_are_told() {
-    let db = TestDb::with_test_clock().await;
-    assert_found(&examine(&db, "test_operator").await, "ranges", Level::Ok, &["days ahead"]);
-    db.advance("5 days").await;
-    assert_found(&examine(&db, "test_operator").await, "ranges", Level::Warning, &["ahead"]);
-    db.advance("2 days").await;
-    assert_found(&examine(&db, "test_operator").await, "ranges", Level::Error, &["ended"]);
-    db.advance("20 days").await;
-    assert_found(&examine(&db, "test_operator").await, "retention", Level::Warning, &["7 days"]);
-    let worker = db.worker().await;
-    tick(&worker).await;
-    for _ in 0..8 {
-        worker.batch_execute("select * from fairclaim.prune()").await.expect("prune");
-    }
-    let diagnosis = examine(&db, "test_operator").await;
-    assert_found(&diagnosis, "ranges", Level::Ok, &[]);
-    assert_found(&diagnosis, "retention", Level::Ok, &[]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_long_transaction_is_told_to_whoever_may_see_it() {
     let db = TestDb::with_test_clock().await;
     let session = db.producer().await;
