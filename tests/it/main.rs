@@ -15,6 +15,7 @@ mod filters;
 mod golden;
 mod holes;
 mod interleavings;
+mod isolation;
 mod lanes_load;
 mod lanes_stress;
 mod late_claims;

@@ -19,6 +19,7 @@ set search_path = pg_catalog, pg_temp
 set row_security = on
 set jit = off
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now timestamptz := fairclaim.clock();

@@ -88,7 +88,7 @@ begin
   end if;
   if v_ids is not null then
     perform fairclaim.into_lanes(v_tenants, v_ids, v_queues, v_types, v_priorities, v_none::int[], v_left, v_none,
-      fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'::regclass), 0)));
+      fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'), 0)), true);
   end if;
   if (v_ids is not null or v_due is not null)
      and coalesce(pg_sequence_last_value('fairclaim.idle_at'), 0) >= fairclaim.millis(v_now) - 1500 then
