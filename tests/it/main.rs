@@ -7,6 +7,7 @@ mod calls;
 mod client;
 mod contract;
 mod contract_by_hand;
+mod costs;
 mod coverage;
 mod dispatch_lines;
 mod doctor;
