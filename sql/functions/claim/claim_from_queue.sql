@@ -65,20 +65,22 @@ begin
 
   if v_own and v_got < p_limit then
     select * into t from fairclaim.claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used, p_taken || tenants);
-    if t.ids is not null then
-      ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
-      lefts := lefts || t.lefts; losts := losts || t.losts;
-      v_got := cardinality(ids);
-    end if;
+    ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
+    lefts := lefts || t.lefts; losts := losts || t.losts;
+    v_got := coalesce(cardinality(ids), 0);
     p_pos := t.p_pos; p_used := t.p_used;
   end if;
 
+  if v_more and v_ranked and v_share = 0 then    -- it was the own lanes' turn, and they have nothing
+    select * into t from fairclaim.take_ranked(p_queue, v_lanes, v_floors, v_priorities, p_limit - v_got, p_types, p_limited);
+    ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
+    lefts := lefts || t.lefts; losts := losts || t.losts;
+    v_got := coalesce(cardinality(ids), 0);
+  end if;
   if v_more and v_got < p_limit then             -- also without own lanes: rows that were counted may be locked
     select * into t from fairclaim.take_shared(v_lanes, v_floors, p_limit - v_got, p_limited, true);
-    if t.ids is not null then
-      ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
-      lefts := lefts || t.lefts; losts := losts || t.losts;
-    end if;
+    ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
+    lefts := lefts || t.lefts; losts := losts || t.losts;
   end if;
   p_shared := case when p_limit = 1 and v_from_shared then least(3, p_shared + 1) else 0 end;
 end

@@ -111,8 +111,11 @@ begin
     return query select * from fairclaim.start_attempts(p_worker_id, v_ids, v_tenants, v_attempts, v_lefts, v_losts,
       v_limited, v_token, v_now + p_lease, array_to_string(v_entries, ';'));
   elsif v_got = 0 then
-    perform fairclaim.note_idle(v_now);
+    perform fairclaim.note_idle(v_now, p_idle_for);
     return;
+  end if;
+  if p_lease < interval '30 s' and coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_now + p_lease) + 5000 then
+    perform fairclaim.wake_before(v_now, v_now + p_lease + interval '5 s');      -- everybody ticks within half a minute anyway
   end if;
   if fairclaim.clock() >= v_now + p_lease then
     perform fairclaim.refuse_late(v_now + p_lease);
@@ -125,6 +128,6 @@ comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, te
 p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: 1 s to 24 h.
 p_cursor: next_cursor of this worker''s last claim (null at first): it holds the worker''s place in the round.
 p_lease_token: the token of all that is claimed, a random uuid of this call alone (null: one is made), so that a caller without an answer can give it back by release_claims.
-p_idle_for: how many seconds the caller will wait before its next claim if this one finds nothing (null: it does not say).
+p_idle_for: for how many seconds a caller that gets nothing will be idle unless it is woken by LISTEN; 0 when nothing wakes it, null for about a second.
 p_alone: true claims only jobs whose workers died twice, oldest first, which no other claim returns: for a caller that holds nothing else and runs one alone, so that it takes no other job with it.
 Errors: JQ004; 55P03 when it had to wait for so long that the lease would be over: nothing was claimed, repeat it. Needs READ COMMITTED.';

@@ -57,12 +57,12 @@ begin
     v_later, v_now, p_payload, p_tags, p_metadata);
   if v_later is not null or current_setting('transaction_isolation') <> 'read committed' then
     insert into fairclaim.scheduled values (v_due, v_id, p_tenant_id, 0, p_max_attempts, 0);
-    if v_later is null and coalesce(pg_sequence_last_value('fairclaim.idle_at'), 0) >= fairclaim.millis(v_now) - 1500 then
-      perform fairclaim.wake(v_now);
+    if coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_due) + 1000 then
+      perform fairclaim.wake_before(v_now, v_due + interval '1 s');
     end if;
   else
     perform fairclaim.into_lane(v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts);
-    if coalesce(pg_sequence_last_value('fairclaim.idle_at'), 0) >= fairclaim.millis(v_now) - 1500 then
+    if coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(v_now) then
       perform fairclaim.wake(v_now);
     end if;
   end if;

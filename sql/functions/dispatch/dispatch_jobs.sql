@@ -30,6 +30,7 @@ declare
   v_priorities smallint[];
   v_left smallint[];
   v_none smallint[];
+  v_later timestamptz;                        -- when the first of those in `scheduled` is due
 begin
   perform fairclaim.check_batch(p_jobs);
   with item as materialized (    -- what no smallint holds is brought just outside the limits, and refused with the others
@@ -75,8 +76,8 @@ begin
          array_agg(x.t) filter (where x.due is null), array_agg(x.i) filter (where x.due is null),
          array_agg(x.q) filter (where x.due is null), array_agg(x.k) filter (where x.due is null),
          array_agg(x.p) filter (where x.due is null), array_agg(x.ma) filter (where x.due is null),
-         array_agg(0::smallint) filter (where x.due is null)
-    into v_bad, v_fault, v_bytes, v_all, v_tenants, v_ids, v_queues, v_types, v_priorities, v_left, v_none
+         array_agg(0::smallint) filter (where x.due is null), min(x.due)
+    into v_bad, v_fault, v_bytes, v_all, v_tenants, v_ids, v_queues, v_types, v_priorities, v_left, v_none, v_later
     from (select item.i, item.t, item.q, item.k, item.p::smallint, item.ma::smallint, item.due, 100 + item.n
                  + case when item.extras then octet_length(item.me::text) + octet_length(item.tg::text) else 0 end z
             from item order by item.o) x;
@@ -89,10 +90,12 @@ begin
   if v_ids is not null then
     perform fairclaim.into_lanes(v_tenants, v_ids, v_queues, v_types, v_priorities, v_none::int[], v_left, v_none,
       fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'), 0)), true);
+    if coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(v_now) then
+      perform fairclaim.wake(v_now);
+    end if;
   end if;
-  if (v_ids is not null or v_due is not null)
-     and coalesce(pg_sequence_last_value('fairclaim.idle_at'), 0) >= fairclaim.millis(v_now) - 1500 then
-    perform fairclaim.wake(v_now);
+  if coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_later) + 1000 then
+    perform fairclaim.wake_before(v_now, v_later + interval '1 s');
   end if;
   return query select x.o::int, x.i, true from unnest(v_all) with ordinality x(i, o);
 end

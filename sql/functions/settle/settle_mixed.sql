@@ -25,6 +25,7 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_again timestamptz;                        -- when the first of them is due again
 begin
   with given as (
     select distinct on (x.i, x.a, x.k) x.*
@@ -68,11 +69,16 @@ begin
     select v_now + make_interval(secs => e.pause), e.id, e.tenant_id, e.attempt, e.left2, e.lost2 from ended e where e.st = 'scheduled')
   select array_agg(e.o), array_agg(e.st), array_agg(e.tenant_id) filter (where e.st = 'pending'),
          array_agg(e.id) filter (where e.st = 'pending'), array_agg(e.attempt) filter (where e.st = 'pending'),
-         array_agg(e.left2) filter (where e.st = 'pending'), array_agg(e.lost2) filter (where e.st = 'pending')
-    into v_done, v_status, v_tenants, v_ids, v_attempts, v_left, v_lost
+         array_agg(e.left2) filter (where e.st = 'pending'), array_agg(e.lost2) filter (where e.st = 'pending'),
+         v_now + make_interval(secs => min(e.pause) filter (where e.st = 'scheduled'))
+    into v_done, v_status, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again
     from ended e;
   if v_ids is not null then
     perform fairclaim.to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    perform fairclaim.wake(v_now);
+  end if;
+  if coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_again) + 1000 then
+    perform fairclaim.wake_before(v_now, v_again + interval '1 s');
   end if;
   return query
   select u.i, z.o is not null, z.st

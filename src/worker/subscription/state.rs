@@ -12,7 +12,7 @@ use super::{
         pacing::{Bounds, Load, Pacing},
         settlement::Settlement,
     },
-    Order, Step,
+    Order, Step, curb::Curb,
 };
 
 /// How long a settlement may wait for company.
@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) closing: bool,
     /// A job that is suspected of killing workers wants to be alone.
     pub(super) paused: bool,
+    /// What holds claims back for the worker's own sake.
+    pub(super) curb: Curb,
     /// A batch was refused, or not answered in time: send so many at a time until that passes.
     pub(super) narrowed: Option<usize>,
 }
@@ -62,6 +64,7 @@ impl State {
             cursors: Vec::new(),
             closing: false,
             paused: false,
+            curb: Curb::new(),
             narrowed: None,
         }
     }
@@ -114,7 +117,12 @@ impl State {
         {
             return None;
         }
-        self.pacing.room(self.load()).filter(|_| self.pacing.may_claim(now))
+        self.room().filter(|_| self.pacing.may_claim(now) && self.curb.may_claim(now))
+    }
+
+    fn room(&self) -> Option<usize> {
+        let load = self.load();
+        self.pacing.room(load).and_then(|limit| self.curb.room(limit, load))
     }
 
     /// Whether it is time to settle: the batch is large, or old, or nothing else will end soon. A claim that is about to be
@@ -202,8 +210,8 @@ impl State {
     /// When something will be due by the passing of time alone.
     fn next_due(&self) -> Option<Instant> {
         let settle = self.waiting_since.map(|since| since + SETTLE_AFTER);
-        let may_claim = !self.closing && !self.paused && self.pacing.room(self.load()).is_some();
-        let claim = self.pacing.not_before().filter(|_| may_claim);
+        let may_claim = !self.closing && !self.paused && self.room().is_some();
+        let claim = self.pacing.not_before().max(self.curb.not_before()).filter(|_| may_claim);
         let stale = self.buffer.front().map(|waiting| waiting.since + self.pacing.stale_after());
         [settle, claim, stale].into_iter().flatten().min()
     }
