@@ -72,7 +72,7 @@ async fn a_shared_mark_that_passes_an_open_producer_loses_none_of_its_jobs() {
     every_commit_is_served("begin", true).await;
 }
 
-/// Such a producer makes a lane of its own, which no tick sees before its commit.
+/// Such a producer chooses no lane: a tick does after its commit.
 #[tokio::test]
 async fn a_shared_mark_never_passes_the_jobs_of_a_repeatable_read_producer() {
     every_commit_is_served(REPEATABLE, false).await;
