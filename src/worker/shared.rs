@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    connections::Connections, given_back::GivenBack, ledger::Ledger, registry::Registry, solo::Solo, stats::Stats,
-    subscription::Subscription, unheard::Unheard,
+    connections::Connections, given_back::GivenBack, ledger::Ledger, registry::Registry,
+    solo::Solo, stats::Stats, subscription::Subscription, unheard::Unheard,
 };
 use crate::client::Client;
 

@@ -80,7 +80,10 @@ impl Subscription {
         if let Some(ended) = ended {
             state.pacing.ran(ended.took);
             let settlement = ended.settlement;
-            if settlement.as_ref().is_none_or(|settlement| !matches!(settlement.ending, Ending::Release)) {
+            if settlement
+                .as_ref()
+                .is_none_or(|settlement| !matches!(settlement.ending, Ending::Release))
+            {
                 state.curb.through(self.concurrency);
             }
             if let Some(settlement) = settlement {

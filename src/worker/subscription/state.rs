@@ -12,7 +12,8 @@ use super::{
         pacing::{Bounds, Load, Pacing},
         settlement::Settlement,
     },
-    Order, Step, curb::Curb,
+    Order, Step,
+    curb::Curb,
 };
 
 /// How long a settlement may wait for company.
