@@ -219,6 +219,16 @@ pub(crate) const RETRY: Statement = Statement {
 
 // ---- operator
 
+pub(crate) const RELEASE_JOBS: Statement = Statement {
+    sql: "select r.id, r.status from fairclaim.release_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) r",
+    types: &[Type::UUID, Type::UUID_ARRAY],
+};
+
+pub(crate) const RELEASE_WORKER: Statement = Statement {
+    sql: "select r.id, r.status from fairclaim.release_worker(p_worker_id => $1::text, p_limit => $2::int4) r",
+    types: &[Type::TEXT, Type::INT4],
+};
+
 pub(crate) const LIST: Statement = Statement {
     sql: "select l.id, l.tenant_id, l.queue, l.type, l.status, l.priority::int4 as priority, l.attempts::int4 as attempts, \
           l.max_attempts::int4 as max_attempts, l.worker_id, l.next_retry_at, l.created_at, l.completed_at, l.tags \

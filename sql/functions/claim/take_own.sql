@@ -27,7 +27,7 @@ begin
                 order by l.queue, l.turn, l.priority desc, l.lane_id) l2
         cross join lateral (
           select y.ctid c, y.* from fairclaim.ready y
-           where y.lane_id = l2.lane_id and y.seq >= l2.floor and y.lost < 2
+           where y.lane_id = l2.lane_id and y.seq >= l2.floor
            order by y.lane_id, y.seq limit u.k for update skip locked) x
         limit u.k) y
      where u.k > 0
