@@ -20,8 +20,7 @@ pub(crate) const ROLES: SqlFile = sql!("access/roles.sql");
 /// The schema, the list of migrations, the lock; from here on as the owner.
 pub(crate) const BOOTSTRAP: SqlFile = sql!("migrations/bootstrap.sql");
 /// Tables only, numbered, up-only: each is applied once.
-pub(crate) const MIGRATIONS: &[SqlFile] =
-    &[
+pub(crate) const MIGRATIONS: &[SqlFile] = &[
     sql!("migrations/0001_tables.sql"),
     sql!("migrations/0002_dispatch_progress.sql"),
     sql!("migrations/0003_real_life.sql"),

@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     connections::Connections, ledger::Ledger, registry::Registry, solo::Solo, stats::Stats,
-    subscription::Subscription, unheard::Unheard,
+    subscription::Subscription, ticker::Upkeep, unheard::Unheard,
 };
 use crate::client::Client;
 
@@ -23,13 +23,37 @@ pub(crate) struct Settings {
     pub(crate) lease: Duration,
     pub(crate) grace: Duration,
     pub(crate) stop_within: Duration,
-    pub(crate) poll_interval: Duration,
+    pub(crate) poll_interval: Option<Duration>,
     pub(crate) batch_max: usize,
     pub(crate) connections: usize,
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) listen: bool,
     pub(crate) maintain: bool,
     pub(crate) drain: bool,
+}
+
+/// The longest pause of a worker that nothing wakes.
+const POLLED_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause of a worker that dispatches wake.
+const WOKEN_PAUSE: Duration = Duration::from_secs(90);
+/// A worker that ends when its queues are empty should notice soon.
+const DRAIN_PAUSE: Duration = Duration::from_millis(50);
+
+impl Settings {
+    /// The longest pause between claims of an idle queue while nothing wakes the worker.
+    pub(crate) fn polled_pause(&self) -> Duration {
+        self.pause(POLLED_PAUSE)
+    }
+
+    /// The longest one while dispatches wake it.
+    pub(crate) fn woken_pause(&self) -> Duration {
+        self.pause(WOKEN_PAUSE)
+    }
+
+    fn pause(&self, usual: Duration) -> Duration {
+        let longest = self.poll_interval.unwrap_or(usual);
+        if self.drain { longest.min(DRAIN_PAUSE) } else { longest }
+    }
 }
 
 /// The ways in which a worker's tasks are told to end, in this order.
@@ -56,6 +80,8 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) solo: Solo,
     pub(crate) unheard: Unheard,
+    pub(crate) upkeep: Upkeep,
+    listening: AtomicBool,
     pub(crate) stats: Arc<Stats>,
     pub(crate) signals: Signals,
     /// The tasks that run handlers.
@@ -76,6 +102,8 @@ impl Shared {
             ledger: Ledger::default(),
             solo: Solo::default(),
             unheard: Unheard::default(),
+            upkeep: Upkeep::default(),
+            listening: AtomicBool::new(false),
             stats: Arc::default(),
             signals: Signals::default(),
             slots: TaskTracker::new(),
@@ -109,6 +137,27 @@ impl Shared {
         }
     }
 
+    /// Dispatches wake this worker from now on, or do not any more.
+    pub(crate) fn listen(&self, listening: bool) {
+        self.listening.store(listening, SeqCst);
+        for subscription in &self.subscriptions {
+            subscription.listen(listening);
+        }
+        self.upkeep.due(); // it may have missed what was told meanwhile
+    }
+
+    pub(crate) fn is_listening(&self) -> bool {
+        self.listening.load(SeqCst)
+    }
+
+    /// So many wakes came that some may have been left out.
+    pub(crate) fn crowded(&self) {
+        for subscription in &self.subscriptions {
+            subscription.crowded();
+        }
+        self.upkeep.busy(); // nor need it have heard of what will be due
+    }
+
     /// To be called before a claim is sent, with the number of settlements that travel with it.
     pub(crate) fn before_claim(&self, settlements: usize) -> ClaimMark {
         // read in this order: a claim of another queue counts its jobs in before it says that it found some
@@ -130,6 +179,7 @@ impl Shared {
     pub(crate) fn after_claim(&self, queue: usize, mark: &ClaimMark, got: usize) {
         if got > 0 {
             self.drain.finds.fetch_add(1, SeqCst);
+            self.upkeep.busy();
             return;
         }
         if !self.settings.drain || !mark.alone {
@@ -210,7 +260,7 @@ pub(crate) mod tests {
             lease: LEASE,
             grace: Duration::ZERO,
             stop_within: Duration::ZERO,
-            poll_interval: Duration::from_secs(1),
+            poll_interval: None,
             batch_max: 500,
             connections: 1,
             attempt_timeout: None,
@@ -219,7 +269,13 @@ pub(crate) mod tests {
             drain: false,
         };
         let second = Duration::from_secs(1);
-        let bounds = Bounds { concurrency: 4, batch_max: 500, lease: LEASE, pause_max: second };
+        let bounds = Bounds {
+            concurrency: 4,
+            batch_max: 500,
+            lease: LEASE,
+            pause_max: second,
+            woken_pause_max: second,
+        };
         let subscription = Arc::new(Subscription::new("default".into(), bounds));
         Arc::new(Shared::new(client, settings, Registry::default(), vec![subscription]))
     }
