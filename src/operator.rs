@@ -1,4 +1,4 @@
-//! The operator's side: look at jobs, cancel them, retry them, delete what is past retention.
+//! The operator's side: look at jobs, cancel them, retry them, take them back, delete what is past retention.
 
 use std::time::Duration;
 
@@ -11,7 +11,10 @@ use crate::{
     error::Result,
     job_filter::JobFilter,
     job_row::{JobRow, Status},
-    statements::{CANCEL, LIST, PRUNE, PRUNE_OLDER, RETRY, SHOW, Statement, Value},
+    statements::{
+        CANCEL, LIST, PRUNE, PRUNE_OLDER, RELEASE_JOBS, RELEASE_WORKER, RETRY, SHOW, Statement,
+        Value,
+    },
     tenant::Tenant,
 };
 
@@ -103,6 +106,27 @@ impl Client {
     /// As [`Client::cancel`].
     pub async fn retry(&self, tenant: Option<Tenant>, ids: &[Uuid]) -> Result<Vec<Changed>> {
         self.change(&RETRY, tenant, ids).await
+    }
+
+    /// Takes running jobs from workers that are gone, before their leases end: they wait again, or end as cancelled where that was
+    /// asked for. No attempt is used. A worker that lives after all has its settlement refused, and may run the job beside the next
+    /// one for a while. `processing` in the answer: somebody is settling or extending it at this moment.
+    ///
+    /// # Errors
+    /// [`Error::Privilege`](crate::Error::Privilege) for a login that is no operator.
+    pub async fn release(&self, tenant: Option<Tenant>, ids: &[Uuid]) -> Result<Vec<Changed>> {
+        self.change(&RELEASE_JOBS, tenant, ids).await
+    }
+
+    /// The same for what a worker holds, of every tenant, at most `limit` jobs (1 to 1,000) a call: call it until none is left.
+    /// Stop the worker first, since one that lives claims on.
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`](crate::Error::BadArgument) for a limit out of range, [`Error::Privilege`](crate::Error::Privilege) for
+    /// a login that is no operator.
+    pub async fn release_worker(&self, worker_id: &str, limit: i32) -> Result<Vec<Changed>> {
+        let rows = self.rows(&RELEASE_WORKER, &[&worker_id, &limit]).await?;
+        rows.iter().map(changed).collect()
     }
 
     /// Deletes a part of what is past retention: jobs that were dispatched and ended before it began, one range of ids a call.

@@ -219,6 +219,16 @@ pub(crate) const RETRY: Statement = Statement {
 
 // ---- operator
 
+pub(crate) const RELEASE_JOBS: Statement = Statement {
+    sql: "select r.id, r.status from fairclaim.release_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) r",
+    types: &[Type::UUID, Type::UUID_ARRAY],
+};
+
+pub(crate) const RELEASE_WORKER: Statement = Statement {
+    sql: "select r.id, r.status from fairclaim.release_worker(p_worker_id => $1::text, p_limit => $2::int4) r",
+    types: &[Type::TEXT, Type::INT4],
+};
+
 pub(crate) const LIST: Statement = Statement {
     sql: "select l.id, l.tenant_id, l.queue, l.type, l.status, l.priority::int4 as priority, l.attempts::int4 as attempts, \
           l.max_attempts::int4 as max_attempts, l.worker_id, l.next_retry_at, l.created_at, l.completed_at, l.tags \
@@ -339,6 +349,16 @@ pub(crate) const EXCHANGE: Statement = Statement {
     ],
 };
 
+/// One job that two workers died of, for a caller that lets nothing else run beside it. Columns as in [`EXCHANGE`], then the queue.
+pub(crate) const CLAIM_ALONE: Statement = Statement {
+    sql: "select 'claimed', true, c.status, c.id, c.tenant_id, c.type, c.payload, nullif(c.metadata, '{}'), \
+          c.attempts::int4, c.max_attempts::int4, c.attempts_left::int4, c.lost::int4, \
+          pg_catalog.date_part('epoch', c.timeout)::float8, c.created_at, c.lease_token, c.next_cursor, c.queue \
+          from fairclaim.claim_jobs(p_worker_id => $1::text, p_queues => $2::text[], p_limit => 1, p_types => $3::text[], \
+          p_lease => pg_catalog.make_interval(secs => $4::float8), p_lease_token => $5::uuid, p_alone => true) c",
+    types: &[Type::TEXT, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::FLOAT8, Type::UUID],
+};
+
 pub(crate) const RELEASE: Statement = Statement {
     sql: "select r.lease_token, r.jobs from fairclaim.release_claims(p_worker_id => $1::text, p_lease_tokens => $2::uuid[]) r",
     types: &[Type::TEXT, Type::UUID_ARRAY],
@@ -362,10 +382,12 @@ pub(crate) const TICK: Statement = Statement {
 pub(crate) const MAY_WORK: Statement = Statement {
     sql: "select coalesce(pg_catalog.bool_and(pg_catalog.has_schema_privilege(n.oid, 'usage') \
           and pg_catalog.has_function_privilege(p.oid, 'execute')), false) as may_work, \
-          pg_catalog.count(distinct p.proname) = 3 as complete, \
-          pg_catalog.current_setting('transaction_isolation') as isolation \
+          pg_catalog.count(distinct p.proname) = 4 as complete, \
+          pg_catalog.current_setting('transaction_isolation') as isolation, \
+          pg_catalog.current_setting('transaction_read_only') as read_only, \
+          pg_catalog.pg_is_in_recovery() as is_standby \
           from pg_catalog.pg_namespace n join pg_catalog.pg_proc p on p.pronamespace = n.oid \
-          where n.nspname = 'fairclaim' and p.proname in ('settle_and_claim', 'extend_leases', 'release_claims')",
+          where n.nspname = 'fairclaim' and p.proname in ('settle_and_claim', 'claim_jobs', 'extend_leases', 'release_claims')",
     types: &[],
 };
 

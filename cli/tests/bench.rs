@@ -91,6 +91,13 @@ fn held_snapshot() {
     }
 }
 
+/// However fast the machine is: the window is longer than anything that waits.
+#[test]
+fn a_queue_that_runs_dry_within_its_first_window_is_measured_all_the_same() {
+    let names = bench(&["held-snapshot", "dry", "--window-ms", "10000"]);
+    assert_has(&names, &["dry: first window", "dry: last / first"]);
+}
+
 #[test]
 fn held_trickle() {
     assert_has(&bench(&["held-trickle"]), &["first", "p50 of a claim, last / first"]);

@@ -101,6 +101,7 @@ pub(super) const NAMES: &[&str] = &[
     "replication_slot",
     "standby_feedback",
     "paused_queues",
+    "long_leases",
     "limits",
     "unclaimed_types",
     "backlog",

@@ -9,11 +9,12 @@ use super::{
 };
 use crate::{
     error::Result,
-    statements::doctor::{LIMITS, QUEUES, WAITING},
+    statements::doctor::{LEASES, LIMITS, QUEUES, WAITING},
 };
 
 pub(super) const CHECKS: &[Check] = &[
     Check { about: "queues", statement: &QUEUES, judge: queues },
+    Check { about: "leases that end far ahead", statement: &LEASES, judge: leases },
     Check { about: "limits", statement: &LIMITS, judge: limits },
     Check { about: "what waits", statement: &WAITING, judge: waiting },
 ];
@@ -22,6 +23,8 @@ pub(super) const CHECKS: &[Check] = &[
 const UNCLAIMED: f64 = 600.0;
 /// From here on a job waits long.
 const WAITS: f64 = 600.0;
+/// The longest lease that a claim or a heartbeat gives.
+const LONGEST_LEASE: f64 = 86_400.0;
 /// A limit takes effect with the second tick after the claims of that moment.
 const LIMIT_LATE: i64 = 60;
 
@@ -40,6 +43,37 @@ fn queues(rows: &[Row]) -> Result<Vec<Finding>> {
             "paused_queues",
             format!("nothing is claimed from {}", some(&paused)),
             "resume them when their jobs shall run",
+        )
+    }])
+}
+
+/// Whether a worker is gone nobody can see from its lease, but an operator may know.
+fn leases(rows: &[Row]) -> Result<Vec<Finding>> {
+    let (mut held, mut beyond) = (Vec::new(), false);
+    for row in rows {
+        let (worker, jobs): (&str, i64) = (row.try_get("worker_id")?, number(row, "jobs")?);
+        let seconds: f64 = number(row, "seconds")?;
+        beyond |= seconds > LONGEST_LEASE;
+        let ahead = span(seconds);
+        held.push(format!("{worker} ({jobs}, for {ahead})"));
+    }
+    if held.is_empty() {
+        return Ok(Vec::new());
+    }
+    let seen = format!("workers hold jobs for more than an hour from now: {}", some(&held));
+    Ok(vec![if beyond {
+        Finding::warning(
+            "long_leases",
+            format!(
+                "{seen}; no lease is longer than 24 h, so the database's clock was ahead when they were given"
+            ),
+            "`fairclaim jobs release --worker ID` takes its jobs back at once (stop the worker first); else they wait until then",
+        )
+    } else {
+        Finding::note(
+            "long_leases",
+            seen,
+            "if such a worker is gone, `fairclaim jobs release --worker ID` takes its jobs back at once; else they wait until then",
         )
     }])
 }

@@ -123,6 +123,8 @@ pub(super) fn grant_hint(message: &str) -> String {
         ("pause_queue", "fairclaim_operator"),
         ("resume_queue", "fairclaim_operator"),
         ("list_queues", "fairclaim_operator"),
+        ("release_jobs", "fairclaim_operator"),
+        ("release_worker", "fairclaim_operator"),
         ("function prune", "fairclaim_operator"),
         ("claim", "fairclaim_worker"),
         ("settle_", "fairclaim_worker"),

@@ -168,6 +168,12 @@ pub(crate) const QUEUES: Statement = asks(
      from fairclaim.doctor_queues() q",
 );
 
+/// Leases that end in more than an hour.
+pub(crate) const LEASES: Statement = asks(
+    "select l.worker_id, l.jobs, pg_catalog.date_part('epoch', l.ends_in)::float8 as seconds \
+     from fairclaim.doctor_leases('1 hour') l",
+);
+
 pub(crate) const LIMITS: Statement = asks(
     "select l.limited, l.paused, l.inactive, coalesce(l.inactive_ticks, 0) as inactive_ticks, l.at_limit \
      from fairclaim.doctor_limits() l",

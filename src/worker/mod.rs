@@ -19,6 +19,7 @@ mod claimed;
 mod connections;
 mod exchange;
 mod executor;
+mod given_back;
 mod handler;
 mod heartbeat;
 mod hold;
@@ -111,7 +112,7 @@ impl Worker {
         let _stop_when_dropped = shutdown::StopGuard(Arc::clone(&shared));
         tokio::pin!(shutdown);
         tokio::select! {
-            ready = ready::until_ready(&shared) => ready?,
+            ready = async { ready::until_ready(&shared).await?; heartbeat::hold(&shared).await } => ready?,
             () = &mut shutdown => return Ok(shared.stats.report()),
         }
         let (settings, queues) = (&shared.settings, shared.subscriptions.len());
@@ -119,6 +120,7 @@ impl Worker {
             worker_id = &*settings.worker_id,
             queues,
             types = shared.types.len(),
+            connections = shared.connections_wanted(),
             "the worker starts"
         );
         let (exchangers, heart, helpers) = start(&shared);

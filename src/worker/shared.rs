@@ -8,11 +8,12 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    connections::Connections, ledger::Ledger, registry::Registry, solo::Solo, stats::Stats,
-    subscription::Subscription, ticker::Upkeep, unheard::Unheard,
+    connections::Connections, given_back::GivenBack, ledger::Ledger, registry::Registry,
+    solo::Solo, stats::Stats, subscription::Subscription, ticker::Upkeep, unheard::Unheard,
 };
 use crate::client::Client;
 
@@ -82,6 +83,9 @@ pub(crate) struct Shared {
     pub(crate) unheard: Unheard,
     pub(crate) upkeep: Upkeep,
     listening: AtomicBool,
+    pub(crate) given_back: GivenBack,
+    /// Somebody wanted to claim, and the connection of the heartbeat was not there.
+    pub(crate) heart_wanted: Notify,
     pub(crate) stats: Arc<Stats>,
     pub(crate) signals: Signals,
     /// The tasks that run handlers.
@@ -97,17 +101,23 @@ impl Shared {
         subscriptions: Vec<Arc<Subscription>>,
     ) -> Self {
         Self {
-            connections: Connections::new(client.clone(), settings.connections + 2),
+            connections: Connections::new(
+                client.clone(),
+                settings.connections + 2,
+                settings.connections,
+            ),
             types: registry.types(),
             ledger: Ledger::default(),
             solo: Solo::default(),
             unheard: Unheard::default(),
             upkeep: Upkeep::default(),
             listening: AtomicBool::new(false),
+            given_back: GivenBack::default(),
+            heart_wanted: Notify::new(),
             stats: Arc::default(),
             signals: Signals::default(),
             slots: TaskTracker::new(),
-            drain: Drain::new(subscriptions.len()),
+            drain: Drain::new(subscriptions.len() + 1), // suspects are asked for apart
             client,
             settings,
             registry,
@@ -125,6 +135,12 @@ impl Shared {
         self.settings.connections + 1
     }
 
+    /// How many connections it uses, where there is room for them.
+    pub(crate) fn connections_wanted(&self) -> usize {
+        let listens = self.settings.listen && self.client.endpoint_to_listen().is_some();
+        self.settings.connections + 1 + usize::from(self.settings.maintain) + usize::from(listens)
+    }
+
     /// How long a call may take before its connection is given up: about a lease, since what is claimed later than that is
     /// lost, but not half a day for long leases.
     pub(crate) fn patience(&self) -> Duration {
@@ -132,6 +148,7 @@ impl Shared {
     }
 
     pub(crate) fn wake_all(&self) {
+        self.solo.woken();
         for subscription in &self.subscriptions {
             subscription.wake();
         }
@@ -158,6 +175,11 @@ impl Shared {
         self.upkeep.busy(); // nor need it have heard of what will be due
     }
 
+    /// In a drain: whether every queue gave nothing to a claim, so that only suspects may be left.
+    pub(crate) fn only_suspects_left(&self) -> bool {
+        self.drain.all_empty(self.subscriptions.len())
+    }
+
     /// To be called before a claim is sent, with the number of settlements that travel with it.
     pub(crate) fn before_claim(&self, settlements: usize) -> ClaimMark {
         // read in this order: a claim of another queue counts its jobs in before it says that it found some
@@ -174,7 +196,7 @@ impl Shared {
         left
     }
 
-    /// To be called when a claim was answered and its jobs are in the ledger. In a drain, all queues are empty when every
+    /// To be called when a claim was answered and its jobs are in the ledger; suspects count as one more queue. In a drain, all queues are empty when every
     /// one of them gave nothing to a claim that was sent while nothing was held, and nothing was found since.
     pub(crate) fn after_claim(&self, queue: usize, mark: &ClaimMark, got: usize) {
         if got > 0 {
@@ -187,10 +209,7 @@ impl Shared {
         }
         self.drain.empty[queue].store(true, SeqCst);
         self.drain.empty_at[queue].store(mark.finds, SeqCst);
-        let finds = self.drain.finds.load(SeqCst);
-        let all_empty = self.drain.empty.iter().all(|empty| empty.load(SeqCst))
-            && self.drain.empty_at.iter().all(|at| at.load(SeqCst) == finds);
-        if all_empty
+        if self.drain.all_empty(self.drain.empty.len())
             && self.unheard.is_clear()
             && self.subscriptions.iter().all(|subscription| subscription.is_still())
         {
@@ -229,6 +248,13 @@ impl Drain {
             empty: (0..queues).map(|_| AtomicBool::new(false)).collect(),
             empty_at: (0..queues).map(|_| AtomicU64::new(0)).collect(),
         }
+    }
+
+    /// Whether the first so many gave nothing, and nothing was found since.
+    fn all_empty(&self, queues: usize) -> bool {
+        let finds = self.finds.load(SeqCst);
+        self.empty[..queues].iter().all(|empty| empty.load(SeqCst))
+            && self.empty_at[..queues].iter().all(|at| at.load(SeqCst) == finds)
     }
 }
 

@@ -32,6 +32,12 @@ pub struct WorkerReport {
     pub timed_out: u64,
     /// Attempts that panicked.
     pub panicked: u64,
+    /// Handlers that were told to stop because no heartbeat got through for long.
+    pub interrupted: u64,
+    /// Attempts that gave their job back because this worker was short of its own means.
+    pub short_of_means: u64,
+    /// Given back for the second time or more, and put off for that.
+    pub put_off: u64,
     /// Claims sent and answered.
     pub claims: u64,
     /// Calls that settled something.
@@ -67,6 +73,9 @@ pub(crate) struct Stats {
     pub(crate) lost: AtomicU64,
     pub(crate) timed_out: AtomicU64,
     pub(crate) panicked: AtomicU64,
+    pub(crate) interrupted: AtomicU64,
+    pub(crate) short_of_means: AtomicU64,
+    pub(crate) put_off: AtomicU64,
     pub(crate) claims: AtomicU64,
     pub(crate) settlements: AtomicU64,
     pub(crate) call_failures: AtomicU64,
@@ -93,6 +102,9 @@ impl Stats {
             lost: read(&self.lost),
             timed_out: read(&self.timed_out),
             panicked: read(&self.panicked),
+            interrupted: read(&self.interrupted),
+            short_of_means: read(&self.short_of_means),
+            put_off: read(&self.put_off),
             claims: read(&self.claims),
             settlements: read(&self.settlements),
             call_failures: read(&self.call_failures),

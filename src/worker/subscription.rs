@@ -3,6 +3,7 @@
 //! Slots (tasks that run handlers) and exchangers (tasks that talk to the database) meet here, under one short lock that a
 //! slot takes once a job. A slot lives as long as there is work, so there are never more of them than the concurrency.
 
+mod curb;
 mod state;
 
 use std::{
@@ -13,7 +14,11 @@ use std::{
 use tokio::sync::Notify;
 
 use self::state::{State, Waiting};
-use super::{claimed::Work, pacing::Bounds, settlement::Settlement};
+use super::{
+    claimed::Work,
+    pacing::Bounds,
+    settlement::{Ending, Settlement},
+};
 
 #[derive(Debug)]
 pub(crate) struct Subscription {
@@ -76,7 +81,14 @@ impl Subscription {
         let mut state = self.lock();
         if let Some(ended) = ended {
             state.pacing.ran(ended.took);
-            if let Some(settlement) = ended.settlement {
+            let settlement = ended.settlement;
+            if settlement
+                .as_ref()
+                .is_none_or(|settlement| !matches!(settlement.ending, Ending::Release))
+            {
+                state.curb.through(self.concurrency);
+            }
+            if let Some(settlement) = settlement {
                 state.post(settlement, now);
             }
         }
@@ -105,12 +117,6 @@ impl Subscription {
             state.post(settlement, Instant::now());
         }
         drop(state);
-        self.changed.notify_one();
-    }
-
-    /// A settlement from outside of the slots.
-    pub(crate) fn post(&self, settlement: Settlement) {
-        self.lock().post(settlement, Instant::now());
         self.changed.notify_one();
     }
 
@@ -227,6 +233,34 @@ impl Subscription {
     pub(crate) fn resume(&self) {
         self.lock().paused = false;
         self.changed.notify_one();
+    }
+
+    /// No claims until [`Self::unmute`]; what an order has of one is taken back.
+    pub(crate) fn mute(&self, order: &mut Order) {
+        let mut state = self.lock();
+        state.curb.muted = true;
+        if order.limit > 0 {
+            let cursor = order.cursor.take();
+            state.claim_back(order, cursor);
+            order.limit = 0;
+        }
+    }
+
+    /// Claims go on.
+    pub(crate) fn unmute(&self) {
+        self.lock().curb.muted = false;
+        self.changed.notify_one();
+    }
+
+    /// A handler could not work for want of the worker's own means: claims pause and get smaller, and what has not started is given
+    /// back. Whether that begins a pause.
+    pub(crate) fn short_of_means(&self, now: Instant) -> bool {
+        let mut state = self.lock();
+        let beside = state.load.running.saturating_sub(1);
+        let begins = state.curb.short(beside, now);
+        drop(state);
+        self.release_buffered();
+        begins
     }
 
     /// Whether nothing is on its way to or from the database and nothing runs.

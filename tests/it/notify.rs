@@ -203,7 +203,8 @@ async fn workers_are_told_of_what_is_due_before_they_all_tick_again() {
     producer.query(many, &[&tenant(1)]).await.expect("dispatch_jobs");
     assert_eq!(listener.told().await, (0, 1), "a delayed job among several");
 
-    let claim = "select count(*) from fairclaim.claim_jobs('w', null, 1, p_lease => $1::text::interval)";
+    let claim =
+        "select count(*) from fairclaim.claim_jobs('w', null, 1, p_lease => $1::text::interval)";
     worker.query_one(claim, &[&"30 s"]).await.expect("claim_jobs");
     assert_eq!(listener.told().await, (0, 0), "a lease that ends when they have ticked");
     worker.query_one(claim, &[&"5 s"]).await.expect("claim_jobs");

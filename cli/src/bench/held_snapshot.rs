@@ -140,72 +140,104 @@ async fn once(site: &Site, sizes: &Sizes) -> anyhow::Result<Speeds> {
     let ticker = Ticker::start(site).await?;
     let window = Duration::from_millis(sizes.window_ms);
     // connections that have just been made plan their statements first
-    work.pass(Instant::now(), window / 2).await;
-    let before = work.pass(Instant::now(), window).await;
+    work.pass(window / 2, sizes.pass / 8).await;
+    let before = work.pass(window, sizes.pass / 4).await.speed;
+    // what passes between the windows would not be there for those under the snapshot
+    work.rest(true);
     let held = Held::open(site).await?;
-    let (opened, passed_before) = (Instant::now(), work.settled.load(Ordering::Relaxed));
-    let mut speeds = Vec::new();
-    for number in 0.. {
-        let speed = work.pass(opened + window * number, window).await;
-        let passed = work.settled.load(Ordering::Relaxed) - passed_before;
-        let empty = work.empty.load(Ordering::Relaxed);
-        if !empty {
-            speeds.push(speed);
+    work.rest(false);
+    let (mut speeds, mut left) = (Vec::new(), sizes.pass);
+    while left > 0 {
+        let passed = work.pass(window, u64::MAX).await;
+        left = left.saturating_sub(passed.jobs);
+        // a queue that ran dry cut this window short: it counts where there is no whole one
+        if !passed.dry || (speeds.is_empty() && passed.jobs > 0) {
+            speeds.push(passed.speed);
         }
-        if passed >= sizes.pass || empty {
+        if passed.dry {
             break;
         }
     }
     work.stop().await?;
     held.release().await?;
     ticker.stop().await?;
-    ensure!(
-        !speeds.is_empty(),
-        "the queue ran dry within one window: give --pass more or --window-ms less"
-    );
+    ensure!(!speeds.is_empty(), "no job was left for the snapshot: give --pass more");
     Ok(Speeds { before, held: speeds })
 }
 
-/// The claimers.
+/// What passed within a window.
+struct Passed {
+    jobs: u64,
+    /// Jobs a second.
+    speed: f64,
+    /// Whether it ended early, since nothing waited any more.
+    dry: bool,
+}
+
+/// The claimers, and what they tell and are told.
 struct Work {
-    settled: Arc<AtomicU64>,
-    empty: Arc<AtomicBool>,
-    stop: Arc<AtomicBool>,
+    state: Arc<State>,
     tasks: JoinSet<anyhow::Result<()>>,
+}
+
+#[derive(Default)]
+struct State {
+    settled: AtomicU64,
+    /// Whether a claim found nothing.
+    empty: AtomicBool,
+    rests: AtomicBool,
+    stop: AtomicBool,
 }
 
 impl Work {
     async fn start(site: &Site, sizes: &Sizes) -> anyhow::Result<Self> {
-        let (settled, empty, stop) =
-            <(Arc<AtomicU64>, Arc<AtomicBool>, Arc<AtomicBool>)>::default();
-        let mut tasks = JoinSet::new();
+        let (state, mut tasks) = (Arc::new(State::default()), JoinSet::new());
         for number in 0..sizes.connections {
             let mut claimer = Claimer::open(site, format!("bench-{number}"), sizes.claim).await?;
-            let (settled, empty, stop) = (settled.clone(), empty.clone(), stop.clone());
+            let state = state.clone();
             tasks.spawn(async move {
-                while !stop.load(Ordering::Relaxed) {
+                while !state.stop.load(Ordering::Relaxed) {
+                    if state.rests.load(Ordering::Relaxed) {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                        continue;
+                    }
                     let (done, claimed) = claimer.turn().await?;
-                    settled.fetch_add(done, Ordering::Relaxed);
+                    state.settled.fetch_add(done, Ordering::Relaxed);
                     if claimed.is_empty() {
-                        empty.store(true, Ordering::Relaxed);
+                        state.empty.store(true, Ordering::Relaxed);
                         tokio::time::sleep(Duration::from_millis(1)).await;
                     }
                 }
                 Ok(())
             });
         }
-        Ok(Self { settled, empty, stop, tasks })
+        Ok(Self { state, tasks })
     }
 
-    /// Jobs a second from now to the end of the window that began at `start`.
-    async fn pass(&self, start: Instant, window: Duration) -> f64 {
-        let (from, before) = (Instant::now(), self.settled.load(Ordering::Relaxed));
-        tokio::time::sleep_until(start + window).await;
-        (self.settled.load(Ordering::Relaxed) - before) as f64 / from.elapsed().as_secs_f64()
+    fn rest(&self, rests: bool) {
+        self.state.rests.store(rests, Ordering::Relaxed);
+    }
+
+    /// Waits for the end of a window: when its time is over, `most` jobs have passed, or nothing is left to pass.
+    async fn pass(&self, window: Duration, most: u64) -> Passed {
+        let settled = || self.state.settled.load(Ordering::Relaxed);
+        let (start, before) = (Instant::now(), settled());
+        self.state.empty.store(false, Ordering::Relaxed);
+        let (mut jobs, mut took, mut dry) = (0, window, false);
+        while start.elapsed() < window && jobs < most && !dry {
+            tokio::time::sleep((window / 50).max(Duration::from_millis(1))).await;
+            let now = settled() - before;
+            // one claim may find nothing because others hold it; then those settle it
+            dry = now == jobs && self.state.empty.load(Ordering::Relaxed);
+            if !dry {
+                (jobs, took) = (now, start.elapsed());
+            }
+        }
+        Passed { jobs, speed: jobs as f64 / took.as_secs_f64(), dry }
     }
 
     async fn stop(mut self) -> anyhow::Result<()> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.state.stop.store(true, Ordering::Relaxed);
         while let Some(done) = self.tasks.join_next().await {
             done??;
         }

@@ -3,6 +3,7 @@
 mod change;
 mod filter;
 mod list;
+mod release;
 mod show;
 
 use clap::{Args, Subcommand};
@@ -36,6 +37,9 @@ enum JobsCommand {
     /// Run jobs again, with all their attempts
     #[command(after_help = change::RETRY_HELP)]
     Retry(change::ChangeArgs),
+    /// Take running jobs back from workers that are gone
+    #[command(after_help = release::HELP)]
+    Release(release::ReleaseArgs),
 }
 
 pub(crate) async fn run(global: &Global, args: JobsArgs) -> anyhow::Result<()> {
@@ -44,5 +48,6 @@ pub(crate) async fn run(global: &Global, args: JobsArgs) -> anyhow::Result<()> {
         JobsCommand::Show(args) => show::run(global, &args).await,
         JobsCommand::Cancel(args) => change::run(global, Action::Cancel, &args).await,
         JobsCommand::Retry(args) => change::run(global, Action::Retry, &args).await,
+        JobsCommand::Release(args) => release::run(global, &args).await,
     }
 }

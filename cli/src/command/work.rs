@@ -12,7 +12,7 @@ use crate::exec::{ENDS_WITHIN, EXIT_CODES, Exec};
 use crate::global::Global;
 use crate::signals::Signals;
 
-/// Runs until SIGINT or SIGTERM: it then stops claiming, lets running commands finish within the
+/// Runs until SIGINT, SIGTERM or SIGHUP: it then stops claiming, lets running commands finish within the
 /// grace period, and gives the rest back. A second signal ends it at once. A database that is away
 /// when it starts is waited for, up to a minute; one that goes away later, for ever.
 #[derive(Debug, Args)]
@@ -67,6 +67,7 @@ pub(crate) async fn run(global: &Global, args: WorkArgs) -> anyhow::Result<()> {
     let builder = builder(&args, &exec);
     builder.check()?; // before anybody connects
     let signals = Signals::listen()?;
+    exec.check().await?;
     let work = async {
         let worker = tokio::select! {
             client = client(global, args.drain) => builder.client(client?).build()?,

@@ -204,6 +204,8 @@ async fn prune_says_what_it_did_and_a_login_without_roles_what_to_ask_for() {
         &["queues", "pause", "default"],
         &["jobs", "cancel", NOBODY],
         &["jobs", "retry", "--type", "mail"],
+        &["jobs", "release", NOBODY],
+        &["jobs", "release", "--worker", "gone"],
     ] {
         let args = [args, &["--database-url", &url]].concat();
         fails(&place, &args, 1, "as an administrator grant");
@@ -227,4 +229,39 @@ async fn a_worker_with_the_login_of_a_producer_ends_with_the_grant_to_ask_for() 
         let hint = "hint: as an administrator grant fairclaim_worker to this login";
         assert!(said.lines().any(|line| line.starts_with(hint)), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_jobs_of_a_worker_that_is_gone_are_taken_back() {
+    let place = Place::installed().await;
+    let ids: Vec<String> =
+        place.dispatch("mail", 4).await.iter().map(ToString::to_string).collect();
+    let claim = "select from fairclaim.claim_jobs('gone', null, 4, p_lease => '24 hours')";
+    let session = place.client.pool().get().await.unwrap();
+    assert_eq!(session.query(claim, &[]).await.unwrap().len(), 4);
+    place.run(["jobs", "cancel", &ids[3]]);
+
+    let answer = json(&place, &["jobs", "release", &ids[0]]);
+    assert_eq!(answer, json!({"jobs": [{"id": ids[0], "status": "pending"}], "not_found": 0}));
+    let table =
+        fails(&place, &["jobs", "release", &ids[0], NOBODY], 1, "1 of 2 jobs were not found");
+    assert!(table.contains(&format!("{NOBODY}  not found")), "{table}");
+    assert_eq!(place.run(["jobs", "release", "--worker", "other"]), "this worker holds no job\n");
+    assert_eq!(
+        place.run(["jobs", "release", "--worker", "gone"]),
+        "2 waiting again, 1 cancelled as was asked for\n"
+    );
+    assert_eq!(json(&place, &["jobs", "release", "--worker", "gone"]), json!({"jobs": []}));
+    assert_eq!(json(&place, &["jobs", "show", &ids[3]])["status"], "cancelled");
+    place.run(["work", "--drain", "--exec", "mail=true"]);
+    assert_eq!(place.count(fairclaim::Status::Completed).await, 3);
+
+    fails(&place, &["jobs", "release"], 2, "required arguments were not provided");
+    fails(&place, &["jobs", "release", &ids[0], "--worker", "gone"], 2, "cannot be used with");
+    fails(
+        &place,
+        &["jobs", "release", "--tenant", "acme", "--worker", "gone"],
+        2,
+        "cannot be used",
+    );
 }

@@ -13,7 +13,7 @@ declare
   v_at int := 0;
 begin
   -- the second range by its numbers: which controls above ASCII the class knows depends on the database's locale
-  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ '[[:cntrl:]\u0080-\u009f]' then
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ E'[[:cntrl:]\\u0080-\\u009f]' then
     perform fairclaim.refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
   elsif p_limit is null or p_limit not between 1 and 1000 then
     perform fairclaim.refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');
@@ -28,7 +28,7 @@ begin
   elsif current_setting('transaction_isolation') <> 'read committed' then
     perform fairclaim.refuse('JQ004', 'transaction', 'claims need isolation level read committed', 'begin isolation level read committed');
   end if;
-  -- a loop of plain expressions: for the few names that there are, cheaper than a query
+  -- a loop of plain expressions: for the names that there are, cheaper than a query
   foreach v_name in array coalesce(p_queues, '{}') loop
     if not fairclaim.is_name(v_name) then
       perform fairclaim.refuse('JQ004', format('p_queues[%s]', v_at), 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters');

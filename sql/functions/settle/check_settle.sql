@@ -1,4 +1,5 @@
--- What settle_jobs refuses before it looks at anything. A batch is refused whole; clients check results before they send.
+-- What settle_jobs refuses before it looks at anything: not called where one expression of its own tells that all is well. A batch is
+-- refused whole; clients check results before they send.
 create or replace function fairclaim.check_settle(
   p_worker_id text,
   p_ids uuid[],
@@ -13,22 +14,27 @@ language plpgsql
 as $$
 declare
   v_n int := cardinality(p_ids);
-  v_list text;                                -- one that is longer or shorter than p_ids
+  v_list text;                                -- one that is longer or shorter than p_ids, or counted otherwise
+  v_rule text;
   v_bad int;
 begin
-  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ '[[:cntrl:]\u0080-\u009f]' then
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ E'[[:cntrl:]\\u0080-\\u009f]' then
     perform fairclaim.refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
   elsif v_n is null or v_n not between 1 and 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
     perform fairclaim.refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
   end if;
-  v_list := case when cardinality(p_attempts) is distinct from v_n then 'p_attempts'
-                 when cardinality(p_lease_tokens) is distinct from v_n then 'p_lease_tokens'
-                 when cardinality(p_outcomes) is distinct from v_n then 'p_outcomes'
-                 when cardinality(p_results) <> v_n then 'p_results'
-                 when cardinality(p_errors) <> v_n then 'p_errors'
-                 when cardinality(p_delays) <> v_n then 'p_delays' end;
-  if v_list is not null then
-    perform fairclaim.refuse('JQ004', v_list, 'must have as many items as p_ids');
+  select x.name, case when x.n is distinct from v_n then 'must have as many items as p_ids' else 'must be one list that begins at 1' end
+    into v_list, v_rule
+    from (values (1, 'p_attempts', cardinality(p_attempts), array_dims(p_attempts), true),
+                 (2, 'p_lease_tokens', cardinality(p_lease_tokens), array_dims(p_lease_tokens), true),
+                 (3, 'p_outcomes', cardinality(p_outcomes), array_dims(p_outcomes), true),
+                 (4, 'p_results', cardinality(p_results), array_dims(p_results), p_results is not null),
+                 (5, 'p_errors', cardinality(p_errors), array_dims(p_errors), p_errors is not null),
+                 (6, 'p_delays', cardinality(p_delays), array_dims(p_delays), p_delays is not null)) x(o, name, n, dims, given)
+   where x.given and x.dims is distinct from array_dims(p_ids)
+   order by x.n is not distinct from v_n, x.o limit 1;
+  if found then
+    perform fairclaim.refuse('JQ004', v_list, v_rule);
   end if;
   -- the usual case is one plain expression; only a refusal pays for finding the item
   if not p_outcomes <@ array['complete', 'retry', 'fail', 'snooze', 'release', 'cancel'] then
@@ -41,13 +47,17 @@ begin
     perform fairclaim.refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be seconds from 0 to 5 years');
   end if;
   if 'snooze' = any (p_outcomes) then         -- without a pause it would run again and again, at no attempt's cost
-    select x.o into v_bad from unnest(p_outcomes) with ordinality x(oc, o) where x.oc = 'snooze' and p_delays[x.o] is null limit 1;
+    select x.o, case when x.d is null then 'must not be null where the outcome is snooze' else 'must be at least 0.1 where the outcome is snooze' end
+      into v_bad, v_rule
+      from unnest(p_outcomes, p_delays) with ordinality x(oc, d, o) where x.oc = 'snooze' and (x.d is null or x.d < 0.1) limit 1;
     if found then
-      perform fairclaim.refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must not be null where the outcome is snooze');
+      perform fairclaim.refuse('JQ004', format('p_delays[%s]', v_bad - 1), v_rule);
     end if;
   end if;
-  if p_results is not null then
-    select x.o into v_bad from unnest(p_results) with ordinality x(v, o) where fairclaim.json_fault(x.v, 1048576) is not null limit 1;
+  if num_nonnulls(variadic p_results) > 0 then
+    select x.o into v_bad
+      from (select u.o, u.v, octet_length(u.v::text) n from unnest(p_results) with ordinality u(v, o) offset 0) x
+     where x.n > 1048576 or x.n > 257 and fairclaim.too_deep(x.v) limit 1;
     if found then
       perform fairclaim.refuse('JQ004', format('p_results[%s]', v_bad - 1), 'must be at most 1 MiB of JSON text, 128 deep');
     end if;

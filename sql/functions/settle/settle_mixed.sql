@@ -17,6 +17,7 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := fairclaim.clock();
+  v_placed boolean := current_setting('transaction_isolation') = 'read committed';      -- else a tick places what waits again (to_ready)
   v_done bigint[];                            -- which of the given ones were accepted
   v_status text[];
   v_tenants uuid[];
@@ -53,7 +54,7 @@ begin
         when t.oc = 'fail' then 'failed'
         when t.oc = 'cancel' or t.cancel_requested then 'cancelled'
         when t.oc = 'retry' and t.left2 <= 0 or t.oc = 'lost' and t.lost2 >= 3 then 'failed'
-        when t.pause <= 0 then 'pending'
+        when t.pause <= 0 and v_placed then 'pending'
         else 'scheduled' end st
       from timed t),
   final as (

@@ -7,6 +7,7 @@ use super::{
     },
     *,
 };
+use crate::outcome::Outcome;
 
 /// What waits to be settled.
 fn outbox(subscription: &Subscription) -> Vec<Settlement> {

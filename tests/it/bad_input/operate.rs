@@ -65,6 +65,21 @@ const UP_TO: Limit = Limit {
     bad: &["null", "0", "-1", "100001", "2147483647"],
 };
 
+const WORKER: &[Limit] = &[
+    Limit {
+        field: "p_worker_id",
+        rule: "must have 1 to 255 characters",
+        good: &["'w'", "repeat('w', 255)"],
+        bad: &["null", "''", "repeat('w', 256)", "'MARK' || repeat('w', 1000000)"],
+    },
+    Limit {
+        field: "p_limit",
+        rule: "must be from 1 to 1,000",
+        good: &["1", "1000"],
+        bad: &["null", "0", "-1", "1001", "2147483647"],
+    },
+];
+
 const QUEUE: Limit = Limit {
     field: "p_queue",
     rule: "must match",
@@ -73,7 +88,7 @@ const QUEUE: Limit = Limit {
 };
 
 #[tokio::test]
-async fn a_cancel_or_retry_without_proper_ids_is_refused() {
+async fn a_cancel_retry_or_release_without_proper_ids_is_refused() {
     let site = Site::new().await;
     let (producer, operator) = (site.db.producer().await, site.db.operator().await);
     dispatch(&producer, tenant(1), "mail").await;
@@ -83,6 +98,15 @@ async fn a_cancel_or_retry_without_proper_ids_is_refused() {
             call.table(&[IDS], |_| format!("select * from fairclaim.{function}({scope}, …)")).await;
         }
     }
+    let call = Call::new(&site, &operator, "change FIELD");
+    call.table(&[IDS], |_| "select * from fairclaim.release_jobs(null, …)".to_owned()).await;
+    call.table(WORKER, |field| {
+        format!(
+            "select * from fairclaim.release_worker({}{field} => …)",
+            others(&[("p_worker_id", "'w'")], field)
+        )
+    })
+    .await;
     let call = Call {
         code: "JQ002",
         ..Call::new(&site, &producer, "only an operator may leave the tenant out")

@@ -99,6 +99,35 @@ async fn pages_follow_each_other_without_a_gap_while_jobs_come_in() {
     assert_eq!(page.jobs.len(), 34);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_jobs_of_a_worker_that_is_gone_wait_again_when_an_operator_releases_them() {
+    let rig = Rig::new().await;
+    let ids = rig.dispatch_many("mail", "mail", 3).await;
+    let worker = rig.db.worker().await;
+    let mut held = Vec::new();
+    while let Some(job) = claim_job(&worker, "gone").await {
+        held.push(job);
+    }
+    let changed = rig.operator.release(Some(acme()), &ids[..1]).await.expect("release");
+    assert_eq!((changed[0].id, changed[0].status), (ids[0], Some(Status::Pending)));
+    let changed = rig.operator.release(Some(bolt()), &ids[1..2]).await.expect("release");
+    assert_eq!(changed[0].status, None, "it is another's");
+    let changed = rig.operator.release_worker("gone", 1).await.expect("release_worker");
+    assert_eq!(changed.iter().map(|job| job.status).collect::<Vec<_>>(), [Some(Status::Pending)]);
+    assert_eq!(rig.operator.release_worker("gone", 1000).await.expect("the rest").len(), 1);
+    assert_eq!(rig.operator.release_worker("gone", 1000).await, Ok(vec![]));
+    for job in &held {
+        assert!(!settle(&worker, job, "complete").await.accepted, "its lease is over");
+    }
+    for refused in [
+        rig.producer.release(Some(acme()), &ids).await,
+        rig.producer.release_worker("gone", 1).await,
+    ] {
+        let error = refused.expect_err("producers may not");
+        assert!(error.hint().is_some_and(|hint| hint.contains("fairclaim_operator")), "{error:?}");
+    }
+}
+
 /// The ids that a filter finds.
 async fn found(rig: &Rig, filter: JobFilter) -> HashSet<Uuid> {
     let page = rig.operator.jobs(&filter).await.expect("jobs");

@@ -96,3 +96,29 @@ async fn limits_are_counted_and_one_that_does_not_take_effect_is_told() {
         .expect("a limit that does not take effect");
     assert_found(&examine(&db, "test_operator").await, "limits", Level::Warning, &["2 wait"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leases_that_end_far_ahead_are_told_with_the_verb_that_ends_them() {
+    let db = TestDb::with_test_clock().await;
+    let (producer, worker) = (db.producer().await, db.worker().await);
+    let claim = async |lease: &str| {
+        dispatch(&producer, tenant(1), "mail").await;
+        let sql = "select * from fairclaim.claim_jobs($1, null, 1, p_lease => $2::text::interval)";
+        worker.query_one(sql, &[&format!("worker-{lease}"), &lease]).await.expect("claim_jobs");
+    };
+    claim("30 s").await;
+    claim("59 min").await;
+    assert_eq!(find(&examine(&db, "test_operator").await, "long_leases"), None);
+    claim("20 h").await;
+    let diagnosis = examine(&db, "test_operator").await;
+    assert_found(&diagnosis, "long_leases", Level::Note, &["worker-20 h (1, for 20 h)"]);
+    let found = find(&diagnosis, "long_leases").expect("it");
+    assert!(!found.seen.contains("59 min") && !found.seen.contains("30 s"), "{found:?}");
+    let advice = found.advice.as_deref().expect("advice");
+    assert!(advice.contains("fairclaim jobs release --worker"), "{advice}");
+
+    // the clock was ahead, and was put right
+    db.advance("-10 hours").await;
+    let told = ["worker-20 h (1, for 30 h)", "clock was ahead"];
+    assert_found(&examine(&db, "test_operator").await, "long_leases", Level::Warning, &told);
+}

@@ -1,13 +1,23 @@
 -- The catalog of the schema fairclaim as one text that reads like SQL. Everything belongs to fairclaim_owner and is permanent
 -- unless its line says otherwise, and an owner's rights are told only where they are not the usual ones.
 -- Every version of the server gives the same text: what only some of them have is left out (the right MAINTAIN, constraints for
--- NOT NULL). Ranges are named after the clock, so theirs is put as <range>; ranges that are alike are one, so one that is
+-- NOT NULL), and of options those that PostgreSQL documents are told: a server may write others of its own. Ranges are named after the clock, so theirs is put as <range>; ranges that are alike are one, so one that is
 -- not like the others stands out.
 with
+documented(option) as (
+  select unnest('{n_distinct, n_distinct_inherited, fillfactor, parallel_workers, toast_tuple_target, user_catalog_table,
+                  vacuum_index_cleanup, vacuum_truncate, vacuum_max_eager_freeze_failure_rate, log_autovacuum_min_duration,
+                  check_option, security_barrier, security_invoker}'::text[])
+  union all
+  select 'autovacuum_' || unnest('{enabled, vacuum_threshold, vacuum_max_threshold, vacuum_scale_factor, vacuum_insert_threshold,
+                                   vacuum_insert_scale_factor, analyze_threshold, analyze_scale_factor, vacuum_cost_delay,
+                                   vacuum_cost_limit, freeze_min_age, freeze_max_age, freeze_table_age, multixact_freeze_min_age,
+                                   multixact_freeze_max_age, multixact_freeze_table_age}'::text[])),
 relation as (
   select c.oid, c.relname as name, format('fairclaim.%I', c.relname) as object, c.relkind as kind, c.relowner as owner, c.relacl as acl,
          case c.relpersistence when 'u' then 'unlogged ' when 't' then 'temporary ' else '' end as persistence,
-         case when c.reloptions is not null then ' with (' || array_to_string(c.reloptions, ', ') || ')' else '' end as options,
+         coalesce((select ' with (' || string_agg(o.text, ', ' order by o.place) || ')'
+                     from unnest(c.reloptions) with ordinality o(text, place) join documented d on d.option = split_part(o.text, '=', 1)), '') as options,
          case when c.relowner <> 'fairclaim_owner'::regrole then ' -- of ' || c.relowner::regrole else '' end as owned,
          c.relrowsecurity, c.relforcerowsecurity
     from pg_class c where c.relnamespace = 'fairclaim'::regnamespace),
@@ -91,7 +101,8 @@ line(section, object, part, place, text) as (
                  then ' storage ' || case t.attstorage when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main' else 'extended' end else '' end
          || case when t.attcompression <> '' then ' compression ' || t.attcompression::text else '' end
          || case when t.attstattarget >= 0 then ' statistics ' || t.attstattarget else '' end
-         || case when t.attoptions is not null then ' set (' || array_to_string(t.attoptions, ', ') || ')' else '' end
+         || coalesce((select ' set (' || string_agg(o.text, ', ' order by o.place) || ')'
+                        from unnest(t.attoptions) with ordinality o(text, place) join documented d on d.option = split_part(o.text, '=', 1)), '')
     from relation r
     join pg_attribute t on t.attrelid = r.oid and t.attnum > 0 and not t.attisdropped
     join pg_type y on y.oid = t.atttypid

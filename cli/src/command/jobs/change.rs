@@ -32,7 +32,7 @@ Examples:
   fairclaim jobs retry --type welcome_mail --yes --json";
 
 /// Ids in one call.
-const BATCH: usize = 1000;
+pub(super) const BATCH: usize = 1000;
 
 /// By ids, or by a filter: then the jobs are counted first, and a terminal is asked.
 #[derive(Debug, Args)]
@@ -102,11 +102,16 @@ async fn by_id(client: &Client, action: Action, args: &ChangeArgs) -> anyhow::Re
             Action::Retry => client.retry(args.filter.tenant, ids).await?,
         });
     }
+    answer(&changed, args.json)
+}
+
+/// What became of each id; a failure when one is not there.
+pub(super) fn answer(changed: &[Changed], as_json: bool) -> anyhow::Result<()> {
     let missing = changed.iter().filter(|job| job.status.is_none()).count();
-    if args.json {
+    if as_json {
         output::json(&json!({ "jobs": changed, "not_found": missing }))?;
     } else {
-        output::line(table(&changed).render())?;
+        output::line(table(changed).render())?;
     }
     if missing == 0 {
         return Ok(());
