@@ -339,7 +339,7 @@ pub(crate) const EXCHANGE: Statement = Statement {
           p_lease_tokens => $4::uuid[], p_outcomes => $5::text[], p_results => $6::jsonb[], p_errors => $7::jsonb[], \
           p_delays => $8::float8[], p_queues => $9::text[], p_limit => $10::int4, p_types => $11::text[], \
           p_lease => pg_catalog.make_interval(secs => $12::float8), p_cursor => $13::text, \
-          p_lease_token => $14::uuid) c \
+          p_lease_token => $14::uuid, p_idle_for => $15::float8) c \
           where c.kind = 'claimed'::text or not c.accepted or c.status <> 'completed'::text",
     types: &[
         Type::TEXT,
@@ -356,6 +356,7 @@ pub(crate) const EXCHANGE: Statement = Statement {
         Type::FLOAT8,
         Type::TEXT,
         Type::UUID,
+        Type::FLOAT8,
     ],
 };
 

@@ -2,9 +2,14 @@
 //! database lets one at a time work. No failure here stops anything.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
+
+use tokio::sync::Notify;
 
 use super::{
     backoff::{Backoff, jittered},
@@ -17,7 +22,17 @@ use crate::{
 };
 
 const TICK_MIN: Duration = Duration::from_millis(50);
-const TICK_MAX: Duration = Duration::from_secs(5);
+const TICK_MAX: Duration = Duration::from_secs(60);
+/// How long an answer is that means "nothing is due": then workers need not tick all at the same time.
+const NOTHING_DUE: Duration = Duration::from_secs(29);
+/// How far the ticks of a fleet for the same due time are spread.
+const SPREAD: Duration = Duration::from_millis(50);
+/// While there is work, the next tick follows the last one this soon.
+const BUSY: Duration = Duration::from_secs(1);
+/// When something will be due that the last tick may not have seen, this soon.
+const DUE: Duration = Duration::from_millis(250);
+/// After a failure.
+const RETRY_MAX: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// How many calls one round of pruning makes: some 10 to 20,000 rows each, for an hour.
 const PRUNE_CALLS_MAX: usize = 6_000;
@@ -37,21 +52,78 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     closing.run_until_cancelled(both).await;
 }
 
+/// What makes the next tick come sooner than the last one said.
+#[derive(Debug, Default)]
+pub(crate) struct Upkeep {
+    changed: Notify,
+    /// Something will be due that the last tick may not have seen.
+    due: AtomicBool,
+    /// There was work since the last tick.
+    busy: AtomicBool,
+}
+
+impl Upkeep {
+    /// Something will be due that the last tick may not have seen.
+    pub(crate) fn due(&self) {
+        if !self.due.swap(true, SeqCst) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// There is work, here or elsewhere.
+    pub(crate) fn busy(&self) {
+        if !self.busy.swap(true, SeqCst) {
+            self.changed.notify_one();
+        }
+    }
+}
+
 async fn tick_forever(shared: &Shared) {
-    let mut backoff = Backoff::new(Duration::from_millis(200), TICK_MAX);
+    let mut backoff = Backoff::new(Duration::from_millis(200), RETRY_MAX);
     loop {
+        let upkeep = &shared.upkeep;
+        upkeep.due.store(false, SeqCst);
+        upkeep.busy.store(false, SeqCst);
+        let began = Instant::now();
         let pause = match tick(shared).await {
             Ok(next) => {
                 backoff.reset();
-                jittered(next)
+                spread(next)
             }
             Err(error) => {
                 tracing::warn!(%error, hint = error.hint(), "a tick failed");
                 backoff.next()
             }
         };
-        tokio::time::sleep(pause).await;
+        rest(shared, began, pause).await;
     }
+}
+
+/// Until the next tick: the database has said when, unless something has happened since.
+async fn rest(shared: &Shared, began: Instant, pause: Duration) {
+    let upkeep = &shared.upkeep;
+    let mut until = Instant::now() + pause;
+    loop {
+        let changed = upkeep.changed.notified();
+        if upkeep.due.load(SeqCst) {
+            until = until.min(began + DUE);
+        }
+        if upkeep.busy.load(SeqCst) || shared.ledger.len() > 0 {
+            until = until.min(began + BUSY);
+        }
+        if !shared.is_listening() {
+            until = until.min(began + shared.settings.polled_pause()); // nobody tells it
+        }
+        if tokio::time::timeout_at(until.into(), changed).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A fleet does not tick all at once; never before it is due.
+fn spread(next: Duration) -> Duration {
+    let most = if next >= NOTHING_DUE { next / 10 } else { SPREAD.min(next / 10) };
+    next + most.mul_f64(rand::random())
 }
 
 /// Returns when the next one is wanted.
@@ -188,7 +260,7 @@ mod tests {
         let check = |seconds, millis| assert_eq!(pause(seconds).as_millis(), millis);
         check(1.0, 1000);
         check(0.02, 50);
-        check(3600.0, 5000);
+        check(3600.0, 60_000);
         check(-1.0, 50);
         check(f64::NAN, 50);
     }
