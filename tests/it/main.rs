@@ -14,6 +14,7 @@ mod error_codes;
 mod filters;
 mod golden;
 mod holes;
+mod installs;
 mod interleavings;
 mod lanes_load;
 mod lanes_stress;

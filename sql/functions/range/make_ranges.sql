@@ -5,6 +5,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on
 set lock_timeout = '100ms'
+set default_tablespace = ''
 as $$
 declare
   v_width interval;
