@@ -111,6 +111,7 @@ pub(super) const NAMES: &[&str] = &[
     "backlog",
     "durability",
     "isolation",
+    "row_security_off",
     "logged_parameters",
     "short_timeout",
     "connections",

@@ -26,7 +26,7 @@ pub(crate) const SERVER: Statement = asks(
 /// The values that new sessions of this login start with.
 pub(crate) const SETTINGS: Statement = asks(
     "select s.name, s.reset_val from pg_catalog.pg_settings s where s.name in ('fsync', 'full_page_writes', \
-     'synchronous_commit', 'default_transaction_isolation', 'default_transaction_read_only', 'statement_timeout', \
+     'synchronous_commit', 'default_transaction_isolation', 'default_transaction_read_only', 'row_security', 'statement_timeout', \
      'log_parameter_max_length_on_error', 'log_parameter_max_length', 'log_statement', 'log_min_duration_statement', \
      'autovacuum', 'track_counts')",
 );
@@ -40,11 +40,11 @@ pub(crate) const CONNECTIONS: Statement = asks(
 pub(crate) const MIGRATIONS: Statement =
     asks("select m.version, m.name, m.checksum from fairclaim.doctor_migrations() m");
 
-/// Every function in the schema, with which of our roles may execute it, and who else.
+/// Every function in the schema (an installer that quotes all identifiers leaves quotes in its search path), with which of our roles may execute it, and who else.
 pub(crate) const FUNCTIONS: Statement = asks(
     "select p.proname::text as name, p.oid::regprocedure::text as signature, p.prosrc as body, \
      p.proowner = pg_catalog.to_regrole('fairclaim_owner') as owned, p.prosecdef as definer, \
-     coalesce(p.proconfig, '{}') @> array['search_path=pg_catalog, pg_temp'] as pinned, \
+     exists (select from unnest(p.proconfig) c where pg_catalog.replace(c, '\"', '') = 'search_path=pg_catalog, pg_temp') as pinned, \
      array(select coalesce(nullif(a.grantee, 0)::regrole::text, 'public') \
              from pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a \
             where a.grantee <> p.proowner and not exists (select from pg_catalog.pg_roles r where r.oid = a.grantee \
@@ -62,7 +62,7 @@ pub(crate) const RELATIONS: Statement = asks(
     "select x.name, x.kind, x.forced, x.strangers, x.policies, x.quiet from ( \
      select c.relname::text as name, c.relkind::text as kind, \
             case when c.relkind in ('r', 'p') then c.relrowsecurity and c.relforcerowsecurity \
-                 when c.relkind in ('v', 'm') then coalesce(c.reloptions, '{}') @> array['security_invoker=true'] \
+                 when c.relkind in ('v', 'm') then coalesce(c.reloptions, '{}') && array['security_invoker=true', 'security_invoker=on'] \
                  else true end as forced, \
             array(select distinct coalesce(nullif(g.grantee, 0)::regrole::text, 'public') from ( \
                     select a.grantee from pg_catalog.aclexplode(c.relacl) a \
@@ -89,6 +89,7 @@ pub(crate) const ROLES: Statement = asks(
     "select n.role, r.oid is not null as there, \
      coalesce(r.rolcanlogin or r.rolsuper or r.rolbypassrls or r.rolcreaterole, false) as strong, \
      coalesce(pg_catalog.pg_has_role(r.oid, 'usage'), false) as mine, \
+     coalesce(pg_catalog.pg_has_role(r.oid, 'member') and not pg_catalog.pg_has_role(r.oid, 'usage'), false) as dormant, \
      array(select w.rolname::text from pg_catalog.pg_roles w where w.rolname in ('anon', 'authenticated') \
             and pg_catalog.pg_has_role(w.oid, r.oid, 'member')) as web, \
      coalesce((select l.rolsuper or l.rolbypassrls from pg_catalog.pg_roles l where l.rolname = session_user), false) as unbound \

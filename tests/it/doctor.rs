@@ -197,6 +197,7 @@ async fn settings_of_the_login_that_hurt_are_told() {
         ("synchronous_commit%3Doff", "durability", Level::Warning),
         ("default_transaction_isolation%3Dserializable", "isolation", Level::Error),
         ("default_transaction_read_only%3Don", "isolation", Level::Error),
+        ("row_security%3Doff", "row_security_off", Level::Note),
         ("statement_timeout%3D900", "short_timeout", Level::Warning),
     ] {
         let url = format!("{}?options=-c{setting}", db.url("test_operator"));

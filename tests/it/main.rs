@@ -17,6 +17,7 @@ mod filters;
 mod foreign_operators;
 mod golden;
 mod holes;
+mod installs;
 mod interleavings;
 mod isolation;
 mod lanes_load;

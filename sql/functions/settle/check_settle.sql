@@ -18,7 +18,7 @@ declare
   v_rule text;
   v_bad int;
 begin
-  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ E'[[:cntrl:]\\u0080-\\u009f]' then
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
     perform fairclaim.refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
   elsif v_n is null or v_n not between 1 and 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
     perform fairclaim.refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');

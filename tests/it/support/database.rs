@@ -100,6 +100,12 @@ impl TestDb {
         self.server.superuser().await
     }
 
+    /// A session of the superuser in this database.
+    pub async fn superuser_here(&self) -> Client {
+        let row = self.superuser().await.query_one("select user::text", &[]).await.expect("user");
+        self.direct_session(row.get(0)).await
+    }
+
     /// A session that may claim and settle.
     pub async fn worker(&self) -> Client {
         self.session(logins::WORKER).await
