@@ -292,8 +292,14 @@ pub(crate) const RESUME_QUEUE: Statement = Statement {
 
 /// With a retention in seconds that an operator chooses.
 pub(crate) const PRUNE_OLDER: Statement = Statement {
-    sql: "select p.ranges_dropped, p.rows_deleted \
+    sql: "select p.rows_deleted, p.passed_over, p.busy, p.more \
           from fairclaim.prune(p_retention => pg_catalog.make_interval(secs => $1::float8)) p",
+    types: &[Type::FLOAT8],
+};
+
+pub(crate) const DROP_RANGES_OLDER: Statement = Statement {
+    sql: "select d.ranges_dropped, d.ranges_in_use \
+          from fairclaim.drop_ranges(p_retention => pg_catalog.make_interval(secs => $1::float8)) d",
     types: &[Type::FLOAT8],
 };
 
@@ -333,7 +339,7 @@ pub(crate) const EXCHANGE: Statement = Statement {
           p_lease_tokens => $4::uuid[], p_outcomes => $5::text[], p_results => $6::jsonb[], p_errors => $7::jsonb[], \
           p_delays => $8::float8[], p_queues => $9::text[], p_limit => $10::int4, p_types => $11::text[], \
           p_lease => pg_catalog.make_interval(secs => $12::float8), p_cursor => $13::text, \
-          p_lease_token => $14::uuid) c \
+          p_lease_token => $14::uuid, p_idle_for => $15::float8) c \
           where c.kind = 'claimed'::text or not c.accepted or c.status <> 'completed'::text",
     types: &[
         Type::TEXT,
@@ -350,6 +356,7 @@ pub(crate) const EXCHANGE: Statement = Statement {
         Type::FLOAT8,
         Type::TEXT,
         Type::UUID,
+        Type::FLOAT8,
     ],
 };
 
@@ -397,7 +404,12 @@ pub(crate) const MAY_WORK: Statement = Statement {
 
 /// With the retention that the installation is set to.
 pub(crate) const PRUNE: Statement = Statement {
-    sql: "select p.ranges_dropped, p.rows_deleted from fairclaim.prune() p",
+    sql: "select p.rows_deleted, p.passed_over, p.busy, p.more from fairclaim.prune() p",
+    types: &[],
+};
+
+pub(crate) const DROP_RANGES: Statement = Statement {
+    sql: "select d.ranges_dropped, d.ranges_in_use from fairclaim.drop_ranges() d",
     types: &[],
 };
 

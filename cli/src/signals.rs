@@ -18,8 +18,7 @@ impl Signals {
     pub(crate) fn listen() -> std::io::Result<Self> {
         let signals = Self::default();
         let kinds = vec![signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
-        let hangup =
-            if hangup_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+        let hangup = if hangup_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
         tokio::spawn(signals.clone().watch(kinds, hangup));
         Ok(signals)
     }
@@ -44,7 +43,11 @@ impl Signals {
 }
 
 fn any<'a>(mut kinds: impl Iterator<Item = &'a mut Signal>, context: &mut Context<'_>) -> Poll<()> {
-    if kinds.any(|kind| kind.poll_recv(context).is_ready()) { Poll::Ready(()) } else { Poll::Pending }
+    if kinds.any(|kind| kind.poll_recv(context).is_ready()) {
+        Poll::Ready(())
+    } else {
+        Poll::Pending
+    }
 }
 
 /// Whoever started us by `nohup` wants us to outlive the terminal. Told by Linux only.

@@ -126,7 +126,7 @@ impl Exchanger {
         // from here on it may happen without our hearing of it
         let owed = (order.limit > 0).then(|| shared.unheard.owe(settings.lease));
         let token = owed.as_ref().map(Owed::token);
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 14] = [
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 15] = [
             &&*settings.worker_id,
             &batch.ids,
             &batch.attempts,
@@ -141,6 +141,7 @@ impl Exchanger {
             &settings.lease.as_secs_f64(),
             &order.cursor,
             &token,
+            &order.idle_for.as_secs_f64(),
         ];
         let answer = line.rows(patience, &statements::EXCHANGE, &parameters).await;
         let refused = answer.as_ref().is_err_and(|error| !may_have_happened(error));

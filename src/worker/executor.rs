@@ -150,8 +150,7 @@ fn bounded(shared: &Shared, hold: &Hold, ending: Ending) -> Ending {
 fn short_of_means(shared: &Shared, hold: &Hold, error: &JobError) {
     add(&shared.stats.short_of_means, 1);
     let now = Instant::now();
-    let queue =
-        shared.subscriptions.iter().find(|subscription| subscription.queue == hold.queue);
+    let queue = shared.subscriptions.iter().find(|subscription| subscription.queue == hold.queue);
     if queue.is_some_and(|subscription| subscription.short_of_means(now)) {
         tracing::warn!(
             queue = &*hold.queue,

@@ -28,6 +28,7 @@ mod listener;
 mod pacing;
 mod ready;
 mod registry;
+mod rest;
 mod settlement;
 mod shared;
 mod shutdown;

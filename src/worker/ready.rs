@@ -14,7 +14,9 @@ pub(super) async fn until_ready(shared: &Shared) -> Result<()> {
         match check(&shared.client).await {
             Ok(()) => return Ok(()),
             // a standby may be promoted; but somebody waits for the end of a drain
-            Err(error) if error.is_transient() && !(shared.settings.drain && is_standby(&error)) => {
+            Err(error)
+                if error.is_transient() && !(shared.settings.drain && is_standby(&error)) =>
+            {
                 let pause = backoff.next();
                 tracing::warn!(%error, hint = error.hint(), ?pause, "the database is not ready yet");
                 tokio::time::sleep(pause).await;

@@ -221,7 +221,10 @@ mod tests {
         let ending = Ending::of_outcome(Outcome::CompleteWithRaw(raw), &held).unwrap();
         assert_eq!(ending.result().unwrap().get(), text);
         let nul = RawValue::from_string(r#""\u0000""#.into()).unwrap();
-        assert_eq!(Ending::of_outcome(Outcome::CompleteWithRaw(nul), &held).unwrap().word(), "fail");
+        assert_eq!(
+            Ending::of_outcome(Outcome::CompleteWithRaw(nul), &held).unwrap().word(),
+            "fail"
+        );
     }
 
     #[test]

@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    connections::Connections, given_back::GivenBack, ledger::Ledger, registry::Registry, solo::Solo, stats::Stats,
-    subscription::Subscription, unheard::Unheard,
+    connections::Connections, given_back::GivenBack, ledger::Ledger, registry::Registry,
+    solo::Solo, stats::Stats, subscription::Subscription, ticker::Upkeep, unheard::Unheard,
 };
 use crate::client::Client;
 
@@ -24,13 +24,37 @@ pub(crate) struct Settings {
     pub(crate) lease: Duration,
     pub(crate) grace: Duration,
     pub(crate) stop_within: Duration,
-    pub(crate) poll_interval: Duration,
+    pub(crate) poll_interval: Option<Duration>,
     pub(crate) batch_max: usize,
     pub(crate) connections: usize,
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) listen: bool,
     pub(crate) maintain: bool,
     pub(crate) drain: bool,
+}
+
+/// The longest pause of a worker that nothing wakes.
+const POLLED_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause of a worker that dispatches wake.
+const WOKEN_PAUSE: Duration = Duration::from_secs(90);
+/// A worker that ends when its queues are empty should notice soon.
+const DRAIN_PAUSE: Duration = Duration::from_millis(50);
+
+impl Settings {
+    /// The longest pause between claims of an idle queue while nothing wakes the worker.
+    pub(crate) fn polled_pause(&self) -> Duration {
+        self.pause(POLLED_PAUSE)
+    }
+
+    /// The longest one while dispatches wake it.
+    pub(crate) fn woken_pause(&self) -> Duration {
+        self.pause(WOKEN_PAUSE)
+    }
+
+    fn pause(&self, usual: Duration) -> Duration {
+        let longest = self.poll_interval.unwrap_or(usual);
+        if self.drain { longest.min(DRAIN_PAUSE) } else { longest }
+    }
 }
 
 /// The ways in which a worker's tasks are told to end, in this order.
@@ -57,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) solo: Solo,
     pub(crate) unheard: Unheard,
+    pub(crate) upkeep: Upkeep,
+    listening: AtomicBool,
     pub(crate) given_back: GivenBack,
     /// Somebody wanted to claim, and the connection of the heartbeat was not there.
     pub(crate) heart_wanted: Notify,
@@ -84,6 +110,8 @@ impl Shared {
             ledger: Ledger::default(),
             solo: Solo::default(),
             unheard: Unheard::default(),
+            upkeep: Upkeep::default(),
+            listening: AtomicBool::new(false),
             given_back: GivenBack::default(),
             heart_wanted: Notify::new(),
             stats: Arc::default(),
@@ -126,6 +154,27 @@ impl Shared {
         }
     }
 
+    /// Dispatches wake this worker from now on, or do not any more.
+    pub(crate) fn listen(&self, listening: bool) {
+        self.listening.store(listening, SeqCst);
+        for subscription in &self.subscriptions {
+            subscription.listen(listening);
+        }
+        self.upkeep.due(); // it may have missed what was told meanwhile
+    }
+
+    pub(crate) fn is_listening(&self) -> bool {
+        self.listening.load(SeqCst)
+    }
+
+    /// So many wakes came that some may have been left out.
+    pub(crate) fn crowded(&self) {
+        for subscription in &self.subscriptions {
+            subscription.crowded();
+        }
+        self.upkeep.busy(); // nor need it have heard of what will be due
+    }
+
     /// In a drain: whether every queue gave nothing to a claim, so that only suspects may be left.
     pub(crate) fn only_suspects_left(&self) -> bool {
         self.drain.all_empty(self.subscriptions.len())
@@ -152,6 +201,7 @@ impl Shared {
     pub(crate) fn after_claim(&self, queue: usize, mark: &ClaimMark, got: usize) {
         if got > 0 {
             self.drain.finds.fetch_add(1, SeqCst);
+            self.upkeep.busy();
             return;
         }
         if !self.settings.drain || !mark.alone {
@@ -236,7 +286,7 @@ pub(crate) mod tests {
             lease: LEASE,
             grace: Duration::ZERO,
             stop_within: Duration::ZERO,
-            poll_interval: Duration::from_secs(1),
+            poll_interval: None,
             batch_max: 500,
             connections: 1,
             attempt_timeout: None,
@@ -245,7 +295,13 @@ pub(crate) mod tests {
             drain: false,
         };
         let second = Duration::from_secs(1);
-        let bounds = Bounds { concurrency: 4, batch_max: 500, lease: LEASE, pause_max: second };
+        let bounds = Bounds {
+            concurrency: 4,
+            batch_max: 500,
+            lease: LEASE,
+            pause_max: second,
+            woken_pause_max: second,
+        };
         let subscription = Arc::new(Subscription::new("default".into(), bounds));
         Arc::new(Shared::new(client, settings, Registry::default(), vec![subscription]))
     }

@@ -117,8 +117,8 @@ mod tests {
         let helpers = TaskTracker::new();
         // on a runtime of its own: nothing there goes on while the handler blocks, which is the worst that it can do
         let (serving, subscription) = (Arc::clone(&shared), Arc::clone(subscription));
-        let task = helpers
-            .track_future(async move { solo::serve(&serving, subscription, suspect).await });
+        let task =
+            helpers.track_future(async move { solo::serve(&serving, subscription, suspect).await });
         let alone = std::thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_time()

@@ -40,6 +40,8 @@ const OTHERS_FIRST: Duration = Duration::from_secs(1);
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// How often it asks while nothing happens.
 const ASK_IDLE: Duration = Duration::from_secs(60);
+/// The same where it would hear of leases that ended.
+const ASK_LISTENING: Duration = Duration::from_secs(600);
 /// How often it looks whether it is time to ask; no call is made for that.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The same for a drain, which ends when the last suspect has.
@@ -104,6 +106,7 @@ async fn until_due(shared: &Shared, others_first: Duration) {
         };
         let pause = match others_first {
             Duration::ZERO if busy() => ASK_EVERY,
+            Duration::ZERO if shared.is_listening() => ASK_LISTENING,
             Duration::ZERO => ASK_IDLE,
             others_first => others_first,
         };
@@ -129,7 +132,9 @@ async fn ask(shared: &Shared) -> Result<Option<(Arc<Subscription>, Work)>> {
     let rows = match answer {
         Ok(rows) => rows,
         Err(error) => {
-            if !may_have_happened(&error) {
+            if may_have_happened(&error) {
+                drop(owed); // before the count of these is looked at
+            } else {
                 owed.answered();
             }
             shared.claim_failed(&mark);

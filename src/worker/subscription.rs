@@ -54,6 +54,8 @@ pub(crate) struct Order {
     /// 0 for no claim.
     pub(crate) limit: usize,
     pub(crate) cursor: Option<String>,
+    /// How long the queue will be idle when the claim finds nothing, unless it is woken.
+    pub(crate) idle_for: Duration,
 }
 
 /// Why an order was not answered.
@@ -80,7 +82,10 @@ impl Subscription {
         if let Some(ended) = ended {
             state.pacing.ran(ended.took);
             let settlement = ended.settlement;
-            if settlement.as_ref().is_none_or(|settlement| !matches!(settlement.ending, Ending::Release)) {
+            if settlement
+                .as_ref()
+                .is_none_or(|settlement| !matches!(settlement.ending, Ending::Release))
+            {
                 state.curb.through(self.concurrency);
             }
             if let Some(settlement) = settlement {
@@ -187,8 +192,19 @@ impl Subscription {
 
     /// Somebody dispatched.
     pub(crate) fn wake(&self) {
-        self.lock().pacing.woken();
+        self.lock().pacing.woken(Instant::now());
         self.changed.notify_one();
+    }
+
+    /// Whether dispatches wake this worker from now on; it looks at once, since nobody knows what it missed.
+    pub(crate) fn listen(&self, listening: bool) {
+        self.lock().pacing.listen(listening);
+        self.changed.notify_one();
+    }
+
+    /// So many wakes came that some may have been left out.
+    pub(crate) fn crowded(&self) {
+        self.lock().pacing.crowded(Instant::now());
     }
 
     /// No claims from now on; what is buffered still runs.

@@ -36,9 +36,9 @@ pub(crate) struct WorkArgs {
     /// How this worker signs what it claims; made up when not given
     #[arg(long, value_name = "TEXT")]
     worker_id: Option<String>,
-    /// The longest pause between two looks at an idle queue
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = crate::value::duration)]
-    poll: Duration,
+    /// The longest pause between two looks at an idle queue (5ms to 1m) [default: 1s behind a pooler, 90s where dispatches wake it]
+    #[arg(long, value_name = "DURATION", value_parser = crate::value::duration)]
+    poll: Option<Duration>,
 }
 
 /// How many jobs of a queue run at once when the flag does not say.
@@ -118,8 +118,10 @@ fn builder(args: &WorkArgs, exec: &Exec) -> WorkerBuilder {
         .grace(args.grace)
         // no job is given back while its command still runs
         .stop_within(ENDS_WITHIN)
-        .poll_interval(args.poll)
         .drain(args.drain);
+    if let Some(longest) = args.poll {
+        builder = builder.poll_interval(longest);
+    }
     if let Some(id) = &args.worker_id {
         builder = builder.worker_id(id);
     }

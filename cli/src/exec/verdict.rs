@@ -214,7 +214,8 @@ mod tests {
 
     #[test]
     fn every_digit_of_a_result_is_kept() {
-        let numbers = "[123456789012345678901234567890, 0.1000000000000000055511151231257827, 1.10, 1e400]";
+        let numbers =
+            "[123456789012345678901234567890, 0.1000000000000000055511151231257827, 1.10, 1e400]";
         let kept = outcome(ended(0, &format!("{numbers}\n"))).unwrap();
         assert_eq!(kept, Outcome::CompleteWithRaw(raw(numbers)));
     }

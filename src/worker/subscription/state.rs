@@ -12,7 +12,8 @@ use super::{
         pacing::{Bounds, Load, Pacing},
         settlement::Settlement,
     },
-    Order, Step, curb::Curb,
+    Order, Step,
+    curb::Curb,
 };
 
 /// How long a settlement may wait for company.
@@ -109,6 +110,11 @@ impl State {
     /// How much a claim should ask for now. Claims wait while settlements pile up, and do not travel with a batch that may
     /// be refused.
     fn claim_due(&self, now: Instant) -> Option<usize> {
+        self.claimable().filter(|_| self.pacing.may_claim(now) && self.curb.may_claim(now))
+    }
+
+    /// The same, whenever it is.
+    fn claimable(&self) -> Option<usize> {
         let behind = self.outbox.len() + self.settling > 4 * self.batch_max;
         if self.closing
             || self.paused
@@ -117,7 +123,7 @@ impl State {
         {
             return None;
         }
-        self.room().filter(|_| self.pacing.may_claim(now) && self.curb.may_claim(now))
+        self.room()
     }
 
     fn room(&self) -> Option<usize> {
@@ -148,7 +154,12 @@ impl State {
     pub(super) fn step(&mut self, now: Instant) -> Step {
         self.give_stale_back(now);
         let settle = self.settle_due(now);
-        let limit = self.claim_due(now).unwrap_or(0);
+        // what is settled may have made room under a limit, and no dispatch tells of that
+        let along = || {
+            self.claimable()
+                .filter(|_| settle && self.pacing.rests(now) && self.curb.may_claim(now))
+        };
+        let limit = self.claim_due(now).or_else(along).unwrap_or(0);
         if settle || limit > 0 {
             return Step::Send(self.order(limit, now));
         }
@@ -170,7 +181,7 @@ impl State {
             self.load.asked += limit;
             self.load.claims_open += 1;
         }
-        Order { settlements, limit, cursor }
+        Order { settlements, limit, cursor, idle_for: self.pacing.idle_for() }
     }
 
     /// How many settlements the next trip takes along. As many as it may claim, so that neither half makes the other one wait

@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use super::stage::{Stage, all_orders, dispatch_of, part};
+use super::stage::{OWN, Stage, all_orders, dispatch_of, part};
 use crate::calls::{claim_jobs, dispatch, dispatch_batch, settle_all, tenant};
 
-const OWN: i32 = 7;
 const SHARED: i32 = 0;
 const TICK: &str = "select busy from fairclaim.tick()";
 /// With its snapshot taken at once.

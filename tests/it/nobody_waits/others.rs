@@ -50,6 +50,7 @@ pub(super) struct Others<'a> {
 impl<'a> Others<'a> {
     /// Claims a few jobs of the type `mail`, half of them out of an own lane and half out of a shared one.
     pub(super) async fn start(db: &'a TestDb, job_type: &'a str) -> Self {
+        db.own_lanes(OWN).await;
         let (producer, worker) = (db.producer().await, db.worker().await);
         let mut kept = Vec::new();
         for _ in 0..2 {
