@@ -21,6 +21,8 @@ $schema$;
 set local role fairclaim_owner;
 set local client_min_messages = warning;
 set local check_function_bodies = off;
+-- whoever installs may have a tablespace of his own, in which the owner may not create
+set local default_tablespace = '';
 set local lock_timeout = '30s';
 
 -- the global form: with `in schema` this statement would do nothing

@@ -15,7 +15,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn roles(rows: &[Row]) -> Result<Vec<Finding>> {
     let (mut mine, mut strong, mut missing, mut web) = (vec![], vec![], vec![], vec![]);
-    let mut unbound = false;
+    let (mut unbound, mut dormant) = (false, vec![]);
     for row in rows {
         let name: String = row.try_get("role")?;
         unbound |= row.try_get::<_, bool>("unbound")?;
@@ -27,11 +27,14 @@ fn roles(rows: &[Row]) -> Result<Vec<Finding>> {
         }
         let callers: Vec<String> = row.try_get("web")?;
         web.extend(callers.iter().map(|caller| format!("{caller} has {name}")));
+        if row.try_get("dormant")? {
+            dormant.push(name.clone());
+        }
         if row.try_get("mine")? {
             mine.push(name);
         }
     }
-    let mut found = vec![login(&mine, unbound), attributes(&strong, &missing)];
+    let mut found = vec![login(&mine, &dormant, unbound), attributes(&strong, &missing)];
     if !web.is_empty() {
         found.push(Finding::error(
             "web_roles",
@@ -42,12 +45,24 @@ fn roles(rows: &[Row]) -> Result<Vec<Finding>> {
     Ok(found)
 }
 
-fn login(mine: &[String], unbound: bool) -> Finding {
+/// What this login may use, and what it is a member of without inheriting it: there a grant would change nothing.
+fn login(mine: &[String], dormant: &[String], unbound: bool) -> Finding {
     if unbound {
         return Finding::warning(
             "login_roles",
             "this login is a superuser or passes row security: nothing keeps it from any tenant's rows",
             "give applications and workers a plain login with the role that they need",
+        );
+    }
+    if mine.is_empty() && !dormant.is_empty() {
+        return Finding::warning(
+            "login_roles",
+            format!(
+                "this login has {} and does not inherit what that may do (NOINHERIT)",
+                dormant.join(", ")
+            ),
+            "as an administrator: alter role … inherit, and from PostgreSQL 16 on grant it once more with inherit true; or have \
+             the login's sessions begin as that role: alter role … set role fairclaim_worker",
         );
     }
     if mine.is_empty() {

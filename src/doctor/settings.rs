@@ -29,6 +29,7 @@ fn settings(rows: &[Row]) -> Result<Vec<Finding>> {
 fn judge(values: &Values) -> Vec<Finding> {
     let mut found = vec![durability(values)];
     found.extend(isolation(values));
+    found.extend(row_security(values));
     found.extend(logged(values));
     found.extend(short_timeout(values));
     found.push(autovacuum(values));
@@ -68,8 +69,23 @@ fn isolation(values: &Values) -> Option<Finding> {
     (level != "read committed").then(|| {
         Finding::error(
             "isolation",
-            format!("transactions of this login are {level} by default: claims and ticks are refused (JQ004)"),
-            "as an administrator: alter role … set default_transaction_isolation = 'read committed' for workers",
+            format!(
+                "transactions of this login are {level} by default: claims and ticks are refused (JQ004), and each transaction that \
+                 dispatches opens lanes of its own"
+            ),
+            "as an administrator: alter role … set default_transaction_isolation = 'read committed' for workers, and for \
+             producers that dispatch often",
+        )
+    })
+}
+
+/// Functions set it for themselves; a view is read with what the session has.
+fn row_security(values: &Values) -> Option<Finding> {
+    is(values, "row_security", "off").then(|| {
+        Finding::note(
+            "row_security_off",
+            "row_security is off for this login: functions work, and views that hide rows from it are refused (42501)",
+            "leave it to logins that take backups, or as an administrator: alter role … reset row_security",
         )
     })
 }
@@ -146,6 +162,7 @@ mod tests {
             ("synchronous_commit", "on"),
             ("default_transaction_isolation", "read committed"),
             ("default_transaction_read_only", "off"),
+            ("row_security", "on"),
             ("log_parameter_max_length_on_error", "0"),
             ("log_parameter_max_length", "-1"),
             ("log_statement", "none"),
@@ -171,6 +188,7 @@ mod tests {
             ("synchronous_commit", "off", "durability", Level::Warning),
             ("default_transaction_isolation", "serializable", "isolation", Level::Error),
             ("default_transaction_read_only", "on", "isolation", Level::Error),
+            ("row_security", "off", "row_security_off", Level::Note),
             ("log_parameter_max_length_on_error", "-1", "logged_parameters", Level::Warning),
             ("log_statement", "all", "logged_parameters", Level::Warning),
             ("log_min_duration_statement", "100", "logged_parameters", Level::Warning),

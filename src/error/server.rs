@@ -29,6 +29,11 @@ pub(super) fn explain(server: &DbError) -> Error {
             let hint = Some(login_hint(&message).into());
             Error::Config { message, hint }
         }
+        // a standby refuses most writes as read-only, but unlogged relations and transaction ids in words of their own
+        "0A000" | "55000" if message.contains("during recovery") => Error::Database {
+            message: format!("the server is a standby, which cannot be written to: {message}"),
+            sqlstate: READ_ONLY.to_owned(),
+        },
         // shut down, crashed, starting up, too many connections, and whatever the class of connections holds
         "57P01" | "57P02" | "57P03" | "57P05" | "53300" => Error::Unavailable { message },
         _ if sqlstate.starts_with("08") => from_pooler(message),
@@ -42,6 +47,9 @@ pub(super) fn explain(server: &DbError) -> Error {
         },
     }
 }
+
+/// Of a transaction that may not write: a standby, or a login that is told to.
+const READ_ONLY: &str = "25006";
 
 /// What to do about a server that cannot be had.
 pub(super) fn unavailable_hint(message: &str) -> &'static str {
@@ -61,7 +69,7 @@ pub(super) fn database_hint(sqlstate: &str) -> Option<&'static str> {
         "26000" | "42P05" => {
             "a transaction pooler seems to be in between: use --connection pooled, ConnectionMode::Pooled"
         }
-        "25006" => {
+        READ_ONLY => {
             "connect to the primary (target_session_attrs=read-write), or reset default_transaction_read_only of this login"
         }
         "57014" => {
@@ -72,6 +80,10 @@ pub(super) fn database_hint(sqlstate: &str) -> Option<&'static str> {
         }
         "40001" | "40P01" => "two transactions got in each other's way: try again",
         "53100" => "the server's disk is full: make room, then try again",
+        "53400" => {
+            "this call needs more temporary space than temp_file_limit gives this login: send fewer or smaller jobs at once, or as an \
+             administrator raise it (alter role … set temp_file_limit = '256MB')"
+        }
         "53200" => {
             "the server has no memory left: give it more, or fewer connections, then try again"
         }
@@ -113,6 +125,14 @@ fn login_hint(message: &str) -> &'static str {
 
 /// Which role has what the server just denied.
 pub(super) fn grant_hint(message: &str) -> String {
+    if message.contains("for language") {
+        return "as an administrator: grant usage on language plpgsql to public while `fairclaim migrate` runs; what it installs works without"
+            .to_owned();
+    }
+    if message.contains("row-level security") {
+        return "row_security is off in this session: set row_security = on, or as an administrator alter role … reset row_security"
+            .to_owned();
+    }
     let role = [
         ("dispatch_", "fairclaim_producer"),
         ("cancel_jobs", "fairclaim_producer"),
@@ -138,7 +158,8 @@ pub(super) fn grant_hint(message: &str) -> String {
         |&(_, role)| role,
     );
     format!(
-        "as an administrator grant {role} to this login; `fairclaim migrate --grant-self` does it for the installer"
+        "as an administrator grant {role} to this login (one that has it without inheriting it, NOINHERIT, needs alter role … inherit, \
+         or from PostgreSQL 16 on a grant with inherit true); `fairclaim migrate --grant-self` does it for the installer"
     )
 }
 
@@ -174,6 +195,7 @@ mod tests {
             ("57014", "statement_timeout"),
             ("55P03", "pg_terminate_backend"),
             ("53100", "disk"),
+            ("53400", "temp_file_limit"),
             ("42P05", "pooled"),
             ("22003", "value"),
         ] {
@@ -210,6 +232,14 @@ mod tests {
         assert!(
             grant_hint("permission denied for schema fairclaim")
                 .contains("the role that the work needs")
+        );
+    }
+
+    #[test]
+    fn a_denied_language_is_not_taken_for_a_missing_role() {
+        let hint = grant_hint("permission denied for language plpgsql");
+        assert!(
+            hint.contains("grant usage on language plpgsql") && !hint.contains("fairclaim_worker")
         );
     }
 

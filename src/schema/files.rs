@@ -158,5 +158,6 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
 ];
 /// Views, applied again at every migrate.
 pub(crate) const VIEWS: &[SqlFile] = &[sql!("views/job_queue.sql"), sql!("views/job_overview.sql")];
-/// Row security, policies and grants, applied last at every migrate.
-pub(crate) const ACCESS: &[SqlFile] = &[sql!("access/policies.sql"), sql!("access/grants.sql")];
+/// What earlier versions left, row security, policies and grants, applied last at every migrate.
+pub(crate) const ACCESS: &[SqlFile] =
+    &[sql!("access/leftovers.sql"), sql!("access/policies.sql"), sql!("access/grants.sql")];

@@ -195,7 +195,8 @@ impl WorkerBuilder {
     }
 
     /// How many connections claims and settlements use: 1 to 8. Defaults to 2, so that one round trip is under way while
-    /// the jobs of another run; one more is for heartbeats, one for maintenance, and one for listening.
+    /// the jobs of another run; one more is for heartbeats, one for maintenance, and one for listening. Where the server has no room
+    /// for all of them, that of the heartbeats and one more will do.
     pub fn connections(mut self, connections: usize) -> Self {
         self.settings.connections = connections;
         self

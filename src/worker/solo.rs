@@ -132,7 +132,9 @@ async fn ask(shared: &Shared) -> Result<Option<(Arc<Subscription>, Work)>> {
     let rows = match answer {
         Ok(rows) => rows,
         Err(error) => {
-            if !may_have_happened(&error) {
+            if may_have_happened(&error) {
+                drop(owed); // before the count of these is looked at
+            } else {
                 owed.answered();
             }
             shared.claim_failed(&mark);

@@ -7,6 +7,7 @@ mod access;
 mod alone;
 mod functions;
 mod maintenance;
+mod retention;
 mod work;
 
 use crate::support::Client as Session;
@@ -24,12 +25,13 @@ const OF_THE_TESTS: [&str; 2] = ["durability", "second_installation"];
 const JUDGED_BESIDE_THE_CODE: [&str; 3] = ["server_version", "standby_feedback", "wraparound"];
 
 /// The tests that examine a server.
-const TESTS: [&str; 8] = [
+const TESTS: [&str; 9] = [
     include_str!("doctor.rs"),
     include_str!("doctor/access.rs"),
     include_str!("doctor/alone.rs"),
     include_str!("doctor/functions.rs"),
     include_str!("doctor/maintenance.rs"),
+    include_str!("doctor/retention.rs"),
     include_str!("doctor/work.rs"),
     include_str!("pooled.rs"),
     include_str!("tls.rs"),
@@ -195,6 +197,7 @@ async fn settings_of_the_login_that_hurt_are_told() {
         ("synchronous_commit%3Doff", "durability", Level::Warning),
         ("default_transaction_isolation%3Dserializable", "isolation", Level::Error),
         ("default_transaction_read_only%3Don", "isolation", Level::Error),
+        ("row_security%3Doff", "row_security_off", Level::Note),
         ("statement_timeout%3D900", "short_timeout", Level::Warning),
     ] {
         let url = format!("{}?options=-c{setting}", db.url("test_operator"));

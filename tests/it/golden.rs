@@ -170,9 +170,7 @@ const SERVER_MADE: &str = "
 async fn options_that_a_server_writes_by_itself_do_not_matter() {
     let db = TestDb::new().await;
     let before = catalog(&db).await;
-    let name: String =
-        db.superuser().await.query_one("select user", &[]).await.expect("user").get(0);
-    let superuser = db.direct_session(&name).await;
+    let superuser = db.superuser_here().await;
     superuser.batch_execute(SERVER_MADE).await.expect("options of a server's own");
     let now = catalog(&db).await;
     assert!(now == before, "{}", diff(&before, &now));

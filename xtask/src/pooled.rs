@@ -28,6 +28,7 @@ pub(crate) const LEFT_OUT: &[&str] = &[
     "doctor::",
     "error_codes::a_connection_that_is_",
     "golden::",
+    "installs::",
     "interleavings::",
     "pooled::",
     "private_server::",

@@ -19,6 +19,7 @@ pub(crate) const LEFT_OUT: &[&str] = &[
     "filters::pages_",
     "handlers::",
     "holes::",
+    "installs::",
     "interleavings::jobs::",
     "interleavings::lanes::",
     "interleavings::limits::",

@@ -78,9 +78,11 @@ impl State {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let known: String = self.groups.iter().map(|group| format!("+ {group}\n")).collect();
         if let Some(pipe) = &mut shell.stdin {
-            pipe.write_all(format!("{known}{line}").as_bytes())?;
+            for group in &self.groups {
+                pipe.write_all(format!("+ {group}\n").as_bytes())?;
+            }
+            pipe.write_all(line.to_string().as_bytes())?;
         }
         self.shell = Some(shell);
         Ok(())

@@ -13,7 +13,7 @@ declare
   v_at int := 0;
 begin
   -- the second range by its numbers: which controls above ASCII the class knows depends on the database's locale
-  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ E'[[:cntrl:]\\u0080-\\u009f]' then
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
     perform fairclaim.refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
   elsif p_limit is null or p_limit not between 1 and 1000 then
     perform fairclaim.refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');

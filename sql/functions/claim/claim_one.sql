@@ -1,6 +1,7 @@
 -- One job in a queue without priorities and in a database without limits: one statement walks, locks, moves and answers.
 -- way: 0 shared lanes (three claims of four), 1 the rest of the quantum of the cursor's tenant, 2 the next 256 own lanes
--- in turn, 3 shared lanes again. Lanes of types that were not asked for are passed over; what lies farther is claim_from_queue's affair.
+-- in turn, 3 shared lanes again where there is no own lane. Lanes of types that were not asked for are passed over; what lies farther
+-- is claim_from_queue's affair.
 create or replace function fairclaim.claim_one(
   p_worker_id text,
   p_queue text,
@@ -50,7 +51,8 @@ begin
               where p_types is null or w.type = any (p_types))
             union all
             (select l.lane_id, l.floor, p_pos, 3 from fairclaim.lane l
-              where l.tenant_id is null and not l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types)))) l
+              where l.tenant_id is null and not l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types))
+                and not exists (select from fairclaim.lane o where o.tenant_id is not null and o.queue = p_queue))) l
      cross join lateral (
        select y.ctid c, y.* from fairclaim.ready y
         where y.lane_id = l.lane_id and y.seq >= l.floor

@@ -2,7 +2,7 @@
 create or replace function fairclaim.is_cursor_entry(p_entry text) returns boolean
 language sql immutable parallel safe
 as $$
-  select case when length(p_entry) > 110 or p_entry !~ '^[a-z0-9][a-z0-9_.:-]*\|-?[0-9]+\|[0-9]+\|[0-9]+$' then false
+  select case when length(p_entry) > 110 or p_entry !~ '^[a-z0-9][a-z0-9_.:-]*[|]-?[0-9]+[|][0-9]+[|][0-9]+$' then false
               when length(split_part(p_entry, '|', 2)) > 20 or length(split_part(p_entry, '|', 3)) > 6
                 or length(split_part(p_entry, '|', 4)) > 6 then false
               else split_part(p_entry, '|', 2)::numeric between -9223372036854775808 and 9223372036854775807 end

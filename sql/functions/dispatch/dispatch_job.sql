@@ -19,6 +19,7 @@ set search_path = pg_catalog, pg_temp
 set row_security = on
 set jit = off
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now timestamptz := fairclaim.clock();
@@ -70,7 +71,7 @@ end
 $$;
 
 comment on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int, interval, text[], jsonb) is
-'Puts one job in, in the caller''s transaction, and returns its id (uuid v7).
+'Puts one job in, in the caller''s transaction, and returns its id (uuid v7). Outside READ COMMITTED the next tick after its commit makes it claimable.
 p_tenant_id: the owner. p_type: ^[A-Za-z0-9][A-Za-z0-9_.:-]*$, at most 64. p_payload: any JSON, at most 1 MiB of text, 128 deep.
 p_queue: ^[a-z0-9][a-z0-9_.:-]*$, at most 64. p_priority: -100 to 100, higher first, among this tenant''s jobs.
 p_run_at: not before this time; at most 1 day ago (meaning now), at most 5 years ahead. p_max_attempts: 1 to 100.

@@ -89,7 +89,7 @@ begin
   end if;
   if v_ids is not null then
     perform fairclaim.into_lanes(v_tenants, v_ids, v_queues, v_types, v_priorities, v_none::int[], v_left, v_none,
-      fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'::regclass), 0)), true);
+      fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'), 0)), true);
     if coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(v_now) then
       perform fairclaim.wake(v_now);
     end if;

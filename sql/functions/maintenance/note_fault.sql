@@ -26,7 +26,8 @@ begin
   end if;
   raise warning 'fairclaim: the step % of tick failed (SQLSTATE %): %', p_step, p_sqlstate, v_note
     using hint = case when v_job is not null then format('job %s is passed over for a minute', v_job)
-                      when v_next < v_size then format('the next slice has at most %s rows', v_next) end;
+                      when v_next < v_size then format('the next slice has at most %s rows', v_next)
+                      else 'it is tried again' end;
   insert into fairclaim.tick_fault as f (step, since, last_at, sqlstate, times, size, note, passed, passed_at)
   values (p_step, p_state.at, p_state.at, p_sqlstate, 1, v_next, v_note, array_remove(v_passed, null), p_state.at)
   on conflict (step) do update

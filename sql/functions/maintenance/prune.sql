@@ -22,7 +22,7 @@ declare
 begin
   ranges_dropped := 0; rows_deleted := 0; passed_over := 0; more := true;
   select * into v_place from fairclaim.prune_place x where x.asked = (p_retention is not null) for update skip locked;
-  busy := not found or p_retention is null and v_place.rest_until between v_now and v_now + interval '10 s';
+  busy := not found or p_retention is null and v_place.rest_until > v_now and v_place.rest_until < v_now + interval '10 s';
   if busy then
     return next;
     return;
@@ -30,7 +30,7 @@ begin
   perform set_config('idle_in_transaction_session_timeout', '10s', true);
   select * into r from fairclaim.prune_round(v_place, p_retention, v_now, v_before, v_end);
   v_place := r.p_place;
-  if r.begins then
+  if r.begins or v_place.ended then
     -- whoever makes room by a short retention must not thereby have files sent twice
     delete from fairclaim.dispatch_progress d
      where d.ctid = any (array(select x.ctid from fairclaim.dispatch_progress x

@@ -13,6 +13,7 @@ declare
   v_to uuid := (select fairclaim.id_at(fairclaim.millis(r.ends_at)) from fairclaim.id_range r where r.starts_at = p_starts_at);
   v_empty boolean;
   v_last_end timestamptz;
+  v_asks boolean := false;                     -- for what everybody uses
 begin
   execute format('lock table fairclaim.%I, fairclaim.%I, fairclaim.%I in share row exclusive mode', v_job, v_finished, v_error);
   execute format('select not exists (select from fairclaim.%I)', v_job) into v_empty;
@@ -27,14 +28,16 @@ begin
       return 0;
     end if;
   end if;
-  lock table fairclaim.job, fairclaim.finished, fairclaim.attempt_error in access exclusive mode;
+  v_asks := true;
+  lock table only fairclaim.job, only fairclaim.finished, only fairclaim.attempt_error in access exclusive mode;
   execute format('drop table fairclaim.%I, fairclaim.%I, fairclaim.%I', v_job, v_finished, v_error);
   delete from fairclaim.id_range r where r.starts_at = p_starts_at;
   return 1;
 exception
-  when lock_not_available or deadlock_detected or undefined_table then return -1;      -- in use, or somebody else dropped it
+  when lock_not_available or deadlock_detected or undefined_table then
+    return case when v_asks then -2 else -1 end;      -- in use, or somebody else dropped it
 end
 $$;
 
 comment on function fairclaim.drop_range(timestamptz, timestamptz) is
-'Drops one range of ids from job, finished and attempt_error: 1. 0 if a job of it has not ended before p_before, -1 if its locks are not free.';
+'Drops one range of ids from job, finished and attempt_error: 1. 0 if a job of it has not ended before p_before, -1 if somebody uses its tables, -2 if their parents.';

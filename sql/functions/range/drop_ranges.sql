@@ -14,6 +14,7 @@ declare
   v_before timestamptz := fairclaim.prune_before(p_retention, v_now);
   v_far timestamptz := v_now + 5 * fairclaim.range_width();
   v_range fairclaim.id_range;
+  v_looked boolean := false;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform fairclaim.refuse('JQ004', 'transaction', 'drop_ranges needs isolation level read committed', 'begin isolation level read committed');
@@ -27,9 +28,12 @@ begin
        and (r.kept_at is null or r.kept_at < v_now - interval '1 minute' or r.kept_at > v_now)
      order by r.starts_at limit 16
   loop
-    if ranges_in_use = 0 and fairclaim.is_held_long() then
-      ranges_in_use := 1;
-      exit;                                   -- what holds the parents holds all ranges
+    if not v_looked then
+      v_looked := true;
+      if fairclaim.is_held_long() then
+        ranges_in_use := 1;
+        exit;                                 -- what holds the parents holds all ranges
+      end if;
     end if;
     case fairclaim.drop_range(v_range.starts_at, v_before)
       when 1 then
@@ -38,9 +42,11 @@ begin
         notify fairclaim_range;
         exit;
       when -1 then ranges_in_use := ranges_in_use + 1;
+      when -2 then
+        ranges_in_use := ranges_in_use + 1;
+        exit;                                 -- who comes later has waited for these locks once in this call, and not again
       else null;
     end case;
-    exit when ranges_in_use = 2;
   end loop;
   return next;
 end

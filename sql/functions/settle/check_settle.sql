@@ -14,27 +14,32 @@ language plpgsql
 as $$
 declare
   v_n int := cardinality(p_ids);
-  v_list text;                                -- one that is longer or shorter than p_ids, or counted otherwise
+  v_list text;                                -- one that is not like p_ids
   v_rule text;
   v_bad int;
 begin
-  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ E'[[:cntrl:]\\u0080-\\u009f]' then
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
     perform fairclaim.refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
   elsif v_n is null or v_n not between 1 and 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
     perform fairclaim.refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
   end if;
-  select x.name, case when x.n is distinct from v_n then 'must have as many items as p_ids' else 'must be one list that begins at 1' end
-    into v_list, v_rule
-    from (values (1, 'p_attempts', cardinality(p_attempts), array_dims(p_attempts), true),
-                 (2, 'p_lease_tokens', cardinality(p_lease_tokens), array_dims(p_lease_tokens), true),
-                 (3, 'p_outcomes', cardinality(p_outcomes), array_dims(p_outcomes), true),
-                 (4, 'p_results', cardinality(p_results), array_dims(p_results), p_results is not null),
-                 (5, 'p_errors', cardinality(p_errors), array_dims(p_errors), p_errors is not null),
-                 (6, 'p_delays', cardinality(p_delays), array_dims(p_delays), p_delays is not null)) x(o, name, n, dims, given)
-   where x.given and x.dims is distinct from array_dims(p_ids)
-   order by x.n is not distinct from v_n, x.o limit 1;
-  if found then
-    perform fairclaim.refuse('JQ004', v_list, v_rule);
+  v_list := case when cardinality(p_attempts) is distinct from v_n then 'p_attempts'
+                 when cardinality(p_lease_tokens) is distinct from v_n then 'p_lease_tokens'
+                 when cardinality(p_outcomes) is distinct from v_n then 'p_outcomes'
+                 when cardinality(p_results) <> v_n then 'p_results'
+                 when cardinality(p_errors) <> v_n then 'p_errors'
+                 when cardinality(p_delays) <> v_n then 'p_delays' end;
+  if v_list is not null then
+    perform fairclaim.refuse('JQ004', v_list, 'must have as many items as p_ids');
+  end if;
+  v_list := case when array_dims(p_attempts) <> array_dims(p_ids) then 'p_attempts'
+                 when array_dims(p_lease_tokens) <> array_dims(p_ids) then 'p_lease_tokens'
+                 when array_dims(p_outcomes) <> array_dims(p_ids) then 'p_outcomes'
+                 when array_dims(p_results) <> array_dims(p_ids) then 'p_results'
+                 when array_dims(p_errors) <> array_dims(p_ids) then 'p_errors'
+                 when array_dims(p_delays) <> array_dims(p_ids) then 'p_delays' end;
+  if v_list is not null then                  -- items would be taken for those of other jobs
+    perform fairclaim.refuse('JQ004', v_list, 'must be one list that begins at 1');
   end if;
   -- the usual case is one plain expression; only a refusal pays for finding the item
   if not p_outcomes <@ array['complete', 'retry', 'fail', 'snooze', 'release', 'cancel'] then

@@ -16,10 +16,9 @@ set search_path = pg_catalog, pg_temp
 set row_security = on
 set jit = off
 set enable_seqscan = off
-set enable_hashjoin = on                     -- of the ended attempts with their results: never of `running` itself
-set enable_nestloop = off
-set enable_mergejoin = off
+set enable_nestloop = off                    -- of the ended attempts with their results: never of `running` itself
 set plan_cache_mode = force_generic_plan
+set work_mem = '128MB'
 as $$
 #variable_conflict use_column
 declare
@@ -85,6 +84,7 @@ $$;
 
 comment on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
 'Ends attempts. For each: id, attempts and lease_token of its claim, and an outcome:
-complete (with p_results); retry (after p_delays seconds, or by the rule: 15 s doubled for every failure, at most an hour, 20 % either way; failed when no attempt is left); fail (for good); snooze (again after p_delays, no attempt used); release (at once, no attempt used); cancel.
-p_errors: {code, message, trace}, cut to 16 KiB. Lists have one length, 1 to 10,000. Returns a row for each, in order: accepted = false for a stale one (the lease was lost, or it is settled already), which changes nothing; else its new status.
+complete (with p_results); retry (after p_delays seconds, or by the rule: 15 s doubled for every failure, at most an hour, 20 % either way; failed when no attempt is left); fail (for good); snooze (again after p_delays, at least 0.1, no attempt used); release (at once, no attempt used); cancel.
+p_errors: {code, message, trace}, cut to 16 KiB; a code that is no word of at most 64 characters is dropped. Lists have one length, 1 to 10,000, and begin at 1.
+Outside READ COMMITTED what waits again is scheduled, and placed by the next tick. Returns a row for each, in order: accepted = false for a stale one (the lease was lost, or it is settled already), which changes nothing; else its new status.
 Errors: JQ004, with the index of the bad item from 0; nothing is written then.';

@@ -272,7 +272,8 @@ fn settlements_of_a_trip_follow_the_size_of_its_claim_and_a_backlog_still_shrink
     let (subscription, now) = (Subscription::new("mail".into(), bounds), Instant::now());
     run(&subscription, 1, now);
     for held in works(100, now) {
-        subscription.post(Settlement::release(held.hold));
+        subscription.enter();
+        subscription.leave(Some(Settlement::release(held.hold)));
     }
     let mut sizes = Vec::new();
     for turn in 1..4 {

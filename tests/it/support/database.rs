@@ -100,6 +100,12 @@ impl TestDb {
         self.server.superuser().await
     }
 
+    /// A session of the superuser in this database.
+    pub async fn superuser_here(&self) -> Client {
+        let row = self.superuser().await.query_one("select user::text", &[]).await.expect("user");
+        self.direct_session(row.get(0)).await
+    }
+
     /// A session that may claim and settle.
     pub async fn worker(&self) -> Client {
         self.session(logins::WORKER).await
@@ -146,6 +152,26 @@ impl TestDb {
         let client = self.direct_session(logins::OWNER).await;
         client.batch_execute("set role fairclaim_owner").await.expect("set role");
         client
+    }
+
+    /// Gives jobs of this priority lanes of their own, as if their tenants had a backlog of them: for tests of what becomes of lanes.
+    pub async fn own_lanes(&self, priority: i32) {
+        let single = (
+            "into_lane",
+            "limit 8) z) < 8",
+            format!("limit 8) z) < case p_priority when {priority} then 0 else 8 end"),
+        );
+        let many =
+            ("into_lanes", "light.yes and (", format!("x.p <> {priority} and light.yes and ("));
+        let owner = self.owner().await;
+        for (function, text, instead) in [single, many] {
+            let sql = "select pg_catalog.pg_get_functiondef(p.oid) from pg_catalog.pg_proc p
+                        where p.pronamespace = 'fairclaim'::regnamespace and p.proname = $1";
+            let definition: String =
+                owner.query_one(sql, &[&function]).await.expect(function).get(0);
+            assert!(definition.contains(text), "{function} has no {text:?}");
+            owner.batch_execute(&definition.replace(text, &instead)).await.expect(function);
+        }
     }
 }
 

@@ -24,6 +24,7 @@ const RULES: &[Rule] = &[
     sql::unlisted_files,
     sql::loose_settings,
     sql::beyond_ascii,
+    sql::loose_literals,
     sql::function_files,
     sql::own_types,
     imports::against_the_direction,

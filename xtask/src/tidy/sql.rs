@@ -146,6 +146,27 @@ pub(super) fn beyond_ascii(tree: &Tree) -> Vec<Finding> {
     found
 }
 
+/// What a backslash in a plain literal means depends on standard_conforming_strings of whoever calls.
+pub(super) fn loose_literals(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for file in tree.below("sql/", "sql").filter(|file| !file.path.ends_with(".golden.sql")) {
+        for (number, line) in sql_code(&file.text).lines().enumerate() {
+            // every second part of a line stands between quotes
+            let parts: Vec<&str> = line.split('\'').collect();
+            let loose = parts.iter().enumerate().skip(1).step_by(2).any(|(at, literal)| {
+                literal.contains('\\') && !parts[at - 1].ends_with(['E', 'e'])
+            });
+            if loose {
+                found.push(file.finding(
+                    number + 1,
+                    "a backslash in a plain literal: write E'...' or $r$...$r$",
+                ));
+            }
+        }
+    }
+    found
+}
+
 /// The text in lower case with single blanks.
 fn words(text: &str) -> String {
     text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
@@ -220,6 +241,14 @@ mod tests {
         let text = "-- fine\n-- not \u{2026}\n";
         let lines: Vec<usize> =
             found(beyond_ascii, "sql/views/x.sql", text).iter().map(|f| f.line).collect();
+        assert_eq!(lines, [2]);
+    }
+
+    #[test]
+    fn a_backslash_in_a_plain_literal_is_found() {
+        let text = "select E'\\n', $r$\\u0080$r$, 'a'\nselect 'a', '\\n' -- '\\n'\n";
+        let lines: Vec<usize> =
+            found(loose_literals, "sql/views/x.sql", text).iter().map(|f| f.line).collect();
         assert_eq!(lines, [2]);
     }
 

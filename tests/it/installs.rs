@@ -1,0 +1,6 @@
+//! Installations and sessions that are not the default: publications of everything, settings of logins and databases, encodings,
+//! standbys, hardened servers.
+
+mod alone;
+mod publications;
+mod sessions;
