@@ -12,10 +12,10 @@ use crate::{
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Cost {
-    records: i64,
-    bytes: i64,
-    pages: i64,
+pub(crate) struct Cost {
+    pub(crate) records: i64,
+    pub(crate) bytes: i64,
+    pub(crate) pages: i64,
 }
 
 /// Of one statement, as the server counts for its own session.
@@ -28,7 +28,7 @@ async fn cost(session: &Client, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -
     Cost { records: count("WAL Records"), bytes: count("WAL Bytes"), pages }
 }
 
-async fn least(session: &Client, sql: &str) -> Cost {
+pub(crate) async fn least(session: &Client, sql: &str) -> Cost {
     let mut least: Option<Cost> = None;
     for _ in 0..10 {
         let now = cost(session, sql, &[]).await;
