@@ -388,6 +388,10 @@ pub(crate) const TICK: Statement = Statement {
     types: &[],
 };
 
+/// In how many seconds something is due; null when nothing is.
+pub(crate) const NEXT_DUE: Statement =
+    Statement { sql: "select fairclaim.next_due()::float8", types: &[] };
+
 /// Whether all that a worker calls is there, whether this login may do it, and in which kind of transaction its calls run. By names and
 /// not by signatures: functions may gain arguments.
 pub(crate) const MAY_WORK: Statement = Statement {

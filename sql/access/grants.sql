@@ -20,7 +20,8 @@ grant execute on function fairclaim.clock(), fairclaim.schema_version(), faircla
 
 -- workers: functions and nothing else
 grant execute on function fairclaim.claim_job, fairclaim.claim_jobs, fairclaim.settle_jobs, fairclaim.settle_and_claim,
-  fairclaim.extend_leases, fairclaim.release_claims, fairclaim.tick, fairclaim.prune, fairclaim.drop_ranges to fairclaim_worker;
+  fairclaim.extend_leases, fairclaim.release_claims, fairclaim.tick, fairclaim.prune, fairclaim.drop_ranges, fairclaim.next_due
+  to fairclaim_worker;
 
 -- producers: trusted backends that name the tenant
 grant execute on function fairclaim.dispatch_job, fairclaim.dispatch_jobs, fairclaim.dispatch_lines, fairclaim.cancel_jobs,

@@ -136,6 +136,7 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/maintenance/note_below.sql"),
     sql!("functions/maintenance/note_fault.sql"),
     sql!("functions/maintenance/note_prune_fault.sql"),
+    sql!("functions/maintenance/next_due.sql"),
     sql!("functions/maintenance/note_look.sql"),
     sql!("functions/maintenance/promote_due.sql"),
     sql!("functions/maintenance/prune.sql"),

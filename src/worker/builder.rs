@@ -57,6 +57,7 @@ impl Default for WorkerBuilder {
             listen: true,
             maintain: true,
             drain: false,
+            sleep_after: None,
         };
         Self {
             client: None,
@@ -175,6 +176,14 @@ impl WorkerBuilder {
     /// Whether to stop by itself when the queues are empty. Jobs that are due later are not waited for. Defaults to false.
     pub fn drain(mut self, drain: bool) -> Self {
         self.settings.drain = drain;
+        self
+    }
+
+    /// After how long without a job the worker closes all its connections and sends nothing, so that a database that is switched off
+    /// while nobody uses it may sleep too: 1 s to 24 h. It wakes when a job that it knew of is due or a lease ends, and when somebody
+    /// calls [`WorkerHandle::wake`](super::WorkerHandle::wake); a dispatch alone wakes nobody then. Defaults to never.
+    pub fn sleep_after(mut self, idle: Duration) -> Self {
+        self.settings.sleep_after = Some(idle);
         self
     }
 

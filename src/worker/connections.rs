@@ -92,6 +92,13 @@ impl Connections {
         self.seats[seat].held().is_some()
     }
 
+    /// Closes all of them; each is opened again when it is used.
+    pub(crate) fn close(&self) {
+        for seat in &self.seats {
+            *seat.lock() = None;
+        }
+    }
+
     /// Waits for the end of calls that were left without an answer: the server has given them up, or cannot be told.
     pub(crate) async fn given_up(&self) {
         self.unanswered.given_up().await;

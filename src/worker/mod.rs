@@ -32,6 +32,7 @@ mod rest;
 mod settlement;
 mod shared;
 mod shutdown;
+mod sleep;
 mod solo;
 mod stats;
 mod subscription;
@@ -93,9 +94,9 @@ impl Worker {
         &self.shared.settings.worker_id
     }
 
-    /// Reads its counters while it runs.
+    /// Reads its counters while it runs, and ends its sleep.
     pub fn handle(&self) -> WorkerHandle {
-        WorkerHandle { stats: Arc::clone(&self.shared.stats) }
+        WorkerHandle { stats: Arc::clone(&self.shared.stats), called: self.shared.rouse.caller() }
     }
 
     /// Runs until `shutdown` is ready, or the queues are empty where [`WorkerBuilder::drain`] is set.
@@ -146,12 +147,6 @@ fn start(shared: &Arc<Shared>) -> (TaskTracker, TaskTracker, TaskTracker) {
     }
     heart.spawn(heartbeat::run(Arc::clone(shared)));
     heart.spawn(unheard::run(Arc::clone(shared)));
-    helpers.spawn(solo::run(Arc::clone(shared)));
-    if shared.settings.maintain {
-        helpers.spawn(ticker::run(Arc::clone(shared)));
-    }
-    if shared.settings.listen {
-        helpers.spawn(listener::run(Arc::clone(shared)));
-    }
+    helpers.spawn(sleep::run(Arc::clone(shared)));
     (exchangers, heart, helpers)
 }

@@ -13,7 +13,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     connections::Connections, given_back::GivenBack, ledger::Ledger, registry::Registry,
-    solo::Solo, stats::Stats, subscription::Subscription, ticker::Upkeep, unheard::Unheard,
+    sleep::Rouse, solo::Solo, stats::Stats, subscription::Subscription, ticker::Upkeep,
+    unheard::Unheard,
 };
 use crate::client::Client;
 
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) listen: bool,
     pub(crate) maintain: bool,
     pub(crate) drain: bool,
+    pub(crate) sleep_after: Option<Duration>,
 }
 
 /// The longest pause of a worker that nothing wakes.
@@ -82,6 +84,7 @@ pub(crate) struct Shared {
     pub(crate) solo: Solo,
     pub(crate) unheard: Unheard,
     pub(crate) upkeep: Upkeep,
+    pub(crate) rouse: Rouse,
     listening: AtomicBool,
     pub(crate) given_back: GivenBack,
     /// Somebody wanted to claim, and the connection of the heartbeat was not there.
@@ -111,6 +114,7 @@ impl Shared {
             solo: Solo::default(),
             unheard: Unheard::default(),
             upkeep: Upkeep::default(),
+            rouse: Rouse::default(),
             listening: AtomicBool::new(false),
             given_back: GivenBack::default(),
             heart_wanted: Notify::new(),
@@ -148,6 +152,7 @@ impl Shared {
     }
 
     pub(crate) fn wake_all(&self) {
+        self.rouse.stir();
         self.solo.woken();
         for subscription in &self.subscriptions {
             subscription.wake();
@@ -202,6 +207,7 @@ impl Shared {
         if got > 0 {
             self.drain.finds.fetch_add(1, SeqCst);
             self.upkeep.busy();
+            self.rouse.stir();
             return;
         }
         if !self.settings.drain || !mark.alone {
@@ -293,6 +299,7 @@ pub(crate) mod tests {
             listen: false,
             maintain: false,
             drain: false,
+            sleep_after: None,
         };
         let second = Duration::from_secs(1);
         let bounds = Bounds {

@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
+use tokio::sync::Notify;
+
 /// Sizes of claims are counted in classes of a power of two: 0, 1, 2–3, 4–7, … 512–1,000.
 pub const CLAIM_SIZE_CLASSES: usize = 11;
 
@@ -48,16 +50,23 @@ pub struct WorkerReport {
     pub claim_sizes: [u64; CLAIM_SIZE_CLASSES],
 }
 
-/// Reads a running worker's counters. Cheap to clone.
+/// Reads a running worker's counters, and ends its sleep. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct WorkerHandle {
     pub(crate) stats: Arc<Stats>,
+    pub(crate) called: Arc<Notify>,
 }
 
 impl WorkerHandle {
     /// The counters at this moment.
     pub fn report(&self) -> WorkerReport {
         self.stats.report()
+    }
+
+    /// Ends the sleep of [`WorkerBuilder::sleep_after`](super::WorkerBuilder::sleep_after), or the next one if it is awake: it
+    /// connects and looks for jobs. To be called after a dispatch has committed.
+    pub fn wake(&self) {
+        self.called.notify_one();
     }
 }
 

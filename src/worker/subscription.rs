@@ -246,6 +246,11 @@ impl Subscription {
         }
     }
 
+    /// No claims until [`Self::unmute`], since the worker goes to sleep.
+    pub(crate) fn hush(&self) {
+        self.lock().curb.muted = true;
+    }
+
     /// Claims go on.
     pub(crate) fn unmute(&self) {
         self.lock().curb.muted = false;

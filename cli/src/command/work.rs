@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use fairclaim::{Attempt, Client, RawJob, WorkerBuilder};
+use tokio::signal::unix::{SignalKind, signal as user_signal};
 
 use crate::connect;
 use crate::error::Hinted;
@@ -39,6 +40,12 @@ pub(crate) struct WorkArgs {
     /// The longest pause between two looks at an idle queue (5ms to 1m) [default: 1s behind a pooler, 90s where dispatches wake it]
     #[arg(long, value_name = "DURATION", value_parser = crate::value::duration)]
     poll: Option<Duration>,
+    /// Close all connections and send nothing after so long without a job, until one is due, SIGUSR1 or --wake-port (1s to 24h)
+    #[arg(long, value_name = "DURATION", value_parser = crate::value::duration)]
+    sleep_after: Option<Duration>,
+    /// Where any HTTP request ends a sleep; a port alone is one of this machine's own, 127.0.0.1
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "sleep_after", value_parser = crate::wake_port::address)]
+    wake_port: Option<std::net::SocketAddr>,
 }
 
 /// How many jobs of a queue run at once when the flag does not say.
@@ -67,13 +74,26 @@ pub(crate) async fn run(global: &Global, args: WorkArgs) -> anyhow::Result<()> {
     let builder = builder(&args, &exec);
     builder.check()?; // before anybody connects
     let signals = Signals::listen()?;
+    let port = crate::wake_port::bind(args.wake_port).await?;
+    let mut calls = user_signal(SignalKind::user_defined1())?;
     exec.check().await?;
     let work = async {
         let worker = tokio::select! {
             client = client(global, args.drain) => builder.client(client?).build()?,
             () = signals.graceful() => return Ok(()), // it has nothing to give back yet
         };
-        let ended = worker.run(signals.graceful()).await;
+        let handle = worker.handle();
+        let wakes = async {
+            tokio::join!(crate::wake_port::serve(port, &handle), async {
+                while calls.recv().await.is_some() {
+                    handle.wake();
+                }
+            })
+        };
+        let ended = tokio::select! {
+            ended = worker.run(signals.graceful()) => ended,
+            _ = wakes => unreachable!("they never end"),
+        };
         exec.finish().await;
         Ok(ended.map(drop)?)
     };
@@ -119,6 +139,9 @@ fn builder(args: &WorkArgs, exec: &Exec) -> WorkerBuilder {
         // no job is given back while its command still runs
         .stop_within(ENDS_WITHIN)
         .drain(args.drain);
+    if let Some(idle) = args.sleep_after {
+        builder = builder.sleep_after(idle);
+    }
     if let Some(longest) = args.poll {
         builder = builder.poll_interval(longest);
     }
