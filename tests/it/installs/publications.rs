@@ -85,6 +85,7 @@ async fn a_table_without_a_key_stops_the_ticks_of_a_database_that_is_published()
     let drop = "alter table fairclaim.cancel_request drop constraint cancel_request_pkey";
     db.owner().await.batch_execute(drop).await.expect(drop);
     let owner = db.owner().await;
-    let error = owner.query("select fairclaim.end_cancelled(fairclaim.clock())", &[]).await;
+    let error =
+        owner.query("select fairclaim.end_cancelled(fairclaim.clock(), 10, '{}')", &[]).await;
     assert!(refused(error, "55000").message().contains("replica identity"));
 }
