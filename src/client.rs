@@ -168,6 +168,13 @@ impl Client {
         self.mode == ConnectionMode::Direct
     }
 
+    /// Closes the connections of a pool of our own that nobody uses; they are opened again when somebody does.
+    pub(crate) fn close_idle(&self) {
+        if self.endpoint.is_some() {
+            self.pool.retain(|_, _| false);
+        }
+    }
+
     /// How statements travel on this connection.
     pub(crate) fn via<'a>(&self, connection: &'a Object) -> Via<'a, tokio_postgres::Client> {
         if self.prepares() { Via::prepared(connection) } else { Via::whole(&**connection) }

@@ -76,7 +76,7 @@ pub use error::{Error, Result};
 pub use job::Job;
 pub use job_filter::JobFilter;
 pub use job_row::{JobRow, JobTexts, Status};
-pub use operator::{Changed, JobPage, Pruned};
+pub use operator::{Changed, JobPage, Pruned, RangesDropped};
 pub use outcome::{JobError, Next, Outcome, Settled};
 pub use queues::{QueueChange, QueueRow};
 pub use schema::{

@@ -12,8 +12,8 @@ use crate::{
     job_filter::JobFilter,
     job_row::{JobRow, Status},
     statements::{
-        CANCEL, LIST, PRUNE, PRUNE_OLDER, RELEASE_JOBS, RELEASE_WORKER, RETRY, SHOW, Statement,
-        Value,
+        CANCEL, DROP_RANGES, DROP_RANGES_OLDER, LIST, PRUNE, PRUNE_OLDER, RELEASE_JOBS,
+        RELEASE_WORKER, RETRY, SHOW, Statement, Value,
     },
     tenant::Tenant,
 };
@@ -38,17 +38,45 @@ pub struct JobPage {
 
 /// What one call of [`Client::prune`] did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Pruned {
-    /// How many ranges of ids it dropped whole.
-    pub ranges_dropped: i32,
-    /// How many jobs it deleted one by one, in a range that unfinished jobs keep.
+    /// How many jobs it deleted.
     pub rows_deleted: i64,
+    /// How many it could not delete; the server's log has their ids.
+    pub passed_over: i32,
+    /// Another prune is at work, or all of them rest: nothing was done.
+    pub busy: bool,
+    /// There is more to look at.
+    pub more: bool,
 }
 
 impl Pruned {
-    /// Whether there was nothing to delete, or what there was is in use.
-    pub fn is_nothing(&self) -> bool {
-        *self == Self::default()
+    pub(crate) fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            rows_deleted: row.try_get("rows_deleted")?,
+            passed_over: row.try_get("passed_over")?,
+            busy: row.try_get("busy")?,
+            more: row.try_get("more")?,
+        })
+    }
+}
+
+/// What one call of [`Client::drop_ranges`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RangesDropped {
+    /// How many ranges of ids it dropped: one or none.
+    pub ranges_dropped: i32,
+    /// How many it met that somebody uses just now.
+    pub ranges_in_use: i32,
+}
+
+impl RangesDropped {
+    pub(crate) fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            ranges_dropped: row.try_get("ranges_dropped")?,
+            ranges_in_use: row.try_get("ranges_in_use")?,
+        })
     }
 }
 
@@ -129,8 +157,8 @@ impl Client {
         rows.iter().map(changed).collect()
     }
 
-    /// Deletes a part of what is past retention: jobs that were dispatched and ended before it began, one range of ids a call.
-    /// Call it until it did nothing; workers do every ten minutes.
+    /// Deletes jobs that ended before the retention began, one by one, for 200 ms or so. Call it while there is `more`, and
+    /// [`Client::drop_ranges`] before it; workers do.
     ///
     /// `retention` is for operators: another than the one that the installation is set to, at least an hour.
     ///
@@ -142,10 +170,20 @@ impl Client {
             None => self.row(&PRUNE, &[]).await?,
             Some(span) => self.row(&PRUNE_OLDER, &[&span.as_secs_f64()]).await?,
         };
-        Ok(Pruned {
-            ranges_dropped: row.try_get("ranges_dropped")?,
-            rows_deleted: row.try_get("rows_deleted")?,
-        })
+        Pruned::read(&row)
+    }
+
+    /// Drops a range of ids in which every job ended before the retention began: much cheaper than to delete its jobs one by
+    /// one. Call it until it drops none. It waits for nobody, and nobody waits for it for longer than some milliseconds.
+    ///
+    /// # Errors
+    /// As [`Client::prune`].
+    pub async fn drop_ranges(&self, retention: Option<Duration>) -> Result<RangesDropped> {
+        let row = match retention {
+            None => self.row(&DROP_RANGES, &[]).await?,
+            Some(span) => self.row(&DROP_RANGES_OLDER, &[&span.as_secs_f64()]).await?,
+        };
+        RangesDropped::read(&row)
     }
 
     async fn change(

@@ -2,9 +2,12 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Value, json, value::RawValue};
 use tokio_postgres::error::DbError;
 use uuid::Uuid;
+
+use crate::json;
 
 /// What a settlement keeps of an error, as JSON text; the database cuts at the same length.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
@@ -14,19 +17,52 @@ const CODE_BYTES_MAX: usize = 64;
 const CAUSES_MAX: usize = 32;
 
 /// What a handler that did not fail wants to happen with its job.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Outcome {
     /// The job is done.
     Complete,
-    /// The job is done, and this is kept as its result (at most 1 MiB of JSON).
+    /// The job is done, and this is kept as its result (at most 1 MiB of JSON). A [`Value`] holds numbers as 64 bits do; what needs
+    /// more digits is [`Outcome::complete_with`] or [`Outcome::CompleteWithRaw`].
     CompleteWith(Value),
-    /// Run it again after this time; uses no attempt up.
+    /// The same with a result that is JSON text already: every digit of it is kept.
+    CompleteWithRaw(Box<RawValue>),
+    /// Run it again after this time, at least 100 ms; uses no attempt up.
     Snooze(Duration),
+    /// Give it back unfinished, because the attempt was told to stop; uses no attempt up. A job that a worker gives back again and
+    /// again is put off for longer every time.
+    Release,
     /// End it as cancelled, for this reason.
     Cancel(String),
     /// `Attempt::complete_in` has settled it in the handler's own transaction.
     Settled(Settled),
+}
+
+impl Outcome {
+    /// The job is done, and this is kept as its result, digit by digit: an `i128` or a decimal that writes itself as a number too.
+    ///
+    /// # Errors
+    /// One that fails the job for good, if the value cannot be written as JSON or holds what the database cannot store.
+    pub fn complete_with<T: Serialize + ?Sized>(result: &T) -> Result<Self, JobError> {
+        json::to_raw("result", result).map(Self::CompleteWithRaw).map_err(|error| {
+            JobError::fail(format!("the work was done, but {error}")).code("bad_result")
+        })
+    }
+}
+
+/// Raw results are equal when their texts are.
+impl PartialEq for Outcome {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Complete, Self::Complete) | (Self::Release, Self::Release) => true,
+            (Self::CompleteWith(one), Self::CompleteWith(other)) => one == other,
+            (Self::CompleteWithRaw(one), Self::CompleteWithRaw(other)) => one.get() == other.get(),
+            (Self::Snooze(one), Self::Snooze(other)) => one == other,
+            (Self::Cancel(one), Self::Cancel(other)) => one == other,
+            (Self::Settled(one), Self::Settled(other)) => one == other,
+            _ => false,
+        }
+    }
 }
 
 impl From<()> for Outcome {
@@ -73,6 +109,8 @@ pub enum Next {
     Retry(Option<Duration>),
     /// Failed for good.
     Fail,
+    /// Given back to the queue, no attempt used up: the worker is to blame and not the job.
+    Release,
 }
 
 /// Why an attempt failed, and whether another one may help.
@@ -114,6 +152,12 @@ impl JobError {
     /// No other attempt would help.
     pub fn fail(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::of(error.into().as_ref(), Next::Fail)
+    }
+
+    /// The worker is short of its own means (files, memory, processes, a licence), the job may be fine: it goes back to the queue, no
+    /// attempt is used up, and this worker claims fewer jobs of that queue for a while, and says so in its log.
+    pub fn short_of_means(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::of(error.into().as_ref(), Next::Release)
     }
 
     /// Names the kind of error, for operators to filter by (at most 64 bytes).
@@ -263,11 +307,21 @@ mod tests {
     fn the_maker_says_what_happens_next() {
         assert_eq!(JobError::fail("no").next(), Next::Fail);
         let second = Duration::from_secs(1);
+        assert_eq!(JobError::short_of_means("no files").next(), Next::Release);
         assert_eq!(JobError::retry_after("later", second).next(), Next::Retry(Some(second)));
         assert_eq!(
             JobError::retry("x").code("smtp").to_json(),
             json!({"code": "smtp", "message": "x"})
         );
+    }
+
+    #[test]
+    fn a_typed_result_keeps_every_digit() {
+        let Ok(Outcome::CompleteWithRaw(raw)) = Outcome::complete_with(&(i128::MAX, 1.5)) else {
+            panic!("no result")
+        };
+        assert_eq!(raw.get(), format!("[{},1.5]", i128::MAX));
+        assert_eq!(Outcome::complete_with("\0").unwrap_err().next(), Next::Fail);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Each statement names the types of its parameters, so that it can travel in one round trip without being prepared and
 //! works behind a transaction pooler. Columns are named one by one: a function may gain columns later. Intervals cross as
-//! seconds in `float8`, since drivers have no interval.
+//! seconds in `float8`, since drivers have no interval. Operators that have a literal beside them are named with their schema, and
+//! the literal with its type: an operator that somebody made in another schema must not be chosen.
 
 pub(crate) mod doctor;
 
@@ -134,7 +135,7 @@ pub(crate) const DISPATCH: Statement = Statement {
 pub(crate) const DISPATCH_DELAYED: Statement = Statement {
     sql: "select fairclaim.dispatch_job(p_tenant_id => $1::uuid, p_type => $2::text, p_payload => $3::jsonb, \
           p_queue => $4::text, p_priority => $5::int4, \
-          p_run_at => fairclaim.clock() + pg_catalog.make_interval(secs => $6::float8), p_max_attempts => $7::int4, \
+          p_run_at => fairclaim.clock() operator(pg_catalog.+) pg_catalog.make_interval(secs => $6::float8), p_max_attempts => $7::int4, \
           p_timeout => pg_catalog.make_interval(secs => $8::float8), p_tags => $9::text[], p_metadata => $10::jsonb)",
     types: &[
         Type::UUID,
@@ -171,8 +172,10 @@ pub(crate) const DISPATCH_MANY: Statement = Statement {
 /// The same for a batch of which some items have a `delay` in seconds, to be counted from now by the database's clock.
 pub(crate) const DISPATCH_MANY_DELAYED: Statement = Statement {
     sql: "select d.id from fairclaim.dispatch_jobs(p_jobs => (\
-          select pg_catalog.jsonb_agg(case when j.item ? 'delay' then (j.item - 'delay') || pg_catalog.jsonb_build_object(\
-          'run_at', fairclaim.clock() + pg_catalog.make_interval(secs => (j.item ->> 'delay')::float8)) else j.item end \
+          select pg_catalog.jsonb_agg(case when j.item operator(pg_catalog.?) 'delay'::text \
+          then (j.item operator(pg_catalog.-) 'delay'::text) operator(pg_catalog.||) pg_catalog.jsonb_build_object('run_at'::text, \
+          fairclaim.clock() operator(pg_catalog.+) pg_catalog.make_interval(secs => (j.item operator(pg_catalog.->>) 'delay'::text)::float8)) \
+          else j.item end \
           order by j.ordinal) from pg_catalog.jsonb_array_elements($1::jsonb) with ordinality j(item, ordinal))) d \
           order by d.ordinal",
     types: &[Type::JSONB],
@@ -189,8 +192,10 @@ pub(crate) const DISPATCH_LINES: Statement = Statement {
 pub(crate) const DISPATCH_LINES_DELAYED: Statement = Statement {
     sql: "select d.accepted, d.lines, d.dispatched, d.refused, d.digest, d.defaults from fairclaim.dispatch_lines(p_source => $1::text, \
           p_after => $2::int8, p_through => $3::int8, p_jobs => (\
-          select pg_catalog.jsonb_agg(case when j.item ? 'delay' then (j.item - 'delay') || pg_catalog.jsonb_build_object(\
-          'run_at', fairclaim.clock() + pg_catalog.make_interval(secs => (j.item ->> 'delay')::float8)) else j.item end \
+          select pg_catalog.jsonb_agg(case when j.item operator(pg_catalog.?) 'delay'::text \
+          then (j.item operator(pg_catalog.-) 'delay'::text) operator(pg_catalog.||) pg_catalog.jsonb_build_object('run_at'::text, \
+          fairclaim.clock() operator(pg_catalog.+) pg_catalog.make_interval(secs => (j.item operator(pg_catalog.->>) 'delay'::text)::float8)) \
+          else j.item end \
           order by j.ordinal) from pg_catalog.jsonb_array_elements($4::jsonb) with ordinality j(item, ordinal)), \
           p_refused => $5::int4, p_digest => $6::bytea, p_defaults => $7::bytea, p_anew => $8::bool) d",
     types: DISPATCH_LINES_TYPES,
@@ -270,7 +275,7 @@ pub(crate) const COUNT: Statement = Statement {
 pub(crate) const QUEUES: Statement = Statement {
     sql: "select q.queue, q.paused_at, q.waiting::int4 as waiting, q.tenants_waiting::int4 as tenants_waiting, \
           q.oldest_waiting_at, q.scheduled::int4 as scheduled, q.running::int4 as running, q.at_least, \
-          pg_catalog.date_part('epoch', fairclaim.clock() - q.oldest_waiting_at)::float8 as oldest_seconds \
+          pg_catalog.date_part('epoch', fairclaim.clock() operator(pg_catalog.-) q.oldest_waiting_at)::float8 as oldest_seconds \
           from fairclaim.list_queues() q order by q.queue",
     types: &[],
 };
@@ -287,8 +292,14 @@ pub(crate) const RESUME_QUEUE: Statement = Statement {
 
 /// With a retention in seconds that an operator chooses.
 pub(crate) const PRUNE_OLDER: Statement = Statement {
-    sql: "select p.ranges_dropped, p.rows_deleted \
+    sql: "select p.rows_deleted, p.passed_over, p.busy, p.more \
           from fairclaim.prune(p_retention => pg_catalog.make_interval(secs => $1::float8)) p",
+    types: &[Type::FLOAT8],
+};
+
+pub(crate) const DROP_RANGES_OLDER: Statement = Statement {
+    sql: "select d.ranges_dropped, d.ranges_in_use \
+          from fairclaim.drop_ranges(p_retention => pg_catalog.make_interval(secs => $1::float8)) d",
     types: &[Type::FLOAT8],
 };
 
@@ -321,15 +332,15 @@ pub(crate) const SETTLE: Statement = Statement {
 /// Settles and claims in one round trip; empty ids or a limit of 0 leave one half out. Columns are read by position. Most
 /// settlements are simply completed: only the others are answered, so that a batch of a thousand costs no thousand rows.
 pub(crate) const EXCHANGE: Statement = Statement {
-    sql: "select c.kind, c.accepted, c.status, c.id, c.tenant_id, c.type, c.payload, nullif(c.metadata, '{}'), \
+    sql: "select c.kind, c.accepted, c.status, c.id, c.tenant_id, c.type, c.payload, nullif(c.metadata, '{}'::jsonb), \
           c.attempts::int4, c.max_attempts::int4, c.attempts_left::int4, c.lost::int4, \
           pg_catalog.date_part('epoch', c.timeout)::float8, c.created_at, c.lease_token, c.next_cursor \
           from fairclaim.settle_and_claim(p_worker_id => $1::text, p_ids => $2::uuid[], p_attempts => $3::int4[], \
           p_lease_tokens => $4::uuid[], p_outcomes => $5::text[], p_results => $6::jsonb[], p_errors => $7::jsonb[], \
           p_delays => $8::float8[], p_queues => $9::text[], p_limit => $10::int4, p_types => $11::text[], \
           p_lease => pg_catalog.make_interval(secs => $12::float8), p_cursor => $13::text, \
-          p_lease_token => $14::uuid) c \
-          where c.kind = 'claimed' or not c.accepted or c.status <> 'completed'",
+          p_lease_token => $14::uuid, p_idle_for => $15::float8) c \
+          where c.kind = 'claimed'::text or not c.accepted or c.status <> 'completed'::text",
     types: &[
         Type::TEXT,
         Type::UUID_ARRAY,
@@ -345,7 +356,18 @@ pub(crate) const EXCHANGE: Statement = Statement {
         Type::FLOAT8,
         Type::TEXT,
         Type::UUID,
+        Type::FLOAT8,
     ],
+};
+
+/// One job that two workers died of, for a caller that lets nothing else run beside it. Columns as in [`EXCHANGE`], then the queue.
+pub(crate) const CLAIM_ALONE: Statement = Statement {
+    sql: "select 'claimed', true, c.status, c.id, c.tenant_id, c.type, c.payload, nullif(c.metadata, '{}'), \
+          c.attempts::int4, c.max_attempts::int4, c.attempts_left::int4, c.lost::int4, \
+          pg_catalog.date_part('epoch', c.timeout)::float8, c.created_at, c.lease_token, c.next_cursor, c.queue \
+          from fairclaim.claim_jobs(p_worker_id => $1::text, p_queues => $2::text[], p_limit => 1, p_types => $3::text[], \
+          p_lease => pg_catalog.make_interval(secs => $4::float8), p_lease_token => $5::uuid, p_alone => true) c",
+    types: &[Type::TEXT, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::FLOAT8, Type::UUID],
 };
 
 pub(crate) const RELEASE: Statement = Statement {
@@ -366,21 +388,32 @@ pub(crate) const TICK: Statement = Statement {
     types: &[],
 };
 
+/// In how many seconds something is due; null when nothing is.
+pub(crate) const NEXT_DUE: Statement =
+    Statement { sql: "select fairclaim.next_due()::float8", types: &[] };
+
 /// Whether all that a worker calls is there, whether this login may do it, and in which kind of transaction its calls run. By names and
 /// not by signatures: functions may gain arguments.
 pub(crate) const MAY_WORK: Statement = Statement {
     sql: "select coalesce(pg_catalog.bool_and(pg_catalog.has_schema_privilege(n.oid, 'usage') \
           and pg_catalog.has_function_privilege(p.oid, 'execute')), false) as may_work, \
-          pg_catalog.count(distinct p.proname) = 3 as complete, \
-          pg_catalog.current_setting('transaction_isolation') as isolation \
+          pg_catalog.count(distinct p.proname) = 4 as complete, \
+          pg_catalog.current_setting('transaction_isolation') as isolation, \
+          pg_catalog.current_setting('transaction_read_only') as read_only, \
+          pg_catalog.pg_is_in_recovery() as is_standby \
           from pg_catalog.pg_namespace n join pg_catalog.pg_proc p on p.pronamespace = n.oid \
-          where n.nspname = 'fairclaim' and p.proname in ('settle_and_claim', 'extend_leases', 'release_claims')",
+          where n.nspname = 'fairclaim' and p.proname in ('settle_and_claim', 'claim_jobs', 'extend_leases', 'release_claims')",
     types: &[],
 };
 
 /// With the retention that the installation is set to.
 pub(crate) const PRUNE: Statement = Statement {
-    sql: "select p.ranges_dropped, p.rows_deleted from fairclaim.prune() p",
+    sql: "select p.rows_deleted, p.passed_over, p.busy, p.more from fairclaim.prune() p",
+    types: &[],
+};
+
+pub(crate) const DROP_RANGES: Statement = Statement {
+    sql: "select d.ranges_dropped, d.ranges_in_use from fairclaim.drop_ranges() d",
     types: &[],
 };
 

@@ -7,30 +7,58 @@
 //! SIGKILL a few seconds later.
 //!
 //! A supervisor task owns the child, not the handler's future: the worker may drop that future at
-//! any moment, and the group must be ended all the same. [`Exec::finish`] waits for supervisors.
+//! any moment, and the group must be ended all the same. [`Exec::finish`] waits for supervisors. When the worker itself is
+//! killed, the [`watchdog`] ends the groups.
 
 mod group;
 mod verdict;
+mod watchdog;
 
 pub(crate) use group::ENDS_WITHIN;
 pub(crate) use verdict::EXIT_CODES;
 
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fairclaim::{Attempt, JobError, Outcome};
 use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessGroup};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::error::Hinted;
+use watchdog::Watchdog;
+
+/// How long a shell may take that has nothing to do.
+const SHELL_WITHIN: Duration = Duration::from_secs(30);
+
 /// Runs commands and knows which are still running.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Exec {
     groups: TaskTracker,
     kill: CancellationToken,
+    watchdog: Watchdog,
 }
 
 impl Exec {
+    /// Looks whether there is a shell that works, before any job is claimed for it.
+    pub(crate) async fn check(&self) -> anyhow::Result<()> {
+        let refused = |why: String| {
+            let hint = "commands run by `sh -c`: put a shell that works into PATH as sh, and look at the limits of this process (ulimit -a)";
+            Hinted::usage(format!("sh cannot be used: {why}"), hint)
+        };
+        let mut shell = tokio::process::Command::new("sh");
+        shell.args(["-c", "exit 7"]).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        let ended = tokio::time::timeout(SHELL_WITHIN, shell.status()).await;
+        let status = ended
+            .map_err(|_| refused("it does not end".to_owned()))?
+            .map_err(|error| refused(error.to_string()))?;
+        if status.code() != Some(7) {
+            return Err(refused(format!("told to exit with 7, it ended with {status}")).into());
+        }
+        Ok(self.watchdog.start().map_err(|error| refused(error.to_string()))?)
+    }
+
     /// Runs one attempt of a job as `sh -c command`.
     pub(crate) async fn run(
         &self,
@@ -38,13 +66,20 @@ impl Exec {
         payload: String,
         attempt: &Attempt,
     ) -> Result<Outcome, JobError> {
-        let child = spawn(&command, attempt)
-            .map_err(|error| verdict::broken("spawn", format!("cannot start sh: {error}")))?;
+        // whatever keeps a shell from being started is none of the job's
+        let child = spawn(&command, attempt).map_err(|error| {
+            JobError::short_of_means(format!("cannot start sh: {error}")).code("spawn")
+        })?;
+        let watched = child.id().map(|group| self.watchdog.watch(group));
         let stop = attempt.cancellation().child_token();
         // if the worker drops this future, the group ends too
         let dropped = stop.clone().drop_guard();
-        let supervisor =
-            self.groups.spawn(group::supervise(child, payload, stop, self.kill.clone()));
+        let kill = self.kill.clone();
+        let supervisor = self.groups.spawn(async move {
+            let ended = group::supervise(child, payload, stop, kill).await;
+            drop(watched);
+            ended
+        });
         let ended = supervisor.await;
         dropped.disarm();
         match ended {

@@ -22,6 +22,8 @@ pub(crate) fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // a terminal that is closed takes no line, and no complaint about that either: the complaint would panic
+        .log_internal_errors(false)
         .with_ansi(color::on_stderr());
     match format {
         LogFormat::Text => builder.with_target(false).init(),

@@ -22,6 +22,7 @@ mod log;
 mod output;
 mod signals;
 mod value;
+mod wake_port;
 
 use std::process::ExitCode;
 

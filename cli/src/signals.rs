@@ -1,4 +1,7 @@
-//! SIGINT and SIGTERM: the first asks for an orderly end, the second for an end now.
+//! SIGINT, SIGTERM and SIGHUP: the first asks for an orderly end, the second for an end now.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -14,9 +17,9 @@ impl Signals {
     /// Takes the signals over from their default action, for the rest of the process.
     pub(crate) fn listen() -> std::io::Result<Self> {
         let signals = Self::default();
-        let (interrupt, terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::spawn(signals.clone().watch(interrupt, terminate));
+        let kinds = vec![signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
+        let hangup = if hangup_is_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+        tokio::spawn(signals.clone().watch(kinds, hangup));
         Ok(signals)
     }
 
@@ -30,13 +33,29 @@ impl Signals {
         self.immediate.cancelled().await;
     }
 
-    async fn watch(self, mut interrupt: Signal, mut terminate: Signal) {
-        for wish in [&self.graceful, &self.immediate] {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            wish.cancel();
-        }
+    /// A terminal that is closed may say so twice, so a hangup is never the second wish.
+    async fn watch(self, mut kinds: Vec<Signal>, mut hangup: Option<Signal>) {
+        poll_fn(|context| any(kinds.iter_mut().chain(&mut hangup), context)).await;
+        self.graceful.cancel();
+        poll_fn(|context| any(kinds.iter_mut(), context)).await;
+        self.immediate.cancel();
     }
+}
+
+fn any<'a>(mut kinds: impl Iterator<Item = &'a mut Signal>, context: &mut Context<'_>) -> Poll<()> {
+    if kinds.any(|kind| kind.poll_recv(context).is_ready()) {
+        Poll::Ready(())
+    } else {
+        Poll::Pending
+    }
+}
+
+/// Whoever started us by `nohup` wants us to outlive the terminal. Told by Linux only.
+fn hangup_is_ignored() -> bool {
+    const SIGHUP_BIT: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & SIGHUP_BIT != 0)
 }

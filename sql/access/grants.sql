@@ -20,7 +20,8 @@ grant execute on function fairclaim.clock(), fairclaim.schema_version(), faircla
 
 -- workers: functions and nothing else
 grant execute on function fairclaim.claim_job, fairclaim.claim_jobs, fairclaim.settle_jobs, fairclaim.settle_and_claim,
-  fairclaim.extend_leases, fairclaim.release_claims, fairclaim.tick, fairclaim.prune to fairclaim_worker;
+  fairclaim.extend_leases, fairclaim.release_claims, fairclaim.tick, fairclaim.prune, fairclaim.drop_ranges, fairclaim.next_due
+  to fairclaim_worker;
 
 -- producers: trusted backends that name the tenant
 grant execute on function fairclaim.dispatch_job, fairclaim.dispatch_jobs, fairclaim.dispatch_lines, fairclaim.cancel_jobs,
@@ -36,8 +37,8 @@ grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_tenant;
 
 -- operators: everything but payloads, results and error texts
 grant execute on function fairclaim.cancel_jobs, fairclaim.retry_jobs, fairclaim.list_jobs, fairclaim.show_job, fairclaim.tick,
-  fairclaim.prune, fairclaim.count_jobs, fairclaim.list_queues, fairclaim.pause_queue, fairclaim.resume_queue to fairclaim_operator;
-grant execute on function fairclaim.release_jobs, fairclaim.release_worker to fairclaim_operator;
+  fairclaim.prune, fairclaim.drop_ranges, fairclaim.count_jobs, fairclaim.list_queues, fairclaim.pause_queue, fairclaim.resume_queue,
+  fairclaim.release_jobs, fairclaim.release_worker to fairclaim_operator;
 grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags) on fairclaim.job to fairclaim_operator;
 grant select (id, tenant_id, completed_at, attempts, status, worker_id) on fairclaim.finished to fairclaim_operator;
 grant select (id, tenant_id, attempt, at, worker_id) on fairclaim.attempt_error to fairclaim_operator;
@@ -47,8 +48,8 @@ grant select on fairclaim.job_overview to fairclaim_operator;
 
 -- operators and observers: what `fairclaim doctor` looks at, counts and names of queues and types
 grant execute on function fairclaim.doctor_state, fairclaim.doctor_migrations, fairclaim.doctor_limits, fairclaim.doctor_queues,
-  fairclaim.doctor_strays, fairclaim.doctor_waiting to fairclaim_operator, fairclaim_observer;
-grant execute on function fairclaim.doctor_leases to fairclaim_operator, fairclaim_observer;
+  fairclaim.doctor_strays, fairclaim.doctor_waiting, fairclaim.doctor_faults, fairclaim.doctor_leases, fairclaim.doctor_retention
+  to fairclaim_operator, fairclaim_observer;
 
 -- auditors: payloads too
 grant execute on function fairclaim.list_jobs, fairclaim.show_job, fairclaim.count_jobs to fairclaim_auditor;
@@ -56,6 +57,6 @@ grant select on fairclaim.job, fairclaim.finished, fairclaim.attempt_error, fair
 grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at) on fairclaim.running to fairclaim_auditor;
 grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_auditor;
 
--- the first ranges
-select fairclaim.make_ranges(fairclaim.clock() + (select 3 * greatest(interval '1 hour', s.retention / 4) from fairclaim.setting s))
- where not exists (select from fairclaim.id_range);
+-- the first ranges, and how far they reach, so that no dispatch need look it up before the first tick
+select fairclaim.make_ranges(fairclaim.clock() + 3 * fairclaim.range_width()) where not exists (select from fairclaim.id_range);
+select fairclaim.note_ranges(fairclaim.clock());

@@ -1,7 +1,8 @@
 -- Row security on and forced on every table, the owner's policy, and one policy for each role that reads rows. Idempotent.
 select fairclaim.secure_table(t) from unnest(array[
   'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled', 'cancel_request', 'lane', 'floor_hint', 'renewal',
-  'tenant', 'tenant_limit', 'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'dispatch_progress']) t;
+  'tenant', 'tenant_limit', 'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
+  'prune_place', 'prune_fault']) t;
 
 do $policies$
 declare

@@ -10,18 +10,11 @@ select j.id, j.tenant_id, j.type,
   left join fairclaim.finished f on f.id = j.id and f.tenant_id = j.tenant_id
   left join fairclaim.running r on r.id = j.id
   left join fairclaim.scheduled s on s.id = j.id
-  left join lateral (            -- what waits stands in a lane of its key: a shared one, or one of its tenant's at its turn
+  left join lateral (            -- what waits stands in an own lane (group 0) or in a shared one of its queue's group
     select y.attempts
-      from (select l.lane_id from fairclaim.lane l
-             where l.tenant_id is null and l.queue = j.queue and l.type = j.type
-            union all
-            select l.lane_id from fairclaim.lane l
-             where l.tenant_id = j.tenant_id and l.queue = j.queue and l.type = j.type
-               and l.turn = uuid_hash_extended(j.tenant_id, hashtextextended(j.queue, 0))) l
-     cross join lateral (
-       select y.attempts from fairclaim.ready y
-        where y.tenant_id = j.tenant_id and y.lane_id = l.lane_id and y.id = j.id offset 0) y
-     where f.id is null and r.id is null and s.id is null
+      from fairclaim.ready y
+     where y.tenant_id = j.tenant_id and (y.lane_id >> 32) = any (array[0, -1 - (hashtextextended(j.queue, 0) & 1073741823)]) and y.id = j.id
+       and f.id is null and r.id is null and s.id is null
      limit 1) y on true;
 
 comment on view fairclaim.job_overview is

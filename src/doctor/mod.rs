@@ -6,6 +6,7 @@
 mod access;
 mod finding;
 mod maintenance;
+mod retention;
 mod roles;
 mod schema;
 mod server;
@@ -46,6 +47,7 @@ const OF_THE_SCHEMA: &[&[Check]] = &[
     access::CHECKS,
     roles::CHECKS,
     maintenance::CHECKS,
+    retention::CHECKS,
     transactions::CHECKS,
     work::CHECKS,
     space::CHECKS,

@@ -26,7 +26,7 @@ const WAITS: f64 = 600.0;
 /// The longest lease that a claim or a heartbeat gives.
 const LONGEST_LEASE: f64 = 86_400.0;
 /// A limit takes effect with the second tick after the claims of that moment.
-const LIMIT_LATE: i64 = 60;
+const LIMIT_LATE: f64 = 60.0;
 
 fn queues(rows: &[Row]) -> Result<Vec<Finding>> {
     let paused = rows
@@ -86,7 +86,7 @@ fn limits(rows: &[Row]) -> Result<Vec<Finding>> {
         "{limited} tenants have one; {paused} are paused, {} are at it, {inactive} wait for it to take effect",
         count("at_limit")?
     );
-    Ok(vec![if inactive > 0 && count("inactive_ticks")? > LIMIT_LATE {
+    Ok(vec![if inactive > 0 && number::<f64>(row, "inactive_seconds")? > LIMIT_LATE {
         Finding::warning(
             "limits",
             seen,

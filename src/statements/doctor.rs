@@ -142,8 +142,8 @@ pub(crate) const STANDBYS: Statement = asks(
 );
 
 pub(crate) const STATE: Statement = asks(
-    "select s.ticks, s.safe_lag, s.holders, s.holder_ticks, s.expired, s.running, \
-     pg_catalog.isfinite(s.ticked_at) as ticked, \
+    "select s.expired, s.running, s.seq_behind, \
+     pg_catalog.date_part('epoch', s.now_at - s.seq_mended_at)::float8 as mended_age, \
      case when pg_catalog.isfinite(s.ticked_at) then pg_catalog.date_part('epoch', s.now_at - s.ticked_at)::float8 end as tick_age, \
      pg_catalog.date_part('epoch', s.ranges_end - s.now_at)::float8 as ranges_ahead, \
      pg_catalog.date_part('epoch', s.range_width)::float8 as range_width, \
@@ -156,12 +156,39 @@ pub(crate) const STATE: Statement = asks(
      from fairclaim.doctor_state() s",
 );
 
+pub(crate) const RETENTION: Statement = asks(
+    "select r.ranges, r.is_covered as covered, r.ranges_far as far, r.faults, r.fault_ids, r.fault_sqlstate, \
+     pg_catalog.date_part('epoch', coalesce(r.ends_at, r.starts_at) - r.now_at)::float8 as ahead, \
+     pg_catalog.date_part('epoch', r.range_width)::float8 as width, \
+     pg_catalog.date_part('epoch', r.retention)::float8 as retention, \
+     pg_catalog.date_part('epoch', r.now_at - r.retention - r.oldest_end)::float8 as job_overdue, \
+     pg_catalog.date_part('epoch', r.now_at - r.retention - r.in_use_since)::float8 as range_overdue, \
+     pg_catalog.date_part('epoch', r.now_at - r.pruned_at)::float8 as pruned_ago \
+     from fairclaim.doctor_retention() r",
+);
+
 /// Whose transactions hold floors back: the names that tick knows them by, as sessions.
 pub(crate) const HOLDERS: Statement = asks(
-    "select distinct u.ticks, l.pid, a.usename::text as login, a.application_name as application \
-     from fairclaim.doctor_state() s cross join lateral unnest(s.holders, s.holder_ticks) u(name, ticks) \
+    "select distinct pg_catalog.date_part('epoch', s.now_at - u.since)::float8 as seconds, l.pid, \
+     a.usename::text as login, a.application_name as application \
+     from fairclaim.doctor_state() s cross join lateral unnest(s.holders, s.holder_since) u(name, since) \
      left join pg_catalog.pg_locks l on l.locktype = 'virtualxid' and l.virtualtransaction = u.name \
-     left join pg_catalog.pg_stat_activity a on a.pid = l.pid order by u.ticks desc limit 5",
+     left join pg_catalog.pg_stat_activity a on a.pid = l.pid order by 1 desc limit 5",
+);
+
+/// Steps of tick that fail.
+pub(crate) const FAULTS: Statement = asks(
+    "select f.step, f.sqlstate, f.times, f.note, f.passed::text[] as passed, \
+     pg_catalog.date_part('epoch', fairclaim.clock() - f.since)::float8 as seconds from fairclaim.doctor_faults() f",
+);
+
+/// Transactions in which a tick was called and which stay open, or prepared: they keep what that tick has locked.
+pub(crate) const TICKERS: Statement = asks(
+    "select w.xid, s.passed_ticks > 0 as passed, a.pid, a.usename::text as login, a.application_name as application, p.gid, \
+     pg_catalog.date_part('epoch', s.now_at - coalesce(a.xact_start, p.prepared))::float8 as seconds \
+     from fairclaim.doctor_state() s cross join lateral unnest(s.working_xids) w(xid) \
+     left join pg_catalog.pg_stat_activity a on a.backend_xid::text = w.xid \
+     left join pg_catalog.pg_prepared_xacts p on p.transaction::text = w.xid order by 6 desc nulls last limit 5",
 );
 
 pub(crate) const QUEUES: Statement = asks(
@@ -176,7 +203,7 @@ pub(crate) const LEASES: Statement = asks(
 );
 
 pub(crate) const LIMITS: Statement = asks(
-    "select l.limited, l.paused, l.inactive, coalesce(l.inactive_ticks, 0) as inactive_ticks, l.at_limit \
+    "select l.limited, l.paused, l.inactive, coalesce(pg_catalog.date_part('epoch', l.inactive_for), 0)::float8 as inactive_seconds, l.at_limit \
      from fairclaim.doctor_limits() l",
 );
 
@@ -193,7 +220,7 @@ pub(crate) const TABLES: Statement = asks(
      pg_catalog.pg_table_size(s.relid) as table_bytes, pg_catalog.pg_indexes_size(s.relid) as index_bytes \
      from pg_catalog.pg_stat_all_tables s \
      where s.schemaname = 'fairclaim' and s.relname in ('ready', 'running', 'scheduled', 'lane', 'floor_hint', 'tick_state', \
-       'cancel_request', 'tenant_limit', 'renewal') order by 1",
+       'tick_lock', 'tick_fault', 'cancel_request', 'tenant_limit', 'renewal') order by 1",
 );
 
 pub(crate) const WRAPAROUND: Statement = asks(

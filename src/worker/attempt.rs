@@ -5,7 +5,8 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::{Map, Value, value::RawValue};
 use tokio_postgres::{Transaction, types::Json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -73,10 +74,15 @@ impl Attempt {
     }
 
     /// What the dispatcher noted beside the payload: an object, empty if there is nothing. A number beyond the range of `f64`
-    /// stands as its text.
+    /// stands as its text, and one with more digits than that is rounded: [`Attempt::raw_metadata`] has them all.
     pub fn metadata(&self) -> Value {
         let text = self.hold.metadata.as_ref();
         text.map_or_else(|| Value::Object(Map::new()), |text| json::value(text))
+    }
+
+    /// The same as the JSON text that the database keeps; none if there is nothing.
+    pub fn raw_metadata(&self) -> Option<&RawValue> {
+        self.hold.metadata.as_deref()
     }
 
     /// The worker that claimed it.
@@ -122,6 +128,27 @@ impl Attempt {
         result: Option<Value>,
     ) -> Result<Outcome> {
         let raw = result.map(|value| json::to_raw("result", &value)).transpose()?;
+        self.settle_in(transaction, raw).await
+    }
+
+    /// The same with a result that is kept digit by digit, as by [`Outcome::complete_with`].
+    ///
+    /// # Errors
+    /// As [`Attempt::complete_in`].
+    pub async fn complete_with_in<T: Serialize + ?Sized>(
+        &self,
+        transaction: &mut Transaction<'_>,
+        result: &T,
+    ) -> Result<Outcome> {
+        let raw = json::to_raw("result", result)?;
+        self.settle_in(transaction, Some(raw)).await
+    }
+
+    async fn settle_in(
+        &self,
+        transaction: &mut Transaction<'_>,
+        raw: Option<Box<RawValue>>,
+    ) -> Result<Outcome> {
         let results = raw.as_ref().map(|raw| vec![Some(Json(raw))]);
         let hold = &*self.hold;
         let rows = statements::SETTLE
@@ -163,8 +190,6 @@ impl Attempt {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::value::RawValue;
-
     use super::*;
 
     #[test]

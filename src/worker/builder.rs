@@ -20,9 +20,6 @@ use crate::{
     job::Job,
 };
 
-/// A worker that ends when its queues are empty should notice soon.
-const DRAIN_POLL: Duration = Duration::from_millis(50);
-
 /// Sets a [`Worker`] up; every setting has a default but the queues and the handlers.
 ///
 /// [`Worker::builder`] begins with a client. A program that wants to know before it connects whether its settings make sense
@@ -53,13 +50,14 @@ impl Default for WorkerBuilder {
             lease: Duration::from_secs(30),
             grace: Duration::from_secs(20),
             stop_within: Duration::from_secs(1),
-            poll_interval: Duration::from_secs(1),
+            poll_interval: None,
             batch_max: 500,
             connections: 2,
             attempt_timeout: None,
             listen: true,
             maintain: true,
             drain: false,
+            sleep_after: None,
         };
         Self {
             client: None,
@@ -148,9 +146,10 @@ impl WorkerBuilder {
     }
 
     /// The longest pause between the claims of an idle queue: 5 ms to 1 min. Shorter, and jobs that no notification
-    /// announced start sooner; above 1 s, dispatches stop announcing. Defaults to 1 s.
+    /// announced start sooner. Defaults to 1 s where nothing wakes the worker (pooled, or without [`WorkerBuilder::listen`]),
+    /// and to 90 s where dispatches do.
     pub fn poll_interval(mut self, longest: Duration) -> Self {
-        self.settings.poll_interval = longest;
+        self.settings.poll_interval = Some(longest);
         self
     }
 
@@ -180,6 +179,14 @@ impl WorkerBuilder {
         self
     }
 
+    /// After how long without a job the worker closes all its connections and sends nothing, so that a database that is switched off
+    /// while nobody uses it may sleep too: 1 s to 24 h. It wakes when a job that it knew of is due or a lease ends, and when somebody
+    /// calls [`WorkerHandle::wake`](super::WorkerHandle::wake); a dispatch alone wakes nobody then. Defaults to never.
+    pub fn sleep_after(mut self, idle: Duration) -> Self {
+        self.settings.sleep_after = Some(idle);
+        self
+    }
+
     /// How many jobs one claim takes, and one call settles, at most: 1 to 1,000. Defaults to 500, which tiny jobs reach
     /// under load.
     pub fn max_batch(mut self, jobs: usize) -> Self {
@@ -188,7 +195,8 @@ impl WorkerBuilder {
     }
 
     /// How many connections claims and settlements use: 1 to 8. Defaults to 2, so that one round trip is under way while
-    /// the jobs of another run; one more is for heartbeats, one for maintenance, and one for listening.
+    /// the jobs of another run; one more is for heartbeats, one for maintenance, and one for listening. Where the server has no room
+    /// for all of them, that of the heartbeats and one more will do.
     pub fn connections(mut self, connections: usize) -> Self {
         self.settings.connections = connections;
         self
@@ -219,17 +227,13 @@ impl WorkerBuilder {
         let mut settings = self.settings;
         settings.worker_id = self.worker_id.unwrap_or_else(default_worker_id).into();
         let registry = register_all(self.handlers, &self.states)?;
-        let pause_max = if settings.drain {
-            settings.poll_interval.min(DRAIN_POLL)
-        } else {
-            settings.poll_interval
-        };
         let subscriptions = self.queues.into_iter().map(|(queue, concurrency)| {
             let bounds = Bounds {
                 concurrency,
                 batch_max: settings.batch_max,
                 lease: settings.lease,
-                pause_max,
+                pause_max: settings.polled_pause(),
+                woken_pause_max: settings.woken_pause(),
             };
             Arc::new(Subscription::new(queue.into(), bounds))
         });

@@ -81,4 +81,6 @@ pub(crate) mod column {
     pub(crate) const CREATED_AT: usize = 13;
     pub(crate) const LEASE_TOKEN: usize = 14;
     pub(crate) const NEXT_CURSOR: usize = 15;
+    /// Of `statements::CLAIM_ALONE` only.
+    pub(crate) const QUEUE: usize = 16;
 }

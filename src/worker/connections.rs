@@ -1,19 +1,22 @@
 //! The worker's own connections. Each is opened when it is first used, and again after it was lost.
 //!
+//! Two of them a worker cannot do without: the first, for claims and settlements, and that of the heartbeat, which it holds before it
+//! claims anything. Where the server has no room for more, calls of the others travel on the first one.
+//!
 //! They stand beside the client's pool, so that a pool that the handlers have emptied delays no settlement and no heartbeat.
 //! From a pool that the application made they are taken out for good.
 
 use std::{
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use deadpool_postgres::{ClientWrapper, Object};
-use tokio::sync::Mutex;
+use deadpool_postgres::{ClientWrapper, Object, Timeouts};
+use tokio::sync::Mutex as Turn;
 use tokio_postgres::{Row, types::ToSql};
 
 use super::unanswered::Unanswered;
@@ -23,21 +26,46 @@ use crate::{
     statements::{Statement, Via},
 };
 
+/// The connection that the others may share.
+pub(crate) const FIRST: usize = 0;
+/// After a connection was refused, how long its calls share another one before it is asked for again.
+const SHARED_FOR: Duration = Duration::from_secs(30);
+
 /// A fixed number of connections, known by their number.
 pub(crate) struct Connections {
     client: Client,
-    seats: Vec<Mutex<Option<Arc<ClientWrapper>>>>,
+    seats: Vec<Seat>,
+    /// That of the heartbeat.
+    heart: usize,
     /// A pooler between us and the server answers with other clients' prepared statements, so none are used.
     unprepared: AtomicBool,
     unanswered: Unanswered,
 }
 
+#[derive(Default)]
+struct Seat {
+    current: Mutex<Option<Arc<ClientWrapper>>>,
+    /// Whose turn it is to open it, and before when it is not to be tried.
+    opening: Turn<Option<Instant>>,
+}
+
+impl Seat {
+    /// The connection, if it is open.
+    fn held(&self) -> Option<Arc<ClientWrapper>> {
+        self.lock().as_ref().filter(|connection| !connection.is_closed()).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<ClientWrapper>>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Connections {
-    pub(crate) fn new(client: Client, count: usize) -> Self {
-        let seats = (0..count).map(|_| Mutex::new(None)).collect();
+    pub(crate) fn new(client: Client, count: usize, heart: usize) -> Self {
+        let seats = (0..count).map(|_| Seat::default()).collect();
         let unprepared = AtomicBool::new(!client.prepares());
         let unanswered = Unanswered::new(client.tls_to_cancel());
-        Self { client, seats, unprepared, unanswered }
+        Self { client, seats, heart, unprepared, unanswered }
     }
 
     /// Sends a statement on one of the connections and reads all rows. Calls of several tasks on one connection are
@@ -56,7 +84,19 @@ impl Connections {
     /// One of the connections, opened if need be. An error says that nothing was sent.
     pub(crate) async fn line(&self, seat: usize, patience: Duration) -> Result<Line<'_>> {
         let connection = within(patience, Box::pin(self.connection(seat))).await?;
-        Ok(Line { connections: self, seat, connection })
+        Ok(Line { connections: self, connection })
+    }
+
+    /// Whether one of the connections is open, as far as this machine knows.
+    pub(crate) fn holds(&self, seat: usize) -> bool {
+        self.seats[seat].held().is_some()
+    }
+
+    /// Closes all of them; each is opened again when it is used.
+    pub(crate) fn close(&self) {
+        for seat in &self.seats {
+            *seat.lock() = None;
+        }
     }
 
     /// Waits for the end of calls that were left without an answer: the server has given them up, or cannot be told.
@@ -79,17 +119,41 @@ impl Connections {
     }
 
     async fn connection(&self, seat: usize) -> Result<Arc<ClientWrapper>> {
-        let mut current = self.seats[seat].lock().await;
-        if let Some(connection) = current.as_ref().filter(|connection| !connection.is_closed()) {
-            return Ok(Arc::clone(connection));
+        if let Some(connection) = self.seats[seat].held() {
+            return Ok(connection);
         }
-        *current = None;
-        let opened = Arc::new(self.open().await?);
-        *current = Some(Arc::clone(&opened));
-        Ok(opened)
+        let mut not_before = self.seats[seat].opening.lock().await;
+        if let Some(connection) = self.seats[seat].held() {
+            return Ok(connection); // somebody else has opened it meanwhile
+        }
+        let shares = seat != FIRST && seat != self.heart;
+        let first = || self.seats[FIRST].held().filter(|_| shares);
+        if not_before.is_some_and(|at| at > Instant::now())
+            && let Some(first) = first()
+        {
+            return Ok(first);
+        }
+        *not_before = None;
+        let refused = match self.open(seat).await {
+            Ok(connection) => {
+                let opened = Arc::new(connection);
+                *self.seats[seat].lock() = Some(Arc::clone(&opened));
+                return Ok(opened);
+            }
+            Err(error) => error,
+        };
+        let Some(first) = first() else { return Err(refused) };
+        *not_before = Some(Instant::now() + SHARED_FOR);
+        tracing::warn!(error = %refused, hint = refused.hint(), "a further connection was refused: its calls share the first one");
+        Ok(first)
     }
 
-    async fn open(&self) -> Result<ClientWrapper> {
+    async fn open(&self, seat: usize) -> Result<ClientWrapper> {
+        if seat == self.heart
+            && let Some(spare) = self.spare().await
+        {
+            return Ok(spare);
+        }
         let Some(endpoint) = self.client.endpoint() else {
             return Ok(Object::take(self.client.connection().await?));
         };
@@ -102,14 +166,27 @@ impl Connections {
         Ok(ClientWrapper::new(client, task))
     }
 
+    /// A connection of the client's pool that nobody uses: that of the look at the start, as a rule. So the heartbeat needs none more.
+    async fn spare(&self) -> Option<ClientWrapper> {
+        let pool = self.client.pool();
+        if pool.status().available == 0 {
+            return None;
+        }
+        let now = Some(Duration::ZERO);
+        let taken = pool.timeout_get(&Timeouts { wait: now, create: now, recycle: None }).await;
+        taken.ok().map(Object::take)
+    }
+
     /// Learns from an error: a connection that did not answer is not used again, nor are prepared statements where they
     /// get lost.
-    async fn note(&self, seat: usize, connection: &Arc<ClientWrapper>, error: &Error) {
+    fn note(&self, connection: &Arc<ClientWrapper>, error: &Error) {
         match error {
             Error::Unavailable { .. } => {
-                let mut current = self.seats[seat].lock().await;
-                if current.as_ref().is_some_and(|now| Arc::ptr_eq(now, connection)) {
-                    *current = None;
+                for seat in &self.seats {
+                    let mut current = seat.lock();
+                    if current.as_ref().is_some_and(|now| Arc::ptr_eq(now, connection)) {
+                        *current = None;
+                    }
                 }
             }
             // a prepared statement that does not exist, or that exists already, is another session's
@@ -127,7 +204,6 @@ impl Connections {
 /// An open connection, for one call.
 pub(crate) struct Line<'a> {
     connections: &'a Connections,
-    seat: usize,
     connection: Arc<ClientWrapper>,
 }
 
@@ -139,7 +215,7 @@ impl Line<'_> {
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>> {
-        let Self { connections, seat, connection } = self;
+        let Self { connections, connection } = self;
         let watch = connections.unanswered.watch(&connection);
         let call = async {
             let answer = connections.send(&connection, statement, parameters).await;
@@ -148,7 +224,7 @@ impl Line<'_> {
         };
         let answer = within(patience, call).await;
         if let Err(error) = &answer {
-            connections.note(seat, &connection, error).await;
+            connections.note(&connection, error);
         }
         answer
     }

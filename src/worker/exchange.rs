@@ -16,7 +16,6 @@ use super::{
     executor,
     settlement::{Batch, Ending, Settlement},
     shared::Shared,
-    solo,
     stats::add,
     subscription::{Failure, Order, Step, Subscription},
     unheard::Owed,
@@ -26,9 +25,6 @@ use crate::{
     outcome::JobError,
     statements,
 };
-
-/// A job whose worker died this often runs alone.
-const LOST_TO_RUN_ALONE: i32 = 2;
 
 /// One of the tasks of one queue.
 pub(crate) struct Exchanger {
@@ -53,7 +49,7 @@ impl Exchanger {
             match self.subscription.step(Instant::now()) {
                 Step::Send(order) => match self.send(order).await {
                     Sent::Answered => backoff.reset(),
-                    Sent::Narrowed => {}
+                    Sent::Narrowed | Sent::Muted => {}
                     Sent::Failed => tokio::time::sleep(self.pause(backoff.next())).await,
                 },
                 Step::Wait(Some(until)) => {
@@ -76,13 +72,26 @@ impl Exchanger {
         }
     }
 
-    /// One round trip. After a failure its order is given back.
+    /// Sends an order, less its claim where no lease could be kept.
     async fn send(&self, mut order: Order) -> Sent {
+        if order.limit > 0 && !self.shared.connections.holds(self.shared.heart_seat()) {
+            // what is held goes on, but nothing is claimed whose lease could not be kept
+            self.subscription.mute(&mut order);
+            self.shared.heart_wanted.notify_one();
+            if order.settlements.is_empty() {
+                return Sent::Muted;
+            }
+        }
+        self.trip(order).await
+    }
+
+    /// One round trip. After a failure its order is given back.
+    async fn trip(&self, mut order: Order) -> Sent {
         let mark = (order.limit > 0).then(|| self.shared.before_claim(order.settlements.len()));
         let sent_at = Instant::now();
         match self.call(&order, sent_at).await {
             Ok(answer) => {
-                let got = answer.works.len() + answer.solo.len();
+                let got = answer.works.len();
                 self.deliver(&order, answer, sent_at.elapsed());
                 if let Some(mark) = mark {
                     self.shared.after_claim(self.queue_index, &mark, got);
@@ -117,7 +126,7 @@ impl Exchanger {
         // from here on it may happen without our hearing of it
         let owed = (order.limit > 0).then(|| shared.unheard.owe(settings.lease));
         let token = owed.as_ref().map(Owed::token);
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 14] = [
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 15] = [
             &&*settings.worker_id,
             &batch.ids,
             &batch.attempts,
@@ -132,6 +141,7 @@ impl Exchanger {
             &settings.lease.as_secs_f64(),
             &order.cursor,
             &token,
+            &order.idle_for.as_secs_f64(),
         ];
         let answer = line.rows(patience, &statements::EXCHANGE, &parameters).await;
         let refused = answer.as_ref().is_err_and(|error| !may_have_happened(error));
@@ -156,9 +166,7 @@ impl Exchanger {
                 if answer.cursor.is_none() {
                     answer.cursor = row.try_get(column::NEXT_CURSOR)?;
                 }
-                let work = context.work(row)?;
-                let alone = work.hold.lost >= LOST_TO_RUN_ALONE;
-                if alone { answer.solo.push(work) } else { answer.works.push(work) }
+                answer.works.push(context.work(row)?);
             } else {
                 let accepted: bool = row.try_get(column::ACCEPTED)?;
                 let status: Option<String> = row.try_get(column::STATUS)?;
@@ -170,7 +178,7 @@ impl Exchanger {
     }
 
     fn deliver(&self, order: &Order, answer: Answer, took: Duration) {
-        let Answer { works, solo, settled, cursor } = answer;
+        let Answer { works, settled, cursor } = answer;
         let shared = &self.shared;
         if !order.settlements.is_empty() {
             add(&shared.stats.settlements, 1);
@@ -180,12 +188,9 @@ impl Exchanger {
             shared.ledger.remove(order.settlements.iter().map(|settlement| &*settlement.hold));
         }
         if order.limit > 0 {
-            shared.stats.claim(works.len() + solo.len());
-            works.iter().chain(&solo).for_each(log_claim);
-            shared.ledger.add(works.iter().chain(&solo).map(|work| Arc::clone(&work.hold)));
-        }
-        for work in solo {
-            solo::offer(shared, &self.subscription, work);
+            shared.stats.claim(works.len());
+            works.iter().for_each(log_claim);
+            shared.ledger.add(works.iter().map(|work| Arc::clone(&work.hold)));
         }
         let start = self.subscription.answered(order, works, cursor, took, Instant::now());
         executor::start(shared, &self.subscription, start);
@@ -234,13 +239,14 @@ enum Sent {
     Answered,
     /// One of several settlements was refused; it is looked for at once.
     Narrowed,
+    /// Nothing was sent, since nothing may be claimed now.
+    Muted,
     Failed,
 }
 
 #[derive(Default)]
 struct Answer {
     works: Vec<Work>,
-    solo: Vec<Work>,
     /// The new status of those that did not simply become completed; none for a refused one.
     settled: HashMap<Uuid, Option<String>>,
     cursor: Option<String>,
@@ -261,7 +267,7 @@ fn is_refusal(error: &Error) -> bool {
 
 /// Whether the server may have done what was sent: the connection broke. Any other error it answered with, and that is the end of the
 /// transaction.
-fn may_have_happened(error: &Error) -> bool {
+pub(super) fn may_have_happened(error: &Error) -> bool {
     matches!(error, Error::Unavailable { .. } | Error::Config { .. })
 }
 
@@ -280,7 +286,7 @@ fn refuse(settlement: &mut Settlement, error: &Error) {
     settlement.refused = true;
 }
 
-fn log_claim(work: &Work) {
+pub(super) fn log_claim(work: &Work) {
     let hold = &*work.hold;
     tracing::info!(
         target: "fairclaim::claim",
@@ -316,8 +322,27 @@ mod tests {
         let exchanger =
             Exchanger { shared: Arc::clone(&shared), subscription, queue_index: 0, seat: 0 };
         let told = shared.ledger.shrunk.notified();
-        assert!(matches!(exchanger.send(order).await, Sent::Failed));
+        assert!(matches!(exchanger.trip(order).await, Sent::Failed));
         tokio::time::timeout(Duration::from_secs(10), told).await.expect("nobody was told");
+    }
+
+    #[tokio::test]
+    async fn without_the_connection_of_the_heartbeat_a_claim_is_not_sent_and_is_waited_for() {
+        let shared = shared();
+        let subscription = Arc::clone(&shared.subscriptions[0]);
+        let Step::Send(order) = subscription.step(Instant::now()) else { panic!("no claim") };
+        let exchanger = Exchanger {
+            shared: Arc::clone(&shared),
+            subscription: Arc::clone(&subscription),
+            queue_index: 0,
+            seat: 0,
+        };
+        assert!(matches!(exchanger.send(order).await, Sent::Muted));
+        assert!(matches!(subscription.step(Instant::now()), Step::Wait(None)), "until it is there");
+        assert!(!subscription.is_claiming());
+        shared.heart_wanted.notified().await;
+        subscription.unmute();
+        assert!(matches!(subscription.step(Instant::now()), Step::Send(order) if order.limit > 0));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::{
     stats::add,
     subscription::{Ended, Subscription},
 };
-use crate::outcome::{JobError, Next, Outcome};
+use crate::outcome::{JobError, Next};
 
 /// Starts this many slots, which the subscription has counted as running.
 pub(crate) fn start(shared: &Arc<Shared>, subscription: &Arc<Subscription>, slots: usize) {
@@ -108,9 +108,17 @@ pub(crate) async fn run_attempt(shared: &Shared, work: Work) -> Option<Settlemen
         Some(deadline) => tokio::time::timeout_at(deadline.into(), handler).await.ok(),
     };
     let ending = match ended {
-        Some(Ok(Ok(outcome))) => return settle_outcome(shared, hold, outcome),
+        Some(Ok(Ok(outcome))) => match Ending::of_outcome(outcome, &hold) {
+            Some(ending) => ending,
+            None => return settled(shared, &hold),
+        },
         Some(Ok(Err(error))) if hold.is_interrupted() && wants_retry(&error) => Ending::Release,
-        Some(Ok(Err(error))) => Ending::of(&error),
+        Some(Ok(Err(error))) => {
+            if error.next() == Next::Release {
+                short_of_means(shared, &hold, &error);
+            }
+            Ending::of(&error)
+        }
         Some(Err(panic)) => {
             add(&shared.stats.panicked, 1);
             panicked(panic_text(panic.as_ref()))
@@ -120,7 +128,38 @@ pub(crate) async fn run_attempt(shared: &Shared, work: Work) -> Option<Settlemen
             timed_out(timeout.unwrap_or_default())
         }
     };
+    let ending = bounded(shared, &hold, ending);
     Some(Settlement::new(hold, ending))
+}
+
+/// What is given back without a charge comes back at once only the first time; that a shutdown gives back is no fault of the job.
+fn bounded(shared: &Shared, hold: &Hold, ending: Ending) -> Ending {
+    if !matches!(ending, Ending::Release) {
+        shared.given_back.forget(hold.id);
+        return ending;
+    }
+    if shared.signals.closing.is_cancelled() {
+        return ending;
+    }
+    let Some(delay) = shared.given_back.again(hold.id) else { return ending };
+    tracing::warn!(id = %hold.id, attempt = hold.attempt, ?delay, "given back again without an attempt used up: it is put off");
+    add(&shared.stats.put_off, 1);
+    Ending::snooze(delay)
+}
+
+fn short_of_means(shared: &Shared, hold: &Hold, error: &JobError) {
+    add(&shared.stats.short_of_means, 1);
+    let now = Instant::now();
+    let queue = shared.subscriptions.iter().find(|subscription| subscription.queue == hold.queue);
+    if queue.is_some_and(|subscription| subscription.short_of_means(now)) {
+        tracing::warn!(
+            queue = &*hold.queue,
+            error = error.message(),
+            hint = "give this worker more open files, processes or memory (ulimit, the limits of its container), or let it run \
+                    fewer at once (--queue name:number)",
+            "this worker is short of its own means: jobs go back without a charge, and it claims fewer"
+        );
+    }
 }
 
 /// Being stopped by a shutdown or an outage is no failure of the job, so what asks for another attempt then uses none up.
@@ -128,13 +167,11 @@ fn wants_retry(error: &JobError) -> bool {
     matches!(error.next(), Next::Retry(_))
 }
 
-fn settle_outcome(shared: &Shared, hold: Arc<Hold>, outcome: Outcome) -> Option<Settlement> {
-    if let Some(ending) = Ending::of_outcome(outcome, &hold) {
-        return Some(Settlement::new(hold, ending));
-    }
+/// The handler's own transaction did it: there is nothing to tell the database.
+fn settled(shared: &Shared, hold: &Hold) -> Option<Settlement> {
     hold.advance(Stage::Settled);
     add(&shared.stats.completed, 1);
-    shared.ledger.remove([&*hold].into_iter());
+    shared.ledger.remove([hold].into_iter());
     None
 }
 

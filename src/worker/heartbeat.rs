@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{
     backoff::Backoff,
+    connections::FIRST,
     hold::{Hold, Stage},
     shared::Shared,
     stats::add,
@@ -24,13 +25,60 @@ use crate::{error::Result, statements};
 const BATCH_MAX: usize = 1000;
 /// So many failures in a row are more than a connection that was lost.
 const FAILURES: u32 = 2;
+/// How often it is said that nothing is claimed for want of a connection.
+const WARN_EVERY: Duration = Duration::from_secs(30);
+/// How long a drain, for whose end somebody waits, waits for that connection.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Until the worker has settled everything.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let finish = shared.signals.finish.clone();
     let failures = AtomicU32::new(0);
-    let both = async { tokio::join!(beat(&shared, &failures), watch(&shared, &failures)) };
-    finish.run_until_cancelled(both).await;
+    let all =
+        async { tokio::join!(beat(&shared, &failures), watch(&shared, &failures), keep(&shared)) };
+    finish.run_until_cancelled(all).await;
+}
+
+/// Holds the connection before the first claim, and then those without which claims and maintenance would have to share: in the order
+/// of their need, before anything else takes what there is.
+pub(crate) async fn hold(shared: &Shared) -> Result<()> {
+    until_held(shared, shared.settings.drain.then(|| Instant::now() + DRAIN_PATIENCE)).await?;
+    let patience = patience(shared.settings.lease);
+    let seats = [Some(FIRST), shared.settings.maintain.then(|| shared.upkeep_seat())];
+    for seat in seats.into_iter().flatten() {
+        if let Err(error) = shared.connections.line(seat, patience).await {
+            tracing::warn!(%error, hint = error.hint(), "a connection could not be opened yet");
+        }
+    }
+    Ok(())
+}
+
+/// Opens the connection again after it was lost and somebody wants to claim; until then nobody does.
+async fn keep(shared: &Shared) {
+    loop {
+        shared.heart_wanted.notified().await;
+        let _ = until_held(shared, None).await; // without an end there is no error
+        for subscription in &shared.subscriptions {
+            subscription.unmute();
+        }
+    }
+}
+
+async fn until_held(shared: &Shared, until: Option<Instant>) -> Result<()> {
+    let (mut backoff, mut warn_at) = (Backoff::database(), Instant::now());
+    let patience = patience(shared.settings.lease);
+    while let Err(error) = shared.connections.line(shared.heart_seat(), patience).await {
+        if until.is_some_and(|until| until <= Instant::now()) {
+            return Err(error);
+        }
+        if warn_at <= Instant::now() {
+            warn_at = Instant::now() + WARN_EVERY;
+            let wanted = shared.connections_wanted();
+            tracing::warn!(%error, hint = error.hint(), wanted, "no connection for the heartbeat: nothing is claimed until there is one");
+        }
+        tokio::time::sleep(backoff.next()).await;
+    }
+    Ok(())
 }
 
 async fn beat(shared: &Shared, failures: &AtomicU32) {
@@ -134,6 +182,7 @@ fn warn_endangered(shared: &Shared, margin: Duration) {
     for hold in shared.ledger.endangered(Instant::now(), margin) {
         if !hold.cancellation.is_cancelled() {
             tracing::warn!(id = %hold.id, attempt = hold.attempt, "the lease is about to end: no heartbeat was accepted for long");
+            add(&shared.stats.interrupted, 1);
             hold.interrupt();
         }
     }

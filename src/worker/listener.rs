@@ -1,6 +1,11 @@
-//! Hears of dispatches, so that an idle worker claims at once. It only makes things faster: polling finds every job.
+//! Hears of dispatches, so that an idle worker claims at once and need not poll. What it cannot hear is found by polling.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use tokio_postgres::AsyncMessage;
 
@@ -11,8 +16,16 @@ use crate::{
     statements,
 };
 
-/// Notifies that come faster than this are one: each of them wakes every queue.
+/// When notifications come densely, those of this time are one: each of them wakes every queue.
 const GATHER: Duration = Duration::from_millis(1);
+/// How many notifications are taken in one go.
+const BATCH_MAX: usize = 1000;
+/// The database sends so many at most: one in this time, after a burst.
+const APART: Duration = Duration::from_millis(4);
+/// From how many of a burst on some may have been left out: fewer than the database sends.
+const CROWD: u32 = 15;
+/// The payload that says that something will be due; any other one says that jobs wait.
+const DUE: &str = "due";
 
 /// Until the worker closes.
 pub(crate) async fn run(shared: Arc<Shared>) {
@@ -29,7 +42,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 async fn listen_forever(shared: &Shared, endpoint: &Endpoint) {
     let mut backoff = Backoff::database();
     loop {
-        if let Err(error) = listen(shared, endpoint, &mut backoff).await {
+        let ended = listen(shared, endpoint, &mut backoff).await;
+        shared.listen(false);
+        if let Err(error) = ended {
             tracing::warn!(%error, "the listening connection was lost: polling until it is back");
         }
         tokio::time::sleep(backoff.next()).await;
@@ -41,25 +56,107 @@ async fn listen(shared: &Shared, endpoint: &Endpoint, backoff: &mut Backoff) -> 
     let (client, mut connection) = endpoint.open().await?;
     let started = client.batch_execute(statements::LISTEN);
     tokio::pin!(started);
-    let mut listening = false;
+    let (mut listening, mut crowd) = (false, Crowd::default());
     loop {
-        let message = std::future::poll_fn(|context| connection.poll_message(context));
+        let message = poll_fn(|context| connection.poll_message(context));
         tokio::select! {
             answer = &mut started, if !listening => {
                 answer?;
                 listening = true;
                 backoff.reset();
-                shared.wake_all(); // whatever was dispatched while nobody listened
+                shared.listen(true); // and look for whatever was dispatched while nobody listened
             }
-            message = message => match message {
-                Some(Ok(AsyncMessage::Notification(_))) => {
-                    shared.wake_all();
+            message = message => {
+                let mut heard = Heard::default();
+                heard.take(message)?;
+                for _ in 0..BATCH_MAX {
+                    let next = poll_fn(|context| match connection.poll_message(context) {
+                        Poll::Ready(message) => Poll::Ready(Some(message)),
+                        Poll::Pending => Poll::Ready(None),
+                    });
+                    let Some(message) = next.await else { break };
+                    heard.take(message)?;
+                }
+                if tell(shared, &heard, &mut crowd) {
                     tokio::time::sleep(GATHER).await;
                 }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(error.into()),
-                None => return Err(Error::unavailable("the server closed the connection")),
-            },
+            }
         }
+    }
+}
+
+/// Tells everybody what was heard; whether it comes densely.
+fn tell(shared: &Shared, heard: &Heard, crowd: &mut Crowd) -> bool {
+    let crowded = crowd.is_full(heard.jobs + heard.due, Instant::now());
+    if crowded {
+        shared.crowded();
+    }
+    if heard.jobs > 0 {
+        shared.wake_all();
+    }
+    if heard.due > 0 {
+        shared.upkeep.due();
+    }
+    crowded
+}
+
+/// How many notifications of each kind came.
+#[derive(Debug, Default)]
+struct Heard {
+    jobs: u32,
+    due: u32,
+}
+
+impl Heard {
+    fn take(
+        &mut self,
+        message: Option<std::result::Result<AsyncMessage, tokio_postgres::Error>>,
+    ) -> Result<()> {
+        match message {
+            Some(Ok(AsyncMessage::Notification(notification))) => {
+                if notification.payload() == DUE {
+                    self.due += 1;
+                } else {
+                    self.jobs += 1;
+                }
+            }
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(error.into()),
+            None => return Err(Error::unavailable("the server closed the connection")),
+        }
+        Ok(())
+    }
+}
+
+/// Counts notifications by the rule of the database, so that a worker knows when it sends no more of them.
+#[derive(Debug, Default)]
+struct Crowd {
+    ahead: Option<Instant>,
+}
+
+impl Crowd {
+    fn is_full(&mut self, heard: u32, now: Instant) -> bool {
+        let from = self.ahead.map_or(now, |ahead| ahead.max(now));
+        let ahead = from.min(now + APART * 25) + APART * heard.min(25);
+        self.ahead = Some(ahead);
+        ahead > now + APART * CROWD
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_comes_as_densely_as_the_database_sends_at_most_is_a_crowd() {
+        let (mut crowd, start) = (Crowd::default(), Instant::now());
+        for n in 0..1000 {
+            assert!(!crowd.is_full(1, start + n * Duration::from_millis(5)), "{n}");
+        }
+        let later = start + Duration::from_secs(6);
+        let full = (0..30).filter(|_| crowd.is_full(1, later)).count();
+        assert_eq!(full, 15);
+        assert!(!crowd.is_full(1, later + Duration::from_secs(1)));
+        assert!(crowd.is_full(100, later + Duration::from_secs(2)), "all at once");
     }
 }

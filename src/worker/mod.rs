@@ -19,6 +19,7 @@ mod claimed;
 mod connections;
 mod exchange;
 mod executor;
+mod given_back;
 mod handler;
 mod heartbeat;
 mod hold;
@@ -27,9 +28,11 @@ mod listener;
 mod pacing;
 mod ready;
 mod registry;
+mod rest;
 mod settlement;
 mod shared;
 mod shutdown;
+mod sleep;
 mod solo;
 mod stats;
 mod subscription;
@@ -91,9 +94,9 @@ impl Worker {
         &self.shared.settings.worker_id
     }
 
-    /// Reads its counters while it runs.
+    /// Reads its counters while it runs, and ends its sleep.
     pub fn handle(&self) -> WorkerHandle {
-        WorkerHandle { stats: Arc::clone(&self.shared.stats) }
+        WorkerHandle { stats: Arc::clone(&self.shared.stats), called: self.shared.rouse.caller() }
     }
 
     /// Runs until `shutdown` is ready, or the queues are empty where [`WorkerBuilder::drain`] is set.
@@ -110,7 +113,7 @@ impl Worker {
         let _stop_when_dropped = shutdown::StopGuard(Arc::clone(&shared));
         tokio::pin!(shutdown);
         tokio::select! {
-            ready = ready::until_ready(&shared) => ready?,
+            ready = async { ready::until_ready(&shared).await?; heartbeat::hold(&shared).await } => ready?,
             () = &mut shutdown => return Ok(shared.stats.report()),
         }
         let (settings, queues) = (&shared.settings, shared.subscriptions.len());
@@ -118,6 +121,7 @@ impl Worker {
             worker_id = &*settings.worker_id,
             queues,
             types = shared.types.len(),
+            connections = shared.connections_wanted(),
             "the worker starts"
         );
         let (exchangers, heart, helpers) = start(&shared);
@@ -143,12 +147,6 @@ fn start(shared: &Arc<Shared>) -> (TaskTracker, TaskTracker, TaskTracker) {
     }
     heart.spawn(heartbeat::run(Arc::clone(shared)));
     heart.spawn(unheard::run(Arc::clone(shared)));
-    helpers.spawn(solo::run(Arc::clone(shared)));
-    if shared.settings.maintain {
-        helpers.spawn(ticker::run(Arc::clone(shared)));
-    }
-    if shared.settings.listen {
-        helpers.spawn(listener::run(Arc::clone(shared)));
-    }
+    helpers.spawn(sleep::run(Arc::clone(shared)));
     (exchangers, heart, helpers)
 }

@@ -12,7 +12,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::wakes::Wakes;
+use super::{rest::Rest, wakes::Wakes};
 
 /// How much work to hold ahead.
 const AHEAD: Duration = Duration::from_millis(100);
@@ -26,8 +26,8 @@ const TRIP_SHORT: Duration = Duration::from_millis(30);
 const TRIP_LONG: Duration = Duration::from_millis(60);
 /// Over how many values a mean is taken.
 const MEAN_OVER: f64 = 32.0;
-/// The pause after the first claim of a row that brought nothing.
-const PAUSE_FIRST: Duration = Duration::from_millis(2);
+/// A look that is planned so soon is not made sooner by a wake.
+const SOON: Duration = Duration::from_millis(1);
 
 /// The fixed part of the arithmetic.
 #[derive(Debug, Clone)]
@@ -38,8 +38,10 @@ pub(crate) struct Bounds {
     pub(crate) batch_max: usize,
     /// The lease that claims ask for.
     pub(crate) lease: Duration,
-    /// The longest pause between claims of an idle queue.
+    /// The longest pause between claims of an idle queue while nothing wakes the worker.
     pub(crate) pause_max: Duration,
+    /// The longest one while dispatches wake it.
+    pub(crate) woken_pause_max: Duration,
 }
 
 /// A mean of the latest values; the first ones count in full.
@@ -86,7 +88,7 @@ pub(crate) struct Pacing {
     shortest_trip: Duration,
     /// Whether the last claim brought all it asked for.
     flowing: bool,
-    pause: Duration,
+    rest: Rest,
     not_before: Option<Instant>,
     wakes: Wakes,
 }
@@ -101,7 +103,7 @@ impl Pacing {
             most: bounds.batch_max,
             shortest_trip: Duration::MAX,
             flowing: false,
-            pause: Duration::ZERO,
+            rest: Rest::new(bounds.pause_max, bounds.woken_pause_max),
             not_before: None,
             wakes: Wakes::default(),
             bounds,
@@ -157,6 +159,11 @@ impl Pacing {
         self.not_before.is_some_and(|at| at > now && at <= now + span)
     }
 
+    /// Whether no look is planned, since dispatches wake the worker: then whatever is sent may as well look.
+    pub(crate) fn rests(&self, now: Instant) -> bool {
+        self.rest.is_listening() && self.not_before.is_some_and(|at| at > now)
+    }
+
     /// When a claim may be sent, if not now.
     pub(crate) fn not_before(&self) -> Option<Instant> {
         self.not_before
@@ -200,18 +207,18 @@ impl Pacing {
         self.flowing = got >= limit;
         if self.flowing {
             self.resize(limit, took.saturating_sub(self.shortest_trip));
-            self.pause = Duration::ZERO;
+            self.rest.full(got, now);
             self.not_before = None;
             return;
         }
         // Half of it is enough when the rest did not come: a larger limit costs the walk over lanes that are empty.
         self.claim_size =
             (2 * got).max(CLAIM_START).min(self.claim_size).min(self.bounds.batch_max);
-        self.pause = if got > 0 || self.pause.is_zero() { PAUSE_FIRST } else { self.pause * 2 };
-        self.pause = self.pause.min(self.bounds.pause_max);
-        self.not_before = Some(now + self.pause.mul_f64(0.75 + rand::random::<f64>() / 4.0));
+        let pause =
+            if got > 0 { self.rest.some(got, took, now) } else { self.rest.nothing(took, now) };
+        self.not_before = Some(now + pause.mul_f64(0.75 + rand::random::<f64>() / 4.0));
         if self.wakes.heard() {
-            self.follow_wake();
+            self.follow_wake(now);
         }
     }
 
@@ -230,15 +237,33 @@ impl Pacing {
     }
 
     /// Somebody dispatched.
-    pub(crate) fn woken(&mut self) {
+    pub(crate) fn woken(&mut self, now: Instant) {
         self.wakes.hear();
-        self.follow_wake();
+        self.follow_wake(now);
+    }
+
+    /// Whether dispatches wake this worker.
+    pub(crate) fn listen(&mut self, listening: bool) {
+        self.rest.listen(listening);
+        self.not_before = None;
+    }
+
+    /// So many wakes came that some may have been left out.
+    pub(crate) fn crowded(&mut self, now: Instant) {
+        self.rest.crowded(now);
+    }
+
+    /// For how long the worker will be idle when a claim finds nothing and nobody wakes it.
+    pub(crate) fn idle_for(&self) -> Duration {
+        self.rest.idle_for()
     }
 
     /// Never later than planned; and since a notification may stand for several jobs, polls begin anew from here.
-    fn follow_wake(&mut self) {
-        self.pause = self.pause.min(self.wakes.distance());
-        self.not_before = self.not_before.and_then(|at| Some(at.min(self.wakes.not_before()?)));
+    fn follow_wake(&mut self, now: Instant) {
+        self.rest.anew(self.wakes.distance());
+        if self.not_before.is_some_and(|at| at > now + SOON) {
+            self.not_before = self.not_before.and_then(|at| Some(at.min(self.wakes.not_before()?)));
+        }
     }
 }
 

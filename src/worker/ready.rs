@@ -13,9 +13,12 @@ pub(super) async fn until_ready(shared: &Shared) -> Result<()> {
     loop {
         match check(&shared.client).await {
             Ok(()) => return Ok(()),
-            Err(error) if error.is_transient() => {
+            // a standby may be promoted; but somebody waits for the end of a drain
+            Err(error)
+                if error.is_transient() && !(shared.settings.drain && is_standby(&error)) =>
+            {
                 let pause = backoff.next();
-                tracing::warn!(%error, ?pause, "the database is not ready yet");
+                tracing::warn!(%error, hint = error.hint(), ?pause, "the database is not ready yet");
                 tokio::time::sleep(pause).await;
             }
             Err(error) => return Err(error),
@@ -47,5 +50,25 @@ async fn check(client: &Client) -> Result<()> {
              out of the connection URL",
         ));
     }
+    if row.try_get::<_, bool>("is_standby")? {
+        return Err(Error::Database {
+            sqlstate: READ_ONLY.into(),
+            message: "this server is a standby, where no job can be claimed".into(),
+        });
+    }
+    if row.try_get::<_, String>("read_only")? == "on" {
+        return Err(Error::config(
+            "transactions of this connection are read-only, and claims write",
+            "as an administrator: alter role … reset default_transaction_read_only, or alter database … reset \
+             default_transaction_read_only; or take the setting out of the connection URL",
+        ));
+    }
     Ok(())
+}
+
+/// What the server itself says of a write where none may be.
+const READ_ONLY: &str = "25006";
+
+fn is_standby(error: &Error) -> bool {
+    matches!(error, Error::Database { sqlstate, .. } if sqlstate == READ_ONLY)
 }

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde_json::{Value, value::RawValue};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
@@ -14,6 +15,8 @@ use crate::{
 
 /// What `settle_jobs` accepts as a delay.
 const DELAY_MAX: Duration = Duration::from_secs(157_766_400);
+/// A job that is due again at once would run as fast as the machine can, for ever.
+const SNOOZE_MIN: Duration = Duration::from_millis(100);
 const RESULT_BYTES_MAX: usize = 1024 * 1024;
 
 /// The end of one attempt.
@@ -33,6 +36,7 @@ impl Ending {
         match error.next() {
             Next::Retry(delay) => Self::Retry { error: raw, delay: delay.map(seconds) },
             Next::Fail => Self::Fail { error: raw },
+            Next::Release => Self::Release,
         }
     }
 
@@ -41,7 +45,9 @@ impl Ending {
         Some(match outcome {
             Outcome::Complete => Self::Complete(None),
             Outcome::CompleteWith(result) => Self::with_result(&result),
-            Outcome::Snooze(delay) => Self::Snooze { delay: seconds(delay) },
+            Outcome::CompleteWithRaw(result) => Self::with_result(&result),
+            Outcome::Snooze(delay) => Self::snooze(delay),
+            Outcome::Release => Self::Release,
             Outcome::Cancel(reason) => {
                 Self::Cancel { error: raw_error(&JobError::fail(reason).code("cancelled")) }
             }
@@ -53,9 +59,13 @@ impl Ending {
         })
     }
 
+    pub(crate) fn snooze(delay: Duration) -> Self {
+        Self::Snooze { delay: seconds(delay.max(SNOOZE_MIN)) }
+    }
+
     /// A result that cannot be stored would be refused with the whole batch, and it will not get smaller by running the
     /// job again.
-    fn with_result(result: &Value) -> Self {
+    fn with_result<T: Serialize>(result: &T) -> Self {
         let refused = match json::to_raw("result", result) {
             Ok(raw) if raw.get().len() <= RESULT_BYTES_MAX => return Self::Complete(Some(raw)),
             Ok(_) => "result: must be at most 1 MiB of JSON text".to_owned(),
@@ -196,11 +206,31 @@ mod tests {
 
     #[test]
     fn what_the_database_would_refuse_fails_that_job_only() {
-        for result in ["x".repeat(RESULT_BYTES_MAX), "a\0b".into()] {
-            let ending = Ending::with_result(&result.into());
+        for result in ["x".repeat(RESULT_BYTES_MAX), "a\0b".to_owned()] {
+            let ending = Ending::with_result(&result);
             assert_eq!(ending.word(), "fail");
             assert!(ending.error().unwrap().get().contains("bad_result"));
         }
+    }
+
+    #[test]
+    fn a_result_is_sent_as_its_handler_wrote_it() {
+        let text = r#"{"big":123456789012345678901234567890,"dec":0.1000000000000000055511151231257827,"money":1.10}"#;
+        let raw = RawValue::from_string(text.into()).unwrap();
+        let held = hold(1, Instant::now(), Duration::from_secs(30));
+        let ending = Ending::of_outcome(Outcome::CompleteWithRaw(raw), &held).unwrap();
+        assert_eq!(ending.result().unwrap().get(), text);
+        let nul = RawValue::from_string(r#""\u0000""#.into()).unwrap();
+        assert_eq!(
+            Ending::of_outcome(Outcome::CompleteWithRaw(nul), &held).unwrap().word(),
+            "fail"
+        );
+    }
+
+    #[test]
+    fn a_snooze_lasts_a_tenth_of_a_second_at_least() {
+        assert_eq!(Ending::snooze(Duration::ZERO).delay(), Some(0.1));
+        assert_eq!(Ending::snooze(Duration::from_secs(3)).delay(), Some(3.0));
     }
 
     #[test]

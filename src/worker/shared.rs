@@ -8,11 +8,13 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    connections::Connections, ledger::Ledger, registry::Registry, solo::Solo, stats::Stats,
-    subscription::Subscription, unheard::Unheard,
+    connections::Connections, given_back::GivenBack, ledger::Ledger, registry::Registry,
+    sleep::Rouse, solo::Solo, stats::Stats, subscription::Subscription, ticker::Upkeep,
+    unheard::Unheard,
 };
 use crate::client::Client;
 
@@ -23,13 +25,38 @@ pub(crate) struct Settings {
     pub(crate) lease: Duration,
     pub(crate) grace: Duration,
     pub(crate) stop_within: Duration,
-    pub(crate) poll_interval: Duration,
+    pub(crate) poll_interval: Option<Duration>,
     pub(crate) batch_max: usize,
     pub(crate) connections: usize,
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) listen: bool,
     pub(crate) maintain: bool,
     pub(crate) drain: bool,
+    pub(crate) sleep_after: Option<Duration>,
+}
+
+/// The longest pause of a worker that nothing wakes.
+const POLLED_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause of a worker that dispatches wake.
+const WOKEN_PAUSE: Duration = Duration::from_secs(90);
+/// A worker that ends when its queues are empty should notice soon.
+const DRAIN_PAUSE: Duration = Duration::from_millis(50);
+
+impl Settings {
+    /// The longest pause between claims of an idle queue while nothing wakes the worker.
+    pub(crate) fn polled_pause(&self) -> Duration {
+        self.pause(POLLED_PAUSE)
+    }
+
+    /// The longest one while dispatches wake it.
+    pub(crate) fn woken_pause(&self) -> Duration {
+        self.pause(WOKEN_PAUSE)
+    }
+
+    fn pause(&self, usual: Duration) -> Duration {
+        let longest = self.poll_interval.unwrap_or(usual);
+        if self.drain { longest.min(DRAIN_PAUSE) } else { longest }
+    }
 }
 
 /// The ways in which a worker's tasks are told to end, in this order.
@@ -56,6 +83,12 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     pub(crate) solo: Solo,
     pub(crate) unheard: Unheard,
+    pub(crate) upkeep: Upkeep,
+    pub(crate) rouse: Rouse,
+    listening: AtomicBool,
+    pub(crate) given_back: GivenBack,
+    /// Somebody wanted to claim, and the connection of the heartbeat was not there.
+    pub(crate) heart_wanted: Notify,
     pub(crate) stats: Arc<Stats>,
     pub(crate) signals: Signals,
     /// The tasks that run handlers.
@@ -71,15 +104,24 @@ impl Shared {
         subscriptions: Vec<Arc<Subscription>>,
     ) -> Self {
         Self {
-            connections: Connections::new(client.clone(), settings.connections + 2),
+            connections: Connections::new(
+                client.clone(),
+                settings.connections + 2,
+                settings.connections,
+            ),
             types: registry.types(),
             ledger: Ledger::default(),
             solo: Solo::default(),
             unheard: Unheard::default(),
+            upkeep: Upkeep::default(),
+            rouse: Rouse::default(),
+            listening: AtomicBool::new(false),
+            given_back: GivenBack::default(),
+            heart_wanted: Notify::new(),
             stats: Arc::default(),
             signals: Signals::default(),
             slots: TaskTracker::new(),
-            drain: Drain::new(subscriptions.len()),
+            drain: Drain::new(subscriptions.len() + 1), // suspects are asked for apart
             client,
             settings,
             registry,
@@ -97,6 +139,12 @@ impl Shared {
         self.settings.connections + 1
     }
 
+    /// How many connections it uses, where there is room for them.
+    pub(crate) fn connections_wanted(&self) -> usize {
+        let listens = self.settings.listen && self.client.endpoint_to_listen().is_some();
+        self.settings.connections + 1 + usize::from(self.settings.maintain) + usize::from(listens)
+    }
+
     /// How long a call may take before its connection is given up: about a lease, since what is claimed later than that is
     /// lost, but not half a day for long leases.
     pub(crate) fn patience(&self) -> Duration {
@@ -104,9 +152,37 @@ impl Shared {
     }
 
     pub(crate) fn wake_all(&self) {
+        self.rouse.stir();
+        self.solo.woken();
         for subscription in &self.subscriptions {
             subscription.wake();
         }
+    }
+
+    /// Dispatches wake this worker from now on, or do not any more.
+    pub(crate) fn listen(&self, listening: bool) {
+        self.listening.store(listening, SeqCst);
+        for subscription in &self.subscriptions {
+            subscription.listen(listening);
+        }
+        self.upkeep.due(); // it may have missed what was told meanwhile
+    }
+
+    pub(crate) fn is_listening(&self) -> bool {
+        self.listening.load(SeqCst)
+    }
+
+    /// So many wakes came that some may have been left out.
+    pub(crate) fn crowded(&self) {
+        for subscription in &self.subscriptions {
+            subscription.crowded();
+        }
+        self.upkeep.busy(); // nor need it have heard of what will be due
+    }
+
+    /// In a drain: whether every queue gave nothing to a claim, so that only suspects may be left.
+    pub(crate) fn only_suspects_left(&self) -> bool {
+        self.drain.all_empty(self.subscriptions.len())
     }
 
     /// To be called before a claim is sent, with the number of settlements that travel with it.
@@ -125,11 +201,13 @@ impl Shared {
         left
     }
 
-    /// To be called when a claim was answered and its jobs are in the ledger. In a drain, all queues are empty when every
+    /// To be called when a claim was answered and its jobs are in the ledger; suspects count as one more queue. In a drain, all queues are empty when every
     /// one of them gave nothing to a claim that was sent while nothing was held, and nothing was found since.
     pub(crate) fn after_claim(&self, queue: usize, mark: &ClaimMark, got: usize) {
         if got > 0 {
             self.drain.finds.fetch_add(1, SeqCst);
+            self.upkeep.busy();
+            self.rouse.stir();
             return;
         }
         if !self.settings.drain || !mark.alone {
@@ -137,10 +215,7 @@ impl Shared {
         }
         self.drain.empty[queue].store(true, SeqCst);
         self.drain.empty_at[queue].store(mark.finds, SeqCst);
-        let finds = self.drain.finds.load(SeqCst);
-        let all_empty = self.drain.empty.iter().all(|empty| empty.load(SeqCst))
-            && self.drain.empty_at.iter().all(|at| at.load(SeqCst) == finds);
-        if all_empty
+        if self.drain.all_empty(self.drain.empty.len())
             && self.unheard.is_clear()
             && self.subscriptions.iter().all(|subscription| subscription.is_still())
         {
@@ -180,6 +255,13 @@ impl Drain {
             empty_at: (0..queues).map(|_| AtomicU64::new(0)).collect(),
         }
     }
+
+    /// Whether the first so many gave nothing, and nothing was found since.
+    fn all_empty(&self, queues: usize) -> bool {
+        let finds = self.finds.load(SeqCst);
+        self.empty[..queues].iter().all(|empty| empty.load(SeqCst))
+            && self.empty_at[..queues].iter().all(|at| at.load(SeqCst) == finds)
+    }
 }
 
 #[cfg(test)]
@@ -210,16 +292,23 @@ pub(crate) mod tests {
             lease: LEASE,
             grace: Duration::ZERO,
             stop_within: Duration::ZERO,
-            poll_interval: Duration::from_secs(1),
+            poll_interval: None,
             batch_max: 500,
             connections: 1,
             attempt_timeout: None,
             listen: false,
             maintain: false,
             drain: false,
+            sleep_after: None,
         };
         let second = Duration::from_secs(1);
-        let bounds = Bounds { concurrency: 4, batch_max: 500, lease: LEASE, pause_max: second };
+        let bounds = Bounds {
+            concurrency: 4,
+            batch_max: 500,
+            lease: LEASE,
+            pause_max: second,
+            woken_pause_max: second,
+        };
         let subscription = Arc::new(Subscription::new("default".into(), bounds));
         Arc::new(Shared::new(client, settings, Registry::default(), vec![subscription]))
     }

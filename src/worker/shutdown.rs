@@ -90,14 +90,13 @@ async fn stop_handlers(shared: &Shared) {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, time::Instant};
+    use std::sync::mpsc;
 
     use super::{
         super::{
             hold::Stage,
             shared::tests::{shared, work},
             solo,
-            subscription::Step,
         },
         *,
     };
@@ -114,12 +113,12 @@ mod tests {
         });
         let hold = Arc::clone(&suspect.hold);
         let subscription = &shared.subscriptions[0];
-        let Step::Send(order) = subscription.step(Instant::now()) else { panic!("no claim") };
-        solo::offer(&shared, subscription, suspect);
-        subscription.answered(&order, Vec::new(), None, Duration::ZERO, Instant::now());
+        subscription.enter();
         let helpers = TaskTracker::new();
         // on a runtime of its own: nothing there goes on while the handler blocks, which is the worst that it can do
-        let task = helpers.track_future(solo::run(Arc::clone(&shared)));
+        let (serving, subscription) = (Arc::clone(&shared), Arc::clone(subscription));
+        let task =
+            helpers.track_future(async move { solo::serve(&serving, subscription, suspect).await });
         let alone = std::thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_time()

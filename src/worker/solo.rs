@@ -1,101 +1,202 @@
 //! Jobs that were lost twice run alone: two workers died while they ran, and a third may. Nothing else of this worker is in
 //! flight then, neither running nor claimed nor unsettled, so nobody else's job can be lost with them.
 //!
-//! From the moment a suspect arrives nothing starts and nothing is claimed, not even what its own claim brought with it. What
-//! runs already is waited for, but not for long: a worker of long jobs puts the suspect off and goes on.
+//! No other claim returns such a suspect. It is asked for now and then, one at a time. Once there is one, nothing starts and nothing
+//! is claimed; what runs already is waited for, but not for long: a worker of long jobs puts the suspect off and goes on. Afterwards
+//! other work gets at least as long as the suspect took, so that any number of suspects takes half of a worker and no more.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
-use tokio::{sync::Notify, time::timeout};
+use tokio::time::{sleep, timeout};
+use tokio_postgres::types::ToSql;
 
 use super::{
-    backoff::jittered,
-    claimed::Work,
+    backoff::{Backoff, jittered},
+    claimed::{ClaimContext, Work, column},
+    connections::FIRST,
+    exchange::{log_claim, may_have_happened},
     executor::{Place, run_attempt},
     hold::{Hold, Stage},
     settlement::{Ending, Settlement},
     shared::Shared,
+    stats::add,
     subscription::Subscription,
+    unheard::Owed,
+};
+use crate::{
+    error::{Error, Result},
+    statements,
 };
 
+/// How long other work has before the first suspect is asked for, and after each at least.
+const OTHERS_FIRST: Duration = Duration::from_secs(1);
+/// How often a worker asks that has something to do, or was woken since.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+/// How often it asks while nothing happens.
+const ASK_IDLE: Duration = Duration::from_secs(60);
+/// The same where it would hear of leases that ended.
+const ASK_LISTENING: Duration = Duration::from_secs(600);
+/// How often it looks whether it is time to ask; no call is made for that.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The same for a drain, which ends when the last suspect has.
+const LOOK_EVERY_IN_A_DRAIN: Duration = Duration::from_millis(20);
 /// How long a worker stands still at most for a suspect to be alone; less where leases are shorter.
 const STILL_MAX: Duration = Duration::from_secs(10);
 /// A suspect that could not be alone is put off for so many leases, so that it costs a worker of long jobs little.
 const PUT_OFF_LEASES: u32 = 4;
 const PUT_OFF_MAX: Duration = Duration::from_secs(900);
 
-/// One suspect at a time; others go back to the queue meanwhile.
+/// Whether it is worth asking.
 #[derive(Debug, Default)]
 pub(crate) struct Solo {
-    seat: Mutex<Seat>,
-    arrived: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Seat {
-    waiting: Option<(Arc<Subscription>, Work)>,
-    busy: bool,
+    woken: AtomicBool,
 }
 
 impl Solo {
-    async fn take(&self) -> (Arc<Subscription>, Work) {
-        loop {
-            let waiting = self.seat().waiting.take();
-            match waiting {
-                Some(suspect) => return suspect,
-                None => self.arrived.notified().await,
-            }
-        }
+    /// Somebody dispatched, or leases of dead workers have ended.
+    pub(crate) fn woken(&self) {
+        self.woken.store(true, SeqCst);
     }
-
-    fn free(&self) {
-        self.seat().busy = false;
-    }
-
-    fn seat(&self) -> MutexGuard<'_, Seat> {
-        self.seat.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Takes a suspect, or gives it back when another one has the seat. It counts as running from here on, and nothing starts
-/// beside it. To be called while its claim is open, so that the subscription does not end in between.
-pub(crate) fn offer(shared: &Shared, subscription: &Arc<Subscription>, work: Work) {
-    let mut seat = shared.solo.seat();
-    if seat.busy || shared.signals.closing.is_cancelled() {
-        drop(seat);
-        subscription.post(Settlement::release(work.hold));
-        return;
-    }
-    subscription.enter();
-    *seat = Seat { waiting: Some((Arc::clone(subscription), work)), busy: true };
-    drop(seat);
-    for other in &shared.subscriptions {
-        other.pause();
-    }
-    shared.solo.arrived.notify_one();
 }
 
 /// Until the worker closes; a suspect that runs then is treated like any other running job.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let (closing, finish) = (shared.signals.closing.clone(), shared.signals.finish.clone());
-    while let Some((subscription, work)) = closing.run_until_cancelled(shared.solo.take()).await {
-        let task = shared.slots.spawn(run_alone(Arc::clone(&shared), subscription, work));
-        // one that blocks its thread must not keep the worker from ending
-        if let Some(Err(error)) = finish.run_until_cancelled(task).await {
-            tracing::error!(%error, "a job that ran alone broke its task");
+    let closing = shared.signals.closing.clone();
+    let mut backoff = Backoff::new(ASK_EVERY, ASK_IDLE);
+    let mut others_first = jittered(OTHERS_FIRST);
+    while closing.run_until_cancelled(until_due(&shared, others_first)).await.is_some() {
+        shared.solo.woken.store(false, SeqCst);
+        // dropped on the way, the claim counts as one without an answer
+        let Some(asked) = closing.run_until_cancelled(ask(&shared)).await else { return };
+        let began = Instant::now();
+        match asked {
+            Ok(None) => others_first = Duration::ZERO,
+            Ok(Some((subscription, work))) => {
+                shared.solo.woken.store(true, SeqCst); // there may be more of them
+                serve(&shared, subscription, work).await;
+                others_first = began.elapsed().max(OTHERS_FIRST);
+            }
+            Err(error) => {
+                add(&shared.stats.call_failures, 1);
+                tracing::warn!(%error, hint = error.hint(), "jobs that are to run alone could not be asked for");
+                others_first = backoff.next();
+                continue;
+            }
         }
-        for other in &shared.subscriptions {
-            other.resume();
-        }
-        shared.solo.free();
+        backoff.reset();
     }
-    // One that was offered just before; whoever offers one later finds the worker closing.
-    let late = shared.solo.seat().waiting.take();
-    if let Some((subscription, work)) = late {
-        subscription.leave(Some(Settlement::release(work.hold)));
+}
+
+/// Waits until it is time to ask. A drain asks when nothing else is left.
+async fn until_due(shared: &Shared, others_first: Duration) {
+    let (since, claimed) = (Instant::now(), shared.stats.report().claimed);
+    let drain = shared.settings.drain;
+    loop {
+        sleep(if drain { LOOK_EVERY_IN_A_DRAIN } else { LOOK_EVERY }).await;
+        let busy = || {
+            shared.solo.woken.load(SeqCst)
+                || shared.ledger.len() > 0
+                || shared.stats.report().claimed != claimed
+        };
+        let pause = match others_first {
+            Duration::ZERO if busy() => ASK_EVERY,
+            Duration::ZERO if shared.is_listening() => ASK_LISTENING,
+            Duration::ZERO => ASK_IDLE,
+            others_first => others_first,
+        };
+        let due = since.elapsed() >= pause || drain && shared.only_suspects_left();
+        if due && shared.connections.holds(shared.heart_seat()) {
+            return;
+        }
+    }
+}
+
+/// Claims a suspect of any of the worker's queues. It counts as running from here on.
+async fn ask(shared: &Shared) -> Result<Option<(Arc<Subscription>, Work)>> {
+    let (settings, sent_at, patience) = (&shared.settings, Instant::now(), shared.patience());
+    let queues: Vec<&str> =
+        shared.subscriptions.iter().map(|subscription| &*subscription.queue).collect();
+    let line = shared.connections.line(FIRST, patience).await?;
+    let mark = shared.before_claim(0);
+    let owed = shared.unheard.owe(settings.lease);
+    let (lease, token) = (settings.lease.as_secs_f64(), owed.token());
+    let parameters: [&(dyn ToSql + Sync); 5] =
+        [&&*settings.worker_id, &queues, &shared.types, &lease, &token];
+    let answer = line.rows(patience, &statements::CLAIM_ALONE, &parameters).await;
+    let rows = match answer {
+        Ok(rows) => rows,
+        Err(error) => {
+            if may_have_happened(&error) {
+                drop(owed); // before the count of these is looked at
+            } else {
+                owed.answered();
+            }
+            shared.claim_failed(&mark);
+            return Err(error);
+        }
+    };
+    let Some(row) = rows.first() else {
+        owed.answered();
+        shared.stats.claim(0);
+        shared.after_claim(shared.subscriptions.len(), &mark, 0);
+        return Ok(None);
+    };
+    let queue: &str = row.try_get(column::QUEUE)?;
+    let subscription = shared
+        .subscriptions
+        .iter()
+        .find(|subscription| &*subscription.queue == queue)
+        .ok_or_else(|| Error::unavailable("a claim answered with a job of another queue"))?;
+    let context = ClaimContext {
+        registry: &shared.registry,
+        queue: &subscription.queue,
+        sent_at,
+        lease: settings.lease,
+    };
+    let work = context.work(row)?;
+    Ok(take(shared, subscription, work, owed).inspect(|_| {
+        shared.after_claim(shared.subscriptions.len(), &mark, 1);
+    }))
+}
+
+/// Counts the suspect as held and running. A worker that closes may have nobody left who would settle it: then its claim counts as
+/// one without an answer, which gives it back.
+fn take(
+    shared: &Shared,
+    subscription: &Arc<Subscription>,
+    work: Work,
+    owed: Owed<'_>,
+) -> Option<(Arc<Subscription>, Work)> {
+    subscription.enter(); // in this order: whoever closes later finds it running
+    if shared.signals.closing.is_cancelled() {
+        subscription.leave(None);
+        return None;
+    }
+    owed.answered();
+    shared.stats.claim(1);
+    log_claim(&work);
+    shared.ledger.add([Arc::clone(&work.hold)].into_iter());
+    Some((Arc::clone(subscription), work))
+}
+
+/// Lets nothing start and nothing be claimed until the suspect is over.
+pub(super) async fn serve(shared: &Arc<Shared>, subscription: Arc<Subscription>, work: Work) {
+    for other in &shared.subscriptions {
+        other.pause();
+    }
+    let task = shared.slots.spawn(run_alone(Arc::clone(shared), subscription, work));
+    // one that blocks its thread must not keep the worker from ending
+    if let Some(Err(error)) = shared.signals.finish.run_until_cancelled(task).await {
+        tracing::error!(%error, "a job that ran alone broke its task");
+    }
+    for other in &shared.subscriptions {
+        other.resume();
     }
 }
 
@@ -118,8 +219,7 @@ async fn run_alone(shared: Arc<Shared>, subscription: Arc<Subscription>, work: W
         Some(Err(_)) => {
             let delay = put_off(shared.settings.lease);
             tracing::warn!(id = %hold.id, attempt = hold.attempt, ?delay, "its last workers died, and it cannot run alone beside long jobs: it is put off");
-            let ending = Ending::Snooze { delay: delay.as_secs_f64() };
-            Some(Settlement::new(Arc::clone(&hold), ending))
+            Some(Settlement::new(Arc::clone(&hold), Ending::snooze(delay)))
         }
         _ => Some(Settlement::release(Arc::clone(&hold))),
     };

@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
+use tokio::sync::Notify;
+
 /// Sizes of claims are counted in classes of a power of two: 0, 1, 2–3, 4–7, … 512–1,000.
 pub const CLAIM_SIZE_CLASSES: usize = 11;
 
@@ -32,6 +34,12 @@ pub struct WorkerReport {
     pub timed_out: u64,
     /// Attempts that panicked.
     pub panicked: u64,
+    /// Handlers that were told to stop because no heartbeat got through for long.
+    pub interrupted: u64,
+    /// Attempts that gave their job back because this worker was short of its own means.
+    pub short_of_means: u64,
+    /// Given back for the second time or more, and put off for that.
+    pub put_off: u64,
     /// Claims sent and answered.
     pub claims: u64,
     /// Calls that settled something.
@@ -42,16 +50,23 @@ pub struct WorkerReport {
     pub claim_sizes: [u64; CLAIM_SIZE_CLASSES],
 }
 
-/// Reads a running worker's counters. Cheap to clone.
+/// Reads a running worker's counters, and ends its sleep. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct WorkerHandle {
     pub(crate) stats: Arc<Stats>,
+    pub(crate) called: Arc<Notify>,
 }
 
 impl WorkerHandle {
     /// The counters at this moment.
     pub fn report(&self) -> WorkerReport {
         self.stats.report()
+    }
+
+    /// Ends the sleep of [`WorkerBuilder::sleep_after`](super::WorkerBuilder::sleep_after), or the next one if it is awake: it
+    /// connects and looks for jobs. To be called after a dispatch has committed.
+    pub fn wake(&self) {
+        self.called.notify_one();
     }
 }
 
@@ -67,6 +82,9 @@ pub(crate) struct Stats {
     pub(crate) lost: AtomicU64,
     pub(crate) timed_out: AtomicU64,
     pub(crate) panicked: AtomicU64,
+    pub(crate) interrupted: AtomicU64,
+    pub(crate) short_of_means: AtomicU64,
+    pub(crate) put_off: AtomicU64,
     pub(crate) claims: AtomicU64,
     pub(crate) settlements: AtomicU64,
     pub(crate) call_failures: AtomicU64,
@@ -93,6 +111,9 @@ impl Stats {
             lost: read(&self.lost),
             timed_out: read(&self.timed_out),
             panicked: read(&self.panicked),
+            interrupted: read(&self.interrupted),
+            short_of_means: read(&self.short_of_means),
+            put_off: read(&self.put_off),
             claims: read(&self.claims),
             settlements: read(&self.settlements),
             call_failures: read(&self.call_failures),

@@ -3,6 +3,7 @@
 //! Slots (tasks that run handlers) and exchangers (tasks that talk to the database) meet here, under one short lock that a
 //! slot takes once a job. A slot lives as long as there is work, so there are never more of them than the concurrency.
 
+mod curb;
 mod state;
 
 use std::{
@@ -13,7 +14,11 @@ use std::{
 use tokio::sync::Notify;
 
 use self::state::{State, Waiting};
-use super::{claimed::Work, pacing::Bounds, settlement::Settlement};
+use super::{
+    claimed::Work,
+    pacing::Bounds,
+    settlement::{Ending, Settlement},
+};
 
 #[derive(Debug)]
 pub(crate) struct Subscription {
@@ -49,6 +54,8 @@ pub(crate) struct Order {
     /// 0 for no claim.
     pub(crate) limit: usize,
     pub(crate) cursor: Option<String>,
+    /// How long the queue will be idle when the claim finds nothing, unless it is woken.
+    pub(crate) idle_for: Duration,
 }
 
 /// Why an order was not answered.
@@ -74,7 +81,14 @@ impl Subscription {
         let mut state = self.lock();
         if let Some(ended) = ended {
             state.pacing.ran(ended.took);
-            if let Some(settlement) = ended.settlement {
+            let settlement = ended.settlement;
+            if settlement
+                .as_ref()
+                .is_none_or(|settlement| !matches!(settlement.ending, Ending::Release))
+            {
+                state.curb.through(self.concurrency);
+            }
+            if let Some(settlement) = settlement {
                 state.post(settlement, now);
             }
         }
@@ -103,12 +117,6 @@ impl Subscription {
             state.post(settlement, Instant::now());
         }
         drop(state);
-        self.changed.notify_one();
-    }
-
-    /// A settlement from outside of the slots.
-    pub(crate) fn post(&self, settlement: Settlement) {
-        self.lock().post(settlement, Instant::now());
         self.changed.notify_one();
     }
 
@@ -184,8 +192,19 @@ impl Subscription {
 
     /// Somebody dispatched.
     pub(crate) fn wake(&self) {
-        self.lock().pacing.woken();
+        self.lock().pacing.woken(Instant::now());
         self.changed.notify_one();
+    }
+
+    /// Whether dispatches wake this worker from now on; it looks at once, since nobody knows what it missed.
+    pub(crate) fn listen(&self, listening: bool) {
+        self.lock().pacing.listen(listening);
+        self.changed.notify_one();
+    }
+
+    /// So many wakes came that some may have been left out.
+    pub(crate) fn crowded(&self) {
+        self.lock().pacing.crowded(Instant::now());
     }
 
     /// No claims from now on; what is buffered still runs.
@@ -214,6 +233,39 @@ impl Subscription {
     pub(crate) fn resume(&self) {
         self.lock().paused = false;
         self.changed.notify_one();
+    }
+
+    /// No claims until [`Self::unmute`]; what an order has of one is taken back.
+    pub(crate) fn mute(&self, order: &mut Order) {
+        let mut state = self.lock();
+        state.curb.muted = true;
+        if order.limit > 0 {
+            let cursor = order.cursor.take();
+            state.claim_back(order, cursor);
+            order.limit = 0;
+        }
+    }
+
+    /// No claims until [`Self::unmute`], since the worker goes to sleep.
+    pub(crate) fn hush(&self) {
+        self.lock().curb.muted = true;
+    }
+
+    /// Claims go on.
+    pub(crate) fn unmute(&self) {
+        self.lock().curb.muted = false;
+        self.changed.notify_one();
+    }
+
+    /// A handler could not work for want of the worker's own means: claims pause and get smaller, and what has not started is given
+    /// back. Whether that begins a pause.
+    pub(crate) fn short_of_means(&self, now: Instant) -> bool {
+        let mut state = self.lock();
+        let beside = state.load.running.saturating_sub(1);
+        let begins = state.curb.short(beside, now);
+        drop(state);
+        self.release_buffered();
+        begins
     }
 
     /// Whether nothing is on its way to or from the database and nothing runs.

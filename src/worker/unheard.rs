@@ -241,6 +241,9 @@ mod tests {
         assert!(!drained.is_cancelled(), "nobody had asked for it then");
         let late = shared.before_claim(0);
         shared.after_claim(0, &late, 0);
+        assert!(!drained.is_cancelled(), "nobody has asked for suspects");
+        assert!(shared.only_suspects_left());
+        shared.after_claim(1, &late, 0);
         assert!(drained.is_cancelled());
     }
 

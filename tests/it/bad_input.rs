@@ -7,13 +7,16 @@
 
 mod claim;
 mod codes;
+mod depth;
 mod dispatch;
 mod dispatch_many;
+mod error_texts;
 mod library;
 mod lines;
 mod operate;
 mod settle;
 mod site;
+mod spelling;
 mod types;
 
 use crate::support::Client;

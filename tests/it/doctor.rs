@@ -7,6 +7,7 @@ mod access;
 mod alone;
 mod functions;
 mod maintenance;
+mod retention;
 mod work;
 
 use crate::support::Client as Session;
@@ -24,12 +25,13 @@ const OF_THE_TESTS: [&str; 2] = ["durability", "second_installation"];
 const JUDGED_BESIDE_THE_CODE: [&str; 3] = ["server_version", "standby_feedback", "wraparound"];
 
 /// The tests that examine a server.
-const TESTS: [&str; 8] = [
+const TESTS: [&str; 9] = [
     include_str!("doctor.rs"),
     include_str!("doctor/access.rs"),
     include_str!("doctor/alone.rs"),
     include_str!("doctor/functions.rs"),
     include_str!("doctor/maintenance.rs"),
+    include_str!("doctor/retention.rs"),
     include_str!("doctor/work.rs"),
     include_str!("pooled.rs"),
     include_str!("tls.rs"),

@@ -168,7 +168,7 @@ async fn h4_setting_a_weight_blocks_no_tick_and_takes_effect_by_the_next() {
 /// H5: an open dispatcher stopped the floors of shared lanes, so that claims walked a growing dead prefix.
 #[tokio::test(flavor = "multi_thread")]
 async fn h5_the_floor_of_a_shared_lane_passes_an_open_dispatcher_and_loses_nothing() {
-    let db = TestDb::new().await;
+    let db = TestDb::with_test_clock().await;
     let (mut slow, producer) = (db.producer().await, db.producer().await);
     let (worker, owner) = (db.worker().await, db.owner().await);
     dispatch(&producer, tenant(1), "mail").await;
@@ -183,7 +183,10 @@ async fn h5_the_floor_of_a_shared_lane_passes_an_open_dispatcher_and_loses_nothi
     dispatch_batch(&producer, &many).await;
     let jobs = claim_jobs(&worker, 1000, &mut None).await;
     settle_all(&worker, &jobs, "complete").await;
-    ticks(&worker, 6).await;
+    for _ in 0..2 {
+        db.advance("4 s").await;
+        tick(&worker).await;
+    }
     let floor =
         count(&owner, "select min(floor) from fairclaim.lane where tenant_id is null").await;
     assert!(floor > mark + 900, "the floor {floor} waits for a transaction of number {mark}");

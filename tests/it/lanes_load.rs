@@ -24,6 +24,8 @@ use crate::{
 const TICK_EVERY: Duration = Duration::from_millis(20);
 const TRANSACTION_MS_MAX: u64 = 80;
 const TENANTS: u128 = 40;
+/// The priority whose jobs have lanes of their own, so that lanes come and go.
+const OWN: i32 = 7;
 const CLAIM_SIZES: [i32; 6] = [1, 1, 3, 10, 50, 200];
 
 /// How much of it.
@@ -51,9 +53,10 @@ pub(crate) struct Books {
 impl Load {
     /// Runs until every job is finished, or no claim finds one any more.
     pub(crate) async fn run(self, db: &TestDb) -> Books {
+        db.own_lanes(OWN).await;
         db.owner()
             .await
-            .batch_execute("update fairclaim.setting set close_delay = '0'")
+            .batch_execute("update fairclaim.setting set close_delay = '0', tick_every = '0'")
             .await
             .expect("close delay");
         let (dispatched_all, drained) =
@@ -122,7 +125,8 @@ impl Load {
 }
 
 fn job(random: &mut StdRng) -> Value {
-    let (job_type, priority) = (["mail", "report"].choose(random), [-1, 0, 0, 0, 1].choose(random));
+    let (job_type, priority) =
+        (["mail", "report"].choose(random), [OWN, 0, 0, 0, OWN].choose(random));
     json!({"tenant_id": tenant(random.random_range(0..TENANTS)), "type": job_type, "priority": priority})
 }
 

@@ -70,8 +70,8 @@ fn the_model_notices_a_lost_lease_that_is_not_counted() {
 fn the_model_notices_a_lease_that_is_taken_back_too_early() {
     let told = noticed(
         "return_expired",
-        "r.lease_expires_at < p_now limit",
-        "r.lease_expires_at < p_now + interval '10 s' limit",
+        "r.lease_expires_at < p_now and",
+        "r.lease_expires_at < p_now + interval '10 s' and",
     );
     assert!(told.contains("tick answered"), "{told}");
 }
@@ -102,8 +102,11 @@ fn the_model_notices_a_job_that_starts_before_its_time() {
 
 #[test]
 fn the_model_notices_a_prune_that_takes_what_is_not_past_retention() {
-    let told =
-        noticed("prune", "f.id < v_to and f.completed_at < v_before limit", "f.id < v_to limit");
+    let told = noticed(
+        "prune_step",
+        "k.completed_at < $3 and k.id <> all ($5))) and z.completed_at < $3",
+        "true))",
+    );
     assert!(told.contains("before its time"), "{told}");
 }
 

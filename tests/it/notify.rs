@@ -41,19 +41,29 @@ impl Listener {
         Self { session, heard }
     }
 
-    /// How often workers were woken since the last call. Notifications come in the order of their commits, so what was
-    /// committed before the mark is heard before it.
+    /// How often workers were woken since the last call.
     pub(crate) async fn wakes(&mut self) -> usize {
+        let (wakes, due) = self.told().await;
+        assert_eq!(due, 0, "nobody was told of what will be due");
+        wakes
+    }
+
+    /// How often workers were woken since the last call, and how often told that something will be due. Notifications come in the
+    /// order of their commits, so what was committed before the mark is heard before it.
+    pub(crate) async fn told(&mut self) -> (usize, usize) {
         self.session.batch_execute("notify mark").await.expect("notify");
-        let mut count = 0;
+        let mut told = (0, 0);
         loop {
             let notification = self.heard.recv().await.expect("a session that lives");
             if notification.channel() == "mark" {
-                return count;
+                return told;
             }
             assert_eq!(notification.channel(), "fairclaim");
-            assert_eq!(notification.payload(), "", "a wake says nothing about anybody's job");
-            count += 1;
+            match notification.payload() {
+                "" => told.0 += 1,
+                "due" => told.1 += 1,
+                other => panic!("it says {other:?}"),
+            }
         }
     }
 }
@@ -93,20 +103,162 @@ async fn a_dispatch_wakes_workers_only_while_one_was_idle_about_a_second_ago() {
 }
 
 #[tokio::test]
-async fn of_the_dispatches_of_a_few_milliseconds_one_wakes() {
+async fn dispatches_that_come_densely_wake_every_four_milliseconds_after_a_burst() {
     let (db, mut listener, producer, worker) = scene().await;
     run_dry(&worker).await;
+    for _ in 0..40 {
+        dispatch(&producer, tenant(1), "mail").await;
+    }
+    dispatch_many(&producer, tenant(2), "default", "mail", 100).await;
+    assert_eq!(listener.wakes().await, 25, "a burst");
     for round in 0..3 {
-        for _ in 0..20 {
+        db.advance("4 ms").await;
+        for _ in 0..5 {
             dispatch(&producer, tenant(1), "mail").await;
         }
-        dispatch_many(&producer, tenant(2), "default", "mail", 100).await;
         assert_eq!(listener.wakes().await, 1, "round {round}");
-        db.advance("2 ms").await;
-        dispatch(&producer, tenant(1), "mail").await;
-        assert_eq!(listener.wakes().await, 0, "round {round}: one was just sent");
-        db.advance("8 ms").await;
     }
+    db.advance("1 s").await;
+    for _ in 0..5 {
+        dispatch(&producer, tenant(1), "mail").await;
+    }
+    assert_eq!(listener.wakes().await, 5, "seldom ones all wake");
+}
+
+#[tokio::test]
+async fn a_transaction_of_many_dispatches_wakes_once_and_keeps_no_other_from_waking() {
+    let (_db, mut listener, mut producer, worker) = scene().await;
+    run_dry(&worker).await;
+    let other = producer.transaction().await.expect("begin");
+    for _ in 0..100 {
+        dispatch(&other, tenant(1), "mail").await;
+    }
+    other.commit().await.expect("commit");
+    assert_eq!(listener.wakes().await, 1);
+    dispatch(&producer, tenant(2), "mail").await;
+    assert_eq!(listener.wakes().await, 1, "it took one place of the burst");
+
+    let undone = producer.transaction().await.expect("begin");
+    undone.batch_execute("savepoint a").await.expect("savepoint");
+    dispatch(&undone, tenant(1), "mail").await;
+    undone.batch_execute("rollback to savepoint a").await.expect("rollback");
+    dispatch(&undone, tenant(1), "mail").await;
+    undone.commit().await.expect("commit");
+    assert_eq!(listener.wakes().await, 1, "what a savepoint undid was told to nobody");
+}
+
+/// A claim of a worker that will be idle for so long.
+async fn claim_and_rest(worker: &Client, seconds: f64) {
+    let claim = "select count(*) from fairclaim.claim_jobs('w', null, 100, p_idle_for => $1)";
+    worker.query_one(claim, &[&seconds]).await.expect("claim_jobs");
+}
+
+#[tokio::test]
+async fn a_worker_that_sleeps_for_long_is_woken_whenever_it_is() {
+    let (db, mut listener, producer, worker) = scene().await;
+    claim_and_rest(&worker, 0.0).await;
+    dispatch(&producer, tenant(1), "mail").await;
+    assert_eq!(listener.wakes().await, 0, "nothing wakes it");
+    claim_and_rest(&worker, 60.0).await;
+    claim_and_rest(&worker, 60.0).await;
+    for (later, wakes) in [("0", 1), ("30 s", 1), ("26 s", 1), ("5 s", 0)] {
+        db.advance(later).await;
+        dispatch(&producer, tenant(1), "mail").await;
+        assert_eq!(listener.wakes().await, wakes, "after another {later}");
+    }
+}
+
+/// As a worker that says for how long it rests, after a tick that said when to come again.
+async fn everybody_rests(worker: &Client) -> f64 {
+    claim_and_rest(worker, 60.0).await;
+    claim_and_rest(worker, 60.0).await;
+    let tick = "select extract(epoch from next_tick_in)::float8 from fairclaim.tick()";
+    worker.query_one(tick, &[]).await.expect("tick").get(0)
+}
+
+#[tokio::test]
+async fn workers_are_told_of_what_is_due_before_they_all_tick_again() {
+    let (db, mut listener, producer, worker) = scene().await;
+    let delayed = async |seconds: f64| {
+        let sql = "select fairclaim.dispatch_job($1, 'mail', p_run_at => fairclaim.clock() + make_interval(secs => $2))";
+        producer.query_one(sql, &[&tenant(1), &seconds]).await.expect("dispatch_job");
+    };
+    delayed(3.0).await;
+    assert_eq!(listener.told().await, (0, 0), "nobody is known to rest");
+    db.advance("4 s").await;
+    tick(&worker).await; // it is put into its lane
+    listener.told().await;
+    claim_and_rest(&worker, 60.0).await;
+    let sql = "select fairclaim.note_look(fairclaim.clock(), '30 s')";
+    db.owner().await.batch_execute(sql).await.expect("note_look");
+    delayed(3600.0).await;
+    assert_eq!(listener.told().await, (0, 0), "they tick before that");
+    claim_and_rest(&worker, 60.0).await;
+    delayed(10.0).await;
+    assert_eq!(listener.told().await, (0, 1), "a delayed job");
+
+    let many = "select from fairclaim.dispatch_jobs(jsonb_build_array(
+        jsonb_build_object('tenant_id', $1::uuid, 'type', 'mail', 'run_at', fairclaim.clock() + interval '10 s'),
+        jsonb_build_object('tenant_id', $1::uuid, 'type', 'mail', 'run_at', fairclaim.clock() + interval '1 h')))";
+    producer.query(many, &[&tenant(1)]).await.expect("dispatch_jobs");
+    assert_eq!(listener.told().await, (0, 1), "a delayed job among several");
+
+    let claim =
+        "select count(*) from fairclaim.claim_jobs('w', null, 1, p_lease => $1::text::interval)";
+    worker.query_one(claim, &[&"30 s"]).await.expect("claim_jobs");
+    assert_eq!(listener.told().await, (0, 0), "a lease that ends when they have ticked");
+    worker.query_one(claim, &[&"5 s"]).await.expect("claim_jobs");
+    assert_eq!(listener.told().await, (0, 1), "a short lease");
+}
+
+#[tokio::test]
+async fn a_job_that_is_put_back_wakes_now_or_is_told_to_be_due() {
+    let (db, mut listener, producer, worker) = scene().await;
+    for (outcome, delay, told) in [("release", None, (1, 0)), ("retry", Some(5.0), (0, 1))] {
+        dispatch(&producer, tenant(1), "mail").await;
+        let job = claim_job(&worker, "w").await.expect("a job");
+        everybody_rests(&worker).await;
+        let sql = "select fairclaim.note_look(fairclaim.clock(), '30 s')";
+        db.owner().await.batch_execute(sql).await.expect("note_look");
+        listener.told().await;
+        let settle = "select accepted from fairclaim.settle_jobs('w', array[$1::uuid], array[$2::int], array[$3::uuid],                       array[$4::text], p_delays => array[$5::float8])";
+        let row = worker
+            .query_one(settle, &[&job.id, &job.attempts, &job.token, &outcome, &delay])
+            .await
+            .expect("settle_jobs");
+        assert!(row.get::<_, bool>(0));
+        assert_eq!(listener.told().await, told, "{outcome}");
+        run_dry(&worker).await;
+    }
+}
+
+/// Its commit would fail: a worker node of Citus may not notify in a commit of two phases.
+#[tokio::test]
+async fn a_session_of_citus_between_its_nodes_wakes_nobody() {
+    let (_db, mut listener, producer, worker) = scene().await;
+    run_dry(&worker).await;
+    let name = async |name: &str| {
+        let sql = "select set_config('application_name', $1, false)";
+        producer.query_one(sql, &[&name]).await.expect("set_config");
+    };
+    name("citus_internal gpid=10000000123").await;
+    dispatch(&producer, tenant(1), "mail").await;
+    assert_eq!(listener.wakes().await, 0);
+    name("shop").await;
+    dispatch(&producer, tenant(1), "mail").await;
+    assert_eq!(listener.wakes().await, 1);
+}
+
+/// A full queue of notifications fails the commit of whoever adds to it, and any login may fill it.
+#[tokio::test]
+async fn notifications_are_sent_in_one_place_which_looks_whether_their_queue_has_room() {
+    let db = TestDb::new().await;
+    let sql = "select p.proname::text, p.prosrc like '%pg_notification_queue_usage() >= 0.5%'
+                 from pg_proc p where p.pronamespace = 'fairclaim'::regnamespace
+                  and p.prosrc ~* '(pg_notify *[(]|(^|[^a-z_])notify +[a-z_]+ *;)'";
+    let rows = db.owner().await.query(sql, &[]).await.expect("pg_proc");
+    let places: Vec<(String, bool)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(places, [("tell".to_owned(), true)]);
 }
 
 #[tokio::test]

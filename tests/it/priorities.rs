@@ -1,6 +1,8 @@
 //! Priorities inside a tenant: higher first, whatever came first; the oldest first inside a lane; and never before
 //! another tenant's turn.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 use uuid::Uuid;
 
@@ -62,7 +64,7 @@ async fn a_tenants_jobs_go_by_priority_and_the_oldest_first_in_a_lane() {
     let db = TestDb::new().await;
     let (producer, worker) = (db.producer().await, db.worker().await);
     // the lowest first and the others mixed, so that neither age nor the number of a lane says what is first
-    let mixed = [-5, 1, -5, 10, 1, -5, 10, 10, 1, -5, 1, 10];
+    let mixed = [-5, 1, -5, 10, 1, -5, 10, 10];
     // without any above 0, which is the common case and the shortest way
     let below = [-20, -5, -5, -20, -5, -20];
     for by in WAYS {
@@ -71,6 +73,47 @@ async fn a_tenants_jobs_go_by_priority_and_the_oldest_first_in_a_lane() {
             let got: Vec<Uuid> = claim_all(&worker, by).await.iter().map(|job| job.id).collect();
             assert_eq!(got, in_turn(jobs), "{by:?}, {priorities:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_backlogged_tenants_jobs_go_by_priority_wherever_they_wait() {
+    let db = TestDb::new().await;
+    let (producer, worker) = (db.producer().await, db.worker().await);
+    // the first ones wait in shared lanes and the others in lanes of its own
+    let mixed = [-5, 1, -5, 10, 1, -5, 10, 10, 1, -5, 1, 10];
+    for by in WAYS {
+        let jobs = dispatch_in_order(&producer, 1, &mixed).await;
+        let priority: HashMap<Uuid, i32> =
+            jobs.iter().map(|&(priority, id)| (id, priority)).collect();
+        let got: Vec<i32> =
+            claim_all(&worker, by).await.iter().map(|job| priority[&job.id]).collect();
+        assert_eq!(got, [10, 10, 10, 10, 1, 1, 1, 1, -5, -5, -5, -5], "{by:?}");
+    }
+}
+
+/// Whose turn it is, is told by the places in line, whatever the priorities; what a tenant gives then is the highest it has.
+#[tokio::test]
+async fn a_light_tenants_turn_gives_its_highest_job_and_no_tenant_gains_a_turn_by_it() {
+    let db = TestDb::new().await;
+    let (producer, worker) = (db.producer().await, db.worker().await);
+    for by in WAYS {
+        let mut highest = Vec::new();
+        for n in 1..=20 {
+            for priority in [0, -1, 0, i32::try_from(n % 7).expect("small") + 1] {
+                let job = json!({"tenant_id": tenant(n), "type": "mail", "priority": priority});
+                highest.push(dispatch_object(&producer, job).await);
+            }
+        }
+        let highest: Vec<Uuid> = highest.into_iter().skip(3).step_by(4).collect();
+        let got = claim_all(&worker, by).await;
+        assert_eq!(got.len(), 80);
+        // in a claim of so many at once a tenant gives all that it has; else in the order in which it came
+        let first: Vec<Uuid> = got.iter().step_by(4).map(|job| job.id).collect();
+        assert_eq!(first, highest, "{by:?}");
+        let tenants: Vec<Uuid> = got.iter().map(|job| job.tenant).collect();
+        let expected: Vec<Uuid> = (1..=20).flat_map(|n| [tenant(n); 4]).collect();
+        assert_eq!(tenants, expected, "{by:?}");
     }
 }
 
@@ -112,7 +155,9 @@ async fn a_priority_goes_before_no_other_tenants_turn() {
     for by in [By::One, By::Batches(1), By::Batches(10), By::OneType] {
         // ten of each of four tenants; those of the last two are more urgent to them
         for (n, priority) in [(1, -5), (2, -5), (3, 1), (4, 10)] {
-            dispatch_in_order(&producer, n, &[priority; 10]).await;
+            let batch =
+                vec![json!({"tenant_id": tenant(n), "type": "mail", "priority": priority}); 10];
+            dispatch_batch(&producer, &batch).await;
         }
         let got = claim_all(&worker, by).await;
         assert_eq!(got.len(), 40);

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::{
     calls::{
-        Settled, claim_job, claim_jobs, dispatch, dispatch_batch, dispatch_many, dispatch_object,
-        refused, settle, tenant, tick,
+        Settled, claim_job, claim_jobs, dispatch, dispatch_many, dispatch_object, refused, settle,
+        tenant, tick,
     },
     support::{Client, TestDb},
 };
@@ -201,29 +201,6 @@ async fn a_due_job_that_somebody_has_locked_makes_no_tick_hurry() {
     }
     open.rollback().await.expect("rollback");
     assert_eq!(tick(&worker).await.get::<_, i32>("promoted"), 1);
-}
-
-#[tokio::test]
-async fn savepoints_of_a_repeatable_read_transaction_share_its_lane() {
-    let db = TestDb::new().await;
-    let (mut app, owner, worker) = (db.producer().await, db.owner().await, db.worker().await);
-    let mut open = app
-        .build_transaction()
-        .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
-        .start()
-        .await
-        .expect("begin");
-    for _ in 0..3 {
-        let inner = open.transaction().await.expect("savepoint");
-        dispatch(&inner, tenant(1), "mail").await;
-        dispatch_batch(&inner, &[json!({"tenant_id": tenant(1), "type": "mail"})]).await;
-        inner.commit().await.expect("release");
-    }
-    open.commit().await.expect("commit");
-    let lanes: i64 =
-        owner.query_one("select count(*) from fairclaim.lane", &[]).await.expect("lanes").get(0);
-    assert_eq!(lanes, 1);
-    assert_eq!(claim_jobs(&worker, 10, &mut None).await.len(), 6);
 }
 
 #[tokio::test]

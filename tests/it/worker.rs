@@ -4,6 +4,7 @@ mod claims;
 mod connections;
 mod endings;
 mod handlers;
+mod idle;
 mod leases;
 mod outcomes;
 mod own_transaction;

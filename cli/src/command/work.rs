@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use fairclaim::{Attempt, Client, RawJob, WorkerBuilder};
+use tokio::signal::unix::{SignalKind, signal as user_signal};
 
 use crate::connect;
 use crate::error::Hinted;
@@ -12,7 +13,7 @@ use crate::exec::{ENDS_WITHIN, EXIT_CODES, Exec};
 use crate::global::Global;
 use crate::signals::Signals;
 
-/// Runs until SIGINT or SIGTERM: it then stops claiming, lets running commands finish within the
+/// Runs until SIGINT, SIGTERM or SIGHUP: it then stops claiming, lets running commands finish within the
 /// grace period, and gives the rest back. A second signal ends it at once. A database that is away
 /// when it starts is waited for, up to a minute; one that goes away later, for ever.
 #[derive(Debug, Args)]
@@ -36,9 +37,15 @@ pub(crate) struct WorkArgs {
     /// How this worker signs what it claims; made up when not given
     #[arg(long, value_name = "TEXT")]
     worker_id: Option<String>,
-    /// The longest pause between two looks at an idle queue
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = crate::value::duration)]
-    poll: Duration,
+    /// The longest pause between two looks at an idle queue (5ms to 1m) [default: 1s behind a pooler, 90s where dispatches wake it]
+    #[arg(long, value_name = "DURATION", value_parser = crate::value::duration)]
+    poll: Option<Duration>,
+    /// Close all connections and send nothing after so long without a job, until one is due, SIGUSR1 or --wake-port (1s to 24h)
+    #[arg(long, value_name = "DURATION", value_parser = crate::value::duration)]
+    sleep_after: Option<Duration>,
+    /// Where any HTTP request ends a sleep; a port alone is one of this machine's own, 127.0.0.1
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "sleep_after", value_parser = crate::wake_port::address)]
+    wake_port: Option<std::net::SocketAddr>,
 }
 
 /// How many jobs of a queue run at once when the flag does not say.
@@ -67,12 +74,26 @@ pub(crate) async fn run(global: &Global, args: WorkArgs) -> anyhow::Result<()> {
     let builder = builder(&args, &exec);
     builder.check()?; // before anybody connects
     let signals = Signals::listen()?;
+    let port = crate::wake_port::bind(args.wake_port).await?;
+    let mut calls = user_signal(SignalKind::user_defined1())?;
+    exec.check().await?;
     let work = async {
         let worker = tokio::select! {
             client = client(global, args.drain) => builder.client(client?).build()?,
             () = signals.graceful() => return Ok(()), // it has nothing to give back yet
         };
-        let ended = worker.run(signals.graceful()).await;
+        let handle = worker.handle();
+        let wakes = async {
+            tokio::join!(crate::wake_port::serve(port, &handle), async {
+                while calls.recv().await.is_some() {
+                    handle.wake();
+                }
+            })
+        };
+        let ended = tokio::select! {
+            ended = worker.run(signals.graceful()) => ended,
+            _ = wakes => unreachable!("they never end"),
+        };
         exec.finish().await;
         Ok(ended.map(drop)?)
     };
@@ -117,8 +138,13 @@ fn builder(args: &WorkArgs, exec: &Exec) -> WorkerBuilder {
         .grace(args.grace)
         // no job is given back while its command still runs
         .stop_within(ENDS_WITHIN)
-        .poll_interval(args.poll)
         .drain(args.drain);
+    if let Some(idle) = args.sleep_after {
+        builder = builder.sleep_after(idle);
+    }
+    if let Some(longest) = args.poll {
+        builder = builder.poll_interval(longest);
+    }
     if let Some(id) = &args.worker_id {
         builder = builder.worker_id(id);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use fairclaim::{JobError, Outcome};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::group::{Ended, MAX_STDOUT_BYTES, SIGKILL, SIGTERM};
 
@@ -22,20 +23,24 @@ const SNOOZE_DEFAULT: Duration = Duration::from_secs(60);
 /// The exit codes, for `work --help`.
 pub(crate) const EXIT_CODES: &str = "\
 A command given to --exec answers with its exit code:
-   0  completed; stdout, if any, is the result: JSON, else kept as a string; at most 1 MiB
+   0  completed; stdout, if any, is the result: JSON, whose numbers keep every digit, else kept as a
+      string; at most 1 MiB
   65  failed for good, no retry (EX_DATAERR)
   75  retry (EX_TEMPFAIL); a number on stdout is the delay in seconds, else the usual backoff
   99  snooze: run it again later, no attempt used up; a number on stdout is the delay in seconds,
-      else 60
+      at least 0.1, else 60
   any other code, or death by a signal: retry with the usual backoff
   stopped by us (cancel, shutdown, a lease that is about to end) and dead of that, or exit 143:
       the job is given back, no attempt used up; so is one that a shutdown stopped and that asks
       for a retry; any other answer counts
+  a shell that cannot be started (open files, processes, memory): the job is given back, no attempt
+      used up, and the worker claims fewer for a while
 
 The payload comes on stdin. FAIRCLAIM_JOB_ID, FAIRCLAIM_TENANT_ID, FAIRCLAIM_ATTEMPT,
 FAIRCLAIM_TYPE and FAIRCLAIM_QUEUE say whom the command works for. The end of its stderr is kept
 with a failed attempt. Its process group ends with the attempt: what it leaves in the background is
-killed when it exits; on time-out, cancel or shutdown the group gets SIGTERM, and SIGKILL after 5 s.
+killed when it exits; on time-out, cancel or shutdown the group gets SIGTERM, and SIGKILL after 5 s;
+when the worker itself is killed, SIGTERM, and SIGKILL after 2 s.
 
 Examples:
   fairclaim work --drain --exec 'welcome_mail=cat >> sent.log'
@@ -43,7 +48,7 @@ Examples:
 
 pub(super) fn outcome(ended: Ended) -> Result<Outcome, JobError> {
     if ended.stopped && died_of_our_signal(ended.status) {
-        return Ok(Outcome::Snooze(Duration::ZERO));
+        return Ok(Outcome::Release);
     }
     match ended.status.code() {
         Some(0) => completed(ended),
@@ -96,31 +101,40 @@ fn completed(ended: Ended) -> Result<Outcome, JobError> {
     if text.is_empty() {
         return Ok(Outcome::Complete);
     }
-    let result = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
-    if holds_nul(&result) {
+    // as text: parsed into numbers of 64 bits, it would lose digits
+    if let Ok(result) = serde_json::from_str::<Box<RawValue>>(text) {
+        if stored_bytes(result.get()) > MAX_STDOUT_BYTES {
+            return refuse("is larger than 1 MiB as JSON");
+        }
+        return Ok(Outcome::CompleteWithRaw(result));
+    }
+    if text.contains('\0') {
         return refuse("holds a NUL character, which the database cannot store");
     }
-    if stored_bytes(&result) > MAX_STDOUT_BYTES {
+    let result = Value::String(text.to_owned());
+    if result.to_string().len() > MAX_STDOUT_BYTES {
         return refuse("is larger than 1 MiB as JSON");
     }
     Ok(Outcome::CompleteWith(result))
 }
 
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(entries) => {
-            entries.iter().any(|(key, item)| key.contains('\0') || holds_nul(item))
+/// At least what a JSON text takes as the database prints it: with a space after each separator, and no others outside of strings.
+fn stored_bytes(text: &str) -> usize {
+    let (mut bytes, mut in_string, mut escaped) = (0, false, false);
+    for byte in text.bytes() {
+        bytes += match byte {
+            b',' | b':' if !in_string => 2,
+            b' ' | b'\t' | b'\n' | b'\r' if !in_string => 0,
+            _ => 1,
+        };
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => in_string = !in_string,
+            _ => {}
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
-}
-
-/// At least what the value takes as the database prints it: with a space after each separator.
-fn stored_bytes(value: &Value) -> usize {
-    let text = value.to_string();
-    text.len() + text.bytes().filter(|byte| matches!(byte, b',' | b':')).count()
+    bytes
 }
 
 fn seconds(stdout: &[u8]) -> Option<Duration> {
@@ -187,19 +201,34 @@ mod tests {
         assert_eq!(outcome(ended(0, "")).unwrap(), Outcome::Complete);
         assert_eq!(outcome(ended(0, " \n")).unwrap(), Outcome::Complete);
         let sent = outcome(ended(0, "{\"sent\": 3}\n")).unwrap();
-        assert_eq!(sent, Outcome::CompleteWith(json!({"sent": 3})));
+        assert_eq!(sent, Outcome::CompleteWithRaw(raw("{\"sent\": 3}")));
         assert_eq!(
             outcome(ended(0, "all done\n")).unwrap(),
             Outcome::CompleteWith(json!("all done"))
         );
     }
 
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn every_digit_of_a_result_is_kept() {
+        let numbers =
+            "[123456789012345678901234567890, 0.1000000000000000055511151231257827, 1.10, 1e400]";
+        let kept = outcome(ended(0, &format!("{numbers}\n"))).unwrap();
+        assert_eq!(kept, Outcome::CompleteWithRaw(raw(numbers)));
+    }
+
+    #[test]
+    fn the_size_of_a_result_is_that_of_the_stored_text() {
+        assert_eq!(stored_bytes("[ 1,\n\t{\"a,:\\\" \":2} ]"), "[1, {\"a,:\\\" \": 2}]".len());
+    }
+
     #[test]
     fn a_result_that_cannot_be_stored_fails_once() {
         use fairclaim::Next;
-        for output in ["{\"a\": \"\\u0000\"}", "nul \0 here"] {
-            assert_eq!(error(0, output).next(), Next::Fail);
-        }
+        assert_eq!(error(0, "nul \0 here").next(), Next::Fail);
         assert_eq!(error(0, &format!("[{}]", "1,".repeat(400_000) + "1")).next(), Next::Fail);
         let cut = Ended { stdout_cut: true, ..ended(0, "1") };
         assert_eq!(outcome(cut).unwrap_err().next(), Next::Fail);
@@ -235,7 +264,7 @@ mod tests {
             outcome(Ended { status: ExitStatus::from_raw(status), stopped: true, ..ended(0, "") })
         };
         for status in [SIGTERM, SIGKILL, 143 << 8] {
-            assert_eq!(stopped(status).unwrap(), Outcome::Snooze(Duration::ZERO), "{status}");
+            assert_eq!(stopped(status).unwrap(), Outcome::Release, "{status}");
         }
         assert_eq!(stopped(0).unwrap(), Outcome::Complete);
         assert_eq!(stopped(65 << 8).unwrap_err().next(), Next::Fail);

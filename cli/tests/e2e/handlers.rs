@@ -1,5 +1,7 @@
 //! Handlers as child processes: what they are told, what their answers mean, how they end.
 
+mod means;
+
 use std::time::Duration;
 
 use fairclaim::{Dispatch, Status, Tenant};

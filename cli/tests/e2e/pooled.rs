@@ -228,8 +228,8 @@ async fn history_is_pruned_through_a_pooler() {
     behind.as_owner("update fairclaim.test_clock set shift = '15 days'").await;
     behind.as_owner("select fairclaim.tick()").await;
     behind.place.dispatch("mail", 1).await;
-    let kept = json!({"ranges_dropped": 0, "rows_deleted": 0});
-    assert_eq!(behind.json(&["prune", "--retention", "30d"]), kept);
+    let kept = behind.json(&["prune", "--retention", "30d"]);
+    assert_eq!((&kept["ranges_dropped"], &kept["rows_deleted"]), (&json!(0), &json!(0)));
     assert_eq!((behind.number(JOBS).await, behind.number(ENDED).await), (4, 3));
 
     let pruned = behind.json(&["prune"]);

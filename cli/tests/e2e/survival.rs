@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use load::{Key, Load};
 
-use crate::support::{Place, stderr};
+use crate::support::{Place, runs, start, stderr, wait_for};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_jobs_of_a_killed_worker_are_completed_by_another() {
@@ -30,6 +30,27 @@ async fn the_jobs_of_a_killed_worker_are_completed_by_another() {
         assert_eq!(job.worker, "other", "{id} was held by the one that died");
         assert!(job.attempts > *attempt, "{id} was not claimed again");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_a_killed_worker_end_with_it() {
+    let place = Place::installed().await;
+    let file = place.server.directory().with_extension("orphans");
+    place.dispatch("slow", 2).await;
+    // one that ends when it is told to, and one that is deaf; both have a child
+    let script = format!(
+        "slow=[ -e {0} ] && trap '' TERM; sleep 300 & echo $$ $! >> {0}; sleep 300",
+        file.display()
+    );
+    let worker = start(&mut place.fairclaim(["work", "--queue", "default:2", "--exec", &script]));
+    let pids = || std::fs::read_to_string(&file).unwrap_or_default();
+    wait_for("both run", || pids().lines().count() == 2);
+    worker.signal("KILL");
+    worker.end();
+    for pid in pids().split_whitespace() {
+        wait_for("a command outlived its killed worker", || !runs(pid));
+    }
+    std::fs::remove_file(&file).unwrap();
 }
 
 /// The server goes away twice, orderly or by a crash, and every time the load goes on by itself.

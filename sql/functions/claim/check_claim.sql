@@ -28,7 +28,7 @@ begin
   elsif current_setting('transaction_isolation') <> 'read committed' then
     perform fairclaim.refuse('JQ004', 'transaction', 'claims need isolation level read committed', 'begin isolation level read committed');
   end if;
-  -- a loop of plain expressions: for the few names that there are, cheaper than a query
+  -- a loop of plain expressions: for the names that there are, cheaper than a query
   foreach v_name in array coalesce(p_queues, '{}') loop
     if not fairclaim.is_name(v_name) then
       perform fairclaim.refuse('JQ004', format('p_queues[%s]', v_at), 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters');

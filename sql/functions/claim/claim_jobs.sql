@@ -1,7 +1,9 @@
 -- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly those taken). Waits for nobody.
 -- Only a lock on a whole table makes it wait; if that took longer than the lease, nobody can use what it claims, and it refuses itself.
 -- The lock on `ready` comes before the first look at the limits, so that tick knows which claims began before a limit.
-drop function if exists fairclaim.claim_jobs(text, text[], int, text[], interval, text);      -- before it had p_lease_token
+-- A claim of one in a queue where nothing special applies is one statement (claim_one); everything else goes through claim_from_queue.
+drop function if exists fairclaim.claim_jobs(text, text[], int, text[], interval, text);            -- before it had p_lease_token
+drop function if exists fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid);      -- before it had p_idle_for and p_alone
 create or replace function fairclaim.claim_jobs(
   p_worker_id text,
   p_queues text[],
@@ -9,7 +11,9 @@ create or replace function fairclaim.claim_jobs(
   p_types text[] default null,
   p_lease interval default '30 s',
   p_cursor text default null,
-  p_lease_token uuid default null
+  p_lease_token uuid default null,
+  p_idle_for float8 default null,
+  p_alone boolean default false
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
@@ -31,12 +35,15 @@ as $$
 declare
   v_now timestamptz := fairclaim.clock();
   v_token uuid := coalesce(p_lease_token, gen_random_uuid());
-  v_queues text[];
   v_entries text[];                           -- the cursor, an entry a queue
   v_entry text;
-  v_queue text;
-  v_at int;
+  v_queues text[] := p_queues;
+  v_queue text collate "C";
+  v_last text collate "C";                    -- the queue visited last
+  v_start text collate "C";                   -- the queue that the call before this one ended with: it is visited last
+  v_around boolean := false;                  -- all queues by name: past the last one, and on from the first
   v_limited boolean;
+  v_paused boolean;
   v_got int := 0;
   v_pos bigint;
   v_used int;
@@ -51,13 +58,26 @@ begin
   perform fairclaim.check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
   v_entries := fairclaim.check_cursor(p_cursor);
   lock table fairclaim.ready in row exclusive mode;
-  select exists (select from fairclaim.tenant_limit) into v_limited;
-  v_queues := fairclaim.open_queues(p_queues);
-  v_at := coalesce(array_position(v_queues, split_part(v_entries[1], '|', 1)), 0);      -- start at the queue after the last one
+  select exists (select from fairclaim.tenant_limit), exists (select from fairclaim.queue q where q.paused_at is not null)
+    into v_limited, v_paused;
+  if v_paused and p_queues is not null then
+    v_queues := fairclaim.open_queues(p_queues);
+  end if;
+  v_start := coalesce(split_part(v_entries[1], '|', 1), '');
+  v_last := v_start;
 
-  for v_visit in 1 .. coalesce(cardinality(v_queues), 0) loop
-    v_at := v_at % cardinality(v_queues) + 1;
-    v_queue := v_queues[v_at];
+  for v_visit in 1 .. case when p_queues is null then 1000000 else coalesce(cardinality(v_queues), 0) end loop
+    if p_queues is not null then
+      v_queue := v_queues[coalesce(array_position(v_queues, v_last), 0) % cardinality(v_queues) + 1];
+    else
+      v_queue := fairclaim.next_queue(v_last, v_paused, p_alone);
+      if v_queue is null and not v_around then
+        v_around := true;
+        v_queue := fairclaim.next_queue('', v_paused, p_alone);
+      end if;
+      exit when v_queue is null or v_around and v_queue > v_start;
+    end if;
+    v_last := v_queue;
     v_entry := null;
     if split_part(v_entries[1], '|', 1) = v_queue then
       v_entry := v_entries[1];
@@ -69,40 +89,45 @@ begin
     v_pos := coalesce(split_part(v_entry, '|', 2)::bigint, uuid_hash_extended(v_token, 0));      -- a random turn at first
     v_used := coalesce(split_part(v_entry, '|', 3)::int, 0);
     v_shared := coalesce(split_part(v_entry, '|', 4)::int, (v_pos >> 20 & 3)::int);
-    if p_limit = 1 and p_types is null and not v_limited
-       and not exists (select from fairclaim.lane o where o.tenant_id is not null and o.priority > 0 and o.queue = v_queue) then
-      return query select * from fairclaim.claim_one(p_worker_id, v_queue, v_pos, v_used, v_shared, v_token, v_now + p_lease,
+    if p_limit = 1 and not v_limited and not p_alone
+       and not exists (select from fairclaim.lane o where o.queue = v_queue and (o.priority > 0 or o.priority < 0 and o.tenant_id is null)) then
+      return query select * from fairclaim.claim_one(p_worker_id, v_queue, p_types, v_pos, v_used, v_shared, v_token, v_now + p_lease,
         coalesce(';' || nullif(array_to_string(v_entries[1:31], ';'), ''), ''));
-      if found then
-        perform fairclaim.refuse_late(v_now + p_lease);
-        return;
-      end if;
-    else
-      select * into t from fairclaim.claim_from_queue(v_queue, p_limit - v_got, p_types, v_limited, v_pos, v_used, v_shared, v_tenants);
-      v_pos := t.p_pos; v_used := t.p_used; v_shared := t.p_shared;
-      if t.ids is not null then
-        v_ids := v_ids || t.ids; v_tenants := v_tenants || t.tenants; v_attempts := v_attempts || t.attempts;
-        v_lefts := v_lefts || t.lefts; v_losts := v_losts || t.losts;
-        v_got := cardinality(v_ids);
-      end if;
+      v_got := found::int;
+      exit when v_got > 0;
+    end if;
+    select * into t from fairclaim.claim_from_queue(v_queue, p_limit - v_got, p_types, v_limited, p_alone, v_pos, v_used, v_shared, v_tenants);
+    v_pos := t.p_pos; v_used := t.p_used; v_shared := t.p_shared;
+    if t.ids is not null then
+      v_ids := v_ids || t.ids; v_tenants := v_tenants || t.tenants; v_attempts := v_attempts || t.attempts;
+      v_lefts := v_lefts || t.lefts; v_losts := v_losts || t.losts;
+      v_got := cardinality(v_ids);
     end if;
     v_entries := (v_queue || '|' || v_pos || '|' || v_used || '|' || v_shared) || v_entries[1:31];
     exit when v_got >= p_limit;
   end loop;
 
-  if v_got > 0 then
+  if v_ids is not null then
     return query select * from fairclaim.start_attempts(p_worker_id, v_ids, v_tenants, v_attempts, v_lefts, v_losts,
       v_limited, v_token, v_now + p_lease, array_to_string(v_entries, ';'));
+  elsif v_got = 0 then
+    perform fairclaim.note_idle(v_now, p_idle_for);
+    return;
+  end if;
+  if p_lease < interval '30 s' and coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_now + p_lease) + 5000 then
+    perform fairclaim.wake_before(v_now, v_now + p_lease + interval '5 s');      -- everybody ticks within half a minute anyway
+  end if;
+  if fairclaim.clock() >= v_now + p_lease then
     perform fairclaim.refuse_late(v_now + p_lease);
-  else
-    perform fairclaim.note_idle(v_now);
   end if;
 end
 $$;
 
-comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid) is
+comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid, float8, boolean) is
 'Takes up to p_limit (1 to 1,000) jobs to run, each by exactly one worker at a time, tenants in turn; empty when there is none. Starts an attempt of each: attempts grows by one, and (id, attempts, lease_token) is needed to settle it before lease_expires_at.
 p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: 1 s to 24 h.
 p_cursor: next_cursor of this worker''s last claim (null at first): it holds the worker''s place in the round.
 p_lease_token: the token of all that is claimed, a random uuid of this call alone (null: one is made), so that a caller without an answer can give it back by release_claims.
+p_idle_for: for how many seconds a caller that gets nothing will be idle unless it is woken by LISTEN; 0 when nothing wakes it, null for about a second.
+p_alone: true claims only jobs whose workers died twice, oldest first, which no other claim returns: for a caller that holds nothing else and runs one alone, so that it takes no other job with it.
 Errors: JQ004; 55P03 when it had to wait for so long that the lease would be over: nothing was claimed, repeat it. Needs READ COMMITTED.';

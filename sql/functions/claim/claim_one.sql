@@ -1,9 +1,11 @@
--- One job, all types, in a queue without priorities above 0 and in a database without limits: one statement walks, locks,
--- moves and answers. way: 0 shared lanes (three claims of four), 1 the rest of the quantum of the cursor's tenant, 2 the
--- other own lanes in turn, 3 shared lanes again.
+-- One job in a queue without priorities and in a database without limits: one statement walks, locks, moves and answers.
+-- way: 0 shared lanes (three claims of four), 1 the rest of the quantum of the cursor's tenant, 2 the next 256 own lanes
+-- in turn, 3 shared lanes again where there is no own lane. Lanes of types that were not asked for are passed over; what lies farther
+-- is claim_from_queue's affair.
 create or replace function fairclaim.claim_one(
   p_worker_id text,
   p_queue text,
+  p_types text[],
   p_pos bigint,
   p_used int,
   p_shared int,
@@ -19,8 +21,6 @@ create or replace function fairclaim.claim_one(
 language plpgsql
 as $$
 #variable_conflict use_column
-declare
-  v_random bigint := ((random() * 2 - 1) * 9.2e18)::bigint;
 begin
   return query
   with taken as materialized (
@@ -30,22 +30,29 @@ begin
               cross join lateral (
                 select y.seq from fairclaim.ready y
                  where y.lane_id = l.lane_id and y.seq >= l.floor order by y.lane_id, y.seq limit 1) h
-              where p_shared < 3 and l.tenant_id is null and l.queue = p_queue
+              where p_shared < 3 and l.tenant_id is null and not l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types))
               order by h.seq)
             union all
             (select l.lane_id, l.floor, l.turn, 1 from fairclaim.lane l
               where l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos and l.weight > p_used
-              order by l.queue, l.turn, l.priority desc, l.lane_id)
+                and (p_types is null or l.type = any (p_types))
+              order by l.queue, l.turn, l.priority desc, l.lane_id limit 256)
             union all
-            (select l.lane_id, l.floor, l.turn, 2 from fairclaim.lane l
-              where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos
-              order by l.queue, l.turn, l.priority desc, l.lane_id)
+            (select w.lane_id, w.floor, w.turn, 2
+               from (select l.lane_id, l.floor, l.turn, l.type from fairclaim.lane l
+                      where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos
+                      order by l.queue, l.turn, l.priority desc, l.lane_id limit 128) w
+              where p_types is null or w.type = any (p_types))
             union all
-            (select l.lane_id, l.floor, l.turn, 2 from fairclaim.lane l
-              where l.tenant_id is not null and l.queue = p_queue and l.turn <= p_pos
-              order by l.queue, l.turn, l.priority desc, l.lane_id)
+            (select w.lane_id, w.floor, w.turn, 2
+               from (select l.lane_id, l.floor, l.turn, l.type from fairclaim.lane l
+                      where l.tenant_id is not null and l.queue = p_queue and l.turn <= p_pos
+                      order by l.queue, l.turn, l.priority desc, l.lane_id limit 128) w
+              where p_types is null or w.type = any (p_types))
             union all
-            (select l.lane_id, l.floor, p_pos, 3 from fairclaim.lane l where l.tenant_id is null and l.queue = p_queue)) l
+            (select l.lane_id, l.floor, p_pos, 3 from fairclaim.lane l
+              where l.tenant_id is null and not l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types))
+                and not exists (select from fairclaim.lane o where o.tenant_id is not null and o.queue = p_queue))) l
      cross join lateral (
        select y.ctid c, y.* from fairclaim.ready y
         where y.lane_id = l.lane_id and y.seq >= l.floor
@@ -55,25 +62,7 @@ begin
     delete from fairclaim.ready y where y.ctid = any (array(select taken.c from taken))),
   started as (
     insert into fairclaim.running
-    select taken.id, taken.tenant_id, p_token, p_expires, taken.a, taken.attempts_left, taken.lost, false, p_worker_id from taken),
-  hint as (
-    insert into fairclaim.floor_hint (lane_id)
-    select taken.lane_id from taken where taken.way in (1, 2) and random() < 0.03),
-  dry as (                        -- as often for each lane probed in vain (counted to 33), for one of them at random
-    insert into fairclaim.floor_hint (lane_id)
-    select l.lane_id
-      from (select taken.turn from taken
-             where taken.way = 2
-               and random() < 0.03 * (select count(*) from (
-                     select from fairclaim.lane l
-                      where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos
-                        and (l.turn < taken.turn or taken.turn <= p_pos)
-                      order by l.queue, l.turn limit 33) z) offset 0) t
-     cross join lateral (
-       select l.lane_id, l.turn from fairclaim.lane l
-        where l.tenant_id is not null and l.queue = p_queue and l.turn >= v_random
-        order by l.queue, l.turn, l.priority desc, l.lane_id limit 1) l
-     where case when t.turn > p_pos then l.turn > p_pos and l.turn < t.turn else l.turn > p_pos or l.turn < t.turn end)
+    select taken.id, taken.tenant_id, p_token, p_expires, taken.a, taken.attempts_left, taken.lost, false, p_worker_id from taken)
   select j.id, j.tenant_id, j.type, 'processing'::text, j.payload, null::jsonb, p_worker_id, taken.a::int,
          null::timestamptz, j.created_at, null::timestamptz, j.queue, j.priority::int, j.max_attempts::int,
          taken.attempts_left::int, taken.lost::int, j.timeout, j.tags, j.metadata, p_token, p_expires,
@@ -81,14 +70,11 @@ begin
            || '|' || case when taken.way = 0 then p_shared + 1 else 0 end || p_rest
     from taken
    cross join lateral (select * from fairclaim.job j where j.tenant_id = taken.tenant_id and j.id = taken.id offset 0) j;
-  if not found and random() < 0.1 then        -- every lane was probed in vain
-    insert into fairclaim.floor_hint (lane_id)
-    select l.lane_id from fairclaim.lane l
-     where l.tenant_id is not null and l.queue = p_queue and l.turn >= v_random
-     order by l.queue, l.turn, l.priority desc, l.lane_id limit 1;
+  if found and random() < 0.03 then           -- a statement of its own: set up with each claim, it cost more than the walk
+    perform fairclaim.hint_passed(p_queue, p_pos);
   end if;
 end
 $$;
 
-comment on function fairclaim.claim_one(text, text, bigint, int, int, uuid, timestamptz, text) is
+comment on function fairclaim.claim_one(text, text, text[], bigint, int, int, uuid, timestamptz, text) is
 'The claim of one job where nothing special applies: one statement.';

@@ -1,6 +1,6 @@
 -- Own lanes, weighted round robin over tenants by turn, after the cursor. A window of p_limit + 16 tenants, each lane probed once;
--- then one three times as wide; farther only while there is nothing at all. Then the rest, by weight, from those that
--- gave their whole quantum. The cursor's tenant is visited once in a pass: its rows are not locked for itself, so a second
+-- then one three times as wide, then four times that while own lanes gave nothing; farther only while the whole call has nothing at
+-- all. Then the rest, by weight, from those that gave their whole quantum. With types, the first window is that of all types, and the later ones walk by type. The cursor's tenant is visited once in a pass: its rows are not locked for itself, so a second
 -- visit in the same statement would return them twice.
 create or replace function fairclaim.claim_own(
   p_queue text,
@@ -20,6 +20,7 @@ language plpgsql
 as $$
 declare
   v_walk int := p_limit + 16;
+  v_far int := 4 * (p_limit + 16);            -- up to here windows grow, though the call has jobs from elsewhere
   v_wide boolean := false;                    -- behind the first window
   v_fill boolean := false;                    -- in the filling rounds
   v_end bigint;                               -- the last turn of a window that was not the whole round
@@ -42,8 +43,13 @@ begin
         from (select w.w, (sum(w.w) over ())::int s from unnest(v_weights) w(w)) x;
       v_full_turns := null; v_full_tenants := null; v_full_weights := null;
     else
-      select n.turns, n.tenants, n.quanta, n.weights into v_turns, v_tenants, v_quanta, v_weights
-        from fairclaim.next_turns(p_queue, p_types, p_pos, p_used, p_limit - v_got, v_walk) n;
+      if v_wide and p_types is not null then          -- the types asked for are few of those that wait
+        select n.turns, n.tenants, n.quanta, n.weights into v_turns, v_tenants, v_quanta, v_weights
+          from fairclaim.next_turns_by_type(p_queue, p_types, p_pos, p_used, p_limit - v_got, v_walk) n;
+      else
+        select n.turns, n.tenants, n.quanta, n.weights into v_turns, v_tenants, v_quanta, v_weights
+          from fairclaim.next_turns(p_queue, p_pos, p_used, p_limit - v_got, v_walk) n;
+      end if;
       exit when v_turns is null;
       v_end := case when cardinality(v_turns) >= v_walk then v_turns[cardinality(v_turns)] end;
     end if;
@@ -75,7 +81,7 @@ begin
        where g.c >= v_quanta[g.o] and v_turns[g.o] <> all (coalesce(v_full_turns, '{}'));
     end if;
 
-    if not v_fill and v_end is not null and (not v_wide or v_got = 0) then
+    if not v_fill and v_end is not null and (not v_wide or v_got = 0 and (v_walk <= v_far or coalesce(cardinality(p_taken), 0) = 0)) then
       v_walk := case when v_wide then v_walk * 4 else v_walk * 3 end;
       v_wide := true;
       p_pos := v_end;

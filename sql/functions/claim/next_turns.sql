@@ -1,9 +1,10 @@
 -- Who is next: the rest of the quantum of the cursor's tenant, the others in turn, the cursor's tenant again. Read only. At most
--- p_walk tenants; quantum: the weight, times what is needed if the whole round is shorter than the window. With types, each
--- type's lanes are walked by an index of their own and merged.
+-- p_walk tenants; quantum: the weight, times what is needed if the whole round is shorter than the window. Types are not looked at: where
+-- they cover most of what waits, which is usual, the walk is the same for all of them, and who has none of them gives nothing.
+-- Nearly always a tenant has a lane or two, and a stretch of the index has all of them; where it has few tenants with many lanes each,
+-- the tenants are hopped to one by one, so that nobody is seen more often for having more lanes.
 create or replace function fairclaim.next_turns(
   p_queue text,
-  p_types text[],
   p_pos bigint,
   p_used int,
   p_limit int,
@@ -15,52 +16,37 @@ create or replace function fairclaim.next_turns(
 )
 language plpgsql
 as $$
+declare
+  v_look int := 2 * p_walk;
+  v_looked int;
 begin
-  if p_types is null then
-    select array_agg(w.turn), array_agg(w.t), array_agg(case when w.first then w.w * w.m - p_used else w.w * w.m end), array_agg(w.w)
-      into turns, tenants, quanta, weights
-      from (select s.*, case when count(*) over () < p_walk then greatest(1, p_limit / sum(s.w) over ()) else 1 end::int m
-              from ((select distinct on (l.turn) l.turn, l.tenant_id t, l.weight::int w, p_used > 0 as first from fairclaim.lane l
-                      where l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos and (p_used = 0 or l.weight > p_used)
-                      order by l.turn)
-                    union all
-                    (select distinct on (l.turn) l.turn, l.tenant_id, l.weight::int, false from fairclaim.lane l
-                      where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos order by l.turn limit p_walk)
-                    union all
-                    (select distinct on (l.turn) l.turn, l.tenant_id, l.weight::int, false from fairclaim.lane l
-                      where l.tenant_id is not null and l.queue = p_queue and l.turn < p_pos order by l.turn limit p_walk)
-                    union all
-                    (select distinct on (l.turn) l.turn, l.tenant_id, l.weight::int, false from fairclaim.lane l
-                      where l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos and p_used > 0 order by l.turn)
-                    limit p_walk) s) w;
-  else
-    select array_agg(w.turn order by w.o), array_agg(w.t order by w.o),
-           array_agg(case when w.first then w.w * w.m - p_used else w.w * w.m end order by w.o), array_agg(w.w order by w.o)
-      into turns, tenants, quanta, weights
-      from (select s.*, row_number() over (order by s.g, s.turn) o,
-                   case when count(*) over () < p_walk then greatest(1, p_limit / sum(s.w) over ()) else 1 end::int m
-              from (select distinct on (x.g, x.turn) x.*
-                      from unnest(p_types) y(type)
-                     cross join lateral (
-                       (select l.turn, l.tenant_id t, l.weight::int w, p_used > 0 as first, 0 g from fairclaim.lane l
-                         where l.tenant_id is not null and l.queue = p_queue and l.type = y.type and l.turn = p_pos
-                           and (p_used = 0 or l.weight > p_used) limit 1)
-                       union all
-                       (select distinct on (l.turn) l.turn, l.tenant_id, l.weight::int, false, 1 from fairclaim.lane l
-                         where l.tenant_id is not null and l.queue = p_queue and l.type = y.type and l.turn > p_pos
-                         order by l.turn limit p_walk)
-                       union all
-                       (select distinct on (l.turn) l.turn, l.tenant_id, l.weight::int, false, 2 from fairclaim.lane l
-                         where l.tenant_id is not null and l.queue = p_queue and l.type = y.type and l.turn < p_pos
-                         order by l.turn limit p_walk)
-                       union all
-                       (select l.turn, l.tenant_id, l.weight::int, false, 3 from fairclaim.lane l
-                         where l.tenant_id is not null and l.queue = p_queue and l.type = y.type and l.turn = p_pos and p_used > 0 limit 1)
-                       limit p_walk) x
-                     order by x.g, x.turn limit p_walk) s) w;
+  select array_agg(w.turn), array_agg(w.t), array_agg(case when w.g = 0 and p_used > 0 then w.w * w.m - p_used else w.w * w.m end),
+         array_agg(w.w), max(w.looked)
+    into turns, tenants, quanta, weights, v_looked
+    from (select s.*, case when count(*) over () < p_walk then greatest(1, p_limit / sum(s.w) over ()) else 1 end::int m
+            from (select d.g, d.turn, d.t, d.w, d.looked
+                    from (select x.*, lag(x.turn) over () is distinct from x.turn or lag(x.g) over () <> x.g as first, count(*) over ()::int looked
+                            from ((select 0 g, l.turn, l.tenant_id t, l.weight::int w from fairclaim.lane l
+                                    where l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos and (p_used = 0 or l.weight > p_used)
+                                    limit 1)
+                                  union all
+                                  (select 1, l.turn, l.tenant_id, l.weight from fairclaim.lane l
+                                    where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos order by l.turn limit v_look)
+                                  union all
+                                  (select 2, l.turn, l.tenant_id, l.weight from fairclaim.lane l
+                                    where l.tenant_id is not null and l.queue = p_queue and l.turn < p_pos order by l.turn limit v_look)
+                                  union all
+                                  (select 3, l.turn, l.tenant_id, l.weight from fairclaim.lane l
+                                    where l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos and p_used > 0
+                                    limit 1)
+                                  limit v_look) x) d
+                   where d.first limit p_walk) s) w;
+  if v_looked >= v_look and cardinality(turns) < p_walk then
+    select n.turns, n.tenants, n.quanta, n.weights into turns, tenants, quanta, weights
+      from fairclaim.hop_turns(p_queue, p_pos, p_used, p_limit, p_walk) n;
   end if;
 end
 $$;
 
-comment on function fairclaim.next_turns(text, text[], bigint, int, int, int) is
+comment on function fairclaim.next_turns(text, bigint, int, int, int) is
 'The tenants with own lanes whose turn is next, with how many jobs each may give.';

@@ -1,14 +1,11 @@
--- Locks and takes up to p_limit rows from shared lanes, oldest first. Several lanes: first, read only and with the same
--- filters, how many of the oldest rows are in which; then exactly those are locked. p_rest: whatever is left, oldest lane first.
--- Passed over: rows of a limited tenant (tick moves them), and rows of a tenant that has a row of higher priority waiting.
+-- Locks and takes up to p_limit rows from shared lanes, first come first served. Several lanes: first, read only, how many of the
+-- oldest rows are in which; then exactly those are locked. p_rest: whatever is left, oldest lane first, for a second pass.
+-- Passed over: rows of a limited tenant (tick moves them).
 create or replace function fairclaim.take_shared(
-  p_queue text,
   p_lanes bigint[],
   p_floors bigint[],
   p_limit int,
-  p_types text[],
   p_limited boolean,
-  p_above boolean,
   p_rest boolean,
   out ids uuid[],
   out tenants uuid[],
@@ -32,7 +29,6 @@ begin
                        select y.seq from fairclaim.ready y
                         where y.lane_id = u.l and y.seq >= u.f
                           and (not p_limited or not exists (select from fairclaim.tenant_limit b where b.tenant_id = y.tenant_id))
-                          and (not p_above or not fairclaim.has_above(p_queue, y.tenant_id, p_types))
                         order by y.lane_id, y.seq limit p_limit) y
                      order by y.seq limit p_limit) z
              group by z.l) c;
@@ -49,7 +45,6 @@ begin
        select y.ctid c, y.* from fairclaim.ready y
         where y.lane_id = u.l and y.seq >= u.f
           and (not p_limited or not exists (select from fairclaim.tenant_limit b where b.tenant_id = y.tenant_id))
-          and (not p_above or p_rest or not fairclaim.has_above(p_queue, y.tenant_id, p_types))
         order by y.lane_id, y.seq limit u.k for update skip locked) y
      limit p_limit),
   gone as (
@@ -61,5 +56,4 @@ begin
 end
 $$;
 
-comment on function fairclaim.take_shared(text, bigint[], bigint[], int, text[], boolean, boolean, boolean) is
-'Takes jobs out of shared lanes.';
+comment on function fairclaim.take_shared(bigint[], bigint[], int, boolean, boolean) is 'Takes jobs out of shared lanes.';

@@ -1,4 +1,7 @@
--- One job. Locks no existing row and waits for nobody: it inserts `job`, then one row of `scheduled` or of `ready`.
+-- One job. Locks no existing row and waits for nobody: it inserts `job`, then one row of `scheduled` or of `ready`. Outside READ
+-- COMMITTED it is due at once and placed by the next tick: a snapshot that is older than the lock on `ready` must not choose a lane
+-- (I3). Few statements and expressions: each is set up anew in every transaction.
+drop function if exists fairclaim.payload_fault(jsonb);      -- what it did is an expression here
 create or replace function fairclaim.dispatch_job(
   p_tenant_id uuid,
   p_type text,
@@ -16,13 +19,21 @@ set search_path = pg_catalog, pg_temp
 set row_security = on
 set jit = off
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now timestamptz := fairclaim.clock();
   v_random text := gen_random_uuid()::text;
+  v_bytes int := octet_length(p_payload::text);
+  v_later timestamptz := case when p_run_at > v_now then p_run_at end;
+  v_due timestamptz := coalesce(v_later, v_now);
+  v_max int := 1024;                          -- the setting is never less
   v_fault text;
   v_id uuid;
 begin
+  if v_bytes > v_max then
+    v_max := (select s.max_payload from fairclaim.setting s);
+  end if;
   v_fault := case
     when p_tenant_id is null then 'p_tenant_id: is missing'
     when not fairclaim.is_name(p_type, true) then 'p_type: must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters'
@@ -33,7 +44,7 @@ begin
       then 'p_run_at: must be finite, at most 1 day ago and at most 5 years ahead'
     when p_timeout < interval '1 millisecond' or p_timeout > interval '1 day' then 'p_timeout: must be from 1 ms to 24 h'
     when p_payload is null then 'p_payload: must not be null'
-    when octet_length(p_payload::text) > 257 and fairclaim.payload_fault(p_payload) is not null then 'p_payload: ' || fairclaim.payload_fault(p_payload)
+    when v_bytes > v_max or v_bytes > 257 and fairclaim.too_deep(p_payload) then 'p_payload: ' || fairclaim.json_fault(p_payload, v_max)
     when p_tags is null or p_metadata is null or cardinality(p_tags) > 0 or p_metadata <> '{}' then fairclaim.extras_fault(p_tags, p_metadata)
   end;
   if v_fault is not null then
@@ -43,19 +54,24 @@ begin
 
   v_id := (fairclaim.id_prefix(v_now) || '8' || substr(v_random, 16, 3) || right(v_random, 12))::uuid;
   insert into fairclaim.job values (v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts, p_timeout,
-    case when p_run_at > v_now then p_run_at end, v_now, p_payload, p_tags, p_metadata);
-  if p_run_at > v_now then
-    insert into fairclaim.scheduled values (p_run_at, v_id, p_tenant_id, 0, p_max_attempts, 0);
+    v_later, v_now, p_payload, p_tags, p_metadata);
+  if v_later is not null or current_setting('transaction_isolation') <> 'read committed' then
+    insert into fairclaim.scheduled values (v_due, v_id, p_tenant_id, 0, p_max_attempts, 0);
+    if coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_due) + 1000 then
+      perform fairclaim.wake_before(v_now, v_due + interval '1 s');
+    end if;
   else
     perform fairclaim.into_lane(v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts);
-    perform fairclaim.wake(v_now);
+    if coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(v_now) then
+      perform fairclaim.wake(v_now);
+    end if;
   end if;
   return v_id;
 end
 $$;
 
 comment on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int, interval, text[], jsonb) is
-'Puts one job in, in the caller''s transaction, and returns its id (uuid v7).
+'Puts one job in, in the caller''s transaction, and returns its id (uuid v7). Outside READ COMMITTED the next tick after its commit makes it claimable.
 p_tenant_id: the owner. p_type: ^[A-Za-z0-9][A-Za-z0-9_.:-]*$, at most 64. p_payload: any JSON, at most 1 MiB of text, 128 deep.
 p_queue: ^[a-z0-9][a-z0-9_.:-]*$, at most 64. p_priority: -100 to 100, higher first, among this tenant''s jobs.
 p_run_at: not before this time; at most 1 day ago (meaning now), at most 5 years ahead. p_max_attempts: 1 to 100.

@@ -1,4 +1,6 @@
--- Set-based: parse and check, insert the wide rows and the delayed ones, then all lanes in one statement. All or nothing.
+-- Set-based: parse and check, insert the wide rows and the delayed ones, then all lanes in one statement. All or nothing. A batch has
+-- at most 64 MiB, so it stays in memory (work_mem) and meets no temp_file_limit. Outside READ COMMITTED all jobs go to `scheduled`,
+-- due at once (see dispatch_job).
 create or replace function fairclaim.dispatch_jobs(p_jobs jsonb) returns table (ordinal int, id uuid, created boolean)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -8,6 +10,7 @@ set enable_seqscan = off
 set enable_nestloop = off
 set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan
+set work_mem = '128MB'
 as $$
 #variable_conflict use_column
 declare
@@ -15,6 +18,7 @@ declare
   v_prefix text := fairclaim.id_prefix(v_now);
   v_tail text := right(gen_random_uuid()::text, 12);
   v_max int := (select s.max_payload from fairclaim.setting s);
+  v_due timestamptz := case when current_setting('transaction_isolation') <> 'read committed' then v_now end;
   v_bytes bigint;
   v_bad int;
   v_fault text;
@@ -26,18 +30,21 @@ declare
   v_priorities smallint[];
   v_left smallint[];
   v_none smallint[];
+  v_later timestamptz;                        -- when the first of those in `scheduled` is due
 begin
   perform fairclaim.check_batch(p_jobs);
   with item as materialized (    -- what no smallint holds is brought just outside the limits, and refused with the others
     select (v_prefix || to_hex(32768 + x.ord) || v_tail)::uuid i, x.ord::int o, x.tenant_id t,
            coalesce(x.queue, 'default') collate "C" q, x.type collate "C" k, greatest(-101, least(101, coalesce(x.priority, 0))) p,
-           coalesce(x.payload, '{}') b, greatest(0, least(101, coalesce(x.max_attempts, 25))) ma, x.timeout to_, x.run_at at,
-           case when x.run_at > v_now then x.run_at end ra, coalesce(x.tags, '{}') tg, coalesce(x.metadata, '{}') me
+           coalesce(x.payload, '{}') b, octet_length(coalesce(x.payload, '{}')::text) n,
+           greatest(0, least(101, coalesce(x.max_attempts, 25))) ma, x.timeout to_, x.run_at at,
+           case when x.run_at > v_now then x.run_at end ra, case when x.run_at > v_now then x.run_at else v_due end due,
+           coalesce(x.tags, '{}') tg, coalesce(x.metadata, '{}') me, x.tags <> '{}' or x.metadata <> '{}' extras
       from rows from (jsonb_to_recordset(p_jobs) as (tenant_id uuid, type text, payload jsonb, queue text, priority int,
              run_at timestamptz, max_attempts int, timeout interval, tags text[], metadata jsonb))
            with ordinality x(tenant_id, type, payload, queue, priority, run_at, max_attempts, timeout, tags, metadata, ord)),
   bad_name as (                   -- names are checked once per distinct pair
-    select d.q, d.k from (select distinct item.q, item.k from item) d
+    select d.q, d.k from (select distinct item.q, item.k from item offset 0) d
      where not (fairclaim.is_name(d.q) and fairclaim.is_name(d.k, true))),
   fault as (
     select item.o, case
@@ -49,32 +56,31 @@ begin
         when item.to_ < interval '1 millisecond' or item.to_ > interval '1 day' then 'timeout: must be from 1 ms to 24 h'
         when item.at is not null and (not isfinite(item.at) or item.at < v_now - interval '1 day' or item.at > v_now + interval '5 years')
           then 'run_at: must be finite, at most 1 day ago and at most 5 years ahead'
-        when octet_length(item.b::text) > 257 and fairclaim.json_fault(item.b, v_max) is not null
-          then 'payload: ' || fairclaim.json_fault(item.b, v_max)
-        else replace(fairclaim.extras_fault(item.tg, item.me), 'p_', '') end f
+        when item.n > v_max or item.n > 257 and fairclaim.too_deep(item.b) then 'payload: ' || fairclaim.json_fault(item.b, v_max)
+        when item.extras then replace(fairclaim.extras_fault(item.tg, item.me), 'p_', '') end f
       from item
      where item.t is null or item.k is null or item.p not between -100 and 100 or item.ma not between 1 and 100
-        or item.to_ is not null or item.at is not null or octet_length(item.b::text) > 257
-        or item.tg <> '{}' or item.me <> '{}' or (item.q, item.k) in (select bad_name.q, bad_name.k from bad_name)),
+        or item.to_ is not null or item.at is not null or item.n > 257 or item.extras
+        or (item.q, item.k) in (select bad_name.q, bad_name.k from bad_name)),
+  bad as materialized (
+    select fault.o, fault.f from fault where fault.f is not null order by fault.o limit 1),
   wide as (
     insert into fairclaim.job
     select item.i, item.t, item.q, item.k, item.p, item.ma, item.to_, item.ra, v_now, item.b, item.tg, item.me from item
-     where not exists (select from fault where fault.f is not null)),
+     where not exists (select from bad)),
   later as (
     insert into fairclaim.scheduled
-    select item.ra, item.i, item.t, 0, item.ma, 0 from item
-     where item.ra is not null and not exists (select from fault where fault.f is not null))
-  select (select fault.o from fault where fault.f is not null order by fault.o limit 1),
-         (select fault.f from fault where fault.f is not null order by fault.o limit 1),
-         sum(octet_length(item.b::text) + case when item.me = '{}' and item.tg = '{}' then 0
-                else octet_length(item.me::text) + octet_length(item.tg::text) end + 100), array_agg(item.i order by item.o),
-         array_agg(item.t order by item.o) filter (where item.ra is null), array_agg(item.i order by item.o) filter (where item.ra is null),
-         array_agg(item.q order by item.o) filter (where item.ra is null), array_agg(item.k order by item.o) filter (where item.ra is null),
-         array_agg(item.p::smallint order by item.o) filter (where item.ra is null),
-         array_agg(item.ma::smallint order by item.o) filter (where item.ra is null),
-         array_agg(0::smallint) filter (where item.ra is null)
-    into v_bad, v_fault, v_bytes, v_all, v_tenants, v_ids, v_queues, v_types, v_priorities, v_left, v_none
-    from item;
+    select item.due, item.i, item.t, 0, item.ma, 0 from item
+     where item.due is not null and not exists (select from bad))
+  select (select bad.o from bad), (select bad.f from bad), sum(x.z), array_agg(x.i),
+         array_agg(x.t) filter (where x.due is null), array_agg(x.i) filter (where x.due is null),
+         array_agg(x.q) filter (where x.due is null), array_agg(x.k) filter (where x.due is null),
+         array_agg(x.p) filter (where x.due is null), array_agg(x.ma) filter (where x.due is null),
+         array_agg(0::smallint) filter (where x.due is null), min(x.due)
+    into v_bad, v_fault, v_bytes, v_all, v_tenants, v_ids, v_queues, v_types, v_priorities, v_left, v_none, v_later
+    from (select item.i, item.t, item.q, item.k, item.p::smallint, item.ma::smallint, item.due, 100 + item.n
+                 + case when item.extras then octet_length(item.me::text) + octet_length(item.tg::text) else 0 end z
+            from item order by item.o) x;
   if v_bad is not null then
     raise exception 'p_jobs[%].%', v_bad - 1, v_fault
       using errcode = case when v_fault like 'tenant_id%' then 'JQ002' else 'JQ004' end, hint = 'mend this job and send the batch again; nothing was written';
@@ -83,8 +89,13 @@ begin
   end if;
   if v_ids is not null then
     perform fairclaim.into_lanes(v_tenants, v_ids, v_queues, v_types, v_priorities, v_none::int[], v_left, v_none,
-      (select fairclaim.id_at(s.last_value) from fairclaim.shared_since s));
-    perform fairclaim.wake(v_now);
+      fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'), 0)), true);
+    if coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(v_now) then
+      perform fairclaim.wake(v_now);
+    end if;
+  end if;
+  if coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_later) + 1000 then
+    perform fairclaim.wake_before(v_now, v_later + interval '1 s');
   end if;
   return query select x.o::int, x.i, true from unnest(v_all) with ordinality x(i, o);
 end

@@ -1,6 +1,6 @@
 -- A new limit takes effect when the claims open when it was set have ended: only then are all the tenant's running jobs marked, so
 -- that counting them is exact. Meanwhile none of its jobs is claimed. Rows of limited tenants in shared lanes move to own lanes.
-create or replace function fairclaim.apply_limits(p_tick bigint, p_oldest bigint, p_slice bigint) returns int
+create or replace function fairclaim.apply_limits(p_state fairclaim.tick_state, p_size int, p_skip uuid[]) returns int
 language plpgsql
 as $$
 declare
@@ -13,17 +13,17 @@ begin
   if not exists (select from fairclaim.tenant_limit) then
     return 0;
   end if;
-  update fairclaim.tenant_limit b set seen = p_tick
+  update fairclaim.tenant_limit b set seen = p_state.n, seen_at = p_state.at
    where b.tenant_id = any (array(select z.tenant_id from fairclaim.tenant_limit z where z.seen is null for update skip locked));
   with ripe as materialized (
-    select b.tenant_id from fairclaim.tenant_limit b where not b.active and b.seen + 1 < p_oldest and b.seen < p_tick)
+    select b.tenant_id from fairclaim.tenant_limit b where not b.active and b.seen + 1 < p_state.oldest and b.seen < p_state.n)
   update fairclaim.running r set limited = true
    where r.id = any (array(
      select z.id from fairclaim.running z where not z.limited and z.tenant_id in (select ripe.tenant_id from ripe) for update skip locked));
   update fairclaim.tenant_limit b set active = true
    where b.tenant_id = any (array(
      select z.tenant_id from fairclaim.tenant_limit z
-      where not z.active and z.seen + 1 < p_oldest and z.seen < p_tick
+      where not z.active and z.seen + 1 < p_state.oldest and z.seen < p_state.n
         and not exists (select from fairclaim.running r where not r.limited and r.tenant_id = z.tenant_id)
         for update skip locked));
 
@@ -31,11 +31,12 @@ begin
   with mine as materialized (
     select y.lane_id, y.seq
       from (select l.lane_id, l.floor from fairclaim.lane l
-             where l.tenant_id is null and l.lane_id > p_slice order by l.lane_id limit 200) l
+             where l.tenant_id is null and l.lane_id > p_state.shared_slice order by l.lane_id limit 200) l
      cross join lateral (
-       select y.lane_id, y.seq, y.tenant_id from fairclaim.ready y
+       select y.lane_id, y.seq, y.id, y.tenant_id from fairclaim.ready y
         where y.lane_id = l.lane_id and y.seq >= l.floor order by y.lane_id, y.seq limit 1000) y
-     where exists (select from fairclaim.tenant_limit b where b.tenant_id = y.tenant_id)),
+     where exists (select from fairclaim.tenant_limit b where b.tenant_id = y.tenant_id) and y.id <> all (p_skip)
+     limit p_size),
   locked as materialized (
     select z.c from mine
      cross join lateral (
@@ -53,5 +54,5 @@ begin
 end
 $$;
 
-comment on function fairclaim.apply_limits(bigint, bigint, bigint) is
+comment on function fairclaim.apply_limits(fairclaim.tick_state, int, uuid[]) is
 'Puts new limits into effect and moves limited tenants'' jobs from shared lanes to own lanes. Returns how many moved.';

@@ -3,7 +3,7 @@
 -- by somebody whose transaction is open. Nearly always there is no wish at all. Lock order: those of end_waiting, then
 -- cancel_request (skip locked). Each wish costs a few look-ups by id, at most; `offset 0` keeps them from becoming a join that reads all of
 -- `running` or `finished`.
-create or replace function fairclaim.end_cancelled(p_now timestamptz) returns void
+create or replace function fairclaim.end_cancelled(p_now timestamptz, p_size int, p_skip uuid[]) returns int
 language plpgsql
 set jit = off
 set enable_seqscan = off
@@ -11,12 +11,14 @@ as $$
 declare
   v_ids uuid[];
   v_tenants uuid[];
+  v_n int;
 begin
   select array_agg(w.id), array_agg(w.tenant_id) into v_ids, v_tenants
     from (select c.id, c.tenant_id from fairclaim.cancel_request c
-           where not exists (select from fairclaim.running r where r.id = c.id offset 0)
+           where c.id <> all (p_skip)
+             and not exists (select from fairclaim.running r where r.id = c.id offset 0)
              and not exists (select from fairclaim.finished f where f.id = c.id and f.tenant_id = c.tenant_id offset 0)
-           limit 5000) w;
+           order by c.request_id limit p_size) w;
   if v_ids is not null then
     perform fairclaim.end_waiting(v_ids, v_tenants, p_now);
   end if;
@@ -25,9 +27,11 @@ begin
      select z.ctid from fairclaim.cancel_request z
       where exists (select from fairclaim.finished f where f.id = z.id and f.tenant_id = z.tenant_id offset 0)
          or not exists (select from fairclaim.job j where j.tenant_id = z.tenant_id and j.id = z.id offset 0)
-      limit 5000 for update skip locked));
+      limit p_size for update skip locked));
+  get diagnostics v_n = row_count;
+  return v_n;
 end
 $$;
 
-comment on function fairclaim.end_cancelled(timestamptz) is
-'Ends what waits although somebody asked to cancel it, as cancelled; deletes the wishes of jobs that have ended.';
+comment on function fairclaim.end_cancelled(timestamptz, int, uuid[]) is
+'Ends what waits although somebody asked to cancel it, as cancelled; deletes the wishes of jobs that have ended, and returns how many.';

@@ -1,7 +1,8 @@
--- Floors. Own lanes: only those that claims have hinted at, read behind the last hint; all hints once in 60 ticks. Shared lanes: a slice of 200, when at
--- least 500 numbers are skipped. The same look finds the oldest waiting shared row, for shared_since (30 s back at most),
--- and notes that a shared lane is in use.
-create or replace function fairclaim.move_floors(inout p_state fairclaim.tick_state, p_now timestamptz, out moved int)
+-- Floors. Own lanes: only those that claims have hinted at, read behind the last hint; all hints four times a minute. Shared lanes: a slice
+-- of 200, when at least 500 numbers are skipped. The same look finds the oldest waiting shared row, for shared_since (30 s back at
+-- most), notes that a shared lane is in use, and tells whether any shared row waits. Passes over locked lanes: a tick that was passed
+-- may hold them.
+create or replace function fairclaim.move_floors(inout p_state fairclaim.tick_state, p_all boolean, out moved int, out waiting boolean)
 language plpgsql
 as $$
 declare
@@ -9,26 +10,30 @@ declare
   v_seen int;
   v_last bigint;
   v_first_id uuid;
-  v_ms bigint := fairclaim.millis(p_now);
+  v_whole boolean := p_state.shared_slice = -9223372036854775808;
+  v_ms bigint := fairclaim.millis(p_state.at);
 begin
   with gone as (
     delete from fairclaim.floor_hint f
      where f.ctid = any (array(
        select z.ctid from fairclaim.floor_hint z
-        where z.hint_id > case when p_state.n % 60 = 0 then 0 else p_state.hint end
+        where z.hint_id > case when p_all then 0 else p_state.hint end
         order by z.hint_id limit 5000 for update skip locked))
     returning f.hint_id, f.lane_id)
   select array_agg(distinct g.lane_id), coalesce(max(g.hint_id), p_state.hint) into v_lanes, p_state.hint from gone g;
 
   with own as (
     update fairclaim.lane l set floor = m.floor
-      from (select o.lane_id, least(p_state.safe, coalesce(y.seq, p_state.safe)) floor
-              from fairclaim.lane o
-              left join lateral (
-                select y.seq from fairclaim.ready y
-                 where y.lane_id = o.lane_id and y.seq >= o.floor order by y.lane_id, y.seq limit 1) y on true
-             where o.lane_id = any (v_lanes) and o.tenant_id is not null) m
-     where l.lane_id = m.lane_id and m.floor > l.floor
+      from (select z.c, m.floor
+              from (select o.lane_id, o.floor was, least(p_state.safe, coalesce(y.seq, p_state.safe)) floor
+                      from fairclaim.lane o
+                      left join lateral (
+                        select y.seq from fairclaim.ready y
+                         where y.lane_id = o.lane_id and y.seq >= o.floor order by y.lane_id, y.seq limit 1) y on true
+                     where o.lane_id = any (v_lanes) and o.tenant_id is not null) m
+             cross join lateral (
+               select z.ctid c from fairclaim.lane z where z.lane_id = m.lane_id and m.floor > m.was for update skip locked) z) m
+     where l.ctid = m.c
     returning 1),
   look as materialized (
     select s.lane_id, s.floor, s.used_at, least(p_state.shared_safe, coalesce(y.seq, p_state.shared_safe)) next_floor, y.id
@@ -40,24 +45,29 @@ begin
   shared as (
     update fairclaim.lane l
        set floor = case when k.next_floor > k.floor + 499 then k.next_floor else l.floor end,
-           used_at = case when k.id is not null then p_now else l.used_at end
-      from look k
-     where l.lane_id = k.lane_id
-       and (k.next_floor > k.floor + 499 or k.id is not null and k.used_at < p_now - interval '1 minute')
+           used_at = case when k.id is not null then p_state.at else l.used_at end
+      from (select k.*, z.c from look k
+             cross join lateral (
+               select z.ctid c from fairclaim.lane z
+                where z.lane_id = k.lane_id
+                  and (k.next_floor > k.floor + 499 or k.id is not null and k.used_at < p_state.at - interval '1 minute')
+                  for update skip locked) z) k
+     where l.ctid = k.c
     returning 1)
-  select (select count(*) from own) + (select count(*) from shared), count(*), max(look.lane_id), min(look.id::text)::uuid
-    into moved, v_seen, v_last, v_first_id
+  select (select count(*) from own) + (select count(*) from shared), count(*), max(look.lane_id), min(look.id::text)::uuid, count(look.id) > 0 or count(*) = 200
+    into moved, v_seen, v_last, v_first_id, waiting
     from look;
 
-  if v_seen < 200 and p_state.shared_slice = 0 then         -- all shared lanes were seen
+  waiting := waiting or not v_whole;
+  if v_seen < 200 and v_whole then            -- all shared lanes were seen
     perform setval('fairclaim.shared_since', greatest(v_ms - 30000, least(v_ms,
       coalesce(('x' || left(replace(v_first_id::text, '-', ''), 12))::bit(48)::bigint, v_ms))));
   else
     perform setval('fairclaim.shared_since', v_ms - 30000);
   end if;
-  p_state.shared_slice := case when v_seen < 200 then 0 else v_last end;
+  p_state.shared_slice := case when v_seen < 200 then -9223372036854775808 else v_last end;
 end
 $$;
 
-comment on function fairclaim.move_floors(fairclaim.tick_state, timestamptz) is
+comment on function fairclaim.move_floors(fairclaim.tick_state, boolean) is
 'Moves the floors of lanes, where claims start, up to the first row that waits.';

@@ -1,5 +1,5 @@
--- Due jobs into lanes, at most 5,000. Starts behind the dead prefix of what was promoted before.
-create or replace function fairclaim.promote_due(p_now timestamptz, p_floor timestamptz) returns int
+-- Due jobs into lanes, a slice. Starts behind the dead prefix of what was promoted before.
+create or replace function fairclaim.promote_due(p_now timestamptz, p_floor timestamptz, p_size int, p_skip uuid[]) returns int
 language plpgsql
 as $$
 declare
@@ -13,8 +13,8 @@ begin
     delete from fairclaim.scheduled s
      where s.ctid = any (array(
        select z.ctid from fairclaim.scheduled z
-        where z.run_at >= p_floor and z.run_at <= p_now
-        order by z.run_at, z.id limit 5000 for update skip locked))
+        where z.run_at >= p_floor and z.run_at <= p_now and z.id <> all (p_skip)
+        order by z.run_at, z.id limit p_size for update skip locked))
     returning s.*)
   select array_agg(g.tenant_id order by g.run_at, g.id), array_agg(g.id order by g.run_at, g.id),
          array_agg(g.attempts order by g.run_at, g.id), array_agg(g.attempts_left order by g.run_at, g.id),
@@ -29,4 +29,4 @@ begin
 end
 $$;
 
-comment on function fairclaim.promote_due(timestamptz, timestamptz) is 'Moves jobs whose time has come into lanes.';
+comment on function fairclaim.promote_due(timestamptz, timestamptz, int, uuid[]) is 'Moves jobs whose time has come into lanes.';

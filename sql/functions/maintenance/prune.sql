@@ -1,6 +1,10 @@
--- One expired range a call: dropped whole when every job in it ended before the retention began, else emptied row by row. Dropping takes an exclusive lock on the three
--- tables, for at most 100 ms of waiting; if it is not to be had, the next call tries again.
-create or replace function fairclaim.prune(p_retention interval default null) returns table (ranges_dropped int, rows_deleted bigint)
+-- Rows, in short steps, and no DDL: whoever keeps its transaction open, or prepares it, is in nobody's way but another prune's. What
+-- it locks: its own row of prune_place (skip locked), then rows of `finished` (skip locked), and deletes what belongs to them. Ranges that
+-- can go whole are drop_ranges()' affair. So with the retention of the settings, rows go row by row only when they have been past for a
+-- third of it: by then their range was dropped, if nothing keeps it. Who chooses a retention gets all of it at once.
+-- After a call that had much to do it rests twice as long, for all callers together: a fleet prunes no more than one worker.
+create or replace function fairclaim.prune(p_retention interval default null)
+returns table (ranges_dropped int, rows_deleted bigint, passed_over int, busy boolean, more boolean)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on
@@ -8,53 +12,44 @@ set jit = off
 set lock_timeout = '100ms'
 as $$
 declare
+  v_now timestamptz := fairclaim.clock();
   v_retention interval := (select s.retention from fairclaim.setting s);
-  v_before timestamptz;
-  v_range fairclaim.id_range;
-  v_from uuid;
-  v_to uuid;
-  v_ids uuid[];
+  v_before timestamptz := fairclaim.prune_before(p_retention, v_now);
+  v_end uuid := fairclaim.id_at(greatest(fairclaim.millis(case when p_retention is null then v_before - v_retention / 3 else v_before end), 0));
+  v_place fairclaim.prune_place;
+  v_took interval;
+  r record;
 begin
-  if p_retention < interval '1 hour' then
-    perform fairclaim.refuse('JQ004', 'p_retention', 'must be at least 1 hour');
+  ranges_dropped := 0; rows_deleted := 0; passed_over := 0; more := true;
+  select * into v_place from fairclaim.prune_place x where x.asked = (p_retention is not null) for update skip locked;
+  busy := not found or p_retention is null and v_place.rest_until > v_now and v_place.rest_until < v_now + interval '10 s';
+  if busy then
+    return next;
+    return;
   end if;
-  if p_retention is not null and not pg_has_role(fairclaim.caller(), 'fairclaim_operator', 'USAGE') then
-    perform fairclaim.refuse('JQ007', 'p_retention', 'may be chosen by an operator only', 'call prune() without an argument');
+  perform set_config('idle_in_transaction_session_timeout', '10s', true);
+  select * into r from fairclaim.prune_round(v_place, p_retention, v_now, v_before, v_end);
+  v_place := r.p_place;
+  if r.begins or v_place.ended then
+    -- whoever makes room by a short retention must not thereby have files sent twice
+    delete from fairclaim.dispatch_progress d
+     where d.ctid = any (array(select x.ctid from fairclaim.dispatch_progress x
+                                where x.updated_at < v_now - greatest(p_retention, v_retention) limit 1000 for update skip locked));
+    delete from fairclaim.prune_fault x where not exists (select from fairclaim.finished f where f.id = x.id);
   end if;
-  v_before := fairclaim.clock() - coalesce(p_retention, v_retention);
-  ranges_dropped := 0; rows_deleted := 0;
-  -- whoever makes room by a short retention must not thereby have files sent twice
-  delete from fairclaim.dispatch_progress d
-   where d.ctid = any (array(select x.ctid from fairclaim.dispatch_progress x
-                              where x.updated_at < fairclaim.clock() - greatest(p_retention, v_retention) limit 1000 for update skip locked));
-  for v_range in
-    select * from fairclaim.id_range r
-     where r.ends_at < v_before and r.ends_at < (select max(x.ends_at) from fairclaim.id_range x)      -- dispatch needs one
-     order by r.starts_at
-  loop
-    v_from := fairclaim.id_at(fairclaim.millis(v_range.starts_at));
-    v_to := fairclaim.id_at(fairclaim.millis(v_range.ends_at));
-    if exists (select from fairclaim.job j
-                where j.id >= v_from and j.id < v_to
-                  and not exists (select from fairclaim.finished f where f.id = j.id and f.tenant_id = j.tenant_id
-                                     and f.completed_at < v_before and f.id >= v_from and f.id < v_to)) then
-      select array_agg(z.id) into v_ids
-        from (select f.id from fairclaim.finished f
-               where f.id >= v_from and f.id < v_to and f.completed_at < v_before limit 10000 for update skip locked) z;
-      continue when v_ids is null;
-      delete from fairclaim.attempt_error e where e.id = any (v_ids) and e.id >= v_from and e.id < v_to;
-      delete from fairclaim.finished f where f.id = any (v_ids) and f.id >= v_from and f.id < v_to;
-      delete from fairclaim.job j where j.id = any (v_ids) and j.id >= v_from and j.id < v_to;
-      rows_deleted := rows_deleted + cardinality(v_ids);
-      exit;
-    else
-      ranges_dropped := ranges_dropped + fairclaim.drop_range(v_range.starts_at, v_before);
-      exit;
-    end if;
-  end loop;
+  select * into r from fairclaim.prune_walk(v_place, v_now, v_before, v_end);
+  v_place := r.p_place; rows_deleted := r.deleted; passed_over := r.passed_over;
+  v_took := least(greatest(fairclaim.clock() - v_now, interval '0'), interval '1 s');
+  update fairclaim.prune_place x
+     set retention = v_place.retention, place = v_place.place, ahead = v_place.ahead, round_at = v_place.round_at, ended = v_place.ended,
+         left_since = v_place.left_since, cost = v_place.cost + v_took,
+         rest_until = v_now + case when v_took < interval '50 ms' then interval '0' else 3 * v_took end
+   where x.asked = v_place.asked;
+  more := not v_place.ended and passed_over < 16;
   return next;
 end
 $$;
 
 comment on function fairclaim.prune(interval) is
-'Deletes what is past retention (the setting, 7 days at first): jobs dispatched and ended before it began, one range of ids a call, and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). Call it until it did nothing; workers call it every ten minutes. p_retention: operators only. Errors: JQ004, JQ007.';
+'Deletes jobs that ended before the retention began (the setting, 7 days at first), and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). A call takes at most 200 ms or so: call it while `more`; workers do. Jobs go row by row here, once they have been past the retention of the settings for a third of it: drop_ranges() drops whole ranges before that, and is to be called first. p_retention: another one, for operators only, at least 1 hour, which holds for every job at once. rows_deleted: jobs. passed_over: jobs that could not be deleted; the server''s log has their ids and the SQLSTATE, and `fairclaim doctor` tells them. busy: another prune is at work, or all of them rest. ranges_dropped is always 0.
+Errors: JQ004, JQ007.';

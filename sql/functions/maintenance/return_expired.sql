@@ -1,6 +1,6 @@
--- Expired leases, at most 5,000: a plain scan of a small table. Each is locked and looked at again in the same statement, since it
+-- Expired leases, a slice: a plain scan of a small table. Each is locked and looked at again in the same statement, since it
 -- may just have been extended; one that is being settled in an open transaction is left for the next time.
-create or replace function fairclaim.return_expired(p_now timestamptz) returns int
+create or replace function fairclaim.return_expired(p_now timestamptz, p_size int, p_skip uuid[]) returns int
 language plpgsql
 set enable_seqscan = on
 as $$
@@ -12,7 +12,9 @@ declare
 begin
   select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token), count(*)
     into v_ids, v_attempts, v_tokens, v_n
-    from (select * from fairclaim.running r where r.lease_expires_at < p_now limit 5000 for update skip locked) r;
+    from (select * from fairclaim.running r
+           where r.lease_expires_at < p_now and r.id <> all (p_skip)
+           order by r.lease_expires_at, r.id limit p_size for update skip locked) r;
   if v_n = 0 then
     return 0;
   end if;
@@ -24,5 +26,5 @@ begin
 end
 $$;
 
-comment on function fairclaim.return_expired(timestamptz) is
+comment on function fairclaim.return_expired(timestamptz, int, uuid[]) is
 'Takes jobs back whose lease has expired: no attempt is used up, but a third loss fails the job.';

@@ -1,7 +1,11 @@
--- Safe from anywhere, any number at once: one works, the others return busy. Locks its private row first, then lanes; waits for
--- nobody. A caller that stays idle in its transaction after a tick would hold that row, so the idle time is bounded.
+-- Safe from anywhere, any number at once: one works, the others return busy. Everything is looked at once in `tick_every` (half a second)
+-- for all who call, and nothing is locked or written when there is nothing to do; in between only what is due or was left over is
+-- done. Locks: its row of tick_lock, then what its steps lock; none waits for an application, and a lock of a whole table for 100 ms.
+-- A caller that stays idle in its transaction after a tick would keep the others away, so the idle time is bounded; see take_guard for those
+-- that lift the bound.
 create or replace function fairclaim.tick() returns table (
-  promoted int, returned int, moved int, floors int, closed int, deleted int, safe_lag bigint, busy boolean, next_tick_in interval
+  promoted int, returned int, moved int, floors int, closed int, deleted int, safe_lag bigint, busy boolean, next_tick_in interval,
+  failed text[]
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -9,79 +13,68 @@ set row_security = on
 set jit = off
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
+set lock_timeout = '100ms'
 as $$
 declare
   v_now timestamptz := fairclaim.clock();
-  v_state fairclaim.tick_state;
-  v_oldest bigint;
+  v_ms bigint := fairclaim.millis(v_now);
+  v_every bigint := (select extract(epoch from s.tick_every) * 1000 from fairclaim.setting s);
+  v_last bigint := coalesce(pg_sequence_last_value('fairclaim.round_at'), 0);
+  v_round boolean := not (v_last > v_ms - v_every and v_last <= v_ms);
+  v_state fairclaim.tick_state := fairclaim.newest_state();
+  v_all boolean;                              -- four times a minute: whole indexes, with their dead prefixes
   r record;
-  v_width interval;
-  v_due timestamptz;                          -- when the next job is due
-  v_ends_at timestamptz;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform fairclaim.refuse('JQ004', 'transaction', 'tick needs isolation level read committed', 'begin isolation level read committed');
   end if;
-  promoted := 0; returned := 0; moved := 0; floors := 0; closed := 0; deleted := 0; safe_lag := 0;
-  perform 1 from fairclaim.tick_lock for update skip locked;
-  if not found then
+  promoted := 0; returned := 0; moved := 0; floors := 0; closed := 0; deleted := 0; safe_lag := v_state.mark - v_state.safe; busy := false;
+  failed := '{}';
+  v_all := v_round and v_last / 15000 <> v_ms / 15000;
+  v_state.sched_floor := case when v_all then '-infinity' else least(v_state.sched_floor, v_now - interval '1 min') end;
+  if not fairclaim.is_wanted(v_state, v_now, v_round) then
+    if v_round then
+      perform setval('fairclaim.round_at', greatest(0, v_ms));
+    end if;
+    next_tick_in := fairclaim.next_look(v_state, v_now);
+    perform fairclaim.note_look(v_now, next_tick_in);
+    return next;
+    return;
+  end if;
+
+  v_state := fairclaim.take_guard(v_now);
+  v_round := v_round and v_last = coalesce(pg_sequence_last_value('fairclaim.round_at'), 0);          -- nobody else was quicker
+  if v_state.n is null then
     busy := true;
     next_tick_in := interval '1 second';
     return next;
     return;
   end if;
-  busy := false;
   perform set_config('idle_in_transaction_session_timeout', '10s', true);
-
-  select * into v_state from fairclaim.tick_state;
-  v_state.n := v_state.n + 1;
-  select * into r from fairclaim.mark_holders(v_state);
-  v_state := r.p_state; v_oldest := r.oldest;
-  promoted := fairclaim.promote_due(v_now, v_state.sched_floor);
-  if v_state.reaped_at < v_now - interval '5 s' or v_state.reaped_at > v_now then
-    perform fairclaim.end_cancelled(v_now);
-    returned := fairclaim.return_expired(v_now);
-    v_state.reaped_at := case when returned < 5000 then v_now else v_state.reaped_at end;
+  if v_round then
+    perform setval('fairclaim.round_at', greatest(0, v_ms));
   end if;
-  moved := fairclaim.apply_limits(v_state.n, v_oldest, v_state.shared_slice) + fairclaim.renew_passed();
-  select * into r from fairclaim.move_floors(v_state, v_now);
-  v_state := r.p_state; floors := r.moved;
-  select * into r from fairclaim.close_lanes(v_state, v_oldest, v_now);
-  v_state := r.p_state; closed := r.closed; deleted := r.deleted;
-  select * into r from fairclaim.sweep_ready(v_state);
-  v_state := r.p_state; moved := moved + r.swept;
-
-  -- behind the dead prefix; once in 60 ticks the whole index, for a dispatcher that stayed open past its own run_at by a minute
-  v_due := (select min(s.run_at) from fairclaim.scheduled s
-             where s.run_at >= case when v_state.n % 60 = 0 then '-infinity' else v_state.sched_floor end);
-  v_state.sched_floor := least(v_due, v_now - interval '1 min');
-  update fairclaim.tick_state t
-     set n = v_state.n, mark = v_state.mark, safe = v_state.safe, shared_safe = v_state.shared_safe, holders = v_state.holders,
-         holder_n = v_state.holder_n, holder_mark = v_state.holder_mark, slice = v_state.slice, shared_slice = v_state.shared_slice,
-         sweep = v_state.sweep, hint = v_state.hint, sched_floor = v_state.sched_floor, reaped_at = v_state.reaped_at;
-  select greatest(interval '1 hour', s.retention / 4) into v_width from fairclaim.setting s;
-  v_ends_at := (select max(i.ends_at) from fairclaim.id_range i);
-  if (select s.last_value from fairclaim.range_end s) <> fairclaim.millis(v_ends_at) then
-    perform setval('fairclaim.range_end', fairclaim.millis(v_ends_at));      -- these are committed; those made below are not yet
-  end if;
-  if v_ends_at is null or v_ends_at < v_now + 2 * v_width then
-    begin
-      perform fairclaim.make_ranges(v_now + 3 * v_width);
-    exception
-      when others then raise warning 'fairclaim cannot make ranges ahead: %', sqlstate;      -- leases must return all the same
-    end;
-  end if;
+  v_all := v_all and v_round;
+  v_state.sched_floor := case when v_all then '-infinity' else least(v_state.sched_floor, v_now - interval '1 min') end;
+  select * into r from fairclaim.work_steps(v_state, v_round, v_all);
+  v_state := r.p_state;
+  failed := r.failed;
+  promoted := coalesce((r.did ->> 'promote')::int, 0);
+  returned := coalesce((r.did ->> 'return')::int, 0);
+  select coalesce(sum((r.did ->> s)::int), 0) into moved from unnest(array['limits', 'renew', 'sweep']) s;
+  floors := coalesce((r.did ->> 'floors')::int, 0);
+  closed := coalesce((r.did ->> 'close')::int, 0);
+  deleted := coalesce((r.did ->> 'close_more')::int, 0);
+  safe_lag := v_state.mark - v_state.safe;
   if promoted + returned + moved > 0 then
     perform fairclaim.wake(v_now);
   end if;
-  safe_lag := v_state.mark - v_state.safe;
-  next_tick_in := case when promoted >= 5000 or returned >= 5000 then interval '20 ms'
-    when v_due > v_now then least(interval '1 s', greatest(interval '20 ms', v_due - v_now))
-    else interval '1 s' end;                  -- what is due and still there is locked by somebody
+  next_tick_in := fairclaim.next_look(v_state, v_now);
+  perform fairclaim.note_look(v_now, next_tick_in);
   return next;
 end
 $$;
 
 comment on function fairclaim.tick() is
-'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, moves floors, closes and deletes empty lanes, makes ranges ahead. Call it about once a second, from anywhere; next_tick_in says when. Workers do. busy: another tick is at work. safe_lag: by how much open transactions hold floors back.
+'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, moves floors, closes and deletes empty lanes, makes ranges ahead. Call it from anywhere when next_tick_in says: after half a minute at most, sooner when something can be due. Workers do. busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
 Errors: JQ004 outside READ COMMITTED.';

@@ -1,5 +1,5 @@
 -- Lock order: ready, scheduled, each skip locked: a locked row is being claimed, moved or promoted at this moment. Waiting rows are found
--- in the lanes of the job's key, by index whatever the statistics say.
+-- among the own lanes' or the shared lanes' rows of the tenant, by index whatever the statistics say.
 create or replace function fairclaim.end_waiting(p_ids uuid[], p_tenants uuid[], p_now timestamptz) returns void
 language plpgsql
 set jit = off
@@ -9,21 +9,14 @@ set enable_mergejoin = off
 as $$
 begin
   with known as materialized (
-    select j.id, j.tenant_id, j.queue, j.type
+    select j.id, j.tenant_id, j.queue
       from unnest(p_ids, p_tenants) x(i, t)
      cross join lateral (select j.* from fairclaim.job j where j.tenant_id = x.t and j.id = x.i offset 0) j),
   waiting as materialized (
     select y.c from known k
      cross join lateral (
-       select l.lane_id from fairclaim.lane l
-        where l.queue = k.queue and l.type = k.type and l.tenant_id is null
-        union all
-       select l.lane_id from fairclaim.lane l
-        where l.queue = k.queue and l.type = k.type and l.tenant_id = k.tenant_id
-          and l.turn = uuid_hash_extended(k.tenant_id, hashtextextended(k.queue, 0))) l
-     cross join lateral (
        select y.ctid c from fairclaim.ready y
-        where y.tenant_id = k.tenant_id and y.lane_id = l.lane_id and y.id = k.id for update skip locked) y),
+        where y.tenant_id = k.tenant_id and (y.lane_id >> 32) = any (array[0, fairclaim.lane_group(k.queue)]) and y.id = k.id for update skip locked) y),
   gone as (
     delete from fairclaim.ready y where y.ctid = any (array(select waiting.c from waiting)) returning y.id, y.tenant_id, y.attempts),
   due as materialized (

@@ -1,5 +1,5 @@
 -- The row goes: a queue that is not paused needs none. Idle workers are woken whatever the hints of wake() say, since this is seldom and
--- somebody waits for it; a transaction that is to be prepared may not notify (fairclaim.notify off).
+-- somebody waits for it.
 create or replace function fairclaim.resume_queue(p_queue text) returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -16,9 +16,7 @@ begin
   in_use := fairclaim.queue_in_use(p_queue);
   if was_paused then
     raise log 'fairclaim: queue % resumed by %', p_queue, session_user;
-    if current_setting('fairclaim.notify', true) is distinct from 'off' then
-      perform pg_notify('fairclaim', '');
-    end if;
+    perform fairclaim.tell('');
   end if;
   return next;
 end

@@ -1,27 +1,43 @@
+-- One range, in a subtransaction that gives all its locks back when it fails. First the three tables of the range against writers: a
+-- retry that commits after a look would lose its job; readers and dispatch go on meanwhile. Then looks that find nothing in the way, and
+-- only then the exclusive locks on the three parents, for which it waits as long as lock_timeout says, so that whoever comes later
+-- waits no longer; drop_ranges() sets it to 5 ms. A range ahead of the clock goes only when it is empty.
 create or replace function fairclaim.drop_range(p_starts_at timestamptz, p_before timestamptz) returns int
 language plpgsql
 as $$
 declare
-  v_suffix text := to_char(p_starts_at at time zone 'UTC', '_YYYYMMDD_HH24MI');
-  v_unfinished boolean;
+  v_job text := fairclaim.range_name('job', p_starts_at);
+  v_finished text := fairclaim.range_name('finished', p_starts_at);
+  v_error text := fairclaim.range_name('attempt_error', p_starts_at);
+  v_from uuid := fairclaim.id_at(fairclaim.millis(p_starts_at));
+  v_to uuid := (select fairclaim.id_at(fairclaim.millis(r.ends_at)) from fairclaim.id_range r where r.starts_at = p_starts_at);
+  v_empty boolean;
+  v_last_end timestamptz;
+  v_asks boolean := false;                     -- for what everybody uses
 begin
-  -- a retry that commits after the caller has looked would lose its job: writers out first, then look once more
-  execute format('lock table fairclaim.%I, fairclaim.%I, fairclaim.%I in share row exclusive mode',
-    'job' || v_suffix, 'finished' || v_suffix, 'attempt_error' || v_suffix);
-  execute format('select exists (select from fairclaim.%I j where not exists (
-                    select from fairclaim.%I f where f.id = j.id and f.tenant_id = j.tenant_id and f.completed_at < $1))',
-    'job' || v_suffix, 'finished' || v_suffix) into v_unfinished using p_before;
-  if v_unfinished then
-    return 0;
+  execute format('lock table fairclaim.%I, fairclaim.%I, fairclaim.%I in share row exclusive mode', v_job, v_finished, v_error);
+  execute format('select not exists (select from fairclaim.%I)', v_job) into v_empty;
+  if not v_empty then
+    if p_starts_at > fairclaim.clock() or fairclaim.range_waits(v_from, v_to) then
+      update fairclaim.id_range r set kept_at = fairclaim.clock() where r.starts_at = p_starts_at;
+      return 0;
+    end if;
+    execute format('select max(f.completed_at) from fairclaim.%I f', v_finished) into v_last_end;
+    if v_last_end >= p_before then
+      update fairclaim.id_range r set last_end = v_last_end where r.starts_at = p_starts_at;
+      return 0;
+    end if;
   end if;
-  execute format('drop table fairclaim.%I, fairclaim.%I, fairclaim.%I',
-    'job' || v_suffix, 'finished' || v_suffix, 'attempt_error' || v_suffix);
+  v_asks := true;
+  lock table only fairclaim.job, only fairclaim.finished, only fairclaim.attempt_error in access exclusive mode;
+  execute format('drop table fairclaim.%I, fairclaim.%I, fairclaim.%I', v_job, v_finished, v_error);
   delete from fairclaim.id_range r where r.starts_at = p_starts_at;
   return 1;
 exception
-  when lock_not_available or undefined_table then return 0;      -- in use, or another prune dropped it
+  when lock_not_available or deadlock_detected or undefined_table then
+    return case when v_asks then -2 else -1 end;      -- in use, or somebody else dropped it
 end
 $$;
 
 comment on function fairclaim.drop_range(timestamptz, timestamptz) is
-'Drops one range of ids from job, finished and attempt_error; 0 if its locks are not free or a job of it has not ended before p_before.';
+'Drops one range of ids from job, finished and attempt_error: 1. 0 if a job of it has not ended before p_before, -1 if somebody uses its tables, -2 if their parents.';

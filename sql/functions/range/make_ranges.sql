@@ -1,36 +1,32 @@
--- Ranges ahead. Each is made standalone, with row security, and then attached: `partition of` would wait for open
--- transactions. Bounded: at most 16 ranges a call. A lock that is not free within 100 ms leaves it to the next call.
+-- Ranges ahead of the clock, and never farther than three widths from it, whatever is asked for: a clock that runs years ahead for a
+-- while leaves a few ranges there, and when it is back the ranges around it go on where they ended. So the ranges around
+-- the clock are added to, up to the next that is there already; without one around it, a new one begins a little before it. Bounded:
+-- at most 16 ranges a call. A lock that is not free within 100 ms leaves it to the next call.
 create or replace function fairclaim.make_ranges(p_until timestamptz) returns int
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set row_security = on
 set lock_timeout = '100ms'
 set default_tablespace = ''
+set timezone = 'UTC'
 as $$
 declare
-  v_width interval;
+  v_now timestamptz := fairclaim.clock();
+  v_until timestamptz := least(p_until, v_now + 3 * fairclaim.range_width());
   v_from timestamptz;
   v_made int := 0;
-  v_table text;
-  v_part text;
 begin
-  select greatest(interval '1 hour', s.retention / 4) into v_width from fairclaim.setting s;
-  select max(r.ends_at) into v_from from fairclaim.id_range r;
-  v_from := coalesce(v_from, date_trunc('hour', fairclaim.clock()) - interval '1 day');
-  while v_from <= p_until and v_made < 16 loop
-    if fairclaim.clock() - v_from > 4 * v_width then                       -- nobody ticked for long: one range up to now
-      v_width := greatest(v_width, date_trunc('hour', fairclaim.clock() - v_from));
+  perform fairclaim.note_ranges(v_now);       -- these are committed; those made below are not yet
+  while v_made < 16 loop
+    select b.ends_at into v_from from fairclaim.range_block(v_now) b;
+    exit when v_from > v_until;
+    if v_from is null then
+      select greatest(max(r.ends_at), date_trunc('hour', v_now) - least(interval '1 day', fairclaim.range_width())) into v_from
+        from fairclaim.id_range r where r.ends_at <= v_now;
     end if;
-    foreach v_table in array array['job', 'finished', 'attempt_error'] loop
-      v_part := v_table || to_char(v_from at time zone 'UTC', '_YYYYMMDD_HH24MI');
-      execute format('create table fairclaim.%I (like fairclaim.%I including all)', v_part, v_table);
-      perform fairclaim.secure_table(v_part);
-      execute format('alter table fairclaim.%I attach partition fairclaim.%I for values from (%L) to (%L)', v_table, v_part,
-        fairclaim.id_at(fairclaim.millis(v_from)), fairclaim.id_at(fairclaim.millis(v_from + v_width)));
-    end loop;
-    insert into fairclaim.id_range values (v_from, v_from + v_width);
-    v_from := v_from + v_width;
-    select greatest(interval '1 hour', s.retention / 4) into v_width from fairclaim.setting s;
+    perform fairclaim.make_range(v_from, least(
+      v_from + fairclaim.range_width((select count(*) from fairclaim.id_range)),
+      (select min(r.starts_at) from fairclaim.id_range r where r.starts_at > v_from)));
     v_made := v_made + 1;
   end loop;
   return v_made;
@@ -40,4 +36,4 @@ end
 $$;
 
 comment on function fairclaim.make_ranges(timestamptz) is
-'Makes the ranges of ids (partitions of job, finished, attempt_error) up to a time. Called by tick and by the migration.';
+'Makes the ranges of ids (partitions of job, finished, attempt_error) from the clock up to a time, at most three widths ahead, and notes how far they reach. Called by tick and by the migration.';

@@ -1,4 +1,5 @@
 drop function if exists fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[], text[], int, text[], interval, text);      -- before it had p_lease_token
+drop function if exists fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[], text[], int, text[], interval, text, uuid);      -- before it had p_idle_for and p_alone
 create or replace function fairclaim.settle_and_claim(
   p_worker_id text,
   p_ids uuid[],
@@ -13,7 +14,9 @@ create or replace function fairclaim.settle_and_claim(
   p_types text[] default null,
   p_lease interval default '30 s',
   p_cursor text default null,
-  p_lease_token uuid default null
+  p_lease_token uuid default null,
+  p_idle_for float8 default null,
+  p_alone boolean default false
 ) returns table (
   kind text, accepted boolean,
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
@@ -49,10 +52,10 @@ begin
   if p_limit <> 0 or p_limit is null then
     return query
     select 'claimed'::text, null::boolean, c.*
-      from fairclaim.claim_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token) c;
+      from fairclaim.claim_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token, p_idle_for, p_alone) c;
   end if;
 end
 $$;
 
-comment on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[], text[], int, text[], interval, text, uuid) is
+comment on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[], text[], int, text[], interval, text, uuid, float8, boolean) is
 'settle_jobs and claim_jobs in one round trip and one transaction. kind: settled (id, accepted and status are filled) or claimed (a row of claim_jobs). Empty p_ids (then every list is empty or null) or p_limit 0 leave one half out.';

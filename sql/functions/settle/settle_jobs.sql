@@ -1,5 +1,6 @@
--- By id, attempt and token. One complete: one statement; all complete: one statement; else the general way.
--- No join with `running`: it may walk all of it, dead rows too, when its statistics say that it is empty.
+-- By id, attempt and token. One complete: one statement; all complete: one statement, without results and with; else the general way.
+-- No join with `running`: it may walk all of it, dead rows too, when its statistics say that it is empty. A list of results, errors
+-- or delays that holds nothing but nulls costs what null costs.
 create or replace function fairclaim.settle_jobs(
   p_worker_id text,
   p_ids uuid[],
@@ -15,49 +16,75 @@ set search_path = pg_catalog, pg_temp
 set row_security = on
 set jit = off
 set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
+set enable_nestloop = off                    -- of the ended attempts with their results: never of `running` itself
 set plan_cache_mode = force_generic_plan
+set work_mem = '128MB'
 as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := fairclaim.clock();
+  v_dims text := array_dims(p_ids);
+  v_results jsonb[] := case when num_nonnulls(variadic p_results) > 0 then p_results end;
+  v_complete boolean := 'complete' = all (p_outcomes);
 begin
-  perform fairclaim.check_settle(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays);
-  if cardinality(p_ids) = 1 and p_outcomes[1] = 'complete' then
+  -- what can be told in one expression: everything completed, without results and delays
+  if (length(p_worker_id) between 1 and 255 and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
+      and v_dims = '[1:' || cardinality(p_ids) || ']' and cardinality(p_ids) <= 10000 and array_position(p_ids, null) is null
+      and array_dims(p_attempts) = v_dims and array_dims(p_lease_tokens) = v_dims and array_dims(p_outcomes) = v_dims
+      and v_complete and (p_results is null or v_results is null and array_dims(p_results) = v_dims)
+      and (p_errors is null or array_dims(p_errors) = v_dims)
+      and (p_delays is null or num_nonnulls(variadic p_delays) = 0 and array_dims(p_delays) = v_dims)) is not true then
+    perform fairclaim.check_settle(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays);
+  end if;
+
+  if v_complete and cardinality(p_ids) = 1 then
     with gone as (
       delete from fairclaim.running r
        where r.id = p_ids[1] and r.attempt = p_attempts[1] and r.lease_token = p_lease_tokens[1]
       returning r.tenant_id, r.attempt)
     insert into fairclaim.finished
-    select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, p_results[1], null from gone;
+    select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1], null from gone;
     return query select p_ids[1], found, case when found then 'completed' end;
-  elsif not 'complete' <> any (p_outcomes)
-        and (p_results is null or cardinality(p_ids) <= 1000)      -- each result is looked for in the list
+  elsif v_complete
         and (select count(distinct x.i) from unnest(p_ids) x(i)) = cardinality(p_ids) then     -- answers and results go by id here
-    return query
-    with gone as (
-      delete from fairclaim.running r
-       where r.id = any (p_ids)
-         and case when (r.id, r.attempt::int, r.lease_token) in (
-               select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
-      returning r.id, r.tenant_id, r.attempt),
-    final as (
-      insert into fairclaim.finished
-      select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id,
-             case when p_results is not null then p_results[array_position(p_ids, gone.id)] end, null
-        from gone returning id)
-    select z.i, z.ok, case when z.ok then 'completed' end
-      from (select u.i, u.i in (select final.id from final) ok from unnest(p_ids) u(i) offset 0) z;
+    if v_results is null then
+      return query
+      with gone as (
+        delete from fairclaim.running r
+         where r.id = any (p_ids)
+           and case when (r.id, r.attempt::int, r.lease_token) in (
+                 select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
+        returning r.id, r.tenant_id, r.attempt),
+      final as (
+        insert into fairclaim.finished
+        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null from gone returning id)
+      select z.i, z.ok, case when z.ok then 'completed' end
+        from (select u.i, u.i in (select final.id from final) ok from unnest(p_ids) u(i) offset 0) z;
+    else
+      return query
+      with gone as (
+        delete from fairclaim.running r
+         where r.id = any (p_ids)
+           and case when (r.id, r.attempt::int, r.lease_token) in (
+                 select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
+        returning r.id, r.tenant_id, r.attempt),
+      final as (
+        insert into fairclaim.finished
+        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, x.res, null
+          from gone join unnest(p_ids, v_results) x(i, res) on x.i = gone.id returning id)
+      select z.i, z.ok, case when z.ok then 'completed' end
+        from (select u.i, u.i in (select final.id from final) ok from unnest(p_ids) u(i) offset 0) z;
+    end if;
   else
     return query
-    select * from fairclaim.settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays);
+    select * from fairclaim.settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, v_results, p_errors, p_delays);
   end if;
 end
 $$;
 
 comment on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
 'Ends attempts. For each: id, attempts and lease_token of its claim, and an outcome:
-complete (with p_results); retry (after p_delays seconds, or by the rule: 15 s doubled for every failure, at most an hour, 20 % either way; failed when no attempt is left); fail (for good); snooze (again after p_delays, no attempt used); release (at once, no attempt used); cancel.
-p_errors: {code, message, trace}, cut to 16 KiB. Lists have one length, 1 to 10,000. Returns a row for each, in order: accepted = false for a stale one (the lease was lost, or it is settled already), which changes nothing; else its new status.
+complete (with p_results); retry (after p_delays seconds, or by the rule: 15 s doubled for every failure, at most an hour, 20 % either way; failed when no attempt is left); fail (for good); snooze (again after p_delays, at least 0.1, no attempt used); release (at once, no attempt used); cancel.
+p_errors: {code, message, trace}, cut to 16 KiB; a code that is no word of at most 64 characters is dropped. Lists have one length, 1 to 10,000, and begin at 1.
+Outside READ COMMITTED what waits again is scheduled, and placed by the next tick. Returns a row for each, in order: accepted = false for a stale one (the lease was lost, or it is settled already), which changes nothing; else its new status.
 Errors: JQ004, with the index of the bad item from 0; nothing is written then.';

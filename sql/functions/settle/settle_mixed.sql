@@ -17,6 +17,7 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := fairclaim.clock();
+  v_placed boolean := current_setting('transaction_isolation') = 'read committed';      -- else a tick places what waits again (to_ready)
   v_done bigint[];                            -- which of the given ones were accepted
   v_status text[];
   v_tenants uuid[];
@@ -24,6 +25,7 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_again timestamptz;                        -- when the first of them is due again
 begin
   with given as (
     select distinct on (x.i, x.a, x.k) x.*
@@ -52,7 +54,7 @@ begin
         when t.oc = 'fail' then 'failed'
         when t.oc = 'cancel' or t.cancel_requested then 'cancelled'
         when t.oc = 'retry' and t.left2 <= 0 or t.oc = 'lost' and t.lost2 >= 3 then 'failed'
-        when t.pause <= 0 then 'pending'
+        when t.pause <= 0 and v_placed then 'pending'
         else 'scheduled' end st
       from timed t),
   final as (
@@ -67,11 +69,18 @@ begin
     select v_now + make_interval(secs => e.pause), e.id, e.tenant_id, e.attempt, e.left2, e.lost2 from ended e where e.st = 'scheduled')
   select array_agg(e.o), array_agg(e.st), array_agg(e.tenant_id) filter (where e.st = 'pending'),
          array_agg(e.id) filter (where e.st = 'pending'), array_agg(e.attempt) filter (where e.st = 'pending'),
-         array_agg(e.left2) filter (where e.st = 'pending'), array_agg(e.lost2) filter (where e.st = 'pending')
-    into v_done, v_status, v_tenants, v_ids, v_attempts, v_left, v_lost
+         array_agg(e.left2) filter (where e.st = 'pending'), array_agg(e.lost2) filter (where e.st = 'pending'),
+         v_now + make_interval(secs => min(e.pause) filter (where e.st = 'scheduled'))
+    into v_done, v_status, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again
     from ended e;
   if v_ids is not null then
     perform fairclaim.to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    if coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(v_now) then
+      perform fairclaim.wake(v_now);
+    end if;
+  end if;
+  if coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_again) + 1000 then
+    perform fairclaim.wake_before(v_now, v_again + interval '1 s');
   end if;
   return query
   select u.i, z.o is not null, z.st

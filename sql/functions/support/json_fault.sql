@@ -1,18 +1,15 @@
--- What is wrong with a payload, result or metadata of the caller's: null when nothing is. Depth is looked at only where the
--- text is long enough and has brackets enough to break the limit.
+-- What is wrong with a payload, result or metadata of the caller's: null when nothing is. For the message: callers look at size and
+-- depth themselves, in one expression. A text of at most 257 bytes cannot nest deeper than 128.
 create or replace function fairclaim.json_fault(p_value jsonb, p_max_bytes int) returns text
 language plpgsql immutable
 as $$
 declare
-  v_text text := p_value::text;
+  v_bytes int := octet_length(p_value::text);
 begin
-  if octet_length(v_text) > p_max_bytes then
-    return format('must be at most %s bytes of JSON text', p_max_bytes);
-  elsif octet_length(v_text) > 257 and length(v_text) - length(translate(v_text, '[{', '')) > 128
-        and fairclaim.json_depth(p_value) > 128 then
-    return 'must nest at most 128 deep';
-  end if;
-  return null;
+  return case
+    when v_bytes > p_max_bytes then format('must be at most %s bytes of JSON text', p_max_bytes)
+    when v_bytes > 257 and fairclaim.too_deep(p_value) then 'must nest at most 128 deep'
+  end;
 end
 $$;
 

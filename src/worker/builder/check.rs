@@ -12,7 +12,9 @@ pub(super) fn settings(settings: &Settings) -> Result<()> {
     within("lease", settings.lease, millis(1000), day, "1 s to 24 h")?;
     within("grace", settings.grace, Duration::ZERO, day, "0 to 24 h")?;
     within("stop_within", settings.stop_within, Duration::ZERO, day, "0 to 24 h")?;
-    within("poll_interval", settings.poll_interval, millis(5), millis(60_000), "5 ms to 1 min")?;
+    let poll_interval = settings.poll_interval.unwrap_or(millis(1000));
+    within("poll_interval", poll_interval, millis(5), millis(60_000), "5 ms to 1 min")?;
+    within("sleep_after", settings.sleep_after.unwrap_or(day), millis(1000), day, "1 s to 24 h")?;
     within("max_batch", settings.batch_max, 1, 1000, "1 to 1,000")?;
     within("connections", settings.connections, 1, 8, "1 to 8")?;
     within(

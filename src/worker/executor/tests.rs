@@ -7,6 +7,7 @@ use super::{
     },
     *,
 };
+use crate::outcome::Outcome;
 
 /// What waits to be settled.
 fn outbox(subscription: &Subscription) -> Vec<Settlement> {
@@ -64,4 +65,39 @@ async fn an_error_of_a_handler_that_was_interrupted_uses_no_attempt_up() {
     assert!(matches!(ends(retry, false).await, Ending::Retry { .. }), "cancelled by somebody");
     assert!(matches!(ends(retry, true).await, Ending::Release));
     assert!(matches!(ends(fail, true).await, Ending::Fail { .. }));
+}
+
+#[tokio::test]
+async fn a_job_that_is_given_back_a_second_time_is_put_off_until_it_comes_to_an_end() {
+    let shared = shared();
+    let job = work(&shared, |_| async { Ok(Outcome::Release) });
+    let again = |entry: &Work| Work {
+        hold: Arc::clone(&entry.hold),
+        payload: entry.payload.clone(),
+        timeout: None,
+        entry: entry.entry.clone(),
+    };
+    let ended = async |job: Work| run_attempt(&shared, job).await.unwrap().ending;
+    assert!(matches!(ended(again(&job)).await, Ending::Release));
+    assert!(matches!(ended(again(&job)).await, Ending::Snooze { .. }));
+    let done = work(&shared, |_| async { Ok(Outcome::Complete) });
+    let done = Work { hold: Arc::clone(&job.hold), ..done };
+    assert!(matches!(ended(done).await, Ending::Complete(None)));
+    assert!(matches!(ended(again(&job)).await, Ending::Release));
+    assert_eq!(shared.stats.report().put_off, 1);
+    // what a shutdown gives back is no fault of the job
+    shared.signals.closing.cancel();
+    assert!(matches!(ended(job).await, Ending::Release));
+}
+
+#[tokio::test]
+async fn a_worker_short_of_means_gives_the_job_back_and_claims_pause() {
+    let shared = shared();
+    let job = work(&shared, |_| async { Err(JobError::short_of_means("no files")) });
+    assert!(matches!(run_attempt(&shared, job).await.unwrap().ending, Ending::Release));
+    let Step::Wait(Some(until)) = shared.subscriptions[0].step(Instant::now()) else {
+        panic!("it claims at once")
+    };
+    let Step::Send(order) = shared.subscriptions[0].step(until) else { panic!("for ever") };
+    assert_eq!((order.limit, shared.stats.report().short_of_means), (1, 1));
 }

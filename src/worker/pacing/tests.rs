@@ -1,10 +1,16 @@
-use super::*;
+use super::{super::rest::PAUSE_FIRST, *};
 
 const TRIP: Duration = Duration::from_millis(1);
 
 fn pacing(concurrency: usize) -> Pacing {
     let second = Duration::from_secs(1);
-    Pacing::new(Bounds { concurrency, batch_max: 500, lease: 30 * second, pause_max: second })
+    Pacing::new(Bounds {
+        concurrency,
+        batch_max: 500,
+        lease: 30 * second,
+        pause_max: second,
+        woken_pause_max: second,
+    })
 }
 
 fn after_runs(concurrency: usize, took: Duration) -> Pacing {
@@ -93,7 +99,7 @@ fn pauses_of_an_idle_queue_grow_to_the_longest_and_a_wake_ends_them() {
     }
     assert!(longest >= Duration::from_millis(750));
     assert!(!pacing.may_claim(now));
-    pacing.woken();
+    pacing.woken(now);
     assert!(pacing.may_claim(now));
     pacing.sent();
     pacing.claimed(10, &[], TRIP, now);
@@ -107,7 +113,7 @@ fn an_idle_worker_does_not_claim_at_every_notification_that_is_not_for_it() {
     // a notification every millisecond for ten seconds
     for millis in 0..10_000 {
         let now = start + Duration::from_millis(millis);
-        pacing.woken();
+        pacing.woken(now);
         if pacing.may_claim(now) {
             pacing.sent();
             pacing.claimed(10, &[], TRIP, now);
@@ -118,7 +124,7 @@ fn an_idle_worker_does_not_claim_at_every_notification_that_is_not_for_it() {
     // seldom ones are followed at once, whatever polls have done since
     let later = start + Duration::from_secs(11);
     pacing.claimed(10, &[], TRIP, later);
-    pacing.woken();
+    pacing.woken(later);
     assert!(pacing.may_claim(later));
 }
 
@@ -126,16 +132,16 @@ fn an_idle_worker_does_not_claim_at_every_notification_that_is_not_for_it() {
 fn a_worker_whose_last_claim_found_something_reacts_at_once() {
     let (mut pacing, now) = (pacing(10), Instant::now());
     for _ in 0..10 {
-        pacing.woken();
+        pacing.woken(now);
         pacing.sent();
         pacing.claimed(10, &[], TRIP, now);
     }
-    pacing.woken();
+    pacing.woken(now);
     assert!(!pacing.may_claim(now));
     pacing.sent();
     pacing.claimed(10, &[5], TRIP, now);
     assert!(!pacing.may_claim(now));
-    pacing.woken();
+    pacing.woken(now);
     assert!(pacing.may_claim(now));
 }
 
@@ -143,7 +149,7 @@ fn a_worker_whose_last_claim_found_something_reacts_at_once() {
 fn a_wake_while_a_claim_is_on_its_way_is_followed_when_it_is_back() {
     let (mut pacing, now) = (pacing(10), Instant::now());
     pacing.sent();
-    pacing.woken();
+    pacing.woken(now);
     pacing.claimed(10, &[], TRIP, now);
     assert!(pacing.may_claim(now));
 }

@@ -10,12 +10,17 @@ use super::{
 };
 use crate::outcome::Outcome;
 
-/// Takes the subscription's open claim, offers the suspect as a part of its answer, and starts the task.
+/// A suspect arrives while the subscription's claim is open, and is served; then the claim is answered.
 fn arrive(shared: &Arc<Shared>, suspect: Work, company: Vec<Work>) -> usize {
     let subscription = &shared.subscriptions[0];
     let Step::Send(order) = subscription.step(Instant::now()) else { panic!("no claim") };
-    offer(shared, subscription, suspect);
-    tokio::spawn(run(Arc::clone(shared)));
+    let owed = shared.unheard.owe(LEASE);
+    let Some((at, suspect)) = take(shared, subscription, suspect, owed) else { panic!("closing") };
+    for other in &shared.subscriptions {
+        other.pause();
+    }
+    let serving = Arc::clone(shared);
+    tokio::spawn(async move { serve(&serving, at, suspect).await });
     subscription.answered(&order, company, None, Duration::ZERO, Instant::now())
 }
 
@@ -39,6 +44,18 @@ async fn settled(shared: &Shared) -> Order {
             _ => tokio::time::sleep(Duration::from_millis(1)).await,
         }
     }
+}
+
+#[tokio::test]
+async fn a_suspect_that_arrives_at_a_worker_that_closes_counts_as_a_claim_without_an_answer() {
+    let shared = shared();
+    shared.signals.closing.cancel();
+    shared.subscriptions[0].close();
+    let suspect = work(&shared, |_| pending());
+    let owed = shared.unheard.owe(LEASE);
+    assert!(take(&shared, &shared.subscriptions[0], suspect, owed).is_none());
+    assert_eq!(shared.unheard.count(), 1);
+    assert!(matches!(shared.subscriptions[0].step(Instant::now()), Step::Done));
 }
 
 async fn until_it_claims(shared: &Shared) {

@@ -13,6 +13,7 @@ use super::{
         settlement::Settlement,
     },
     Order, Step,
+    curb::Curb,
 };
 
 /// How long a settlement may wait for company.
@@ -45,6 +46,8 @@ pub(super) struct State {
     pub(super) closing: bool,
     /// A job that is suspected of killing workers wants to be alone.
     pub(super) paused: bool,
+    /// What holds claims back for the worker's own sake.
+    pub(super) curb: Curb,
     /// A batch was refused, or not answered in time: send so many at a time until that passes.
     pub(super) narrowed: Option<usize>,
 }
@@ -62,6 +65,7 @@ impl State {
             cursors: Vec::new(),
             closing: false,
             paused: false,
+            curb: Curb::new(),
             narrowed: None,
         }
     }
@@ -106,6 +110,11 @@ impl State {
     /// How much a claim should ask for now. Claims wait while settlements pile up, and do not travel with a batch that may
     /// be refused.
     fn claim_due(&self, now: Instant) -> Option<usize> {
+        self.claimable().filter(|_| self.pacing.may_claim(now) && self.curb.may_claim(now))
+    }
+
+    /// The same, whenever it is.
+    fn claimable(&self) -> Option<usize> {
         let behind = self.outbox.len() + self.settling > 4 * self.batch_max;
         if self.closing
             || self.paused
@@ -114,7 +123,12 @@ impl State {
         {
             return None;
         }
-        self.pacing.room(self.load()).filter(|_| self.pacing.may_claim(now))
+        self.room()
+    }
+
+    fn room(&self) -> Option<usize> {
+        let load = self.load();
+        self.pacing.room(load).and_then(|limit| self.curb.room(limit, load))
     }
 
     /// Whether it is time to settle: the batch is large, or old, or nothing else will end soon. A claim that is about to be
@@ -140,7 +154,12 @@ impl State {
     pub(super) fn step(&mut self, now: Instant) -> Step {
         self.give_stale_back(now);
         let settle = self.settle_due(now);
-        let limit = self.claim_due(now).unwrap_or(0);
+        // what is settled may have made room under a limit, and no dispatch tells of that
+        let along = || {
+            self.claimable()
+                .filter(|_| settle && self.pacing.rests(now) && self.curb.may_claim(now))
+        };
+        let limit = self.claim_due(now).or_else(along).unwrap_or(0);
         if settle || limit > 0 {
             return Step::Send(self.order(limit, now));
         }
@@ -162,7 +181,7 @@ impl State {
             self.load.asked += limit;
             self.load.claims_open += 1;
         }
-        Order { settlements, limit, cursor }
+        Order { settlements, limit, cursor, idle_for: self.pacing.idle_for() }
     }
 
     /// How many settlements the next trip takes along. As many as it may claim, so that neither half makes the other one wait
@@ -202,8 +221,8 @@ impl State {
     /// When something will be due by the passing of time alone.
     fn next_due(&self) -> Option<Instant> {
         let settle = self.waiting_since.map(|since| since + SETTLE_AFTER);
-        let may_claim = !self.closing && !self.paused && self.pacing.room(self.load()).is_some();
-        let claim = self.pacing.not_before().filter(|_| may_claim);
+        let may_claim = !self.closing && !self.paused && self.room().is_some();
+        let claim = self.pacing.not_before().max(self.curb.not_before()).filter(|_| may_claim);
         let stale = self.buffer.front().map(|waiting| waiting.since + self.pacing.stale_after());
         [settle, claim, stale].into_iter().flatten().min()
     }

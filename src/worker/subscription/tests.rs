@@ -20,8 +20,13 @@ const LEASE: Duration = Duration::from_secs(30);
 const TRIP: Duration = Duration::from_millis(1);
 
 fn subscription(concurrency: usize) -> Subscription {
-    let bounds =
-        Bounds { concurrency, batch_max: 8, lease: LEASE, pause_max: Duration::from_secs(1) };
+    let bounds = Bounds {
+        concurrency,
+        batch_max: 8,
+        lease: LEASE,
+        pause_max: Duration::from_secs(1),
+        woken_pause_max: Duration::from_secs(1),
+    };
     Subscription::new("mail".into(), bounds)
 }
 
@@ -257,12 +262,18 @@ fn a_trip_carries_no_more_than_8_mib_of_results() {
 
 #[test]
 fn settlements_of_a_trip_follow_the_size_of_its_claim_and_a_backlog_still_shrinks() {
-    let bounds =
-        Bounds { concurrency: 1, batch_max: 500, lease: LEASE, pause_max: Duration::from_secs(1) };
+    let bounds = Bounds {
+        concurrency: 1,
+        batch_max: 500,
+        lease: LEASE,
+        pause_max: Duration::from_secs(1),
+        woken_pause_max: Duration::from_secs(1),
+    };
     let (subscription, now) = (Subscription::new("mail".into(), bounds), Instant::now());
     run(&subscription, 1, now);
     for held in works(100, now) {
-        subscription.post(Settlement::release(held.hold));
+        subscription.enter();
+        subscription.leave(Some(Settlement::release(held.hold)));
     }
     let mut sizes = Vec::new();
     for turn in 1..4 {

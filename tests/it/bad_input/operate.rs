@@ -151,14 +151,15 @@ async fn a_retention_or_a_name_beyond_its_limits_is_refused() {
         (site.db.producer().await, site.db.worker().await, site.db.operator().await);
     let retention = [Limit {
         field: "p_retention",
-        rule: "must be at least 1 hour",
+        rule: "must be at least 1 hour and at most 100 years",
         good: &["'1 h'", "'1 h 1 s'", "'100 years'", "null"],
-        bad: &["'0'", "'-1 day'", "'59 min 59.999 s'"],
+        bad: &["'0'", "'-1 day'", "'59 min 59.999 s'", "'100 years 1 s'"],
     }];
     let call = Call::new(&site, &operator, "change FIELD");
-    call.table(&retention, |_| "select * from fairclaim.prune(…)".to_owned()).await;
-    let call =
-        Call { code: "JQ007", ..Call::new(&site, &worker, "call prune() without an argument") };
+    for function in ["prune", "drop_ranges"] {
+        call.table(&retention, |_| format!("select * from fairclaim.{function}(…)")).await;
+    }
+    let call = Call { code: "JQ007", ..Call::new(&site, &worker, "call it without an argument") };
     call.refused(
         "p_retention",
         "may be chosen by an operator only",

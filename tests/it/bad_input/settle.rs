@@ -13,6 +13,10 @@ use crate::{
 
 const UUIDS: &[&str] =
     &["null", "'{}'", "array[gen_random_uuid()]", "array_fill(gen_random_uuid(), array[3])"];
+/// Two of them, counted from 0.
+const FROM_0: &str =
+    "'[0:1]={7e4a0000-0000-4000-8000-000000000001,7e4a0000-0000-4000-8000-000000000002}'::uuid[]";
+const BOUNDS: &str = "must be one list that begins at 1";
 const LENGTH: &str = "must have as many items as p_ids";
 const OUTCOMES: &str = "must be complete, retry, fail, snooze, release or cancel";
 const DELAYS: &str = "must be seconds from 0 to 5 years";
@@ -33,6 +37,7 @@ const LIMITS: &[Limit] = &[
             "array_fill(gen_random_uuid(), array[10001])",
             "array[array[gen_random_uuid()], array[gen_random_uuid()]]",
             "array_fill(gen_random_uuid(), array[2], array[2])",
+            FROM_0,
         ],
     },
     Limit {
@@ -52,6 +57,37 @@ const LIMITS: &[Limit] = &[
         rule: LENGTH,
         good: &[],
         bad: &["null", "'{}'", "array['complete']"],
+    },
+    Limit {
+        field: "p_attempts",
+        rule: BOUNDS,
+        good: &[],
+        bad: &["'[0:1]={1,1}'::int[]", "array[array[1], array[1]]", "array[array[1, 1]]"],
+    },
+    Limit { field: "p_lease_tokens", rule: BOUNDS, good: &[], bad: &[FROM_0] },
+    Limit {
+        field: "p_outcomes",
+        rule: BOUNDS,
+        good: &[],
+        bad: &["'[2:3]={complete,complete}'::text[]", "array[array['complete', 'retry']]"],
+    },
+    Limit {
+        field: "p_results",
+        rule: BOUNDS,
+        good: &[],
+        bad: &["'[0:1]={1,2}'::jsonb[]", "'[0:1]={null,null}'::jsonb[]"],
+    },
+    Limit {
+        field: "p_errors",
+        rule: BOUNDS,
+        good: &[],
+        bad: &["'[-1:0]={1,2}'::jsonb[]", "'[0:1]={null,null}'::jsonb[]"],
+    },
+    Limit {
+        field: "p_delays",
+        rule: BOUNDS,
+        good: &[],
+        bad: &["'[0:1]={1,2}'::float8[]", "'[0:1]={null,null}'::float8[]"],
     },
     Limit {
         field: "p_outcomes[1]",
@@ -140,6 +176,7 @@ const EXTENSION: &[Limit] = &[
             "array[null, null]::uuid[]",
             "array_fill(gen_random_uuid(), array[10001])",
             "array[array[gen_random_uuid()], array[gen_random_uuid()]]",
+            FROM_0,
         ],
     },
     Limit {
@@ -148,7 +185,9 @@ const EXTENSION: &[Limit] = &[
         good: &["array[1, null]"],
         bad: &["null", "'{}'", "array[1]", "array[1, 1, 1]"],
     },
+    Limit { field: "p_attempts", rule: BOUNDS, good: &[], bad: &["'[0:1]={1,1}'::int[]"] },
     Limit { field: "p_lease_tokens", rule: LENGTH, good: &[], bad: UUIDS },
+    Limit { field: "p_lease_tokens", rule: BOUNDS, good: &[], bad: &[FROM_0] },
 ];
 
 /// A claimed job, and the arguments that would settle it, with one of no job behind it.
@@ -211,6 +250,20 @@ async fn a_settlement_is_refused_beyond_every_limit_and_accepted_at_it() {
         );
         call.refused("p_delays[1]", "must not be null where the outcome is snooze", &sql).await;
     }
+    for bad in ["0", "0.0999"] {
+        let rest = others(&all, "p_outcomes");
+        let sql = format!(
+            "select * from fairclaim.settle_jobs({rest}p_outcomes => array['complete', 'snooze'], p_delays => array[0, {bad}])"
+        );
+        let rule = "must be at least 0.1 where the outcome is snooze";
+        call.refused("p_delays[1]", rule, &sql).await;
+        // a retry may come at once: it uses an attempt up
+        let rest = others(&stale, "p_outcomes");
+        call.accepted(&format!(
+            "select * from fairclaim.settle_jobs({rest}p_outcomes => array['retry', 'snooze'], p_delays => array[{bad}, 0.1])"
+        ))
+        .await;
+    }
     let sql =
         format!("select * from fairclaim.settle_jobs({})", others(&all, "").trim_end_matches(", "));
     let rows = worker.query(&sql, &[]).await.expect("settle_jobs");
@@ -250,6 +303,7 @@ const RELEASE: &[Limit] = &[
             "array[gen_random_uuid(), null]",
             "array_fill(gen_random_uuid(), array[1001])",
             "array[array[gen_random_uuid()], array[gen_random_uuid()]]",
+            FROM_0,
         ],
     },
 ];

@@ -137,16 +137,22 @@ async fn prune_says_what_it_deleted_and_a_worker_chooses_no_retention() {
     let id = rig.dispatch("mail", json!({})).await;
     rig.producer.cancel(Some(acme()), &[id]).await.expect("cancel");
     let day = Some(Duration::from_secs(86_400));
-    assert!(rig.operator.prune(day).await.expect("prune").is_nothing());
-    rig.db.advance("8 days").await;
-    assert!(rig.operator.prune(day).await.expect("prune").ranges_dropped > 0);
-    while !rig.operator.prune(day).await.expect("prune").is_nothing() {}
+    let drop_range = async || rig.operator.drop_ranges(day).await.expect("drop_ranges");
+    assert_eq!(drop_range().await.ranges_dropped, 0);
+    assert_eq!(rig.operator.prune(day).await.expect("prune").rows_deleted, 0);
+    rig.db.advance("26 hours").await;
+    let pruned = rig.operator.prune(day).await.expect("prune");
+    assert_eq!((pruned.rows_deleted, pruned.busy, pruned.more), (1, false, false));
     assert_eq!(rig.operator.job(id).await, Ok(None));
+    rig.db.advance("8 days").await;
+    assert_eq!(drop_range().await.ranges_dropped, 1);
+    while drop_range().await.ranges_dropped > 0 {}
     let short = rig.operator.prune(Some(Duration::from_secs(60))).await.unwrap_err();
     assert_eq!(short.code(), Some("JQ004"));
     let worker = rig.db.client("test_worker").await;
     assert_eq!(worker.prune(day).await.unwrap_err().code(), Some("JQ007"));
-    assert!(worker.prune(None).await.is_ok());
+    assert_eq!(worker.drop_ranges(day).await.unwrap_err().code(), Some("JQ007"));
+    assert!(worker.prune(None).await.is_ok() && worker.drop_ranges(None).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,7 +91,7 @@ async fn limits_are_counted_and_one_that_does_not_take_effect_is_told() {
     );
 
     owner
-        .batch_execute("update fairclaim.tenant_limit set active = false, seen = 1; update fairclaim.tick_state set n = n + 100")
+        .batch_execute("update fairclaim.tenant_limit set active = false, seen_at = fairclaim.clock() - interval '2 min'")
         .await
         .expect("a limit that does not take effect");
     assert_found(&examine(&db, "test_operator").await, "limits", Level::Warning, &["2 wait"]);

@@ -2,12 +2,17 @@
 //! again when it has ended.
 
 use super::stage::{Stage, dispatch_of, part};
-use crate::calls::{claim_jobs, tenant};
+use crate::{
+    calls::{claim_jobs, tenant},
+    notify::stop_clock,
+};
 
 const TICK: &str = "select busy from fairclaim.tick()";
 /// With its snapshot taken at once.
 const REPEATABLE: &str = "begin isolation level repeatable read; select 1";
-/// Ticks of one order, as statements of their own: the mark passes a producer when its lock has been seen by more than four.
+/// Moves the clock, which stands, by a second.
+const SECOND: &str = "update fairclaim.test_clock set shift = shift + interval '1 s'";
+/// Ticks of one order, a second apart: the mark passes a producer whose lock was first seen more than three seconds ago.
 const TICKS: usize = 8;
 const WAITED_FOR: usize = 4;
 /// Enough for a floor to move: shared ones move when 500 numbers are behind them.
@@ -32,9 +37,12 @@ async fn a_commit_after(stage: &Stage, begin: &str, ticks: usize) -> (usize, usi
         part(&stage.producers[0], &[begin, &job, "commit"]),
         part(&stage.producers[1], &[&others]),
         part(&stage.workers[0], &[&[serve], &[TICK; TICKS][..], &[serve]].concat()),
-        part(&stage.admin, &[BEHIND]),
+        part(
+            &stage.admin,
+            &[&vec![SECOND; ticks], &[BEHIND][..], &vec![SECOND; TICKS - ticks]].concat(),
+        ),
     ];
-    let (before, after) = (vec![2; ticks], vec![2; TICKS - ticks]);
+    let (before, after) = ([3, 2].repeat(ticks), [3, 2].repeat(TICKS - ticks));
     let order = [&[0, 0, 1, 2][..], &before, &[0, 3], &after, &[2]].concat();
     let outcome = stage.play(&parts, &order).await;
     let told = format!("{ticks} ticks before the commit: {outcome:?}");
@@ -42,12 +50,13 @@ async fn a_commit_after(stage: &Stage, begin: &str, ticks: usize) -> (usize, usi
     assert!(outcome.answers[2][1..=TICKS].iter().all(|busy| busy == "f"), "{told}");
     let count = |part, statement| outcome.of(part, statement).parse().expect("a count");
     assert_eq!(count(2, 0), OTHERS + 1, "the lane is served: {told}");
-    (count(3, 0), count(2, 0) + count(2, TICKS + 1))
+    (count(3, ticks), count(2, 0) + count(2, TICKS + 1))
 }
 
 /// Wherever the commit comes among the ticks; a job that can be passed is where it comes late, and claimed all the same.
 async fn every_commit_is_served(begin: &str, passes: bool) {
     let stage = Stage::set().await;
+    stop_clock(&stage.db).await;
     for ticks in 0..=TICKS {
         let (behind, claimed) = a_commit_after(&stage, begin, ticks).await;
         assert_eq!(behind, usize::from(passes && ticks > WAITED_FOR), "{ticks} ticks before");
@@ -63,7 +72,7 @@ async fn a_shared_mark_that_passes_an_open_producer_loses_none_of_its_jobs() {
     every_commit_is_served("begin", true).await;
 }
 
-/// Such a producer makes a lane of its own, which no tick sees before its commit.
+/// Such a producer chooses no lane: a tick does after its commit.
 #[tokio::test]
 async fn a_shared_mark_never_passes_the_jobs_of_a_repeatable_read_producer() {
     every_commit_is_served(REPEATABLE, false).await;
@@ -73,7 +82,8 @@ async fn a_shared_mark_never_passes_the_jobs_of_a_repeatable_read_producer() {
 #[tokio::test]
 async fn the_orders_tell_a_mark_that_passes_producers_and_never_looks_back() {
     let stage = Stage::set().await;
-    stage.replace("renew_passed", "if v_width = 0 then", "if true then").await;
+    stop_clock(&stage.db).await;
+    stage.replace("renew_passed", "if v_part = '{}' then", "if true then").await;
     let (behind, claimed) = a_commit_after(&stage, "begin", WAITED_FOR + 1).await;
     assert_eq!((behind, claimed), (1, OTHERS + 1), "it is passed, and not served");
     stage.ticks(60).await;

@@ -34,6 +34,9 @@ const MISPLACED: &str = "
 /// Ticks after which rows below a floor have been given back, new limits are in force, and empty lanes are gone.
 const TICKS: usize = 6;
 
+/// The priority whose jobs have lanes of their own here.
+pub(super) const OWN: i32 = 7;
+
 /// Everybody who may take part.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -53,6 +56,7 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) async fn set() -> Self {
         let db = TestDb::with_test_clock().await;
+        db.own_lanes(OWN).await;
         let watcher = db.owner().await;
         watcher.batch_execute("reset role").await.expect("reset role");
         Self {

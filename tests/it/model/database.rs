@@ -87,11 +87,12 @@ impl Database {
             self.owner.execute(&sql, &[]).await.expect("reset");
         }
         let state =
-            "delete from fairclaim.tick_state; insert into fairclaim.tick_state default values";
+            "delete from fairclaim.tick_state; insert into fairclaim.tick_state default values;
+             delete from fairclaim.prune_place; insert into fairclaim.prune_place (asked) values (false), (true)";
         self.owner.batch_execute(state).await.expect("reset");
         loop {
-            let sql = "select ranges_dropped from fairclaim.prune('1 hour')";
-            let row = self.operator.query_one(sql, &[]).await.expect("prune");
+            let sql = "select ranges_dropped from fairclaim.drop_ranges('1 hour')";
+            let row = self.operator.query_one(sql, &[]).await.expect("drop_ranges");
             if row.get::<_, i32>(0) == 0 {
                 break;
             }

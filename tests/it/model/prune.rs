@@ -1,4 +1,4 @@
-//! Retention: what goes is past it, and once nothing more goes nothing is left that is.
+//! Retention: what goes is past it, and once nothing more goes nothing is left that should have gone.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -15,19 +15,24 @@ const RETENTION: u32 = 8;
 /// A tick of the machine may hold a lock that a drop does not wait for; so many times somebody else may be in the way.
 const TRIES: usize = 200;
 
+/// Which jobs may go, and which of these must.
+struct Past {
+    may: BTreeSet<Uuid>,
+    must: BTreeSet<Uuid>,
+}
+
 impl Model {
-    /// The jobs that are past retention: they ended before it, and the range of their id did too.
-    fn past(&self, before: i64, ranges: &[(i64, i64)]) -> BTreeSet<Uuid> {
-        let last = ranges.iter().map(|range| range.1).max();
-        let range_is_past = |id: &Uuid| {
-            let millis = i64::try_from(id.as_u128() >> 80).expect("48 bits");
-            ranges.iter().any(|(from, to)| {
-                (*from..*to).contains(&millis) && *to * 1000 < before && Some(*to) < last
-            })
-        };
+    /// Jobs that ended before the retention began may go. Those must whose id is old as well: an operator's retention means the
+    /// same time, that of the settings leaves a third of it for ranges to be dropped whole.
+    fn past(&self, hours: Option<u32>) -> Past {
+        let retention = i64::from(hours.unwrap_or(RETENTION)) * 3600 * SECOND;
+        let before = self.now - retention;
+        let old = if hours.is_none() { before - retention / 3 } else { before };
         let has_ended = |place: &Place| matches!(place, Place::Finished(fact) if fact.at < before);
-        let past = self.jobs.iter().filter(|(id, job)| has_ended(&job.place) && range_is_past(id));
-        past.map(|(id, _)| *id).collect()
+        let is_old = |id: &Uuid| i64::try_from(id.as_u128() >> 80).expect("48 bits") < old / 1000;
+        let may: BTreeSet<Uuid> =
+            self.jobs.iter().filter(|(_, job)| has_ended(&job.place)).map(|(id, _)| *id).collect();
+        Past { must: may.iter().copied().filter(is_old).collect(), may }
     }
 }
 
@@ -37,39 +42,35 @@ pub(super) async fn prune(
     model: &mut Model,
     hours: Option<u32>,
 ) -> Result<(), String> {
-    let sql =
-        "select fairclaim.millis(starts_at), fairclaim.millis(ends_at) from fairclaim.id_range";
-    let rows = database.owner.query(sql, &[]).await.map_err(|error| format!("{error:?}"))?;
-    let ranges: Vec<(i64, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let before = model.now - i64::from(hours.unwrap_or(RETENTION)) * 3600 * SECOND;
-    let past = model.past(before, &ranges);
+    let past = model.past(hours);
     for _ in 0..TRIES {
         while prune_once(database, hours).await? {}
         let there = ids(database).await?;
-        if let Some(gone) = model.jobs.keys().find(|id| !there.contains(id) && !past.contains(id)) {
+        if let Some(gone) =
+            model.jobs.keys().find(|id| !there.contains(id) && !past.may.contains(id))
+        {
             return Err(format!("{gone} was pruned before its time: {:?}", model.jobs[gone]));
         }
-        if past.is_disjoint(&there) {
-            model.jobs.retain(|id, _| !past.contains(id));
+        if past.must.is_disjoint(&there) {
+            model.jobs.retain(|id, _| there.contains(id));
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Err(format!("{past:?} are past retention and still there"))
+    Err(format!("{:?} are past retention and still there", past.must))
 }
 
-/// Whether it did anything.
+/// Whether there is more to do.
 async fn prune_once(database: &Database, hours: Option<u32>) -> Result<bool, String> {
-    let row = match hours {
-        None => database.workers[0].query_one("select * from fairclaim.prune()", &[]).await,
-        Some(hours) => {
-            let sql = "select * from fairclaim.prune(make_interval(hours => $1))";
-            let hours = i32::try_from(hours).expect("a few hours");
-            database.operator.query_one(sql, &[&hours]).await
-        }
+    let argument = hours.map_or(String::new(), |hours| format!("interval '{hours} hours'"));
+    let session = if hours.is_some() { &database.operator } else { &database.workers[0] };
+    let ask = async |sql: &str| {
+        let row = session.query_one(sql, &[]).await.map_err(|error| format!("{sql}: {error:?}"))?;
+        Ok::<bool, String>(row.get(0))
     };
-    let row = row.map_err(|error| format!("prune: {error:?}"))?;
-    Ok(row.get::<_, i32>(0) > 0 || row.get::<_, i64>(1) > 0)
+    let drop = format!("select ranges_dropped > 0 from fairclaim.drop_ranges({argument})");
+    let prune = format!("select more or busy from fairclaim.prune({argument})");
+    Ok(ask(&drop).await? | ask(&prune).await?)
 }
 
 async fn ids(database: &Database) -> Result<BTreeSet<Uuid>, String> {

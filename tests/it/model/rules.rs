@@ -213,7 +213,7 @@ impl Model {
         }
     }
 
-    /// How many jobs became due, and how many leases had expired. It looks for those every 5 seconds.
+    /// How many jobs became due, and how many leases had expired. It looks for those every 5 seconds, if anything runs.
     pub(super) fn tick(&mut self) -> (i32, i32) {
         let mut promoted = 0;
         for job in self.jobs.values_mut() {
@@ -223,7 +223,8 @@ impl Model {
             }
         }
         let mut returned = 0;
-        if self.reaped_at.is_none_or(|at| at < self.now - 5 * SECOND) {
+        let runs = self.jobs.values().any(|job| matches!(job.place, Place::Running { .. }));
+        if runs && self.reaped_at.is_none_or(|at| at < self.now - 5 * SECOND) {
             self.reaped_at = Some(self.now);
             returned = self.lose_expired();
         }

@@ -271,7 +271,11 @@ fn pick() -> impl Strategy<Value = Pick> {
 fn settlements() -> impl Strategy<Value = Vec<Settlement>> {
     let one = || {
         (pick(), outcome(), prop::option::of(pause())).prop_map(|(pick, outcome, delay)| {
-            let delay = if outcome == "snooze" { delay.or(Some(5)) } else { delay };
+            let delay = if outcome == "snooze" {
+                delay.filter(|&seconds| seconds > 0).or(Some(5))
+            } else {
+                delay
+            };
             Settlement { pick, outcome, delay }
         })
     };

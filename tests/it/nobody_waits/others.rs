@@ -50,6 +50,7 @@ pub(super) struct Others<'a> {
 impl<'a> Others<'a> {
     /// Claims a few jobs of the type `mail`, half of them out of an own lane and half out of a shared one.
     pub(super) async fn start(db: &'a TestDb, job_type: &'a str) -> Self {
+        db.own_lanes(OWN).await;
         let (producer, worker) = (db.producer().await, db.worker().await);
         let mut kept = Vec::new();
         for _ in 0..2 {
@@ -80,11 +81,19 @@ impl<'a> Others<'a> {
         self.rounds += 1;
         self.keep_leases().await;
         let mut waiting = self.dispatch().await;
-        waiting.extend(self.dispatch_first().await);
-        self.dispatched += waiting.len();
+        let (first, placed_by_tick) = self.dispatch_first().await;
+        self.dispatched += waiting.len() + first.len();
+        if !placed_by_tick {
+            waiting.extend(&first);
+        }
         waiting.append(&mut self.returned);
         self.serve(waiting).await;
         self.tick().await;
+        if placed_by_tick {
+            let mut placed = mem::take(&mut self.returned);
+            placed.extend(first);
+            self.serve(placed).await;
+        }
     }
 
     /// Claims what waits, which must be exactly this, and completes it.
@@ -124,9 +133,11 @@ impl<'a> Others<'a> {
         ids
     }
 
-    /// The first jobs of keys that nobody has used, in a transaction, in both isolation levels by turns.
-    async fn dispatch_first(&self) -> Vec<Uuid> {
-        let level = ["read committed", "repeatable read"][self.rounds % 2];
+    /// The first jobs of keys that nobody has used, in a transaction, in both isolation levels by turns; and whether they are
+    /// placed by the next tick.
+    async fn dispatch_first(&self) -> (Vec<Uuid>, bool) {
+        let placed_by_tick = self.rounds % 2 == 1;
+        let level = if placed_by_tick { "repeatable read" } else { "read committed" };
         let begin = format!("begin isolation level {level}");
         self.producer.batch_execute(&begin).await.expect("begin");
         let mut ids = Vec::new();
@@ -135,7 +146,7 @@ impl<'a> Others<'a> {
             ids.push(single(&self.producer, tenant(3), &first, priority).await);
         }
         prompt("a commit", self.producer.batch_execute("commit")).await.expect("commit");
-        ids
+        (ids, placed_by_tick)
     }
 
     /// A tick that does its work. Either no lease has expired yet, or all that were abandoned come back at once.

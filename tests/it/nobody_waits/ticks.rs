@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::prompt;
 use crate::{
-    calls::{tenant, tick},
+    calls::{dispatch, tenant, tick},
     support::{Client, GenericClient, TestDb, waiting::until},
 };
 
@@ -48,6 +48,7 @@ async fn a_second_tick_at_the_same_time_answers_busy_and_does_nothing() {
 async fn a_session_that_stays_idle_after_a_tick_keeps_the_others_away_for_ten_seconds_at_most() {
     let db = TestDb::new().await;
     let (mut idle, other) = (db.worker().await, db.worker().await);
+    dispatch(&db.producer().await, tenant(1), "mail").await;
     let unlimited = idle_limit(&idle).await;
     tick(&idle).await;
     assert_eq!(idle_limit(&idle).await, unlimited, "a tick changes nothing for what comes after");

@@ -59,6 +59,13 @@ impl Stage {
         claim_job(&self.worker, "worker").await.expect("a job is due")
     }
 
+    /// Claims a job whose workers died twice, which nobody gets who does not ask for one.
+    pub(super) async fn claim_alone(&self) -> Claimed {
+        self.nothing_to_claim().await;
+        let sql = "select * from fairclaim.claim_jobs('worker', null, 10, p_alone => true)";
+        Claimed::from(&self.worker.query_one(sql, &[]).await.expect("one job"))
+    }
+
     pub(super) async fn nothing_to_claim(&self) {
         assert!(claim_job(&self.worker, "worker").await.is_none());
     }

@@ -153,6 +153,26 @@ impl TestDb {
         client.batch_execute("set role fairclaim_owner").await.expect("set role");
         client
     }
+
+    /// Gives jobs of this priority lanes of their own, as if their tenants had a backlog of them: for tests of what becomes of lanes.
+    pub async fn own_lanes(&self, priority: i32) {
+        let single = (
+            "into_lane",
+            "limit 8) z) < 8",
+            format!("limit 8) z) < case p_priority when {priority} then 0 else 8 end"),
+        );
+        let many =
+            ("into_lanes", "light.yes and (", format!("x.p <> {priority} and light.yes and ("));
+        let owner = self.owner().await;
+        for (function, text, instead) in [single, many] {
+            let sql = "select pg_catalog.pg_get_functiondef(p.oid) from pg_catalog.pg_proc p
+                        where p.pronamespace = 'fairclaim'::regnamespace and p.proname = $1";
+            let definition: String =
+                owner.query_one(sql, &[&function]).await.expect(function).get(0);
+            assert!(definition.contains(text), "{function} has no {text:?}");
+            owner.batch_execute(&definition.replace(text, &instead)).await.expect(function);
+        }
+    }
 }
 
 impl Drop for TestDb {

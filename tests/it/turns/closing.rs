@@ -6,6 +6,9 @@ use crate::calls::{claim_job, dispatch_object, settle, tenant, tick};
 use crate::notify::stop_clock;
 use crate::support::{Client, TestDb};
 
+/// The priority whose jobs have lanes of their own here.
+const OWN: i32 = 7;
+
 /// Own lanes that dispatch uses, and those that it does not use any more.
 async fn lanes(owner: &Client) -> (i64, i64) {
     let sql = "select count(*) filter (where drained is null), count(*) filter (where drained is not null)
@@ -15,7 +18,7 @@ async fn lanes(owner: &Client) -> (i64, i64) {
 }
 
 async fn dispatch_own(producer: &Client) -> Uuid {
-    let job = serde_json::json!({"tenant_id": tenant(1), "type": "mail", "priority": 1});
+    let job = serde_json::json!({"tenant_id": tenant(1), "type": "mail", "priority": OWN});
     dispatch_object(producer, job).await
 }
 
@@ -29,6 +32,7 @@ async fn serve(worker: &Client, id: Uuid) {
 #[tokio::test]
 async fn an_own_lane_that_ran_empty_is_closed_when_it_is_ten_seconds_old() {
     let db = TestDb::with_test_clock().await;
+    db.own_lanes(OWN).await;
     stop_clock(&db).await;
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
     let first = dispatch_own(&producer).await;

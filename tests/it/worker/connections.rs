@@ -1,5 +1,6 @@
 //! Connections that are lost: the worker goes on, and no settlement is lost with them.
 
+mod few;
 mod locked;
 
 use std::{

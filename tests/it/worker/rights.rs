@@ -54,6 +54,17 @@ async fn a_worker_whose_transactions_are_not_read_committed_ends_at_once_and_say
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_transactions_are_read_only_ends_at_once_and_says_what_to_set() {
+    let rig = Rig::new().await;
+    let url = rig.db.direct_url("test_worker");
+    let url = format!("{url}?options=-cdefault_transaction_read_only%3Don");
+    let error = refused(Client::connect(&url).await.expect("connect")).await;
+    assert!(matches!(error, Error::Config { .. }), "{error:?}");
+    let hint = error.hint().expect("a hint");
+    assert!(hint.contains("reset default_transaction_read_only"), "{hint}");
+}
+
 #[tokio::test]
 async fn a_worker_whose_schema_lacks_a_function_that_it_calls_ends_and_says_so() {
     let rig = Rig::new().await;

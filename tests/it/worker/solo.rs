@@ -1,9 +1,13 @@
 //! A job whose workers died twice runs alone.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
 
 use fairclaim::{Attempt, JobError, Outcome, RawJob, State, Status};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::rig::{Gauge, Rig, Running, millis};
 use crate::calls::claim_job;
@@ -12,6 +16,34 @@ use crate::support::Client;
 struct App {
     others: Gauge,
     auditor: Client,
+    /// How many others had ended when each suspect did.
+    ended: AtomicUsize,
+    suspects: Mutex<Vec<usize>>,
+}
+
+impl App {
+    async fn new(rig: &Rig) -> Arc<Self> {
+        let (ended, suspects) = (AtomicUsize::new(0), Mutex::default());
+        Arc::new(Self {
+            others: Gauge::default(),
+            auditor: rig.db.auditor().await,
+            ended,
+            suspects,
+        })
+    }
+}
+
+/// Two workers claim these jobs, which are all there are, and die.
+async fn lose_twice(rig: &Rig, ids: &[Uuid]) {
+    let doomed = rig.db.worker().await;
+    for _ in 0..2 {
+        for _ in ids {
+            assert!(claim_job(&doomed, "doomed").await.is_some());
+        }
+        for &id in ids {
+            rig.expire(id).await;
+        }
+    }
 }
 
 async fn other(
@@ -21,6 +53,7 @@ async fn other(
 ) -> Result<(), JobError> {
     let _running = app.others.enter();
     tokio::time::sleep(millis(30)).await;
+    app.ended.fetch_add(1, SeqCst);
     Ok(())
 }
 
@@ -38,6 +71,7 @@ async fn suspect(
         held = held.max(row.get::<_, i64>(0));
         tokio::time::sleep(millis(20)).await;
     }
+    app.suspects.lock().expect("a lock").push(app.ended.load(SeqCst));
     Ok(Outcome::CompleteWith(json!({"company": company, "held": held})))
 }
 
@@ -45,14 +79,10 @@ async fn suspect(
 async fn a_job_that_was_lost_twice_runs_alone() {
     let rig = Rig::new().await;
     let id = rig.dispatch("suspect", json!({})).await;
-    let doomed = rig.db.worker().await;
-    for _ in 0..2 {
-        assert_eq!(claim_job(&doomed, "doomed").await.map(|job| job.id), Some(id));
-        rig.expire(id).await;
-    }
+    lose_twice(&rig, &[id]).await;
     // the others come first and in numbers, so that the worker is busy when it claims the suspect
     let mut others = rig.dispatch_many("default", "other", 100).await;
-    let app = Arc::new(App { others: Gauge::default(), auditor: rig.db.auditor().await });
+    let app = App::new(&rig).await;
     let worker = rig.worker().await.queue("default", 4).queue("second", 4).state(Arc::clone(&app));
     others.extend(rig.dispatch_many("second", "other", 100).await);
     let worker = worker.handler_for("suspect", suspect).handler_for("other", other);
@@ -65,4 +95,37 @@ async fn a_job_that_was_lost_twice_runs_alone() {
     let report = worker.stop().await;
     assert_eq!((report.completed, report.lost), (201, 0));
     assert!(app.others.most() > 4, "both queues were busy before or after");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_goes_on_beside_many_jobs_that_were_lost_twice() {
+    const SUSPECTS: usize = 8;
+    const OTHERS: usize = 100;
+    let rig = Rig::new().await;
+    let suspects = rig.dispatch_many("default", "suspect", SUSPECTS).await;
+    lose_twice(&rig, &suspects).await;
+    let others = rig.dispatch_many("default", "other", OTHERS).await;
+    let app = App::new(&rig).await;
+    let worker = rig.worker().await.queue("default", 4).state(Arc::clone(&app));
+    let worker = worker.handler_for("suspect", suspect).handler_for("other", other);
+    let worker = Running::start(worker);
+    rig.until_all(&suspects, Status::Completed).await;
+    rig.until_all(&others, Status::Completed).await;
+    let report = worker.stop().await;
+    assert_eq!((report.completed, report.lost), ((SUSPECTS + OTHERS) as u64, 0));
+    // the first suspects may come before others, but those do not wait for the last ones
+    let ended = app.suspects.lock().expect("a lock").clone();
+    assert_eq!(ended.len(), SUSPECTS);
+    assert_eq!(ended[SUSPECTS - 3], OTHERS, "others waited for suspects: {ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_does_not_end_before_the_jobs_that_were_lost_twice() {
+    let rig = Rig::new().await;
+    let suspects = rig.dispatch_many("default", "suspect", 2).await;
+    lose_twice(&rig, &suspects).await;
+    let app = App::new(&rig).await;
+    let worker = rig.worker().await.queue("default", 2).drain(true).state(app);
+    let report = Running::start(worker.handler_for("suspect", suspect)).ended().await;
+    assert_eq!(report.completed, 2);
 }

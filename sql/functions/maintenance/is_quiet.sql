@@ -1,0 +1,20 @@
+-- Whether there is nothing to do but what has a known time (due jobs, leases, ranges of ids): nobody has put anything into `ready` since the last tick
+-- that left nothing over, and nobody has left a note. Reads a handful of small indexes and writes nothing, so that ticks of an idle fleet cost no WAL.
+create or replace function fairclaim.is_quiet(p_state fairclaim.tick_state, p_now timestamptz) returns boolean
+language plpgsql
+as $$
+begin
+  return p_now >= p_state.at and p_now < p_state.quiet_until and not p_state.left_over
+     and coalesce(pg_sequence_last_value('fairclaim.ready_seq'), 0) = p_state.mark
+     and not exists (select from fairclaim.floor_hint)
+     and not exists (select from fairclaim.renewal)
+     and not exists (select from fairclaim.cancel_request)
+     and not exists (select from fairclaim.tenant_limit b where not b.active)
+     and not exists (select from fairclaim.tick_fault);
+exception
+  when lock_not_available then return false;  -- the step that needs the table will tell
+end
+$$;
+
+comment on function fairclaim.is_quiet(fairclaim.tick_state, timestamptz) is
+'Whether maintenance has nothing to do but what has a known time.';
