@@ -116,7 +116,7 @@ async fn round(db: &TestDb) {
         ("complete", None, "completed"),
         ("fail", None, "failed"),
         ("retry", Some(60.0), "scheduled"),
-        ("snooze", Some(0.1), "scheduled"),
+        ("snooze", Some(1.0), "scheduled"),
         ("release", None, "pending"),
     ] {
         let settled = settle_after(&worker, &held.remove(0), outcome, delay).await;
