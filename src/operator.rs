@@ -13,8 +13,7 @@ use crate::{
     job_row::{JobRow, Status},
     statements::{
         CANCEL, DROP_RANGES, DROP_RANGES_OLDER, LIST, PRUNE, PRUNE_OLDER, RELEASE_JOBS,
-        RELEASE_WORKER, RETRY, SHOW, Statement,
-        Value,
+        RELEASE_WORKER, RETRY, SHOW, Statement, Value,
     },
     tenant::Tenant,
 };

@@ -184,7 +184,7 @@ pub(crate) const FAULTS: Statement = asks(
 
 /// Transactions in which a tick was called and which stay open, or prepared: they keep what that tick has locked.
 pub(crate) const TICKERS: Statement = asks(
-    "select w.xid, a.pid, a.usename::text as login, a.application_name as application, p.gid, \
+    "select w.xid, s.passed_ticks > 0 as passed, a.pid, a.usename::text as login, a.application_name as application, p.gid, \
      pg_catalog.date_part('epoch', s.now_at - coalesce(a.xact_start, p.prepared))::float8 as seconds \
      from fairclaim.doctor_state() s cross join lateral unnest(s.working_xids) w(xid) \
      left join pg_catalog.pg_stat_activity a on a.backend_xid::text = w.xid \

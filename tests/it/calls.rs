@@ -163,13 +163,13 @@ pub(crate) async fn settle_after(
     Settled { accepted: row.get(0), status: row.get(1) }
 }
 
-/// Settles many attempts with one outcome and no delay; every one must be accepted.
+/// Settles many attempts with one outcome and the least delay that it may have; every one must be accepted.
 pub(crate) async fn settle_all(worker: &impl GenericClient, jobs: &[Claimed], outcome: &str) {
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.id).collect();
     let attempts: Vec<i32> = jobs.iter().map(|job| job.attempts).collect();
     let tokens: Vec<Uuid> = jobs.iter().map(|job| job.token).collect();
     let outcomes = vec![outcome; jobs.len()];
-    let delays = vec![0.0_f64; jobs.len()];
+    let delays = vec![if outcome == "snooze" { 0.1_f64 } else { 0.0 }; jobs.len()];
     let rows = worker
         .query(
             "select accepted from fairclaim.settle_jobs('worker', $1, $2, $3, $4, null, null, $5)",

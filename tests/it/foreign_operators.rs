@@ -14,12 +14,13 @@ use crate::{
 
 /// For `jsonb` and a literal without a type, each of these is preferred to the server's `(jsonb, text)`; all of them fail.
 const TRAPS: &str = "
-    create function public.trap(jsonb, jsonb) returns jsonb language plpgsql as $$ begin raise 'trapped'; end $$;
-    create function public.trap_yes(jsonb, jsonb) returns boolean language plpgsql as $$ begin raise 'trapped'; end $$;
-    create operator public.? (leftarg = jsonb, rightarg = jsonb, function = public.trap_yes);
-    create operator public.- (leftarg = jsonb, rightarg = jsonb, function = public.trap);
-    create operator public.->> (leftarg = jsonb, rightarg = jsonb, function = public.trap);
-    grant usage on schema public to public";
+    create schema traps;
+    create function traps.trap(jsonb, jsonb) returns jsonb language plpgsql as $$ begin raise 'trapped'; end $$;
+    create function traps.trap_yes(jsonb, jsonb) returns boolean language plpgsql as $$ begin raise 'trapped'; end $$;
+    create operator traps.? (leftarg = jsonb, rightarg = jsonb, function = traps.trap_yes);
+    create operator traps.- (leftarg = jsonb, rightarg = jsonb, function = traps.trap);
+    create operator traps.->> (leftarg = jsonb, rightarg = jsonb, function = traps.trap);
+    grant usage on schema traps to public";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn delayed_jobs_are_dispatched_beside_operators_that_fit_better() {
@@ -27,7 +28,7 @@ async fn delayed_jobs_are_dispatched_beside_operators_that_fit_better() {
     db.session("test_installer").await.batch_execute(TRAPS).await.expect("the traps");
     // as a login may be set up whose own objects come first
     let url =
-        format!("{}?options=-csearch_path%3Dpublic%2Cpg_catalog", db.direct_url("test_producer"));
+        format!("{}?options=-csearch_path%3Dtraps%2Cpg_catalog", db.direct_url("test_producer"));
     let client = Client::connect(&url).await.expect("connect");
     let job = || Dispatch::raw(acme(), "mail", json!({})).expect("a payload");
     let jobs = [job().delay(Duration::from_secs(2)), job()];

@@ -61,7 +61,7 @@ async fn interrupting_it_in_a_database_of_ones_own_says_what_stays_and_how_to_ca
     let left = "select count(*) filter (where queue like 'demo-%'), count(*) filter (where queue = 'default')
                   from fairclaim.job_overview where status not in ('completed', 'failed', 'cancelled')";
     let row = &place.read(left).await[0];
-    assert!(row.get::<_, i64>(0) > 10_000, "it was interrupted in the middle");
+    assert!(row.get::<_, i64>(0) > 0, "it was interrupted in the middle");
     // as the login that the demo had, which may administer
     let connection = place.client.pool().get().await.unwrap();
     let cancelled = connection.query(statement(&said), &[]).await.unwrap();

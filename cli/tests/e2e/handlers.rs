@@ -2,7 +2,7 @@
 
 mod means;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fairclaim::{Dispatch, Status, Tenant};
 use serde_json::json;
@@ -86,9 +86,9 @@ async fn a_time_out_ends_the_whole_process_group() {
         .await
         .unwrap();
     let script = format!("slow=sleep 300 & echo $! > {}; sleep 300", file.display());
-    let started = Instant::now();
-    place.run(["work", "--drain", "--exec", &script]);
-    assert!(started.elapsed() < Duration::from_secs(60), "waited for the command");
+    // ends long before the command would; a worker that waited for it is given up
+    let worker = start(&mut place.fairclaim(["work", "--drain", "--exec", &script])).end();
+    assert!(worker.status.success(), "{}", stderr(&worker));
     assert_eq!(place.job(id).await.status, Status::Failed);
     let pid = std::fs::read_to_string(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
@@ -283,10 +283,9 @@ async fn the_second_signal_ends_everything_at_once() {
     });
     worker.signal("TERM");
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let signalled = Instant::now();
     worker.signal("TERM");
+    // it is waited for less long than its grace and its command last
     let output = worker.end();
-    assert!(signalled.elapsed() < Duration::from_secs(10), "it was not at once");
     assert_eq!(output.status.code(), Some(130));
     assert!(stderr(&output).contains("hint: "), "{}", stderr(&output));
     let pid = std::fs::read_to_string(&file).unwrap();

@@ -3,7 +3,7 @@
 create or replace function fairclaim.doctor_state() returns table (
   now_at timestamptz, ticked_at timestamptz, ticks bigint, safe_lag bigint, holders text[], holder_since timestamptz[], ranges_end timestamptz,
   range_width interval, retention interval, overdue_since timestamptz, expired bigint, expired_since timestamptz, running bigint,
-  seq_behind bigint, seq_mended_at timestamptz, working_xids text[]
+  seq_behind bigint, seq_mended_at timestamptz, working_xids text[], passed_ticks int
 )
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -14,7 +14,7 @@ as $$
          (select max(r.ends_at) from fairclaim.id_range r), greatest(interval '1 hour', s.retention / 4), s.retention,
          (select min(r.ends_at) from fairclaim.id_range r where r.ends_at < x.now_at - s.retention), l.expired, l.expired_since, l.running,
          greatest(0, t.mark - coalesce(pg_sequence_last_value('fairclaim.ready_seq'), 0)), t.mended_at,
-         array(select w.xid::text from fairclaim.ticks_at_work() w)
+         array(select w.xid::text from fairclaim.ticks_at_work() w), cardinality(t.passed_slot)
     from (select fairclaim.clock() as now_at offset 0) x
    cross join fairclaim.newest_state() t
    cross join fairclaim.setting s
@@ -26,4 +26,4 @@ as $$
 $$;
 
 comment on function fairclaim.doctor_state() is
-'The state of the maintenance, for `fairclaim doctor`: when a tick last looked at everything, how many numbers of `ready` open transactions hold back (safe_lag) and which of them (holders, as pg_locks.virtualtransaction, each with when it was first seen), how far ranges of ids reach, since when retention is overdue, leases that expired and were not returned, by how much the numbers of waiting jobs are behind and when that was mended, and the transactions of ticks that have not ended. For operators and observers.';
+'The state of the maintenance, for `fairclaim doctor`: when a tick last looked at everything, how many numbers of `ready` open transactions hold back (safe_lag) and which of them (holders, as pg_locks.virtualtransaction, each with when it was first seen), how far ranges of ids reach, since when retention is overdue, leases that expired and were not returned, by how much the numbers of waiting jobs are behind and when that was mended, the transactions of ticks that have not ended, and how many of those ticks others have passed. For operators and observers.';

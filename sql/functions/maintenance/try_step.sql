@@ -34,18 +34,23 @@ begin
       failed := true;
       canceled := sqlstate = '57014';
       get stacked diagnostics v_message = message_text;
-      again := fairclaim.note_fault(p_step, p_state, v_fault, v_full, sqlstate, v_message);
+      begin
+        again := fairclaim.note_fault(p_step, p_state, v_fault, v_full, sqlstate, v_message);
+      exception
+        when lock_not_available then null;    -- a tick that was passed has written about it
+      end;
       if p_step = 'close' and v_fault.size = 1 then       -- past that lane
         p_state.slice := coalesce((select min(l.lane_id) from fairclaim.lane l where l.lane_id > p_state.slice), -9223372036854775808);
       end if;
   end;
   if not failed and v_fault.step is not null then
     if v_fault.size >= v_full and v_fault.passed = '{}' then
-      delete from fairclaim.tick_fault f where f.step = p_step;
+      delete from fairclaim.tick_fault f
+       where f.ctid = any (array(select z.ctid from fairclaim.tick_fault z where z.step = p_step for update skip locked));
     else
       update fairclaim.tick_fault f
          set size = least(v_full, v_fault.size::bigint * 2), times = 0, passed = v_fault.passed
-       where f.step = p_step;
+       where f.ctid = any (array(select z.ctid from fairclaim.tick_fault z where z.step = p_step for update skip locked));
     end if;
   end if;
 end

@@ -1,6 +1,6 @@
 -- At most one range a call, since its locks last until the transaction ends; at most 16 are looked at. They are looked at again only when
 -- what kept them may be past: the latest end, or a minute after an unfinished job was seen. Whoever keeps the transaction
--- open after a drop keeps everybody waiting: so the idle time is bounded, and a notification, which nobody listens to, makes it one that
+-- open after a drop keeps everybody waiting: so the idle time and the next statements are bounded, and a notification, which nobody listens to, makes it one that
 -- cannot be prepared. Lock order: the tables of the range (share row exclusive) -> job -> finished -> attempt_error (exclusive).
 create or replace function fairclaim.drop_ranges(p_retention interval default null) returns table (ranges_dropped int, ranges_in_use int)
 language plpgsql security definer
@@ -39,6 +39,9 @@ begin
       when 1 then
         ranges_dropped := 1;
         perform set_config('idle_in_transaction_session_timeout', '1s', true);
+        if current_setting('statement_timeout')::interval not between interval '1 ms' and interval '5 s' then
+          perform set_config('statement_timeout', '5s', true);
+        end if;
         notify fairclaim_range;
         exit;
       when -1 then ranges_in_use := ranges_in_use + 1;

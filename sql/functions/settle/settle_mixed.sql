@@ -75,7 +75,9 @@ begin
     from ended e;
   if v_ids is not null then
     perform fairclaim.to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
-    perform fairclaim.wake(v_now);
+    if coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(v_now) then
+      perform fairclaim.wake(v_now);
+    end if;
   end if;
   if coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_again) + 1000 then
     perform fairclaim.wake_before(v_now, v_again + interval '1 s');

@@ -75,7 +75,7 @@ const LIMITS: &[Limit] = &[
         field: "p_results",
         rule: BOUNDS,
         good: &[],
-        bad: &["'[0:1]={1,\"MARK\"}'::jsonb[]", "'[0:1]={null,null}'::jsonb[]"],
+        bad: &["'[0:1]={1,2}'::jsonb[]", "'[0:1]={null,null}'::jsonb[]"],
     },
     Limit {
         field: "p_errors",

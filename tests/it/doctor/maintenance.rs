@@ -97,6 +97,70 @@ async fn a_dispatcher_that_holds_floors_back_is_told_by_its_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tick_whose_transaction_stays_open_is_told_by_its_process() {
+    let db = TestDb::with_test_clock().await;
+    let (worker, mut idle) = (db.worker().await, db.worker().await);
+    dispatch(&db.producer().await, tenant(1), "mail").await;
+    let process = process_of(&idle).await;
+    let open = idle.transaction().await.expect("begin");
+    tick(&open).await;
+    open.batch_execute("set local idle_in_transaction_session_timeout = 0").await.expect("set");
+    assert_found(&examine(&db, "test_owner").await, "open_ticks", Level::Ok, &[]);
+    db.advance("1 min").await;
+    assert!(!tick(&worker).await.get::<_, bool>("busy"));
+    assert_found(
+        &examine(&db, "test_owner").await,
+        "open_ticks",
+        Level::Warning,
+        &[&format!("pid {process} of test_worker")],
+    );
+    // whoever may not see that session is told that there is one
+    let found = examine(&db, "test_operator").await;
+    assert_found(&found, "open_ticks", Level::Warning, &["transaction "]);
+    open.rollback().await.expect("rollback");
+    tick(&worker).await;
+    assert_found(&examine(&db, "test_operator").await, "open_ticks", Level::Ok, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_of_tick_that_fails_is_told_with_its_code() {
+    let (db, owner) = ticked().await;
+    dispatch(&db.producer().await, tenant(1), "mail").await;
+    assert_found(&examine(&db, "test_operator").await, "tick_steps", Level::Ok, &[]);
+    owner.batch_execute("begin; lock table fairclaim.renewal").await.expect("lock");
+    let worker = db.worker().await;
+    tick(&worker).await;
+    assert_found(
+        &examine(&db, "test_operator").await,
+        "tick_steps",
+        Level::Warning,
+        &["renew", "55P03"],
+    );
+    owner.batch_execute("rollback").await.expect("rollback");
+    tick(&worker).await;
+    assert_found(&examine(&db, "test_operator").await, "tick_steps", Level::Ok, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_begin_again_are_told() {
+    let db = TestDb::with_test_clock().await;
+    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
+    for n in 0..5 {
+        dispatch(&producer, tenant(n), "mail").await;
+    }
+    tick(&worker).await;
+    assert_found(&examine(&db, "test_operator").await, "numbers", Level::Ok, &[]);
+    owner.batch_execute("select setval('fairclaim.ready_seq', 1)").await.expect("setval");
+    let diagnosis = examine(&db, "test_operator").await;
+    assert_found(&diagnosis, "numbers", Level::Error, &["4 behind"]);
+    tick(&worker).await;
+    let diagnosis = examine(&db, "test_operator").await;
+    assert_found(&diagnosis, "numbers", Level::Warning, &["was behind"]);
+    db.advance("2 days").await;
+    assert_found(&examine(&db, "test_operator").await, "numbers", Level::Ok, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn jobs_without_a_lane_are_told() {
     let (db, owner) = ticked().await;
     let producer = db.producer().await;

@@ -62,7 +62,7 @@ async fn a_job_whose_loss_cannot_be_written_down_is_passed_over_and_named() {
     let (worker, owner) = (db.worker().await, db.owner().await);
     let ids = abandoned(&db, 9).await;
     refuse_in(&owner, "attempt_error", ids[4]).await;
-    db.advance("1 min").await;
+    db.advance("6 min").await;
     assert_eq!(failed(&worker).await, ["return"]);
     ticks(&worker, 40).await;
     assert_eq!(
@@ -90,7 +90,7 @@ async fn a_job_that_cannot_end_is_passed_over_at_its_last_loss() {
     let ids = abandoned(&db, 5).await;
     owner.batch_execute("update fairclaim.running set lost = 2").await.expect("lost twice");
     refuse_in(&owner, "finished", ids[0]).await;
-    db.advance("1 min").await;
+    db.advance("6 min").await;
     ticks(&worker, 40).await;
     let ended = "select count(*) from fairclaim.finished where status = 'failed'";
     assert_eq!(number(&owner, ended).await, 4);
@@ -152,7 +152,7 @@ async fn ticks_under_a_short_time_out_get_smaller_until_they_fit() {
         )
         .await
         .expect("a trigger");
-    db.advance("1 min").await;
+    db.advance("6 min").await;
     worker.batch_execute("set statement_timeout = '1 s'").await.expect("set");
     let mut returned = 0;
     for _ in 0..5 {

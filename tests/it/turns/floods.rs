@@ -96,6 +96,7 @@ async fn a_flood_with_retries_has_sixteen_rows_in_the_shared_lanes_at_most() {
         db.advance("40 s").await;
         tick(&worker).await;
         settle_all(&worker, &got, outcome).await;
+        db.advance("1 s").await; // a snoozed job is due
         tick(&worker).await;
         flood(&producer, 60).await;
         let standing = Standing::read(&owner).await;
