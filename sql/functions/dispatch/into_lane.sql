@@ -32,7 +32,7 @@ begin
      and (select count(*) from (
             select from fairclaim.ready y
              where y.tenant_id = p_tenant_id and (y.lane_id >> 32) = fairclaim.lane_group(p_queue)
-               and y.id >= fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'), 0))
+               and y.id >= (select fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'), 0)))
              limit 8) z) < 8
    order by l.queue, l.type, l.priority, l.lane_id
    limit 1;
