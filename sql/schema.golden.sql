@@ -52,9 +52,12 @@ create policy owner_all on fairclaim.attempt_error_<range> as permissive for all
 create table fairclaim.cancel_request (
   id uuid not null,
   tenant_id uuid not null,
-  at timestamp with time zone not null
+  at timestamp with time zone not null,
+  request_id bigint not null generated always as identity,
+  constraint cancel_request_pkey PRIMARY KEY (request_id)
 );
 CREATE INDEX cancel_request_id ON fairclaim.cancel_request USING btree (id);
+CREATE UNIQUE INDEX cancel_request_pkey ON fairclaim.cancel_request USING btree (request_id);
 alter table fairclaim.cancel_request enable row level security, force row level security;
 create policy operator_read on fairclaim.cancel_request as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
 create policy owner_all on fairclaim.cancel_request as permissive for all to fairclaim_owner using (true) with check (true);
@@ -127,6 +130,8 @@ create policy owner_all on fairclaim.floor_hint as permissive for all to faircla
 create table fairclaim.id_range (
   starts_at timestamp with time zone not null,
   ends_at timestamp with time zone not null,
+  last_end timestamp with time zone,
+  kept_at timestamp with time zone,
   constraint id_range_pkey PRIMARY KEY (starts_at)
 );
 CREATE UNIQUE INDEX id_range_pkey ON fairclaim.id_range USING btree (starts_at);
@@ -188,13 +193,14 @@ create table fairclaim.lane (
   priority smallint not null,
   queue text collate "C" not null,
   type text collate "C" not null,
-  opened_by xid8 not null default pg_current_xact_id(),
-  constraint lane_check CHECK (((tenant_id IS NOT NULL) OR (priority = 0))),
+  alone boolean not null default false,
+  constraint lane_check CHECK (((NOT alone) OR (tenant_id IS NULL))),
   constraint lane_pkey PRIMARY KEY (lane_id)
 ) with (fillfactor=10, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
-CREATE INDEX lane_above ON fairclaim.lane USING btree (queue, tenant_id) WHERE ((tenant_id IS NOT NULL) AND (priority > 0));
+CREATE INDEX lane_alone ON fairclaim.lane USING btree (queue, type, lane_id) WHERE alone;
 CREATE UNIQUE INDEX lane_pkey ON fairclaim.lane USING btree (lane_id);
-CREATE INDEX lane_shared ON fairclaim.lane USING btree (queue, type, lane_id) WHERE (tenant_id IS NULL);
+CREATE INDEX lane_ranked ON fairclaim.lane USING btree (queue, tenant_id) WHERE ((priority > 0) OR ((priority < 0) AND (tenant_id IS NULL)));
+CREATE INDEX lane_shared ON fairclaim.lane USING btree (queue, type, priority, lane_id) WHERE ((tenant_id IS NULL) AND (NOT alone));
 CREATE INDEX lane_shared_id ON fairclaim.lane USING btree (lane_id) WHERE (tenant_id IS NULL);
 CREATE INDEX lane_type ON fairclaim.lane USING btree (queue, type, turn, priority DESC, lane_id) WHERE (tenant_id IS NOT NULL);
 CREATE INDEX lane_walk ON fairclaim.lane USING btree (queue, turn, priority DESC, lane_id) WHERE (tenant_id IS NOT NULL);
@@ -231,6 +237,32 @@ CREATE UNIQUE INDEX migration_pkey ON fairclaim.migration USING btree (version);
 alter table fairclaim.migration enable row level security, force row level security;
 create policy owner_all on fairclaim.migration as permissive for all to fairclaim_owner using (true) with check (true);
 
+create table fairclaim.prune_fault (
+  id uuid not null,
+  sqlstate text not null,
+  at timestamp with time zone not null,
+  constraint prune_fault_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX prune_fault_pkey ON fairclaim.prune_fault USING btree (id);
+alter table fairclaim.prune_fault enable row level security, force row level security;
+create policy owner_all on fairclaim.prune_fault as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim.prune_place (
+  asked boolean not null,
+  retention interval,
+  place uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  ahead uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  round_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  ended boolean not null default false,
+  left_since timestamp with time zone,
+  cost interval not null default '00:00:00'::interval,
+  rest_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  constraint prune_place_pkey PRIMARY KEY (asked)
+) with (fillfactor=20);
+CREATE UNIQUE INDEX prune_place_pkey ON fairclaim.prune_place USING btree (asked);
+alter table fairclaim.prune_place enable row level security, force row level security;
+create policy owner_all on fairclaim.prune_place as permissive for all to fairclaim_owner using (true) with check (true);
+
 create table fairclaim.queue (
   name text collate "C" not null,
   paused_at timestamp with time zone,
@@ -251,7 +283,7 @@ create table fairclaim.ready (
   constraint ready_pkey PRIMARY KEY (lane_id, seq)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
 CREATE UNIQUE INDEX ready_pkey ON fairclaim.ready USING btree (lane_id, seq);
-CREATE INDEX ready_tenant ON fairclaim.ready USING btree (tenant_id, lane_id, id);
+CREATE INDEX ready_tenant ON fairclaim.ready USING btree (tenant_id, ((lane_id >> 32)), id);
 alter table fairclaim.ready enable row level security, force row level security;
 create policy operator_read on fairclaim.ready as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
 create policy owner_all on fairclaim.ready as permissive for all to fairclaim_owner using (true) with check (true);
@@ -263,8 +295,11 @@ grant select (lane_id, id, tenant_id, attempts, attempts_left, lost) on fairclai
 create table fairclaim.renewal (
   lane_id bigint not null,
   next_seq bigint not null,
-  end_seq bigint not null
+  end_seq bigint not null,
+  renewal_id bigint not null generated always as identity,
+  constraint renewal_pkey PRIMARY KEY (renewal_id)
 );
+CREATE UNIQUE INDEX renewal_pkey ON fairclaim.renewal USING btree (renewal_id);
 alter table fairclaim.renewal enable row level security, force row level security;
 create policy owner_all on fairclaim.renewal as permissive for all to fairclaim_owner using (true) with check (true);
 
@@ -314,8 +349,15 @@ create table fairclaim.setting (
   retention interval not null default '7 days'::interval,
   max_payload integer not null default 1048576,
   close_delay interval not null default '00:00:10'::interval,
+  max_shared_lanes integer not null default 2000,
+  max_own_lanes integer not null default 1000,
+  tick_every interval not null default '00:00:00.5'::interval,
+  constraint setting_max_own_lanes_check CHECK ((max_own_lanes >= 1)),
   constraint setting_max_payload_check CHECK ((max_payload >= 1024)),
+  constraint setting_max_shared_lanes_check CHECK ((max_shared_lanes >= 1)),
   constraint setting_one_check CHECK (one),
+  constraint setting_retention_bounds CHECK (((retention >= '01:00:00'::interval) AND (retention <= '100 years'::interval))),
+  constraint setting_tick_every_check CHECK (((tick_every >= '00:00:00'::interval) AND (tick_every <= '00:00:10'::interval))),
   constraint setting_pkey PRIMARY KEY (one)
 );
 CREATE UNIQUE INDEX setting_pkey ON fairclaim.setting USING btree (one);
@@ -337,6 +379,7 @@ create table fairclaim.tenant_limit (
   max_running integer not null,
   seen bigint,
   active boolean not null default false,
+  seen_at timestamp with time zone,
   constraint tenant_limit_max_running_check CHECK ((max_running >= 0)),
   constraint tenant_limit_pkey PRIMARY KEY (tenant_id)
 );
@@ -344,17 +387,31 @@ CREATE UNIQUE INDEX tenant_limit_pkey ON fairclaim.tenant_limit USING btree (ten
 alter table fairclaim.tenant_limit enable row level security, force row level security;
 create policy owner_all on fairclaim.tenant_limit as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.tick_lock (
-  one boolean not null default true,
-  constraint tick_lock_one_check CHECK (one),
-  constraint tick_lock_pkey PRIMARY KEY (one)
+create table fairclaim.tick_fault (
+  step text collate "C" not null,
+  since timestamp with time zone not null,
+  last_at timestamp with time zone not null,
+  sqlstate text not null,
+  times bigint not null,
+  size integer not null,
+  note text not null,
+  passed uuid[] not null default '{}'::uuid[],
+  passed_at timestamp with time zone not null,
+  constraint tick_fault_pkey PRIMARY KEY (step)
 );
-CREATE UNIQUE INDEX tick_lock_pkey ON fairclaim.tick_lock USING btree (one);
+CREATE UNIQUE INDEX tick_fault_pkey ON fairclaim.tick_fault USING btree (step);
+alter table fairclaim.tick_fault enable row level security, force row level security;
+create policy owner_all on fairclaim.tick_fault as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim.tick_lock (
+  slot smallint not null default 1,
+  constraint tick_lock_pkey PRIMARY KEY (slot)
+);
+CREATE UNIQUE INDEX tick_lock_pkey ON fairclaim.tick_lock USING btree (slot);
 alter table fairclaim.tick_lock enable row level security, force row level security;
 create policy owner_all on fairclaim.tick_lock as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim.tick_state (
-  one boolean not null default true,
   n bigint not null default 0,
   mark bigint not null default 0,
   safe bigint not null default 0,
@@ -362,32 +419,60 @@ create table fairclaim.tick_state (
   holders text[] not null default '{}'::text[],
   holder_n bigint[] not null default '{}'::bigint[],
   holder_mark bigint[] not null default '{}'::bigint[],
-  slice bigint not null default 0,
-  shared_slice bigint not null default 0,
-  sweep bigint not null default 0,
+  slice bigint not null default '-9223372036854775808'::bigint,
+  shared_slice bigint not null default '-9223372036854775808'::bigint,
+  sweep bigint not null default '-9223372036854775808'::bigint,
   hint bigint not null default 0,
   sched_floor timestamp with time zone not null default '-infinity'::timestamp with time zone,
   reaped_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
-  constraint tick_state_one_check CHECK (one),
-  constraint tick_state_pkey PRIMARY KEY (one)
+  slot smallint not null default 1,
+  at timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  worked_by xid8,
+  prev bigint not null default 0,
+  oldest bigint not null default 0,
+  holder_at timestamp with time zone[] not null default '{}'::timestamp with time zone[],
+  holder_passed boolean[] not null default '{}'::boolean[],
+  passed_slot smallint[] not null default '{}'::smallint[],
+  passed_from bigint[] not null default '{}'::bigint[],
+  passed_to bigint[] not null default '{}'::bigint[],
+  passed_safe bigint[] not null default '{}'::bigint[],
+  left_over boolean not null default false,
+  quiet_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  mended bigint,
+  mended_at timestamp with time zone,
+  constraint tick_state_pkey PRIMARY KEY (slot)
 ) with (fillfactor=20);
-CREATE UNIQUE INDEX tick_state_pkey ON fairclaim.tick_state USING btree (one);
+CREATE UNIQUE INDEX tick_state_pkey ON fairclaim.tick_state USING btree (slot);
 alter table fairclaim.tick_state enable row level security, force row level security;
 create policy owner_all on fairclaim.tick_state as permissive for all to fairclaim_owner using (true) with check (true);
 
+create unlogged sequence fairclaim.asleep_until as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create sequence fairclaim.cancel_request_request_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim.cancel_request.request_id;
+
 create sequence fairclaim.floor_hint_hint_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim.floor_hint.hint_id;
 
-create unlogged sequence fairclaim.idle_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+create unlogged sequence fairclaim.guard_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create sequence fairclaim.lane_lane_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim.lane.lane_id;
+
+create unlogged sequence fairclaim.look_by as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create unlogged sequence fairclaim.notified_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create unlogged sequence fairclaim.range_end as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
+create unlogged sequence fairclaim.range_start as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
 create sequence fairclaim.ready_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1;
 
+create sequence fairclaim.renewal_renewal_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim.renewal.renewal_id;
+
+create unlogged sequence fairclaim.round_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
 create unlogged sequence fairclaim.shared_since as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create sequence fairclaim.tick_n as bigint start 1 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create view fairclaim.job_overview with (security_invoker=true) as
  SELECT j.id,
@@ -414,18 +499,8 @@ create view fairclaim.job_overview with (security_invoker=true) as
      LEFT JOIN fairclaim.running r ON r.id = j.id
      LEFT JOIN fairclaim.scheduled s ON s.id = j.id
      LEFT JOIN LATERAL ( SELECT y_1.attempts
-           FROM ( SELECT l_1.lane_id
-                   FROM fairclaim.lane l_1
-                  WHERE l_1.tenant_id IS NULL AND l_1.queue = j.queue AND l_1.type = j.type
-                UNION ALL
-                 SELECT l_1.lane_id
-                   FROM fairclaim.lane l_1
-                  WHERE l_1.tenant_id = j.tenant_id AND l_1.queue = j.queue AND l_1.type = j.type AND l_1.turn = uuid_hash_extended(j.tenant_id, hashtextextended(j.queue, 0::bigint))) l
-             CROSS JOIN LATERAL ( SELECT y_2.attempts
-                   FROM fairclaim.ready y_2
-                  WHERE y_2.tenant_id = j.tenant_id AND y_2.lane_id = l.lane_id AND y_2.id = j.id
-                 OFFSET 0) y_1
-          WHERE f.id IS NULL AND r.id IS NULL AND s.id IS NULL
+           FROM fairclaim.ready y_1
+          WHERE y_1.tenant_id = j.tenant_id AND ((y_1.lane_id >> 32) = ANY (ARRAY[0::bigint, '-1'::integer - (hashtextextended(j.queue, 0::bigint) & 1073741823::bigint)])) AND y_1.id = j.id AND f.id IS NULL AND r.id IS NULL AND s.id IS NULL
          LIMIT 1) y ON true;
 -- column id uuid
 -- column tenant_id uuid
@@ -482,20 +557,8 @@ create view fairclaim.job_queue with (security_invoker=true) as
      LEFT JOIN LATERAL ( SELECT y_1.attempts,
             y_1.attempts_left,
             y_1.lost
-           FROM ( SELECT l_1.lane_id
-                   FROM fairclaim.lane l_1
-                  WHERE l_1.tenant_id IS NULL AND l_1.queue = j.queue AND l_1.type = j.type
-                UNION ALL
-                 SELECT l_1.lane_id
-                   FROM fairclaim.lane l_1
-                  WHERE l_1.tenant_id = j.tenant_id AND l_1.queue = j.queue AND l_1.type = j.type AND l_1.turn = uuid_hash_extended(j.tenant_id, hashtextextended(j.queue, 0::bigint))) l
-             CROSS JOIN LATERAL ( SELECT y_2.attempts,
-                    y_2.attempts_left,
-                    y_2.lost
-                   FROM fairclaim.ready y_2
-                  WHERE y_2.tenant_id = j.tenant_id AND y_2.lane_id = l.lane_id AND y_2.id = j.id
-                 OFFSET 0) y_1
-          WHERE f.id IS NULL AND r.id IS NULL AND s.id IS NULL
+           FROM fairclaim.ready y_1
+          WHERE y_1.tenant_id = j.tenant_id AND ((y_1.lane_id >> 32) = ANY (ARRAY[0::bigint, '-1'::integer - (hashtextextended(j.queue, 0::bigint) & 1073741823::bigint)])) AND y_1.id = j.id AND f.id IS NULL AND r.id IS NULL AND s.id IS NULL
          LIMIT 1) y ON true;
 -- column id uuid
 -- column tenant_id uuid
@@ -522,7 +585,7 @@ create view fairclaim.job_queue with (security_invoker=true) as
 grant select on fairclaim.job_queue to fairclaim_auditor;
 grant select on fairclaim.job_queue to fairclaim_tenant;
 
-create function fairclaim.apply_limits(p_tick bigint, p_oldest bigint, p_slice bigint)
+create function fairclaim.apply_limits(p_state fairclaim.tick_state, p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile;
 
@@ -534,6 +597,7 @@ create function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, status text)
   language plpgsql volatile security definer
   set jit=off
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.cancel_jobs to fairclaim_operator;
 grant execute on function fairclaim.cancel_jobs to fairclaim_producer;
@@ -554,6 +618,10 @@ create function fairclaim.check_filter(p_status text, p_older_than interval, p_n
   returns void
   language plpgsql stable;
 
+create function fairclaim.check_lanes(p_tenants uuid[], p_queues text[])
+  returns void
+  language plpgsql volatile;
+
 create function fairclaim.check_scope(p_tenant_id uuid, p_ids uuid[])
   returns void
   language plpgsql stable;
@@ -562,17 +630,18 @@ create function fairclaim.check_settle(p_worker_id text, p_ids uuid[], p_attempt
   returns void
   language plpgsql volatile;
 
-create function fairclaim.claim_from_queue(p_queue text, p_limit integer, p_types text[], p_limited boolean, INOUT p_pos bigint, INOUT p_used integer, INOUT p_shared integer, p_taken uuid[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
+create function fairclaim.claim_from_queue(p_queue text, p_limit integer, p_types text[], p_limited boolean, p_alone boolean, INOUT p_pos bigint, INOUT p_used integer, INOUT p_shared integer, p_taken uuid[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
   returns record
   language plpgsql volatile;
 
 create function fairclaim.claim_job(p_worker_id text, p_queues text[] DEFAULT NULL::text[], p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval)
   returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone)
   language plpgsql volatile security definer
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.claim_job to fairclaim_worker;
 
-create function fairclaim.claim_jobs(p_worker_id text, p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid)
+create function fairclaim.claim_jobs(p_worker_id text, p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
   returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
   language plpgsql volatile security definer
   set enable_bitmapscan=off
@@ -582,10 +651,11 @@ create function fairclaim.claim_jobs(p_worker_id text, p_queues text[], p_limit 
   set enable_sort=off
   set jit=off
   set plan_cache_mode=force_generic_plan
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.claim_jobs to fairclaim_worker;
 
-create function fairclaim.claim_one(p_worker_id text, p_queue text, p_pos bigint, p_used integer, p_shared integer, p_token uuid, p_expires timestamp with time zone, p_rest text)
+create function fairclaim.claim_one(p_worker_id text, p_queue text, p_types text[], p_pos bigint, p_used integer, p_shared integer, p_token uuid, p_expires timestamp with time zone, p_rest text)
   returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
   language plpgsql volatile;
 
@@ -595,7 +665,7 @@ create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[
 
 create function fairclaim.clip_error(p_error jsonb)
   returns jsonb
-  language sql immutable;
+  language plpgsql immutable;
 
 create function fairclaim.clock()
   returns timestamp with time zone
@@ -607,7 +677,7 @@ grant execute on function fairclaim.clock to fairclaim_producer;
 grant execute on function fairclaim.clock to fairclaim_tenant;
 grant execute on function fairclaim.clock to fairclaim_worker;
 
-create function fairclaim.close_lanes(INOUT p_state fairclaim.tick_state, p_oldest bigint, p_now timestamp with time zone, OUT closed integer, OUT deleted integer)
+create function fairclaim.close_lanes(INOUT p_state fairclaim.tick_state, p_size integer, OUT closed integer, OUT deleted integer)
   returns record
   language plpgsql volatile;
 
@@ -616,6 +686,7 @@ create function fairclaim.count_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queu
   language plpgsql stable security definer
   set jit=off
   set plan_cache_mode=force_custom_plan
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.count_jobs to fairclaim_auditor;
 grant execute on function fairclaim.count_jobs to fairclaim_operator;
@@ -623,6 +694,7 @@ grant execute on function fairclaim.count_jobs to fairclaim_operator;
 create function fairclaim.current_tenant_id()
   returns uuid
   language plpgsql stable security definer
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.current_tenant_id to fairclaim_tenant;
 
@@ -631,6 +703,8 @@ create function fairclaim.dispatch_job(p_tenant_id uuid, p_type text, p_payload 
   language plpgsql volatile security definer
   set enable_seqscan=off
   set jit=off
+  set plan_cache_mode=force_generic_plan
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.dispatch_job to fairclaim_producer;
 
@@ -642,20 +716,41 @@ create function fairclaim.dispatch_jobs(p_jobs jsonb)
   set enable_seqscan=off
   set jit=off
   set plan_cache_mode=force_generic_plan
-  set search_path=pg_catalog, pg_temp;
+  set row_security=on
+  set search_path=pg_catalog, pg_temp
+  set work_mem=128MB;
 grant execute on function fairclaim.dispatch_jobs to fairclaim_producer;
 
 create function fairclaim.dispatch_lines(p_source text, p_after bigint, p_through bigint, p_jobs jsonb, p_refused integer DEFAULT 0, p_digest bytea DEFAULT NULL::bytea, p_defaults bytea DEFAULT NULL::bytea, p_anew boolean DEFAULT false)
   returns TABLE(accepted boolean, lines bigint, dispatched bigint, refused bigint, digest bytea, defaults bytea)
   language plpgsql volatile security definer
   set jit=off
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.dispatch_lines to fairclaim_producer;
 
-create function fairclaim.doctor_limits()
-  returns TABLE(limited bigint, paused bigint, inactive bigint, inactive_ticks bigint, at_limit bigint)
+create function fairclaim.doctor_faults()
+  returns TABLE(step text, since timestamp with time zone, last_at timestamp with time zone, sqlstate text, times bigint, note text, passed uuid[])
   language sql stable security definer
+  set row_security=on
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.doctor_faults to fairclaim_observer;
+grant execute on function fairclaim.doctor_faults to fairclaim_operator;
+
+create function fairclaim.doctor_leases(p_beyond interval)
+  returns TABLE(worker_id text, jobs bigint, ends_in interval)
+  language sql volatile security definer
   set jit=off
+  set row_security=on
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.doctor_leases to fairclaim_observer;
+grant execute on function fairclaim.doctor_leases to fairclaim_operator;
+
+create function fairclaim.doctor_limits()
+  returns TABLE(limited bigint, paused bigint, inactive bigint, inactive_for interval, at_limit bigint)
+  language sql volatile security definer
+  set jit=off
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.doctor_limits to fairclaim_observer;
 grant execute on function fairclaim.doctor_limits to fairclaim_operator;
@@ -663,6 +758,7 @@ grant execute on function fairclaim.doctor_limits to fairclaim_operator;
 create function fairclaim.doctor_migrations()
   returns TABLE(version integer, name text, checksum text)
   language sql stable security definer
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.doctor_migrations to fairclaim_observer;
 grant execute on function fairclaim.doctor_migrations to fairclaim_operator;
@@ -670,14 +766,26 @@ grant execute on function fairclaim.doctor_migrations to fairclaim_operator;
 create function fairclaim.doctor_queues()
   returns TABLE(queue text, paused_at timestamp with time zone)
   language sql stable security definer
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.doctor_queues to fairclaim_observer;
 grant execute on function fairclaim.doctor_queues to fairclaim_operator;
 
+create function fairclaim.doctor_retention()
+  returns TABLE(now_at timestamp with time zone, ranges bigint, range_width interval, starts_at timestamp with time zone, ends_at timestamp with time zone, is_covered boolean, ranges_far bigint, retention interval, oldest_end timestamp with time zone, in_use_since timestamp with time zone, faults bigint, fault_ids uuid[], fault_sqlstate text, pruned_at timestamp with time zone)
+  language sql volatile security definer
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.doctor_retention to fairclaim_observer;
+grant execute on function fairclaim.doctor_retention to fairclaim_operator;
+
 create function fairclaim.doctor_state()
-  returns TABLE(now_at timestamp with time zone, ticked_at timestamp with time zone, ticks bigint, safe_lag bigint, holders text[], holder_ticks bigint[], ranges_end timestamp with time zone, range_width interval, retention interval, overdue_since timestamp with time zone, expired bigint, expired_since timestamp with time zone, running bigint)
+  returns TABLE(now_at timestamp with time zone, ticked_at timestamp with time zone, ticks bigint, safe_lag bigint, holders text[], holder_since timestamp with time zone[], ranges_end timestamp with time zone, range_width interval, retention interval, overdue_since timestamp with time zone, expired bigint, expired_since timestamp with time zone, running bigint, seq_behind bigint, seq_mended_at timestamp with time zone, working_xids text[], passed_ticks integer)
   language sql volatile security definer
   set jit=off
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.doctor_state to fairclaim_observer;
 grant execute on function fairclaim.doctor_state to fairclaim_operator;
@@ -687,6 +795,7 @@ create function fairclaim.doctor_strays()
   language sql stable security definer
   set enable_seqscan=off
   set jit=off
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.doctor_strays to fairclaim_observer;
 grant execute on function fairclaim.doctor_strays to fairclaim_operator;
@@ -696,6 +805,7 @@ create function fairclaim.doctor_waiting()
   language sql volatile security definer
   set enable_seqscan=off
   set jit=off
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.doctor_waiting to fairclaim_observer;
 grant execute on function fairclaim.doctor_waiting to fairclaim_operator;
@@ -704,8 +814,18 @@ create function fairclaim.drop_range(p_starts_at timestamp with time zone, p_bef
   returns integer
   language plpgsql volatile;
 
-create function fairclaim.end_cancelled(p_now timestamp with time zone)
-  returns void
+create function fairclaim.drop_ranges(p_retention interval DEFAULT NULL::interval)
+  returns TABLE(ranges_dropped integer, ranges_in_use integer)
+  language plpgsql volatile security definer
+  set jit=off
+  set lock_timeout=5ms
+  set row_security=on
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.drop_ranges to fairclaim_operator;
+grant execute on function fairclaim.drop_ranges to fairclaim_worker;
+
+create function fairclaim.end_cancelled(p_now timestamp with time zone, p_size integer, p_skip uuid[])
+  returns integer
   language plpgsql volatile
   set enable_seqscan=off
   set jit=off;
@@ -729,20 +849,33 @@ create function fairclaim.extend_leases(p_worker_id text, p_ids uuid[], p_attemp
   set enable_mergejoin=off
   set enable_seqscan=off
   set jit=off
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.extend_leases to fairclaim_worker;
 
 create function fairclaim.extras_fault(p_tags text[], p_metadata jsonb)
   returns text
-  language sql immutable;
+  language plpgsql immutable;
 
 create function fairclaim.find_jobs(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, tenant_id uuid)
   language plpgsql stable;
 
-create function fairclaim.has_above(p_queue text, p_tenant_id uuid, p_types text[])
-  returns boolean
-  language sql stable;
+create function fairclaim.first_job(p_step text, p_state fairclaim.tick_state, p_skip uuid[])
+  returns uuid
+  language plpgsql volatile;
+
+create function fairclaim.free_passed(INOUT p_state fairclaim.tick_state)
+  returns fairclaim.tick_state
+  language plpgsql volatile;
+
+create function fairclaim.hint_passed(p_queue text, p_pos bigint)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.hop_turns(p_queue text, p_pos bigint, p_used integer, p_limit integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT quanta integer[], OUT weights integer[])
+  returns record
+  language plpgsql volatile;
 
 create function fairclaim.id_at(p_ms bigint)
   returns uuid
@@ -756,7 +889,7 @@ create function fairclaim.into_lane(p_id uuid, p_tenant_id uuid, p_queue text, p
   returns void
   language plpgsql volatile;
 
-create function fairclaim.into_lanes(p_tenants uuid[], p_ids uuid[], p_queues text[], p_types text[], p_priorities smallint[], p_attempts integer[], p_left smallint[], p_lost smallint[], p_since uuid)
+create function fairclaim.into_lanes(p_tenants uuid[], p_ids uuid[], p_queues text[], p_types text[], p_priorities smallint[], p_attempts integer[], p_left smallint[], p_lost smallint[], p_since uuid, p_capped boolean DEFAULT false)
   returns integer
   language plpgsql volatile
   set enable_hashjoin=on
@@ -770,17 +903,34 @@ create function fairclaim.is_cursor_entry(p_entry text)
   returns boolean
   language sql immutable parallel safe;
 
+create function fairclaim.is_held_long()
+  returns boolean
+  language plpgsql volatile;
+
 create function fairclaim.is_name(p_name text, p_upper boolean DEFAULT false)
   returns boolean
   language sql immutable parallel safe;
 
-create function fairclaim.json_depth(p_value jsonb)
-  returns integer
-  language sql immutable;
+create function fairclaim.is_quiet(p_state fairclaim.tick_state, p_now timestamp with time zone)
+  returns boolean
+  language plpgsql volatile;
+
+create function fairclaim.is_wanted(p_state fairclaim.tick_state, p_now timestamp with time zone, p_round boolean)
+  returns boolean
+  language plpgsql volatile
+  set enable_seqscan=on;
 
 create function fairclaim.json_fault(p_value jsonb, p_max_bytes integer)
   returns text
   language plpgsql immutable;
+
+create function fairclaim.keep_state(p_state fairclaim.tick_state)
+  returns void
+  language sql volatile;
+
+create function fairclaim.lane_group(p_queue text)
+  returns bigint
+  language sql immutable parallel safe;
 
 create function fairclaim.leave_hints(p_queue text, p_turns bigint[], p_probed integer, p_ordinals integer[], p_lanes bigint[])
   returns void
@@ -791,6 +941,7 @@ create function fairclaim.list_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue
   language plpgsql stable security definer
   set jit=off
   set plan_cache_mode=force_custom_plan
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.list_jobs to fairclaim_auditor;
 grant execute on function fairclaim.list_jobs to fairclaim_operator;
@@ -803,17 +954,25 @@ create function fairclaim.list_queues(p_up_to integer DEFAULT 10000)
   set enable_seqscan=off
   set jit=off
   set plan_cache_mode=force_custom_plan
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.list_queues to fairclaim_operator;
+
+create function fairclaim.make_range(p_from timestamp with time zone, p_to timestamp with time zone)
+  returns void
+  language plpgsql volatile;
 
 create function fairclaim.make_ranges(p_until timestamp with time zone)
   returns integer
   language plpgsql volatile security definer
+  set TimeZone=UTC
+  set default_tablespace=
   set lock_timeout=100ms
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 
-create function fairclaim.mark_holders(INOUT p_state fairclaim.tick_state, OUT oldest bigint)
-  returns record
+create function fairclaim.mark_holders(INOUT p_state fairclaim.tick_state)
+  returns fairclaim.tick_state
   language plpgsql volatile;
 
 create function fairclaim.matching_jobs(p_tenant_id uuid, p_queue text, p_type text, p_status text, p_before_id uuid, p_older_than interval, p_newer_than interval, p_error text, p_limit integer)
@@ -822,17 +981,62 @@ create function fairclaim.matching_jobs(p_tenant_id uuid, p_queue text, p_type t
 
 create function fairclaim.millis(p_at timestamp with time zone)
   returns bigint
-  language sql immutable parallel safe;
+  language sql stable parallel safe;
 
-create function fairclaim.move_floors(INOUT p_state fairclaim.tick_state, p_now timestamp with time zone, OUT moved integer)
+create function fairclaim.move_floors(INOUT p_state fairclaim.tick_state, p_all boolean, OUT moved integer, OUT waiting boolean)
   returns record
   language plpgsql volatile;
 
-create function fairclaim.next_turns(p_queue text, p_types text[], p_pos bigint, p_used integer, p_limit integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT quanta integer[], OUT weights integer[])
+create function fairclaim.newest_state()
+  returns fairclaim.tick_state
+  language sql stable;
+
+create function fairclaim.next_due()
+  returns double precision
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.next_due to fairclaim_worker;
+
+create function fairclaim.next_look(p_state fairclaim.tick_state, p_now timestamp with time zone)
+  returns interval
+  language plpgsql volatile
+  set enable_seqscan=on;
+
+create function fairclaim.next_queue(p_after text, p_paused boolean, p_alone boolean)
+  returns text
+  language plpgsql volatile;
+
+create function fairclaim.next_turns(p_queue text, p_pos bigint, p_used integer, p_limit integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT quanta integer[], OUT weights integer[])
   returns record
   language plpgsql volatile;
 
-create function fairclaim.note_idle(p_now timestamp with time zone)
+create function fairclaim.next_turns_by_type(p_queue text, p_types text[], p_pos bigint, p_used integer, p_limit integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT quanta integer[], OUT weights integer[])
+  returns record
+  language plpgsql volatile
+  set enable_sort=on;
+
+create function fairclaim.note_below(p_above bigint, p_all boolean)
+  returns void
+  language sql volatile;
+
+create function fairclaim.note_fault(p_step text, p_state fairclaim.tick_state, p_fault fairclaim.tick_fault, p_full integer, p_sqlstate text, p_message text)
+  returns boolean
+  language plpgsql volatile;
+
+create function fairclaim.note_idle(p_now timestamp with time zone, p_idle_for double precision DEFAULT NULL::double precision)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.note_look(p_now timestamp with time zone, p_next interval)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.note_prune_fault(p_range timestamp with time zone, p_from uuid, p_sqlstate text)
+  returns uuid
+  language plpgsql volatile;
+
+create function fairclaim.note_ranges(p_now timestamp with time zone)
   returns void
   language plpgsql volatile;
 
@@ -843,27 +1047,77 @@ create function fairclaim.open_queues(p_queues text[])
 create function fairclaim.pause_queue(p_queue text)
   returns TABLE(queue text, paused_at timestamp with time zone, was_paused boolean, in_use boolean)
   language plpgsql volatile security definer
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.pause_queue to fairclaim_operator;
 
-create function fairclaim.payload_fault(p_payload jsonb)
-  returns text
+create function fairclaim.place_in_range(p_us bigint)
+  returns bigint
   language sql stable;
 
-create function fairclaim.promote_due(p_now timestamp with time zone, p_floor timestamp with time zone)
+create function fairclaim.promote_due(p_now timestamp with time zone, p_floor timestamp with time zone, p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile;
 
 create function fairclaim.prune(p_retention interval DEFAULT NULL::interval)
-  returns TABLE(ranges_dropped integer, rows_deleted bigint)
+  returns TABLE(ranges_dropped integer, rows_deleted bigint, passed_over integer, busy boolean, more boolean)
   language plpgsql volatile security definer
   set jit=off
   set lock_timeout=100ms
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.prune to fairclaim_operator;
 grant execute on function fairclaim.prune to fairclaim_worker;
 
+create function fairclaim.prune_before(p_retention interval, p_now timestamp with time zone)
+  returns timestamp with time zone
+  language plpgsql volatile;
+
+create function fairclaim.prune_piece(p_place fairclaim.prune_place, p_now timestamp with time zone, p_end uuid, OUT starts_at timestamp with time zone, OUT from_id uuid, OUT to_id uuid, OUT is_ahead boolean)
+  returns record
+  language sql stable;
+
+create function fairclaim.prune_round(INOUT p_place fairclaim.prune_place, p_retention interval, p_now timestamp with time zone, p_before timestamp with time zone, p_end uuid, OUT begins boolean)
+  returns record
+  language plpgsql volatile;
+
+create function fairclaim.prune_step(p_range timestamp with time zone, p_from uuid, p_to uuid, p_before timestamp with time zone, p_limit integer, p_faults uuid[], OUT looked integer, OUT deleted integer, OUT last uuid, OUT left_since timestamp with time zone)
+  returns record
+  language plpgsql volatile
+  set enable_bitmapscan=off
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off;
+
+create function fairclaim.prune_walk(INOUT p_place fairclaim.prune_place, p_now timestamp with time zone, p_before timestamp with time zone, p_end uuid, OUT deleted bigint, OUT passed_over integer)
+  returns record
+  language plpgsql volatile;
+
 create function fairclaim.queue_in_use(p_queue text)
+  returns boolean
+  language sql stable;
+
+create function fairclaim.quiet_until(p_state fairclaim.tick_state, p_waiting boolean)
+  returns timestamp with time zone
+  language plpgsql volatile;
+
+create function fairclaim.range_block(p_at timestamp with time zone, OUT starts_at timestamp with time zone, OUT ends_at timestamp with time zone)
+  returns record
+  language sql stable;
+
+create function fairclaim.range_name(p_table text, p_starts_at timestamp with time zone)
+  returns text
+  language sql immutable;
+
+create function fairclaim.range_waits(p_from uuid, p_to uuid)
+  returns boolean
+  language sql stable;
+
+create function fairclaim.range_width(p_count bigint DEFAULT 0)
+  returns interval
+  language sql stable;
+
+create function fairclaim.ranges_wanted(p_now timestamp with time zone)
   returns boolean
   language sql stable;
 
@@ -883,16 +1137,40 @@ create function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[]
   set enable_seqscan=off
   set jit=off
   set plan_cache_mode=force_generic_plan
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.release_claims to fairclaim_worker;
 
-create function fairclaim.renew_passed()
+create function fairclaim.release_jobs(p_tenant_id uuid, p_ids uuid[])
+  returns TABLE(id uuid, status text)
+  language plpgsql volatile security definer
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.release_jobs to fairclaim_operator;
+
+create function fairclaim.release_worker(p_worker_id text, p_limit integer DEFAULT 1000)
+  returns TABLE(id uuid, status text)
+  language plpgsql volatile security definer
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.release_worker to fairclaim_operator;
+
+create function fairclaim.renew_passed(p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile;
 
 create function fairclaim.resume_queue(p_queue text)
   returns TABLE(queue text, paused_at timestamp with time zone, was_paused boolean, in_use boolean)
   language plpgsql volatile security definer
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.resume_queue to fairclaim_operator;
 
@@ -900,11 +1178,12 @@ create function fairclaim.retry_jobs(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, status text)
   language plpgsql volatile security definer
   set jit=off
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.retry_jobs to fairclaim_operator;
 grant execute on function fairclaim.retry_jobs to fairclaim_producer;
 
-create function fairclaim.return_expired(p_now timestamp with time zone)
+create function fairclaim.return_expired(p_now timestamp with time zone, p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile
   set enable_seqscan=on;
@@ -913,9 +1192,14 @@ create function fairclaim.room_under_limits(p_queue text, p_types text[], p_turn
   returns integer[]
   language plpgsql volatile;
 
+create function fairclaim.run_step(p_step text, INOUT p_state fairclaim.tick_state, p_size integer, p_skip uuid[], p_all boolean, OUT done integer, OUT more integer, OUT again boolean)
+  returns record
+  language plpgsql volatile;
+
 create function fairclaim.schema_version()
   returns integer
   language sql stable security definer
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.schema_version to fairclaim_auditor;
 grant execute on function fairclaim.schema_version to fairclaim_observer;
@@ -928,21 +1212,23 @@ create function fairclaim.secure_table(p_table text)
   returns void
   language plpgsql volatile;
 
-create function fairclaim.settle_and_claim(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[], p_errors jsonb[], p_delays double precision[], p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid)
+create function fairclaim.settle_and_claim(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[], p_errors jsonb[], p_delays double precision[], p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
   returns TABLE(kind text, accepted boolean, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
   language plpgsql volatile security definer
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.settle_and_claim to fairclaim_worker;
 
 create function fairclaim.settle_jobs(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[] DEFAULT NULL::jsonb[], p_errors jsonb[] DEFAULT NULL::jsonb[], p_delays double precision[] DEFAULT NULL::double precision[])
   returns TABLE(id uuid, accepted boolean, status text)
   language plpgsql volatile security definer
-  set enable_hashjoin=off
-  set enable_mergejoin=off
+  set enable_nestloop=off
   set enable_seqscan=off
   set jit=off
   set plan_cache_mode=force_generic_plan
-  set search_path=pg_catalog, pg_temp;
+  set row_security=on
+  set search_path=pg_catalog, pg_temp
+  set work_mem=128MB;
 grant execute on function fairclaim.settle_jobs to fairclaim_worker;
 
 create function fairclaim.settle_mixed(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[], p_errors jsonb[], p_delays double precision[])
@@ -956,6 +1242,7 @@ create function fairclaim.show_job(p_id uuid, p_tenant_id uuid DEFAULT NULL::uui
   language plpgsql stable security definer
   set jit=off
   set plan_cache_mode=force_custom_plan
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.show_job to fairclaim_auditor;
 grant execute on function fairclaim.show_job to fairclaim_operator;
@@ -968,21 +1255,35 @@ create function fairclaim.status_of(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, status text)
   language sql stable;
 
-create function fairclaim.sweep_ready(INOUT p_state fairclaim.tick_state, OUT swept integer)
+create function fairclaim.sweep_ready(INOUT p_state fairclaim.tick_state, p_size integer, p_skip uuid[], OUT swept integer)
   returns record
+  language plpgsql volatile;
+
+create function fairclaim.take_guard(p_now timestamp with time zone)
+  returns fairclaim.tick_state
   language plpgsql volatile;
 
 create function fairclaim.take_own(p_queue text, p_types text[], p_turns bigint[], p_quanta integer[], p_limit integer, OUT ordinals integer[], OUT lanes bigint[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
   returns record
   language plpgsql volatile;
 
-create function fairclaim.take_shared(p_queue text, p_lanes bigint[], p_floors bigint[], p_limit integer, p_types text[], p_limited boolean, p_above boolean, p_rest boolean, OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
+create function fairclaim.take_ranked(p_queue text, p_lanes bigint[], p_floors bigint[], p_priorities smallint[], p_limit integer, p_types text[], p_limited boolean, OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
   returns record
+  language plpgsql volatile
+  set enable_sort=on;
+
+create function fairclaim.take_shared(p_lanes bigint[], p_floors bigint[], p_limit integer, p_limited boolean, p_rest boolean, OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
+  returns record
+  language plpgsql volatile;
+
+create function fairclaim.tell(p_word text)
+  returns boolean
   language plpgsql volatile;
 
 create function fairclaim.tenant_uuid(p_name text)
   returns uuid
   language plpgsql immutable parallel safe
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.tenant_uuid to fairclaim_auditor;
 grant execute on function fairclaim.tenant_uuid to fairclaim_observer;
@@ -992,19 +1293,42 @@ grant execute on function fairclaim.tenant_uuid to fairclaim_tenant;
 grant execute on function fairclaim.tenant_uuid to fairclaim_worker;
 
 create function fairclaim.tick()
-  returns TABLE(promoted integer, returned integer, moved integer, floors integer, closed integer, deleted integer, safe_lag bigint, busy boolean, next_tick_in interval)
+  returns TABLE(promoted integer, returned integer, moved integer, floors integer, closed integer, deleted integer, safe_lag bigint, busy boolean, next_tick_in interval, failed text[])
   language plpgsql volatile security definer
   set enable_seqscan=off
   set jit=off
+  set lock_timeout=100ms
   set plan_cache_mode=force_generic_plan
+  set row_security=on
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.tick to fairclaim_operator;
 grant execute on function fairclaim.tick to fairclaim_worker;
+
+create function fairclaim.ticks_at_work()
+  returns TABLE(slot smallint, xid xid)
+  language sql volatile
+  set enable_seqscan=on;
 
 create function fairclaim.to_ready(p_tenants uuid[], p_ids uuid[], p_attempts integer[], p_left smallint[], p_lost smallint[])
   returns integer
   language plpgsql volatile;
 
+create function fairclaim.too_deep(p_value jsonb)
+  returns boolean
+  language sql immutable parallel safe;
+
+create function fairclaim.try_step(p_step text, INOUT p_state fairclaim.tick_state, p_all boolean, OUT done integer, OUT more integer, OUT again boolean, OUT failed boolean, OUT canceled boolean)
+  returns record
+  language plpgsql volatile;
+
 create function fairclaim.wake(p_now timestamp with time zone)
   returns void
+  language plpgsql volatile;
+
+create function fairclaim.wake_before(p_now timestamp with time zone, p_due timestamp with time zone)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.work_steps(INOUT p_state fairclaim.tick_state, p_round boolean, p_all boolean, OUT did jsonb, OUT failed text[])
+  returns record
   language plpgsql volatile;
