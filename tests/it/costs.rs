@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio_postgres::types::ToSql;
 
 use crate::{
-    calls::{Claimed, claim_jobs, dispatch, dispatch_many, tenant},
+    calls::{Claimed, claim_jobs, dispatch, dispatch_many, tenant, tick},
     support::{Client, TestDb},
 };
 
@@ -79,6 +79,26 @@ async fn a_dispatch_in_bulk_writes_no_more_for_a_job_than_a_single_one() {
         let most = Cost { records: 5 * 500 + 100, bytes: 870 * 500, pages: 20 * 500 };
         within(tenant, least(&producer, &sql).await, most);
     }
+}
+
+/// What a light tenant has waiting is counted from an age bound on: what was claimed before it and cannot be cleaned away, because
+/// somebody holds an old snapshot, is not walked.
+#[tokio::test]
+async fn a_dispatch_reads_no_more_when_a_held_snapshot_keeps_what_its_tenant_had() {
+    let db = TestDb::with_test_clock().await;
+    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
+    let held = "begin isolation level repeatable read; select count(*) from fairclaim.ready";
+    owner.batch_execute(held).await.expect("a snapshot");
+    for _ in 0..300 {
+        dispatch_many(&producer, tenant(1), "default", "mail", 7).await;
+        assert_eq!(claim_jobs(&worker, 10, &mut None).await.len(), 7);
+    }
+    db.advance("2 s").await;
+    tick(&worker).await;
+    let sql = format!("select fairclaim.dispatch_job('{}', 'mail')", tenant(1));
+    let most = Cost { records: 5, bytes: 800, pages: 36 };
+    within("beside 2,100 dead rows", least(&producer, &sql).await, most);
+    owner.batch_execute("rollback").await.expect("rollback");
 }
 
 /// Ids, attempts and tokens of claimed jobs.
