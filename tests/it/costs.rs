@@ -206,7 +206,7 @@ async fn completions_whose_lists_are_all_nulls_are_checked_by_one_expression() {
         let values: [&(dyn ToSql + Sync); 7] =
             [&ids, &attempts, &tokens, &outcomes, &results, &nulls, &delays];
         let calls = called(&mut worker, sql, &values).await;
-        assert_eq!(calls.get("check_settle").is_some(), checked, "{n} with {given:?}: {calls:?}");
+        assert_eq!(calls.contains_key("check_settle"), checked, "{n} with {given:?}: {calls:?}");
         assert_eq!(calls.get("settle_mixed"), None, "{n} with {given:?}");
     }
     let sql = "select count(*) from fairclaim.finished where result = '\"a result\"'";

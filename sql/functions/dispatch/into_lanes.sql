@@ -50,15 +50,17 @@ begin
       from (select distinct shared.q from shared where shared.lane_id is null and not shared.alone) d),
   own as materialized (           -- every distinct key with its open own lane
     select d.*,
-           (select l.lane_id from fairclaim.lane l
-             where l.queue = d.q and l.type = d.k and l.turn = d.turn and l.priority = d.p and l.tenant_id = d.t
-               and l.drained is null limit 1) lane_id
+           case when (select bool_or(exists (select from fairclaim.lane o where o.tenant_id is not null and o.queue = s.q)) from shared s) then
+             (select l.lane_id from fairclaim.lane l
+               where l.queue = d.q and l.type = d.k and l.turn = d.turn and l.priority = d.p and l.tenant_id = d.t
+                 and l.drained is null limit 1) end lane_id
       from (select item.q, item.t, item.p, item.k, uuid_hash_extended(item.t, hashtextextended(item.q, 0)) turn, count(*) c
               from item where not item.alone group by 1, 2, 3, 4, 5) d),
   light as materialized (         -- who may share: what is there and what comes now make 8 at most
     select w.q, w.t,
            case when w.c > 8 then false
-                when exists (select from fairclaim.tenant_limit b where b.tenant_id = w.t) then false
+                when (select exists (select from fairclaim.tenant_limit))
+                     and exists (select from fairclaim.tenant_limit b where b.tenant_id = w.t) then false
                 else w.c + (select count(*) from (
                        select from fairclaim.ready y
                         where y.tenant_id = w.t and (y.lane_id >> 32) = fairclaim.lane_group(w.q) and y.id >= p_since

@@ -45,7 +45,7 @@ fn once_it_is_known_to_wait_a_job_now_and_then_costs_no_polls() {
     let (mut rest, start) = (listening(), Instant::now());
     pauses(&mut rest, start);
     let later = start + 3 * LONGEST;
-    rest.nothing(TRIP, later - LONGEST);
+    rest.nothing(TRIP, later.checked_sub(LONGEST).unwrap());
     rest.some(1, TRIP, later);
     assert_eq!(rest.nothing(TRIP, later + TRIP), LONGEST);
 }

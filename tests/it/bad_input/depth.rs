@@ -53,7 +53,7 @@ async fn a_value_is_too_deep_exactly_when_its_levels_are_more_than_128() {
             for level in 1..=130 {
                 value = wrap(level, &value);
                 // around the limit, and at its start
-                if level < 3 || level > 124 {
+                if !(3..=124).contains(&level) {
                     let (too_deep, depth) = judges(&owner, &value).await;
                     assert_eq!(too_deep, depth > 128, "{level} levels around {core}: {depth}");
                     if too_deep { deep += 1 } else { flat += 1 }
