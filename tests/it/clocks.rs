@@ -2,6 +2,7 @@
 //! wider than it should be, and their number stays bounded.
 
 use serde_json::json;
+use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use crate::{
@@ -173,13 +174,13 @@ async fn a_long_retention_makes_no_wide_ranges_and_its_bounds_are_kept() {
     assert_eq!(count(&owner, ahead).await, 0, "no farther ahead than needed");
     for absurd in ["59 minutes", "1001 years", "-1 day", "0"] {
         let error = owner.execute(set, &[&absurd]).await.expect_err(absurd);
-        assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("23514"), "{absurd}");
+        assert_eq!(error.code().map(SqlState::code), Some("23514"), "{absurd}");
     }
     for absurd in ["59 minutes", "1001 years"] {
         for function in ["prune", "drop_ranges"] {
             let sql = format!("select * from fairclaim.{function}(interval '{absurd}')");
             let error = db.operator().await.query(&sql, &[]).await.expect_err(&sql);
-            assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("JQ004"), "{sql}");
+            assert_eq!(error.code().map(SqlState::code), Some("JQ004"), "{sql}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //! waits, and nothing that refuses to go stops the rest.
 
 use serde_json::json;
+use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use crate::{
@@ -205,7 +206,7 @@ async fn a_transaction_that_dropped_a_range_ends_soon_and_cannot_be_prepared() {
     assert_eq!(worker.query_one(idle, &[]).await.expect(idle).get::<_, String>(0), "1s");
     let prepare = "prepare transaction 'dropped'";
     let error = worker.batch_execute(prepare).await.expect_err(prepare);
-    assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("0A000"));
+    assert_eq!(error.code().map(SqlState::code), Some("0A000"));
 }
 
 const POISON: &str = "
