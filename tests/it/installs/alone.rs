@@ -47,7 +47,7 @@ async fn administrate(server: &PrivateServer, statements: &[&str]) {
     }
 }
 
-async fn hint_of(failed: Result<impl std::fmt::Debug, Error>) -> String {
+fn hint_of(failed: Result<impl std::fmt::Debug, Error>) -> String {
     failed.expect_err("it must fail").hint().expect("a hint").to_owned()
 }
 
@@ -161,9 +161,9 @@ async fn what_a_standby_is_asked_for_is_answered_or_refused_with_where_to_go() {
         assert!(error.is_transient(), "it may be a primary soon");
     }
     let told = [
-        hint_of(client.dispatch(mail("b")).await).await,
-        hint_of(client.cancel(None, &[id]).await).await,
-        hint_of(client.migrate(&MigrateOptions::default()).await).await,
+        hint_of(client.dispatch(mail("b")).await),
+        hint_of(client.cancel(None, &[id]).await),
+        hint_of(client.migrate(&MigrateOptions::default()).await),
     ];
     assert!(told.iter().all(|hint| hint.contains("connect to the primary")), "{told:?}");
     let jobs = client.jobs(&JobFilter::default()).await.expect("a list may be read");
@@ -224,7 +224,7 @@ async fn a_server_whose_plpgsql_is_not_for_everybody_installs_as_the_hint_says()
     administrate(&server, &["revoke usage on language plpgsql from public"]).await;
     let client = client(&server, "app").await;
     let options = MigrateOptions::default().grant_self(true);
-    let hint = hint_of(client.migrate(&options).await).await;
+    let hint = hint_of(client.migrate(&options).await);
     assert!(hint.contains("grant usage on language plpgsql to public"), "{hint}");
     administrate(&server, &["grant usage on language plpgsql to public"]).await;
     client.migrate(&options).await.expect("migrate");
