@@ -38,6 +38,11 @@ impl Rouse {
         self.stirs.fetch_add(1, SeqCst);
     }
 
+    /// How often something happened.
+    pub(crate) fn stirs(&self) -> u64 {
+        self.stirs.load(SeqCst)
+    }
+
     /// Calls it from outside.
     pub(crate) fn caller(&self) -> Arc<Notify> {
         Arc::clone(&self.called)
@@ -79,10 +84,10 @@ async fn shift(shared: &Arc<Shared>) {
 
 /// Until nothing has happened for so long and nothing is due soon; answers when something will be. From then on nothing is claimed.
 async fn until_idle(shared: &Shared, after: Duration) -> Option<Instant> {
-    let (mut stirs, mut since) = (shared.rouse.stirs.load(SeqCst), Instant::now());
+    let (mut stirs, mut since) = (shared.rouse.stirs(), Instant::now());
     loop {
         sleep(LOOK_EVERY.min(after / 4)).await;
-        let seen = shared.rouse.stirs.load(SeqCst);
+        let seen = shared.rouse.stirs();
         if seen != stirs || !is_still(shared) {
             (stirs, since) = (seen, Instant::now());
         }
@@ -95,7 +100,7 @@ async fn until_idle(shared: &Shared, after: Duration) -> Option<Instant> {
         }
         if is_still(shared) {
             match next_due(shared).await {
-                Ok(due) if shared.rouse.stirs.load(SeqCst) == stirs && is_far(due) => return due,
+                Ok(due) if shared.rouse.stirs() == stirs && is_far(due) => return due,
                 Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(%error, hint = error.hint(), "a worker that wants to sleep cannot ask what is due");

@@ -258,14 +258,14 @@ impl Subscription {
     }
 
     /// A handler could not work for want of the worker's own means: claims pause and get smaller, and what has not started is given
-    /// back. Whether that begins a pause.
+    /// back. Whether that is to be said.
     pub(crate) fn short_of_means(&self, now: Instant) -> bool {
         let mut state = self.lock();
         let beside = state.load.running.saturating_sub(1);
-        let begins = state.curb.short(beside, now);
+        let say = state.curb.short(beside, now);
         drop(state);
         self.release_buffered();
-        begins
+        say
     }
 
     /// Whether nothing is on its way to or from the database and nothing runs.

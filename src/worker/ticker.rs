@@ -34,6 +34,8 @@ const DUE: Duration = Duration::from_millis(250);
 /// After a failure.
 const RETRY_MAX: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// A worker that has nothing to do prunes so much more seldom.
+const PRUNE_IDLE: u32 = 10;
 /// How many calls one round of pruning makes: some 10 to 20,000 rows each, for an hour.
 const PRUNE_CALLS_MAX: usize = 6_000;
 const REST_MIN: Duration = Duration::from_millis(20);
@@ -169,14 +171,19 @@ impl Drops {
 
 async fn prune_forever(shared: &Shared) {
     // the first one after a random part of the period, so that workers started together do not prune together
-    let mut next = PRUNE_EVERY.mul_f64(rand::random());
+    tokio::time::sleep(PRUNE_EVERY.mul_f64(rand::random())).await;
     let mut drops = Drops::NEW;
     loop {
-        tokio::time::sleep(next).await;
+        let stirs = shared.rouse.stirs();
         if let Err(error) = retain(shared, &mut drops).await {
             tracing::warn!(%error, "pruning failed and is tried again later");
         }
-        next = jittered(PRUNE_EVERY);
+        for _ in 0..PRUNE_IDLE {
+            tokio::time::sleep(jittered(PRUNE_EVERY)).await;
+            if shared.rouse.stirs() != stirs {
+                break;
+            }
+        }
     }
 }
 

@@ -35,6 +35,7 @@ mod priorities;
 mod private_server;
 mod queues;
 mod ranges;
+mod rare_lanes;
 mod release_claims;
 mod retention;
 mod settle_and_claim;

@@ -10,5 +10,6 @@ mod outcomes;
 mod own_transaction;
 pub(crate) mod rig;
 mod rights;
+mod sleep;
 mod solo;
 mod traces;

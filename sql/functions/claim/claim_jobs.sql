@@ -1,6 +1,5 @@
 -- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly those taken). Waits for nobody.
 -- Only a lock on a whole table makes it wait; if that took longer than the lease, nobody can use what it claims, and it refuses itself.
--- The lock on `ready` comes before the first look at the limits, so that tick knows which claims began before a limit.
 -- A claim of one in a queue where nothing special applies is one statement (claim_one); everything else goes through claim_from_queue.
 drop function if exists fairclaim.claim_jobs(text, text[], int, text[], interval, text);            -- before it had p_lease_token
 drop function if exists fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid);      -- before it had p_idle_for and p_alone
@@ -37,12 +36,13 @@ declare
   v_token uuid := coalesce(p_lease_token, gen_random_uuid());
   v_entries text[];                           -- the cursor, an entry a queue
   v_entry text;
-  v_queues text[] := p_queues;
+  v_at int;
   v_queue text collate "C";
   v_last text collate "C";                    -- the queue visited last
   v_start text collate "C";                   -- the queue that the call before this one ended with: it is visited last
   v_around boolean := false;                  -- all queues by name: past the last one, and on from the first
-  v_limited boolean;
+  v_ok boolean;
+  v_limited boolean;                          -- whether some tenant has a limit; null before the first look
   v_paused boolean;
   v_got int := 0;
   v_pos bigint;
@@ -55,25 +55,20 @@ declare
   v_losts smallint[];
   t record;
 begin
-  perform fairclaim.check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
+  v_ok := fairclaim.check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
   v_entries := fairclaim.check_cursor(p_cursor);
-  lock table fairclaim.ready in row exclusive mode;
-  select exists (select from fairclaim.tenant_limit), exists (select from fairclaim.queue q where q.paused_at is not null)
-    into v_limited, v_paused;
-  if v_paused and p_queues is not null then
-    v_queues := fairclaim.open_queues(p_queues);
-  end if;
   v_start := coalesce(split_part(v_entries[1], '|', 1), '');
   v_last := v_start;
-
-  for v_visit in 1 .. case when p_queues is null then 1000000 else coalesce(cardinality(v_queues), 0) end loop
+  v_at := coalesce(array_position(p_queues, v_start), 0);      -- each call starts at the queue after the last one's
+  for v_visit in 1 .. coalesce(cardinality(p_queues), 1000000) loop
     if p_queues is not null then
-      v_queue := v_queues[coalesce(array_position(v_queues, v_last), 0) % cardinality(v_queues) + 1];
+      v_at := v_at % cardinality(p_queues) + 1;
+      v_queue := p_queues[v_at];
     else
-      v_queue := fairclaim.next_queue(v_last, v_paused, p_alone);
+      v_queue := fairclaim.next_queue(v_last, p_alone);
       if v_queue is null and not v_around then
         v_around := true;
-        v_queue := fairclaim.next_queue('', v_paused, p_alone);
+        v_queue := fairclaim.next_queue('', p_alone);
       end if;
       exit when v_queue is null or v_around and v_queue > v_start;
     end if;
@@ -89,13 +84,18 @@ begin
     v_pos := coalesce(split_part(v_entry, '|', 2)::bigint, uuid_hash_extended(v_token, 0));      -- a random turn at first
     v_used := coalesce(split_part(v_entry, '|', 3)::int, 0);
     v_shared := coalesce(split_part(v_entry, '|', 4)::int, (v_pos >> 20 & 3)::int);
-    if p_limit = 1 and not v_limited and not p_alone
-       and not exists (select from fairclaim.lane o where o.queue = v_queue and (o.priority > 0 or o.priority < 0 and o.tenant_id is null)) then
+    if p_limit = 1 and not p_alone then
       return query select * from fairclaim.claim_one(p_worker_id, v_queue, p_types, v_pos, v_used, v_shared, v_token, v_now + p_lease,
         coalesce(';' || nullif(array_to_string(v_entries[1:31], ';'), ''), ''));
       v_got := found::int;
       exit when v_got > 0;
     end if;
+    if v_limited is null then                   -- the lock first, so that tick knows which claims began before a limit
+      lock table fairclaim.ready in row exclusive mode;
+      select exists (select from fairclaim.tenant_limit), exists (select from fairclaim.queue q where q.paused_at is not null)
+        into v_limited, v_paused;
+    end if;
+    continue when v_paused and exists (select from fairclaim.queue q where q.name = v_queue and q.paused_at is not null);
     select * into t from fairclaim.claim_from_queue(v_queue, p_limit - v_got, p_types, v_limited, p_alone, v_pos, v_used, v_shared, v_tenants);
     v_pos := t.p_pos; v_used := t.p_used; v_shared := t.p_shared;
     if t.ids is not null then

@@ -1,4 +1,5 @@
--- One job in a queue without priorities and in a database without limits: one statement walks, locks, moves and answers.
+-- One job, where nothing special applies: no priorities in the queue, no limits, no pause; else it finds nothing, and claim_from_queue has
+-- the rest. One statement looks, walks, locks, moves and answers. Its lock on `ready` is older than the snapshot in which it sees no limit.
 -- way: 0 shared lanes (three claims of four), 1 the rest of the quantum of the cursor's tenant, 2 the next 256 own lanes
 -- in turn, 3 shared lanes again where there is no own lane. Lanes of types that were not asked for are passed over; what lies farther
 -- is claim_from_queue's affair.
@@ -57,6 +58,9 @@ begin
        select y.ctid c, y.* from fairclaim.ready y
         where y.lane_id = l.lane_id and y.seq >= l.floor
         order by y.lane_id, y.seq limit 1 for update skip locked) y
+     where not exists (select from fairclaim.tenant_limit)
+       and not exists (select from fairclaim.queue q where q.name = p_queue and q.paused_at is not null)
+       and not exists (select from fairclaim.lane o where o.queue = p_queue and (o.priority > 0 or o.priority < 0 and o.tenant_id is null))
      limit 1),
   gone as (
     delete from fairclaim.ready y where y.ctid = any (array(select taken.c from taken))),

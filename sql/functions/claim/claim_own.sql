@@ -1,4 +1,5 @@
--- Own lanes, weighted round robin over tenants by turn, after the cursor. A window of p_limit + 16 tenants, each lane probed once;
+-- Own lanes, weighted round robin over tenants by turn, after the cursor. A window of p_limit + 16 tenants (fewer for claims of more
+-- than 64, in which a turn gives more), each lane probed once;
 -- then one three times as wide, then four times that while own lanes gave nothing; farther only while the whole call has nothing at
 -- all. Then the rest, by weight, from those that gave their whole quantum. With types, the first window is that of all types, and the later ones walk by type. The cursor's tenant is visited once in a pass: its rows are not locked for itself, so a second
 -- visit in the same statement would return them twice.
@@ -19,7 +20,7 @@ create or replace function fairclaim.claim_own(
 language plpgsql
 as $$
 declare
-  v_walk int := p_limit + 16;
+  v_walk int := p_limit / greatest(1, p_limit / 64) + 16;
   v_far int := 4 * (p_limit + 16);            -- up to here windows grow, though the call has jobs from elsewhere
   v_wide boolean := false;                    -- behind the first window
   v_fill boolean := false;                    -- in the filling rounds

@@ -40,7 +40,7 @@ begin
      where hop.g < 3)
   select array_agg(w.turn), array_agg(w.t), array_agg(case when w.g = 0 and p_used > 0 then w.w * w.m - p_used else w.w * w.m end), array_agg(w.w)
     into turns, tenants, quanta, weights
-    from (select s.*, case when count(*) over () < p_walk then greatest(1, p_limit / sum(s.w) over ()) else 1 end::int m
+    from (select s.*, case when count(*) over () < p_walk then greatest(1, p_limit / sum(s.w) over ()) else greatest(1, p_limit / 64) end::int m
             from (select * from hop limit p_walk) s) w;
 end
 $$;

@@ -1,5 +1,6 @@
 -- Who is next: the rest of the quantum of the cursor's tenant, the others in turn, the cursor's tenant again. Read only. At most
--- p_walk tenants; quantum: the weight, times what is needed if the whole round is shorter than the window. Types are not looked at: where
+-- p_walk tenants; quantum: the weight, times what is needed if the whole round is shorter than the window, and else once for every 64 that are
+-- asked for: who claims hundreds at a time would pay for as many visits. Types are not looked at: where
 -- they cover most of what waits, which is usual, the walk is the same for all of them, and who has none of them gives nothing.
 -- Nearly always a tenant has a lane or two, and a stretch of the index has all of them; where it has few tenants with many lanes each,
 -- the tenants are hopped to one by one, so that nobody is seen more often for having more lanes.
@@ -23,7 +24,7 @@ begin
   select array_agg(w.turn), array_agg(w.t), array_agg(case when w.g = 0 and p_used > 0 then w.w * w.m - p_used else w.w * w.m end),
          array_agg(w.w), max(w.looked)
     into turns, tenants, quanta, weights, v_looked
-    from (select s.*, case when count(*) over () < p_walk then greatest(1, p_limit / sum(s.w) over ()) else 1 end::int m
+    from (select s.*, case when count(*) over () < p_walk then greatest(1, p_limit / sum(s.w) over ()) else greatest(1, p_limit / 64) end::int m
             from (select d.g, d.turn, d.t, d.w, d.looked
                     from (select x.*, lag(x.turn) over () is distinct from x.turn or lag(x.g) over () <> x.g as first, count(*) over ()::int looked
                             from ((select 0 g, l.turn, l.tenant_id t, l.weight::int w from fairclaim.lane l

@@ -19,7 +19,7 @@ begin
          array_agg(case when w.first then w.w * w.m - p_used else w.w * w.m end order by w.o), array_agg(w.w order by w.o)
     into turns, tenants, quanta, weights
     from (select s.*, row_number() over (order by s.g, s.turn) o,
-                 case when count(*) over () < p_walk then greatest(1, p_limit / sum(s.w) over ()) else 1 end::int m
+                 case when count(*) over () < p_walk then greatest(1, p_limit / sum(s.w) over ()) else greatest(1, p_limit / 64) end::int m
             from (select distinct on (x.g, x.turn) x.*
                     from unnest(p_types) y(type)
                    cross join lateral (

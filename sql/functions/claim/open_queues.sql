@@ -1,4 +1,4 @@
--- The queues a claim visits, in the order of the caller (null: every queue that has lanes, by name), less the paused ones.
+-- The given queues in their order (null: every queue that has lanes, by name), less the paused ones.
 -- The names of queues with lanes are hopped to through the two walking indexes: one hop a queue.
 create or replace function fairclaim.open_queues(p_queues text[]) returns text[]
 language plpgsql stable
@@ -30,4 +30,4 @@ begin
 end
 $$;
 
-comment on function fairclaim.open_queues(text[]) is 'The queues that a claim visits: the given ones, or all, less the paused ones.';
+comment on function fairclaim.open_queues(text[]) is 'The given queues, or all that have lanes, less the paused ones.';

@@ -14,6 +14,7 @@ language plpgsql
 as $$
 declare
   v_turn bigint := uuid_hash_extended(p_tenant_id, hashtextextended(p_queue collate "C", 0));
+  v_since uuid;
 begin
   insert into fairclaim.ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
   select l.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
@@ -24,6 +25,7 @@ begin
   if found then
     return;
   end if;
+  v_since := fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'), 0));      -- a condition for the index, so a value
   insert into fairclaim.ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
   select l.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
     from fairclaim.lane l
@@ -32,13 +34,13 @@ begin
      and (select count(*) from (
             select from fairclaim.ready y
              where y.tenant_id = p_tenant_id and (y.lane_id >> 32) = fairclaim.lane_group(p_queue)
-               and y.id >= fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'), 0))
+               and y.id >= v_since
              limit 8) z) < 8
    order by l.queue, l.type, l.priority, l.lane_id
    limit 1;
   if not found then
     perform fairclaim.into_lanes(array[p_tenant_id], array[p_id], array[p_queue], array[p_type], array[p_priority::smallint], array[0],
-      array[p_attempts_left::smallint], array[0::smallint], fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'), 0)), true);
+      array[p_attempts_left::smallint], array[0::smallint], v_since, true);
   end if;
 end
 $$;

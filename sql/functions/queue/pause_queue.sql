@@ -1,4 +1,4 @@
--- Claims read the paused names in a statement of their own (open_queues): one that begins after this commit gives nothing of the queue,
+-- Claims read the paused names in statements of their own: one that begins after this commit gives nothing of the queue,
 -- one that has begun may still. The row is inserted only, so nobody waits but another pause of the same queue.
 create or replace function fairclaim.pause_queue(p_queue text) returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
 language plpgsql security definer

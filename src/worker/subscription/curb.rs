@@ -9,6 +9,8 @@ use super::super::{backoff::Backoff, pacing::Load};
 
 const PAUSE_FIRST: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// How often a shortage is said at most.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(super) struct Curb {
@@ -19,25 +21,29 @@ pub(super) struct Curb {
     /// How many came through since that changed.
     through: usize,
     until: Option<Instant>,
+    said: Option<Instant>,
     pauses: Backoff,
 }
 
 impl Curb {
     pub(super) fn new() -> Self {
         let pauses = Backoff::new(PAUSE_FIRST, PAUSE_MAX);
-        Self { muted: false, most: None, through: 0, until: None, pauses }
+        Self { muted: false, most: None, through: 0, until: None, said: None, pauses }
     }
 
-    /// A handler could not work for want of means, while so many others ran. Whether that begins a pause: one episode has one,
-    /// however many jobs it hits at once.
+    /// A handler could not work for want of means, while so many others ran. Whether that is to be said: now and then, however many
+    /// jobs it hits. One episode has one pause.
     pub(super) fn short(&mut self, beside: usize, now: Instant) -> bool {
         self.most = Some(self.most.unwrap_or(beside).min(beside).max(1));
         self.through = 0;
-        let begins = self.may_claim(now);
-        if begins {
+        if self.may_claim(now) {
             self.until = Some(now + self.pauses.next());
         }
-        begins
+        let say = self.said.is_none_or(|said| said + SAY_EVERY <= now);
+        if say {
+            self.said = Some(now);
+        }
+        say
     }
 
     /// A job came through.
@@ -79,6 +85,10 @@ mod tests {
     fn after_a_shortage_no_more_is_claimed_than_what_ran_beside_it_and_then_a_little_more() {
         let (mut curb, now) = (Curb::new(), Instant::now());
         assert_eq!(curb.room(50, Load::default()), Some(50));
+        let said = (12..50).rev().filter(|&beside| curb.short(beside, now)).count();
+        assert_eq!(said, 1, "once");
+        assert!(curb.short(12, now + SAY_EVERY));
+        let mut curb = Curb::new();
         for beside in (12..50).rev() {
             curb.short(beside, now);
         }

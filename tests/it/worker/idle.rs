@@ -24,10 +24,12 @@ async fn worker(rig: &Rig) -> WorkerBuilder {
 /// Waits until no session of a worker in this database has begun or ended a statement for a while.
 async fn until_quiet(rig: &Rig) {
     let superuser = rig.db.superuser().await;
-    let sql = "select coalesce(min(extract(epoch from clock_timestamp() - a.state_change)), 0)::float8
-                 from pg_stat_activity a where a.datname = current_database() and a.usename = 'test_worker'";
+    let sql =
+        "select coalesce(min(extract(epoch from clock_timestamp() - a.state_change)), 0)::float8
+                 from pg_stat_activity a where a.datname = $1 and a.usename = 'test_worker'";
     until("the worker is quiet", PATIENCE, || async {
-        let quiet: f64 = superuser.query_one(sql, &[]).await.expect("sessions").get(0);
+        let quiet: f64 =
+            superuser.query_one(sql, &[&rig.db.name()]).await.expect("sessions").get(0);
         (quiet > QUIET.as_secs_f64()).then_some(())
     })
     .await;

@@ -94,7 +94,7 @@ impl Rig {
         let transaction = owner.transaction().await.expect("begin");
         let expired = "update fairclaim.running set lease_expires_at = fairclaim.clock() - interval '1 s' where id = $1";
         assert_eq!(transaction.execute(expired, &[&id]).await.expect("running"), 1, "it runs");
-        let returned = "select fairclaim.return_expired(fairclaim.clock())";
+        let returned = "select fairclaim.return_expired(fairclaim.clock(), 100, '{}')";
         let row = transaction.query_one(returned, &[]).await.expect("return_expired");
         assert_eq!(row.get::<_, i32>(0), 1);
         transaction.commit().await.expect("commit");
