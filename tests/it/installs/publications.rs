@@ -54,8 +54,8 @@ async fn a_life_of_jobs(db: &TestDb) {
         pass("10 days").await;
     }
     let pruned = worker.query_one("select * from fairclaim.prune()", &[]).await.expect("prune");
-    let dropped: i32 = pruned.get("ranges_dropped");
-    assert!(i64::from(dropped) + pruned.get::<_, i64>("rows_deleted") > 0);
+    let (dropped, deleted): (i32, i64) = (pruned.get("ranges_dropped"), pruned.get("rows_deleted"));
+    assert!(dropped > 0 || deleted > 0, "nothing was pruned");
     let renewal = "insert into fairclaim.renewal values (-1, 0, 0); delete from fairclaim.renewal; delete from fairclaim.floor_hint";
     db.owner().await.batch_execute(renewal).await.expect("what only a long transaction leads to");
 }
