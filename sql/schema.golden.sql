@@ -607,7 +607,7 @@ create function fairclaim.check_batch(p_jobs jsonb)
   language plpgsql volatile;
 
 create function fairclaim.check_claim(p_worker_id text, p_queues text[], p_limit integer, p_types text[], p_lease interval)
-  returns void
+  returns boolean
   language plpgsql volatile;
 
 create function fairclaim.check_cursor(p_cursor text)
@@ -1003,7 +1003,7 @@ create function fairclaim.next_look(p_state fairclaim.tick_state, p_now timestam
   language plpgsql volatile
   set enable_seqscan=on;
 
-create function fairclaim.next_queue(p_after text, p_paused boolean, p_alone boolean)
+create function fairclaim.next_queue(p_after text, p_alone boolean)
   returns text
   language plpgsql volatile;
 

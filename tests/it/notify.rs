@@ -5,7 +5,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_postgres::{AsyncMessage, NoTls, Notification};
 use uuid::Uuid;
 
-use crate::calls::{claim_job, dispatch, dispatch_many, tenant, tick};
+use crate::calls::{claim_job, claim_jobs, dispatch, dispatch_many, tenant, tick};
 use crate::support::{Client, TestDb};
 
 /// Stops the test clock: from here on time passes by `advance` alone.
@@ -298,4 +298,25 @@ async fn a_transaction_may_ask_that_its_dispatch_wakes_nobody() {
     db.advance("10 ms").await;
     dispatch(&producer, tenant(1), "mail").await;
     assert_eq!(listener.wakes().await, 1, "the next one did not");
+}
+
+/// What a worker asks before it sleeps without a connection.
+#[tokio::test]
+async fn the_next_due_time_is_that_of_the_first_delayed_job_or_lease() {
+    let db = TestDb::with_test_clock().await;
+    stop_clock(&db).await;
+    let (producer, worker) = (db.producer().await, db.worker().await);
+    let next_due = async || -> Option<f64> {
+        worker.query_one("select fairclaim.next_due()", &[]).await.expect("next_due").get(0)
+    };
+    assert_eq!(next_due().await, None, "there is nothing");
+    dispatch(&producer, tenant(1), "mail").await;
+    assert_eq!(next_due().await, None, "what waits is for claims");
+    let later = "select fairclaim.dispatch_job($1, 'mail', p_run_at => fairclaim.clock() + interval '90 s')";
+    producer.query_one(later, &[&tenant(1)]).await.expect("dispatch_job");
+    assert_eq!(next_due().await, Some(90.0));
+    assert_eq!(claim_jobs(&worker, 10, &mut None).await.len(), 1);
+    assert_eq!(next_due().await, Some(30.0), "the lease");
+    db.advance("31 s").await;
+    assert_eq!(next_due().await, Some(-1.0), "it is over");
 }
