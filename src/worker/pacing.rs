@@ -26,6 +26,8 @@ const TRIP_SHORT: Duration = Duration::from_millis(30);
 const TRIP_LONG: Duration = Duration::from_millis(60);
 /// Over how many values a mean is taken.
 const MEAN_OVER: f64 = 32.0;
+/// A look that is planned so soon need not be made by what is sent meanwhile.
+const PLANNED: Duration = Duration::from_millis(10);
 /// A look that is planned so soon is not made sooner by a wake.
 const SOON: Duration = Duration::from_millis(1);
 
@@ -159,9 +161,9 @@ impl Pacing {
         self.not_before.is_some_and(|at| at > now && at <= now + span)
     }
 
-    /// Whether no look is planned, since dispatches wake the worker: then whatever is sent may as well look.
+    /// Whether no look is planned soon, since dispatches wake the worker: then whatever is sent may as well look.
     pub(crate) fn rests(&self, now: Instant) -> bool {
-        self.rest.is_listening() && self.not_before.is_some_and(|at| at > now)
+        self.rest.is_listening() && self.not_before.is_some_and(|at| at > now + PLANNED)
     }
 
     /// When a claim may be sent, if not now.
