@@ -316,7 +316,8 @@ async fn the_next_due_time_is_that_of_the_first_delayed_job_or_lease() {
     producer.query_one(later, &[&tenant(1)]).await.expect("dispatch_job");
     assert_eq!(next_due().await, Some(90.0));
     assert_eq!(claim_jobs(&worker, 10, &mut None).await.len(), 1);
-    assert_eq!(next_due().await, Some(30.0), "the lease");
-    db.advance("31 s").await;
-    assert_eq!(next_due().await, Some(-1.0), "it is over");
+    db.advance("100 s").await;
+    assert_eq!(next_due().await, Some(-10.0), "it is overdue");
+    assert_eq!(tick(&worker).await.get::<_, i32>("promoted"), 1);
+    assert_eq!(next_due().await, Some(200.0), "a lease of five minutes");
 }

@@ -64,7 +64,8 @@ begin
   end if;
 
   if v_own and v_got < p_limit then
-    select * into t from fairclaim.claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used, p_taken || tenants);
+    select * into t from fairclaim.claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used, p_taken || tenants,
+      case when v_ranked then v_lanes end, v_priorities);
     ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
     lefts := lefts || t.lefts; losts := losts || t.losts;
     v_got := coalesce(cardinality(ids), 0);

@@ -3,6 +3,7 @@
 -- then one three times as wide, then four times that while own lanes gave nothing; farther only while the whole call has nothing at
 -- all. Then the rest, by weight, from those that gave their whole quantum. With types, the first window is that of all types, and the later ones walk by type. The cursor's tenant is visited once in a pass: its rows are not locked for itself, so a second
 -- visit in the same statement would return them twice.
+-- p_lanes, p_priorities: the shared lanes of the queue where priorities are in use, since a tenant may have a higher job there; else null.
 create or replace function fairclaim.claim_own(
   p_queue text,
   p_limit int,
@@ -11,6 +12,8 @@ create or replace function fairclaim.claim_own(
   inout p_pos bigint,
   inout p_used int,
   p_taken uuid[],
+  p_lanes bigint[],
+  p_priorities smallint[],
   out ids uuid[],
   out tenants uuid[],
   out attempts int[],
@@ -62,8 +65,15 @@ begin
       v_quanta := fairclaim.room_under_limits(p_queue, p_types, v_turns, v_tenants, v_quanta, p_limit - v_got, p_taken || tenants);
     end if;
 
-    select * into t from fairclaim.take_own(p_queue, p_types, v_turns, v_quanta, p_limit - v_got);
-    v_took := coalesce(cardinality(t.ids), 0);
+    v_took := 0;
+    if p_lanes is not null then
+      select * into t from fairclaim.take_highest(p_queue, p_types, p_lanes, p_priorities, -100, v_tenants, v_quanta, p_limit - v_got);
+      v_took := coalesce(cardinality(t.ids), 0);
+    end if;
+    if v_took = 0 then
+      select * into t from fairclaim.take_own(p_queue, p_types, v_turns, v_quanta, p_limit - v_got);
+      v_took := coalesce(cardinality(t.ids), 0);
+    end if;
     perform fairclaim.leave_hints(p_queue, v_turns, case when v_took < p_limit - v_got then cardinality(v_turns) else t.ordinals[v_took] end,
       t.ordinals, t.lanes);
     if v_took > 0 then
@@ -100,5 +110,5 @@ begin
 end
 $$;
 
-comment on function fairclaim.claim_own(text, int, text[], boolean, bigint, int, uuid[]) is
+comment on function fairclaim.claim_own(text, int, text[], boolean, bigint, int, uuid[], bigint[], smallint[]) is
 'Takes up to p_limit jobs out of the own lanes of a queue, tenants in turn by weight.';

@@ -1,6 +1,6 @@
 -- One step of tick in a subtransaction, so that one that fails stops no other. Its slices get smaller with every failure, down to one,
--- and grow again with every success; at a slice of one that fails the job is passed over. A step that is canceled (a time-out of the
--- statement looks the same) ends the tick soon: `canceled`. A lock that is not free within the time-out of tick is nobody's fault: the
+-- and grow again with every success; at a slice of one that fails the job is passed over. A step that a time-out of the statement cancels ends
+-- the tick soon: `canceled`; where there is no such time-out, the caller cancels, and the tick ends at once. A lock that is not free within the time-out of tick is nobody's fault: the
 -- step is tried again by the next tick as it is.
 create or replace function fairclaim.try_step(
   p_step text,
@@ -31,6 +31,9 @@ begin
     p_state := r.p_state; done := r.done; more := r.more; again := r.again;
   exception
     when query_canceled or others then
+      if sqlstate = '57014' and current_setting('statement_timeout') = '0' then
+        raise;                                -- the caller's wish, and no step's fault
+      end if;
       failed := true;
       canceled := sqlstate = '57014';
       get stacked diagnostics v_message = message_text;

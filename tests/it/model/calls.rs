@@ -120,11 +120,13 @@ pub(super) async fn claim(
         return Ok(rows.iter().map(Claimed::from).collect());
     };
     let sql = format!(
-        "select {} from fairclaim.claim_jobs($1, $2, $3, $4, make_interval(secs => $5), $6)",
+        "select {} from fairclaim.claim_jobs($1, $2, $3, $4, make_interval(secs => $5), $6, p_alone => $7)",
         columns()
     );
     let from = cursor.clone().filter(|_| claim.goes_on);
-    let rows = worker.query(&sql, &[&worker_id, &queues, &limit, &types, &lease, &from]).await?;
+    let rows = worker
+        .query(&sql, &[&worker_id, &queues, &limit, &types, &lease, &from, &claim.alone])
+        .await?;
     move_on(cursor, &rows);
     Ok(rows.iter().map(Claimed::from).collect())
 }
@@ -209,7 +211,7 @@ pub(super) async fn settle_and_claim(
     let from = cursor.clone().filter(|_| claim.goes_on);
     let sql = format!(
         "select {} from fairclaim.settle_and_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-                make_interval(secs => $12), $13)",
+                make_interval(secs => $12), $13, p_alone => $14)",
         columns()
     );
     let rows = worker
@@ -229,6 +231,7 @@ pub(super) async fn settle_and_claim(
                 &types,
                 &lease,
                 &from,
+                &claim.alone,
             ],
         )
         .await?;

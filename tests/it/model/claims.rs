@@ -43,6 +43,8 @@ impl Model {
         };
         if job.place != Place::Waiting {
             Err("it does not wait")
+        } else if (job.lost >= 2) != claim.alone {
+            Err("jobs whose workers died twice go to claims that ask for them, and no others do")
         } else if !asked(&QUEUES, claim.queues, job.queue) {
             Err("its queue was not asked for")
         } else if !asked(&TYPES, claim.types, job.job_type) {

@@ -25,15 +25,18 @@ impl Game {
             self.settle(0, &all).await?;
             self.advance(AN_HOUR_AND_MORE).await?;
             self.tick().await?;
-            let everything = Claim {
-                worker: 0,
-                limit: Some(1_000),
-                queues: 0,
-                types: 0,
-                lease: 3600,
-                goes_on: true,
-            };
-            self.claim(&everything).await?;
+            for alone in [false, true] {
+                let everything = Claim {
+                    worker: 0,
+                    limit: Some(1_000),
+                    queues: 0,
+                    types: 0,
+                    lease: 3600,
+                    goes_on: true,
+                    alone,
+                };
+                self.claim(&everything).await?;
+            }
             if self.model.jobs.values().all(|job| matches!(job.place, Place::Finished(_))) {
                 return super::audit::audit(&self.database, &mut self.model).await;
             }

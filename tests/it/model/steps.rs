@@ -29,6 +29,8 @@ pub(super) struct Claim {
     pub(super) lease: u32,
     /// Whether it goes on where this worker's last claim ended.
     pub(super) goes_on: bool,
+    /// Whether it asks for a job that is to run alone; `claim_job` never does.
+    pub(super) alone: bool,
 }
 
 /// Which lease is meant.
@@ -240,16 +242,17 @@ fn claims() -> impl Strategy<Value = Claim> {
     let limit = prop_oneof![Just(None), Just(Some(1)), (2..8_i32).prop_map(Some), Just(Some(30))];
     // mostly all queues and types
     let bits = |n: usize| prop_oneof![2 => Just(0), 1 => 1..(1_usize << n)];
-    (0..2_usize, limit, bits(QUEUES.len()), bits(TYPES.len()), lease(), any::<bool>()).prop_map(
-        |(worker, limit, queues, types, lease, goes_on)| Claim {
+    let alone = prop::bool::weighted(0.15);
+    (0..2_usize, limit, bits(QUEUES.len()), bits(TYPES.len()), lease(), any::<bool>(), alone)
+        .prop_map(|(worker, limit, queues, types, lease, goes_on, alone)| Claim {
             worker,
             limit,
             queues,
             types,
             lease,
             goes_on,
-        },
-    )
+            alone: alone && limit.is_some(),
+        })
 }
 
 fn lease() -> impl Strategy<Value = u32> {

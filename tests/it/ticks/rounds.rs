@@ -160,6 +160,7 @@ async fn a_job_that_was_committed_long_after_it_was_due_is_promoted_within_half_
 #[tokio::test]
 async fn a_second_tick_in_one_transaction_answers_busy_and_a_job_keeps_its_lane() {
     let db = TestDb::new().await;
+    db.own_lanes(5).await;
     let (producer, mut worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
     owner
         .batch_execute("update fairclaim.setting set close_delay = '0'")

@@ -108,6 +108,8 @@ async fn a_flood_with_retries_has_sixteen_rows_in_the_shared_lanes_at_most() {
         assert_eq!(got.len(), 8);
         flood(&producer, 60).await;
         settle_all(&worker, &got, outcome).await;
+        db.advance("1 s").await;
+        tick(&worker).await;
         let standing = Standing::read(&owner).await;
         standing.check(|rows| rows <= 16, 8 + 60 + 60, &format!("{outcome}, twice"));
         serve_all(&db, &worker).await;

