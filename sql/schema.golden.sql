@@ -659,7 +659,7 @@ create function fairclaim.claim_one(p_worker_id text, p_queue text, p_types text
   returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
   language plpgsql volatile;
 
-create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[], p_limited boolean, INOUT p_pos bigint, INOUT p_used integer, p_taken uuid[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
+create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[], p_limited boolean, INOUT p_pos bigint, INOUT p_used integer, p_taken uuid[], p_lanes bigint[], p_priorities smallint[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
   returns record
   language plpgsql volatile;
 
@@ -1259,9 +1259,19 @@ create function fairclaim.sweep_ready(INOUT p_state fairclaim.tick_state, p_size
   returns record
   language plpgsql volatile;
 
+create function fairclaim.take_alone(p_lanes bigint[], p_floors bigint[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
+  returns record
+  language plpgsql volatile
+  set enable_sort=on;
+
 create function fairclaim.take_guard(p_now timestamp with time zone)
   returns fairclaim.tick_state
   language plpgsql volatile;
+
+create function fairclaim.take_highest(p_queue text, p_types text[], p_lanes bigint[], p_priorities smallint[], p_least integer, p_tenants uuid[], p_counts integer[], p_limit integer, OUT ordinals integer[], OUT lanes bigint[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
+  returns record
+  language plpgsql volatile
+  set enable_sort=on;
 
 create function fairclaim.take_own(p_queue text, p_types text[], p_turns bigint[], p_quanta integer[], p_limit integer, OUT ordinals integer[], OUT lanes bigint[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
   returns record

@@ -84,6 +84,7 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/claim/refuse_late.sql"),
     sql!("functions/claim/room_under_limits.sql"),
     sql!("functions/claim/start_attempts.sql"),
+    sql!("functions/claim/take_alone.sql"),
     sql!("functions/claim/take_highest.sql"),
     sql!("functions/claim/take_own.sql"),
     sql!("functions/claim/take_ranked.sql"),

@@ -92,6 +92,11 @@ impl Connections {
         self.seats[seat].held().is_some()
     }
 
+    /// Whether those are open that the worker cannot do without.
+    pub(crate) fn holds_what_it_needs(&self) -> bool {
+        self.holds(self.heart) && self.holds(FIRST)
+    }
+
     /// Closes all of them; each is opened again when it is used.
     pub(crate) fn close(&self) {
         for seat in &self.seats {
@@ -122,11 +127,18 @@ impl Connections {
         if let Some(connection) = self.seats[seat].held() {
             return Ok(connection);
         }
+        let shares = seat != FIRST && seat != self.heart;
+        // where there are few, the heartbeat's comes first and then that of the claims: without these two nothing runs
+        if seat != self.heart && !self.holds(self.heart) {
+            Box::pin(self.connection(self.heart)).await?;
+        }
+        if shares && !self.holds(FIRST) {
+            Box::pin(self.connection(FIRST)).await?;
+        }
         let mut not_before = self.seats[seat].opening.lock().await;
         if let Some(connection) = self.seats[seat].held() {
             return Ok(connection); // somebody else has opened it meanwhile
         }
-        let shares = seat != FIRST && seat != self.heart;
         let first = || self.seats[FIRST].held().filter(|_| shares);
         if not_before.is_some_and(|at| at > Instant::now())
             && let Some(first) = first()

@@ -71,6 +71,7 @@ async fn until_held(shared: &Shared, until: Option<Instant>) -> Result<()> {
         if until.is_some_and(|until| until <= Instant::now()) {
             return Err(error);
         }
+        add(&shared.stats.call_failures, 1);
         if warn_at <= Instant::now() {
             warn_at = Instant::now() + WARN_EVERY;
             let wanted = shared.connections_wanted();

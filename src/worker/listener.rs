@@ -27,6 +27,9 @@ const CROWD: u32 = 15;
 /// The payload that says that something will be due; any other one says that jobs wait.
 const DUE: &str = "due";
 
+/// How often it looks whether the worker has the connections that it cannot do without.
+const LET_OTHERS: Duration = Duration::from_millis(100);
+
 /// Until the worker closes.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let Some(endpoint) = shared.client.endpoint_to_listen() else {
@@ -42,6 +45,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 async fn listen_forever(shared: &Shared, endpoint: &Endpoint) {
     let mut backoff = Backoff::database();
     loop {
+        while !shared.connections.holds_what_it_needs() {
+            tokio::time::sleep(LET_OTHERS).await; // where there are few connections, this one is the last
+        }
         let ended = listen(shared, endpoint, &mut backoff).await;
         shared.listen(false);
         if let Err(error) = ended {

@@ -49,6 +49,11 @@ begin
                   when p_shared < 3 then 1
                   else 0 end;
 
+  if p_alone and p_limited then
+    select * into t from fairclaim.take_alone(v_lanes, v_floors);
+    ids := t.ids; tenants := t.tenants; attempts := t.attempts; lefts := t.lefts; losts := t.losts;
+    return;
+  end if;
   if v_share > 0 then
     if v_ranked then
       select * into t from fairclaim.take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited);
@@ -72,13 +77,14 @@ begin
     p_pos := t.p_pos; p_used := t.p_used;
   end if;
 
-  if v_more and v_ranked and v_share = 0 then    -- it was the own lanes' turn, and they have nothing
+  if v_more and v_ranked and v_got < p_limit then
     select * into t from fairclaim.take_ranked(p_queue, v_lanes, v_floors, v_priorities, p_limit - v_got, p_types, p_limited);
     ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
     lefts := lefts || t.lefts; losts := losts || t.losts;
     v_got := coalesce(cardinality(ids), 0);
   end if;
-  if v_more and v_got < p_limit then             -- also without own lanes: rows that were counted may be locked
+  -- also without own lanes: rows that were counted may be locked. With priorities only a call that has nothing takes what is there.
+  if v_more and v_got < p_limit and (v_got = 0 or not v_ranked) then
     select * into t from fairclaim.take_shared(v_lanes, v_floors, p_limit - v_got, p_limited, true);
     ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
     lefts := lefts || t.lefts; losts := losts || t.losts;

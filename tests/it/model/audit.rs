@@ -28,7 +28,8 @@ const LANES: &str = "
       from fairclaim.ready y
       join fairclaim.job j on j.tenant_id = y.tenant_id and j.id = y.id
       left join fairclaim.lane l on l.lane_id = y.lane_id
-     where l.lane_id is null or y.seq < l.floor or l.queue <> j.queue or l.type <> j.type or l.priority <> j.priority
+     where l.lane_id is null or y.seq < l.floor or l.queue <> j.queue or l.type <> j.type
+        or l.alone <> (y.lost >= 2) or not l.alone and l.priority <> j.priority
         or l.tenant_id <> j.tenant_id";
 
 /// A job as `job_queue` shows it, with the token of its lease.
