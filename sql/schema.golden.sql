@@ -1259,7 +1259,7 @@ create function fairclaim.sweep_ready(INOUT p_state fairclaim.tick_state, p_size
   returns record
   language plpgsql volatile;
 
-create function fairclaim.take_alone(p_lanes bigint[], p_floors bigint[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
+create function fairclaim.take_alone(p_lanes bigint[], p_floors bigint[], p_taken uuid[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
   returns record
   language plpgsql volatile
   set enable_sort=on;

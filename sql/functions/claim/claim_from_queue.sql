@@ -50,7 +50,7 @@ begin
                   else 0 end;
 
   if p_alone and p_limited then
-    select * into t from fairclaim.take_alone(v_lanes, v_floors);
+    select * into t from fairclaim.take_alone(v_lanes, v_floors, p_taken);
     ids := t.ids; tenants := t.tenants; attempts := t.attempts; lefts := t.lefts; losts := t.losts;
     return;
   end if;

@@ -1,9 +1,11 @@
 -- One job that is to run alone, in a database with limits: the oldest of a tenant that has none, or whose limit's row was got and leaves room
 -- for one more. Looks at the 16 tenants whose jobs stand first among the 64 oldest of each lane. Locks, for each until one is found: the
--- limit's row (skip locked), and then, in a new statement, its running jobs are counted; last the job's row (skip locked).
+-- limit's row (skip locked), and then, in a new statement, its running jobs are counted, with
+-- what this call has taken of it in other queues (p_taken); last the job's row (skip locked).
 create or replace function fairclaim.take_alone(
   p_lanes bigint[],
   p_floors bigint[],
+  p_taken uuid[],
   out ids uuid[],
   out tenants uuid[],
   out attempts int[],
@@ -29,7 +31,8 @@ begin
     if exists (select from fairclaim.tenant_limit b where b.tenant_id = v_tenant) then
       select * into v_limit from fairclaim.tenant_limit b where b.tenant_id = v_tenant and b.active for update skip locked;
       continue when not found
-        or (select count(*) from fairclaim.running g where g.limited and g.tenant_id = v_tenant) >= v_limit.max_running;
+        or (select count(*) from fairclaim.running g where g.limited and g.tenant_id = v_tenant)
+           + coalesce(cardinality(array_positions(p_taken, v_tenant)), 0) >= v_limit.max_running;
     end if;
     with taken as materialized (
       select y.ctid c, y.* from fairclaim.ready y
@@ -45,5 +48,5 @@ begin
 end
 $$;
 
-comment on function fairclaim.take_alone(bigint[], bigint[]) is
+comment on function fairclaim.take_alone(bigint[], bigint[], uuid[]) is
 'Takes one job that is to run alone out of these lanes, under the limits of tenants.';

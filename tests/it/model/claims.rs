@@ -117,6 +117,7 @@ impl Model {
                 && self.may_be_claimed(claim, job).is_ok()
         };
         match self.jobs.values().find(more_urgent) {
+            _ if claim.alone => Ok(()), // the oldest first
             None => Ok(()),
             Some(job) => Err(format!("{row:?} was claimed before the more urgent {job:?}")),
         }
