@@ -19,30 +19,30 @@ language plpgsql
 as $$
 declare
   v_look int := 2 * p_walk;
-  v_looked int;
 begin
-  select array_agg(w.turn), array_agg(w.t), array_agg(case when w.g = 0 and p_used > 0 then w.w * w.m - p_used else w.w * w.m end),
-         array_agg(w.w), max(w.looked)
-    into turns, tenants, quanta, weights, v_looked
+  select array_agg(w.turn), array_agg(w.t), array_agg(case when w.first then w.w * w.m - p_used else w.w * w.m end), array_agg(w.w)
+    into turns, tenants, quanta, weights
     from (select s.*, case when count(*) over () < p_walk then greatest(1, p_limit / sum(s.w) over ()) else greatest(1, p_limit / 64) end::int m
-            from (select d.g, d.turn, d.t, d.w, d.looked
-                    from (select x.*, lag(x.turn) over () is distinct from x.turn or lag(x.g) over () <> x.g as first, count(*) over ()::int looked
-                            from ((select 0 g, l.turn, l.tenant_id t, l.weight::int w from fairclaim.lane l
-                                    where l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos and (p_used = 0 or l.weight > p_used)
-                                    limit 1)
-                                  union all
-                                  (select 1, l.turn, l.tenant_id, l.weight from fairclaim.lane l
-                                    where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos order by l.turn limit v_look)
-                                  union all
-                                  (select 2, l.turn, l.tenant_id, l.weight from fairclaim.lane l
-                                    where l.tenant_id is not null and l.queue = p_queue and l.turn < p_pos order by l.turn limit v_look)
-                                  union all
-                                  (select 3, l.turn, l.tenant_id, l.weight from fairclaim.lane l
-                                    where l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos and p_used > 0
-                                    limit 1)
-                                  limit v_look) x) d
-                   where d.first limit p_walk) s) w;
-  if v_looked >= v_look and cardinality(turns) < p_walk then
+            from ((select l.turn, l.tenant_id t, l.weight::int w, p_used > 0 as first from fairclaim.lane l
+                    where l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos and (p_used = 0 or l.weight > p_used)
+                    limit 1)
+                  union all
+                  (select distinct on (l.turn) l.turn, l.tenant_id, l.weight::int, false
+                     from (select l.turn, l.tenant_id, l.weight from fairclaim.lane l
+                            where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos order by l.turn limit v_look) l
+                    order by l.turn limit p_walk)
+                  union all
+                  (select distinct on (l.turn) l.turn, l.tenant_id, l.weight::int, false
+                     from (select l.turn, l.tenant_id, l.weight from fairclaim.lane l
+                            where l.tenant_id is not null and l.queue = p_queue and l.turn < p_pos order by l.turn limit v_look) l
+                    order by l.turn limit p_walk)
+                  union all
+                  (select l.turn, l.tenant_id, l.weight::int, false from fairclaim.lane l
+                    where l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos and p_used > 0
+                    limit 1)
+                  limit p_walk) s) w;
+  if cardinality(turns) < p_walk
+     and (select count(*) from (select from fairclaim.lane l where l.tenant_id is not null and l.queue = p_queue limit v_look) z) >= v_look then
     select n.turns, n.tenants, n.quanta, n.weights into turns, tenants, quanta, weights
       from fairclaim.hop_turns(p_queue, p_pos, p_used, p_limit, p_walk) n;
   end if;
