@@ -56,7 +56,7 @@ fn the_model_notices_a_claim_beyond_a_limit() {
 
 #[test]
 fn the_model_notices_a_claim_that_leaves_a_type_out() {
-    let told = noticed("claim_from_queue", "v_more and v_got < p_limit", "false");
+    let told = noticed("claim_from_queue", "l.type = any (p_types)", "l.type = p_types[1]");
     assert!(told.contains("a claim found nothing"), "{told}");
 }
 
