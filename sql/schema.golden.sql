@@ -873,7 +873,7 @@ create function fairclaim.hint_passed(p_queue text, p_pos bigint)
   returns void
   language plpgsql volatile;
 
-create function fairclaim.hop_turns(p_queue text, p_pos bigint, p_used integer, p_limit integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT quanta integer[], OUT weights integer[])
+create function fairclaim.hop_turns(p_queue text, p_pos bigint, p_used integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT weights integer[])
   returns record
   language plpgsql volatile;
 
@@ -933,7 +933,7 @@ create function fairclaim.lane_group(p_queue text)
   language sql immutable parallel safe;
 
 create function fairclaim.leave_hints(p_queue text, p_turns bigint[], p_probed integer, p_ordinals integer[], p_lanes bigint[])
-  returns void
+  returns boolean
   language plpgsql volatile;
 
 create function fairclaim.list_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_before_id uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100, p_older_than interval DEFAULT NULL::interval, p_newer_than interval DEFAULT NULL::interval, p_error text DEFAULT NULL::text)
@@ -1007,11 +1007,11 @@ create function fairclaim.next_queue(p_after text, p_alone boolean)
   returns text
   language plpgsql volatile;
 
-create function fairclaim.next_turns(p_queue text, p_pos bigint, p_used integer, p_limit integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT quanta integer[], OUT weights integer[])
+create function fairclaim.next_turns(p_queue text, p_pos bigint, p_used integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT weights integer[])
   returns record
   language plpgsql volatile;
 
-create function fairclaim.next_turns_by_type(p_queue text, p_types text[], p_pos bigint, p_used integer, p_limit integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT quanta integer[], OUT weights integer[])
+create function fairclaim.next_turns_by_type(p_queue text, p_types text[], p_pos bigint, p_used integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT weights integer[])
   returns record
   language plpgsql volatile
   set enable_sort=on;
@@ -1092,6 +1092,10 @@ create function fairclaim.prune_step(p_range timestamp with time zone, p_from uu
 create function fairclaim.prune_walk(INOUT p_place fairclaim.prune_place, p_now timestamp with time zone, p_before timestamp with time zone, p_end uuid, OUT deleted bigint, OUT passed_over integer)
   returns record
   language plpgsql volatile;
+
+create function fairclaim.quanta(p_weights integer[], p_limit integer, p_whole boolean)
+  returns integer[]
+  language plpgsql immutable;
 
 create function fairclaim.queue_in_use(p_queue text)
   returns boolean
@@ -1246,10 +1250,6 @@ create function fairclaim.show_job(p_id uuid, p_tenant_id uuid DEFAULT NULL::uui
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.show_job to fairclaim_auditor;
 grant execute on function fairclaim.show_job to fairclaim_operator;
-
-create function fairclaim.start_attempts(p_worker_id text, p_ids uuid[], p_tenants uuid[], p_attempts integer[], p_lefts smallint[], p_losts smallint[], p_limited boolean, p_token uuid, p_expires timestamp with time zone, p_cursor text)
-  returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
-  language plpgsql volatile;
 
 create function fairclaim.status_of(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, status text)

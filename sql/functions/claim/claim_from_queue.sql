@@ -27,7 +27,7 @@ declare
   v_own boolean := false;
   v_ranked boolean := false;                  -- some lane has a priority that counts
   v_share int;                                -- what the shared lanes may give at first
-  v_more boolean := false;                    -- whether they may have more than that
+  v_more boolean := false;                    -- whether there are any; then, whether they may have more than that
   v_got int := 0;
   v_from_shared boolean := false;
   t record;
@@ -36,12 +36,15 @@ begin
     select array_agg(l.lane_id), array_agg(l.floor) into v_lanes, v_floors
       from fairclaim.lane l where l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types));
   else
-    select array_agg(l.lane_id), array_agg(l.floor), array_agg(l.priority),
-           exists (select from fairclaim.lane o where o.tenant_id is not null and o.queue = p_queue),
-           exists (select from fairclaim.lane o where o.queue = p_queue and (o.priority > 0 or o.priority < 0 and o.tenant_id is null))
-      into v_lanes, v_floors, v_priorities, v_own, v_ranked
-      from fairclaim.lane l
-     where l.tenant_id is null and not l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types));
+    select exists (select from fairclaim.lane o where o.tenant_id is not null and o.queue = p_queue),
+           exists (select from fairclaim.lane o where o.queue = p_queue and (o.priority > 0 or o.priority < 0 and o.tenant_id is null)),
+           exists (select from fairclaim.lane o where o.tenant_id is null and not o.alone and o.queue = p_queue)
+      into v_own, v_ranked, v_more;
+    if v_more then
+      select array_agg(l.lane_id), array_agg(l.floor), array_agg(l.priority) into v_lanes, v_floors, v_priorities
+        from fairclaim.lane l
+       where l.tenant_id is null and not l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types));
+    end if;
   end if;
   v_share := case when v_lanes is null then 0
                   when not v_own then p_limit
@@ -50,15 +53,15 @@ begin
                   else 0 end;
 
   if p_alone and p_limited then
-    select * into t from fairclaim.take_alone(v_lanes, v_floors, p_taken);
+    t := fairclaim.take_alone(v_lanes, v_floors, p_taken);
     ids := t.ids; tenants := t.tenants; attempts := t.attempts; lefts := t.lefts; losts := t.losts;
     return;
   end if;
   if v_share > 0 then
     if v_ranked then
-      select * into t from fairclaim.take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited);
+      t := fairclaim.take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited);
     else
-      select * into t from fairclaim.take_shared(v_lanes, v_floors, v_share, p_limited, false);
+      t := fairclaim.take_shared(v_lanes, v_floors, v_share, p_limited, false);
     end if;
     ids := t.ids; tenants := t.tenants; attempts := t.attempts; lefts := t.lefts; losts := t.losts;
     v_got := coalesce(cardinality(ids), 0);
@@ -69,7 +72,7 @@ begin
   end if;
 
   if v_own and v_got < p_limit then
-    select * into t from fairclaim.claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used, p_taken || tenants,
+    t := fairclaim.claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used, p_taken || tenants,
       case when v_ranked then v_lanes end, v_priorities);
     ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
     lefts := lefts || t.lefts; losts := losts || t.losts;
@@ -78,14 +81,14 @@ begin
   end if;
 
   if v_more and v_ranked and v_got < p_limit then
-    select * into t from fairclaim.take_ranked(p_queue, v_lanes, v_floors, v_priorities, p_limit - v_got, p_types, p_limited);
+    t := fairclaim.take_ranked(p_queue, v_lanes, v_floors, v_priorities, p_limit - v_got, p_types, p_limited);
     ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
     lefts := lefts || t.lefts; losts := losts || t.losts;
     v_got := coalesce(cardinality(ids), 0);
   end if;
   -- also without own lanes: rows that were counted may be locked. With priorities only a call that has nothing takes what is there.
   if v_more and v_got < p_limit and (v_got = 0 or not v_ranked) then
-    select * into t from fairclaim.take_shared(v_lanes, v_floors, p_limit - v_got, p_limited, true);
+    t := fairclaim.take_shared(v_lanes, v_floors, p_limit - v_got, p_limited, true);
     ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;
     lefts := lefts || t.lefts; losts := losts || t.losts;
   end if;

@@ -33,6 +33,7 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := fairclaim.clock();
+  v_expires timestamptz;
   v_token uuid := coalesce(p_lease_token, gen_random_uuid());
   v_entries text[];                           -- the cursor, an entry a queue
   v_entry text;
@@ -44,6 +45,7 @@ declare
   v_ok boolean;
   v_limited boolean;                          -- whether some tenant has a limit; null before the first look
   v_paused boolean;
+  v_cursor text;                              -- the next one
   v_got int := 0;
   v_pos bigint;
   v_used int;
@@ -56,6 +58,7 @@ declare
   t record;
 begin
   v_ok := fairclaim.check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
+  v_expires := v_now + p_lease;
   v_entries := fairclaim.check_cursor(p_cursor);
   v_start := coalesce(split_part(v_entries[1], '|', 1), '');
   v_last := v_start;
@@ -85,7 +88,7 @@ begin
     v_used := coalesce(split_part(v_entry, '|', 3)::int, 0);
     v_shared := coalesce(split_part(v_entry, '|', 4)::int, (v_pos >> 20 & 3)::int);
     if p_limit = 1 and not p_alone then
-      return query select * from fairclaim.claim_one(p_worker_id, v_queue, p_types, v_pos, v_used, v_shared, v_token, v_now + p_lease,
+      return query select * from fairclaim.claim_one(p_worker_id, v_queue, p_types, v_pos, v_used, v_shared, v_token, v_expires,
         coalesce(';' || nullif(array_to_string(v_entries[1:31], ';'), ''), ''));
       v_got := found::int;
       exit when v_got > 0;
@@ -96,7 +99,7 @@ begin
         into v_limited, v_paused;
     end if;
     continue when v_paused and exists (select from fairclaim.queue q where q.name = v_queue and q.paused_at is not null);
-    select * into t from fairclaim.claim_from_queue(v_queue, p_limit - v_got, p_types, v_limited, p_alone, v_pos, v_used, v_shared, v_tenants);
+    t := fairclaim.claim_from_queue(v_queue, p_limit - v_got, p_types, v_limited, p_alone, v_pos, v_used, v_shared, v_tenants);
     v_pos := t.p_pos; v_used := t.p_used; v_shared := t.p_shared;
     if t.ids is not null then
       v_ids := v_ids || t.ids; v_tenants := v_tenants || t.tenants; v_attempts := v_attempts || t.attempts;
@@ -107,18 +110,28 @@ begin
     exit when v_got >= p_limit;
   end loop;
 
-  if v_ids is not null then
-    return query select * from fairclaim.start_attempts(p_worker_id, v_ids, v_tenants, v_attempts, v_lefts, v_losts,
-      v_limited, v_token, v_now + p_lease, array_to_string(v_entries, ';'));
+  if v_ids is not null then                     -- into `running`, and the wide rows out: never `job` first (offset 0)
+    v_cursor := array_to_string(v_entries, ';');
+    return query
+    with started as (
+      insert into fairclaim.running
+      select x.i, x.t, v_token, v_expires, x.a, x.l, x.z,
+             v_limited and exists (select from fairclaim.tenant_limit b where b.tenant_id = x.t), p_worker_id
+        from unnest(v_ids, v_tenants, v_attempts, v_lefts, v_losts) x(i, t, a, l, z))
+    select j.id, j.tenant_id, j.type, 'processing'::text, j.payload, null::jsonb, p_worker_id, x.a::int,
+           null::timestamptz, j.created_at, null::timestamptz, j.queue, j.priority::int, j.max_attempts::int,
+           x.l::int, x.z::int, j.timeout, j.tags, j.metadata, v_token, v_expires, v_cursor
+      from unnest(v_ids, v_tenants, v_attempts, v_lefts, v_losts) x(i, t, a, l, z)
+     cross join lateral (select * from fairclaim.job j where j.tenant_id = x.t and j.id = x.i offset 0) j;
   elsif v_got = 0 then
     perform fairclaim.note_idle(v_now, p_idle_for);
     return;
   end if;
-  if p_lease < interval '30 s' and coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_now + p_lease) + 5000 then
-    perform fairclaim.wake_before(v_now, v_now + p_lease + interval '5 s');      -- everybody ticks within half a minute anyway
+  if p_lease < interval '30 s' and coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_expires) + 5000 then
+    perform fairclaim.wake_before(v_now, v_expires + interval '5 s');      -- everybody ticks within half a minute anyway
   end if;
-  if fairclaim.clock() >= v_now + p_lease then
-    perform fairclaim.refuse_late(v_now + p_lease);
+  if fairclaim.clock() >= v_expires then
+    perform fairclaim.refuse_late(v_expires);
   end if;
 end
 $$;

@@ -1,5 +1,5 @@
--- Own lanes, weighted round robin over tenants by turn, after the cursor. A window of p_limit + 16 tenants (fewer for claims of more
--- than 64, in which a turn gives more), each lane probed once;
+-- Own lanes, weighted round robin over tenants by turn, after the cursor. A window of p_limit tenants (fewer for claims of more
+-- than 64, in which a turn gives more) and a quarter, since some give nothing, each lane probed once;
 -- then one three times as wide, then four times that while own lanes gave nothing; farther only while the whole call has nothing at
 -- all. Then the rest, by weight, from those that gave their whole quantum. With types, the first window is that of all types, and the later ones walk by type. The cursor's tenant is visited once in a pass: its rows are not locked for itself, so a second
 -- visit in the same statement would return them twice.
@@ -23,7 +23,8 @@ create or replace function fairclaim.claim_own(
 language plpgsql
 as $$
 declare
-  v_walk int := p_limit / greatest(1, p_limit / 64) + 16;
+  v_visits int := p_limit / greatest(1, p_limit / 64);        -- how many tenants are to give something
+  v_walk int := v_visits + case when p_limited then 16 else least(16, v_visits / 4 + 2) end;
   v_far int := 4 * (p_limit + 16);            -- up to here windows grow, though the call has jobs from elsewhere
   v_wide boolean := false;                    -- behind the first window
   v_fill boolean := false;                    -- in the filling rounds
@@ -38,24 +39,27 @@ declare
   v_full_turns bigint[];                      -- who gave the whole quantum
   v_full_tenants uuid[];
   v_full_weights int[];
+  v_hinted boolean;
   t record;
 begin
   loop
     if v_fill then
       v_turns := v_full_turns; v_tenants := v_full_tenants; v_weights := v_full_weights;
-      select array_agg(x.w * greatest(1, (p_limit - v_got) / x.s)) into v_quanta
-        from (select w.w, (sum(w.w) over ())::int s from unnest(v_weights) w(w)) x;
+      v_quanta := fairclaim.quanta(v_weights, p_limit - v_got, true);
       v_full_turns := null; v_full_tenants := null; v_full_weights := null;
     else
       if v_wide and p_types is not null then          -- the types asked for are few of those that wait
-        select n.turns, n.tenants, n.quanta, n.weights into v_turns, v_tenants, v_quanta, v_weights
-          from fairclaim.next_turns_by_type(p_queue, p_types, p_pos, p_used, p_limit - v_got, v_walk) n;
+        t := fairclaim.next_turns_by_type(p_queue, p_types, p_pos, p_used, v_walk);
       else
-        select n.turns, n.tenants, n.quanta, n.weights into v_turns, v_tenants, v_quanta, v_weights
-          from fairclaim.next_turns(p_queue, p_pos, p_used, p_limit - v_got, v_walk) n;
+        t := fairclaim.next_turns(p_queue, p_pos, p_used, v_walk);
       end if;
+      v_turns := t.turns; v_tenants := t.tenants; v_weights := t.weights;
       exit when v_turns is null;
       v_end := case when cardinality(v_turns) >= v_walk then v_turns[cardinality(v_turns)] end;
+      v_quanta := fairclaim.quanta(v_weights, p_limit - v_got, v_end is null);
+      if p_used > 0 and v_turns[1] = p_pos and v_weights[1] > p_used then
+        v_quanta[1] := v_quanta[1] - p_used;
+      end if;
     end if;
     v_last := cardinality(v_turns);
     if v_last > 1 and v_turns[v_last] = v_turns[1] then
@@ -67,14 +71,14 @@ begin
 
     v_took := 0;
     if p_lanes is not null then
-      select * into t from fairclaim.take_highest(p_queue, p_types, p_lanes, p_priorities, -100, v_tenants, v_quanta, p_limit - v_got);
+      t := fairclaim.take_highest(p_queue, p_types, p_lanes, p_priorities, -100, v_tenants, v_quanta, p_limit - v_got);
       v_took := coalesce(cardinality(t.ids), 0);
     end if;
     if v_took = 0 then
-      select * into t from fairclaim.take_own(p_queue, p_types, v_turns, v_quanta, p_limit - v_got);
+      t := fairclaim.take_own(p_queue, p_types, v_turns, v_quanta, p_limit - v_got);
       v_took := coalesce(cardinality(t.ids), 0);
     end if;
-    perform fairclaim.leave_hints(p_queue, v_turns, case when v_took < p_limit - v_got then cardinality(v_turns) else t.ordinals[v_took] end,
+    v_hinted := fairclaim.leave_hints(p_queue, v_turns, case when v_took < p_limit - v_got then cardinality(v_turns) else t.ordinals[v_took] end,
       t.ordinals, t.lanes);
     if v_took > 0 then
       ids := ids || t.ids; tenants := tenants || t.tenants; attempts := attempts || t.attempts;

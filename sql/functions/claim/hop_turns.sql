@@ -1,13 +1,12 @@
 -- As next_turns, where tenants have many lanes each: one index descent a tenant, whatever the number of its lanes.
+drop function if exists fairclaim.hop_turns(text, bigint, int, int, int);
 create or replace function fairclaim.hop_turns(
   p_queue text,
   p_pos bigint,
   p_used int,
-  p_limit int,
   p_walk int,
   out turns bigint[],
   out tenants uuid[],
-  out quanta int[],
   out weights int[]
 )
 language plpgsql
@@ -38,12 +37,10 @@ begin
          where hop.g < 3 and p_used > 0 and l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos limit 1)
        limit 1) n
      where hop.g < 3)
-  select array_agg(w.turn), array_agg(w.t), array_agg(case when w.g = 0 and p_used > 0 then w.w * w.m - p_used else w.w * w.m end), array_agg(w.w)
-    into turns, tenants, quanta, weights
-    from (select s.*, case when count(*) over () < p_walk then greatest(1, p_limit / sum(s.w) over ()) else greatest(1, p_limit / 64) end::int m
-            from (select * from hop limit p_walk) s) w;
+  select array_agg(w.turn), array_agg(w.t), array_agg(w.w) into turns, tenants, weights
+    from (select * from hop limit p_walk) w;
 end
 $$;
 
-comment on function fairclaim.hop_turns(text, bigint, int, int, int) is
+comment on function fairclaim.hop_turns(text, bigint, int, int) is
 'As next_turns, one index descent a tenant: for tenants with many lanes.';

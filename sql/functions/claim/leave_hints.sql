@@ -1,6 +1,7 @@
 -- Tells tick which floors should move: about one hint for 32 jobs taken, and as often one for a lane that was probed in
--- vain (its dead prefix grows with every probe, and nobody takes from it).
-create or replace function fairclaim.leave_hints(p_queue text, p_turns bigint[], p_probed int, p_ordinals int[], p_lanes bigint[]) returns void
+-- vain (its dead prefix grows with every probe, and nobody takes from it). Returns true, so that it can be called in an expression.
+drop function if exists fairclaim.leave_hints(text, bigint[], int, int[], bigint[]);      -- before it returned something
+create or replace function fairclaim.leave_hints(p_queue text, p_turns bigint[], p_probed int, p_ordinals int[], p_lanes bigint[]) returns boolean
 language plpgsql
 as $$
 declare
@@ -19,6 +20,7 @@ begin
      where l.tenant_id is not null and l.queue = p_queue and l.turn = p_turns[v_dry] and v_dry <> all (coalesce(p_ordinals, '{}'))
      order by l.queue, l.turn, l.priority desc, l.lane_id limit 4;
   end if;
+  return true;
 end
 $$;
 

@@ -34,7 +34,7 @@ begin
                    order by y.seq limit p_limit) z
            group by z.tenant_id) p;
   if v_tenants is not null then
-    select * into t from fairclaim.take_highest(p_queue, p_types, p_lanes, p_priorities, 1, v_tenants, v_counts, p_limit);
+    t := fairclaim.take_highest(p_queue, p_types, p_lanes, p_priorities, 1, v_tenants, v_counts, p_limit);
     ids := t.ids; tenants := t.tenants; attempts := t.attempts; lefts := t.lefts; losts := t.losts;
   end if;
 end
