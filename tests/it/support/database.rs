@@ -162,7 +162,7 @@ impl TestDb {
             format!("limit 8) z) < case p_priority when {priority} then 0 else 8 end"),
         );
         let many =
-            ("into_lanes", "light.yes and (", format!("x.p <> {priority} and light.yes and ("));
+            ("into_lanes", "light.yes, false) and (", format!("light.yes, false) and kind.p <> {priority} and ("));
         let owner = self.owner().await;
         for (function, text, instead) in [single, many] {
             let sql = "select pg_catalog.pg_get_functiondef(p.oid) from pg_catalog.pg_proc p
