@@ -23,7 +23,7 @@ declare
   v_bad int;
   v_fault text;
   v_all uuid[];
-  v_rows fairclaim.ready[];
+  v_rows fairclaim.ready[];                   -- see into_lanes()
   v_queues text[];
   v_types text[];
   v_priorities smallint[];
@@ -40,7 +40,7 @@ begin
       from rows from (jsonb_to_recordset(p_jobs) as (tenant_id uuid, type text, payload jsonb, queue text, priority int,
              run_at timestamptz, max_attempts int, timeout interval, tags text[], metadata jsonb))
            with ordinality x(tenant_id, type, payload, queue, priority, run_at, max_attempts, timeout, tags, metadata, ord)),
-  kind as materialized (
+  kind as materialized (           -- names are checked once per distinct kind; into_lanes() knows them by number
     select d.*, row_number() over () n, not (fairclaim.is_name(d.q) and fairclaim.is_name(d.k, true)) bad
       from (select distinct item.q, item.k, item.p from item offset 0) d),
   fault as (
@@ -70,7 +70,8 @@ begin
     select item.due, item.i, item.t, 0, item.ma, 0 from item
      where item.due is not null and not exists (select from bad))
   select (select bad.o from bad), (select bad.f from bad), sum(x.z), array_agg(x.i),
-         (select array_agg(kind.q order by kind.n) from kind), (select array_agg(kind.k order by kind.n) from kind), (select array_agg(kind.p::smallint order by kind.n) from kind),
+         (select array_agg(kind.q order by kind.n) from kind), (select array_agg(kind.k order by kind.n) from kind),
+         (select array_agg(kind.p::smallint order by kind.n) from kind),
          array_agg(row (x.n, x.o, x.i, x.t, 0, x.ma, 0)::fairclaim.ready) filter (where x.due is null), min(x.due)
     into v_bad, v_fault, v_bytes, v_all, v_queues, v_types, v_priorities, v_rows, v_later
     from (select kind.n, item.o, item.i, item.t, item.ma, item.due, 100 + item.n

@@ -26,16 +26,19 @@ as $$
 declare
   v_now timestamptz := fairclaim.clock();
   v_most bigint := 2 * cardinality(p_rows);
-  v_names text[] := array(select distinct x.q from unnest(p_queues) x(q));
-  v_few boolean := v_most >= (
-    select count(*) from (
-      select from unnest(v_names) x(q)
-       cross join lateral (
-         select from fairclaim.lane l where l.queue = x.q collate "C" and l.tenant_id is not null
-          order by l.queue, l.turn, l.priority desc, l.lane_id limit v_most + 1) l) z);
+  v_size bigint := pg_relation_size('fairclaim.lane');
+  v_few boolean := v_size <= 1024 * v_most;      -- a page of `lane` has some seven lanes: see its fillfactor
   v_tenants uuid[];
   v_queues text[];
 begin
+  if not v_few and v_size <= 8192 * v_most and v_most >= 32 then      -- neither surely few nor probably many
+    v_few := v_most >= (
+      select count(*) from (
+        select from (select distinct x.q collate "C" q from unnest(p_queues) x(q)) d
+         cross join lateral (
+           select from fairclaim.lane l where l.queue = d.q and l.tenant_id is not null
+            order by l.queue, l.turn, l.priority desc, l.lane_id limit v_most + 1) l) z);
+  end if;
   with kind as materialized (      -- with the oldest open shared lane; m: the number under which a missing one is opened
     select d.*, d.n m, false alone, fairclaim.lane_group(d.q) g,
            (select l.lane_id from fairclaim.lane l
@@ -56,7 +59,7 @@ begin
       left join (
         select kind.n, l.tenant_id t, l.lane_id
           from fairclaim.lane l join kind on kind.q = l.queue and kind.k = l.type and kind.p = l.priority and not kind.alone
-         where v_few and l.queue = any (v_names) and l.tenant_id is not null and l.drained is null
+         where v_few and l.queue = any (p_queues collate "C") and l.tenant_id is not null and l.drained is null
         union all
         select kind.n, d.t,
                (select l.lane_id from fairclaim.lane l
