@@ -81,6 +81,21 @@ async fn a_dispatch_in_bulk_writes_no_more_for_a_job_than_a_single_one() {
     }
 }
 
+/// Own lanes of many tenants are found by one scan: a descent for each of them would be three pages more a job.
+#[tokio::test]
+async fn a_dispatch_in_bulk_of_many_tenants_finds_their_lanes_by_one_scan() {
+    let db = TestDb::new().await;
+    let producer = db.producer().await;
+    let tenants = "select jsonb_agg(jsonb_build_object('tenant_id', fairclaim.tenant_uuid(g::text), 'type', 'mail'))
+                     from generate_series(1, 500) g";
+    let sql = format!("select count(*) from fairclaim.dispatch_jobs(({tenants}))");
+    for _ in 0..9 {
+        producer.batch_execute(&sql).await.expect("a backlog");
+    }
+    let most = Cost { records: 5 * 500 + 100, bytes: 500 * 500, pages: 5_200 };
+    within("500 tenants", least(&producer, &sql).await, most);
+}
+
 /// What a light tenant has waiting is counted from an age bound on: what was claimed before it and cannot be cleaned away, because
 /// somebody holds an old snapshot, is not walked.
 #[tokio::test]

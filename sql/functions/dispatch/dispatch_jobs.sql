@@ -23,13 +23,10 @@ declare
   v_bad int;
   v_fault text;
   v_all uuid[];
-  v_tenants uuid[];
-  v_ids uuid[];
+  v_rows fairclaim.ready[];                   -- see into_lanes()
   v_queues text[];
   v_types text[];
   v_priorities smallint[];
-  v_left smallint[];
-  v_none smallint[];
   v_later timestamptz;                        -- when the first of those in `scheduled` is due
 begin
   perform fairclaim.check_batch(p_jobs);
@@ -43,9 +40,9 @@ begin
       from rows from (jsonb_to_recordset(p_jobs) as (tenant_id uuid, type text, payload jsonb, queue text, priority int,
              run_at timestamptz, max_attempts int, timeout interval, tags text[], metadata jsonb))
            with ordinality x(tenant_id, type, payload, queue, priority, run_at, max_attempts, timeout, tags, metadata, ord)),
-  bad_name as (                   -- names are checked once per distinct pair
-    select d.q, d.k from (select distinct item.q, item.k from item offset 0) d
-     where not (fairclaim.is_name(d.q) and fairclaim.is_name(d.k, true))),
+  kind as materialized (           -- names are checked once per distinct kind; into_lanes() knows them by number
+    select d.*, row_number() over () n, not (fairclaim.is_name(d.q) and fairclaim.is_name(d.k, true)) bad
+      from (select distinct item.q, item.k, item.p from item offset 0) d),
   fault as (
     select item.o, case
         when item.t is null then 'tenant_id: is missing'
@@ -61,7 +58,7 @@ begin
       from item
      where item.t is null or item.k is null or item.p not between -100 and 100 or item.ma not between 1 and 100
         or item.to_ is not null or item.at is not null or item.n > 257 or item.extras
-        or (item.q, item.k) in (select bad_name.q, bad_name.k from bad_name)),
+        or (select bool_or(kind.bad) from kind)),
   bad as materialized (
     select fault.o, fault.f from fault where fault.f is not null order by fault.o limit 1),
   wide as (
@@ -73,22 +70,21 @@ begin
     select item.due, item.i, item.t, 0, item.ma, 0 from item
      where item.due is not null and not exists (select from bad))
   select (select bad.o from bad), (select bad.f from bad), sum(x.z), array_agg(x.i),
-         array_agg(x.t) filter (where x.due is null), array_agg(x.i) filter (where x.due is null),
-         array_agg(x.q) filter (where x.due is null), array_agg(x.k) filter (where x.due is null),
-         array_agg(x.p) filter (where x.due is null), array_agg(x.ma) filter (where x.due is null),
-         array_agg(0::smallint) filter (where x.due is null), min(x.due)
-    into v_bad, v_fault, v_bytes, v_all, v_tenants, v_ids, v_queues, v_types, v_priorities, v_left, v_none, v_later
-    from (select item.i, item.t, item.q, item.k, item.p::smallint, item.ma::smallint, item.due, 100 + item.n
+         (select array_agg(kind.q order by kind.n) from kind), (select array_agg(kind.k order by kind.n) from kind),
+         (select array_agg(kind.p::smallint order by kind.n) from kind),
+         array_agg(row (x.n, x.o, x.i, x.t, 0, x.ma, 0)::fairclaim.ready) filter (where x.due is null), min(x.due)
+    into v_bad, v_fault, v_bytes, v_all, v_queues, v_types, v_priorities, v_rows, v_later
+    from (select kind.n, item.o, item.i, item.t, item.ma, item.due, 100 + item.n
                  + case when item.extras then octet_length(item.me::text) + octet_length(item.tg::text) else 0 end z
-            from item order by item.o) x;
+            from item left join kind on kind.q = item.q and kind.k = item.k and kind.p = item.p order by item.o) x;
   if v_bad is not null then
     raise exception 'p_jobs[%].%', v_bad - 1, v_fault
       using errcode = case when v_fault like 'tenant_id%' then 'JQ002' else 'JQ004' end, hint = 'mend this job and send the batch again; nothing was written';
   elsif v_bytes > 67108864 then
     perform fairclaim.refuse('JQ004', 'p_jobs', 'must be at most 64 MiB of JSON text', 'send smaller batches');
   end if;
-  if v_ids is not null then
-    perform fairclaim.into_lanes(v_tenants, v_ids, v_queues, v_types, v_priorities, v_none::int[], v_left, v_none,
+  if v_rows is not null then
+    perform fairclaim.into_lanes(v_rows, v_queues, v_types, v_priorities,
       fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'), 0)), true);
     if coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(v_now) then
       perform fairclaim.wake(v_now);

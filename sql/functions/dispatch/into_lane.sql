@@ -39,8 +39,8 @@ begin
    order by l.queue, l.type, l.priority, l.lane_id
    limit 1;
   if not found then
-    perform fairclaim.into_lanes(array[p_tenant_id], array[p_id], array[p_queue], array[p_type], array[p_priority::smallint], array[0],
-      array[p_attempts_left::smallint], array[0::smallint], v_since, true);
+    perform fairclaim.into_lanes(array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0)::fairclaim.ready],
+      array[p_queue], array[p_type], array[p_priority::smallint], v_since, true);
   end if;
 end
 $$;

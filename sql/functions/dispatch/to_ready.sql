@@ -10,31 +10,32 @@ create or replace function fairclaim.to_ready(
 language plpgsql
 as $$
 declare
-  v_tenants uuid[];
-  v_ids uuid[];
+  v_rows fairclaim.ready[];
   v_queues text[];
   v_types text[];
   v_priorities smallint[];
-  v_attempts int[];
-  v_left smallint[];
-  v_lost smallint[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     insert into fairclaim.scheduled
     select fairclaim.clock(), x.i, x.t, x.a, x.l, x.z from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) x(t, i, a, l, z);
     return 0;
   end if;
-  select array_agg(x.t order by x.o), array_agg(x.i order by x.o), array_agg(j.queue order by x.o), array_agg(j.type order by x.o),
-         array_agg(j.priority order by x.o), array_agg(x.a order by x.o), array_agg(x.l order by x.o), array_agg(x.z order by x.o)
-    into v_tenants, v_ids, v_queues, v_types, v_priorities, v_attempts, v_left, v_lost
-    from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) with ordinality x(t, i, a, l, z, o)
-   cross join lateral (
-     select j.queue, j.type, j.priority from fairclaim.job j where j.tenant_id = x.t and j.id = x.i offset 0) j;
-  if v_ids is null then
+  with item as materialized (
+    select x.*, j.queue q, j.type k, j.priority p
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) with ordinality x(t, i, a, l, z, o)
+     cross join lateral (
+       select j.queue, j.type, j.priority from fairclaim.job j where j.tenant_id = x.t and j.id = x.i offset 0) j),
+  kind as materialized (
+    select d.*, row_number() over () n from (select distinct item.q, item.k, item.p from item) d)
+  select (select array_agg(row (kind.n, item.o, item.i, item.t, item.a, item.l, item.z)::fairclaim.ready)
+            from item join kind on kind.q = item.q and kind.k = item.k and kind.p = item.p),
+         array_agg(kind.q order by kind.n), array_agg(kind.k order by kind.n), array_agg(kind.p order by kind.n)
+    into v_rows, v_queues, v_types, v_priorities
+    from kind;
+  if v_rows is null then
     return 0;
   end if;
-  return fairclaim.into_lanes(v_tenants, v_ids, v_queues, v_types, v_priorities, v_attempts, v_left, v_lost,
-    '00000000-0000-0000-0000-000000000000');
+  return fairclaim.into_lanes(v_rows, v_queues, v_types, v_priorities, '00000000-0000-0000-0000-000000000000');
 end
 $$;
 

@@ -161,8 +161,11 @@ impl TestDb {
             "limit 8) z) < 8",
             format!("limit 8) z) < case p_priority when {priority} then 0 else 8 end"),
         );
-        let many =
-            ("into_lanes", "light.yes and (", format!("x.p <> {priority} and light.yes and ("));
+        let many = (
+            "into_lanes",
+            "light.yes, false) and (",
+            format!("light.yes, false) and kind.p <> {priority} and ("),
+        );
         let owner = self.owner().await;
         for (function, text, instead) in [single, many] {
             let sql = "select pg_catalog.pg_get_functiondef(p.oid) from pg_catalog.pg_proc p
