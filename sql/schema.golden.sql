@@ -889,9 +889,10 @@ create function fairclaim.into_lane(p_id uuid, p_tenant_id uuid, p_queue text, p
   returns void
   language plpgsql volatile;
 
-create function fairclaim.into_lanes(p_tenants uuid[], p_ids uuid[], p_queues text[], p_types text[], p_priorities smallint[], p_attempts integer[], p_left smallint[], p_lost smallint[], p_since uuid, p_capped boolean DEFAULT false)
+create function fairclaim.into_lanes(p_rows fairclaim.ready[], p_queues text[], p_types text[], p_priorities smallint[], p_since uuid, p_capped boolean DEFAULT false)
   returns integer
   language plpgsql volatile
+  set enable_bitmapscan=off
   set enable_hashjoin=on
   set enable_mergejoin=off
   set enable_nestloop=off
