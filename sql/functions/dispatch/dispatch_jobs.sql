@@ -84,8 +84,13 @@ begin
     perform fairclaim.refuse('JQ004', 'p_jobs', 'must be at most 64 MiB of JSON text', 'send smaller batches');
   end if;
   if v_rows is not null then
-    perform fairclaim.into_lanes(v_rows, v_queues, v_types, v_priorities,
-      fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'), 0)), true);
+    if cardinality(v_rows) = 1 then
+      perform fairclaim.into_lane(v_rows[1].id, v_rows[1].tenant_id, v_queues[v_rows[1].lane_id], v_types[v_rows[1].lane_id],
+        v_priorities[v_rows[1].lane_id], v_rows[1].attempts_left);
+    else
+      perform fairclaim.into_lanes(v_rows, v_queues, v_types, v_priorities,
+        fairclaim.id_at(coalesce(pg_sequence_last_value('fairclaim.shared_since'), 0)), true);
+    end if;
     if coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(v_now) then
       perform fairclaim.wake(v_now);
     end if;
