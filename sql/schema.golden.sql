@@ -440,6 +440,7 @@ create table fairclaim.tick_state (
   quiet_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
   mended bigint,
   mended_at timestamp with time zone,
+  limits bigint not null default 0,
   constraint tick_state_pkey PRIMARY KEY (slot)
 ) with (fillfactor=20);
 CREATE UNIQUE INDEX tick_state_pkey ON fairclaim.tick_state USING btree (slot);
@@ -936,6 +937,11 @@ create function fairclaim.leave_hints(p_queue text, p_turns bigint[], p_probed i
   returns void
   language plpgsql volatile;
 
+create function fairclaim.limits_digest()
+  returns bigint
+  language sql volatile
+  set enable_seqscan=on;
+
 create function fairclaim.list_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_before_id uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100, p_older_than interval DEFAULT NULL::interval, p_newer_than interval DEFAULT NULL::interval, p_error text DEFAULT NULL::text)
   returns TABLE(id uuid, tenant_id uuid, queue text, type text, status text, priority integer, attempts integer, max_attempts integer, worker_id text, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, tags text[])
   language plpgsql stable security definer
@@ -1338,6 +1344,11 @@ create function fairclaim.wake(p_now timestamp with time zone)
 create function fairclaim.wake_before(p_now timestamp with time zone, p_due timestamp with time zone)
   returns void
   language plpgsql volatile;
+
+create function fairclaim.wake_freed(p_now timestamp with time zone, p_tenants uuid[])
+  returns void
+  language plpgsql volatile
+  set enable_seqscan=off;
 
 create function fairclaim.work_steps(INOUT p_state fairclaim.tick_state, p_round boolean, p_all boolean, OUT did jsonb, OUT failed text[])
   returns record
