@@ -866,6 +866,10 @@ create function fairclaim.first_job(p_step text, p_state fairclaim.tick_state, p
   returns uuid
   language plpgsql volatile;
 
+create function fairclaim.forbid_prepare()
+  returns boolean
+  language plpgsql volatile;
+
 create function fairclaim.free_passed(INOUT p_state fairclaim.tick_state)
   returns fairclaim.tick_state
   language plpgsql volatile;

@@ -42,6 +42,7 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/tenant/tenant_uuid.sql"),
     sql!("functions/range/drop_range.sql"),
     sql!("functions/range/drop_ranges.sql"),
+    sql!("functions/range/forbid_prepare.sql"),
     sql!("functions/range/is_held_long.sql"),
     sql!("functions/range/make_range.sql"),
     sql!("functions/range/make_ranges.sql"),

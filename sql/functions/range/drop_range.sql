@@ -29,6 +29,9 @@ begin
     end if;
   end if;
   v_asks := true;
+  if not fairclaim.forbid_prepare() then
+    return -2;
+  end if;
   lock table only fairclaim.job, only fairclaim.finished, only fairclaim.attempt_error in access exclusive mode;
   execute format('drop table fairclaim.%I, fairclaim.%I, fairclaim.%I', v_job, v_finished, v_error);
   delete from fairclaim.id_range r where r.starts_at = p_starts_at;
@@ -40,4 +43,4 @@ end
 $$;
 
 comment on function fairclaim.drop_range(timestamptz, timestamptz) is
-'Drops one range of ids from job, finished and attempt_error: 1. 0 if a job of it has not ended before p_before, -1 if somebody uses its tables, -2 if their parents.';
+'Drops one range of ids from job, finished and attempt_error: 1. 0 if a job of it has not ended before p_before, -1 if somebody uses its tables, -2 if their parents, or if it cannot be made certain that nobody prepares the transaction.';

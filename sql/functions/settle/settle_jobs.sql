@@ -27,7 +27,6 @@ declare
   v_dims text := array_dims(p_ids);
   v_results jsonb[] := case when num_nonnulls(variadic p_results) > 0 then p_results end;
   v_complete boolean := 'complete' = all (p_outcomes);
-  v_limited boolean;
   v_done uuid[];                              -- what was accepted
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
@@ -45,15 +44,11 @@ begin
     with gone as (
       delete from fairclaim.running r
        where r.id = p_ids[1] and r.attempt = p_attempts[1] and r.lease_token = p_lease_tokens[1]
-      returning r.tenant_id, r.attempt, r.limited),
-    final as (
-      insert into fairclaim.finished
-      select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1], null from gone)
-    select gone.limited, array[gone.tenant_id] into v_limited, v_freed from gone;
+      returning r.tenant_id, r.attempt, r.limited)
+    insert into fairclaim.finished as f
+    select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1], null from gone
+    returning case when (select gone.limited from gone) then array[f.tenant_id] end into v_freed;
     return query select p_ids[1], found, case when found then 'completed' end;
-    if v_limited is not true then
-      return;
-    end if;
   elsif v_complete
         and (select count(distinct x.i) from unnest(p_ids) x(i)) = cardinality(p_ids) then     -- answers and results go by id here
     if v_results is null then
