@@ -28,7 +28,7 @@ async fn client(server: &PrivateServer, database: &str) -> Client {
     Client::connect(&server.url(database, "app")).await.expect("connect")
 }
 
-async fn install(server: &PrivateServer, database: &str) -> Client {
+pub(super) async fn install(server: &PrivateServer, database: &str) -> Client {
     let client = client(server, database).await;
     client.migrate(&MigrateOptions::default().grant_self(true)).await.expect("migrate");
     client
@@ -40,7 +40,7 @@ fn mail(text: &str) -> Dispatch {
 }
 
 /// A session of the superuser, and what it is to do.
-async fn administrate(server: &PrivateServer, statements: &[&str]) {
+pub(super) async fn administrate(server: &PrivateServer, statements: &[&str]) {
     let superuser = connect(&server.superuser_url("app")).await;
     for statement in statements {
         superuser.batch_execute(statement).await.expect(statement);
