@@ -249,6 +249,7 @@ async fn a_batch_beyond_the_logins_temporary_space_is_refused_with_what_to_raise
     let text = "x".repeat(1_000);
     let error = small.dispatch_many((0..5_000).map(|_| mail(&text))).await.expect_err("too much");
     assert!(matches!(&error, Error::Database { sqlstate, .. } if sqlstate == "53400"), "{error:?}");
+    assert!(!error.is_transient(), "the same batch needs the same space again");
     let hint = error.hint().expect("a hint");
     assert!(hint.contains("temp_file_limit") && hint.contains("fewer or smaller"), "{hint}");
     assert!(client.jobs(&JobFilter::default()).await.expect("jobs").jobs.is_empty(), "all or none");
