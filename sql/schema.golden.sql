@@ -730,6 +730,16 @@ create function fairclaim.dispatch_lines(p_source text, p_after bigint, p_throug
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.dispatch_lines to fairclaim_producer;
 
+create function fairclaim.doctor_alone()
+  returns TABLE(queue text, type text, paused boolean, jobs bigint, waits interval, first_id uuid)
+  language sql volatile security definer
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.doctor_alone to fairclaim_observer;
+grant execute on function fairclaim.doctor_alone to fairclaim_operator;
+
 create function fairclaim.doctor_faults()
   returns TABLE(step text, since timestamp with time zone, last_at timestamp with time zone, sqlstate text, times bigint, note text, passed uuid[])
   language sql stable security definer

@@ -112,6 +112,7 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/operator/retry_jobs.sql"),
     sql!("functions/operator/show_job.sql"),
     sql!("functions/operator/status_of.sql"),
+    sql!("functions/doctor/doctor_alone.sql"),
     sql!("functions/doctor/doctor_faults.sql"),
     sql!("functions/doctor/doctor_leases.sql"),
     sql!("functions/doctor/doctor_limits.sql"),
