@@ -853,6 +853,10 @@ create function fairclaim.error_has(p_error jsonb, p_text text)
   returns boolean
   language sql immutable parallel safe;
 
+create function fairclaim.event_triggers()
+  returns text
+  language sql stable;
+
 create function fairclaim.extend_leases(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_lease interval DEFAULT '00:00:30'::interval)
   returns TABLE(id uuid, accepted boolean, cancel_requested boolean)
   language plpgsql volatile security definer
@@ -874,10 +878,6 @@ create function fairclaim.find_jobs(p_tenant_id uuid, p_ids uuid[])
 
 create function fairclaim.first_job(p_step text, p_state fairclaim.tick_state, p_skip uuid[])
   returns uuid
-  language plpgsql volatile;
-
-create function fairclaim.forbid_prepare()
-  returns boolean
   language plpgsql volatile;
 
 create function fairclaim.free_passed(INOUT p_state fairclaim.tick_state)
@@ -1147,6 +1147,10 @@ create function fairclaim.refuse(p_code text, p_field text, p_rule text, p_hint 
 
 create function fairclaim.refuse_late(p_expires timestamp with time zone)
   returns void
+  language plpgsql volatile;
+
+create function fairclaim.rehearse_drop()
+  returns boolean
   language plpgsql volatile;
 
 create function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[])

@@ -262,7 +262,7 @@ async fn notifications_are_sent_only_where_their_queue_is_looked_at_before() {
                 order by 1";
     let rows = db.owner().await.query(sql, &[]).await.expect("pg_proc");
     let places: Vec<(String, bool)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    assert_eq!(places, [("forbid_prepare".to_owned(), true), ("tell".to_owned(), true)]);
+    assert_eq!(places, [("rehearse_drop".to_owned(), true), ("tell".to_owned(), true)]);
 }
 
 #[tokio::test]

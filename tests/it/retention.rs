@@ -1,6 +1,8 @@
 //! Retention row by row: what is past it goes in short steps, in ranges that are still open too; nothing else goes, nobody
 //! waits, and nothing that refuses to go stops the rest.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
@@ -265,7 +267,9 @@ async fn a_job_that_cannot_be_deleted_is_passed_over_and_tried_again_later() {
         db.advance("8 days").await;
         assert_eq!(prune_all(&worker, PRUNE).await, 1);
         assert_eq!(count(&owner, JOBS).await, 0);
-        call(&worker, PRUNE).await;
+        while call(&worker, PRUNE).await.busy {
+            tokio::time::sleep(Duration::from_millis(20)).await; // after a call that took long it rests
+        }
         assert_eq!(count(&owner, "select count(*) from fairclaim.prune_fault").await, 0);
     }
 }

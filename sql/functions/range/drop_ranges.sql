@@ -1,7 +1,7 @@
 -- At most one range a call, since its locks last until the transaction ends; at most 16 are looked at. They are looked at again only when
 -- what kept them may be past: the latest end, or a minute after an unfinished job was seen. Whoever keeps the transaction
 -- open after a drop keeps everybody waiting: so the idle time and the next statements are bounded, and the transaction cannot be
--- prepared (forbid_prepare). Lock order: the tables of the range (share row exclusive) -> job -> finished -> attempt_error (exclusive).
+-- prepared (rehearse_drop). Lock order: the tables of the range (share row exclusive) -> job -> finished -> attempt_error (exclusive).
 create or replace function fairclaim.drop_ranges(p_retention interval default null) returns table (ranges_dropped int, ranges_in_use int)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
