@@ -1044,6 +1044,10 @@ create function fairclaim.note_fault(p_step text, p_state fairclaim.tick_state, 
   returns boolean
   language plpgsql volatile;
 
+create function fairclaim.note_freed(p_tenant uuid)
+  returns void
+  language plpgsql volatile;
+
 create function fairclaim.note_idle(p_now timestamp with time zone, p_idle_for double precision DEFAULT NULL::double precision)
   returns void
   language plpgsql volatile;

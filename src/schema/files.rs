@@ -94,6 +94,7 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("functions/settle/check_settle.sql"),
     sql!("functions/settle/clip_error.sql"),
     sql!("functions/settle/extend_leases.sql"),
+    sql!("functions/settle/note_freed.sql"),
     sql!("functions/settle/release_claims.sql"),
     sql!("functions/settle/settle_and_claim.sql"),
     sql!("functions/settle/settle_jobs.sql"),

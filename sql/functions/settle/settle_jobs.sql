@@ -1,7 +1,7 @@
 -- By id, attempt and token. One complete: one statement; all complete: one statement, without results and with; else the general way.
 -- No join with `running`: it may walk all of it, dead rows too, when its statistics say that it is empty. A list of results, errors
 -- or delays that holds nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for others of its
--- tenant: whoever sleeps is told; all others pay nothing for that but a column of the row that they delete.
+-- tenant: its tenant is noted, and whoever sleeps is told in the end; all others pay one comparison for that.
 create or replace function fairclaim.settle_jobs(
   p_worker_id text,
   p_ids uuid[],
@@ -27,7 +27,6 @@ declare
   v_dims text := array_dims(p_ids);
   v_results jsonb[] := case when num_nonnulls(variadic p_results) > 0 then p_results end;
   v_complete boolean := 'complete' = all (p_outcomes);
-  v_done uuid[];                              -- what was accepted
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
   -- what can be told in one expression: everything completed, without results and delays
@@ -52,35 +51,40 @@ begin
   elsif v_complete
         and (select count(distinct x.i) from unnest(p_ids) x(i)) = cardinality(p_ids) then     -- answers and results go by id here
     if v_results is null then
+      return query
       with gone as (
         delete from fairclaim.running r
          where r.id = any (p_ids)
            and case when (r.id, r.attempt::int, r.lease_token) in (
                  select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
-        returning r.id, r.tenant_id, r.attempt, r.limited),
+        returning r.id, r.tenant_id, r.attempt, case when r.limited then fairclaim.note_freed(r.tenant_id) end),
       final as (
         insert into fairclaim.finished
-        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null from gone)
-      select array_agg(gone.id), array_agg(distinct gone.tenant_id) filter (where gone.limited) into v_done, v_freed from gone;
+        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null from gone returning id)
+      select z.i, z.ok, case when z.ok then 'completed' end
+        from (select u.i, u.i in (select final.id from final) ok from unnest(p_ids) u(i) offset 0) z;
     else
+      return query
       with gone as (
         delete from fairclaim.running r
          where r.id = any (p_ids)
            and case when (r.id, r.attempt::int, r.lease_token) in (
                  select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
-        returning r.id, r.tenant_id, r.attempt, r.limited),
+        returning r.id, r.tenant_id, r.attempt, case when r.limited then fairclaim.note_freed(r.tenant_id) end),
       final as (
         insert into fairclaim.finished
         select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, x.res, null
-          from gone join unnest(p_ids, v_results) x(i, res) on x.i = gone.id)
-      select array_agg(gone.id), array_agg(distinct gone.tenant_id) filter (where gone.limited) into v_done, v_freed from gone;
+          from gone join unnest(p_ids, v_results) x(i, res) on x.i = gone.id returning id)
+      select z.i, z.ok, case when z.ok then 'completed' end
+        from (select u.i, u.i in (select final.id from final) ok from unnest(p_ids) u(i) offset 0) z;
     end if;
-    return query
-    select z.i, z.ok, case when z.ok then 'completed' end
-      from (select u.i, u.i in (select d.i from unnest(v_done) d(i)) ok from unnest(p_ids) u(i) offset 0) z;
   else
     return query
     select * from fairclaim.settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, v_results, p_errors, p_delays);
+  end if;
+  if current_setting('fairclaim.noted', true) <> '' then
+    v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
+    perform set_config('fairclaim.noted', '', true);
   end if;
   if v_freed is not null and coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(v_now) then
     perform fairclaim.wake_freed(v_now, v_freed);
