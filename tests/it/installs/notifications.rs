@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 
 use fairclaim::testing::{PrivateServer, find_binaries};
 use serde_json::Value;
-use tokio_postgres::Client as Session;
+use tokio_postgres::{Client as Session, error::SqlState};
 
 use super::alone::{administrate, install};
 use crate::{
@@ -58,7 +58,7 @@ async fn fill(url: &str, most: f64) -> (Session, Session) {
         n += 1;
         let notify = format!("select pg_notify('spam', '{n}' || repeat('x', 7000))");
         if let Err(error) = loud.batch_execute(&notify).await {
-            assert_eq!(error.code().map(|code| code.code()), Some("54000"), "{error:?}");
+            assert_eq!(error.code().map(SqlState::code), Some("54000"), "{error:?}");
             assert!(most > 0.9, "full, and not {most}");
             break;
         }
