@@ -440,6 +440,7 @@ create table fairclaim.tick_state (
   quiet_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
   mended bigint,
   mended_at timestamp with time zone,
+  limits bigint not null default 0,
   constraint tick_state_pkey PRIMARY KEY (slot)
 ) with (fillfactor=20);
 CREATE UNIQUE INDEX tick_state_pkey ON fairclaim.tick_state USING btree (slot);
@@ -729,6 +730,16 @@ create function fairclaim.dispatch_lines(p_source text, p_after bigint, p_throug
   set search_path=pg_catalog, pg_temp;
 grant execute on function fairclaim.dispatch_lines to fairclaim_producer;
 
+create function fairclaim.doctor_alone()
+  returns TABLE(queue text, type text, paused boolean, jobs bigint, waits interval, first_id uuid)
+  language sql volatile security definer
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.doctor_alone to fairclaim_observer;
+grant execute on function fairclaim.doctor_alone to fairclaim_operator;
+
 create function fairclaim.doctor_faults()
   returns TABLE(step text, since timestamp with time zone, last_at timestamp with time zone, sqlstate text, times bigint, note text, passed uuid[])
   language sql stable security definer
@@ -842,6 +853,10 @@ create function fairclaim.error_has(p_error jsonb, p_text text)
   returns boolean
   language sql immutable parallel safe;
 
+create function fairclaim.event_triggers()
+  returns text
+  language sql stable;
+
 create function fairclaim.extend_leases(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_lease interval DEFAULT '00:00:30'::interval)
   returns TABLE(id uuid, accepted boolean, cancel_requested boolean)
   language plpgsql volatile security definer
@@ -937,6 +952,11 @@ create function fairclaim.leave_hints(p_queue text, p_turns bigint[], p_probed i
   returns boolean
   language plpgsql volatile;
 
+create function fairclaim.limits_digest()
+  returns bigint
+  language sql volatile
+  set enable_seqscan=on;
+
 create function fairclaim.list_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_before_id uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100, p_older_than interval DEFAULT NULL::interval, p_newer_than interval DEFAULT NULL::interval, p_error text DEFAULT NULL::text)
   returns TABLE(id uuid, tenant_id uuid, queue text, type text, status text, priority integer, attempts integer, max_attempts integer, worker_id text, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, tags text[])
   language plpgsql stable security definer
@@ -1023,6 +1043,10 @@ create function fairclaim.note_below(p_above bigint, p_all boolean)
 
 create function fairclaim.note_fault(p_step text, p_state fairclaim.tick_state, p_fault fairclaim.tick_fault, p_full integer, p_sqlstate text, p_message text)
   returns boolean
+  language plpgsql volatile;
+
+create function fairclaim.note_freed(p_tenant uuid)
+  returns void
   language plpgsql volatile;
 
 create function fairclaim.note_idle(p_now timestamp with time zone, p_idle_for double precision DEFAULT NULL::double precision)
@@ -1132,6 +1156,10 @@ create function fairclaim.refuse(p_code text, p_field text, p_rule text, p_hint 
 
 create function fairclaim.refuse_late(p_expires timestamp with time zone)
   returns void
+  language plpgsql volatile;
+
+create function fairclaim.rehearse_drop()
+  returns boolean
   language plpgsql volatile;
 
 create function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[])
@@ -1339,6 +1367,11 @@ create function fairclaim.wake(p_now timestamp with time zone)
 create function fairclaim.wake_before(p_now timestamp with time zone, p_due timestamp with time zone)
   returns void
   language plpgsql volatile;
+
+create function fairclaim.wake_freed(p_now timestamp with time zone, p_tenants uuid[])
+  returns void
+  language plpgsql volatile
+  set enable_seqscan=off;
 
 create function fairclaim.work_steps(INOUT p_state fairclaim.tick_state, p_round boolean, p_all boolean, OUT did jsonb, OUT failed text[])
   returns record

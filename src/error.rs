@@ -142,14 +142,14 @@ impl Error {
     }
 
     /// Whether the same call may succeed when repeated: the database was away, or two transactions got in each other's
-    /// way and the server ended this one.
+    /// way and the server ended this one. A call that needs more temporary space than its login may use needs it again.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { .. } => true,
             // 25006: a primary that has just become a replica
             Self::Database { sqlstate, .. } => {
                 matches!(sqlstate.as_str(), "55P03" | "55006" | "25006")
-                    || matches!(sqlstate.get(..2), Some("40" | "53" | "57"))
+                    || matches!(sqlstate.get(..2), Some("40" | "53" | "57")) && sqlstate != "53400"
             }
             _ => false,
         }
@@ -273,6 +273,8 @@ mod tests {
             |sqlstate: &str| Error::Database { sqlstate: sqlstate.into(), message: String::new() };
         assert!(database("40P01").is_transient());
         assert!(!database("22P02").is_transient());
+        assert!(database("53100").is_transient(), "a disk is made room on");
+        assert!(!database("53400").is_transient(), "a limit of the configuration stays");
         assert!(!Error::bad_argument("queue", "too long").is_transient());
     }
 }

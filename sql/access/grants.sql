@@ -48,7 +48,7 @@ grant select on fairclaim.job_overview to fairclaim_operator;
 
 -- operators and observers: what `fairclaim doctor` looks at, counts and names of queues and types
 grant execute on function fairclaim.doctor_state, fairclaim.doctor_migrations, fairclaim.doctor_limits, fairclaim.doctor_queues,
-  fairclaim.doctor_strays, fairclaim.doctor_waiting, fairclaim.doctor_faults, fairclaim.doctor_leases, fairclaim.doctor_retention
+  fairclaim.doctor_strays, fairclaim.doctor_waiting, fairclaim.doctor_alone, fairclaim.doctor_faults, fairclaim.doctor_leases, fairclaim.doctor_retention
   to fairclaim_operator, fairclaim_observer;
 
 -- auditors: payloads too

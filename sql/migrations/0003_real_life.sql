@@ -44,6 +44,7 @@ alter table fairclaim.tick_state
   add column quiet_until timestamptz not null default '-infinity', -- until then there is nothing to do unless somebody does something
   add column mended bigint,                                        -- the tick that found ready_seq behind the mark, until all is mended
   add column mended_at timestamptz,
+  add column limits bigint not null default 0,                     -- a digest of tenant_limit
   alter column slice set default -9223372036854775808,
   alter column shared_slice set default -9223372036854775808,
   alter column sweep set default -9223372036854775808;

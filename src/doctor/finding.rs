@@ -108,6 +108,7 @@ pub(super) const NAMES: &[&str] = &[
     "long_leases",
     "limits",
     "unclaimed_types",
+    "suspects",
     "backlog",
     "durability",
     "isolation",

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    statements::doctor::{LEASES, LIMITS, QUEUES, WAITING},
+    statements::doctor::{ALONE, LEASES, LIMITS, QUEUES, WAITING},
 };
 
 pub(super) const CHECKS: &[Check] = &[
@@ -17,6 +17,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check { about: "leases that end far ahead", statement: &LEASES, judge: leases },
     Check { about: "limits", statement: &LIMITS, judge: limits },
     Check { about: "what waits", statement: &WAITING, judge: waiting },
+    Check { about: "what waits to run alone", statement: &ALONE, judge: alone },
 ];
 
 /// From here on nobody seems to want a type.
@@ -98,6 +99,30 @@ fn limits(rows: &[Row]) -> Result<Vec<Finding>> {
     } else {
         Finding::ok("limits", seen)
     }])
+}
+
+/// Nobody but a claim that asks for them returns them, so a client that never does leaves them for ever.
+fn alone(rows: &[Row]) -> Result<Vec<Finding>> {
+    let mut unclaimed = Vec::new();
+    for row in rows {
+        let seconds: f64 = number(row, "seconds")?;
+        if seconds <= UNCLAIMED || row.try_get("paused")? {
+            continue;
+        }
+        let (queue, name): (&str, &str) = (row.try_get("queue")?, row.try_get("type")?);
+        let (jobs, first): (i64, &str) = (number(row, "jobs")?, row.try_get("first_id")?);
+        let waits = span(seconds);
+        unclaimed.push(format!("{jobs} of {name} in {queue} (for {waits}, first {first})"));
+    }
+    if unclaimed.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Finding::warning(
+        "suspects",
+        format!("jobs whose workers died twice wait, and nobody runs them: {}", some(&unclaimed)),
+        "start `fairclaim work` or a worker of the library with a handler for that type, which runs such jobs alone; a client of your own \
+         asks for them by claim_jobs(…, 1, p_alone => true) while it holds nothing else; or end them: `fairclaim jobs cancel ID`",
+    )])
 }
 
 fn waiting(rows: &[Row]) -> Result<Vec<Finding>> {

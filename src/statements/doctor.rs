@@ -209,6 +209,11 @@ pub(crate) const LIMITS: Statement = asks(
 
 pub(crate) const STRAYS: Statement = asks("select fairclaim.doctor_strays() as rows");
 
+pub(crate) const ALONE: Statement = asks(
+    "select a.queue, a.type, a.paused, a.jobs, pg_catalog.date_part('epoch', a.waits)::float8 as seconds, a.first_id::text as first_id \
+     from fairclaim.doctor_alone() a",
+);
+
 pub(crate) const WAITING: Statement = asks(
     "select w.queue, w.type, w.paused, w.runs, pg_catalog.date_part('epoch', w.waits)::float8 as seconds \
      from fairclaim.doctor_waiting() w",

@@ -103,7 +103,10 @@ impl Exchanger {
                 self.note_failure(&error, &mut order);
                 let failure = if is_refusal(&error) {
                     Failure::Refused
-                } else if unheard || sent_at.elapsed() >= self.shared.patience() {
+                } else if unheard
+                    || is_too_much(&error)
+                    || sent_at.elapsed() >= self.shared.patience()
+                {
                     Failure::Unanswered
                 } else {
                     Failure::Call
@@ -265,6 +268,16 @@ fn is_refusal(error: &Error) -> bool {
     }
 }
 
+/// Whether less at once may pass: the server ran out of time, memory or temporary space for this call, and the same one would again.
+fn is_too_much(error: &Error) -> bool {
+    match error {
+        Error::Database { sqlstate, .. } => {
+            matches!(sqlstate.as_str(), "53200" | "53400" | "57014")
+        }
+        _ => false,
+    }
+}
+
 /// Whether the server may have done what was sent: the connection broke. Any other error it answered with, and that is the end of the
 /// transaction.
 pub(super) fn may_have_happened(error: &Error) -> bool {
@@ -343,6 +356,20 @@ mod tests {
         shared.heart_wanted.notified().await;
         subscription.unmute();
         assert!(matches!(subscription.step(Instant::now()), Step::Send(order) if order.limit > 0));
+    }
+
+    #[test]
+    fn what_the_server_has_no_room_or_time_for_is_sent_in_smaller_parts() {
+        let database =
+            |sqlstate: &str| Error::Database { sqlstate: sqlstate.into(), message: String::new() };
+        for too_much in ["53200", "53400", "57014"] {
+            assert!(is_too_much(&database(too_much)), "{too_much}");
+            assert!(!is_refusal(&database(too_much)), "{too_much} ends no job");
+        }
+        for other in ["53100", "53300", "40001", "55P03", "54000"] {
+            assert!(!is_too_much(&database(other)), "{other}");
+        }
+        assert!(!is_too_much(&Error::unavailable("gone")));
     }
 
     #[test]

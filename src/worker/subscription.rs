@@ -63,7 +63,7 @@ pub(crate) struct Order {
 pub(crate) enum Failure {
     /// The call as such: it is repeated as it was.
     Call,
-    /// There was no answer, perhaps because it is too much at once: half of it is sent next.
+    /// There was no answer, perhaps because it is too much at once, or the server says so: half of it is sent next.
     Unanswered,
     /// One of its settlements is bad: they are sent in smaller batches until it is found.
     Refused,

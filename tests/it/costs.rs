@@ -227,3 +227,39 @@ async fn completions_whose_lists_are_all_nulls_are_checked_by_one_expression() {
     let sql = "select count(*) from fairclaim.finished where result = '\"a result\"'";
     assert_eq!(db.owner().await.query_one(sql, &[]).await.expect("results").get::<_, i64>(0), 10);
 }
+
+/// Room under a limit wakes whoever sleeps; who has no limit pays nothing for it.
+#[tokio::test]
+async fn a_settlement_of_jobs_without_a_limit_asks_for_no_room() {
+    let db = counting().await;
+    let (producer, owner) = (db.producer().await, db.owner().await);
+    let mut worker = db.direct_session("test_worker").await;
+    let limit = "insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, 50)";
+    owner.execute(limit, &[&tenant(2)]).await.expect("a limit");
+    while !owner
+        .query_one("select bool_and(active) from fairclaim.tenant_limit", &[])
+        .await
+        .expect("limits")
+        .get::<_, bool>(0)
+    {
+        tick(&worker).await;
+    }
+    let sql = "select count(*) from fairclaim.settle_jobs('worker', $1, $2, $3, $4) where accepted";
+    for (n, limited, outcome) in [
+        (1, false, "complete"),
+        (20, false, "complete"),
+        (20, false, "fail"),
+        (1, true, "complete"),
+        (20, true, "complete"),
+        (20, true, "fail"),
+    ] {
+        dispatch_many(&producer, tenant(1 + u128::from(limited)), "default", "mail", n).await;
+        let jobs = claim_jobs(&worker, 100, &mut None).await;
+        assert!(claim_jobs(&worker, 1, &mut None).await.is_empty(), "somebody sleeps now");
+        let (ids, attempts, tokens) = lists(&jobs);
+        let outcomes = vec![outcome; jobs.len()];
+        let values: [&(dyn ToSql + Sync); 4] = [&ids, &attempts, &tokens, &outcomes];
+        let calls = called(&mut worker, sql, &values).await;
+        assert_eq!(calls.contains_key("wake_freed"), limited, "{n}, {outcome}: {calls:?}");
+    }
+}

@@ -2,5 +2,6 @@
 //! standbys, hardened servers.
 
 mod alone;
+mod notifications;
 mod publications;
 mod sessions;

@@ -38,6 +38,7 @@ mod ranges;
 mod rare_lanes;
 mod release_claims;
 mod retention;
+mod room;
 mod settle_and_claim;
 mod show_job;
 mod stale;

@@ -1,5 +1,7 @@
 //! Lanes are rare: who has few jobs shares them whatever the types and priorities, and what nobody waits in costs claims little.
 
+mod loads;
+
 use std::collections::HashSet;
 
 use serde_json::json;

@@ -1,5 +1,6 @@
 //! The tick as maintenance of a whole fleet: how often it looks, what it does when one part of it fails, and when it is wanted again.
 
+mod event_triggers;
 mod rounds;
 mod sequence;
 mod steps;

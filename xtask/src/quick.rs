@@ -36,6 +36,8 @@ pub(crate) const LEFT_OUT: &[&str] = &[
     "pooled::",
     "private_server::",
     "ranges::retention_",
+    "rare_lanes::loads::",
+    "sleep::",
     "survival::",
     "terminal::",
     "tls::",

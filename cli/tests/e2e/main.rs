@@ -14,6 +14,7 @@ mod operate;
 mod pooled;
 #[path = "../rig/mod.rs"]
 mod rig;
+mod sleep;
 mod support;
 mod survival;
 mod terminal;

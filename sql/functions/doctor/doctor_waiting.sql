@@ -1,5 +1,6 @@
 -- What waits longest, by queue and type. Bounded: at most 200 pairs, hopped to through the two indexes of lanes, and of each at most
--- 20 lanes, of which the first row is read. Lanes of limited tenants are left out: they wait for their limit.
+-- 20 lanes, of which the first row is read. Lanes of limited tenants are left out: they wait for their limit. So are jobs that run alone:
+-- doctor_alone has them.
 create or replace function fairclaim.doctor_waiting() returns table (queue text, type text, paused boolean, runs boolean, waits interval)
 language sql volatile security definer
 set search_path = pg_catalog, pg_temp
@@ -14,10 +15,10 @@ as $$
       select l.queue, l.type from fairclaim.lane l where l.tenant_id is not null and (l.queue, l.type) > (own.q, own.t)
        order by l.queue, l.type limit 1) n(q, t)),
   shared(q, t) as (
-    (select l.queue, l.type from fairclaim.lane l where l.tenant_id is null order by l.queue, l.type limit 1)
+    (select l.queue, l.type from fairclaim.lane l where l.tenant_id is null and not l.alone order by l.queue, l.type limit 1)
     union all
     select n.q, n.t from shared cross join lateral (
-      select l.queue, l.type from fairclaim.lane l where l.tenant_id is null and (l.queue, l.type) > (shared.q, shared.t)
+      select l.queue, l.type from fairclaim.lane l where l.tenant_id is null and not l.alone and (l.queue, l.type) > (shared.q, shared.t)
        order by l.queue, l.type limit 1) n(q, t)),
   pair(q, t) as materialized (
     select q, t from (select * from own limit 100) o union select q, t from (select * from shared limit 100) s),
@@ -25,7 +26,7 @@ as $$
     select p.q, p.t, l.lane_id, l.floor from pair p
      cross join lateral (
        (select l.lane_id, l.floor from fairclaim.lane l
-         where l.queue = p.q and l.type = p.t and l.tenant_id is null order by l.lane_id limit 5)
+         where l.queue = p.q and l.type = p.t and l.tenant_id is null and not l.alone order by l.lane_id limit 5)
        union all
        (select l.lane_id, l.floor from fairclaim.lane l
          where l.queue = p.q and l.type = p.t and l.tenant_id is not null

@@ -10,6 +10,7 @@ begin
      and not exists (select from fairclaim.renewal)
      and not exists (select from fairclaim.cancel_request)
      and not exists (select from fairclaim.tenant_limit b where not b.active)
+     and p_state.limits = fairclaim.limits_digest()
      and not exists (select from fairclaim.tick_fault);
 exception
   when lock_not_available then return false;  -- the step that needs the table will tell

@@ -1,5 +1,6 @@
 -- Writes down that a step failed, for the next tick and for doctor, and warns. Messages that may quote a value of a row (data that cannot
--- be read, and what others raise) are left out. Returns whether trying again soon makes sense.
+-- be read, and what others raise) are left out; making ranges reads no row, and event triggers are named with it. Returns whether
+-- trying again soon makes sense.
 create or replace function fairclaim.note_fault(
   p_step text,
   p_state fairclaim.tick_state,
@@ -11,7 +12,9 @@ create or replace function fairclaim.note_fault(
 language plpgsql
 as $$
 declare
-  v_note text := case when p_sqlstate !~ '^(22|P0|JQ)' then p_message else 'its message may quote a row: see what refuses it' end;
+  v_note text := case when p_step = 'ranges' then p_message || coalesce(' (event triggers: ' || fairclaim.event_triggers() || ')', '')
+                      when p_sqlstate !~ '^(22|P0|JQ)' then p_message
+                      else 'its message may quote a row: see what refuses it' end;
   v_size int := least(p_full, p_fault.size);
   v_next int := v_size;
   v_passed uuid[] := coalesce(p_fault.passed, '{}');

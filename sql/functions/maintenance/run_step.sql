@@ -13,6 +13,7 @@ create or replace function fairclaim.run_step(
 language plpgsql
 as $$
 declare
+  v_limits bigint;
   r record;
 begin
   done := 0; more := 0;
@@ -31,6 +32,11 @@ begin
       end if;
     when 'limits' then
       done := fairclaim.apply_limits(p_state, p_size, p_skip);
+      v_limits := fairclaim.limits_digest();
+      if v_limits <> p_state.limits then
+        p_state.limits := v_limits;
+        perform fairclaim.wake(p_state.at);
+      end if;
     when 'renew' then
       done := fairclaim.renew_passed(p_size, p_skip);
     when 'floors' then

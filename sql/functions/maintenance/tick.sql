@@ -23,6 +23,7 @@ declare
   v_round boolean := not (v_last > v_ms - v_every and v_last <= v_ms);
   v_state fairclaim.tick_state := fairclaim.newest_state();
   v_all boolean;                              -- four times a minute: whole indexes, with their dead prefixes
+  v_late boolean;                             -- that of delayed jobs also when nobody ticked for a while: what told of them may have been committed late
   r record;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -31,7 +32,8 @@ begin
   promoted := 0; returned := 0; moved := 0; floors := 0; closed := 0; deleted := 0; safe_lag := v_state.mark - v_state.safe; busy := false;
   failed := '{}';
   v_all := v_round and v_last / 15000 <> v_ms / 15000;
-  v_state.sched_floor := case when v_all then '-infinity' else least(v_state.sched_floor, v_now - interval '1 min') end;
+  v_late := v_round and v_last < v_ms - 2000;
+  v_state.sched_floor := case when v_all or v_late then '-infinity' else least(v_state.sched_floor, v_now - interval '1 min') end;
   if not fairclaim.is_wanted(v_state, v_now, v_round) then
     if v_round then
       perform setval('fairclaim.round_at', greatest(0, v_ms));
@@ -55,7 +57,7 @@ begin
     perform setval('fairclaim.round_at', greatest(0, v_ms));
   end if;
   v_all := v_all and v_round;
-  v_state.sched_floor := case when v_all then '-infinity' else least(v_state.sched_floor, v_now - interval '1 min') end;
+  v_state.sched_floor := case when v_all or v_late and v_round then '-infinity' else least(v_state.sched_floor, v_now - interval '1 min') end;
   select * into r from fairclaim.work_steps(v_state, v_round, v_all);
   v_state := r.p_state;
   failed := r.failed;

@@ -1,7 +1,8 @@
 -- One range, in a subtransaction that gives all its locks back when it fails. First the three tables of the range against writers: a
 -- retry that commits after a look would lose its job; readers and dispatch go on meanwhile. Then looks that find nothing in the way, and
 -- only then the exclusive locks on the three parents, for which it waits as long as lock_timeout says, so that whoever comes later
--- waits no longer; drop_ranges() sets it to 5 ms. A range ahead of the clock goes only when it is empty.
+-- waits no longer; drop_ranges() sets it to 5 ms. A range ahead of the clock goes only when it is empty. One that cannot be dropped, for
+-- an event trigger that refuses it, say, is told in the server's log and stays; prune() deletes its rows.
 create or replace function fairclaim.drop_range(p_starts_at timestamptz, p_before timestamptz) returns int
 language plpgsql
 as $$
@@ -29,6 +30,9 @@ begin
     end if;
   end if;
   v_asks := true;
+  if not fairclaim.rehearse_drop() then
+    return -2;
+  end if;
   lock table only fairclaim.job, only fairclaim.finished, only fairclaim.attempt_error in access exclusive mode;
   execute format('drop table fairclaim.%I, fairclaim.%I, fairclaim.%I', v_job, v_finished, v_error);
   delete from fairclaim.id_range r where r.starts_at = p_starts_at;
@@ -36,8 +40,12 @@ begin
 exception
   when lock_not_available or deadlock_detected or undefined_table then
     return case when v_asks then -2 else -1 end;      -- in use, or somebody else dropped it
+  when others then
+    raise warning 'fairclaim: the range of ids from % cannot be dropped (SQLSTATE %): %', p_starts_at, sqlstate, sqlerrm
+      using hint = 'prune() deletes its rows meanwhile' || coalesce('; see the event triggers ' || fairclaim.event_triggers(), '');
+    return -2;
 end
 $$;
 
 comment on function fairclaim.drop_range(timestamptz, timestamptz) is
-'Drops one range of ids from job, finished and attempt_error: 1. 0 if a job of it has not ended before p_before, -1 if somebody uses its tables, -2 if their parents.';
+'Drops one range of ids from job, finished and attempt_error: 1. 0 if a job of it has not ended before p_before, -1 if somebody uses its tables, -2 if their parents, or if it cannot be dropped at all now (rehearse_drop, or an error, which is warned of).';

@@ -1,7 +1,7 @@
 -- At most one range a call, since its locks last until the transaction ends; at most 16 are looked at. They are looked at again only when
 -- what kept them may be past: the latest end, or a minute after an unfinished job was seen. Whoever keeps the transaction
--- open after a drop keeps everybody waiting: so the idle time and the next statements are bounded, and a notification, which nobody listens to, makes it one that
--- cannot be prepared. Lock order: the tables of the range (share row exclusive) -> job -> finished -> attempt_error (exclusive).
+-- open after a drop keeps everybody waiting: so the idle time and the next statements are bounded, and the transaction cannot be
+-- prepared (rehearse_drop). Lock order: the tables of the range (share row exclusive) -> job -> finished -> attempt_error (exclusive).
 create or replace function fairclaim.drop_ranges(p_retention interval default null) returns table (ranges_dropped int, ranges_in_use int)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -42,7 +42,6 @@ begin
         if current_setting('statement_timeout')::interval not between interval '1 ms' and interval '5 s' then
           perform set_config('statement_timeout', '5s', true);
         end if;
-        notify fairclaim_range;
         exit;
       when -1 then ranges_in_use := ranges_in_use + 1;
       when -2 then
@@ -56,5 +55,5 @@ end
 $$;
 
 comment on function fairclaim.drop_ranges(interval) is
-'Drops a range of ids (partitions of job, finished, attempt_error) in which every job has ended before the retention began, or one that a wrong clock has left far ahead and that is empty. One a call: call it until ranges_dropped is 0, each in a transaction of its own; workers do. ranges_in_use: how many it met that somebody uses just now, such as a reader that stays in its transaction; prune() deletes their rows meanwhile. p_retention: operators only.
+'Drops a range of ids (partitions of job, finished, attempt_error) in which every job has ended before the retention began, or one that a wrong clock has left far ahead and that is empty. One a call: call it until ranges_dropped is 0, each in a transaction of its own; workers do. ranges_in_use: how many it met that somebody uses just now, such as a reader that stays in its transaction, or cannot drop at this moment; prune() deletes their rows meanwhile. p_retention: operators only.
 Errors: JQ004 (also outside READ COMMITTED), JQ007.';

@@ -31,7 +31,13 @@ as $$
 #variable_conflict use_column
 declare
   v_list text;                                -- one that has items for no id
+  v_asleep boolean := p_limit > 0 and cardinality(p_ids) > 0
+                      and coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(fairclaim.clock());
+  v_freed text;                               -- tenants under whose limits the settlement has made room
 begin
+  if v_asleep then
+    perform set_config('fairclaim.freed', '?', true);
+  end if;
   if cardinality(p_ids) > 0 then
     return query
     select 'settled'::text, s.accepted, s.id, null::uuid, null::text, s.status, null::jsonb, null::jsonb, null::text, null::int,
@@ -53,6 +59,13 @@ begin
     return query
     select 'claimed'::text, null::boolean, c.*
       from fairclaim.claim_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token, p_idle_for, p_alone) c;
+  end if;
+  if v_asleep then                            -- whoever sleeps gets what this claim has left
+    v_freed := current_setting('fairclaim.freed');
+    perform set_config('fairclaim.freed', '', true);
+    if v_freed <> '?' then
+      perform fairclaim.wake_freed(fairclaim.clock(), string_to_array(v_freed, ',')::uuid[]);
+    end if;
   end if;
 end
 $$;

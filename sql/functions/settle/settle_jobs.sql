@@ -1,6 +1,7 @@
 -- By id, attempt and token. One complete: one statement; all complete: one statement, without results and with; else the general way.
 -- No join with `running`: it may walk all of it, dead rows too, when its statistics say that it is empty. A list of results, errors
--- or delays that holds nothing but nulls costs what null costs.
+-- or delays that holds nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for others of its
+-- tenant: its tenant is noted, and whoever sleeps is told in the end; all others pay one comparison for that.
 create or replace function fairclaim.settle_jobs(
   p_worker_id text,
   p_ids uuid[],
@@ -26,6 +27,7 @@ declare
   v_dims text := array_dims(p_ids);
   v_results jsonb[] := case when num_nonnulls(variadic p_results) > 0 then p_results end;
   v_complete boolean := 'complete' = all (p_outcomes);
+  v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
   -- what can be told in one expression: everything completed, without results and delays
   if (length(p_worker_id) between 1 and 255 and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
@@ -41,9 +43,10 @@ begin
     with gone as (
       delete from fairclaim.running r
        where r.id = p_ids[1] and r.attempt = p_attempts[1] and r.lease_token = p_lease_tokens[1]
-      returning r.tenant_id, r.attempt)
-    insert into fairclaim.finished
-    select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1], null from gone;
+      returning r.tenant_id, r.attempt, r.limited)
+    insert into fairclaim.finished as f
+    select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1], null from gone
+    returning case when (select gone.limited from gone) then array[f.tenant_id] end into v_freed;
     return query select p_ids[1], found, case when found then 'completed' end;
   elsif v_complete
         and (select count(distinct x.i) from unnest(p_ids) x(i)) = cardinality(p_ids) then     -- answers and results go by id here
@@ -54,7 +57,7 @@ begin
          where r.id = any (p_ids)
            and case when (r.id, r.attempt::int, r.lease_token) in (
                  select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
-        returning r.id, r.tenant_id, r.attempt),
+        returning r.id, r.tenant_id, r.attempt, case when r.limited then fairclaim.note_freed(r.tenant_id) end),
       final as (
         insert into fairclaim.finished
         select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null from gone returning id)
@@ -67,7 +70,7 @@ begin
          where r.id = any (p_ids)
            and case when (r.id, r.attempt::int, r.lease_token) in (
                  select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
-        returning r.id, r.tenant_id, r.attempt),
+        returning r.id, r.tenant_id, r.attempt, case when r.limited then fairclaim.note_freed(r.tenant_id) end),
       final as (
         insert into fairclaim.finished
         select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, x.res, null
@@ -78,6 +81,13 @@ begin
   else
     return query
     select * from fairclaim.settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, v_results, p_errors, p_delays);
+  end if;
+  if current_setting('fairclaim.noted', true) <> '' then
+    v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
+    perform set_config('fairclaim.noted', '', true);
+  end if;
+  if v_freed is not null and coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(v_now) then
+    perform fairclaim.wake_freed(v_now, v_freed);
   end if;
 end
 $$;

@@ -26,6 +26,7 @@ declare
   v_left smallint[];
   v_lost smallint[];
   v_again timestamptz;                        -- when the first of them is due again
+  v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
   with given as (
     select distinct on (x.i, x.a, x.k) x.*
@@ -39,7 +40,7 @@ begin
              select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
     returning r.*),
   gone as materialized (
-    select x.o, h.id, h.tenant_id, h.attempt, exists (select from fairclaim.cancel_request c where c.id = h.id) cancel_requested, x.oc, x.res, fairclaim.clip_error(x.err) err, x.dl,
+    select x.o, h.id, h.tenant_id, h.attempt, h.limited, exists (select from fairclaim.cancel_request c where c.id = h.id) cancel_requested, x.oc, x.res, fairclaim.clip_error(x.err) err, x.dl,
            case when x.oc = 'lost' then h.worker_id else p_worker_id end worker,
            (h.attempts_left - (x.oc in ('retry', 'fail'))::int)::smallint left2, (h.lost + (x.oc = 'lost')::int)::smallint lost2
       from held h join given x on x.i = h.id and x.a = h.attempt and x.k = h.lease_token),
@@ -70,8 +71,9 @@ begin
   select array_agg(e.o), array_agg(e.st), array_agg(e.tenant_id) filter (where e.st = 'pending'),
          array_agg(e.id) filter (where e.st = 'pending'), array_agg(e.attempt) filter (where e.st = 'pending'),
          array_agg(e.left2) filter (where e.st = 'pending'), array_agg(e.lost2) filter (where e.st = 'pending'),
-         v_now + make_interval(secs => min(e.pause) filter (where e.st = 'scheduled'))
-    into v_done, v_status, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again
+         v_now + make_interval(secs => min(e.pause) filter (where e.st = 'scheduled')),
+         array_agg(distinct e.tenant_id) filter (where e.limited)
+    into v_done, v_status, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again, v_freed
     from ended e;
   if v_ids is not null then
     perform fairclaim.to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
@@ -81,6 +83,9 @@ begin
   end if;
   if coalesce(pg_sequence_last_value('fairclaim.look_by'), 0) > fairclaim.millis(v_again) + 1000 then
     perform fairclaim.wake_before(v_now, v_again + interval '1 s');
+  end if;
+  if v_freed is not null and coalesce(pg_sequence_last_value('fairclaim.asleep_until'), 0) > fairclaim.millis(v_now) then
+    perform fairclaim.wake_freed(v_now, v_freed);
   end if;
   return query
   select u.i, z.o is not null, z.st

@@ -122,3 +122,42 @@ async fn leases_that_end_far_ahead_are_told_with_the_verb_that_ends_them() {
     let told = ["worker-20 h (1, for 30 h)", "clock was ahead"];
     assert_found(&examine(&db, "test_operator").await, "long_leases", Level::Warning, &told);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_whose_workers_died_twice_and_that_nobody_asks_for_are_told() {
+    let db = TestDb::with_test_clock().await;
+    let (producer, owner, worker) = (db.producer().await, db.owner().await, db.worker().await);
+    let id = dispatch(&producer, tenant(1), "poison").await;
+    for _ in 0..2 {
+        assert_eq!(claim_job(&worker, "w").await.expect("the job").id, id);
+        db.advance("40 s").await;
+        tick(&worker).await;
+    }
+    assert!(claim_job(&worker, "w").await.is_none(), "it runs alone from now on");
+    let told = async || examine(&db, "test_operator").await;
+    assert_eq!(find(&told().await, "suspects"), None, "not yet");
+
+    db.advance("3 hours").await;
+    tick(&worker).await;
+    let first = format!("1 of poison in default (for 3 h, first {id})");
+    let diagnosis = told().await;
+    assert_found(&diagnosis, "suspects", Level::Warning, &[&first]);
+    assert_eq!(find(&diagnosis, "unclaimed_types"), None, "a worker of the type is not enough");
+    let advice = find(&diagnosis, "suspects").expect("it").advice.clone().expect("advice");
+    assert!(advice.contains("p_alone") && advice.contains("jobs cancel"), "{advice}");
+
+    let pause =
+        "insert into fairclaim.queue (name, paused_at) values ('default', fairclaim.clock())";
+    owner.batch_execute(pause).await.expect("pause");
+    assert_eq!(find(&told().await, "suspects"), None, "its queue is paused");
+    owner.batch_execute("delete from fairclaim.queue").await.expect("resume");
+    let limit = "insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, 0)";
+    owner.execute(limit, &[&tenant(1)]).await.expect("a limit");
+    assert_eq!(find(&told().await, "suspects"), None, "its tenant is paused");
+    owner.batch_execute("delete from fairclaim.tenant_limit").await.expect("no limit");
+    assert_found(&told().await, "suspects", Level::Warning, &[&first]);
+
+    let alone = "select id from fairclaim.claim_jobs('w', null, 1, p_alone => true)";
+    assert_eq!(worker.query(alone, &[]).await.expect("claim_jobs").len(), 1);
+    assert_eq!(find(&told().await, "suspects"), None, "it runs");
+}

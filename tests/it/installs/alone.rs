@@ -28,7 +28,7 @@ async fn client(server: &PrivateServer, database: &str) -> Client {
     Client::connect(&server.url(database, "app")).await.expect("connect")
 }
 
-async fn install(server: &PrivateServer, database: &str) -> Client {
+pub(super) async fn install(server: &PrivateServer, database: &str) -> Client {
     let client = client(server, database).await;
     client.migrate(&MigrateOptions::default().grant_self(true)).await.expect("migrate");
     client
@@ -40,7 +40,7 @@ fn mail(text: &str) -> Dispatch {
 }
 
 /// A session of the superuser, and what it is to do.
-async fn administrate(server: &PrivateServer, statements: &[&str]) {
+pub(super) async fn administrate(server: &PrivateServer, statements: &[&str]) {
     let superuser = connect(&server.superuser_url("app")).await;
     for statement in statements {
         superuser.batch_execute(statement).await.expect(statement);
@@ -249,6 +249,7 @@ async fn a_batch_beyond_the_logins_temporary_space_is_refused_with_what_to_raise
     let text = "x".repeat(1_000);
     let error = small.dispatch_many((0..5_000).map(|_| mail(&text))).await.expect_err("too much");
     assert!(matches!(&error, Error::Database { sqlstate, .. } if sqlstate == "53400"), "{error:?}");
+    assert!(!error.is_transient(), "the same batch needs the same space again");
     let hint = error.hint().expect("a hint");
     assert!(hint.contains("temp_file_limit") && hint.contains("fewer or smaller"), "{hint}");
     assert!(client.jobs(&JobFilter::default()).await.expect("jobs").jobs.is_empty(), "all or none");

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{half_a_second, number};
 use crate::{
     calls::{claim_jobs, dispatch, dispatch_batch, tenant, tick},
-    notify::stop_clock,
+    notify::{Listener, stop_clock},
     support::{Client, TestDb},
 };
 
@@ -154,6 +154,63 @@ async fn a_job_that_was_committed_long_after_it_was_due_is_promoted_within_half_
     }
     open.commit().await.expect("commit");
     db.advance("15 s").await;
+    assert_eq!(tick(&worker).await.get::<_, i32>("promoted"), 1);
+}
+
+/// To the beginning of a quarter of a minute, in which whole indexes are looked at once.
+async fn to_the_next_quarter(db: &TestDb) {
+    let sql = "select (15000 - fairclaim.millis(fairclaim.clock()) % 15000 + 1000)::text || ' ms'";
+    let rest: String = db.owner().await.query_one(sql, &[]).await.expect(sql).get(0);
+    db.advance(&rest).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_announced_by_a_late_commit_is_promoted_by_the_tick_that_follows() {
+    let db = TestDb::with_test_clock().await;
+    stop_clock(&db).await;
+    half_a_second(&db).await;
+    let (mut app, worker) = (db.producer().await, db.worker().await);
+    let mut listener = Listener::new(&db).await;
+    tick(&worker).await;
+    let rest = "select count(*) from fairclaim.claim_jobs('w', null, 1, p_idle_for => 90)";
+    worker.query_one(rest, &[]).await.expect(rest);
+    let open = app.transaction().await.expect("begin");
+    let soon =
+        "select fairclaim.dispatch_job($1, 'mail', p_run_at => fairclaim.clock() + interval '5 s')";
+    open.execute(soon, &[&tenant(1)]).await.expect("dispatch_job");
+    db.advance("2 min").await;
+    to_the_next_quarter(&db).await;
+    assert_eq!(tick(&worker).await.get::<_, i32>("promoted"), 0);
+    db.advance("3 s").await;
+    assert_eq!(listener.told().await, (0, 0));
+    open.commit().await.expect("commit");
+    assert_eq!(listener.told().await, (0, 1), "everybody ticks now");
+    assert_eq!(tick(&worker).await.get::<_, i32>("promoted"), 1);
+}
+
+/// Nothing announces it: when the job was dispatched, all would have ticked again before it was due.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_no_notification_announced_waits_for_one_tick_of_an_idle_fleet() {
+    let db = TestDb::with_test_clock().await;
+    stop_clock(&db).await;
+    half_a_second(&db).await;
+    let (mut app, worker) = (db.producer().await, db.worker().await);
+    let mut listener = Listener::new(&db).await;
+    tick(&worker).await;
+    let rest = "select count(*) from fairclaim.claim_jobs('w', null, 1, p_idle_for => 90)";
+    worker.query_one(rest, &[]).await.expect(rest);
+    let open = app.transaction().await.expect("begin");
+    let later = "select fairclaim.dispatch_job($1, 'mail', p_run_at => fairclaim.clock() + interval '40 s')";
+    open.execute(later, &[&tenant(1)]).await.expect("dispatch_job");
+    for _ in 0..6 {
+        assert!(wanted_in(&worker).await <= 30_000);
+        db.advance("30 s").await;
+    }
+    let pause = wanted_in(&worker).await;
+    assert!(pause <= 30_000, "{pause}");
+    open.commit().await.expect("commit");
+    assert_eq!(listener.told().await, (0, 0));
+    db.advance(&format!("{pause} ms")).await;
     assert_eq!(tick(&worker).await.get::<_, i32>("promoted"), 1);
 }
 
