@@ -20,7 +20,10 @@ pub(crate) struct Options {
     /// Numbers of idle workers to measure, besides none
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 20], value_parser = within::<usize>(1..=30))]
     workers: Vec<usize>,
-    /// How long each measurement runs [default: 60]
+    /// How long workers come to rest before each measurement: their looks get rarer meanwhile [default: 90]
+    #[arg(long, value_name = "SECONDS", value_parser = within::<f64>(0.1..=86_400.0))]
+    rest: Option<f64>,
+    /// How long each measurement runs [default: 90]
     #[arg(long, value_name = "SECONDS", value_parser = within::<f64>(0.1..=86_400.0))]
     seconds: Option<f64>,
 }
@@ -28,8 +31,8 @@ pub(crate) struct Options {
 #[derive(Debug, Serialize)]
 struct Sizes {
     workers: Vec<usize>,
+    rest: f64,
     seconds: f64,
-    warm_up: f64,
     reps: u32,
     connection: String,
 }
@@ -41,9 +44,8 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Report> {
     let sizes = Sizes {
         workers: options.workers.clone(),
-        seconds: common.size(options.seconds, 60.0, 0.3),
-        // a session may hand in what it counted ten seconds later: those of the start come before
-        warm_up: common.size(None, 15.0, 0.2),
+        rest: common.size(options.rest, 90.0, 0.2),
+        seconds: common.size(options.seconds, 90.0, 0.3),
         reps: common.reps(1),
         connection: place.mode().await?.to_string(),
     };
@@ -59,7 +61,7 @@ pub(crate) async fn run(
             let site = place.site().await?;
             let session = site.session().await?;
             let idle = Idle::start(&site, workers).await?;
-            tokio::time::sleep(Duration::from_secs_f64(sizes.warm_up)).await;
+            tokio::time::sleep(Duration::from_secs_f64(sizes.rest)).await;
             watch(&site, &session, &sizes, &who, &mut report).await?;
             idle.stop().await?;
             site.close().await?;
