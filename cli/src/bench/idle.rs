@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::counters::Counters;
 use super::options::Common;
-use super::place::{Place, Session, Site};
+use super::place::{Place, Site};
 use super::report::Report;
 use super::wal::WalMark;
 use super::work::Idle;
@@ -59,10 +59,9 @@ pub(crate) async fn run(
             };
             progress(format!("idle, {who}, repetition {rep} of {}", sizes.reps));
             let site = place.site().await?;
-            let session = site.session().await?;
             let idle = Idle::start(&site, workers).await?;
             tokio::time::sleep(Duration::from_secs_f64(sizes.rest)).await;
-            watch(&site, &session, &sizes, &who, &mut report).await?;
+            watch(&site, &sizes, &who, &mut report).await?;
             idle.stop().await?;
             site.close().await?;
         }
@@ -70,18 +69,13 @@ pub(crate) async fn run(
     Ok(report)
 }
 
-async fn watch(
-    site: &Site,
-    session: &Session,
-    sizes: &Sizes,
-    who: &str,
-    report: &mut Report,
-) -> anyhow::Result<()> {
-    let mark = WalMark::set(session).await?;
-    let (before, start) = (Counters::read(site, session).await?, Instant::now());
+async fn watch(site: &Site, sizes: &Sizes, who: &str, report: &mut Report) -> anyhow::Result<()> {
+    let session = site.session().await?;
+    let mark = WalMark::set(&session).await?;
+    let (before, start) = (Counters::read(site, &session).await?, Instant::now());
     tokio::time::sleep(Duration::from_secs_f64(sizes.seconds)).await;
-    let (after, took) = (Counters::read(site, session).await?, start.elapsed().as_secs_f64());
-    let written = mark.since(session).await?;
+    let (after, took) = (Counters::read(site, &session).await?, start.elapsed().as_secs_f64());
+    let written = mark.since(&session).await?;
     let transactions = after.transactions_since(&before);
     report.add(format!("{who}: transactions a second"), "tx/s", transactions / took);
     report.add(format!("{who}: WAL a second"), "B/s", written.bytes / took);

@@ -78,6 +78,7 @@ pub(crate) async fn run(
             compare(&sizes, jobs, &speeds, &mut report);
         }
         ticker.stop().await?;
+        drop(control);
         site.close().await?;
     }
     Ok(report)
