@@ -1,12 +1,20 @@
 //! Every scenario of `fairclaim bench`, at sizes that mean nothing: that it runs, and that its one
 //! JSON document has what METHOD.md promises.
 
+#![expect(clippy::float_cmp, reason = "what is compared are counts, which are exact")]
+
+use std::collections::HashMap;
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Runs one scenario and checks what all of them have; answers the names of what it measured.
+/// Runs one scenario; answers the names of what it measured.
 fn bench(arguments: &[&str]) -> Vec<String> {
+    measured(arguments).into_keys().collect()
+}
+
+/// Runs one scenario and checks what all of them have; answers what it measured, by name.
+fn measured(arguments: &[&str]) -> HashMap<String, f64> {
     let output = Command::new(env!("CARGO_BIN_EXE_fairclaim"))
         .arg("bench")
         .args(arguments)
@@ -33,13 +41,14 @@ fn bench(arguments: &[&str]) -> Vec<String> {
     measurements.iter().map(check_measurement).collect()
 }
 
-fn check_measurement(found: &Value) -> String {
+fn check_measurement(found: &Value) -> (String, f64) {
     let name = found["name"].as_str().expect("a name").to_owned();
     let number = |field: &str| found[field].as_f64().unwrap_or_else(|| panic!("{name}: {field}"));
     assert!(!found["unit"].as_str().expect("a unit").is_empty());
     assert!(number("min") <= number("median") && number("median") <= number("max"));
     assert!(!found["values"].as_array().expect("values").is_empty());
-    name
+    let median = number("median");
+    (name, median)
 }
 
 fn assert_has(names: &[String], wanted: &[&str]) {
@@ -128,6 +137,106 @@ fn everyday() {
 fn trickling() {
     let names = bench(&["trickling"]);
     assert_has(&names, &["10 tenants: a claim", "100 tenants: a claim", "mean of a claim"]);
+}
+
+#[test]
+fn trickle_cost() {
+    let found = measured(&["trickle-cost", "--rates", "50,200"]);
+    for rate in ["50 jobs/s", "200 jobs/s"] {
+        let figure = |what: &str| found[&format!("{rate}: {what}")];
+        assert!(figure("jobs dispatched") > 0.0);
+        assert_eq!(figure("jobs handled"), figure("jobs dispatched"));
+        assert!(figure("transactions a job, besides its dispatch") > 0.0);
+        let in_vain = figure("claims that found nothing, share");
+        assert!(figure("claims a job") > 0.0 && (0.0..=1.0).contains(&in_vain));
+        assert!(
+            figure("commit returned to handler start, p50")
+                <= figure("commit returned to handler start, p99")
+        );
+    }
+}
+
+#[test]
+fn types() {
+    let found = measured(&["types"]);
+    for claim in [1, 10] {
+        for who in ["naming none", "naming 5 types"] {
+            let jobs = found[&format!("claims of {claim}: {who}, jobs a claim")];
+            assert_eq!(jobs, f64::from(claim), "every claim is full while much waits");
+        }
+        assert!(
+            found[&format!("claims of {claim}: naming 5 types / naming none, p50 of the pairs")]
+                > 0.0
+        );
+    }
+}
+
+/// One type of forty has a job of each tenant, too few for claims of 100 that name it alone.
+#[test]
+fn a_claim_that_names_types_gets_no_others() {
+    let output = Command::new(env!("CARGO_BIN_EXE_fairclaim"))
+        .args(["bench", "types", "--types", "40", "--named", "1", "--quick"])
+        .env_remove("DATABASE_URL")
+        .output()
+        .expect("the binary starts");
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nothing was left for a claim of"));
+}
+
+#[test]
+fn payloads() {
+    let found = measured(&["payloads"]);
+    for calls in ["single", "bulk of 1000"] {
+        for bytes in [200, 1_000, 2_000, 4_000] {
+            assert!(found[&format!("{calls}, {bytes} B")] > 0.0);
+            if cfg!(target_os = "linux") {
+                assert!(found.contains_key(&format!("{calls}, {bytes} B: server CPU a job")));
+            }
+        }
+        let wal =
+            |bytes: u32| found[&format!("{calls}, {bytes} B: WAL a job, without full-page images")];
+        assert!(wal(4_000) > wal(200) + 3_000.0, "a payload is stored as large as it is");
+        assert!(found.contains_key(&format!("{calls}, 4000 B / 200 B, jobs a second")));
+    }
+}
+
+#[test]
+fn once_used() {
+    let found = measured(&["once-used"]);
+    assert_eq!(found["jobs that came and went"], 450.0);
+    assert_eq!(found["own lanes when all jobs wait"], 50.0);
+    assert!(found["own lanes at the end"] <= 50.0);
+    assert!(found["whole time: ticks"] > 0.0);
+    let names: Vec<String> = found.into_keys().collect();
+    assert_has(&names, &["first 0.2 s: an empty claim, p50", "last 0.2 s: a tick, p50"]);
+}
+
+#[test]
+fn tenants_that_come_once_with_one_job_have_no_lanes() {
+    let found = measured(&["once-used", "--each", "1"]);
+    assert_eq!(found["jobs that came and went"], 50.0);
+    assert_eq!(found["own lanes when all jobs wait"], 0.0);
+}
+
+#[test]
+fn slow_transactions() {
+    let found = measured(&["slow-transactions"]);
+    for whose in ["slow", "short"] {
+        let figure = |what: &str| found[&format!("jobs of {whose} transactions: {what}")];
+        assert!(figure("committed") > 0.0);
+        assert_eq!(figure("claimed"), figure("committed"));
+        assert!(figure("commit to claim, p99") <= figure("commit to claim, longest"));
+    }
+    assert!(found.contains_key("rows of renewal at the end of the load"));
+}
+
+#[test]
+fn idle() {
+    let names = bench(&["idle", "--workers", "1,2"]);
+    for who in ["no worker", "1 idle worker", "2 idle workers"] {
+        let wanted = ["transactions a second", "WAL a second"];
+        assert_has(&names, &wanted.map(|part| format!("{who}: {part}")).each_ref().map(|s| &**s));
+    }
 }
 
 #[test]

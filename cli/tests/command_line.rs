@@ -82,7 +82,20 @@ fn every_command_has_help() {
     for command in ["demo", "migrate", "dispatch", "work", "jobs list", "jobs show"] {
         assert!(seen.iter().any(|name| name == command), "{command} is not listed: {seen:?}");
     }
-    for scenario in ["drain", "dispatch", "latency", "held-snapshot", "fairness", "everyday"] {
+    for scenario in [
+        "drain",
+        "dispatch",
+        "latency",
+        "held-snapshot",
+        "fairness",
+        "everyday",
+        "trickle-cost",
+        "types",
+        "payloads",
+        "once-used",
+        "slow-transactions",
+        "idle",
+    ] {
         let command = format!("bench {scenario}");
         assert!(seen.contains(&command), "{command} is not listed: {seen:?}");
     }

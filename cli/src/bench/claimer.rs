@@ -10,10 +10,10 @@ use uuid::Uuid;
 use super::place::{Session, Site};
 
 const CLAIM: &str = "select id, tenant_id, payload, attempts, lease_token, next_cursor
-  from fairclaim.claim_jobs($1, $2, $3, null, '30 s', $4)";
+  from fairclaim.claim_jobs($1, $2, $3, $5, '30 s', $4)";
 const SETTLE: &str = "select accepted from fairclaim.settle_jobs($1, $2, $3, $4, $5)";
 const TURN: &str = "select id, tenant_id, payload, attempts, lease_token, next_cursor, accepted
-  from fairclaim.settle_and_claim($1, $2, $3, $4, $5, null, null, null, $6, $7, null, '30 s', $8)";
+  from fairclaim.settle_and_claim($1, $2, $3, $4, $5, null, null, null, $6, $7, $9, '30 s', $8)";
 
 /// One claimer on one connection, with its place in the round.
 pub(crate) struct Claimer {
@@ -23,6 +23,7 @@ pub(crate) struct Claimer {
     turn: Statement,
     name: String,
     queues: Vec<String>,
+    types: Option<Vec<String>>,
     limit: i32,
     cursor: Option<String>,
     held: Held,
@@ -56,7 +57,14 @@ impl Claimer {
         let settle = session.prepare(SETTLE).await?;
         let turn = session.prepare(TURN).await?;
         let (queues, held) = (vec![site.queue.clone()], Held::default());
-        Ok(Self { session, claim, settle, turn, name, queues, limit, cursor: None, held })
+        let (types, cursor) = (None, None);
+        Ok(Self { session, claim, settle, turn, name, queues, types, limit, cursor, held })
+    }
+
+    /// Asks for jobs of these types only, as a worker with a handler for each of them does.
+    pub(crate) fn naming(mut self, types: Vec<String>) -> Self {
+        self.types = Some(types);
+        self
     }
 
     /// Forgets the place in the round.
@@ -68,7 +76,7 @@ impl Claimer {
     pub(crate) async fn claim(&mut self) -> anyhow::Result<Vec<Claimed>> {
         let rows = self
             .session
-            .query(&self.claim, &[&self.name, &self.queues, &self.limit, &self.cursor])
+            .query(&self.claim, &[&self.name, &self.queues, &self.limit, &self.cursor, &self.types])
             .await?;
         Ok(rows.iter().map(|row| self.hold(row)).collect())
     }
@@ -106,6 +114,7 @@ impl Claimer {
                     &self.queues,
                     &self.limit,
                     &self.cursor,
+                    &self.types,
                 ],
             )
             .await?;

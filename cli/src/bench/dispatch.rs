@@ -1,16 +1,12 @@
 //! `bench dispatch`: how fast jobs go in, beside a bare INSERT, and with a fleet that listens.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
 use clap::Args;
 use serde::Serialize;
-use tokio::task::JoinSet;
 
-use super::load::{TYPE, document, payload, tenant};
 use super::machine::commit_cost;
 use super::options::Common;
 use super::place::{Place, Session, Site};
+use super::push::{Push, Way};
 use super::report::Report;
 use super::spread::ratio;
 use super::ticker::Ticker;
@@ -47,35 +43,10 @@ struct Sizes {
     reps: u32,
 }
 
-/// How a job gets in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Bare,
-    Dispatch,
-}
-
-impl Way {
-    fn single(self) -> &'static str {
-        match self {
-            Self::Bare => classic::INSERT,
-            Self::Dispatch => {
-                "select fairclaim.dispatch_job(p_tenant_id => $1, p_queue => $2, p_type => $3, p_payload => $4::text::jsonb)"
-            }
-        }
-    }
-
-    fn bulk(self) -> &'static str {
-        match self {
-            Self::Bare => classic::INSERT_MANY,
-            Self::Dispatch => "select count(*) from fairclaim.dispatch_jobs($1::text::jsonb)",
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Bare => "bare INSERT",
-            Self::Dispatch => "dispatch",
-        }
+impl Sizes {
+    fn push(&self, way: Way, (connections, jobs): (usize, usize)) -> Push {
+        let (seconds, tenants) = (self.seconds, self.tenants);
+        Push { way, connections, jobs, tenants, seconds, bytes: None }
     }
 }
 
@@ -126,7 +97,7 @@ async fn against_bare(
     let mut speeds = Vec::new();
     for way in [Way::Bare, Way::Dispatch] {
         let mark = WalMark::set(control).await?;
-        let (jobs, speed) = push(site, sizes, way, size).await?;
+        let (jobs, speed) = sizes.push(way, size).run(site).await?;
         let written = mark.since(control).await?;
         let name = format!("{what}: {}", way.name());
         report.add(&name, "jobs/s", speed);
@@ -154,8 +125,9 @@ async fn listening(
             idle = Some(work::Idle::start(&site, sizes.fleet).await?);
         }
         let size = (sizes.connections, 1);
-        push(&site, &Sizes { seconds: sizes.seconds / 4.0, ..*sizes }, Way::Dispatch, size).await?;
-        speeds[usize::from(fleet)] = push(&site, sizes, Way::Dispatch, size).await?.1;
+        let push = sizes.push(Way::Dispatch, size);
+        Push { seconds: sizes.seconds / 4.0, ..push }.run(&site).await?;
+        speeds[usize::from(fleet)] = push.run(&site).await?.1;
         if let Some(idle) = idle {
             idle.stop().await?;
         }
@@ -168,48 +140,4 @@ async fn listening(
     report.add(name, "jobs/s", speeds[1]);
     report.add("listening fleet / none", "ratio", ratio(speeds[1], speeds[0]));
     Ok(())
-}
-
-/// Puts jobs in for a while; answers how many, and how many a second.
-async fn push(
-    site: &Site,
-    sizes: &Sizes,
-    way: Way,
-    (connections, jobs): (usize, usize),
-) -> anyhow::Result<(u64, f64)> {
-    let mut sessions = Vec::new();
-    for _ in 0..connections {
-        sessions.push(site.session().await?);
-    }
-    // made beforehand: writing JSON is the caller's work, the same for both
-    let document: Arc<str> = document(
-        &(0..jobs as u64).map(|job| tenant(job % sizes.tenants)).collect::<Vec<_>>(),
-        &site.queue,
-    )
-    .into();
-    let (start, end) = (Instant::now(), Duration::from_secs_f64(sizes.seconds));
-    let mut tasks = JoinSet::new();
-    for (number, session) in (0_u64..).zip(sessions) {
-        let (queue, document, tenants) = (site.queue.clone(), document.clone(), sizes.tenants);
-        tasks.spawn(async move {
-            let text = if jobs == 1 { way.single() } else { way.bulk() };
-            let statement = session.prepare(text).await?;
-            let mut done = 0;
-            while start.elapsed() < end {
-                if jobs == 1 {
-                    let who = tenant((number * 7_919 + done) % tenants);
-                    session.query(&statement, &[&who, &queue, &TYPE, &payload(done)]).await?;
-                } else {
-                    session.query(&statement, &[&&*document]).await?;
-                }
-                done += jobs as u64;
-            }
-            anyhow::Ok(done)
-        });
-    }
-    let mut total = 0;
-    while let Some(done) = tasks.join_next().await {
-        total += done??;
-    }
-    Ok((total, total as f64 / start.elapsed().as_secs_f64()))
 }

@@ -113,6 +113,7 @@ async fn once(
         queue: if claimed { site.queue.clone() } else { format!("{}-elsewhere", site.queue) },
         first_tenant: 1,
         tenants: sizes.tenants,
+        types: 1,
         rate: sizes.tenants as f64,
         connections: sizes.dispatchers,
     };
@@ -140,7 +141,7 @@ async fn once(
     let claims = claims.iter().zip(claims_before).map(|(after, before)| (after - before) as f64);
     let claims: Vec<f64> = claims.collect();
     crew.stop().await?;
-    let late = pacer.stop().await?;
+    let late = pacer.stop().await?.late;
     let name = name(claimed);
     report.add(format!("{name}: completed"), "jobs/s", speed);
     let gave_jobs: f64 = claims.iter().skip(1).sum();

@@ -10,8 +10,29 @@ use uuid::Uuid;
 
 use super::place::Site;
 
-/// The type that all jobs of a benchmark have.
+/// The type that all jobs of a benchmark have, unless it is about types.
 pub(crate) const TYPE: &str = "bench";
+
+/// What the jobs of a load are like, beyond whose they are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    /// How many types they have in turn; a single one is [`TYPE`].
+    pub(crate) types: u64,
+    pub(crate) priority: i32,
+    /// Bytes of a payload that hardly compresses; none for the usual 200 bytes, which compress well.
+    pub(crate) bytes: Option<usize>,
+}
+
+impl Default for Kind {
+    fn default() -> Self {
+        Self { types: 1, priority: 0, bytes: None }
+    }
+}
+
+/// The type with a number, where jobs have `types` of them.
+pub(crate) fn type_name(number: u64, types: u64) -> String {
+    if types == 1 { TYPE.to_owned() } else { format!("{TYPE}-{}", number % types) }
+}
 
 /// The tenant with a number. Consecutive uuids, as a hand-numbered application would have.
 pub(crate) fn tenant(number: u64) -> Uuid {
@@ -35,6 +56,16 @@ pub(crate) async fn load(
     batches: Vec<Batch>,
     connections: usize,
 ) -> anyhow::Result<Duration> {
+    load_kind(site, batches, connections, Kind::default()).await
+}
+
+/// Dispatches the batches as jobs of another kind.
+pub(crate) async fn load_kind(
+    site: &Site,
+    batches: Vec<Batch>,
+    connections: usize,
+    kind: Kind,
+) -> anyhow::Result<Duration> {
     let (batches, next) = (Arc::new(batches), Arc::new(AtomicUsize::new(0)));
     let mut sessions = Vec::new();
     for _ in 0..connections.max(1) {
@@ -47,7 +78,8 @@ pub(crate) async fn load(
         tasks.spawn(async move {
             let text = "select count(*) from fairclaim.dispatch_jobs($1::text::jsonb)";
             while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                session.query_typed_one(text, &[(&document(batch, &queue), Type::TEXT)]).await?;
+                let document = document(batch, &queue, kind);
+                session.query_typed_one(text, &[(&document, Type::TEXT)]).await?;
             }
             anyhow::Ok(())
         });
@@ -59,16 +91,21 @@ pub(crate) async fn load(
 }
 
 /// The argument of `dispatch_jobs`.
-pub(crate) fn document(batch: &[Uuid], queue: &str) -> String {
-    let mut text = String::with_capacity(batch.len() * 340);
+pub(crate) fn document(batch: &[Uuid], queue: &str, kind: Kind) -> String {
+    let mut text = String::with_capacity(batch.len() * (140 + kind.bytes.unwrap_or(200)));
     text.push('[');
-    for (number, tenant) in batch.iter().enumerate() {
+    for (number, tenant) in (0_u64..).zip(batch) {
         let comma = if number == 0 { "" } else { "," };
-        let payload = payload(number as u64);
+        let kind_of = type_name(number, kind.types);
+        let payload = kind.bytes.map_or_else(|| payload(number), |bytes| varied(number, bytes));
         let _ = write!(
             text,
-            r#"{comma}{{"tenant_id":"{tenant}","type":"{TYPE}","queue":"{queue}","payload":{payload}}}"#
+            r#"{comma}{{"tenant_id":"{tenant}","type":"{kind_of}","queue":"{queue}","payload":{payload}"#
         );
+        if kind.priority != 0 {
+            let _ = write!(text, r#","priority":{}"#, kind.priority);
+        }
+        text.push('}');
     }
     text.push(']');
     text
@@ -81,9 +118,58 @@ pub(crate) fn payload(number: u64) -> String {
     format!("{head}{:x<filler$}\"}}", "")
 }
 
+/// A payload of so many bytes, at least 60, in fields of random-looking digits: one that is stored as
+/// large as it is.
+pub(crate) fn varied(number: u64, bytes: usize) -> String {
+    const FIELD: usize = 64;
+    let mut text = format!(r#"{{"n": {number}"#);
+    let mut state = number;
+    for field in 0.. {
+        let _ = write!(text, r#", "f{field}": ""#);
+        // what closes this field and the document takes two characters; a last field may be longer
+        let room = bytes.saturating_sub(text.len() + 2);
+        let end = text.len() + if room > 2 * FIELD { FIELD } else { room };
+        while text.len() < end {
+            // the generator that is known as splitmix64
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            let _ = write!(text, "{:016x}", mixed ^ (mixed >> 31));
+        }
+        text.truncate(end);
+        text.push('"');
+        if room <= 2 * FIELD {
+            break;
+        }
+    }
+    text.push('}');
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn varied_payloads_have_the_bytes_that_were_asked_for_and_parse() {
+        for bytes in [60, 200, 201, 263, 1_000, 2_000, 4_000] {
+            for number in [0, 7, 123_456] {
+                let text = varied(number, bytes);
+                assert_eq!(text.len(), bytes);
+                assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["n"], number);
+            }
+        }
+    }
+
+    #[test]
+    fn a_document_names_what_its_kind_says() {
+        let kind = Kind { types: 2, priority: 1, bytes: Some(300) };
+        let text = document(&[tenant(1), tenant(1), tenant(2)], "q", kind);
+        let jobs: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        let types: Vec<&str> = jobs.iter().filter_map(|job| job["type"].as_str()).collect();
+        assert_eq!(types, ["bench-0", "bench-1", "bench-0"]);
+        assert!(jobs.iter().all(|job| job["priority"] == 1));
+    }
 
     #[test]
     fn payloads_have_200_bytes_and_parse() {

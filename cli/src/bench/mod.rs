@@ -5,6 +5,7 @@
 
 mod claimer;
 mod classic;
+mod counters;
 mod crew;
 mod dispatch;
 mod drain;
@@ -13,17 +14,24 @@ mod fairness;
 mod held;
 mod held_snapshot;
 mod history;
+mod idle;
 mod latency;
 mod load;
 mod machine;
+mod once_used;
 mod options;
 mod pacer;
+mod payloads;
 mod place;
+mod push;
 mod report;
+mod slow_transactions;
 mod spread;
 mod tally;
 mod ticker;
 mod trickle;
+mod trickle_cost;
+mod types;
 mod wal;
 mod work;
 
@@ -52,6 +60,14 @@ pub(crate) async fn measure(
         Scenario::Fairness(options) => fairness::run(&place, common, &options).await,
         Scenario::Everyday(options) => everyday::run(&place, common, &options).await,
         Scenario::Trickling(options) => trickle::run(&place, common, &options).await,
+        Scenario::TrickleCost(options) => trickle_cost::run(&place, common, &options).await,
+        Scenario::Types(options) => types::run(&place, common, &options).await,
+        Scenario::Payloads(options) => payloads::run(&place, common, &options).await,
+        Scenario::OnceUsed(options) => once_used::run(&place, common, &options).await,
+        Scenario::SlowTransactions(options) => {
+            slow_transactions::run(&place, common, &options).await
+        }
+        Scenario::Idle(options) => idle::run(&place, common, &options).await,
     };
     place.close().await?;
     report

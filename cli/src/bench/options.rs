@@ -4,7 +4,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::work::Fleet;
-use super::{dispatch, drain, everyday, fairness, held_snapshot, latency, trickle};
+use super::{
+    dispatch, drain, everyday, fairness, held_snapshot, idle, latency, once_used, payloads,
+    slow_transactions, trickle, trickle_cost, types,
+};
 use crate::value::within;
 
 /// Flags that all scenarios have.
@@ -63,6 +66,24 @@ pub(crate) enum Scenario {
     /// The cost of a claim with very many trickling tenants, against few
     #[command(after_help = "Examples:\n  fairclaim bench trickling --quick")]
     Trickling(trickle::Options),
+    /// What a job costs where few come: transactions, claims in vain, server CPU, and its wait
+    #[command(after_help = "Examples:\n  fairclaim bench trickle-cost --quick")]
+    TrickleCost(trickle_cost::Options),
+    /// The cost of a claim that names the types it wants, against one that takes all
+    #[command(after_help = "Examples:\n  fairclaim bench types --quick")]
+    Types(types::Options),
+    /// Dispatches a second, and server CPU a job, by the size of the payload
+    #[command(after_help = "Examples:\n  fairclaim bench payloads --quick")]
+    Payloads(payloads::Options),
+    /// The cost of an empty claim, and the lanes that are left, after very many tenants came once
+    #[command(after_help = "Examples:\n  fairclaim bench once-used --quick")]
+    OnceUsed(once_used::Options),
+    /// How long jobs wait that were dispatched early in transactions of some seconds
+    #[command(after_help = "Examples:\n  fairclaim bench slow-transactions --quick")]
+    SlowTransactions(slow_transactions::Options),
+    /// Transactions, write-ahead log and server CPU of workers that have nothing to do
+    #[command(after_help = "Examples:\n  fairclaim bench idle --quick")]
+    Idle(idle::Options),
 }
 
 /// Who works.

@@ -2,12 +2,13 @@
 //! instead of making the load lighter.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::load::{TYPE, tenant};
+use super::load::{tenant, type_name};
 use super::place::Site;
 use super::spread::Samples;
 
@@ -19,6 +20,8 @@ pub(crate) struct Pace {
     /// The number of the first tenant, and how many there are; each sends in turn.
     pub(crate) first_tenant: u64,
     pub(crate) tenants: u64,
+    /// How many types the jobs have in turn.
+    pub(crate) types: u64,
     /// Jobs a second of all of them.
     pub(crate) rate: f64,
     pub(crate) connections: u64,
@@ -27,14 +30,53 @@ pub(crate) struct Pace {
 /// The running dispatchers.
 #[derive(Debug)]
 pub(crate) struct Pacer {
-    tasks: JoinSet<anyhow::Result<Vec<f64>>>,
+    tasks: JoinSet<anyhow::Result<Vec<Dispatched>>>,
     stop: DropGuard,
+}
+
+/// One job that went in.
+#[derive(Debug)]
+struct Dispatched {
+    /// How late its dispatch began, in milliseconds.
+    late: f64,
+    commit: Commit,
+}
+
+/// A job by the microsecond that its payload bears, and the one at which its commit had returned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Commit {
+    pub(crate) job: u64,
+    pub(crate) at: u64,
+}
+
+/// What the dispatchers did.
+#[derive(Debug)]
+pub(crate) struct Paced {
+    /// How late each dispatch began, in milliseconds: when that grows, the generator is what was
+    /// measured.
+    pub(crate) late: Samples,
+    pub(crate) commits: Vec<Commit>,
 }
 
 /// Microseconds since this process first asked, on the monotonic clock.
 pub(crate) fn micros() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     u64::try_from(START.get_or_init(Instant::now).elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The same, and never the same one twice, so that it names a job too.
+pub(crate) fn own_micros() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now = micros();
+    let later_than = |last: u64| now.max(last + 1);
+    match LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(later_than(last))) {
+        Ok(last) | Err(last) => later_than(last),
+    }
+}
+
+/// The payload of a job whose dispatch begins at such a microsecond.
+pub(crate) fn stamped(at: u64) -> String {
+    format!(r#"{{"at": {at}}}"#)
 }
 
 /// When a paced job's dispatch began, if the payload is one of those.
@@ -55,32 +97,37 @@ impl Pacer {
             tasks.spawn(async move {
                 let text = "select fairclaim.dispatch_job($1, $2, $3::text::jsonb, $4)";
                 let statement = session.prepare(text).await?;
-                let mut late = Vec::new();
+                let mut dispatched = Vec::new();
                 for job in (offset..).step_by(usize::try_from(pace.connections)?) {
                     let due = start + Duration::from_secs_f64(job as f64 / pace.rate);
                     let pause = tokio::time::sleep_until(due.into());
                     if stopped.run_until_cancelled(pause).await.is_none() {
                         break;
                     }
-                    late.push(due.elapsed().as_secs_f64() * 1e3);
+                    let late = due.elapsed().as_secs_f64() * 1e3;
                     let who = tenant(pace.first_tenant + job % pace.tenants);
-                    let payload = format!(r#"{{"at": {}}}"#, micros());
-                    session.query_one(&statement, &[&who, &TYPE, &payload, &pace.queue]).await?;
+                    let (kind, began) = (type_name(job, pace.types), own_micros());
+                    let payload = stamped(began);
+                    session.query_one(&statement, &[&who, &kind, &payload, &pace.queue]).await?;
+                    dispatched
+                        .push(Dispatched { late, commit: Commit { job: began, at: micros() } });
                 }
-                Ok(late)
+                // this connection stays open; without that its last transactions would be counted late
+                session.batch_execute("select pg_stat_force_next_flush()").await?;
+                Ok(dispatched)
             });
         }
         Ok(Self { tasks, stop: stop.drop_guard() })
     }
 
-    /// How late each dispatch began, in milliseconds: when that grows, the generator is what was
-    /// measured.
-    pub(crate) async fn stop(mut self) -> anyhow::Result<Samples> {
+    /// Lets every dispatcher end the dispatch that it is at.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<Paced> {
         drop(self.stop);
-        let mut late = Vec::new();
+        let mut dispatched = Vec::new();
         while let Some(done) = self.tasks.join_next().await {
-            late.extend(done??);
+            dispatched.extend(done??);
         }
-        Ok(Samples::of(late))
+        let late = Samples::of(dispatched.iter().map(|job| job.late).collect());
+        Ok(Paced { late, commits: dispatched.into_iter().map(|job| job.commit).collect() })
     }
 }

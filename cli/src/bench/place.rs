@@ -160,6 +160,11 @@ impl Site {
         Session::of(&self.client).await
     }
 
+    /// Whether its server was started for this, on this machine.
+    pub(crate) fn is_private(&self) -> bool {
+        self.drop.is_some()
+    }
+
     /// A client with connections of its own, as another process has.
     pub(crate) async fn client(&self) -> anyhow::Result<Client> {
         Ok(Client::connect_with(&self.url, &self.options).await?)

@@ -11,15 +11,15 @@ use super::pacer::micros;
 pub(crate) struct Tally {
     flood_ever: AtomicU64,
     completed: AtomicU64,
-    waits: Mutex<Vec<f64>>,
+    starts: Mutex<Vec<(u64, u64)>>,
 }
 
 impl Tally {
     /// A handler starts a job whose dispatch began at this microsecond of the process.
     pub(crate) fn waited_since(&self, began: u64) {
-        let wait = micros().saturating_sub(began) as f64 / 1e3;
+        let now = micros();
         // a push cannot leave the list half-changed
-        self.waits.lock().unwrap_or_else(PoisonError::into_inner).push(wait);
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner).push((began, now));
     }
 
     /// Jobs are completed: of the flood, and of the small tenants.
@@ -31,7 +31,7 @@ impl Tally {
     /// Forgets everything but how much of the flood is gone.
     pub(crate) fn start_anew(&self) {
         self.completed.store(0, Ordering::Relaxed);
-        self.waits.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     pub(crate) fn flood_ever(&self) -> u64 {
@@ -42,7 +42,14 @@ impl Tally {
         self.completed.load(Ordering::Relaxed)
     }
 
+    /// From the begin of each dispatch to its handler's start, in milliseconds.
     pub(crate) fn waits(&self) -> Vec<f64> {
-        self.waits.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let starts = self.starts();
+        starts.iter().map(|&(began, start)| start.saturating_sub(began) as f64 / 1e3).collect()
+    }
+
+    /// The microseconds at which dispatches began, each with the one at which the handler started.
+    pub(crate) fn starts(&self) -> Vec<(u64, u64)> {
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -187,6 +187,7 @@ async fn watch(site: &Site, sizes: &Sizes, tenants: u64) -> anyhow::Result<Seen>
         queue: site.queue.clone(),
         first_tenant: 1,
         tenants,
+        types: 1,
         rate: sizes.rate,
         connections: sizes.dispatchers,
     };

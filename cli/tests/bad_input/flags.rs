@@ -131,6 +131,24 @@ const ROWS: &[Row] = &[
         COMMANDS,
     ),
     (&["bench", "everyday", "--dispatchers", "0"], "it must be a number from 1 to 64", COMMANDS),
+    (&["bench", "types", "--types", "1001"], "it must be a number from 1 to 1000", COMMANDS),
+    (&["bench", "payloads", "--bytes", "59"], "it must be a number from 60 to 1000000", COMMANDS),
+    (
+        &["bench", "once-used", "--priority", "101"],
+        "it must be a number from -100 to 100",
+        COMMANDS,
+    ),
+    (
+        &["bench", "slow-transactions", "--connections", "41"],
+        "it must be a number from 1 to 40",
+        COMMANDS,
+    ),
+    (
+        &["bench", "trickle-cost", "--rates", "100,0"],
+        "it must be a number from 0.1 to 100000",
+        COMMANDS,
+    ),
+    (&["bench", "idle", "--workers", "0"], "it must be a number from 1 to 30", COMMANDS),
 ];
 
 /// What follows `dispatch` with a tenant, a type, and the mark in the metadata.

@@ -36,7 +36,7 @@ begin
     end if;
     with taken as materialized (
       select y.ctid c, y.* from fairclaim.ready y
-       where y.tenant_id = v_tenant and (y.lane_id >> 32) < 0 and y.lane_id = any (p_lanes)
+       where y.tenant_id = v_tenant and (y.lane_id >> 32) < 0 and array_position(p_lanes, y.lane_id) is not null
        order by y.seq limit 1 for update skip locked),
     gone as (
       delete from fairclaim.ready y where y.ctid = any (array(select taken.c from taken)))

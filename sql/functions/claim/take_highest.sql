@@ -1,8 +1,10 @@
 -- What tenants give at their turn where priorities are in use: the highest that each has, the oldest first among equals, of its rows in
 -- these shared lanes (a light tenant has a few) and in its own lanes of at least p_least. For each: how many, in p_counts. Bounded:
--- 64 rows of shared lanes a tenant, and by index as many rows of own lanes as it is to give. First read only, then exactly the chosen rows are
--- locked, skip locked: rows of `ready` are never updated, so a ctid names one for as long as the snapshot that saw it. Whoever
--- meets another claim on all of them gets nothing here and takes what follows (take_own, take_shared).
+-- 64 rows of shared lanes a tenant, and by index as many rows of own lanes as it is to give. A tenant's rows are found by the tenant: the
+-- lane is asked for in a form that no index has, since statistics of a moment at which nearly nothing waits would choose the lane, and
+-- walk its dead rows. First read only, then exactly the chosen rows are locked, skip locked: rows of `ready` are never updated, so a ctid
+-- names one for as long as the snapshot that saw it. Whoever meets another claim on all of them gets nothing here and takes what follows
+-- (take_own, take_shared).
 create or replace function fairclaim.take_highest(
   p_queue text,
   p_types text[],
@@ -31,7 +33,7 @@ begin
        select * from (
          (select y.c, y.lane_id, y.seq, m.priority
             from (select y.ctid c, y.lane_id, y.seq from fairclaim.ready y
-                   where y.tenant_id = p.t and (y.lane_id >> 32) = fairclaim.lane_group(p_queue) and y.lane_id = any (p_lanes) limit 64) y
+                   where y.tenant_id = p.t and (y.lane_id >> 32) = fairclaim.lane_group(p_queue) and array_position(p_lanes, y.lane_id) is not null limit 64) y
            cross join lateral (select p_priorities[array_position(p_lanes, y.lane_id)] priority offset 0) m)
          union all
          (select y.c, l.lane_id, y.seq, l.priority
