@@ -216,8 +216,12 @@ impl Pacing {
         // Half of it is enough when the rest did not come: a larger limit costs the walk over lanes that are empty.
         self.claim_size =
             (2 * got).max(CLAIM_START).min(self.claim_size).min(self.bounds.batch_max);
-        let pause =
-            if got > 0 { self.rest.some(got, took, now) } else { self.rest.nothing(took, now) };
+        // where wakes come densely and in vain, polls are as rare as looks that follow a wake
+        let pause = if got > 0 {
+            self.rest.some(got, took, now)
+        } else {
+            self.rest.nothing(took, now).max(self.wakes.distance())
+        };
         self.not_before = Some(now + pause.mul_f64(0.75 + rand::random::<f64>() / 4.0));
         if self.wakes.heard() {
             self.follow_wake(now);

@@ -1,5 +1,6 @@
--- The next queue by name that is not paused and may have something for a claim: one with own lanes, or with a row in a shared lane (p_alone: in a lane of
--- jobs that run alone). Empty shared lanes cost a look each, once a claim, whatever the number of their queues.
+-- The next queue by name that is not paused and may have something for a claim: one with a row in a lane (p_alone: in a lane of jobs that
+-- run alone). Empty shared lanes cost a look each, once a claim, whatever the number of their queues. So do empty own lanes, until they are
+-- closed: after a hundred of them in a row their last queue is visited, since a queue with very many has better ways to walk them.
 create or replace function fairclaim.next_queue(p_after text, p_alone boolean) returns text
 language plpgsql
 as $$
@@ -8,10 +9,15 @@ declare
 begin
   return (
     select min(n.q)
-      from ((select l.queue q from fairclaim.lane l
-              where not p_alone and l.tenant_id is not null and l.queue > v_after
-                and not exists (select from fairclaim.queue p where p.name = l.queue and p.paused_at is not null)
-              order by l.queue limit 1)
+      from ((select coalesce(
+               (select w.queue
+                  from (select l.queue, l.lane_id, l.floor from fairclaim.lane l
+                         where not p_alone and l.tenant_id is not null and l.queue > v_after order by l.queue limit 100) w
+                 where exists (select from fairclaim.ready y where y.lane_id = w.lane_id and y.seq >= w.floor)
+                   and not exists (select from fairclaim.queue p where p.name = w.queue and p.paused_at is not null)
+                 limit 1),
+               (select l.queue from fairclaim.lane l
+                 where not p_alone and l.tenant_id is not null and l.queue > v_after order by l.queue offset 99 limit 1)) q)
             union all
             (select l.queue from fairclaim.lane l
               where not p_alone and l.tenant_id is null and not l.alone and l.queue > v_after

@@ -1,5 +1,6 @@
 -- Floors. Own lanes: only those that claims have hinted at, read behind the last hint; all hints four times a minute. Shared lanes: a slice
--- of 200, when at least 500 numbers are skipped. The same look finds the oldest waiting shared row, for shared_since (30 s back at
+-- of 200, when at least 500 numbers are skipped, and more where many lanes share the numbers: each moved floor is a dead row of `lane` for as long
+-- as somebody holds a snapshot, and what a lane skips is the rows of all lanes. The same look finds the oldest waiting shared row, for shared_since (30 s back at
 -- most), notes that a shared lane is in use, and tells whether any shared row waits. Passes over locked lanes: a tick that was passed
 -- may hold them.
 create or replace function fairclaim.move_floors(inout p_state fairclaim.tick_state, p_all boolean, out moved int, out waiting boolean)
@@ -44,13 +45,14 @@ begin
          where y.lane_id = s.lane_id and y.seq >= s.floor order by y.lane_id, y.seq limit 1) y on true),
   shared as (
     update fairclaim.lane l
-       set floor = case when k.next_floor > k.floor + 499 then k.next_floor else l.floor end,
+       set floor = case when k.moves then k.next_floor else l.floor end,
            used_at = case when k.id is not null then p_state.at else l.used_at end
-      from (select k.*, z.c from look k
+      from (select k.*, z.c
+              from (select look.*, look.next_floor >= look.floor + least(5000, 500 * greatest(1, count(*) over () / 20)) as moves from look) k
              cross join lateral (
                select z.ctid c from fairclaim.lane z
                 where z.lane_id = k.lane_id
-                  and (k.next_floor > k.floor + 499 or k.id is not null and k.used_at < p_state.at - interval '1 minute')
+                  and (k.moves or k.id is not null and k.used_at < p_state.at - interval '1 minute')
                   for update skip locked) z) k
      where l.ctid = k.c
     returning 1)

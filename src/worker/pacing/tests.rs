@@ -129,6 +129,27 @@ fn an_idle_worker_does_not_claim_at_every_notification_that_is_not_for_it() {
 }
 
 #[test]
+fn a_crowd_of_notifications_that_are_not_for_it_is_no_reason_to_poll_densely() {
+    let (mut pacing, start) = (pacing(10), Instant::now());
+    pacing.listen(true);
+    let (mut now, mut looks) = (start, 0);
+    while now < start + Duration::from_secs(10) {
+        pacing.sent();
+        pacing.claimed(10, &[], TRIP, now);
+        looks += 1;
+        // a notification comes every 4 ms, the densest that the database sends
+        while !pacing.may_claim(now) {
+            now += Duration::from_millis(4);
+            pacing.woken(now);
+            pacing.crowded(now);
+        }
+    }
+    assert!(looks < 100, "{looks} looks in ten seconds");
+    pacing.claimed(10, &[1], TRIP, now);
+    assert!(pacing.may_claim(now + 2 * PAUSE_FIRST), "one that finds something looks on");
+}
+
+#[test]
 fn a_worker_whose_last_claim_found_something_reacts_at_once() {
     let (mut pacing, now) = (pacing(10), Instant::now());
     for _ in 0..10 {
