@@ -52,6 +52,7 @@ mod connect;
 mod dispatch;
 mod doctor;
 mod error;
+mod executor;
 mod job;
 mod job_filter;
 mod job_row;
@@ -67,12 +68,16 @@ pub mod testing;
 mod timestamp;
 mod worker;
 
+// The driver and its pool, in the versions that `execute` takes.
+pub use {deadpool_postgres, tokio_postgres};
+
 pub use bulk::{BulkTotals, Count};
 pub use client::Client;
 pub use connect::{ConnectOptions, ConnectionMode};
 pub use dispatch::{Dispatch, Lines, LinesProgress, dispatch_many_in};
 pub use doctor::{Diagnosis, Finding, Level};
 pub use error::{Error, Result};
+pub use executor::Executor;
 pub use job::Job;
 pub use job_filter::JobFilter;
 pub use job_row::{JobRow, JobTexts, Status};

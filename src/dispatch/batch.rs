@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{Dispatch, Due};
 use crate::{
     error::{Error, Result},
+    executor::Executor,
     statements::{DISPATCH_MANY, DISPATCH_MANY_DELAYED, Via},
     timestamp,
 };
@@ -49,19 +50,19 @@ impl Serialize for Dispatch {
     }
 }
 
-/// Dispatches many jobs on this client or in this transaction; their ids come in the order of the jobs.
+/// Dispatches many jobs on this connection or in this transaction; their ids come in the order of the jobs.
 ///
 /// More than 10,000 jobs, or 16 MiB of payloads, travel in several calls: give it a transaction, so that all commit or
 /// none.
 ///
 /// # Errors
 /// As [`Dispatch::execute`]; the message has the index of the bad job, counted from 0.
-pub async fn dispatch_many_in<C: GenericClient + Sync>(
-    client: &C,
+pub async fn dispatch_many_in<E: Executor>(
+    on: &E,
     jobs: impl IntoIterator<Item = Dispatch>,
 ) -> Result<Vec<Uuid>> {
     let jobs: Vec<Dispatch> = jobs.into_iter().collect();
-    send_many(&Via::whole(client), &jobs).await
+    send_many(&Via::whole(on.driver()), &jobs).await
 }
 
 /// Sends the batches one after the other.

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Result,
+    executor::Executor,
     job::Job,
     json,
     statements::{DISPATCH, DISPATCH_DELAYED, Value, Via},
@@ -159,14 +160,25 @@ impl Dispatch {
         self
     }
 
-    /// Dispatches it on this client or in this transaction, with which it commits or rolls back.
+    /// Dispatches it on this connection or in this transaction, with which it commits or rolls back.
+    ///
+    /// ```no_run
+    /// # async fn example(client: fairclaim::Client, invoice: i64, mail: fairclaim::Dispatch)
+    /// # -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut connection = client.pool().get().await?;
+    /// let transaction = connection.transaction().await?;
+    /// transaction.execute("update invoice set sent = true where id = $1", &[&invoice]).await?;
+    /// mail.execute(&transaction).await?;
+    /// transaction.commit().await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Error::BadArgument`](crate::Error::BadArgument), [`Error::Quota`](crate::Error::Quota) or
     /// [`Error::Privilege`](crate::Error::Privilege); nothing is written then, and a transaction is
     /// aborted as after any error of the server.
-    pub async fn execute<C: GenericClient + Sync>(self, client: &C) -> Result<Uuid> {
-        self.send(&Via::whole(client)).await
+    pub async fn execute<E: Executor>(self, on: &E) -> Result<Uuid> {
+        self.send(&Via::whole(on.driver())).await
     }
 
     pub(crate) async fn send<C: GenericClient + Sync>(self, via: &Via<'_, C>) -> Result<Uuid> {

@@ -54,7 +54,7 @@ async fn a_dispatch_that_is_refused_takes_the_callers_row_with_it() {
     let transaction = connection.transaction().await.expect("begin");
     let insert = "insert into app.effect values ($1, 1)";
     transaction.execute(insert, &[&Uuid::nil()]).await.expect("insert");
-    let refused = job("mail", json!({})).priority(101).execute(&*transaction).await;
+    let refused = job("mail", json!({})).priority(101).execute(&transaction).await;
     assert_eq!(refused.expect_err("a bad priority").code(), Some("JQ004"));
     let _ = transaction.commit().await; // of an aborted transaction: the server rolls it back
     assert_eq!((count(&rig).await, rig.effects().await), (0, vec![]));

@@ -279,8 +279,8 @@ async fn a_dispatch_shares_the_fate_of_the_callers_transaction_behind_a_pooler()
     let mut connection = producer.pool().get().await.expect("a connection");
     for (commit, expected) in [(false, 0), (true, 3)] {
         let transaction = connection.transaction().await.expect("begin");
-        job("mail", json!({})).execute(&*transaction).await.expect("dispatch");
-        dispatch_many_in(&*transaction, jobs(2)).await.expect("dispatch_many_in");
+        job("mail", json!({})).execute(&transaction).await.expect("dispatch");
+        dispatch_many_in(&transaction, jobs(2)).await.expect("dispatch_many_in");
         if commit {
             transaction.commit().await.expect("commit");
         } else {
