@@ -152,12 +152,22 @@ fn report(rows: &[SimpleQueryRow]) -> Result<MigrateReport> {
     })
 }
 
-/// Whether it may succeed when tried again: locks are waited for by the clock, since a try may take long, races are counted.
+/// Whether it may succeed when tried again. Locks, and those who want them in another order, are waited for by the clock, since
+/// a try may take long. What is there already may be somebody else's for good, so such races are counted.
 fn is_worth_another(error: &tokio_postgres::Error, tries: u32, in_time: bool) -> bool {
     match error.code() {
         Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => in_time,
-        _ => is_race(error) && tries < TRIES_MAX,
+        Some(code) if *code == SqlState::T_R_DEADLOCK_DETECTED => in_time || tries < TRIES_MAX,
+        _ => is_collision(error) && in_time || is_race(error) && tries < TRIES_MAX,
     }
+}
+
+/// Whether somebody else changed the same entry of a catalog at the same time.
+fn is_collision(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|server| {
+        *server.code() == SqlState::INTERNAL_ERROR
+            && server.message().contains("tuple concurrently")
+    })
 }
 
 /// Two installers can collide in catalogs that no lock of ours covers, since roles and schemas come before the lock.
@@ -171,10 +181,9 @@ fn is_race(error: &tokio_postgres::Error) -> bool {
         SqlState::DUPLICATE_OBJECT,
         SqlState::DUPLICATE_SCHEMA,
         SqlState::DUPLICATE_TABLE,
-        SqlState::T_R_DEADLOCK_DETECTED,
     ]
     .contains(code)
-        || (*code == SqlState::INTERNAL_ERROR && server.message().contains("tuple concurrently"))
+        || is_collision(error)
 }
 
 /// The hint of a denied grant or statement differs from that of everyday calls.

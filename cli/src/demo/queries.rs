@@ -165,7 +165,7 @@ pub(super) struct Served {
     pub(super) tenants: usize,
     /// Jobs finished when the last of them had its first job finished.
     pub(super) all_begun: usize,
-    /// Jobs finished when the last of them had its last job finished.
+    /// Jobs that each worker had finished with its last job of a small tenant, all workers together.
     pub(super) all_done: usize,
 }
 
@@ -174,18 +174,19 @@ pub(super) struct Served {
 /// says nothing about turns.
 const SERVED: &str = "
 with f as materialized (
-  select tenant_id, completed_at, id = any ($5) as held from fairclaim.finished
+  select tenant_id, worker_id, completed_at, tenant_id <> $4 and not id = any ($5) as counts from fairclaim.finished
    where id between $2 and $3 and tenant_id = any ($1)
 ), small as (
-  select min(completed_at) as begun, max(completed_at) filter (where not held) as done from f
-   where tenant_id <> $4 group by tenant_id
-), last as (
-  select count(*) as tenants, max(begun) as begun, max(done) as done from small
+  select min(completed_at) as begun from f where tenant_id <> $4 group by tenant_id
+), begun as (
+  select count(*) as tenants, max(small.begun) as at from small
+), done as (
+  select worker_id, max(completed_at) as at from f where counts group by worker_id
 )
-select last.tenants,
-       (select count(*) from f where f.completed_at <= last.begun) as all_begun,
-       (select count(*) from f where f.completed_at <= last.done) as all_done
-  from last";
+select begun.tenants,
+       (select count(*) from f where f.completed_at <= begun.at) as all_begun,
+       (select count(*) from f join done using (worker_id) where f.completed_at <= done.at) as all_done
+  from begun";
 
 /// Reads [`Served`]; `flood` is the one tenant that is not small, `held` what the killed worker held.
 pub(super) async fn served(

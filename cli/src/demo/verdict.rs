@@ -97,8 +97,8 @@ fn served(plan: &Plan, evidence: &Evidence) -> Check {
         kept: tenants == plan.small().len() && all_done <= bound,
         promise: "nobody waited behind the flood",
         figures: format!(
-            "of {3} jobs, all {0} small tenants had their first one done among the first {1}, and their last one among \
-             the first {2} ({meaning})",
+            "of {3} jobs, all {0} small tenants had their first one done among the first {1}, and the workers had done \
+             {2} together when each had its last small one behind it ({meaning})",
             human(tenants),
             human(all_begun),
             human(all_done),
@@ -110,8 +110,8 @@ fn served(plan: &Plan, evidence: &Evidence) -> Check {
 /// In how many jobs all small tenants must be through. Every worker goes round all tenants, the flood
 /// among them, and takes equally many of each: so a tenant's k jobs are claimed when the workers together
 /// have made k rounds, and each of them may be in the middle of another one: tenants × (k + workers) claims.
-/// What is counted is completions, and a worker may be through with all it has in hand while the last small job
-/// is in the hand of a slower one. In order of arrival it would be all jobs.
+/// What is counted is what each worker had completed with its own last small job, so that one which stands still for a
+/// while does not make the others look unfair; and it may have been through with all else it had in hand. In order of arrival it would be all jobs.
 fn bound(plan: &Plan, evidence: &Evidence) -> usize {
     plan.shares.len() * (plan.few() + evidence.workers) + evidence.workers * evidence.in_hand
 }

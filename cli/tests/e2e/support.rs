@@ -57,8 +57,9 @@ impl Place {
     /// Runs a command that must succeed; answers its stdout.
     pub(crate) fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> String {
         let output = self.fairclaim(args).output().unwrap();
-        assert!(output.status.success(), "{}", stderr(&output));
-        String::from_utf8(output.stdout).unwrap()
+        let stdout = String::from_utf8(output.stdout.clone()).unwrap();
+        assert!(output.status.success(), "{stdout}\n{}", stderr(&output));
+        stdout
     }
 
     /// Dispatches jobs of one type for two tenants; their attempts may fail twice.
