@@ -10,7 +10,7 @@ use super::{
 /// The modules of `src/` by rank. A module may use those of lower ranks, and the pure ones may use each other.
 const RANKS: &[&[&str]] = &[
     &["error", "job", "job_row", "json", "outcome", "tenant", "timestamp"],
-    &["statements"],
+    &["executor", "statements"],
     &["connect", "dispatch", "job_filter", "schema"],
     &["client"],
     &["doctor", "operator", "queues"],
