@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
 use rand::Rng;
-use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow, error::SqlState};
+use tokio_postgres::{
+    Client, SimpleQueryMessage, SimpleQueryRow,
+    error::{DbError, SqlState},
+};
 
 pub use self::script::{script, version};
 use self::waiting::Wait;
@@ -155,27 +158,26 @@ fn report(rows: &[SimpleQueryRow]) -> Result<MigrateReport> {
 /// Whether it may succeed when tried again. Locks, and those who want them in another order, are waited for by the clock, since
 /// a try may take long. What is there already may be somebody else's for good, so such races are counted.
 fn is_worth_another(error: &tokio_postgres::Error, tries: u32, in_time: bool) -> bool {
-    match error.code() {
-        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => in_time,
-        Some(code) if *code == SqlState::T_R_DEADLOCK_DETECTED => in_time || tries < TRIES_MAX,
-        _ => is_collision(error) && in_time || is_race(error) && tries < TRIES_MAX,
+    let Some(server) = error.as_db_error() else {
+        return false;
+    };
+    let (code, few) = (server.code(), tries < TRIES_MAX);
+    if *code == SqlState::LOCK_NOT_AVAILABLE {
+        in_time
+    } else if *code == SqlState::T_R_DEADLOCK_DETECTED || is_collision(server) {
+        in_time || few
+    } else {
+        is_race(code) && few
     }
 }
 
 /// Whether somebody else changed the same entry of a catalog at the same time.
-fn is_collision(error: &tokio_postgres::Error) -> bool {
-    error.as_db_error().is_some_and(|server| {
-        *server.code() == SqlState::INTERNAL_ERROR
-            && server.message().contains("tuple concurrently")
-    })
+fn is_collision(server: &DbError) -> bool {
+    *server.code() == SqlState::INTERNAL_ERROR && server.message().contains("tuple concurrently")
 }
 
 /// Two installers can collide in catalogs that no lock of ours covers, since roles and schemas come before the lock.
-fn is_race(error: &tokio_postgres::Error) -> bool {
-    let Some(server) = error.as_db_error() else {
-        return false;
-    };
-    let code = server.code();
+fn is_race(code: &SqlState) -> bool {
     [
         SqlState::UNIQUE_VIOLATION,
         SqlState::DUPLICATE_OBJECT,
@@ -183,7 +185,6 @@ fn is_race(error: &tokio_postgres::Error) -> bool {
         SqlState::DUPLICATE_TABLE,
     ]
     .contains(code)
-        || is_collision(error)
 }
 
 /// The hint of a denied grant or statement differs from that of everyday calls.

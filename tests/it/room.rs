@@ -243,3 +243,13 @@ async fn a_limit_that_is_raised_lifted_or_in_effect_wakes_at_the_next_tick() {
     scene.fall_asleep().await;
     assert_eq!(scene.held.len(), 70);
 }
+
+/// The notes of a settlement are settings of its transaction, which anybody may set in his own session.
+#[tokio::test]
+async fn what_a_session_has_set_itself_disturbs_no_settlement() {
+    let scene = Scene::new(10).await;
+    let forged = "set fairclaim.noted = 'mine'; set fairclaim.freed = 'mine'";
+    scene.worker.batch_execute(forged).await.expect(forged);
+    assert_eq!(scene.held.len(), 10);
+    settle_all(&scene.worker, &scene.held, "complete").await;
+}

@@ -27,7 +27,8 @@ declare
   v_own boolean := false;
   v_ranked boolean := false;                  -- some lane has a priority that counts
   v_share int;                                -- what the shared lanes may give at first
-  v_more boolean := false;                    -- whether there are any; then, whether they may have more than that
+  v_any boolean;                              -- whether the queue has shared lanes
+  v_more boolean := false;                    -- whether they may have more than their share
   v_got int := 0;
   v_from_shared boolean := false;
   t record;
@@ -39,8 +40,8 @@ begin
     select exists (select from fairclaim.lane o where o.tenant_id is not null and o.queue = p_queue),
            exists (select from fairclaim.lane o where o.queue = p_queue and (o.priority > 0 or o.priority < 0 and o.tenant_id is null)),
            exists (select from fairclaim.lane o where o.tenant_id is null and not o.alone and o.queue = p_queue)
-      into v_own, v_ranked, v_more;
-    if v_more then
+      into v_own, v_ranked, v_any;
+    if v_any then
       select array_agg(l.lane_id), array_agg(l.floor), array_agg(l.priority) into v_lanes, v_floors, v_priorities
         from fairclaim.lane l
        where l.tenant_id is null and not l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types));

@@ -1,5 +1,4 @@
 -- As next_turns, where tenants have many lanes each: one index descent a tenant, whatever the number of its lanes.
-drop function if exists fairclaim.hop_turns(text, bigint, int, int, int);
 create or replace function fairclaim.hop_turns(
   p_queue text,
   p_pos bigint,

@@ -2,7 +2,6 @@
 -- Types are not looked at: where they cover most of what waits, which is usual, the walk is the same for all of them, and who has none
 -- of them gives nothing. Nearly always a tenant has a lane or two, and a stretch of the index has all of them; where it has few tenants with
 -- many lanes each, the tenants are hopped to one by one, so that nobody is seen more often for having more lanes.
-drop function if exists fairclaim.next_turns(text, bigint, int, int, int);      -- before claim_own had the arithmetic of quanta
 create or replace function fairclaim.next_turns(
   p_queue text,
   p_pos bigint,

@@ -1,5 +1,4 @@
 -- As next_turns, for few types among many: each type's lanes are walked by an index of their own and merged.
-drop function if exists fairclaim.next_turns_by_type(text, text[], bigint, int, int, int);
 create or replace function fairclaim.next_turns_by_type(
   p_queue text,
   p_types text[],

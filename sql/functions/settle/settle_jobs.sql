@@ -39,6 +39,9 @@ begin
     perform fairclaim.check_settle(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays);
   end if;
 
+  if current_setting('fairclaim.noted', true) <> '' then      -- not ours: somebody has set it in his session
+    perform set_config('fairclaim.noted', '', true);
+  end if;
   if v_complete and cardinality(p_ids) = 1 then
     with gone as (
       delete from fairclaim.running r

@@ -164,16 +164,22 @@ async fn to_the_next_quarter(db: &TestDb) {
     db.advance(&rest).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_is_announced_by_a_late_commit_is_promoted_by_the_tick_that_follows() {
-    let db = TestDb::with_test_clock().await;
-    stop_clock(&db).await;
-    half_a_second(&db).await;
-    let (mut app, worker) = (db.producer().await, db.worker().await);
-    let mut listener = Listener::new(&db).await;
+/// A producer beside a worker that has ticked and says that it will be idle, and what dispatches tell it.
+async fn at_rest(db: &TestDb) -> (Client, Client, Listener) {
+    stop_clock(db).await;
+    half_a_second(db).await;
+    let (app, worker) = (db.producer().await, db.worker().await);
+    let listener = Listener::new(db).await;
     tick(&worker).await;
     let rest = "select count(*) from fairclaim.claim_jobs('w', null, 1, p_idle_for => 90)";
     worker.query_one(rest, &[]).await.expect(rest);
+    (app, worker, listener)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_announced_by_a_late_commit_is_promoted_by_the_tick_that_follows() {
+    let db = TestDb::with_test_clock().await;
+    let (mut app, worker, mut listener) = at_rest(&db).await;
     let open = app.transaction().await.expect("begin");
     let soon =
         "select fairclaim.dispatch_job($1, 'mail', p_run_at => fairclaim.clock() + interval '5 s')";
@@ -192,13 +198,7 @@ async fn a_job_that_is_announced_by_a_late_commit_is_promoted_by_the_tick_that_f
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_no_notification_announced_waits_for_one_tick_of_an_idle_fleet() {
     let db = TestDb::with_test_clock().await;
-    stop_clock(&db).await;
-    half_a_second(&db).await;
-    let (mut app, worker) = (db.producer().await, db.worker().await);
-    let mut listener = Listener::new(&db).await;
-    tick(&worker).await;
-    let rest = "select count(*) from fairclaim.claim_jobs('w', null, 1, p_idle_for => 90)";
-    worker.query_one(rest, &[]).await.expect(rest);
+    let (mut app, worker, mut listener) = at_rest(&db).await;
     let open = app.transaction().await.expect("begin");
     let later = "select fairclaim.dispatch_job($1, 'mail', p_run_at => fairclaim.clock() + interval '40 s')";
     open.execute(later, &[&tenant(1)]).await.expect("dispatch_job");
