@@ -1,8 +1,8 @@
 -- Floors. Own lanes: only those that claims have hinted at, read behind the last hint; all hints four times a minute. Shared lanes: a slice
--- of 200, when at least 500 numbers are skipped, and more where many lanes share the numbers: each moved floor is a dead row of `lane` for as long
--- as somebody holds a snapshot, and what a lane skips is the rows of all lanes. The same look finds the oldest waiting shared row, for shared_since (30 s back at
--- most), notes that a shared lane is in use, and tells whether any shared row waits. Passes over locked lanes: a tick that was passed
--- may hold them.
+-- of 200, when at least 500 numbers are skipped. All lanes share the numbers, so the more lanes there are, the fewer rows of one lane are
+-- among 500 numbers, and the more numbers have to be skipped: each moved floor is a dead row of `lane` for as long as somebody holds a
+-- snapshot. The same look finds the oldest waiting shared row, for shared_since (30 s back at most), notes that a shared lane is in use, and
+-- tells whether any shared row waits. Passes over locked lanes: a tick that was passed may hold them.
 create or replace function fairclaim.move_floors(inout p_state fairclaim.tick_state, p_all boolean, out moved int, out waiting boolean)
 language plpgsql
 as $$
