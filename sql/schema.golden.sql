@@ -18,7 +18,9 @@ grant usage on schema fairclaim to fairclaim_producer;
 grant usage on schema fairclaim to fairclaim_tenant;
 grant usage on schema fairclaim to fairclaim_worker;
 
-create table fairclaim.attempt_error (
+create schema fairclaim_internal authorization fairclaim_owner;
+
+create table fairclaim_internal.attempt_error (
   id uuid not null,
   tenant_id uuid not null,
   attempt integer not null,
@@ -27,16 +29,16 @@ create table fairclaim.attempt_error (
   error jsonb,
   constraint attempt_error_pkey PRIMARY KEY (id, attempt, tenant_id)
 ) partition by RANGE (id);
-CREATE UNIQUE INDEX attempt_error_pkey ON ONLY fairclaim.attempt_error USING btree (id, attempt, tenant_id);
-alter table fairclaim.attempt_error enable row level security, force row level security;
-create policy operator_read on fairclaim.attempt_error as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
-create policy owner_all on fairclaim.attempt_error as permissive for all to fairclaim_owner using (true) with check (true);
-create policy tenant_read on fairclaim.attempt_error as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
-grant select on fairclaim.attempt_error to fairclaim_auditor;
-grant select on fairclaim.attempt_error to fairclaim_tenant;
-grant select (id, tenant_id, attempt, at, worker_id) on fairclaim.attempt_error to fairclaim_operator;
+CREATE UNIQUE INDEX attempt_error_pkey ON ONLY fairclaim_internal.attempt_error USING btree (id, attempt, tenant_id);
+alter table fairclaim_internal.attempt_error enable row level security, force row level security;
+create policy operator_read on fairclaim_internal.attempt_error as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
+create policy owner_all on fairclaim_internal.attempt_error as permissive for all to fairclaim_owner using (true) with check (true);
+create policy tenant_read on fairclaim_internal.attempt_error as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
+grant select on fairclaim_internal.attempt_error to fairclaim_auditor;
+grant select on fairclaim_internal.attempt_error to fairclaim_tenant;
+grant select (id, tenant_id, attempt, at, worker_id) on fairclaim_internal.attempt_error to fairclaim_operator;
 
-create table fairclaim.attempt_error_<range> (
+create table fairclaim_internal.attempt_error_<range> (
   id uuid not null,
   tenant_id uuid not null,
   attempt integer not null,
@@ -45,28 +47,28 @@ create table fairclaim.attempt_error_<range> (
   error jsonb,
   constraint attempt_error_<range>_pkey PRIMARY KEY (id, attempt, tenant_id)
 );
-CREATE UNIQUE INDEX attempt_error_<range>_pkey ON fairclaim.attempt_error_<range> USING btree (id, attempt, tenant_id);
-alter table fairclaim.attempt_error_<range> enable row level security, force row level security;
-create policy owner_all on fairclaim.attempt_error_<range> as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX attempt_error_<range>_pkey ON fairclaim_internal.attempt_error_<range> USING btree (id, attempt, tenant_id);
+alter table fairclaim_internal.attempt_error_<range> enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.attempt_error_<range> as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.cancel_request (
+create table fairclaim_internal.cancel_request (
   id uuid not null,
   tenant_id uuid not null,
   at timestamp with time zone not null,
   request_id bigint not null generated always as identity,
   constraint cancel_request_pkey PRIMARY KEY (request_id)
 );
-CREATE INDEX cancel_request_id ON fairclaim.cancel_request USING btree (id);
-CREATE UNIQUE INDEX cancel_request_pkey ON fairclaim.cancel_request USING btree (request_id);
-alter table fairclaim.cancel_request enable row level security, force row level security;
-create policy operator_read on fairclaim.cancel_request as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
-create policy owner_all on fairclaim.cancel_request as permissive for all to fairclaim_owner using (true) with check (true);
-create policy tenant_read on fairclaim.cancel_request as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
-grant select on fairclaim.cancel_request to fairclaim_auditor;
-grant select on fairclaim.cancel_request to fairclaim_operator;
-grant select on fairclaim.cancel_request to fairclaim_tenant;
+CREATE INDEX cancel_request_id ON fairclaim_internal.cancel_request USING btree (id);
+CREATE UNIQUE INDEX cancel_request_pkey ON fairclaim_internal.cancel_request USING btree (request_id);
+alter table fairclaim_internal.cancel_request enable row level security, force row level security;
+create policy operator_read on fairclaim_internal.cancel_request as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
+create policy owner_all on fairclaim_internal.cancel_request as permissive for all to fairclaim_owner using (true) with check (true);
+create policy tenant_read on fairclaim_internal.cancel_request as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
+grant select on fairclaim_internal.cancel_request to fairclaim_auditor;
+grant select on fairclaim_internal.cancel_request to fairclaim_operator;
+grant select on fairclaim_internal.cancel_request to fairclaim_tenant;
 
-create table fairclaim.dispatch_progress (
+create table fairclaim_internal.dispatch_progress (
   login name not null,
   source text collate "C" not null,
   lines bigint not null,
@@ -77,11 +79,11 @@ create table fairclaim.dispatch_progress (
   updated_at timestamp with time zone not null,
   constraint dispatch_progress_pkey PRIMARY KEY (login, source)
 ) with (fillfactor=50);
-CREATE UNIQUE INDEX dispatch_progress_pkey ON fairclaim.dispatch_progress USING btree (login, source);
-alter table fairclaim.dispatch_progress enable row level security, force row level security;
-create policy owner_all on fairclaim.dispatch_progress as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX dispatch_progress_pkey ON fairclaim_internal.dispatch_progress USING btree (login, source);
+alter table fairclaim_internal.dispatch_progress enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.dispatch_progress as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.finished (
+create table fairclaim_internal.finished (
   id uuid not null,
   tenant_id uuid not null,
   completed_at timestamp with time zone not null,
@@ -93,16 +95,16 @@ create table fairclaim.finished (
   constraint finished_status_check CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]))),
   constraint finished_pkey PRIMARY KEY (id, tenant_id)
 ) partition by RANGE (id);
-CREATE UNIQUE INDEX finished_pkey ON ONLY fairclaim.finished USING btree (id, tenant_id);
-alter table fairclaim.finished enable row level security, force row level security;
-create policy operator_read on fairclaim.finished as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
-create policy owner_all on fairclaim.finished as permissive for all to fairclaim_owner using (true) with check (true);
-create policy tenant_read on fairclaim.finished as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
-grant select on fairclaim.finished to fairclaim_auditor;
-grant select on fairclaim.finished to fairclaim_tenant;
-grant select (id, tenant_id, completed_at, attempts, status, worker_id) on fairclaim.finished to fairclaim_operator;
+CREATE UNIQUE INDEX finished_pkey ON ONLY fairclaim_internal.finished USING btree (id, tenant_id);
+alter table fairclaim_internal.finished enable row level security, force row level security;
+create policy operator_read on fairclaim_internal.finished as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
+create policy owner_all on fairclaim_internal.finished as permissive for all to fairclaim_owner using (true) with check (true);
+create policy tenant_read on fairclaim_internal.finished as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
+grant select on fairclaim_internal.finished to fairclaim_auditor;
+grant select on fairclaim_internal.finished to fairclaim_tenant;
+grant select (id, tenant_id, completed_at, attempts, status, worker_id) on fairclaim_internal.finished to fairclaim_operator;
 
-create table fairclaim.finished_<range> (
+create table fairclaim_internal.finished_<range> (
   id uuid not null,
   tenant_id uuid not null,
   completed_at timestamp with time zone not null,
@@ -114,31 +116,31 @@ create table fairclaim.finished_<range> (
   constraint finished_status_check CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]))),
   constraint finished_<range>_pkey PRIMARY KEY (id, tenant_id)
 );
-CREATE UNIQUE INDEX finished_<range>_pkey ON fairclaim.finished_<range> USING btree (id, tenant_id);
-alter table fairclaim.finished_<range> enable row level security, force row level security;
-create policy owner_all on fairclaim.finished_<range> as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX finished_<range>_pkey ON fairclaim_internal.finished_<range> USING btree (id, tenant_id);
+alter table fairclaim_internal.finished_<range> enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.finished_<range> as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.floor_hint (
+create table fairclaim_internal.floor_hint (
   hint_id bigint not null generated always as identity,
   lane_id bigint not null,
   constraint floor_hint_pkey PRIMARY KEY (hint_id)
 );
-CREATE UNIQUE INDEX floor_hint_pkey ON fairclaim.floor_hint USING btree (hint_id);
-alter table fairclaim.floor_hint enable row level security, force row level security;
-create policy owner_all on fairclaim.floor_hint as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX floor_hint_pkey ON fairclaim_internal.floor_hint USING btree (hint_id);
+alter table fairclaim_internal.floor_hint enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.floor_hint as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.id_range (
+create table fairclaim_internal.id_range (
   starts_at timestamp with time zone not null,
   ends_at timestamp with time zone not null,
   last_end timestamp with time zone,
   kept_at timestamp with time zone,
   constraint id_range_pkey PRIMARY KEY (starts_at)
 );
-CREATE UNIQUE INDEX id_range_pkey ON fairclaim.id_range USING btree (starts_at);
-alter table fairclaim.id_range enable row level security, force row level security;
-create policy owner_all on fairclaim.id_range as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX id_range_pkey ON fairclaim_internal.id_range USING btree (starts_at);
+alter table fairclaim_internal.id_range enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.id_range as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.job (
+create table fairclaim_internal.job (
   id uuid not null,
   tenant_id uuid not null,
   queue text collate "C" not null,
@@ -153,16 +155,16 @@ create table fairclaim.job (
   metadata jsonb not null,
   constraint job_pkey PRIMARY KEY (tenant_id, id)
 ) partition by RANGE (id);
-CREATE UNIQUE INDEX job_pkey ON ONLY fairclaim.job USING btree (tenant_id, id);
-alter table fairclaim.job enable row level security, force row level security;
-create policy operator_read on fairclaim.job as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
-create policy owner_all on fairclaim.job as permissive for all to fairclaim_owner using (true) with check (true);
-create policy tenant_read on fairclaim.job as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
-grant select on fairclaim.job to fairclaim_auditor;
-grant select on fairclaim.job to fairclaim_tenant;
-grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags) on fairclaim.job to fairclaim_operator;
+CREATE UNIQUE INDEX job_pkey ON ONLY fairclaim_internal.job USING btree (tenant_id, id);
+alter table fairclaim_internal.job enable row level security, force row level security;
+create policy operator_read on fairclaim_internal.job as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
+create policy owner_all on fairclaim_internal.job as permissive for all to fairclaim_owner using (true) with check (true);
+create policy tenant_read on fairclaim_internal.job as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
+grant select on fairclaim_internal.job to fairclaim_auditor;
+grant select on fairclaim_internal.job to fairclaim_tenant;
+grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags) on fairclaim_internal.job to fairclaim_operator;
 
-create table fairclaim.job_<range> (
+create table fairclaim_internal.job_<range> (
   id uuid not null,
   tenant_id uuid not null,
   queue text collate "C" not null,
@@ -177,11 +179,11 @@ create table fairclaim.job_<range> (
   metadata jsonb not null,
   constraint job_<range>_pkey PRIMARY KEY (tenant_id, id)
 );
-CREATE UNIQUE INDEX job_<range>_pkey ON fairclaim.job_<range> USING btree (tenant_id, id);
-alter table fairclaim.job_<range> enable row level security, force row level security;
-create policy owner_all on fairclaim.job_<range> as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX job_<range>_pkey ON fairclaim_internal.job_<range> USING btree (tenant_id, id);
+alter table fairclaim_internal.job_<range> enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.job_<range> as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.lane (
+create table fairclaim_internal.lane (
   lane_id bigint not null generated always as identity,
   turn bigint not null,
   floor bigint not null,
@@ -197,24 +199,24 @@ create table fairclaim.lane (
   constraint lane_check CHECK (((NOT alone) OR (tenant_id IS NULL))),
   constraint lane_pkey PRIMARY KEY (lane_id)
 ) with (fillfactor=10, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
-CREATE INDEX lane_alone ON fairclaim.lane USING btree (queue, type, lane_id) WHERE alone;
-CREATE UNIQUE INDEX lane_pkey ON fairclaim.lane USING btree (lane_id);
-CREATE INDEX lane_ranked ON fairclaim.lane USING btree (queue, tenant_id) WHERE ((priority > 0) OR ((priority < 0) AND (tenant_id IS NULL)));
-CREATE INDEX lane_shared ON fairclaim.lane USING btree (queue, type, priority, lane_id) WHERE ((tenant_id IS NULL) AND (NOT alone));
-CREATE INDEX lane_shared_id ON fairclaim.lane USING btree (lane_id) WHERE (tenant_id IS NULL);
-CREATE INDEX lane_type ON fairclaim.lane USING btree (queue, type, turn, priority DESC, lane_id) WHERE (tenant_id IS NOT NULL);
-CREATE INDEX lane_walk ON fairclaim.lane USING btree (queue, turn, priority DESC, lane_id) WHERE (tenant_id IS NOT NULL);
-alter table fairclaim.lane enable row level security, force row level security;
-create policy operator_read on fairclaim.lane as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
-create policy owner_all on fairclaim.lane as permissive for all to fairclaim_owner using (true) with check (true);
-create policy tenant_read on fairclaim.lane as permissive for select to fairclaim_tenant using (((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)) OR ((tenant_id IS NULL) AND (EXISTS ( SELECT
-   FROM fairclaim.ready y
+CREATE INDEX lane_alone ON fairclaim_internal.lane USING btree (queue, type, lane_id) WHERE alone;
+CREATE UNIQUE INDEX lane_pkey ON fairclaim_internal.lane USING btree (lane_id);
+CREATE INDEX lane_ranked ON fairclaim_internal.lane USING btree (queue, tenant_id) WHERE ((priority > 0) OR ((priority < 0) AND (tenant_id IS NULL)));
+CREATE INDEX lane_shared ON fairclaim_internal.lane USING btree (queue, type, priority, lane_id) WHERE ((tenant_id IS NULL) AND (NOT alone));
+CREATE INDEX lane_shared_id ON fairclaim_internal.lane USING btree (lane_id) WHERE (tenant_id IS NULL);
+CREATE INDEX lane_type ON fairclaim_internal.lane USING btree (queue, type, turn, priority DESC, lane_id) WHERE (tenant_id IS NOT NULL);
+CREATE INDEX lane_walk ON fairclaim_internal.lane USING btree (queue, turn, priority DESC, lane_id) WHERE (tenant_id IS NOT NULL);
+alter table fairclaim_internal.lane enable row level security, force row level security;
+create policy operator_read on fairclaim_internal.lane as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
+create policy owner_all on fairclaim_internal.lane as permissive for all to fairclaim_owner using (true) with check (true);
+create policy tenant_read on fairclaim_internal.lane as permissive for select to fairclaim_tenant using (((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)) OR ((tenant_id IS NULL) AND (EXISTS ( SELECT
+   FROM fairclaim_internal.ready y
   WHERE ((y.tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)) AND (y.lane_id = lane.lane_id)))))));
-grant select on fairclaim.lane to fairclaim_auditor;
-grant select on fairclaim.lane to fairclaim_operator;
-grant select (lane_id, turn, tenant_id, queue, type) on fairclaim.lane to fairclaim_tenant;
+grant select on fairclaim_internal.lane to fairclaim_auditor;
+grant select on fairclaim_internal.lane to fairclaim_operator;
+grant select (lane_id, turn, tenant_id, queue, type) on fairclaim_internal.lane to fairclaim_tenant;
 
-create table fairclaim.login_tenant (
+create table fairclaim_internal.login_tenant (
   login name not null,
   source text not null,
   tenant_id uuid,
@@ -222,32 +224,32 @@ create table fairclaim.login_tenant (
   constraint login_tenant_source_check CHECK ((source = ANY (ARRAY['fixed'::text, 'setting'::text, 'claims'::text]))),
   constraint login_tenant_pkey PRIMARY KEY (login)
 );
-CREATE UNIQUE INDEX login_tenant_pkey ON fairclaim.login_tenant USING btree (login);
-alter table fairclaim.login_tenant enable row level security, force row level security;
-create policy owner_all on fairclaim.login_tenant as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX login_tenant_pkey ON fairclaim_internal.login_tenant USING btree (login);
+alter table fairclaim_internal.login_tenant enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.login_tenant as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.migration (
+create table fairclaim_internal.migration (
   version integer not null,
   name text not null,
   checksum text not null,
   applied_at timestamp with time zone not null default clock_timestamp(),
   constraint migration_pkey PRIMARY KEY (version)
 );
-CREATE UNIQUE INDEX migration_pkey ON fairclaim.migration USING btree (version);
-alter table fairclaim.migration enable row level security, force row level security;
-create policy owner_all on fairclaim.migration as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX migration_pkey ON fairclaim_internal.migration USING btree (version);
+alter table fairclaim_internal.migration enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.migration as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.prune_fault (
+create table fairclaim_internal.prune_fault (
   id uuid not null,
   sqlstate text not null,
   at timestamp with time zone not null,
   constraint prune_fault_pkey PRIMARY KEY (id)
 );
-CREATE UNIQUE INDEX prune_fault_pkey ON fairclaim.prune_fault USING btree (id);
-alter table fairclaim.prune_fault enable row level security, force row level security;
-create policy owner_all on fairclaim.prune_fault as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX prune_fault_pkey ON fairclaim_internal.prune_fault USING btree (id);
+alter table fairclaim_internal.prune_fault enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.prune_fault as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.prune_place (
+create table fairclaim_internal.prune_place (
   asked boolean not null,
   retention interval,
   place uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
@@ -259,22 +261,22 @@ create table fairclaim.prune_place (
   rest_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
   constraint prune_place_pkey PRIMARY KEY (asked)
 ) with (fillfactor=20);
-CREATE UNIQUE INDEX prune_place_pkey ON fairclaim.prune_place USING btree (asked);
-alter table fairclaim.prune_place enable row level security, force row level security;
-create policy owner_all on fairclaim.prune_place as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX prune_place_pkey ON fairclaim_internal.prune_place USING btree (asked);
+alter table fairclaim_internal.prune_place enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.prune_place as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.queue (
+create table fairclaim_internal.queue (
   name text collate "C" not null,
   paused_at timestamp with time zone,
   constraint queue_pkey PRIMARY KEY (name)
 );
-CREATE UNIQUE INDEX queue_pkey ON fairclaim.queue USING btree (name);
-alter table fairclaim.queue enable row level security, force row level security;
-create policy owner_all on fairclaim.queue as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX queue_pkey ON fairclaim_internal.queue USING btree (name);
+alter table fairclaim_internal.queue enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.queue as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.ready (
+create table fairclaim_internal.ready (
   lane_id bigint not null,
-  seq bigint not null default nextval('fairclaim.ready_seq'::regclass),
+  seq bigint not null default nextval('fairclaim_internal.ready_seq'::regclass),
   id uuid not null,
   tenant_id uuid not null,
   attempts integer not null,
@@ -282,28 +284,28 @@ create table fairclaim.ready (
   lost smallint not null,
   constraint ready_pkey PRIMARY KEY (lane_id, seq)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
-CREATE UNIQUE INDEX ready_pkey ON fairclaim.ready USING btree (lane_id, seq);
-CREATE INDEX ready_tenant ON fairclaim.ready USING btree (tenant_id, ((lane_id >> 32)), id);
-alter table fairclaim.ready enable row level security, force row level security;
-create policy operator_read on fairclaim.ready as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
-create policy owner_all on fairclaim.ready as permissive for all to fairclaim_owner using (true) with check (true);
-create policy tenant_read on fairclaim.ready as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
-grant select on fairclaim.ready to fairclaim_auditor;
-grant select on fairclaim.ready to fairclaim_operator;
-grant select (lane_id, id, tenant_id, attempts, attempts_left, lost) on fairclaim.ready to fairclaim_tenant;
+CREATE UNIQUE INDEX ready_pkey ON fairclaim_internal.ready USING btree (lane_id, seq);
+CREATE INDEX ready_tenant ON fairclaim_internal.ready USING btree (tenant_id, ((lane_id >> 32)), id);
+alter table fairclaim_internal.ready enable row level security, force row level security;
+create policy operator_read on fairclaim_internal.ready as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
+create policy owner_all on fairclaim_internal.ready as permissive for all to fairclaim_owner using (true) with check (true);
+create policy tenant_read on fairclaim_internal.ready as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
+grant select on fairclaim_internal.ready to fairclaim_auditor;
+grant select on fairclaim_internal.ready to fairclaim_operator;
+grant select (lane_id, id, tenant_id, attempts, attempts_left, lost) on fairclaim_internal.ready to fairclaim_tenant;
 
-create table fairclaim.renewal (
+create table fairclaim_internal.renewal (
   lane_id bigint not null,
   next_seq bigint not null,
   end_seq bigint not null,
   renewal_id bigint not null generated always as identity,
   constraint renewal_pkey PRIMARY KEY (renewal_id)
 );
-CREATE UNIQUE INDEX renewal_pkey ON fairclaim.renewal USING btree (renewal_id);
-alter table fairclaim.renewal enable row level security, force row level security;
-create policy owner_all on fairclaim.renewal as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX renewal_pkey ON fairclaim_internal.renewal USING btree (renewal_id);
+alter table fairclaim_internal.renewal enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.renewal as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.running (
+create table fairclaim_internal.running (
   id uuid not null,
   tenant_id uuid not null,
   lease_token uuid not null,
@@ -315,17 +317,17 @@ create table fairclaim.running (
   worker_id text not null,
   constraint running_pkey PRIMARY KEY (id)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0, fillfactor=80);
-CREATE INDEX running_limited ON fairclaim.running USING btree (tenant_id) WHERE limited;
-CREATE UNIQUE INDEX running_pkey ON fairclaim.running USING btree (id);
-alter table fairclaim.running enable row level security, force row level security;
-create policy operator_read on fairclaim.running as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
-create policy owner_all on fairclaim.running as permissive for all to fairclaim_owner using (true) with check (true);
-create policy tenant_read on fairclaim.running as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
-grant select (id, tenant_id, lease_expires_at, attempt, attempts_left, lost, worker_id) on fairclaim.running to fairclaim_auditor;
-grant select (id, tenant_id, lease_expires_at, attempt, attempts_left, lost, worker_id) on fairclaim.running to fairclaim_operator;
-grant select (id, tenant_id, lease_expires_at, attempt, attempts_left, lost, worker_id) on fairclaim.running to fairclaim_tenant;
+CREATE INDEX running_limited ON fairclaim_internal.running USING btree (tenant_id) WHERE limited;
+CREATE UNIQUE INDEX running_pkey ON fairclaim_internal.running USING btree (id);
+alter table fairclaim_internal.running enable row level security, force row level security;
+create policy operator_read on fairclaim_internal.running as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
+create policy owner_all on fairclaim_internal.running as permissive for all to fairclaim_owner using (true) with check (true);
+create policy tenant_read on fairclaim_internal.running as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
+grant select (id, tenant_id, lease_expires_at, attempt, attempts_left, lost, worker_id) on fairclaim_internal.running to fairclaim_auditor;
+grant select (id, tenant_id, lease_expires_at, attempt, attempts_left, lost, worker_id) on fairclaim_internal.running to fairclaim_operator;
+grant select (id, tenant_id, lease_expires_at, attempt, attempts_left, lost, worker_id) on fairclaim_internal.running to fairclaim_tenant;
 
-create table fairclaim.scheduled (
+create table fairclaim_internal.scheduled (
   run_at timestamp with time zone not null,
   id uuid not null,
   tenant_id uuid not null,
@@ -334,17 +336,17 @@ create table fairclaim.scheduled (
   lost smallint not null,
   constraint scheduled_pkey PRIMARY KEY (run_at, id)
 );
-CREATE UNIQUE INDEX scheduled_id ON fairclaim.scheduled USING btree (id);
-CREATE UNIQUE INDEX scheduled_pkey ON fairclaim.scheduled USING btree (run_at, id);
-alter table fairclaim.scheduled enable row level security, force row level security;
-create policy operator_read on fairclaim.scheduled as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
-create policy owner_all on fairclaim.scheduled as permissive for all to fairclaim_owner using (true) with check (true);
-create policy tenant_read on fairclaim.scheduled as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
-grant select on fairclaim.scheduled to fairclaim_auditor;
-grant select on fairclaim.scheduled to fairclaim_operator;
-grant select on fairclaim.scheduled to fairclaim_tenant;
+CREATE UNIQUE INDEX scheduled_id ON fairclaim_internal.scheduled USING btree (id);
+CREATE UNIQUE INDEX scheduled_pkey ON fairclaim_internal.scheduled USING btree (run_at, id);
+alter table fairclaim_internal.scheduled enable row level security, force row level security;
+create policy operator_read on fairclaim_internal.scheduled as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
+create policy owner_all on fairclaim_internal.scheduled as permissive for all to fairclaim_owner using (true) with check (true);
+create policy tenant_read on fairclaim_internal.scheduled as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
+grant select on fairclaim_internal.scheduled to fairclaim_auditor;
+grant select on fairclaim_internal.scheduled to fairclaim_operator;
+grant select on fairclaim_internal.scheduled to fairclaim_tenant;
 
-create table fairclaim.setting (
+create table fairclaim_internal.setting (
   one boolean not null default true,
   retention interval not null default '7 days'::interval,
   max_payload integer not null default 1048576,
@@ -360,21 +362,21 @@ create table fairclaim.setting (
   constraint setting_tick_every_check CHECK (((tick_every >= '00:00:00'::interval) AND (tick_every <= '00:00:10'::interval))),
   constraint setting_pkey PRIMARY KEY (one)
 );
-CREATE UNIQUE INDEX setting_pkey ON fairclaim.setting USING btree (one);
-alter table fairclaim.setting enable row level security, force row level security;
-create policy owner_all on fairclaim.setting as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX setting_pkey ON fairclaim_internal.setting USING btree (one);
+alter table fairclaim_internal.setting enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.setting as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.tenant (
+create table fairclaim_internal.tenant (
   tenant_id uuid not null,
   weight smallint not null default 1,
   constraint tenant_weight_check CHECK (((weight >= 1) AND (weight <= 100))),
   constraint tenant_pkey PRIMARY KEY (tenant_id)
 );
-CREATE UNIQUE INDEX tenant_pkey ON fairclaim.tenant USING btree (tenant_id);
-alter table fairclaim.tenant enable row level security, force row level security;
-create policy owner_all on fairclaim.tenant as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX tenant_pkey ON fairclaim_internal.tenant USING btree (tenant_id);
+alter table fairclaim_internal.tenant enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.tenant as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.tenant_limit (
+create table fairclaim_internal.tenant_limit (
   tenant_id uuid not null,
   max_running integer not null,
   seen bigint,
@@ -383,11 +385,11 @@ create table fairclaim.tenant_limit (
   constraint tenant_limit_max_running_check CHECK ((max_running >= 0)),
   constraint tenant_limit_pkey PRIMARY KEY (tenant_id)
 );
-CREATE UNIQUE INDEX tenant_limit_pkey ON fairclaim.tenant_limit USING btree (tenant_id);
-alter table fairclaim.tenant_limit enable row level security, force row level security;
-create policy owner_all on fairclaim.tenant_limit as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX tenant_limit_pkey ON fairclaim_internal.tenant_limit USING btree (tenant_id);
+alter table fairclaim_internal.tenant_limit enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.tenant_limit as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.tick_fault (
+create table fairclaim_internal.tick_fault (
   step text collate "C" not null,
   since timestamp with time zone not null,
   last_at timestamp with time zone not null,
@@ -399,43 +401,43 @@ create table fairclaim.tick_fault (
   passed_at timestamp with time zone not null,
   constraint tick_fault_pkey PRIMARY KEY (step)
 );
-CREATE UNIQUE INDEX tick_fault_pkey ON fairclaim.tick_fault USING btree (step);
-alter table fairclaim.tick_fault enable row level security, force row level security;
-create policy owner_all on fairclaim.tick_fault as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX tick_fault_pkey ON fairclaim_internal.tick_fault USING btree (step);
+alter table fairclaim_internal.tick_fault enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.tick_fault as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.tick_lock (
-  slot smallint not null default 1,
+create table fairclaim_internal.tick_lock (
+  slot smallint not null,
   constraint tick_lock_pkey PRIMARY KEY (slot)
 );
-CREATE UNIQUE INDEX tick_lock_pkey ON fairclaim.tick_lock USING btree (slot);
-alter table fairclaim.tick_lock enable row level security, force row level security;
-create policy owner_all on fairclaim.tick_lock as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX tick_lock_pkey ON fairclaim_internal.tick_lock USING btree (slot);
+alter table fairclaim_internal.tick_lock enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.tick_lock as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim.tick_state (
+create table fairclaim_internal.tick_state (
+  slot smallint not null default 1,
   n bigint not null default 0,
+  at timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  worked_by xid8,
+  prev bigint not null default 0,
+  oldest bigint not null default 0,
   mark bigint not null default 0,
   safe bigint not null default 0,
   shared_safe bigint not null default 0,
   holders text[] not null default '{}'::text[],
   holder_n bigint[] not null default '{}'::bigint[],
   holder_mark bigint[] not null default '{}'::bigint[],
-  slice bigint not null default '-9223372036854775808'::bigint,
-  shared_slice bigint not null default '-9223372036854775808'::bigint,
-  sweep bigint not null default '-9223372036854775808'::bigint,
-  hint bigint not null default 0,
-  sched_floor timestamp with time zone not null default '-infinity'::timestamp with time zone,
-  reaped_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
-  slot smallint not null default 1,
-  at timestamp with time zone not null default '-infinity'::timestamp with time zone,
-  worked_by xid8,
-  prev bigint not null default 0,
-  oldest bigint not null default 0,
   holder_at timestamp with time zone[] not null default '{}'::timestamp with time zone[],
   holder_passed boolean[] not null default '{}'::boolean[],
   passed_slot smallint[] not null default '{}'::smallint[],
   passed_from bigint[] not null default '{}'::bigint[],
   passed_to bigint[] not null default '{}'::bigint[],
   passed_safe bigint[] not null default '{}'::bigint[],
+  slice bigint not null default '-9223372036854775808'::bigint,
+  shared_slice bigint not null default '-9223372036854775808'::bigint,
+  sweep bigint not null default '-9223372036854775808'::bigint,
+  hint bigint not null default 0,
+  sched_floor timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  reaped_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
   left_over boolean not null default false,
   quiet_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
   mended bigint,
@@ -443,37 +445,37 @@ create table fairclaim.tick_state (
   limits bigint not null default 0,
   constraint tick_state_pkey PRIMARY KEY (slot)
 ) with (fillfactor=20);
-CREATE UNIQUE INDEX tick_state_pkey ON fairclaim.tick_state USING btree (slot);
-alter table fairclaim.tick_state enable row level security, force row level security;
-create policy owner_all on fairclaim.tick_state as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX tick_state_pkey ON fairclaim_internal.tick_state USING btree (slot);
+alter table fairclaim_internal.tick_state enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.tick_state as permissive for all to fairclaim_owner using (true) with check (true);
 
-create unlogged sequence fairclaim.asleep_until as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+create unlogged sequence fairclaim_internal.asleep_until as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
-create sequence fairclaim.cancel_request_request_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim.cancel_request.request_id;
+create sequence fairclaim_internal.cancel_request_request_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.cancel_request.request_id;
 
-create sequence fairclaim.floor_hint_hint_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim.floor_hint.hint_id;
+create sequence fairclaim_internal.floor_hint_hint_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.floor_hint.hint_id;
 
-create unlogged sequence fairclaim.guard_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+create unlogged sequence fairclaim_internal.guard_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
-create sequence fairclaim.lane_lane_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim.lane.lane_id;
+create sequence fairclaim_internal.lane_lane_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.lane.lane_id;
 
-create unlogged sequence fairclaim.look_by as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+create unlogged sequence fairclaim_internal.look_by as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
-create unlogged sequence fairclaim.notified_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+create unlogged sequence fairclaim_internal.notified_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
-create unlogged sequence fairclaim.range_end as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+create unlogged sequence fairclaim_internal.range_end as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
-create unlogged sequence fairclaim.range_start as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+create unlogged sequence fairclaim_internal.range_start as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
-create sequence fairclaim.ready_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1;
+create sequence fairclaim_internal.ready_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1;
 
-create sequence fairclaim.renewal_renewal_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim.renewal.renewal_id;
+create sequence fairclaim_internal.renewal_renewal_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.renewal.renewal_id;
 
-create unlogged sequence fairclaim.round_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+create unlogged sequence fairclaim_internal.round_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
-create unlogged sequence fairclaim.shared_since as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+create unlogged sequence fairclaim_internal.shared_since as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
-create sequence fairclaim.tick_n as bigint start 1 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+create sequence fairclaim_internal.tick_n as bigint start 1 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create view fairclaim.job_overview with (security_invoker=true) as
  SELECT j.id,
@@ -495,12 +497,12 @@ create view fairclaim.job_overview with (security_invoker=true) as
     j.max_attempts::integer AS max_attempts,
     j.timeout,
     j.tags
-   FROM fairclaim.job j
-     LEFT JOIN fairclaim.finished f ON f.id = j.id AND f.tenant_id = j.tenant_id
-     LEFT JOIN fairclaim.running r ON r.id = j.id
-     LEFT JOIN fairclaim.scheduled s ON s.id = j.id
+   FROM fairclaim_internal.job j
+     LEFT JOIN fairclaim_internal.finished f ON f.id = j.id AND f.tenant_id = j.tenant_id
+     LEFT JOIN fairclaim_internal.running r ON r.id = j.id
+     LEFT JOIN fairclaim_internal.scheduled s ON s.id = j.id
      LEFT JOIN LATERAL ( SELECT y_1.attempts
-           FROM fairclaim.ready y_1
+           FROM fairclaim_internal.ready y_1
           WHERE y_1.tenant_id = j.tenant_id AND ((y_1.lane_id >> 32) = ANY (ARRAY[0::bigint, '-1'::integer - (hashtextextended(j.queue, 0::bigint) & 1073741823::bigint)])) AND y_1.id = j.id AND f.id IS NULL AND r.id IS NULL AND s.id IS NULL
          LIMIT 1) y ON true;
 -- column id uuid
@@ -545,20 +547,20 @@ create view fairclaim.job_queue with (security_invoker=true) as
     COALESCE(r.lost, s.lost, y.lost)::integer AS lost,
     r.lease_expires_at,
     r.id IS NOT NULL AND (EXISTS ( SELECT
-           FROM fairclaim.cancel_request c
+           FROM fairclaim_internal.cancel_request c
           WHERE c.id = j.id)) AS cancel_requested,
     f.error,
     j.timeout,
     j.tags,
     j.metadata
-   FROM fairclaim.job j
-     LEFT JOIN fairclaim.finished f ON f.id = j.id AND f.tenant_id = j.tenant_id
-     LEFT JOIN fairclaim.running r ON r.id = j.id
-     LEFT JOIN fairclaim.scheduled s ON s.id = j.id
+   FROM fairclaim_internal.job j
+     LEFT JOIN fairclaim_internal.finished f ON f.id = j.id AND f.tenant_id = j.tenant_id
+     LEFT JOIN fairclaim_internal.running r ON r.id = j.id
+     LEFT JOIN fairclaim_internal.scheduled s ON s.id = j.id
      LEFT JOIN LATERAL ( SELECT y_1.attempts,
             y_1.attempts_left,
             y_1.lost
-           FROM fairclaim.ready y_1
+           FROM fairclaim_internal.ready y_1
           WHERE y_1.tenant_id = j.tenant_id AND ((y_1.lane_id >> 32) = ANY (ARRAY[0::bigint, '-1'::integer - (hashtextextended(j.queue, 0::bigint) & 1073741823::bigint)])) AND y_1.id = j.id AND f.id IS NULL AND r.id IS NULL AND s.id IS NULL
          LIMIT 1) y ON true;
 -- column id uuid
@@ -586,22 +588,374 @@ create view fairclaim.job_queue with (security_invoker=true) as
 grant select on fairclaim.job_queue to fairclaim_auditor;
 grant select on fairclaim.job_queue to fairclaim_tenant;
 
-create function fairclaim.apply_limits(p_state fairclaim.tick_state, p_size integer, p_skip uuid[])
+create function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[])
+  returns TABLE(id uuid, status text)
+  language plpgsql volatile security definer
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.cancel_jobs to fairclaim_operator;
+grant execute on function fairclaim.cancel_jobs to fairclaim_producer;
+
+create function fairclaim.claim_job(p_worker_id text, p_queues text[] DEFAULT NULL::text[], p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval)
+  returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.claim_job to fairclaim_worker;
+
+create function fairclaim.claim_jobs(p_worker_id text, p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
+  returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
+  language plpgsql volatile security definer
+  set enable_bitmapscan=off
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set enable_sort=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.claim_jobs to fairclaim_worker;
+
+create function fairclaim.clock()
+  returns timestamp with time zone
+  language sql volatile parallel safe;
+grant execute on function fairclaim.clock to fairclaim_auditor;
+grant execute on function fairclaim.clock to fairclaim_observer;
+grant execute on function fairclaim.clock to fairclaim_operator;
+grant execute on function fairclaim.clock to fairclaim_producer;
+grant execute on function fairclaim.clock to fairclaim_tenant;
+grant execute on function fairclaim.clock to fairclaim_worker;
+
+create function fairclaim.count_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_older_than interval DEFAULT NULL::interval, p_newer_than interval DEFAULT NULL::interval, p_error text DEFAULT NULL::text, p_up_to integer DEFAULT 10000, p_before_id uuid DEFAULT NULL::uuid)
+  returns TABLE(jobs integer, more boolean)
+  language plpgsql stable security definer
+  set jit=off
+  set plan_cache_mode=force_custom_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.count_jobs to fairclaim_auditor;
+grant execute on function fairclaim.count_jobs to fairclaim_operator;
+
+create function fairclaim.current_tenant_id()
+  returns uuid
+  language plpgsql stable security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.current_tenant_id to fairclaim_tenant;
+
+create function fairclaim.dispatch_job(p_tenant_id uuid, p_type text, p_payload jsonb DEFAULT '{}'::jsonb, p_queue text DEFAULT 'default'::text, p_priority integer DEFAULT 0, p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_max_attempts integer DEFAULT 25, p_timeout interval DEFAULT NULL::interval, p_tags text[] DEFAULT '{}'::text[], p_metadata jsonb DEFAULT '{}'::jsonb)
+  returns uuid
+  language plpgsql volatile security definer
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.dispatch_job to fairclaim_producer;
+
+create function fairclaim.dispatch_jobs(p_jobs jsonb)
+  returns TABLE(ordinal integer, id uuid, created boolean)
+  language plpgsql volatile security definer
+  set enable_mergejoin=off
+  set enable_nestloop=off
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp
+  set work_mem=128MB;
+grant execute on function fairclaim.dispatch_jobs to fairclaim_producer;
+
+create function fairclaim.dispatch_lines(p_source text, p_after bigint, p_through bigint, p_jobs jsonb, p_refused integer DEFAULT 0, p_digest bytea DEFAULT NULL::bytea, p_defaults bytea DEFAULT NULL::bytea, p_anew boolean DEFAULT false)
+  returns TABLE(accepted boolean, lines bigint, dispatched bigint, refused bigint, digest bytea, defaults bytea)
+  language plpgsql volatile security definer
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.dispatch_lines to fairclaim_producer;
+
+create function fairclaim.doctor_alone()
+  returns TABLE(queue text, type text, paused boolean, jobs bigint, waits interval, first_id uuid)
+  language sql volatile security definer
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.doctor_alone to fairclaim_observer;
+grant execute on function fairclaim.doctor_alone to fairclaim_operator;
+
+create function fairclaim.doctor_faults()
+  returns TABLE(step text, since timestamp with time zone, last_at timestamp with time zone, sqlstate text, times bigint, note text, passed uuid[])
+  language sql stable security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.doctor_faults to fairclaim_observer;
+grant execute on function fairclaim.doctor_faults to fairclaim_operator;
+
+create function fairclaim.doctor_leases(p_beyond interval)
+  returns TABLE(worker_id text, jobs bigint, ends_in interval)
+  language sql volatile security definer
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.doctor_leases to fairclaim_observer;
+grant execute on function fairclaim.doctor_leases to fairclaim_operator;
+
+create function fairclaim.doctor_limits()
+  returns TABLE(limited bigint, paused bigint, inactive bigint, inactive_for interval, at_limit bigint)
+  language sql volatile security definer
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.doctor_limits to fairclaim_observer;
+grant execute on function fairclaim.doctor_limits to fairclaim_operator;
+
+create function fairclaim.doctor_migrations()
+  returns TABLE(version integer, name text, checksum text)
+  language sql stable security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.doctor_migrations to fairclaim_observer;
+grant execute on function fairclaim.doctor_migrations to fairclaim_operator;
+
+create function fairclaim.doctor_queues()
+  returns TABLE(queue text, paused_at timestamp with time zone)
+  language sql stable security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.doctor_queues to fairclaim_observer;
+grant execute on function fairclaim.doctor_queues to fairclaim_operator;
+
+create function fairclaim.doctor_retention()
+  returns TABLE(now_at timestamp with time zone, ranges bigint, range_width interval, starts_at timestamp with time zone, ends_at timestamp with time zone, is_covered boolean, ranges_far bigint, retention interval, oldest_end timestamp with time zone, in_use_since timestamp with time zone, faults bigint, fault_ids uuid[], fault_sqlstate text, pruned_at timestamp with time zone)
+  language sql volatile security definer
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.doctor_retention to fairclaim_observer;
+grant execute on function fairclaim.doctor_retention to fairclaim_operator;
+
+create function fairclaim.doctor_state()
+  returns TABLE(now_at timestamp with time zone, ticked_at timestamp with time zone, ticks bigint, safe_lag bigint, holders text[], holder_since timestamp with time zone[], ranges_end timestamp with time zone, range_width interval, retention interval, overdue_since timestamp with time zone, expired bigint, expired_since timestamp with time zone, running bigint, seq_behind bigint, seq_mended_at timestamp with time zone, working_xids text[], passed_ticks integer)
+  language sql volatile security definer
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.doctor_state to fairclaim_observer;
+grant execute on function fairclaim.doctor_state to fairclaim_operator;
+
+create function fairclaim.doctor_strays()
+  returns bigint
+  language sql stable security definer
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.doctor_strays to fairclaim_observer;
+grant execute on function fairclaim.doctor_strays to fairclaim_operator;
+
+create function fairclaim.doctor_waiting()
+  returns TABLE(queue text, type text, paused boolean, runs boolean, waits interval)
+  language sql volatile security definer
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.doctor_waiting to fairclaim_observer;
+grant execute on function fairclaim.doctor_waiting to fairclaim_operator;
+
+create function fairclaim.drop_ranges(p_retention interval DEFAULT NULL::interval)
+  returns TABLE(ranges_dropped integer, ranges_in_use integer)
+  language plpgsql volatile security definer
+  set jit=off
+  set lock_timeout=5ms
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.drop_ranges to fairclaim_operator;
+grant execute on function fairclaim.drop_ranges to fairclaim_worker;
+
+create function fairclaim.extend_leases(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_lease interval DEFAULT '00:00:30'::interval)
+  returns TABLE(id uuid, accepted boolean, cancel_requested boolean)
+  language plpgsql volatile security definer
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.extend_leases to fairclaim_worker;
+
+create function fairclaim.list_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_before_id uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100, p_older_than interval DEFAULT NULL::interval, p_newer_than interval DEFAULT NULL::interval, p_error text DEFAULT NULL::text)
+  returns TABLE(id uuid, tenant_id uuid, queue text, type text, status text, priority integer, attempts integer, max_attempts integer, worker_id text, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, tags text[])
+  language plpgsql stable security definer
+  set jit=off
+  set plan_cache_mode=force_custom_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.list_jobs to fairclaim_auditor;
+grant execute on function fairclaim.list_jobs to fairclaim_operator;
+
+create function fairclaim.list_queues(p_up_to integer DEFAULT 10000)
+  returns TABLE(queue text, paused_at timestamp with time zone, waiting integer, tenants_waiting integer, oldest_waiting_at timestamp with time zone, scheduled integer, running integer, at_least text[])
+  language plpgsql stable security definer
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_custom_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.list_queues to fairclaim_operator;
+
+create function fairclaim.next_due()
+  returns double precision
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.next_due to fairclaim_worker;
+
+create function fairclaim.pause_queue(p_queue text)
+  returns TABLE(queue text, paused_at timestamp with time zone, was_paused boolean, in_use boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.pause_queue to fairclaim_operator;
+
+create function fairclaim.prune(p_retention interval DEFAULT NULL::interval)
+  returns TABLE(ranges_dropped integer, rows_deleted bigint, passed_over integer, busy boolean, more boolean)
+  language plpgsql volatile security definer
+  set jit=off
+  set lock_timeout=100ms
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.prune to fairclaim_operator;
+grant execute on function fairclaim.prune to fairclaim_worker;
+
+create function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[])
+  returns TABLE(lease_token uuid, jobs integer)
+  language plpgsql volatile security definer
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.release_claims to fairclaim_worker;
+
+create function fairclaim.release_jobs(p_tenant_id uuid, p_ids uuid[])
+  returns TABLE(id uuid, status text)
+  language plpgsql volatile security definer
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.release_jobs to fairclaim_operator;
+
+create function fairclaim.release_worker(p_worker_id text, p_limit integer DEFAULT 1000)
+  returns TABLE(id uuid, status text)
+  language plpgsql volatile security definer
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.release_worker to fairclaim_operator;
+
+create function fairclaim.resume_queue(p_queue text)
+  returns TABLE(queue text, paused_at timestamp with time zone, was_paused boolean, in_use boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.resume_queue to fairclaim_operator;
+
+create function fairclaim.retry_jobs(p_tenant_id uuid, p_ids uuid[])
+  returns TABLE(id uuid, status text)
+  language plpgsql volatile security definer
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.retry_jobs to fairclaim_operator;
+grant execute on function fairclaim.retry_jobs to fairclaim_producer;
+
+create function fairclaim.schema_version()
+  returns integer
+  language sql stable security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.schema_version to fairclaim_auditor;
+grant execute on function fairclaim.schema_version to fairclaim_observer;
+grant execute on function fairclaim.schema_version to fairclaim_operator;
+grant execute on function fairclaim.schema_version to fairclaim_producer;
+grant execute on function fairclaim.schema_version to fairclaim_tenant;
+grant execute on function fairclaim.schema_version to fairclaim_worker;
+
+create function fairclaim.settle_and_claim(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[], p_errors jsonb[], p_delays double precision[], p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
+  returns TABLE(kind text, accepted boolean, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.settle_and_claim to fairclaim_worker;
+
+create function fairclaim.settle_jobs(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[] DEFAULT NULL::jsonb[], p_errors jsonb[] DEFAULT NULL::jsonb[], p_delays double precision[] DEFAULT NULL::double precision[])
+  returns TABLE(id uuid, accepted boolean, status text)
+  language plpgsql volatile security definer
+  set enable_nestloop=off
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp
+  set work_mem=128MB;
+grant execute on function fairclaim.settle_jobs to fairclaim_worker;
+
+create function fairclaim.show_job(p_id uuid, p_tenant_id uuid DEFAULT NULL::uuid)
+  returns TABLE(id uuid, tenant_id uuid, queue text, type text, status text, priority integer, attempts integer, max_attempts integer, worker_id text, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, tags text[], payload jsonb, result jsonb, error jsonb, metadata jsonb, timeout interval, errors jsonb)
+  language plpgsql stable security definer
+  set jit=off
+  set plan_cache_mode=force_custom_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.show_job to fairclaim_auditor;
+grant execute on function fairclaim.show_job to fairclaim_operator;
+
+create function fairclaim.tenant_uuid(p_name text)
+  returns uuid
+  language plpgsql immutable parallel safe
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.tenant_uuid to fairclaim_auditor;
+grant execute on function fairclaim.tenant_uuid to fairclaim_observer;
+grant execute on function fairclaim.tenant_uuid to fairclaim_operator;
+grant execute on function fairclaim.tenant_uuid to fairclaim_producer;
+grant execute on function fairclaim.tenant_uuid to fairclaim_tenant;
+grant execute on function fairclaim.tenant_uuid to fairclaim_worker;
+
+create function fairclaim.tick()
+  returns TABLE(promoted integer, returned integer, moved integer, floors integer, closed integer, deleted integer, safe_lag bigint, busy boolean, next_tick_in interval, failed text[])
+  language plpgsql volatile security definer
+  set enable_seqscan=off
+  set jit=off
+  set lock_timeout=100ms
+  set plan_cache_mode=force_generic_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.tick to fairclaim_operator;
+grant execute on function fairclaim.tick to fairclaim_worker;
+
+create function fairclaim.apply_limits(p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile;
 
 create function fairclaim.caller()
   returns name
   language sql stable;
-
-create function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[])
-  returns TABLE(id uuid, status text)
-  language plpgsql volatile security definer
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.cancel_jobs to fairclaim_operator;
-grant execute on function fairclaim.cancel_jobs to fairclaim_producer;
 
 create function fairclaim.check_batch(p_jobs jsonb)
   returns void
@@ -631,36 +985,15 @@ create function fairclaim.check_settle(p_worker_id text, p_ids uuid[], p_attempt
   returns void
   language plpgsql volatile;
 
-create function fairclaim.claim_from_queue(p_queue text, p_limit integer, p_types text[], p_limited boolean, p_alone boolean, INOUT p_pos bigint, INOUT p_used integer, INOUT p_shared integer, p_taken uuid[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
+create function fairclaim.claim_from_queue(p_queue text, p_limit integer, p_types text[], p_limited boolean, p_alone boolean, INOUT p_pos bigint, INOUT p_used integer, INOUT p_shared integer, p_taken fairclaim_internal.ready[], OUT jobs fairclaim_internal.ready[])
   returns record
   language plpgsql volatile;
-
-create function fairclaim.claim_job(p_worker_id text, p_queues text[] DEFAULT NULL::text[], p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval)
-  returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.claim_job to fairclaim_worker;
-
-create function fairclaim.claim_jobs(p_worker_id text, p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
-  returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
-  language plpgsql volatile security definer
-  set enable_bitmapscan=off
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set enable_sort=off
-  set jit=off
-  set plan_cache_mode=force_generic_plan
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.claim_jobs to fairclaim_worker;
 
 create function fairclaim.claim_one(p_worker_id text, p_queue text, p_types text[], p_pos bigint, p_used integer, p_shared integer, p_token uuid, p_expires timestamp with time zone, p_rest text)
   returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
   language plpgsql volatile;
 
-create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[], p_limited boolean, INOUT p_pos bigint, INOUT p_used integer, p_taken uuid[], p_lanes bigint[], p_priorities smallint[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
+create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[], p_limited boolean, INOUT p_pos bigint, INOUT p_used integer, p_taken fairclaim_internal.ready[], p_lanes bigint[], p_priorities smallint[], OUT jobs fairclaim_internal.ready[])
   returns record
   language plpgsql volatile;
 
@@ -668,172 +1001,13 @@ create function fairclaim.clip_error(p_error jsonb)
   returns jsonb
   language plpgsql immutable;
 
-create function fairclaim.clock()
-  returns timestamp with time zone
-  language sql volatile parallel safe;
-grant execute on function fairclaim.clock to fairclaim_auditor;
-grant execute on function fairclaim.clock to fairclaim_observer;
-grant execute on function fairclaim.clock to fairclaim_operator;
-grant execute on function fairclaim.clock to fairclaim_producer;
-grant execute on function fairclaim.clock to fairclaim_tenant;
-grant execute on function fairclaim.clock to fairclaim_worker;
-
-create function fairclaim.close_lanes(INOUT p_state fairclaim.tick_state, p_size integer, OUT closed integer, OUT deleted integer)
+create function fairclaim.close_lanes(INOUT p_state fairclaim_internal.tick_state, p_size integer, OUT closed integer, OUT deleted integer)
   returns record
   language plpgsql volatile;
-
-create function fairclaim.count_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_older_than interval DEFAULT NULL::interval, p_newer_than interval DEFAULT NULL::interval, p_error text DEFAULT NULL::text, p_up_to integer DEFAULT 10000, p_before_id uuid DEFAULT NULL::uuid)
-  returns TABLE(jobs integer, more boolean)
-  language plpgsql stable security definer
-  set jit=off
-  set plan_cache_mode=force_custom_plan
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.count_jobs to fairclaim_auditor;
-grant execute on function fairclaim.count_jobs to fairclaim_operator;
-
-create function fairclaim.current_tenant_id()
-  returns uuid
-  language plpgsql stable security definer
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.current_tenant_id to fairclaim_tenant;
-
-create function fairclaim.dispatch_job(p_tenant_id uuid, p_type text, p_payload jsonb DEFAULT '{}'::jsonb, p_queue text DEFAULT 'default'::text, p_priority integer DEFAULT 0, p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_max_attempts integer DEFAULT 25, p_timeout interval DEFAULT NULL::interval, p_tags text[] DEFAULT '{}'::text[], p_metadata jsonb DEFAULT '{}'::jsonb)
-  returns uuid
-  language plpgsql volatile security definer
-  set enable_seqscan=off
-  set jit=off
-  set plan_cache_mode=force_generic_plan
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.dispatch_job to fairclaim_producer;
-
-create function fairclaim.dispatch_jobs(p_jobs jsonb)
-  returns TABLE(ordinal integer, id uuid, created boolean)
-  language plpgsql volatile security definer
-  set enable_mergejoin=off
-  set enable_nestloop=off
-  set enable_seqscan=off
-  set jit=off
-  set plan_cache_mode=force_generic_plan
-  set row_security=on
-  set search_path=pg_catalog, pg_temp
-  set work_mem=128MB;
-grant execute on function fairclaim.dispatch_jobs to fairclaim_producer;
-
-create function fairclaim.dispatch_lines(p_source text, p_after bigint, p_through bigint, p_jobs jsonb, p_refused integer DEFAULT 0, p_digest bytea DEFAULT NULL::bytea, p_defaults bytea DEFAULT NULL::bytea, p_anew boolean DEFAULT false)
-  returns TABLE(accepted boolean, lines bigint, dispatched bigint, refused bigint, digest bytea, defaults bytea)
-  language plpgsql volatile security definer
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.dispatch_lines to fairclaim_producer;
-
-create function fairclaim.doctor_alone()
-  returns TABLE(queue text, type text, paused boolean, jobs bigint, waits interval, first_id uuid)
-  language sql volatile security definer
-  set enable_seqscan=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.doctor_alone to fairclaim_observer;
-grant execute on function fairclaim.doctor_alone to fairclaim_operator;
-
-create function fairclaim.doctor_faults()
-  returns TABLE(step text, since timestamp with time zone, last_at timestamp with time zone, sqlstate text, times bigint, note text, passed uuid[])
-  language sql stable security definer
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.doctor_faults to fairclaim_observer;
-grant execute on function fairclaim.doctor_faults to fairclaim_operator;
-
-create function fairclaim.doctor_leases(p_beyond interval)
-  returns TABLE(worker_id text, jobs bigint, ends_in interval)
-  language sql volatile security definer
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.doctor_leases to fairclaim_observer;
-grant execute on function fairclaim.doctor_leases to fairclaim_operator;
-
-create function fairclaim.doctor_limits()
-  returns TABLE(limited bigint, paused bigint, inactive bigint, inactive_for interval, at_limit bigint)
-  language sql volatile security definer
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.doctor_limits to fairclaim_observer;
-grant execute on function fairclaim.doctor_limits to fairclaim_operator;
-
-create function fairclaim.doctor_migrations()
-  returns TABLE(version integer, name text, checksum text)
-  language sql stable security definer
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.doctor_migrations to fairclaim_observer;
-grant execute on function fairclaim.doctor_migrations to fairclaim_operator;
-
-create function fairclaim.doctor_queues()
-  returns TABLE(queue text, paused_at timestamp with time zone)
-  language sql stable security definer
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.doctor_queues to fairclaim_observer;
-grant execute on function fairclaim.doctor_queues to fairclaim_operator;
-
-create function fairclaim.doctor_retention()
-  returns TABLE(now_at timestamp with time zone, ranges bigint, range_width interval, starts_at timestamp with time zone, ends_at timestamp with time zone, is_covered boolean, ranges_far bigint, retention interval, oldest_end timestamp with time zone, in_use_since timestamp with time zone, faults bigint, fault_ids uuid[], fault_sqlstate text, pruned_at timestamp with time zone)
-  language sql volatile security definer
-  set enable_seqscan=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.doctor_retention to fairclaim_observer;
-grant execute on function fairclaim.doctor_retention to fairclaim_operator;
-
-create function fairclaim.doctor_state()
-  returns TABLE(now_at timestamp with time zone, ticked_at timestamp with time zone, ticks bigint, safe_lag bigint, holders text[], holder_since timestamp with time zone[], ranges_end timestamp with time zone, range_width interval, retention interval, overdue_since timestamp with time zone, expired bigint, expired_since timestamp with time zone, running bigint, seq_behind bigint, seq_mended_at timestamp with time zone, working_xids text[], passed_ticks integer)
-  language sql volatile security definer
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.doctor_state to fairclaim_observer;
-grant execute on function fairclaim.doctor_state to fairclaim_operator;
-
-create function fairclaim.doctor_strays()
-  returns bigint
-  language sql stable security definer
-  set enable_seqscan=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.doctor_strays to fairclaim_observer;
-grant execute on function fairclaim.doctor_strays to fairclaim_operator;
-
-create function fairclaim.doctor_waiting()
-  returns TABLE(queue text, type text, paused boolean, runs boolean, waits interval)
-  language sql volatile security definer
-  set enable_seqscan=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.doctor_waiting to fairclaim_observer;
-grant execute on function fairclaim.doctor_waiting to fairclaim_operator;
 
 create function fairclaim.drop_range(p_starts_at timestamp with time zone, p_before timestamp with time zone)
   returns integer
   language plpgsql volatile;
-
-create function fairclaim.drop_ranges(p_retention interval DEFAULT NULL::interval)
-  returns TABLE(ranges_dropped integer, ranges_in_use integer)
-  language plpgsql volatile security definer
-  set jit=off
-  set lock_timeout=5ms
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.drop_ranges to fairclaim_operator;
-grant execute on function fairclaim.drop_ranges to fairclaim_worker;
 
 create function fairclaim.end_cancelled(p_now timestamp with time zone, p_size integer, p_skip uuid[])
   returns integer
@@ -857,17 +1031,6 @@ create function fairclaim.event_triggers()
   returns text
   language sql stable;
 
-create function fairclaim.extend_leases(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_lease interval DEFAULT '00:00:30'::interval)
-  returns TABLE(id uuid, accepted boolean, cancel_requested boolean)
-  language plpgsql volatile security definer
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.extend_leases to fairclaim_worker;
-
 create function fairclaim.extras_fault(p_tags text[], p_metadata jsonb)
   returns text
   language plpgsql immutable;
@@ -876,12 +1039,12 @@ create function fairclaim.find_jobs(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, tenant_id uuid)
   language plpgsql stable;
 
-create function fairclaim.first_job(p_step text, p_state fairclaim.tick_state, p_skip uuid[])
+create function fairclaim.first_job(p_step text, p_state fairclaim_internal.tick_state, p_skip uuid[])
   returns uuid
   language plpgsql volatile;
 
-create function fairclaim.free_passed(INOUT p_state fairclaim.tick_state)
-  returns fairclaim.tick_state
+create function fairclaim.free_passed(INOUT p_state fairclaim_internal.tick_state)
+  returns fairclaim_internal.tick_state
   language plpgsql volatile;
 
 create function fairclaim.hint_passed(p_queue text, p_pos bigint)
@@ -904,7 +1067,7 @@ create function fairclaim.into_lane(p_id uuid, p_tenant_id uuid, p_queue text, p
   returns void
   language plpgsql volatile;
 
-create function fairclaim.into_lanes(p_rows fairclaim.ready[], p_queues text[], p_types text[], p_priorities smallint[], p_since uuid, p_capped boolean DEFAULT false)
+create function fairclaim.into_lanes(p_rows fairclaim_internal.ready[], p_queues text[], p_types text[], p_priorities smallint[], p_since uuid, p_capped boolean DEFAULT false)
   returns integer
   language plpgsql volatile
   set enable_bitmapscan=off
@@ -927,11 +1090,11 @@ create function fairclaim.is_name(p_name text, p_upper boolean DEFAULT false)
   returns boolean
   language sql immutable parallel safe;
 
-create function fairclaim.is_quiet(p_state fairclaim.tick_state, p_now timestamp with time zone)
+create function fairclaim.is_quiet(p_state fairclaim_internal.tick_state, p_now timestamp with time zone)
   returns boolean
   language plpgsql volatile;
 
-create function fairclaim.is_wanted(p_state fairclaim.tick_state, p_now timestamp with time zone, p_round boolean)
+create function fairclaim.is_wanted(p_state fairclaim_internal.tick_state, p_now timestamp with time zone, p_round boolean)
   returns boolean
   language plpgsql volatile
   set enable_seqscan=on;
@@ -940,7 +1103,7 @@ create function fairclaim.json_fault(p_value jsonb, p_max_bytes integer)
   returns text
   language plpgsql immutable;
 
-create function fairclaim.keep_state(p_state fairclaim.tick_state)
+create function fairclaim.keep_state(p_state fairclaim_internal.tick_state)
   returns void
   language sql volatile;
 
@@ -948,7 +1111,7 @@ create function fairclaim.lane_group(p_queue text)
   returns bigint
   language sql immutable parallel safe;
 
-create function fairclaim.leave_hints(p_queue text, p_turns bigint[], p_probed integer, p_ordinals integer[], p_lanes bigint[])
+create function fairclaim.leave_hints(p_queue text, p_turns bigint[], p_probed integer, p_ordinals integer[], p_jobs fairclaim_internal.ready[])
   returns boolean
   language plpgsql volatile;
 
@@ -956,28 +1119,6 @@ create function fairclaim.limits_digest()
   returns bigint
   language sql volatile
   set enable_seqscan=on;
-
-create function fairclaim.list_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_before_id uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100, p_older_than interval DEFAULT NULL::interval, p_newer_than interval DEFAULT NULL::interval, p_error text DEFAULT NULL::text)
-  returns TABLE(id uuid, tenant_id uuid, queue text, type text, status text, priority integer, attempts integer, max_attempts integer, worker_id text, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, tags text[])
-  language plpgsql stable security definer
-  set jit=off
-  set plan_cache_mode=force_custom_plan
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.list_jobs to fairclaim_auditor;
-grant execute on function fairclaim.list_jobs to fairclaim_operator;
-
-create function fairclaim.list_queues(p_up_to integer DEFAULT 10000)
-  returns TABLE(queue text, paused_at timestamp with time zone, waiting integer, tenants_waiting integer, oldest_waiting_at timestamp with time zone, scheduled integer, running integer, at_least text[])
-  language plpgsql stable security definer
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off
-  set plan_cache_mode=force_custom_plan
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.list_queues to fairclaim_operator;
 
 create function fairclaim.make_range(p_from timestamp with time zone, p_to timestamp with time zone)
   returns void
@@ -990,10 +1131,10 @@ create function fairclaim.make_ranges(p_until timestamp with time zone)
   set default_tablespace=
   set lock_timeout=100ms
   set row_security=on
-  set search_path=pg_catalog, pg_temp;
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
 
-create function fairclaim.mark_holders(INOUT p_state fairclaim.tick_state)
-  returns fairclaim.tick_state
+create function fairclaim.mark_holders(INOUT p_state fairclaim_internal.tick_state)
+  returns fairclaim_internal.tick_state
   language plpgsql volatile;
 
 create function fairclaim.matching_jobs(p_tenant_id uuid, p_queue text, p_type text, p_status text, p_before_id uuid, p_older_than interval, p_newer_than interval, p_error text, p_limit integer)
@@ -1004,22 +1145,15 @@ create function fairclaim.millis(p_at timestamp with time zone)
   returns bigint
   language sql stable parallel safe;
 
-create function fairclaim.move_floors(INOUT p_state fairclaim.tick_state, p_all boolean, OUT moved integer, OUT waiting boolean)
+create function fairclaim.move_floors(INOUT p_state fairclaim_internal.tick_state, p_all boolean, OUT moved integer, OUT waiting boolean)
   returns record
   language plpgsql volatile;
 
 create function fairclaim.newest_state()
-  returns fairclaim.tick_state
+  returns fairclaim_internal.tick_state
   language sql stable;
 
-create function fairclaim.next_due()
-  returns double precision
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.next_due to fairclaim_worker;
-
-create function fairclaim.next_look(p_state fairclaim.tick_state, p_now timestamp with time zone)
+create function fairclaim.next_look(p_state fairclaim_internal.tick_state, p_now timestamp with time zone)
   returns interval
   language plpgsql volatile
   set enable_seqscan=on;
@@ -1041,7 +1175,7 @@ create function fairclaim.note_below(p_above bigint, p_all boolean)
   returns void
   language sql volatile;
 
-create function fairclaim.note_fault(p_step text, p_state fairclaim.tick_state, p_fault fairclaim.tick_fault, p_full integer, p_sqlstate text, p_message text)
+create function fairclaim.note_fault(p_step text, p_state fairclaim_internal.tick_state, p_fault fairclaim_internal.tick_fault, p_full integer, p_sqlstate text, p_message text)
   returns boolean
   language plpgsql volatile;
 
@@ -1069,13 +1203,6 @@ create function fairclaim.open_queues(p_queues text[])
   returns text[]
   language plpgsql stable;
 
-create function fairclaim.pause_queue(p_queue text)
-  returns TABLE(queue text, paused_at timestamp with time zone, was_paused boolean, in_use boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.pause_queue to fairclaim_operator;
-
 create function fairclaim.place_in_range(p_us bigint)
   returns bigint
   language sql stable;
@@ -1084,25 +1211,15 @@ create function fairclaim.promote_due(p_now timestamp with time zone, p_floor ti
   returns integer
   language plpgsql volatile;
 
-create function fairclaim.prune(p_retention interval DEFAULT NULL::interval)
-  returns TABLE(ranges_dropped integer, rows_deleted bigint, passed_over integer, busy boolean, more boolean)
-  language plpgsql volatile security definer
-  set jit=off
-  set lock_timeout=100ms
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.prune to fairclaim_operator;
-grant execute on function fairclaim.prune to fairclaim_worker;
-
 create function fairclaim.prune_before(p_retention interval, p_now timestamp with time zone)
   returns timestamp with time zone
   language plpgsql volatile;
 
-create function fairclaim.prune_piece(p_place fairclaim.prune_place, p_now timestamp with time zone, p_end uuid, OUT starts_at timestamp with time zone, OUT from_id uuid, OUT to_id uuid, OUT is_ahead boolean)
+create function fairclaim.prune_piece(p_place fairclaim_internal.prune_place, p_now timestamp with time zone, p_end uuid, OUT starts_at timestamp with time zone, OUT from_id uuid, OUT to_id uuid, OUT is_ahead boolean)
   returns record
   language sql stable;
 
-create function fairclaim.prune_round(INOUT p_place fairclaim.prune_place, p_retention interval, p_now timestamp with time zone, p_before timestamp with time zone, p_end uuid, OUT begins boolean)
+create function fairclaim.prune_round(INOUT p_place fairclaim_internal.prune_place, p_retention interval, p_now timestamp with time zone, p_before timestamp with time zone, p_end uuid, OUT begins boolean)
   returns record
   language plpgsql volatile;
 
@@ -1114,7 +1231,7 @@ create function fairclaim.prune_step(p_range timestamp with time zone, p_from uu
   set enable_mergejoin=off
   set enable_seqscan=off;
 
-create function fairclaim.prune_walk(INOUT p_place fairclaim.prune_place, p_now timestamp with time zone, p_before timestamp with time zone, p_end uuid, OUT deleted bigint, OUT passed_over integer)
+create function fairclaim.prune_walk(INOUT p_place fairclaim_internal.prune_place, p_now timestamp with time zone, p_before timestamp with time zone, p_end uuid, OUT deleted bigint, OUT passed_over integer)
   returns record
   language plpgsql volatile;
 
@@ -1126,7 +1243,7 @@ create function fairclaim.queue_in_use(p_queue text)
   returns boolean
   language sql stable;
 
-create function fairclaim.quiet_until(p_state fairclaim.tick_state, p_waiting boolean)
+create function fairclaim.quiet_until(p_state fairclaim_internal.tick_state, p_waiting boolean)
   returns timestamp with time zone
   language plpgsql volatile;
 
@@ -1162,107 +1279,26 @@ create function fairclaim.rehearse_drop()
   returns boolean
   language plpgsql volatile;
 
-create function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[])
-  returns TABLE(lease_token uuid, jobs integer)
-  language plpgsql volatile security definer
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off
-  set plan_cache_mode=force_generic_plan
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.release_claims to fairclaim_worker;
-
-create function fairclaim.release_jobs(p_tenant_id uuid, p_ids uuid[])
-  returns TABLE(id uuid, status text)
-  language plpgsql volatile security definer
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.release_jobs to fairclaim_operator;
-
-create function fairclaim.release_worker(p_worker_id text, p_limit integer DEFAULT 1000)
-  returns TABLE(id uuid, status text)
-  language plpgsql volatile security definer
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.release_worker to fairclaim_operator;
-
 create function fairclaim.renew_passed(p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile;
-
-create function fairclaim.resume_queue(p_queue text)
-  returns TABLE(queue text, paused_at timestamp with time zone, was_paused boolean, in_use boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.resume_queue to fairclaim_operator;
-
-create function fairclaim.retry_jobs(p_tenant_id uuid, p_ids uuid[])
-  returns TABLE(id uuid, status text)
-  language plpgsql volatile security definer
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.retry_jobs to fairclaim_operator;
-grant execute on function fairclaim.retry_jobs to fairclaim_producer;
 
 create function fairclaim.return_expired(p_now timestamp with time zone, p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile
   set enable_seqscan=on;
 
-create function fairclaim.room_under_limits(p_queue text, p_types text[], p_turns bigint[], p_tenants uuid[], p_quanta integer[], p_limit integer, p_taken uuid[])
+create function fairclaim.room_under_limits(p_queue text, p_types text[], p_turns bigint[], p_tenants uuid[], p_quanta integer[], p_limit integer, p_taken fairclaim_internal.ready[])
   returns integer[]
   language plpgsql volatile;
 
-create function fairclaim.run_step(p_step text, INOUT p_state fairclaim.tick_state, p_size integer, p_skip uuid[], p_all boolean, OUT done integer, OUT more integer, OUT again boolean)
+create function fairclaim.run_step(p_step text, INOUT p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[], p_all boolean, OUT done integer, OUT more integer, OUT again boolean)
   returns record
   language plpgsql volatile;
-
-create function fairclaim.schema_version()
-  returns integer
-  language sql stable security definer
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.schema_version to fairclaim_auditor;
-grant execute on function fairclaim.schema_version to fairclaim_observer;
-grant execute on function fairclaim.schema_version to fairclaim_operator;
-grant execute on function fairclaim.schema_version to fairclaim_producer;
-grant execute on function fairclaim.schema_version to fairclaim_tenant;
-grant execute on function fairclaim.schema_version to fairclaim_worker;
 
 create function fairclaim.secure_table(p_table text)
   returns void
   language plpgsql volatile;
-
-create function fairclaim.settle_and_claim(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[], p_errors jsonb[], p_delays double precision[], p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
-  returns TABLE(kind text, accepted boolean, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.settle_and_claim to fairclaim_worker;
-
-create function fairclaim.settle_jobs(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[] DEFAULT NULL::jsonb[], p_errors jsonb[] DEFAULT NULL::jsonb[], p_delays double precision[] DEFAULT NULL::double precision[])
-  returns TABLE(id uuid, accepted boolean, status text)
-  language plpgsql volatile security definer
-  set enable_nestloop=off
-  set enable_seqscan=off
-  set jit=off
-  set plan_cache_mode=force_generic_plan
-  set row_security=on
-  set search_path=pg_catalog, pg_temp
-  set work_mem=128MB;
-grant execute on function fairclaim.settle_jobs to fairclaim_worker;
 
 create function fairclaim.settle_mixed(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[], p_errors jsonb[], p_delays double precision[])
   returns TABLE(id uuid, accepted boolean, status text)
@@ -1270,78 +1306,44 @@ create function fairclaim.settle_mixed(p_worker_id text, p_ids uuid[], p_attempt
   set enable_hashjoin=on
   set enable_nestloop=off;
 
-create function fairclaim.show_job(p_id uuid, p_tenant_id uuid DEFAULT NULL::uuid)
-  returns TABLE(id uuid, tenant_id uuid, queue text, type text, status text, priority integer, attempts integer, max_attempts integer, worker_id text, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, tags text[], payload jsonb, result jsonb, error jsonb, metadata jsonb, timeout interval, errors jsonb)
-  language plpgsql stable security definer
-  set jit=off
-  set plan_cache_mode=force_custom_plan
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.show_job to fairclaim_auditor;
-grant execute on function fairclaim.show_job to fairclaim_operator;
-
 create function fairclaim.status_of(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, status text)
   language sql stable;
 
-create function fairclaim.sweep_ready(INOUT p_state fairclaim.tick_state, p_size integer, p_skip uuid[], OUT swept integer)
+create function fairclaim.sweep_ready(INOUT p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[], OUT swept integer)
   returns record
   language plpgsql volatile;
 
-create function fairclaim.take_alone(p_lanes bigint[], p_floors bigint[], p_taken uuid[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
-  returns record
+create function fairclaim.take_alone(p_lanes bigint[], p_floors bigint[], p_taken fairclaim_internal.ready[], OUT jobs fairclaim_internal.ready[])
+  returns fairclaim_internal.ready[]
   language plpgsql volatile
   set enable_sort=on;
 
 create function fairclaim.take_guard(p_now timestamp with time zone)
-  returns fairclaim.tick_state
+  returns fairclaim_internal.tick_state
   language plpgsql volatile;
 
-create function fairclaim.take_highest(p_queue text, p_types text[], p_lanes bigint[], p_priorities smallint[], p_least integer, p_tenants uuid[], p_counts integer[], p_limit integer, OUT ordinals integer[], OUT lanes bigint[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
+create function fairclaim.take_highest(p_queue text, p_types text[], p_lanes bigint[], p_priorities smallint[], p_least integer, p_tenants uuid[], p_counts integer[], p_limit integer, OUT ordinals integer[], OUT jobs fairclaim_internal.ready[])
   returns record
   language plpgsql volatile
   set enable_sort=on;
 
-create function fairclaim.take_own(p_queue text, p_types text[], p_turns bigint[], p_quanta integer[], p_limit integer, OUT ordinals integer[], OUT lanes bigint[], OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
+create function fairclaim.take_own(p_queue text, p_types text[], p_turns bigint[], p_quanta integer[], p_limit integer, OUT ordinals integer[], OUT jobs fairclaim_internal.ready[])
   returns record
   language plpgsql volatile;
 
-create function fairclaim.take_ranked(p_queue text, p_lanes bigint[], p_floors bigint[], p_priorities smallint[], p_limit integer, p_types text[], p_limited boolean, OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
-  returns record
+create function fairclaim.take_ranked(p_queue text, p_lanes bigint[], p_floors bigint[], p_priorities smallint[], p_limit integer, p_types text[], p_limited boolean, OUT jobs fairclaim_internal.ready[])
+  returns fairclaim_internal.ready[]
   language plpgsql volatile
   set enable_sort=on;
 
-create function fairclaim.take_shared(p_lanes bigint[], p_floors bigint[], p_limit integer, p_limited boolean, p_rest boolean, OUT ids uuid[], OUT tenants uuid[], OUT attempts integer[], OUT lefts smallint[], OUT losts smallint[])
-  returns record
+create function fairclaim.take_shared(p_lanes bigint[], p_floors bigint[], p_limit integer, p_limited boolean, p_rest boolean, OUT jobs fairclaim_internal.ready[])
+  returns fairclaim_internal.ready[]
   language plpgsql volatile;
 
 create function fairclaim.tell(p_word text)
   returns boolean
   language plpgsql volatile;
-
-create function fairclaim.tenant_uuid(p_name text)
-  returns uuid
-  language plpgsql immutable parallel safe
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.tenant_uuid to fairclaim_auditor;
-grant execute on function fairclaim.tenant_uuid to fairclaim_observer;
-grant execute on function fairclaim.tenant_uuid to fairclaim_operator;
-grant execute on function fairclaim.tenant_uuid to fairclaim_producer;
-grant execute on function fairclaim.tenant_uuid to fairclaim_tenant;
-grant execute on function fairclaim.tenant_uuid to fairclaim_worker;
-
-create function fairclaim.tick()
-  returns TABLE(promoted integer, returned integer, moved integer, floors integer, closed integer, deleted integer, safe_lag bigint, busy boolean, next_tick_in interval, failed text[])
-  language plpgsql volatile security definer
-  set enable_seqscan=off
-  set jit=off
-  set lock_timeout=100ms
-  set plan_cache_mode=force_generic_plan
-  set row_security=on
-  set search_path=pg_catalog, pg_temp;
-grant execute on function fairclaim.tick to fairclaim_operator;
-grant execute on function fairclaim.tick to fairclaim_worker;
 
 create function fairclaim.ticks_at_work()
   returns TABLE(slot smallint, xid xid)
@@ -1356,7 +1358,7 @@ create function fairclaim.too_deep(p_value jsonb)
   returns boolean
   language sql immutable parallel safe;
 
-create function fairclaim.try_step(p_step text, INOUT p_state fairclaim.tick_state, p_all boolean, OUT done integer, OUT more integer, OUT again boolean, OUT failed boolean, OUT canceled boolean)
+create function fairclaim.try_step(p_step text, INOUT p_state fairclaim_internal.tick_state, p_all boolean, OUT done integer, OUT more integer, OUT again boolean, OUT failed boolean, OUT canceled boolean)
   returns record
   language plpgsql volatile;
 
@@ -1373,6 +1375,6 @@ create function fairclaim.wake_freed(p_now timestamp with time zone, p_tenants u
   language plpgsql volatile
   set enable_seqscan=off;
 
-create function fairclaim.work_steps(INOUT p_state fairclaim.tick_state, p_round boolean, p_all boolean, OUT did jsonb, OUT failed text[])
+create function fairclaim.work_steps(INOUT p_state fairclaim_internal.tick_state, p_round boolean, p_all boolean, OUT did jsonb, OUT failed text[])
   returns record
   language plpgsql volatile;

@@ -6,7 +6,7 @@ declare
 begin
   for v_function in
     select p.oid from pg_catalog.pg_proc p
-     where p.pronamespace = 'fairclaim'::regnamespace and p.proowner = 'fairclaim_owner'::regrole
+     where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and p.proowner = 'fairclaim_owner'::regrole
        and p.xmin <> pg_catalog.pg_current_xact_id()::xid
   loop
     execute pg_catalog.format('drop function %s', v_function);

@@ -9,15 +9,15 @@ select j.id, j.tenant_id, j.type,
        coalesce(r.attempts_left, s.attempts_left, y.attempts_left)::int as attempts_left,
        coalesce(r.lost, s.lost, y.lost)::int as lost,
        r.lease_expires_at,
-       r.id is not null and exists (select from fairclaim.cancel_request c where c.id = j.id) as cancel_requested,
+       r.id is not null and exists (select from fairclaim_internal.cancel_request c where c.id = j.id) as cancel_requested,
        f.error, j.timeout, j.tags, j.metadata
-  from fairclaim.job j
-  left join fairclaim.finished f on f.id = j.id and f.tenant_id = j.tenant_id
-  left join fairclaim.running r on r.id = j.id
-  left join fairclaim.scheduled s on s.id = j.id
+  from fairclaim_internal.job j
+  left join fairclaim_internal.finished f on f.id = j.id and f.tenant_id = j.tenant_id
+  left join fairclaim_internal.running r on r.id = j.id
+  left join fairclaim_internal.scheduled s on s.id = j.id
   left join lateral (            -- what waits stands in an own lane (group 0) or in a shared one of its queue's group
     select y.attempts, y.attempts_left, y.lost
-      from fairclaim.ready y
+      from fairclaim_internal.ready y
      where y.tenant_id = j.tenant_id and (y.lane_id >> 32) = any (array[0, -1 - (hashtextextended(j.queue, 0) & 1073741823)]) and y.id = j.id
        and f.id is null and r.id is null and s.id is null
      limit 1) y on true;

@@ -33,7 +33,7 @@ fn state(rows: &[Row]) -> Result<Vec<Finding>> {
         return Ok(vec![Finding::error(
             "ticks",
             "the state of the maintenance is gone",
-            "somebody deleted from fairclaim.tick_state or fairclaim.setting: restore its row",
+            "somebody deleted from fairclaim_internal.tick_state or fairclaim_internal.setting: restore its row",
         )]);
     };
     Ok(vec![ticks(row)?, leases(row)?, numbers(row)?])

@@ -19,7 +19,7 @@ fn state(rows: &[Row]) -> Result<Vec<Finding>> {
         return Ok(vec![Finding::error(
             "retention",
             "the settings are gone",
-            "somebody deleted from fairclaim.setting: restore its row",
+            "somebody deleted from fairclaim_internal.setting: restore its row",
         )]);
     };
     Ok(vec![ranges(row)?, retention(row)?, undeletable(row)?])
@@ -32,7 +32,7 @@ fn ranges(row: &Row) -> Result<Finding> {
     let (width, far, count): (f64, i64, i64) =
         (number(row, "width")?, number(row, "far")?, number(row, "ranges")?);
     let advice = "ticks make them ahead: see `ticks`. If ticks run, the server's log has what fails, and a transaction may \
-                  hold a lock on fairclaim.job";
+                  hold a lock on fairclaim_internal.job";
     Ok(if !row.try_get::<_, bool>("covered")? {
         let seen = if ahead <= 0.0 {
             format!("ranges of ids ended {} ago; new jobs pile up in the last one", span(ahead))
@@ -57,7 +57,7 @@ fn ranges(row: &Row) -> Result<Finding> {
             "ranges",
             format!("there are {count}; each costs every claim and dispatch locks"),
             "jobs that wait for long keep them (`fairclaim jobs list --status scheduled`), or a transaction that reads \
-             fairclaim.job and stays open: see `long_transaction`",
+             fairclaim_internal.job and stays open: see `long_transaction`",
         )
     } else {
         Finding::ok("ranges", format!("{count}, which reach {} ahead", span(ahead)))
@@ -107,7 +107,7 @@ fn undeletable(row: &Row) -> Result<Finding> {
             sqlstate.unwrap_or("?"),
             ids.join(", ")
         ),
-        "a trigger or a foreign key of yours on fairclaim.job, finished or attempt_error refuses it: the server's log has \
+        "a trigger or a foreign key of yours on fairclaim_internal.job, finished or attempt_error refuses it: the server's log has \
          its message. They are tried again every hour",
     ))
 }

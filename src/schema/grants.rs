@@ -1,10 +1,10 @@
-//! Who may execute what, as the file of grants has it, so that a database can be compared with it.
+//! Who may execute what, as the files of the functions have it, so that a database can be compared with it.
 
-use super::files::ACCESS;
+use super::files::FUNCTIONS;
 
 /// Every function and role of a `grant execute` of this build.
 pub(crate) fn executable() -> Vec<(String, String)> {
-    let code: String = ACCESS
+    let code: String = FUNCTIONS
         .iter()
         .flat_map(|file| file.text.lines())
         .map(|line| line.split("--").next().unwrap_or(line))

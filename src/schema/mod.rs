@@ -151,7 +151,7 @@ fn report(rows: &[SimpleQueryRow]) -> Result<MigrateReport> {
     };
     read().ok_or_else(|| Error::Schema {
         message: "the migration ran but did not say what it did".into(),
-        hint: Some("look at the table fairclaim.migration, and report this".into()),
+        hint: Some("look at the table fairclaim_internal.migration, and report this".into()),
     })
 }
 

@@ -76,9 +76,9 @@ impl Migration {
         let Self { version, name, file } = self;
         let (body, sum) = (tag(file.text, "sql"), checksum(file.text));
         let block = format!(
-            "declare\n  v_sum text := (select m.checksum from fairclaim.migration m where m.version = {version});\nbegin\n  \
+            "declare\n  v_sum text := (select m.checksum from fairclaim_internal.migration m where m.version = {version});\nbegin\n  \
              if v_sum is null then\n    execute {body}\n{sql}{body};\n    \
-             insert into fairclaim.migration (version, name, checksum) values ({version}, '{name}', '{sum}');\n    \
+             insert into fairclaim_internal.migration (version, name, checksum) values ({version}, '{name}', '{sum}');\n    \
              perform pg_catalog.set_config('fairclaim.applied', \
              pg_catalog.current_setting('fairclaim.applied') || '{name},', true);\n  \
              elsif v_sum <> '{sum}' then\n    \
@@ -107,7 +107,7 @@ fn guard(text: &mut String) {
     let _ = write!(
         text,
         "do $guard$\ndeclare\n  \
-         v_found int := (select coalesce(pg_catalog.max(m.version), 0) from fairclaim.migration m);\nbegin\n  \
+         v_found int := (select coalesce(pg_catalog.max(m.version), 0) from fairclaim_internal.migration m);\nbegin\n  \
          if v_found > {known} then\n    \
          raise exception 'the database has schema version %, this build knows {known}', v_found\n      \
          using errcode = 'JQ006', hint = 'use a build of fairclaim as new as the one that migrated the database';\n  \
@@ -118,7 +118,7 @@ fn guard(text: &mut String) {
 
 /// What was done, for whoever ran the script.
 const REPORT: &str = "select pg_catalog.current_setting('fairclaim.migrated_from') as from_version,
-       (select pg_catalog.max(m.version) from fairclaim.migration m) as to_version,
+       (select pg_catalog.max(m.version) from fairclaim_internal.migration m) as to_version,
        pg_catalog.current_setting('fairclaim.applied') as applied;
 ";
 

@@ -44,7 +44,7 @@ pub(crate) const MIGRATIONS: Statement =
 pub(crate) const FUNCTIONS: Statement = asks(
     "select p.proname::text as name, p.oid::regprocedure::text as signature, p.prosrc as body, \
      p.proowner = pg_catalog.to_regrole('fairclaim_owner') as owned, p.prosecdef as definer, \
-     exists (select from unnest(p.proconfig) c where pg_catalog.replace(c, '\"', '') = 'search_path=pg_catalog, pg_temp') as pinned, \
+     exists (select from unnest(p.proconfig) c where pg_catalog.replace(c, '\"', '') = 'search_path=pg_catalog, fairclaim_internal, pg_temp') as pinned, \
      array(select coalesce(nullif(a.grantee, 0)::regrole::text, 'public') \
              from pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a \
             where a.grantee <> p.proowner and not exists (select from pg_catalog.pg_roles r where r.oid = a.grantee \
@@ -54,7 +54,7 @@ pub(crate) const FUNCTIONS: Statement = asks(
              join pg_catalog.pg_roles r on r.oid = a.grantee \
             where a.grantee <> p.proowner \
               and r.rolname ~ '^fairclaim_(worker|producer|tenant|operator|auditor|observer)$') as roles \
-     from pg_catalog.pg_proc p where p.pronamespace = pg_catalog.to_regnamespace('fairclaim') order by 1, 2 limit 1000",
+     from pg_catalog.pg_proc p where p.pronamespace in (pg_catalog.to_regnamespace('fairclaim'), pg_catalog.to_regnamespace('fairclaim_internal')) order by 1, 2 limit 1000",
 );
 
 /// Every table, view and sequence, and the schema itself.
@@ -74,14 +74,14 @@ pub(crate) const RELATIONS: Statement = asks(
                    where p.polrelid = c.oid and p.polname not in ('owner_all', 'tenant_read', 'operator_read')) as policies, \
             coalesce(c.reloptions, '{}') @> array['autovacuum_enabled=false'] as quiet \
        from pg_catalog.pg_class c \
-      where c.relnamespace = pg_catalog.to_regnamespace('fairclaim') and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') \
+      where c.relnamespace in (pg_catalog.to_regnamespace('fairclaim'), pg_catalog.to_regnamespace('fairclaim_internal')) and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') \
      union all \
-     select 'fairclaim', 'schema', true, \
+     select n.nspname::text, 'schema', true, \
             array(select distinct coalesce(nullif(a.grantee, 0)::regrole::text, 'public') from pg_catalog.aclexplode(n.nspacl) a \
                    where a.grantee <> n.nspowner and not exists (select from pg_catalog.pg_roles r where r.oid = a.grantee \
                          and r.rolname ~ '^fairclaim_(owner|worker|producer|tenant|operator|auditor|observer)$')), \
             '{}', false \
-       from pg_catalog.pg_namespace n where n.nspname = 'fairclaim') x order by 1 limit 2000",
+       from pg_catalog.pg_namespace n where n.nspname in ('fairclaim', 'fairclaim_internal')) x order by 1 limit 2000",
 );
 
 /// Our roles, what they may beyond what they should, and whether this login has them.
@@ -224,7 +224,7 @@ pub(crate) const TABLES: Statement = asks(
     "select s.relname::text as name, s.n_live_tup as live, s.n_dead_tup as dead, \
      pg_catalog.pg_table_size(s.relid) as table_bytes, pg_catalog.pg_indexes_size(s.relid) as index_bytes \
      from pg_catalog.pg_stat_all_tables s \
-     where s.schemaname = 'fairclaim' and s.relname in ('ready', 'running', 'scheduled', 'lane', 'floor_hint', 'tick_state', \
+     where s.schemaname = 'fairclaim_internal' and s.relname in ('ready', 'running', 'scheduled', 'lane', 'floor_hint', 'tick_state', \
        'tick_lock', 'tick_fault', 'cancel_request', 'tenant_limit', 'renewal') order by 1",
 );
 

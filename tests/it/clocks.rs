@@ -16,14 +16,14 @@ async fn count(owner: &Client, sql: &str) -> i64 {
     owner.query_one(sql, &[]).await.expect(sql).get(0)
 }
 
-const RANGES: &str = "select count(*) from fairclaim.id_range";
+const RANGES: &str = "select count(*) from fairclaim_internal.id_range";
 const WIDE: &str =
-    "select count(*) from fairclaim.id_range where ends_at - starts_at > interval '7 days'";
+    "select count(*) from fairclaim_internal.id_range where ends_at - starts_at > interval '7 days'";
 
 /// Whether an id lies within a minute of the clock.
 async fn is_of_now(owner: &Client, id: Uuid) -> bool {
-    let sql = "select $1 between fairclaim.id_at(fairclaim.millis(fairclaim.clock() - interval '1 min'))
-                         and fairclaim.id_at(fairclaim.millis(fairclaim.clock() + interval '1 min'))";
+    let sql = "select $1 between fairclaim_internal.id_at(fairclaim_internal.millis(fairclaim.clock() - interval '1 min'))
+                         and fairclaim_internal.id_at(fairclaim_internal.millis(fairclaim.clock() + interval '1 min'))";
     owner.query_one(sql, &[&id]).await.expect(sql).get(0)
 }
 
@@ -53,7 +53,7 @@ async fn a_clock_before_the_first_range_fails_no_dispatch() {
         assert!(!is_of_now(&owner, first).await, "the test does not reach before the first range");
         let jobs = vec![json!({"tenant_id": tenant(2), "type": "mail"}); 3];
         dispatch_batch(&producer, &jobs).await;
-        let true_times = "select count(*) from fairclaim.job
+        let true_times = "select count(*) from fairclaim_internal.job
                            where abs(extract(epoch from created_at - fairclaim.clock())) < 60";
         assert_eq!(count(&owner, true_times).await, 4, "created_at is the time of the dispatch");
         work_off(&worker, 4).await;
@@ -69,7 +69,7 @@ async fn a_clock_before_the_first_range_fails_no_dispatch() {
         db.advance("10 days").await;
         tick(&worker).await;
         retain(&worker).await;
-        assert_eq!(count(&owner, "select count(*) from fairclaim.job").await, 0);
+        assert_eq!(count(&owner, "select count(*) from fairclaim_internal.job").await, 0);
         assert!(count(&owner, RANGES).await < 10, "ranges that are empty and far ahead go");
     }
 }
@@ -101,9 +101,9 @@ async fn a_clock_that_was_years_ahead_for_a_while_leaves_no_wide_range() {
     }
     assert_eq!(count(&owner, WIDE).await, 0);
     assert!(count(&owner, RANGES).await < 20);
-    let late = "select count(*) from fairclaim.finished where completed_at < fairclaim.clock() - interval '10 days'";
+    let late = "select count(*) from fairclaim_internal.finished where completed_at < fairclaim.clock() - interval '10 days'";
     assert_eq!(count(&owner, late).await, 0, "retention goes on");
-    let ahead = "select count(*) from fairclaim.finished where completed_at > fairclaim.clock() + interval '1 day'";
+    let ahead = "select count(*) from fairclaim_internal.finished where completed_at > fairclaim.clock() + interval '1 day'";
     assert_eq!(count(&owner, ahead).await, 2, "what ended by the wrong clock is kept until then");
 }
 
@@ -111,14 +111,14 @@ async fn a_clock_that_was_years_ahead_for_a_while_leaves_no_wide_range() {
 async fn a_migration_notes_how_far_ranges_reach_and_a_crash_loses_only_the_note() {
     let db = TestDb::new().await;
     let (producer, owner) = (db.producer().await, db.owner().await);
-    let noted = "select count(*) from fairclaim.range_block(fairclaim.clock()) b
-                  where pg_sequence_last_value('fairclaim.range_start') = fairclaim.millis(b.starts_at)
-                    and pg_sequence_last_value('fairclaim.range_end') = fairclaim.millis(b.ends_at)";
+    let noted = "select count(*) from fairclaim_internal.range_block(fairclaim.clock()) b
+                  where pg_sequence_last_value('fairclaim_internal.range_start') = fairclaim_internal.millis(b.starts_at)
+                    and pg_sequence_last_value('fairclaim_internal.range_end') = fairclaim_internal.millis(b.ends_at)";
     assert_eq!(count(&owner, noted).await, 1);
     // what a crash leaves of an unlogged sequence
     owner
         .batch_execute(
-            "alter sequence fairclaim.range_start restart; alter sequence fairclaim.range_end restart",
+            "alter sequence fairclaim_internal.range_start restart; alter sequence fairclaim_internal.range_end restart",
         )
         .await
         .expect("restart");
@@ -133,7 +133,7 @@ async fn a_migration_notes_how_far_ranges_reach_and_a_crash_loses_only_the_note(
 async fn a_claim_holds_few_locks_however_many_jobs_wait_for_long() {
     let db = TestDb::with_test_clock().await;
     let (producer, mut worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    let short = "update fairclaim.setting set retention = '4 hours'";
+    let short = "update fairclaim_internal.setting set retention = '4 hours'";
     owner.batch_execute(short).await.expect(short);
     let mut most = 0;
     for hour in 0..600 {
@@ -163,14 +163,14 @@ async fn a_claim_holds_few_locks_however_many_jobs_wait_for_long() {
 async fn a_long_retention_makes_no_wide_ranges_and_its_bounds_are_kept() {
     let db = TestDb::with_test_clock().await;
     let (worker, owner) = (db.worker().await, db.owner().await);
-    let set = "update fairclaim.setting set retention = $1::text::interval";
+    let set = "update fairclaim_internal.setting set retention = $1::text::interval";
     owner.execute(set, &[&"20 years"]).await.expect(set);
     for _ in 0..10 {
         db.advance("5 days").await;
         tick(&worker).await;
     }
     assert_eq!(count(&owner, WIDE).await, 0);
-    let ahead = "select count(*) from fairclaim.id_range where starts_at > fairclaim.clock() + interval '29 days'";
+    let ahead = "select count(*) from fairclaim_internal.id_range where starts_at > fairclaim.clock() + interval '29 days'";
     assert_eq!(count(&owner, ahead).await, 0, "no farther ahead than needed");
     for absurd in ["59 minutes", "1001 years", "-1 day", "0"] {
         let error = owner.execute(set, &[&absurd]).await.expect_err(absurd);

@@ -191,6 +191,7 @@ async fn line_6_worker_id_is_recorded_and_hostile_text_does_no_harm() {
 async fn line_7_attempts_drives_retries_with_next_retry_at() {
     let db = TestDb::with_test_clock().await;
     let (producer, worker, auditor) = (db.producer().await, db.worker().await, db.auditor().await);
+    let owner = db.owner().await;
     let id = dispatch_object(
         &producer,
         json!({"tenant_id": tenant(1), "type": "mail", "max_attempts": 4}),
@@ -202,10 +203,10 @@ async fn line_7_attempts_drives_retries_with_next_retry_at() {
         let job = claim_job(&worker, "w").await.expect("due");
         assert_eq!((job.id, job.attempts), (id, attempt));
         assert_eq!(settle(&worker, &job, "retry").await, Settled::as_status("scheduled"));
-        let row = auditor
+        let row = owner
             .query_one(
                 "select q.status, q.attempts, extract(epoch from q.next_retry_at - e.at)::float8
-                   from fairclaim.job_queue q join fairclaim.attempt_error e on e.id = q.id and e.attempt = q.attempts",
+                   from fairclaim.job_queue q join fairclaim_internal.attempt_error e on e.id = q.id and e.attempt = q.attempts",
                 &[],
             )
             .await

@@ -102,7 +102,7 @@ async fn a_dispatch_in_bulk_of_many_tenants_finds_their_lanes_by_one_scan() {
 async fn a_dispatch_reads_no_more_when_a_held_snapshot_keeps_what_its_tenant_had() {
     let db = TestDb::with_test_clock().await;
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    let held = "begin isolation level repeatable read; select count(*) from fairclaim.ready";
+    let held = "begin isolation level repeatable read; select count(*) from fairclaim_internal.ready";
     owner.batch_execute(held).await.expect("a snapshot");
     for _ in 0..300 {
         dispatch_many(&producer, tenant(1), "default", "mail", 7).await;
@@ -122,7 +122,7 @@ async fn a_dispatch_reads_no_more_when_a_held_snapshot_keeps_what_its_tenant_had
 async fn a_claim_by_priority_reads_no_dead_rows_when_statistics_say_that_nothing_waits() {
     let db = TestDb::with_test_clock().await;
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    let held = "begin isolation level repeatable read; select count(*) from fairclaim.ready";
+    let held = "begin isolation level repeatable read; select count(*) from fairclaim_internal.ready";
     owner.batch_execute(held).await.expect("a snapshot");
     let some = |first: u128| -> Vec<Value> {
         let job =
@@ -141,7 +141,7 @@ async fn a_claim_by_priority_reads_no_dead_rows_when_statistics_say_that_nothing
     let few: Vec<Value> = some(5_000).into_iter().step_by(100).collect();
     dispatch_batch(&producer, &few).await; // of one tenant
     let other = db.owner().await;
-    other.batch_execute("analyze fairclaim.ready").await.expect("analyze");
+    other.batch_execute("analyze fairclaim_internal.ready").await.expect("analyze");
     dispatch_batch(&producer, &some(6_000)).await;
     let claim = "select * from fairclaim.claim_jobs('w', array['default'], 10)";
     let pages = least(&worker, claim).await.pages;
@@ -187,7 +187,7 @@ async fn called(
     values: &[&(dyn ToSql + Sync)],
 ) -> BTreeMap<String, i64> {
     let open = session.transaction().await.expect("begin");
-    let count = "select funcname::text, calls from pg_stat_xact_user_functions where schemaname = 'fairclaim'";
+    let count = "select funcname::text, calls from pg_stat_xact_user_functions where schemaname in ('fairclaim', 'fairclaim_internal')";
     // what the server has not added up yet is counted too, whichever transaction it is of
     let before = open.query(count, &[]).await.expect("functions");
     open.query(sql, values).await.expect(sql);
@@ -257,7 +257,7 @@ async fn completions_whose_lists_are_all_nulls_are_checked_by_one_expression() {
         assert_eq!(calls.contains_key("check_settle"), checked, "{n} with {given:?}: {calls:?}");
         assert_eq!(calls.get("settle_mixed"), None, "{n} with {given:?}");
     }
-    let sql = "select count(*) from fairclaim.finished where result = '\"a result\"'";
+    let sql = "select count(*) from fairclaim_internal.finished where result = '\"a result\"'";
     assert_eq!(db.owner().await.query_one(sql, &[]).await.expect("results").get::<_, i64>(0), 10);
 }
 
@@ -267,10 +267,10 @@ async fn a_settlement_of_jobs_without_a_limit_asks_for_no_room() {
     let db = counting().await;
     let (producer, owner) = (db.producer().await, db.owner().await);
     let mut worker = db.direct_session("test_worker").await;
-    let limit = "insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, 50)";
+    let limit = "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 50)";
     owner.execute(limit, &[&tenant(2)]).await.expect("a limit");
     while !owner
-        .query_one("select bool_and(active) from fairclaim.tenant_limit", &[])
+        .query_one("select bool_and(active) from fairclaim_internal.tenant_limit", &[])
         .await
         .expect("limits")
         .get::<_, bool>(0)

@@ -31,7 +31,7 @@ async fn send(producer: &impl GenericClient, after: i64, through: i64, jobs: &Va
 
 /// The payloads of all jobs, in the order of their dispatch.
 async fn payloads(db: &TestDb) -> Vec<i64> {
-    let sql = "select coalesce(array_agg(j.payload::text::bigint order by j.id), '{}') from fairclaim.job j";
+    let sql = "select coalesce(array_agg(j.payload::text::bigint order by j.id), '{}') from fairclaim_internal.job j";
     db.owner().await.query_one(sql, &[]).await.expect("job").get(0)
 }
 
@@ -118,7 +118,7 @@ async fn arguments_out_of_their_limits_are_named() {
         assert!(error.message().starts_with(field), "{arguments}: {}", error.message());
         assert!(error.hint().is_some());
     }
-    let rows = db.owner().await.query("select from fairclaim.dispatch_progress", &[]).await;
+    let rows = db.owner().await.query("select from fairclaim_internal.dispatch_progress", &[]).await;
     assert_eq!(rows.expect("dispatch_progress").len(), 0, "nothing was written");
 }
 
@@ -130,7 +130,7 @@ async fn only_producers_send_lines_and_each_login_has_sources_of_its_own() {
         refused(session.query(CALL, &[&0_i64, &1_i64, &jobs(0..1)]).await, "42501");
     }
     let first = db.producer().await;
-    refused(first.query("select * from fairclaim.dispatch_progress", &[]).await, "42501");
+    refused(first.query("select * from fairclaim_internal.dispatch_progress", &[]).await, "42501");
     assert!(send(&first, 0, 2, &jobs(0..2)).await.0);
     // roles belong to the server, which other tests share
     let (installer, login) =
@@ -187,7 +187,7 @@ async fn a_question_waits_for_a_stretch_that_is_being_sent() {
         open.commit().await.expect("commit");
         assert_eq!(other.await.expect("the question"), (false, through, through, 0));
     }
-    let rows = db.owner().await.query("select from fairclaim.dispatch_progress", &[]).await;
+    let rows = db.owner().await.query("select from fairclaim_internal.dispatch_progress", &[]).await;
     assert_eq!(rows.expect("dispatch_progress").len(), 1);
     assert_eq!(send(&first, 5, 5, &json!([])).await.1, 5);
 }
@@ -300,7 +300,7 @@ async fn the_library_counts_delays_by_the_clock_of_the_database() {
     let sent = client.dispatch_lines(Lines::of("file", 0, 2).jobs(&both)).await.expect("lines");
     assert!(sent.accepted);
     let sql = "select s.run_at - j.created_at < interval '61 minutes' and j.payload = '2'
-                 from fairclaim.scheduled s join fairclaim.job j using (id)";
+                 from fairclaim_internal.scheduled s join fairclaim_internal.job j using (id)";
     let rows = db.owner().await.query(sql, &[]).await.expect("scheduled");
     assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<bool>>(), [true]);
 

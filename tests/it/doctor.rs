@@ -157,7 +157,7 @@ async fn a_schema_of_another_build_is_told() {
     let (db, owner) = ticked().await;
     let known = fairclaim::schema_version();
     let newer =
-        format!("insert into fairclaim.migration values ({}, 'from_the_future', 'x')", known + 1);
+        format!("insert into fairclaim_internal.migration values ({}, 'from_the_future', 'x')", known + 1);
     owner.batch_execute(&newer).await.expect("a newer version");
     assert_found(
         &examine(&db, "test_operator").await,
@@ -167,12 +167,12 @@ async fn a_schema_of_another_build_is_told() {
     );
 
     owner
-        .batch_execute("update fairclaim.migration set checksum = 'of another text'")
+        .batch_execute("update fairclaim_internal.migration set checksum = 'of another text'")
         .await
         .expect("update");
     assert_found(&examine(&db, "test_operator").await, "checksum", Level::Error, &["tables"]);
 
-    owner.batch_execute("delete from fairclaim.migration").await.expect("delete");
+    owner.batch_execute("delete from fairclaim_internal.migration").await.expect("delete");
     assert_found(&examine(&db, "test_operator").await, "schema", Level::Error, &["version 0"]);
 }
 
@@ -214,7 +214,7 @@ async fn the_doctor_changes_nothing_and_waits_for_nobody() {
     let (db, owner) = ticked().await;
     owner
         .batch_execute(
-            "begin; lock table fairclaim.tick_state, fairclaim.ready in access exclusive mode",
+            "begin; lock table fairclaim_internal.tick_state, fairclaim_internal.ready in access exclusive mode",
         )
         .await
         .expect("lock");

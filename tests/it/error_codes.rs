@@ -49,7 +49,7 @@ async fn every_code_of_the_protocol_becomes_its_variant() {
         ("JQ007", "privilege"),
     ];
     for (code, variant) in expected {
-        let refuse = format!("select fairclaim.refuse('{code}', 'p_field', 'its rule', 'do this')");
+        let refuse = format!("select fairclaim_internal.refuse('{code}', 'p_field', 'its rule', 'do this')");
         let error = failed(&owner, &refuse).await;
         assert_eq!((kind(&error), error.code()), (variant, Some(code)));
         assert_eq!(error.hint(), Some("do this"), "{code}");
@@ -155,7 +155,7 @@ async fn refusals_of_real_calls_arrive_typed() {
 
     let error = db.client("test_installer").await.migrate(&MigrateOptions::default()).await;
     assert!(error.is_ok(), "{error:?}");
-    let newer = "insert into fairclaim.migration values (1000000, 'from_the_future', 'x')";
+    let newer = "insert into fairclaim_internal.migration values (1000000, 'from_the_future', 'x')";
     db.owner().await.batch_execute(newer).await.expect("a newer version");
     let error = db.client("test_installer").await.migrate(&MigrateOptions::default()).await;
     assert_eq!(error.expect_err("newer").code(), Some("JQ006"));
@@ -195,9 +195,9 @@ async fn call(url: &str) -> Result<i32, Error> {
 async fn transactions_that_collide_are_transient() {
     let db = TestDb::new().await;
     let (a, b) = (db.owner().await, db.owner().await);
-    a.batch_execute("insert into fairclaim.queue (name) values ('x'), ('y')").await.expect("rows");
+    a.batch_execute("insert into fairclaim_internal.queue (name) values ('x'), ('y')").await.expect("rows");
     let touch =
-        |name: &str| format!("update fairclaim.queue set paused_at = null where name = '{name}'");
+        |name: &str| format!("update fairclaim_internal.queue set paused_at = null where name = '{name}'");
     let expect = |error: Error, code: &str| {
         assert!(error.is_transient() && !error.is_unavailable(), "{code}: {error}");
         assert!(
@@ -206,7 +206,7 @@ async fn transactions_that_collide_are_transient() {
         );
     };
 
-    a.batch_execute("begin isolation level repeatable read; table fairclaim.queue")
+    a.batch_execute("begin isolation level repeatable read; table fairclaim_internal.queue")
         .await
         .expect("begin");
     b.batch_execute(&touch("x")).await.expect("an update");

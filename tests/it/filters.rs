@@ -135,11 +135,11 @@ async fn nobody_but_operators_and_auditors_lists_or_counts() {
     for session in [db.producer().await, db.worker().await, db.tenant().await, db.stranger().await]
     {
         for call in [
-            "list_jobs()",
-            "count_jobs()",
-            "matching_jobs(null, null, null, null, null, null, null, null, 1)",
+            "fairclaim.list_jobs()",
+            "fairclaim.count_jobs()",
+            "fairclaim_internal.matching_jobs(null, null, null, null, null, null, null, null, 1)",
         ] {
-            let sql = format!("select * from fairclaim.{call}");
+            let sql = format!("select * from {call}");
             refused(session.query(&sql, &[]).await, "42501");
         }
     }

@@ -2,8 +2,8 @@
 //! a search path that changes is seen in the diff of a change, or it turns this red.
 
 mod diff;
-
-use std::{fs, path::Path};
+mod reference;
+mod written;
 
 use crate::{
     calls::tick,
@@ -11,9 +11,6 @@ use crate::{
 };
 
 use diff::diff;
-
-/// Set by `cargo xtask golden`: the file is written instead of compared.
-const UPDATE: &str = "UPDATE_GOLDEN";
 
 /// What the file begins with.
 const HEAD: &str = "\
@@ -28,21 +25,7 @@ async fn catalog(db: &TestDb) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_catalog_is_as_written_down() {
-    let found = catalog(&TestDb::new().await).await;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/schema.golden.sql");
-    if std::env::var_os(UPDATE).is_some() {
-        fs::write(&path, found).expect("sql/schema.golden.sql");
-        return;
-    }
-    let written = fs::read_to_string(&path).unwrap_or_else(|error| {
-        panic!("sql/schema.golden.sql: {error}\n`cargo xtask golden` writes it")
-    });
-    assert!(
-        written == found,
-        "an installation differs from sql/schema.golden.sql (-: in the file, +: in the database)\n{}\
-         if that is meant, `cargo xtask golden` rewrites the file; read its diff, since people review it",
-        diff(&written, &found)
-    );
+    written::assert_as_written("sql/schema.golden.sql", &catalog(&TestDb::new().await).await);
 }
 
 /// A change, and the lines that the diff must show for it.
@@ -56,30 +39,30 @@ const CHANGES: &[(&str, &[&str])] = &[
         &["- grant execute on function fairclaim.claim_job to fairclaim_worker;"],
     ),
     (
-        "grant execute on function fairclaim.refuse to public",
-        &["+ grant execute on function fairclaim.refuse to public;"],
+        "grant execute on function fairclaim_internal.refuse to public",
+        &["+ grant execute on function fairclaim_internal.refuse to public;"],
     ),
     (
-        "revoke insert on fairclaim.job from fairclaim_owner",
+        "revoke insert on fairclaim_internal.job from fairclaim_owner",
         &[
-            "+ -- of the owner's rights on fairclaim.job only: delete, references, select, trigger, truncate, update",
+            "+ -- of the owner's rights on fairclaim_internal.job only: delete, references, select, trigger, truncate, update",
         ],
     ),
     (
-        "grant select (lease_token) on fairclaim.running to fairclaim_observer with grant option",
+        "grant select (lease_token) on fairclaim_internal.running to fairclaim_observer with grant option",
         &[
-            "+ grant select (lease_token) on fairclaim.running to fairclaim_observer with grant option;",
+            "+ grant select (lease_token) on fairclaim_internal.running to fairclaim_observer with grant option;",
         ],
     ),
     (
-        "grant usage on sequence fairclaim.ready_seq to fairclaim_worker",
-        &["+ grant usage on sequence fairclaim.ready_seq to fairclaim_worker;"],
+        "grant usage on sequence fairclaim_internal.ready_seq to fairclaim_worker",
+        &["+ grant usage on sequence fairclaim_internal.ready_seq to fairclaim_worker;"],
     ),
-    ("drop index fairclaim.lane_walk", &["- CREATE INDEX lane_walk ON fairclaim.lane"]),
-    ("create index on fairclaim.lane (turn)", &["+ CREATE INDEX lane_turn_idx ON fairclaim.lane"]),
+    ("drop index fairclaim_internal.lane_walk", &["- CREATE INDEX lane_walk ON fairclaim_internal.lane"]),
+    ("create index on fairclaim_internal.lane (turn)", &["+ CREATE INDEX lane_turn_idx ON fairclaim_internal.lane"]),
     (
         "alter function fairclaim.tick() set search_path = public",
-        &["-   set search_path=pg_catalog, pg_temp;", "+   set search_path=public;"],
+        &["-   set search_path=pg_catalog, fairclaim_internal, pg_temp;", "+   set search_path=public;"],
     ),
     (
         "alter function fairclaim.prune security invoker stable",
@@ -90,21 +73,21 @@ const CHANGES: &[(&str, &[&str])] = &[
         &["+ create function fairclaim.tick(p_more integer DEFAULT 7)", "+   returns integer"],
     ),
     (
-        "alter table fairclaim.ready no force row level security",
+        "alter table fairclaim_internal.ready no force row level security",
         &[
-            "- alter table fairclaim.ready enable row level security, force row level security;",
-            "+ alter table fairclaim.ready enable row level security, no force row level security;",
+            "- alter table fairclaim_internal.ready enable row level security, force row level security;",
+            "+ alter table fairclaim_internal.ready enable row level security, no force row level security;",
         ],
     ),
     (
-        "alter policy tenant_read on fairclaim.job using (true)",
+        "alter policy tenant_read on fairclaim_internal.job using (true)",
         &[
-            "- create policy tenant_read on fairclaim.job as permissive for select to fairclaim_tenant using ((tenant_id =",
-            "+ create policy tenant_read on fairclaim.job as permissive for select to fairclaim_tenant using (true);",
+            "- create policy tenant_read on fairclaim_internal.job as permissive for select to fairclaim_tenant using ((tenant_id =",
+            "+ create policy tenant_read on fairclaim_internal.job as permissive for select to fairclaim_tenant using (true);",
         ],
     ),
     (
-        "alter table fairclaim.queue alter paused_at set default 'infinity', add check (name <> '')",
+        "alter table fairclaim_internal.queue alter paused_at set default 'infinity', add check (name <> '')",
         &[
             "-   paused_at timestamp with time zone,",
             "+   paused_at timestamp with time zone default 'infinity'::timestamp with time zone,",
@@ -112,19 +95,19 @@ const CHANGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "alter table fairclaim.tenant set unlogged",
-        &["- create table fairclaim.tenant (", "+ create unlogged table fairclaim.tenant ("],
+        "alter table fairclaim_internal.tenant set unlogged",
+        &["- create table fairclaim_internal.tenant (", "+ create unlogged table fairclaim_internal.tenant ("],
     ),
-    ("alter table fairclaim.lane set (fillfactor = 100)", &["- ) with (fillfactor=", "+ ) with ("]),
+    ("alter table fairclaim_internal.lane set (fillfactor = 100)", &["- ) with (fillfactor=", "+ ) with ("]),
     (
-        "alter table fairclaim.attempt_error alter error set storage external",
+        "alter table fairclaim_internal.attempt_error alter error set storage external",
         &["-   error jsonb,", "+   error jsonb storage external,"],
     ),
     (
-        "alter table fairclaim.queue alter name set (n_distinct = 7)",
+        "alter table fairclaim_internal.queue alter name set (n_distinct = 7)",
         &["+   name text collate \"C\" not null set (n_distinct=7),"],
     ),
-    ("alter sequence fairclaim.ready_seq cache 32", &["cache 1;", "cache 32;"]),
+    ("alter sequence fairclaim_internal.ready_seq cache 32", &["cache 1;", "cache 32;"]),
     (
         "alter view fairclaim.job_queue reset (security_invoker)",
         &["+ create view fairclaim.job_queue as"],
@@ -161,9 +144,9 @@ const SERVER_MADE: &str = "
     set allow_system_table_mods = on;
     update pg_attribute set attoptions = array['server_made=7'] || attoptions
      where attnum > 0 and attrelid in (
-       select oid from pg_class where relnamespace = 'fairclaim'::regnamespace and relkind in ('r', 'p', 'v'));
+       select oid from pg_class where relnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and relkind in ('r', 'p', 'v'));
     update pg_class set reloptions = reloptions || array['server_made=7']
-     where relnamespace = 'fairclaim'::regnamespace and relkind in ('r', 'v')";
+     where relnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and relkind in ('r', 'v')";
 
 /// Some servers write an option of their own into every column that they make. What this project declares is compared, not that.
 #[tokio::test(flavor = "multi_thread")]
@@ -182,12 +165,12 @@ async fn every_range_is_like_the_first_one_of_its_table() {
     let db = TestDb::with_test_clock().await;
     let (owner, worker) = (db.owner().await, db.worker().await);
     let ranges = async || {
-        let count = "select count(*) from pg_inherits where inhparent = 'fairclaim.job'::regclass";
+        let count = "select count(*) from pg_inherits where inhparent = 'fairclaim_internal.job'::regclass";
         owner.query_one(count, &[]).await.expect("pg_inherits").get::<_, i64>(0)
     };
     let (before, installed) = (catalog(&db).await, ranges().await);
     for table in ["job", "finished", "attempt_error"] {
-        let heading = format!("create table fairclaim.{table}_<range> (");
+        let heading = format!("create table fairclaim_internal.{table}_<range> (");
         assert_eq!(before.matches(&heading).count(), 1, "{heading}");
     }
     for _ in 0..3 {
@@ -199,10 +182,10 @@ async fn every_range_is_like_the_first_one_of_its_table() {
     assert!(now == before, "{}", diff(&before, &now));
 
     let last = "select format('grant select on %s to fairclaim_worker', max(inhrelid::regclass::text)) from pg_inherits
-                 where inhparent = 'fairclaim.finished'::regclass";
+                 where inhparent = 'fairclaim_internal.finished'::regclass";
     let grant: String = owner.query_one(last, &[]).await.expect("pg_inherits").get(0);
     owner.batch_execute(&grant).await.expect("grant");
     let told = diff(&before, &catalog(&db).await);
-    let line = "+ grant select on fairclaim.finished_<range> to fairclaim_worker;";
+    let line = "+ grant select on fairclaim_internal.finished_<range> to fairclaim_worker;";
     assert!(told.contains(line), "one that is not like the others stands out:\n{told}");
 }

@@ -26,7 +26,7 @@ async fn ticks(worker: &Client, n: usize) {
 async fn limit(owner: &Client, tenant: Uuid, max_running: i32) {
     owner
         .execute(
-            "insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, $2)",
+            "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, $2)",
             &[&tenant, &max_running],
         )
         .await
@@ -76,7 +76,7 @@ async fn h2_shared_lanes_that_nobody_uses_go_away_and_ticks_look_at_slices() {
         (0..450).map(|n| json!({"tenant_id": tenant(1), "type": format!("type{n}"), "queue": format!("q{n}")})).collect();
     dispatch_batch(&producer, &jobs).await;
     tick(&worker).await;
-    let slice: i64 = count(&owner, "select count(*) from fairclaim.tick_state t join fairclaim.lane l on l.lane_id <= t.shared_slice").await;
+    let slice: i64 = count(&owner, "select count(*) from fairclaim_internal.tick_state t join fairclaim_internal.lane l on l.lane_id <= t.shared_slice").await;
     assert_eq!(slice, 200, "one tick looked at one slice");
     let mut cursor = None;
     loop {
@@ -92,14 +92,14 @@ async fn h2_shared_lanes_that_nobody_uses_go_away_and_ticks_look_at_slices() {
     db.advance("30 min").await;
     ticks(&worker, 6).await;
     assert_eq!(
-        count(&owner, "select count(*) from fairclaim.lane").await,
+        count(&owner, "select count(*) from fairclaim_internal.lane").await,
         451,
         "half an hour is not enough"
     );
     db.advance("35 min").await;
     ticks(&worker, 6).await;
     assert_eq!(
-        count(&owner, "select count(*) from fairclaim.lane").await,
+        count(&owner, "select count(*) from fairclaim_internal.lane").await,
         1,
         "only the one with a job is left"
     );
@@ -132,7 +132,7 @@ async fn h3_a_limit_counts_what_an_open_claim_took() {
         tick(&worker).await;
         got.extend(claim_jobs(&worker, 10, &mut None).await);
         got.extend(claim_jobs(&worker, 1, &mut None).await);
-        let running = count(&owner, "select count(*) from fairclaim.running").await;
+        let running = count(&owner, "select count(*) from fairclaim_internal.running").await;
         assert!(running <= 3, "{running} running under a limit of 3");
     }
     assert_eq!(got.len(), 1, "two of the open claim and one more");
@@ -149,7 +149,7 @@ async fn h4_setting_a_weight_blocks_no_tick_and_takes_effect_by_the_next() {
         dispatch_many(&producer, tenant(n), "default", "mail", 200).await;
     }
     let open = admin.transaction().await.expect("begin");
-    open.execute("insert into fairclaim.tenant (tenant_id, weight) values ($1, 3)", &[&tenant(2)])
+    open.execute("insert into fairclaim_internal.tenant (tenant_id, weight) values ($1, 3)", &[&tenant(2)])
         .await
         .expect("weight");
     let row = tokio::time::timeout(std::time::Duration::from_secs(60), tick(&worker))
@@ -175,7 +175,7 @@ async fn h5_the_floor_of_a_shared_lane_passes_an_open_dispatcher_and_loses_nothi
     claim_one_by_one(&worker, 1).await;
     let open = slow.transaction().await.expect("begin");
     let late = [dispatch(&open, tenant(2), "mail").await, dispatch(&open, tenant(3), "mail").await];
-    let mark = count(&owner, "select last_value from fairclaim.ready_seq").await;
+    let mark = count(&owner, "select last_value from fairclaim_internal.ready_seq").await;
     tick(&worker).await;
 
     let many: Vec<_> =
@@ -188,7 +188,7 @@ async fn h5_the_floor_of_a_shared_lane_passes_an_open_dispatcher_and_loses_nothi
         tick(&worker).await;
     }
     let floor =
-        count(&owner, "select min(floor) from fairclaim.lane where tenant_id is null").await;
+        count(&owner, "select min(floor) from fairclaim_internal.lane where tenant_id is null").await;
     assert!(floor > mark + 900, "the floor {floor} waits for a transaction of number {mark}");
 
     open.commit().await.expect("commit");
@@ -210,19 +210,19 @@ async fn h6_lanes_probed_in_vain_get_their_floors_moved() {
     assert_eq!(jobs.len(), 540);
     settle_all(&worker, &jobs, "complete").await;
     owner
-        .batch_execute("delete from fairclaim.floor_hint")
+        .batch_execute("delete from fairclaim_internal.floor_hint")
         .await
         .expect("forget the hints of what was taken");
 
     for _ in 0..200 {
         assert_eq!(claim_jobs(&worker, 10, &mut None).await.len(), 0);
     }
-    let hinted = count(&owner, "select count(distinct lane_id) from fairclaim.floor_hint").await;
+    let hinted = count(&owner, "select count(distinct lane_id) from fairclaim_internal.floor_hint").await;
     assert!(hinted > 30, "{hinted} of 60 lanes were hinted at in 200 claims that found them dry");
     tick(&worker).await;
     let moved = count(
         &owner,
-        "select count(*) from fairclaim.lane where tenant_id is not null and floor > 0",
+        "select count(*) from fairclaim_internal.lane where tenant_id is not null and floor > 0",
     )
     .await;
     assert_eq!(moved, hinted);

@@ -19,8 +19,8 @@ async fn number(owner: &Client, sql: &str) -> i64 {
 
 /// Lanes, and rows in them.
 async fn lanes_and_ready(owner: &Client) -> [i64; 2] {
-    let lanes = number(owner, "select count(*) from fairclaim.lane").await;
-    [lanes, number(owner, "select count(*) from fairclaim.ready").await]
+    let lanes = number(owner, "select count(*) from fairclaim_internal.lane").await;
+    [lanes, number(owner, "select count(*) from fairclaim_internal.ready").await]
 }
 
 /// One job alone, one in a batch and one with a priority, of the same tenant.
@@ -43,7 +43,7 @@ async fn a_producer_outside_read_committed_makes_no_lane_and_its_jobs_run_after_
         let mut ids = dispatch_three(&open).await;
         open.commit().await.expect("commit");
         assert_eq!(lanes_and_ready(&owner).await, [0, 0], "{level:?}");
-        let sql = "select count(*) from fairclaim.job_queue q join fairclaim.job j using (id)
+        let sql = "select count(*) from fairclaim.job_queue q join fairclaim_internal.job j using (id)
                     where q.status = 'scheduled' and j.run_at is null";
         assert_eq!(number(&owner, sql).await, 3, "{level:?}: nobody asked for a later time");
         assert!(claim_jobs(&worker, 10, &mut None).await.is_empty(), "{level:?}: not yet");
@@ -55,9 +55,9 @@ async fn a_producer_outside_read_committed_makes_no_lane_and_its_jobs_run_after_
         claimed.sort_unstable();
         ids.sort_unstable();
         assert_eq!(claimed, ids, "{level:?}");
-        owner.batch_execute("delete from fairclaim.lane").await.expect("delete");
-        owner.batch_execute("delete from fairclaim.running").await.expect("delete");
-        owner.batch_execute("delete from fairclaim.job").await.expect("delete");
+        owner.batch_execute("delete from fairclaim_internal.lane").await.expect("delete");
+        owner.batch_execute("delete from fairclaim_internal.running").await.expect("delete");
+        owner.batch_execute("delete from fairclaim_internal.job").await.expect("delete");
     }
 }
 

@@ -56,7 +56,7 @@ impl Load {
         db.own_lanes(OWN).await;
         db.owner()
             .await
-            .batch_execute("update fairclaim.setting set close_delay = '0', tick_every = '0'")
+            .batch_execute("update fairclaim_internal.setting set close_delay = '0', tick_every = '0'")
             .await
             .expect("close delay");
         let (dispatched_all, drained) =
@@ -209,11 +209,11 @@ pub(crate) async fn check(db: &TestDb, books: &Books) {
         .owner()
         .await
         .query_one(
-            "select (select count(*) from fairclaim.job), (select count(*) from fairclaim.finished where status = 'completed'),
-                    (select count(*) from fairclaim.ready), (select count(*) from fairclaim.running),
-                    (select count(*) from fairclaim.scheduled),
+            "select (select count(*) from fairclaim_internal.job), (select count(*) from fairclaim_internal.finished where status = 'completed'),
+                    (select count(*) from fairclaim_internal.ready), (select count(*) from fairclaim_internal.running),
+                    (select count(*) from fairclaim_internal.scheduled),
                     (select coalesce(last_value, 0) from pg_catalog.pg_sequences
-                      where schemaname = 'fairclaim' and sequencename = 'lane_lane_id_seq')",
+                      where schemaname = 'fairclaim_internal' and sequencename = 'lane_lane_id_seq')",
             &[],
         )
         .await

@@ -5,12 +5,9 @@ mod printed;
 
 use fairclaim::{Client, Error, MigrateOptions, MigrateReport, schema_version};
 
-use crate::support::TestDb;
+use crate::{support::TestDb, upgrade::copies};
 
 const INSTALLER: &str = "test_installer";
-
-/// The first schema, as its build printed it.
-const SCHEMA_1: &str = include_str!("../fixtures/schema_1.sql");
 
 async fn migrate(client: &Client) -> Result<MigrateReport, Error> {
     client.migrate(&MigrateOptions::default()).await
@@ -42,19 +39,41 @@ async fn migrating_again_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_schema_gets_the_migrations_that_it_lacks_and_keeps_its_jobs() {
+async fn functions_of_an_older_build_are_replaced_and_jobs_kept() {
     let fresh = TestDb::new().await.installation().await;
     let db = TestDb::empty().await;
-    db.installer().await.batch_execute(SCHEMA_1).await.expect("version 1");
+    db.installer().await.batch_execute(&copies::older()).await.expect("the older build");
+    assert_ne!(db.installation().await, fresh, "it has other functions");
     let producer = db.producer().await;
     let dispatch = "select fairclaim.dispatch_job(gen_random_uuid(), 'mail')";
     producer.batch_execute(dispatch).await.expect("dispatch");
 
-    let report = migrate(&db.client(INSTALLER).await).await.expect("migrate");
-    assert_eq!((report.from, report.to), (1, schema_version()));
-    assert_eq!(report.applied.first().map(String::as_str), Some("dispatch_progress"));
-    assert_eq!(report.applied.len() + 1, usize::try_from(schema_version()).expect("a version"));
+    migrate(&db.client(INSTALLER).await).await.expect("migrate");
     assert_eq!(db.installation().await, fresh);
+    assert_one_job_is_claimed(&db).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_build_applies_the_migrations_that_are_missing_and_is_not_undone() {
+    let db = TestDb::new().await;
+    let producer = db.producer().await;
+    let dispatch = "select fairclaim.dispatch_job(gen_random_uuid(), 'mail')";
+    producer.batch_execute(dispatch).await.expect("dispatch");
+    let installer = db.installer().await;
+    for _ in 0..2 {
+        installer.batch_execute(&copies::newer()).await.expect("the newer build");
+    }
+    let versions = "select array_agg(version order by version) from fairclaim_internal.migration";
+    let found: Vec<i32> = db.owner().await.query_one(versions, &[]).await.expect("migrations").get(0);
+    assert_eq!(found, (1..=copies::NEWER).collect::<Vec<_>>());
+    assert_one_job_is_claimed(&db).await;
+
+    let error = migrate(&db.client(INSTALLER).await).await.expect_err("this build is older");
+    assert_eq!(error.code(), Some("JQ006"), "{error}");
+}
+
+/// A worker of this build claims the job that was dispatched before.
+async fn assert_one_job_is_claimed(db: &TestDb) {
     let worker = db.worker().await;
     let claimed = worker.query("select * from fairclaim.claim_job('w')", &[]).await.expect("claim");
     assert_eq!(claimed.len(), 1, "jobs survive");
@@ -67,8 +86,8 @@ async fn a_function_that_somebody_changed_is_put_back() {
     db.owner()
         .await
         .batch_execute(
-            "create or replace function fairclaim.wake(p_now timestamptz) returns void language sql as 'select';
-             grant execute on function fairclaim.wake to public",
+            "create or replace function fairclaim_internal.wake(p_now timestamptz) returns void language sql as 'select';
+             grant execute on function fairclaim_internal.wake to public",
         )
         .await
         .expect("change");
@@ -99,13 +118,13 @@ async fn several_installers_at_once_do_it_once() {
 async fn a_newer_schema_is_refused() {
     let db = TestDb::new().await;
     let newer = format!(
-        "insert into fairclaim.migration values ({}, 'from_the_future', 'x')",
+        "insert into fairclaim_internal.migration values ({}, 'from_the_future', 'x')",
         schema_version() + 1
     );
     let owner = db.owner().await;
     owner.batch_execute(&newer).await.expect("a newer version");
     owner
-        .batch_execute("alter function fairclaim.wake rename to wake_v2")
+        .batch_execute("alter function fairclaim_internal.wake rename to wake_v2")
         .await
         .expect("a newer function");
     let before = db.installation().await;
@@ -118,7 +137,7 @@ async fn a_newer_schema_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_that_was_edited_is_refused() {
     let db = TestDb::new().await;
-    let edited = "update fairclaim.migration set checksum = 'of another text'";
+    let edited = "update fairclaim_internal.migration set checksum = 'of another text'";
     db.owner().await.batch_execute(edited).await.expect("another checksum");
     let error = migrate(&db.client(INSTALLER).await).await.expect_err("refused");
     assert_eq!(error.code(), Some("JQ006"), "{error}");

@@ -43,20 +43,20 @@ fn the_model_notices_a_release_of_what_others_claimed() {
 
 #[test]
 fn the_model_notices_a_claim_that_does_not_raise_the_attempts() {
-    let told = noticed("take_own", "array_agg(taken.attempts + 1)", "array_agg(taken.attempts)");
+    let told = noticed("claim_jobs", "taken.attempts + 1", "taken.attempts");
     assert!(told.contains("claimed Claimed"), "{told}");
 }
 
 #[test]
 fn the_model_notices_a_claim_beyond_a_limit() {
     let told =
-        noticed("room_under_limits", "else 0 end order by x.o)", "else x.k end order by x.o)");
+        noticed("room_under_limits", "else 0 end order by", "else visit.quantum end order by");
     assert!(told.contains("limit"), "{told}");
 }
 
 #[test]
 fn the_model_notices_a_claim_that_leaves_a_type_out() {
-    let told = noticed("claim_from_queue", "l.type = any (p_types)", "l.type = p_types[1]");
+    let told = noticed("claim_from_queue", "lane.type = any (p_types)", "lane.type = p_types[1]");
     assert!(told.contains("a claim found nothing"), "{told}");
 }
 
@@ -80,10 +80,10 @@ fn the_model_notices_a_lease_that_is_taken_back_too_early() {
 fn the_model_notices_a_retry_that_leaves_the_old_end_in_place() {
     let told = noticed(
         "retry_jobs",
-        "delete from fairclaim.finished f using locked x where f.id = any (p_ids) and f.id = x.id and f.tenant_id = x.tenant_id
+        "delete from finished f using locked x where f.id = any (p_ids) and f.id = x.id and f.tenant_id = x.tenant_id
     returning f.id, f.tenant_id, f.attempts, f.status, f.completed_at, f.worker_id, f.error)",
         "select f.id, f.tenant_id, f.attempts, f.status, f.completed_at, f.worker_id, f.error
-           from fairclaim.finished f join locked x on f.id = x.id and f.tenant_id = x.tenant_id)",
+           from finished f join locked x on f.id = x.id and f.tenant_id = x.tenant_id)",
     );
     assert!(told.contains("retry_jobs answered"), "{told}");
 }

@@ -13,7 +13,7 @@ pub(crate) async fn stop_clock(db: &TestDb) {
     let sql = "do $$ begin
                  execute format('create or replace function fairclaim.clock() returns timestamptz
                    language sql volatile security definer set search_path = pg_catalog, pg_temp
-                   as $sql$ select %L::timestamptz + t.shift from fairclaim.test_clock t $sql$', clock_timestamp());
+                   as $sql$ select %L::timestamptz + t.shift from fairclaim_internal.test_clock t $sql$', clock_timestamp());
                end $$";
     db.owner().await.batch_execute(sql).await.expect("a clock that stands");
 }
@@ -189,7 +189,7 @@ async fn workers_are_told_of_what_is_due_before_they_all_tick_again() {
     tick(&worker).await; // it is put into its lane
     listener.told().await;
     claim_and_rest(&worker, 60.0).await;
-    let sql = "select fairclaim.note_look(fairclaim.clock(), '30 s')";
+    let sql = "select fairclaim_internal.note_look(fairclaim.clock(), '30 s')";
     db.owner().await.batch_execute(sql).await.expect("note_look");
     delayed(3600.0).await;
     assert_eq!(listener.told().await, (0, 0), "they tick before that");
@@ -220,7 +220,7 @@ async fn a_job_that_is_put_back_wakes_now_or_is_told_to_be_due() {
         dispatch(&producer, tenant(1), "mail").await;
         let job = claim_job(&worker, "w").await.expect("a job");
         everybody_rests(&worker).await;
-        let sql = "select fairclaim.note_look(fairclaim.clock(), '30 s')";
+        let sql = "select fairclaim_internal.note_look(fairclaim.clock(), '30 s')";
         db.owner().await.batch_execute(sql).await.expect("note_look");
         listener.told().await;
         let settle = "select accepted from fairclaim.settle_jobs('w', array[$1::uuid], array[$2::int], array[$3::uuid], \
@@ -257,7 +257,7 @@ async fn a_session_of_citus_between_its_nodes_wakes_nobody() {
 async fn notifications_are_sent_only_where_their_queue_is_looked_at_before() {
     let db = TestDb::new().await;
     let sql = "select p.proname::text, p.prosrc like '%pg_notification_queue_usage() >= 0.5%'
-                 from pg_proc p where p.pronamespace = 'fairclaim'::regnamespace
+                 from pg_proc p where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[])
                   and p.prosrc ~* '(pg_notify *[(]|(^|[^a-z_])notify +[a-z_]+ *;)'
                 order by 1";
     let rows = db.owner().await.query(sql, &[]).await.expect("pg_proc");

@@ -140,9 +140,14 @@ async fn only_an_operator_pauses_resumes_and_lists_queues() {
         db.stranger().await,
     ] {
         for call in
-            ["pause_queue('mail')", "resume_queue('mail')", "list_queues()", "queue_in_use('mail')"]
+            [
+                "fairclaim.pause_queue('mail')",
+                "fairclaim.resume_queue('mail')",
+                "fairclaim.list_queues()",
+                "fairclaim_internal.queue_in_use('mail')",
+            ]
         {
-            let sql = format!("select * from fairclaim.{call}");
+            let sql = format!("select * from {call}");
             refused(session.query(&sql, &[]).await, "42501");
         }
     }

@@ -42,8 +42,8 @@ async fn prune(worker: &Client) -> (i32, i64) {
 async fn is_of_now(owner: &Client, id: Uuid) -> bool {
     owner
         .query_one(
-            "select $1 between fairclaim.id_at(fairclaim.millis(fairclaim.clock() - interval '1 min'))
-                           and fairclaim.id_at(fairclaim.millis(fairclaim.clock() + interval '1 min'))",
+            "select $1 between fairclaim_internal.id_at(fairclaim_internal.millis(fairclaim.clock() - interval '1 min'))
+                           and fairclaim_internal.id_at(fairclaim_internal.millis(fairclaim.clock() + interval '1 min'))",
             &[&id],
         )
         .await
@@ -70,7 +70,7 @@ async fn dispatch_works_when_nobody_ticked_for_forty_days() {
     ids.push(dispatch(&open, tenant(2), "mail").await);
     let delayed = json!({"tenant_id": tenant(1), "type": "mail", "run_at": "2027-06-01T00:00:00Z"});
     dispatch_object(&producer, delayed).await;
-    let true_times = "select count(*) from fairclaim.job where created_at > fairclaim.clock() - interval '1 min'";
+    let true_times = "select count(*) from fairclaim_internal.job where created_at > fairclaim.clock() - interval '1 min'";
     assert_eq!(count(&owner, true_times).await, 32, "created_at is the time of the dispatch");
     let jobs = claim_jobs(&worker, 100, &mut None).await;
     assert_eq!(jobs.len(), 32);
@@ -80,7 +80,7 @@ async fn dispatch_works_when_nobody_ticked_for_forty_days() {
     for _ in 0..3 {
         assert!(!tick(&worker).await.get::<_, bool>("busy"));
     }
-    let ahead = "select count(*) from fairclaim.id_range where ends_at > fairclaim.clock() + interval '3 days'";
+    let ahead = "select count(*) from fairclaim_internal.id_range where ends_at > fairclaim.clock() + interval '3 days'";
     assert!(count(&owner, ahead).await > 0, "ranges are ahead of the clock again");
     let now = dispatch(&producer, tenant(1), "mail").await;
     assert!(is_of_now(&owner, now).await, "ids follow the clock again");
@@ -133,7 +133,7 @@ async fn retention_drops_ranges_while_jobs_run() {
                 break;
             }
         }
-        most = most.max(count(&owner, "select count(*) from fairclaim.id_range").await);
+        most = most.max(count(&owner, "select count(*) from fairclaim_internal.id_range").await);
     }
     stop.store(true, Ordering::Release);
     let done: usize = crews.join_all().await.iter().sum();
@@ -149,22 +149,22 @@ async fn retention_drops_ranges_while_jobs_run() {
         }
         settle_all(&worker, &jobs, "complete").await;
     }
-    let unfinished = "select count(*) from fairclaim.job j where not exists (
-                        select from fairclaim.finished f where f.id = j.id and f.tenant_id = j.tenant_id)";
+    let unfinished = "select count(*) from fairclaim_internal.job j where not exists (
+                        select from fairclaim_internal.finished f where f.id = j.id and f.tenant_id = j.tenant_id)";
     assert_eq!(count(&owner, unfinished).await, 0);
-    let orphans = "select count(*) from fairclaim.finished f where not exists (
-                     select from fairclaim.job j where j.id = f.id and j.tenant_id = f.tenant_id)";
+    let orphans = "select count(*) from fairclaim_internal.finished f where not exists (
+                     select from fairclaim_internal.job j where j.id = f.id and j.tenant_id = f.tenant_id)";
     assert_eq!(count(&owner, orphans).await, 0, "the three tables drop the same ranges");
     let tables = "select count(*) from pg_catalog.pg_inherits i where i.inhparent in (
-                    'fairclaim.job'::regclass, 'fairclaim.finished'::regclass, 'fairclaim.attempt_error'::regclass)";
+                    'fairclaim_internal.job'::regclass, 'fairclaim_internal.finished'::regclass, 'fairclaim_internal.attempt_error'::regclass)";
     assert_eq!(
         count(&owner, tables).await,
-        3 * count(&owner, "select count(*) from fairclaim.id_range").await
+        3 * count(&owner, "select count(*) from fairclaim_internal.id_range").await
     );
 }
 
 /// Ranges that are past retention.
-const EXPIRED: &str = "select count(*) from fairclaim.id_range r, fairclaim.setting s
+const EXPIRED: &str = "select count(*) from fairclaim_internal.id_range r, fairclaim_internal.setting s
                         where r.ends_at < fairclaim.clock() - s.retention";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,10 +182,10 @@ async fn a_pinned_range_is_emptied_row_by_row() {
     assert_eq!(prune(&worker).await.1, 5, "the finished ones go, one by one");
     assert_eq!(prune(&worker).await.1, 0, "nothing more to delete");
     for table in ["finished", "attempt_error"] {
-        assert_eq!(count(&owner, &format!("select count(*) from fairclaim.{table}")).await, 0);
+        assert_eq!(count(&owner, &format!("select count(*) from fairclaim_internal.{table}")).await, 0);
     }
     assert_eq!(
-        count(&owner, "select count(*) from fairclaim.job").await,
+        count(&owner, "select count(*) from fairclaim_internal.job").await,
         1,
         "the job that waits is kept"
     );
@@ -198,18 +198,18 @@ async fn a_pinned_range_is_emptied_row_by_row() {
     settle_all(&worker, &jobs, "complete").await;
     while prune(&worker).await != (0, 0) {}
     assert_eq!(
-        count(&owner, "select count(*) from fairclaim.finished").await,
+        count(&owner, "select count(*) from fairclaim_internal.finished").await,
         1,
         "what has ended just now is kept, however old its range"
     );
     db.advance("8 days").await;
     tick(&worker).await;
-    let oldest = "select extract(epoch from min(starts_at))::bigint from fairclaim.id_range";
+    let oldest = "select extract(epoch from min(starts_at))::bigint from fairclaim_internal.id_range";
     let before = count(&owner, oldest).await;
     while prune(&worker).await.0 > 0 {}
     assert!(count(&owner, oldest).await > before, "a range that is pinned no longer is dropped");
     assert_eq!(count(&owner, EXPIRED).await, 0);
-    assert_eq!(count(&owner, "select count(*) from fairclaim.job").await, 0);
+    assert_eq!(count(&owner, "select count(*) from fairclaim_internal.job").await, 0);
 }
 
 /// A job that is due in an interval from now.
@@ -242,12 +242,12 @@ async fn pinned_ranges_do_not_stop_retention() {
         prune(&worker).await;
     }
     assert_eq!(
-        count(&owner, "select count(*) from fairclaim.finished").await,
+        count(&owner, "select count(*) from fairclaim_internal.finished").await,
         0,
         "it is past retention"
     );
     assert_eq!(
-        count(&owner, "select count(*) from fairclaim.job").await,
+        count(&owner, "select count(*) from fairclaim_internal.job").await,
         12,
         "each pins a range of its own"
     );
@@ -263,7 +263,7 @@ async fn prune_does_not_wait_for_a_reader() {
     dispatch(&producer, tenant(1), "mail").await;
     settle_all(&worker, &claim_jobs(&worker, 5, &mut None).await, "complete").await;
     let reading = auditor.transaction().await.expect("begin");
-    reading.query("select * from fairclaim.job", &[]).await.expect("read");
+    reading.query("select * from fairclaim.job_queue", &[]).await.expect("read");
     db.advance("30 days").await;
     let pruned = tokio::time::timeout(Duration::from_secs(60), prune(&worker)).await;
     assert_eq!(pruned.expect("prune waits for a reader"), (0, 1), "the row goes instead");
@@ -278,7 +278,7 @@ async fn prune_does_not_wait_for_a_reader() {
 async fn pruning_alone_never_takes_the_last_range() {
     let db = TestDb::with_test_clock().await;
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    let ranges = "select count(*) from fairclaim.id_range";
+    let ranges = "select count(*) from fairclaim_internal.id_range";
     db.advance("30 days").await;
     while prune(&worker).await.0 > 0 {}
     assert_eq!(count(&owner, ranges).await, 1, "the newest is kept");
@@ -297,8 +297,8 @@ async fn a_tick_makes_ranges_where_there_are_none() {
     owner
         .batch_execute(
             "do $$ declare r record; begin
-               for r in select * from fairclaim.id_range loop
-                 perform fairclaim.drop_range(r.starts_at, fairclaim.clock());
+               for r in select * from fairclaim_internal.id_range loop
+                 perform fairclaim_internal.drop_range(r.starts_at, fairclaim.clock());
                end loop; end $$",
         )
         .await

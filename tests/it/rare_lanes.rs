@@ -25,11 +25,11 @@ async fn number(owner: &Client, sql: &str) -> i64 {
 }
 
 async fn own_lanes(owner: &Client) -> i64 {
-    number(owner, "select count(*) from fairclaim.lane where tenant_id is not null").await
+    number(owner, "select count(*) from fairclaim_internal.lane where tenant_id is not null").await
 }
 
 async fn shared_lanes(owner: &Client) -> i64 {
-    number(owner, "select count(*) from fairclaim.lane where tenant_id is null").await
+    number(owner, "select count(*) from fairclaim_internal.lane where tenant_id is null").await
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn the_floors_of_many_shared_lanes_move_seldom() {
         for _ in 0..4 {
             tick(&worker).await;
         }
-        let sql = "select count(*) from fairclaim.lane where tenant_id is null and floor > 0";
+        let sql = "select count(*) from fairclaim_internal.lane where tenant_id is null and floor > 0";
         floors.push(number(&owner, sql).await);
     }
     assert_eq!(floors, [0, 60], "60 lanes: after 1,500 numbers");
@@ -190,7 +190,7 @@ async fn the_floors_of_many_shared_lanes_move_seldom() {
 async fn a_tenant_with_too_many_own_lanes_is_refused_at_dispatch_and_nobody_else_is() {
     let db = TestDb::with_test_clock().await;
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    owner.batch_execute("update fairclaim.setting set max_own_lanes = 5").await.expect("a cap");
+    owner.batch_execute("update fairclaim_internal.setting set max_own_lanes = 5").await.expect("a cap");
     let of = |n: u128, kind: i32| json!({"tenant_id": tenant(n), "type": format!("type-{kind}")});
     dispatch_batch(&producer, &(0..40).map(|k| of(1, k % 5)).collect::<Vec<_>>()).await;
     assert_eq!(own_lanes(&owner).await, 5);
@@ -201,7 +201,7 @@ async fn a_tenant_with_too_many_own_lanes_is_refused_at_dispatch_and_nobody_else
     for _ in 0..8 {
         producer.execute(one, &[&tenant(1)]).await.expect("it is light in its shared lanes");
     }
-    let before = number(&owner, "select count(*) from fairclaim.job").await;
+    let before = number(&owner, "select count(*) from fairclaim_internal.job").await;
     let batch = json!([of(2, 0), of(1, 8), of(1, 9)]);
     let calls: [(&str, &(dyn ToSql + Sync)); 2] = [(one, &tenant(1)), (many, &batch)];
     for (sql, argument) in calls {
@@ -210,7 +210,7 @@ async fn a_tenant_with_too_many_own_lanes_is_refused_at_dispatch_and_nobody_else
         assert!(error.hint().is_some_and(|hint| hint.contains("max_own_lanes")));
     }
     assert_eq!(
-        number(&owner, "select count(*) from fairclaim.job").await,
+        number(&owner, "select count(*) from fairclaim_internal.job").await,
         before,
         "nothing is written"
     );
@@ -232,7 +232,7 @@ async fn a_tenant_with_too_many_own_lanes_is_refused_at_dispatch_and_nobody_else
 async fn a_queue_with_too_many_shared_lanes_gives_own_ones_and_serves_all() {
     let db = TestDb::new().await;
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    owner.batch_execute("update fairclaim.setting set max_shared_lanes = 3").await.expect("a cap");
+    owner.batch_execute("update fairclaim_internal.setting set max_shared_lanes = 3").await.expect("a cap");
     for n in 0..10 {
         dispatch(&producer, tenant(n), &format!("type-{n}")).await;
     }

@@ -18,7 +18,7 @@ async fn count(owner: &Client, sql: &str) -> i64 {
     owner.query_one(sql, &[]).await.expect(sql).get(0)
 }
 
-const JOBS: &str = "select count(*) from fairclaim.job";
+const JOBS: &str = "select count(*) from fairclaim_internal.job";
 
 /// What one call answered.
 #[derive(Debug, PartialEq)]
@@ -87,7 +87,7 @@ async fn an_operator_deletes_what_ended_an_hour_ago_and_nothing_else() {
     db.advance("2 minutes").await;
     assert_eq!(prune_all(&operator, OF_AN_HOUR).await, 1500, "in a range that is still open");
     assert_eq!(count(&owner, JOBS).await, 3, "what ended late, what is due later, what waits");
-    assert_eq!(count(&owner, "select count(*) from fairclaim.finished").await, 1);
+    assert_eq!(count(&owner, "select count(*) from fairclaim_internal.finished").await, 1);
     db.advance("1 hour").await;
     assert_eq!(prune_all(&operator, OF_AN_HOUR).await, 1);
     assert_eq!(count(&owner, JOBS).await, 2);
@@ -98,7 +98,7 @@ async fn an_operator_deletes_what_ended_an_hour_ago_and_nothing_else() {
 async fn a_retention_that_is_shorter_now_holds_in_ranges_of_a_longer_one() {
     let db = TestDb::with_test_clock().await;
     let (worker, owner) = (db.worker().await, db.owner().await);
-    let set = "update fairclaim.setting set retention = $1::text::interval";
+    let set = "update fairclaim_internal.setting set retention = $1::text::interval";
     owner.execute(set, &[&"1 year"]).await.expect(set);
     db.advance("9 days").await;
     tick(&worker).await;
@@ -121,7 +121,7 @@ async fn pruning_goes_on_where_it_ended() {
     db.advance("10 days").await;
     assert_eq!(call(&worker, PRUNE).await.deleted, 20);
     let round =
-        "select extract(epoch from round_at)::bigint from fairclaim.prune_place where not asked";
+        "select extract(epoch from round_at)::bigint from fairclaim_internal.prune_place where not asked";
     let began = count(&owner, round).await;
     settle(&worker, &kept, "complete").await;
     tick(&worker).await;
@@ -192,7 +192,7 @@ async fn a_prune_that_stays_open_or_is_prepared_is_in_nobodys_way() {
     open.batch_execute("commit prepared 'prune'").await.expect("commit");
     let step = call(&open, PRUNE).await;
     assert!(!step.busy, "{step:?}");
-    assert_eq!(count(&owner, "select count(*) from fairclaim.prune_fault").await, 0);
+    assert_eq!(count(&owner, "select count(*) from fairclaim_internal.prune_fault").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,7 +227,7 @@ async fn a_transaction_that_dropped_a_range_ends_soon_and_cannot_be_prepared() {
 const POISON: &str = "
     create function fairclaim.poison() returns trigger language plpgsql as $$ begin
       if old.id = 'ID' then raise exception 'not this one'; end if; return old; end $$;
-    create trigger poison before delete on fairclaim.TABLE for each row execute function fairclaim.poison()";
+    create trigger poison before delete on fairclaim_internal.TABLE for each row execute function fairclaim.poison()";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_cannot_be_deleted_is_passed_over_and_tried_again_later() {
@@ -238,7 +238,7 @@ async fn a_job_that_cannot_be_deleted_is_passed_over_and_tried_again_later() {
         ids.sort_unstable();
         let poison = ids[500].to_string();
         let error = format!(
-            "insert into fairclaim.attempt_error select id, tenant_id, 1, completed_at from fairclaim.finished where id = '{poison}'"
+            "insert into fairclaim_internal.attempt_error select id, tenant_id, 1, completed_at from fairclaim_internal.finished where id = '{poison}'"
         );
         owner.batch_execute(&error).await.expect("an error of an attempt");
         let sql = POISON.replace("ID", &poison).replace("TABLE", table);
@@ -255,14 +255,14 @@ async fn a_job_that_cannot_be_deleted_is_passed_over_and_tried_again_later() {
         }
         assert_eq!((deleted, passed_over), (699, 1), "{table}");
         let noted = format!(
-            "select count(*) from fairclaim.prune_fault where id = '{poison}' and sqlstate = 'P0001'"
+            "select count(*) from fairclaim_internal.prune_fault where id = '{poison}' and sqlstate = 'P0001'"
         );
         assert_eq!(count(&owner, &noted).await, 1);
         assert_eq!(count(&owner, JOBS).await, 1, "its job is still whole");
-        assert_eq!(count(&owner, "select count(*) from fairclaim.attempt_error").await, 1);
+        assert_eq!(count(&owner, "select count(*) from fairclaim_internal.attempt_error").await, 1);
 
         // nobody mends it: within an hour it is not even tried; after that it goes if the trigger has gone
-        let drop = format!("drop trigger poison on fairclaim.{table}");
+        let drop = format!("drop trigger poison on fairclaim_internal.{table}");
         owner.batch_execute(&drop).await.expect("drop");
         db.advance("8 days").await;
         assert_eq!(prune_all(&worker, PRUNE).await, 1);
@@ -270,7 +270,7 @@ async fn a_job_that_cannot_be_deleted_is_passed_over_and_tried_again_later() {
         while call(&worker, PRUNE).await.busy {
             tokio::time::sleep(Duration::from_millis(20)).await; // after a call that took long it rests
         }
-        assert_eq!(count(&owner, "select count(*) from fairclaim.prune_fault").await, 0);
+        assert_eq!(count(&owner, "select count(*) from fairclaim_internal.prune_fault").await, 0);
     }
 }
 
@@ -283,7 +283,7 @@ async fn pruning_gets_on_under_a_short_statement_timeout() {
     owner
         .batch_execute(
             "create function fairclaim.slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.001); return old; end $$;
-             create trigger slow before delete on fairclaim.finished for each row execute function fairclaim.slow()",
+             create trigger slow before delete on fairclaim_internal.finished for each row execute function fairclaim.slow()",
         )
         .await
         .expect("a trigger");
@@ -309,10 +309,10 @@ async fn a_range_that_is_in_use_is_emptied_and_stops_no_other() {
     }
     db.advance("11 days").await;
     tick(&worker).await;
-    let first = "select fairclaim.range_name('job', min(starts_at)) from fairclaim.id_range";
+    let first = "select fairclaim_internal.range_name('job', min(starts_at)) from fairclaim_internal.id_range";
     let first: String = owner.query_one(first, &[]).await.expect(first).get(0);
     owner
-        .batch_execute(&format!("begin; lock table fairclaim.{first} in row exclusive mode"))
+        .batch_execute(&format!("begin; lock table fairclaim_internal.{first} in row exclusive mode"))
         .await
         .expect("lock");
     let drop = "select ranges_dropped, ranges_in_use from fairclaim.drop_ranges()";

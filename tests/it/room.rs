@@ -37,7 +37,7 @@ impl Scene {
     }
 
     async fn limit(&self, limit: i32) {
-        let sql = "insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, $2)
+        let sql = "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, $2)
                    on conflict (tenant_id) do update set max_running = excluded.max_running";
         self.db.owner().await.execute(sql, &[&tenant(LIMITED), &limit]).await.expect("a limit");
     }
@@ -194,7 +194,7 @@ async fn whatever_else_frees_a_limited_job_wakes_too() {
     scene.fall_asleep().await;
 
     // a third loss ends a job: what a tick takes from a dead worker makes room for another
-    let lost = "update fairclaim.running set lost = 2, lease_expires_at = fairclaim.clock() - interval '1 s'";
+    let lost = "update fairclaim_internal.running set lost = 2, lease_expires_at = fairclaim.clock() - interval '1 s'";
     assert_eq!(scene.db.owner().await.execute(lost, &[]).await.expect("leases that ended"), 2);
     scene.ticks(6).await;
     assert!(scene.wakes().await >= 1, "leases that ended");
@@ -217,7 +217,7 @@ async fn a_limit_that_is_raised_lifted_or_in_effect_wakes_at_the_next_tick() {
         .db
         .owner()
         .await
-        .execute("delete from fairclaim.tenant_limit", &[])
+        .execute("delete from fairclaim_internal.tenant_limit", &[])
         .await
         .expect("no limit");
     scene.ticks(1).await;
@@ -232,7 +232,7 @@ async fn a_limit_that_is_raised_lifted_or_in_effect_wakes_at_the_next_tick() {
     assert_eq!(scene.held.len(), 60);
     scene.ticks(1).await;
     scene.listener.told().await; // that it is there at all
-    let active = "select bool_and(b.active) from fairclaim.tenant_limit b";
+    let active = "select bool_and(b.active) from fairclaim_internal.tenant_limit b";
     let mut woken = 0;
     for _ in 0..6 {
         scene.ticks(1).await;

@@ -86,10 +86,10 @@ async fn current_tenant_id_comes_from_where_the_installer_said_and_from_nowhere_
     for (source, fixed, expected) in
         [("claims", None, 1), ("setting", None, 2), ("fixed", Some(tenant(3)), 3)]
     {
-        owner.execute("delete from fairclaim.login_tenant", &[]).await.expect("delete");
+        owner.execute("delete from fairclaim_internal.login_tenant", &[]).await.expect("delete");
         owner
             .execute(
-                "insert into fairclaim.login_tenant values ('test_tenant', $1, $2)",
+                "insert into fairclaim_internal.login_tenant values ('test_tenant', $1, $2)",
                 &[&source, &fixed],
             )
             .await
@@ -98,7 +98,7 @@ async fn current_tenant_id_comes_from_where_the_installer_said_and_from_nowhere_
         assert_eq!(found, tenant(expected), "{source}");
     }
     owner
-        .batch_execute("update fairclaim.login_tenant set source = 'setting', tenant_id = null")
+        .batch_execute("update fairclaim_internal.login_tenant set source = 'setting', tenant_id = null")
         .await
         .expect("update");
     for malformed in ["", "7", "not-a-uuid", "------------------------------------"] {

@@ -45,7 +45,7 @@ async fn a_limit_holds_over_several_queues_of_one_claim() {
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
     owner
         .execute(
-            "insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, 5)",
+            "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 5)",
             &[&tenant(1)],
         )
         .await
@@ -84,7 +84,7 @@ async fn a_tick_that_looks_for_limited_rows_hides_nobody_elses() {
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
     owner
         .execute(
-            "insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, 1)",
+            "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 1)",
             &[&tenant(999)],
         )
         .await
@@ -231,12 +231,12 @@ async fn an_emptied_queue_leaves_a_hint_at_claims_of_one() {
         dispatch_many(&producer, tenant(n), "default", "mail", 9).await;
     }
     while !claim_jobs(&worker, 100, &mut None).await.is_empty() {}
-    owner.batch_execute("delete from fairclaim.floor_hint").await.expect("delete");
+    owner.batch_execute("delete from fairclaim_internal.floor_hint").await.expect("delete");
     for _ in 0..200 {
         assert!(claim_job(&worker, "w").await.is_none());
     }
     let hints: i64 = owner
-        .query_one("select count(*) from fairclaim.floor_hint", &[])
+        .query_one("select count(*) from fairclaim_internal.floor_hint", &[])
         .await
         .expect("hints")
         .get(0);
@@ -249,7 +249,7 @@ async fn as_tenant(db: &TestDb, n: u128) -> Client {
     let owner = db.owner().await;
     owner
         .execute(
-            "insert into fairclaim.login_tenant values ('test_tenant', 'setting') on conflict do nothing",
+            "insert into fairclaim_internal.login_tenant values ('test_tenant', 'setting') on conflict do nothing",
             &[],
         )
         .await
@@ -274,15 +274,16 @@ async fn a_tenant_sees_no_name_of_a_queue_or_type_that_is_not_its_own() {
     dispatch_object(&producer, json!({"tenant_id": tenant(2), "queue": "yours", "type": "yours"}))
         .await;
     let session = as_tenant(&db, 1).await;
-    let rows = session.query("select queue from fairclaim.lane", &[]).await.expect("lanes");
-    assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<&str>>(), ["mine"]);
+    for table in ["lane", "ready", "job"] {
+        let sql = format!("select * from fairclaim_internal.{table}");
+        refused(session.query(&sql, &[]).await, "42501");
+    }
     let rows = session
         .query("select queue, status, cancel_requested from fairclaim.job_queue", &[])
         .await
         .expect("jobs");
     assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0].get::<_, &str>(1), "pending");
-    refused(session.query("select seq from fairclaim.ready", &[]).await, "42501");
+    assert_eq!((rows[0].get(0), rows[0].get(1)), ("mine", "pending"));
 }
 
 #[tokio::test]
@@ -290,7 +291,7 @@ async fn claims_that_are_no_json_are_refused_without_their_text() {
     let db = TestDb::new().await;
     let owner = db.owner().await;
     owner
-        .execute("insert into fairclaim.login_tenant values ('test_tenant', 'claims')", &[])
+        .execute("insert into fairclaim_internal.login_tenant values ('test_tenant', 'claims')", &[])
         .await
         .expect("login_tenant");
     let session = db.tenant().await;
@@ -298,13 +299,13 @@ async fn claims_that_are_no_json_are_refused_without_their_text() {
     for claims in ["{\"MARK", "[1, \"MARK\"]", "{\"app_metadata\": {\"tenant_id\": \"MARK\"}}"] {
         session.execute(set, &[&claims]).await.expect("set_config");
         let error =
-            refused(session.query("select count(*) from fairclaim.job", &[]).await, "JQ002");
+            refused(session.query("select count(*) from fairclaim.job_queue", &[]).await, "JQ002");
         let said = format!("{} {:?} {:?}", error.message(), error.detail(), error.hint());
         assert!(!said.contains("MARK"), "{said}");
     }
     let claims = json!({"app_metadata": {"tenant_id": tenant(1)}}).to_string();
     session.execute(set, &[&claims]).await.expect("set_config");
-    session.query("select count(*) from fairclaim.job", &[]).await.expect("a tenant");
+    session.query("select count(*) from fairclaim.job_queue", &[]).await.expect("a tenant");
 }
 
 #[tokio::test]

@@ -124,8 +124,8 @@ async fn a_retry_waits_by_its_failures_not_by_its_attempts() {
         settle_after(&stage.worker, &job, outcome, (outcome == "snooze").then_some(1.0)).await;
         stage.later("2 s").await;
     }
-    let pause = "select extract(epoch from s.run_at - e.at)::float8 from fairclaim.scheduled s
-                   join fairclaim.attempt_error e on e.id = s.id where s.id = $1 order by e.attempt desc limit 1";
+    let pause = "select extract(epoch from s.run_at - e.at)::float8 from fairclaim_internal.scheduled s
+                   join fairclaim_internal.attempt_error e on e.id = s.id where s.id = $1 order by e.attempt desc limit 1";
     for (failure, seconds) in [(1, 15.0), (2, 30.0)] {
         let job = stage.claim().await;
         assert_eq!((job.attempts, job.attempts_left), (3 + failure, 4 - failure));
@@ -152,8 +152,8 @@ async fn the_pause_doubles_up_to_an_hour() {
     for failure in 1..=14 {
         let job = stage.claim().await;
         settle(&stage.worker, &job, "retry").await;
-        let pause = "select extract(epoch from s.run_at - e.at)::float8 from fairclaim.scheduled s
-                       join fairclaim.attempt_error e on e.id = s.id order by e.attempt desc limit 1";
+        let pause = "select extract(epoch from s.run_at - e.at)::float8 from fairclaim_internal.scheduled s
+                       join fairclaim_internal.attempt_error e on e.id = s.id order by e.attempt desc limit 1";
         let wait: f64 = stage.owner.query_one(pause, &[]).await.expect("scheduled").get(0);
         let rule = f64::min(15.0 * f64::from(1 << (failure - 1)), 3600.0);
         assert!(
@@ -231,7 +231,7 @@ async fn an_extended_lease_is_kept() {
 async fn a_job_claimed_a_hundred_thousand_times_goes_on() {
     let stage = Stage::set().await;
     let id = stage.job(2).await;
-    let set = "update fairclaim.ready set attempts = 100000 where id = $1";
+    let set = "update fairclaim_internal.ready set attempts = 100000 where id = $1";
     stage.owner.execute(set, &[&id]).await.expect("attempts");
     let job = stage.claim().await;
     assert_eq!(job.attempts, 100_001);

@@ -11,7 +11,7 @@ use crate::support::{Client, TestDb};
 async fn half_a_second(db: &TestDb) {
     db.owner()
         .await
-        .batch_execute("update fairclaim.setting set tick_every = default")
+        .batch_execute("update fairclaim_internal.setting set tick_every = default")
         .await
         .expect("tick_every");
 }

@@ -151,7 +151,7 @@ async fn weights_are_shares_of_the_turns() {
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
     let weights: [i16; 5] = [1, 2, 3, 5, 9];
     for (n, weight) in weights.iter().enumerate() {
-        let sql = "insert into fairclaim.tenant (tenant_id, weight) values ($1, $2)";
+        let sql = "insert into fairclaim_internal.tenant (tenant_id, weight) values ($1, $2)";
         owner.execute(sql, &[&tenant(n as u128), weight]).await.expect("weight");
         dispatch_many(&producer, tenant(n as u128), "default", "mail", 2_000).await;
     }

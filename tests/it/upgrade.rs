@@ -1,11 +1,11 @@
-//! A new schema under running workers: the database is of the last released version, and so are the workers and producers, which go
-//! on while this build's `migrate` brings it up to date.
+//! A new schema under running workers: the database is of an older build, and so are the workers and producers, which go on while
+//! this build's `migrate` brings it up to date, and then a newer build's.
 
 mod bounds;
+pub(crate) mod copies;
 mod interrupted;
 mod load;
-#[path = "../fixtures/statements_1.rs"]
-mod statements_1;
+mod statements;
 
 use std::time::Duration;
 
@@ -18,15 +18,12 @@ use crate::{
     support::{TestDb, waiting::until},
 };
 
-/// The last released schema, as its build printed it.
-const SCHEMA_1: &str = include_str!("../fixtures/schema_1.sql");
-
 const PATIENCE: Duration = Duration::from_secs(200);
 
-/// A database as the last released build left it.
+/// A database as an older build left it.
 async fn previous() -> TestDb {
     let db = TestDb::empty().await;
-    db.session("test_installer").await.batch_execute(SCHEMA_1).await.expect("schema version 1");
+    db.session("test_installer").await.batch_execute(&copies::older()).await.expect("the older build");
     db
 }
 
@@ -36,7 +33,7 @@ async fn migrate(db: &TestDb) -> Result<MigrateReport, fairclaim::Error> {
 
 /// Waits until so many jobs are finished.
 async fn finished(owner: &Session, at_least: i64) {
-    let count = "select count(*) from fairclaim.finished";
+    let count = "select count(*) from fairclaim_internal.finished";
     until("jobs are finished", PATIENCE, || async {
         let found: i64 = owner.query_one(count, &[]).await.expect("finished").get(0);
         (found >= at_least).then_some(())
@@ -63,7 +60,7 @@ async fn workers_of_the_previous_build_go_on_while_two_migrate_at_once() {
     }
     bounds::until_migrate_waits(&db).await;
     let before: i64 = owner
-        .query_one("select count(*) from fairclaim.finished", &[])
+        .query_one("select count(*) from fairclaim_internal.finished", &[])
         .await
         .expect("finished")
         .get(0);
@@ -74,11 +71,17 @@ async fn workers_of_the_previous_build_go_on_while_two_migrate_at_once() {
         assert_eq!(report.expect("migrate").to, schema_version());
     }
     let after: i64 = owner
-        .query_one("select count(*) from fairclaim.finished", &[])
+        .query_one("select count(*) from fairclaim_internal.finished", &[])
         .await
         .expect("finished")
         .get(0);
     finished(&owner, after + 100).await; // and afterwards
+    until("a newer build migrates", PATIENCE, || async {
+        let newer = db.session("test_installer").await;
+        newer.batch_execute(&copies::newer()).await.ok()
+    })
+    .await;
+    finished(&owner, after + 200).await; // also under tables that it does not know
 
     let mut end = load.end(&owner).await;
     end.dispatched.push(late);
@@ -88,7 +91,7 @@ async fn workers_of_the_previous_build_go_on_while_two_migrate_at_once() {
     assert_eq!(end.undocumented(), Vec::<String>::new());
 
     // the control: a job that loses its final fact is missed
-    owner.execute("delete from fairclaim.finished where id = $1", &[&late]).await.expect("a loss");
+    owner.execute("delete from fairclaim_internal.finished where id = $1", &[&late]).await.expect("a loss");
     assert_eq!(end.audit(&owner).await.len(), 1);
 }
 

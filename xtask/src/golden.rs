@@ -1,4 +1,4 @@
-//! `cargo xtask golden`: writes the golden file of the catalog anew.
+//! `cargo xtask golden`: writes the files that are generated, committed and checked.
 
 use std::{fs, path::Path};
 
@@ -6,28 +6,39 @@ use anyhow::Context;
 
 use crate::{root, server::RunServer, step::Step, suite::cargo};
 
-/// The test that compares the catalog with the file; told so by [`UPDATE`], it writes the file instead.
-const TEST: &str = "golden::the_catalog_is_as_written_down";
+/// The files, and the test that compares each; told so by [`UPDATE`], it writes the file instead.
+const FILES: &[(&str, &str)] = &[
+    ("sql/schema.golden.sql", "golden::the_catalog_is_as_written_down"),
+    ("sql/fairclaim.sql", "golden::written::the_joined_script_is_as_written_down"),
+    ("docs/reference/sql.md", "golden::reference::the_reference_is_as_written_down"),
+];
 const UPDATE: &str = "UPDATE_GOLDEN";
-const FILE: &str = "sql/schema.golden.sql";
 
-/// Has the test write the file; says whether it did.
+/// Has the tests write the files; says whether all did.
 pub(crate) fn run() -> anyhow::Result<bool> {
     let server = RunServer::start()?;
-    let written = rewrite(&root().join(FILE), || {
-        let mut test =
-            cargo(&["test", "--package", "fairclaim", "--test", "it", "--", "--exact", TEST]);
-        test.env(UPDATE, "1");
-        server.known_to(&mut test);
-        Step::tests("golden", &mut test).passed()
-    });
+    let mut all = true;
+    for &(file, name) in FILES {
+        let written = rewrite(&root().join(file), || {
+            let mut test =
+                cargo(&["test", "--package", "fairclaim", "--test", "it", "--", "--exact", name]);
+            test.env(UPDATE, "1");
+            server.known_to(&mut test);
+            Step::tests("golden", &mut test).passed()
+        });
+        match written {
+            Ok(true) => println!("wrote {file}"),
+            Ok(false) => println!("{file} was not written"),
+            Err(_) => {}
+        }
+        all &= matches!(written, Ok(true));
+        if let Err(error) = written {
+            server.end(false)?;
+            return Err(error);
+        }
+    }
     server.end(false)?;
-    let written = written?;
-    println!(
-        "{}",
-        if written { format!("wrote {FILE}") } else { format!("{FILE} was not written") }
-    );
-    Ok(written)
+    Ok(all)
 }
 
 /// Takes the file away, so that only one that the test really wrote is there afterwards. Puts it back if there is none.

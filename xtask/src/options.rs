@@ -11,7 +11,7 @@ cargo xtask test [--quick] [--slow] [--pooled] [--keep] [-- <arguments of the te
 cargo xtask tidy
     Looks for what must not be in the repository.
 cargo xtask golden
-    Rewrites sql/schema.golden.sql from a fresh installation.";
+    Rewrites sql/schema.golden.sql, sql/fairclaim.sql and docs/reference/sql.md from a fresh installation.";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]

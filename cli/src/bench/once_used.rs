@@ -107,7 +107,7 @@ async fn once(site: &Site, sizes: &Sizes, report: &mut Report, rep: u32) -> anyh
 
 async fn own_lanes(owner: &Session, site: &Site) -> anyhow::Result<f64> {
     let text =
-        "select count(*)::float8 from fairclaim.lane where queue = $1 and tenant_id is not null";
+        "select count(*)::float8 from fairclaim_internal.lane where queue = $1 and tenant_id is not null";
     Ok(owner.query_typed_one(text, &[(&site.queue, Type::TEXT)]).await?.get(0))
 }
 

@@ -146,7 +146,7 @@ async fn once(site: &Site, sizes: &Sizes, report: &mut Report, rep: u32) -> anyh
 }
 
 async fn renewal(owner: &Session) -> anyhow::Result<f64> {
-    let text = "select count(*)::float8 from fairclaim.renewal";
+    let text = "select count(*)::float8 from fairclaim_internal.renewal";
     Ok(owner.query_typed_one(text, &[]).await?.get(0))
 }
 

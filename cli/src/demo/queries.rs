@@ -38,15 +38,15 @@ pub(super) struct Counts {
 
 const PROGRESS: &str = "
 with finished as (
-  select tenant_id, count(*) as n from fairclaim.finished
+  select tenant_id, count(*) as n from fairclaim_internal.finished
    where id between $2 and $3 and tenant_id = any ($1) group by tenant_id
 ), waiting as (
   select tenant_id, count(*) as n
-    from (select tenant_id from fairclaim.ready where tenant_id = any ($1)
+    from (select tenant_id from fairclaim_internal.ready where tenant_id = any ($1)
           union all
-          select tenant_id from fairclaim.scheduled where tenant_id = any ($1)) w group by tenant_id
+          select tenant_id from fairclaim_internal.scheduled where tenant_id = any ($1)) w group by tenant_id
 ), running as (
-  select tenant_id, count(*) as n from fairclaim.running where tenant_id = any ($1) group by tenant_id
+  select tenant_id, count(*) as n from fairclaim_internal.running where tenant_id = any ($1) group by tenant_id
 )
 select t.tenant_id, coalesce(w.n, 0) as waiting, coalesce(r.n, 0) as running,
        coalesce(f.n, 0) as finished
@@ -74,7 +74,7 @@ pub(super) async fn progress(
 }
 
 const HELD: &str =
-    "select id from fairclaim.running where worker_id = $1 and tenant_id = any ($2) order by id";
+    "select id from fairclaim_internal.running where worker_id = $1 and tenant_id = any ($2) order by id";
 
 /// The jobs that a worker has claimed and not settled.
 pub(super) async fn held(
@@ -111,24 +111,24 @@ pub(super) struct Totals {
 }
 
 const TOTALS: &str = "
-select (select count(*) from fairclaim.job j
+select (select count(*) from fairclaim_internal.job j
          where j.id between $2 and $3 and j.tenant_id = any ($1)) as dispatched,
-       (select count(*) from fairclaim.job j
+       (select count(*) from fairclaim_internal.job j
          where j.id between $2 and $3 and j.tenant_id = any ($1)
-           and not exists (select from fairclaim.finished f
+           and not exists (select from fairclaim_internal.finished f
                             where f.id = j.id and f.tenant_id = j.tenant_id)) as missing,
-       (select count(*) from fairclaim.ready where tenant_id = any ($1))
-       + (select count(*) from fairclaim.scheduled where tenant_id = any ($1))
-       + (select count(*) from fairclaim.running where tenant_id = any ($1)) as left,
+       (select count(*) from fairclaim_internal.ready where tenant_id = any ($1))
+       + (select count(*) from fairclaim_internal.scheduled where tenant_id = any ($1))
+       + (select count(*) from fairclaim_internal.running where tenant_id = any ($1)) as left,
        count(*) as finished, count(distinct f.id) as distinct,
        count(*) filter (where f.status = 'completed') as completed,
        coalesce(sum(f.attempts), 0)::bigint as attempts,
-       (select count(*) from fairclaim.attempt_error e
+       (select count(*) from fairclaim_internal.attempt_error e
          where e.id between $2 and $3 and e.tenant_id = any ($1) and e.error ->> 'code' = 'lost') as lost,
-       (select count(*) from fairclaim.attempt_error e
+       (select count(*) from fairclaim_internal.attempt_error e
          where e.id between $2 and $3 and e.tenant_id = any ($1)
            and e.error ->> 'code' is distinct from 'lost') as failed
-  from fairclaim.finished f where f.id between $2 and $3 and f.tenant_id = any ($1)";
+  from fairclaim_internal.finished f where f.id between $2 and $3 and f.tenant_id = any ($1)";
 
 /// Reads the [`Totals`].
 pub(super) async fn totals(client: &Client, scope: &Scope) -> anyhow::Result<Totals> {
@@ -147,7 +147,7 @@ pub(super) async fn totals(client: &Client, scope: &Scope) -> anyhow::Result<Tot
 }
 
 const RECOVERED: &str = "
-select count(*) as recovered from fairclaim.finished
+select count(*) as recovered from fairclaim_internal.finished
  where id = any ($1) and status = 'completed' and worker_id <> $2 and attempts > 1";
 
 /// How many of the jobs that a dead worker held another one has completed, on a later attempt.
@@ -174,7 +174,7 @@ pub(super) struct Served {
 /// says nothing about turns.
 const SERVED: &str = "
 with f as materialized (
-  select tenant_id, worker_id, completed_at, tenant_id <> $4 and not id = any ($5) as counts from fairclaim.finished
+  select tenant_id, worker_id, completed_at, tenant_id <> $4 and not id = any ($5) as counts from fairclaim_internal.finished
    where id between $2 and $3 and tenant_id = any ($1)
 ), small as (
   select min(completed_at) as begun from f where tenant_id <> $4 group by tenant_id

@@ -13,7 +13,7 @@ const VALUE: &str = "change the value; this call wrote nothing";
 const DISPATCHES: &[Row] = &[
     (&["--type", "no spaces"], "p_type: must match ^[A-Za-z0-9]", LIMITS),
     (&["--type", ""], "p_type: must match ^[A-Za-z0-9]", LIMITS),
-    (&["--type", "MARK; drop table fairclaim.job"], "p_type: must match ^[A-Za-z0-9]", LIMITS),
+    (&["--type", "MARK; drop table fairclaim_internal.job"], "p_type: must match ^[A-Za-z0-9]", LIMITS),
     (&["--type", "\u{1b}[31mMARK"], "p_type: must match ^[A-Za-z0-9]", LIMITS),
     (
         &["--type", "ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt"],

@@ -44,7 +44,7 @@ async fn an_error_that_is_found_is_in_the_json_and_the_exit_code() {
     let place = Place::installed().await;
     let connection = place.client.pool().get().await.unwrap();
     connection
-        .batch_execute("set role fairclaim_owner; alter table fairclaim.job disable row level security; reset role")
+        .batch_execute("set role fairclaim_owner; alter table fairclaim_internal.job disable row level security; reset role")
         .await
         .unwrap();
     let output = place.fairclaim(["doctor", "--json"]).output().unwrap();

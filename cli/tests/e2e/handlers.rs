@@ -145,8 +145,8 @@ async fn attempts_left(place: &Place, id: Uuid) -> i16 {
     let url = place.server.superuser_url("app");
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
-    let sql = "select attempts_left from fairclaim.ready where id = $1
-               union all select attempts_left from fairclaim.scheduled where id = $1";
+    let sql = "select attempts_left from fairclaim_internal.ready where id = $1
+               union all select attempts_left from fairclaim_internal.scheduled where id = $1";
     client.query_one(sql, &[&id]).await.unwrap().get(0)
 }
 

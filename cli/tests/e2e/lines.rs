@@ -65,7 +65,7 @@ pub(super) fn numbers(range: std::ops::Range<u32>) -> String {
 
 /// The payloads of all jobs, in the order of their dispatch.
 pub(super) async fn payloads(place: &Place) -> Vec<Value> {
-    let rows = place.read("select j.payload from fairclaim.job j order by j.id").await;
+    let rows = place.read("select j.payload from fairclaim_internal.job j order by j.id").await;
     rows.iter().map(|row| row.get(0)).collect()
 }
 
@@ -267,7 +267,7 @@ async fn a_line_says_all_that_the_flags_can_and_they_fill_in_what_it_lacks() {
     let rows = place.read("select jsonb_build_object('tenant', j.tenant_id, 'type', j.type, 'payload', j.payload, 'queue', j.queue, 'priority', j.priority,
          'max_attempts', j.max_attempts, 'timeout', extract(epoch from j.timeout)::float8, 'tags', j.tags, 'metadata', j.metadata,
          'due', case when j.run_at = '2027-12-31T00:00:00Z' then 'flag' when j.run_at - j.created_at between '59 min' and '61 min' then 'own' end)
-         from fairclaim.job j order by j.id").await;
+         from fairclaim_internal.job j order by j.id").await;
     let jobs: Vec<Value> = rows.iter().map(|row| row.get(0)).collect();
     let tenant = |name: &str| json!(fairclaim::Tenant::named(name).unwrap());
     assert_eq!(

@@ -63,7 +63,7 @@ impl Behind {
     async fn waiting_and_cancelled(&self, job_type: &str) -> (i64, i64) {
         let of = |table: &str, more: &str| {
             format!(
-                "select count(*) from fairclaim.job j join fairclaim.{table} z using (tenant_id, id)
+                "select count(*) from fairclaim_internal.job j join fairclaim_internal.{table} z using (tenant_id, id)
                   where j.type = '{job_type}'{more}"
             )
         };
@@ -125,7 +125,7 @@ async fn a_file_that_goes_through_a_pooler_twice_is_sent_once() {
     }
     let rows = behind
         .place
-        .read("select p.lines, p.dispatched, p.refused from fairclaim.dispatch_progress p")
+        .read("select p.lines, p.dispatched, p.refused from fairclaim_internal.dispatch_progress p")
         .await;
     let noted: Vec<(i64, i64, i64)> =
         rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
@@ -150,7 +150,7 @@ async fn jobs_are_found_and_shown_through_a_pooler() {
     behind.run(&["work", "--drain", "--exec", "bill=echo the mast broke >&2; exit 65"]);
     let failed = behind
         .place
-        .read("select f.id::text from fairclaim.finished f where f.status = 'failed' order by f.id desc")
+        .read("select f.id::text from fairclaim_internal.finished f where f.status = 'failed' order by f.id desc")
         .await;
     let failed: Vec<String> = failed.iter().map(|row| row.get(0)).collect();
     assert_eq!(failed.len(), 2);
@@ -159,7 +159,7 @@ async fn jobs_are_found_and_shown_through_a_pooler() {
     let row = behind
         .place
         .read(&format!(
-            "select j.tenant_id::text, j.payload from fairclaim.job j where j.id = '{}'",
+            "select j.tenant_id::text, j.payload from fairclaim_internal.job j where j.id = '{}'",
             mail[7]
         ))
         .await;
@@ -195,8 +195,8 @@ async fn jobs_are_cancelled_and_retried_through_a_pooler() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn queues_are_listed_paused_and_resumed_through_a_pooler() {
-    const PAUSED: &str = "select count(*) from fairclaim.queue q where q.name = 'default' and q.paused_at is not null";
-    const ENDED: &str = "select count(*) from fairclaim.finished";
+    const PAUSED: &str = "select count(*) from fairclaim_internal.queue q where q.name = 'default' and q.paused_at is not null";
+    const ENDED: &str = "select count(*) from fairclaim_internal.finished";
     let behind = Behind::installed().await;
     behind.place.dispatch("mail", 3).await;
     let work = ["work", "--drain", "--exec", "mail=true"];
@@ -218,14 +218,14 @@ async fn queues_are_listed_paused_and_resumed_through_a_pooler() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn history_is_pruned_through_a_pooler() {
-    const JOBS: &str = "select count(*) from fairclaim.job";
-    const ENDED: &str = "select count(*) from fairclaim.finished";
+    const JOBS: &str = "select count(*) from fairclaim_internal.job";
+    const ENDED: &str = "select count(*) from fairclaim_internal.finished";
     let behind = Behind::installed().await;
     behind.as_owner(include_str!("../../../sql/testing/clock.sql")).await;
     behind.place.dispatch("mail", 3).await;
     behind.run(&["work", "--drain", "--exec", "mail=true"]);
     assert!(behind.run(&["prune"]).starts_with("nothing is past retention"));
-    behind.as_owner("update fairclaim.test_clock set shift = '15 days'").await;
+    behind.as_owner("update fairclaim_internal.test_clock set shift = '15 days'").await;
     behind.as_owner("select fairclaim.tick()").await;
     behind.place.dispatch("mail", 1).await;
     let kept = behind.json(&["prune", "--retention", "30d"]);

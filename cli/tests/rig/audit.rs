@@ -10,11 +10,11 @@ use super::Rig;
 pub(crate) const AUDIT: &str = include_str!("audit.sql");
 
 /// What a run came to.
-const TOTALS: &str = "select (select count(*) from fairclaim.job),
+const TOTALS: &str = "select (select count(*) from fairclaim_internal.job),
   (select count(*) from witness.claim),
-  (select count(*) from fairclaim.attempt_error e where e.error ->> 'code' = 'lost'),
-  (select count(*) from fairclaim.finished where status = 'failed'),
-  (select count(*) from fairclaim.finished where status = 'completed')";
+  (select count(*) from fairclaim_internal.attempt_error e where e.error ->> 'code' = 'lost'),
+  (select count(*) from fairclaim_internal.finished where status = 'failed'),
+  (select count(*) from fairclaim_internal.finished where status = 'completed')";
 
 /// Something that must not be.
 #[derive(Debug)]

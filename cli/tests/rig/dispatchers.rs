@@ -20,8 +20,8 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
 const NOT_ENDED: &str =
-    "select (select count(*) from fairclaim.ready) + (select count(*) from fairclaim.scheduled)
-  + (select count(*) from fairclaim.running)";
+    "select (select count(*) from fairclaim_internal.ready) + (select count(*) from fairclaim_internal.scheduled)
+  + (select count(*) from fairclaim_internal.running)";
 
 /// What they have met.
 #[derive(Debug, Default)]
@@ -261,7 +261,7 @@ impl Dispatcher {
         }
         drop(client);
         link.abort();
-        let find = "select id from fairclaim.job where payload ->> 'mark' like $1 order by id";
+        let find = "select id from fairclaim_internal.job where payload ->> 'mark' like $1 order by id";
         let rows = ask_once(&self.direct, find, &[&format!("{mark} %")]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }

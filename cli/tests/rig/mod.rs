@@ -151,7 +151,7 @@ impl Rig {
 
     pub(crate) async fn until_completed_of(&self, id: &str) {
         let sql = format!(
-            "select count(*) from fairclaim.finished where status = 'completed' and id = '{id}'"
+            "select count(*) from fairclaim_internal.finished where status = 'completed' and id = '{id}'"
         );
         self.until(&sql, 1).await;
     }
@@ -173,7 +173,10 @@ impl Rig {
 
     /// Spoils a function: every occurrence of a piece of its text becomes another one.
     pub(crate) async fn spoil(&self, function: &str, from: &str, to: &str) {
-        let sql = format!("select pg_get_functiondef('fairclaim.{function}'::regproc)");
+        let sql = format!(
+            "select pg_get_functiondef(p.oid) from pg_proc p
+              where p.pronamespace = any ('{{fairclaim,fairclaim_internal}}'::regnamespace[]) and p.proname = '{function}'"
+        );
         let text: String = self.ask(&sql, &[]).await[0].get(0);
         assert!(text.contains(from), "{function} has no such text: {from}");
         self.as_owner(&text.replace(from, to)).await;
@@ -199,10 +202,10 @@ impl Drop for Rig {
 }
 
 pub(crate) const COMPLETED: &str =
-    "select count(*) from fairclaim.finished where status = 'completed'";
-pub(crate) const DISPATCHED: &str = "select count(*) from fairclaim.job";
+    "select count(*) from fairclaim_internal.finished where status = 'completed'";
+pub(crate) const DISPATCHED: &str = "select count(*) from fairclaim_internal.job";
 const ENDED_MINUS_JOBS: &str =
-    "select (select count(*) from fairclaim.finished) - (select count(*) from fairclaim.job)";
+    "select (select count(*) from fairclaim_internal.finished) - (select count(*) from fairclaim_internal.job)";
 
 async fn ask_once(
     url: &str,

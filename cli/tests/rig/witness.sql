@@ -24,8 +24,8 @@ $$;
 grant usage on schema witness to fairclaim_owner;
 grant select, insert on witness.claim, witness.ended to fairclaim_owner;
 set role fairclaim_owner;
-create trigger witness_claim after insert on fairclaim.running
+create trigger witness_claim after insert on fairclaim_internal.running
   referencing new table as new_rows for each statement execute function witness.note_claim();
-create trigger witness_end after delete on fairclaim.running
+create trigger witness_end after delete on fairclaim_internal.running
   referencing old table as old_rows for each statement execute function witness.note_end();
 reset role;

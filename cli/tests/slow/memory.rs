@@ -61,7 +61,7 @@ async fn peak(place: &Place, count: u32) -> u64 {
     let totals: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&totals["dispatched"], &totals["refused"]), (&json!(count), &json!(0)), "{totals}");
     let jobs = format!(
-        "select count(*), count(distinct j.payload -> 'n') from fairclaim.job j
+        "select count(*), count(distinct j.payload -> 'n') from fairclaim_internal.job j
           where j.payload ->> 'of' = '{count}'"
     );
     let row = &place.read(&jobs).await[0];

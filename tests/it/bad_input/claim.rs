@@ -12,7 +12,7 @@ pub(super) const WORKER_ID: Limit = Limit {
         "'w'",
         "repeat('w', 254)",
         "repeat('ü', 255)",
-        "E'\\'; drop table fairclaim.job; --'",
+        "E'\\'; drop table fairclaim_internal.job; --'",
         "'日本 👩‍💻'",
     ],
     bad: &[

@@ -36,7 +36,7 @@ const CORES: [&str; 9] =
     ["[]", "{}", "1", "\"[\"", "null", "true", "[[]]", "[{}, 1]", "{\"a\": [], \"b\": {\"c\": 1}}"];
 
 async fn judges(owner: &Client, value: &str) -> (bool, i32) {
-    let sql = "select fairclaim.too_deep($1::text::jsonb), pg_temp.depth($1::text::jsonb)";
+    let sql = "select fairclaim_internal.too_deep($1::text::jsonb), pg_temp.depth($1::text::jsonb)";
     let row = owner.query_one(sql, &[&value]).await.expect("a value");
     (row.get(0), row.get(1))
 }
@@ -73,7 +73,7 @@ async fn the_checks_of_values_are_inlined() {
     let db = TestDb::new().await;
     let owner = db.owner().await;
     let prepare =
-        "prepare look(jsonb, timestamptz) as select fairclaim.too_deep($1), fairclaim.millis($2)";
+        "prepare look(jsonb, timestamptz) as select fairclaim_internal.too_deep($1), fairclaim_internal.millis($2)";
     owner.batch_execute(prepare).await.expect("prepare");
     let sql = "explain (verbose, costs off) execute look('1', '2026-01-01')";
     owner.batch_execute("set plan_cache_mode = force_generic_plan").await.expect("set");

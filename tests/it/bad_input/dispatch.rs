@@ -23,7 +23,7 @@ const LIMITS: &[Limit] = &[
             "'-MARK'",
             "'_MARK'",
             "'MARKü'",
-            "'MARK\"; drop table fairclaim.job; --'",
+            "'MARK\"; drop table fairclaim_internal.job; --'",
             "E'MARK\\u001b[31m'",
             "E'MARK\\u202e'",
             "repeat('T', 65)",
@@ -206,7 +206,7 @@ async fn a_job_without_a_tenant_is_refused_as_such() {
 #[tokio::test]
 async fn a_limit_that_the_owner_lowers_is_the_one_that_is_told() {
     let site = Site::new().await;
-    let lower = "update fairclaim.setting set max_payload = 2048";
+    let lower = "update fairclaim_internal.setting set max_payload = 2048";
     site.db.owner().await.batch_execute(lower).await.expect("a lower limit");
     let producer = site.db.producer().await;
     let call =

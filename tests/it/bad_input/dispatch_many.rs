@@ -289,7 +289,7 @@ async fn of_a_name_that_is_given_twice_the_last_value_is_kept() {
     let batch = format!("select id from fairclaim.dispatch_jobs('[{job}]')");
     for sql in [one, batch] {
         let id: Uuid = producer.query_one(&sql, &[]).await.expect(&sql).get(0);
-        let look = "select type, payload::text from fairclaim.job where id = $1";
+        let look = "select type, payload::text from fairclaim_internal.job where id = $1";
         let row = site.db.owner().await.query_one(look, &[&id]).await.expect("the job");
         assert_eq!((row.get(0), row.get(1)), ("mail", "{\"a\": 2}"), "{sql}");
     }

@@ -10,7 +10,7 @@ use crate::{
 #[tokio::test]
 async fn an_errors_code_is_a_short_word_or_dropped() {
     let db = TestDb::new().await;
-    let (producer, worker, auditor) = (db.producer().await, db.worker().await, db.auditor().await);
+    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
     let long = "m".repeat(20_000);
     let of = |code: &str| json!({"code": code, "message": "it failed", "more": 1});
     let dropped = json!({"message": "it failed", "more": 1});
@@ -46,8 +46,8 @@ async fn an_errors_code_is_a_short_word_or_dropped() {
                          null, array[$4::jsonb])";
             let row = worker.query_one(sql, &[&job.id, &job.token, &outcome, &given]).await;
             assert!(row.expect("settle_jobs").get::<_, bool>(0), "an error is never refused");
-            let sql = "select error from fairclaim.attempt_error where id = $1";
-            let row = auditor.query_one(sql, &[&id]).await.expect("attempt_error");
+            let sql = "select error from fairclaim_internal.attempt_error where id = $1";
+            let row = owner.query_one(sql, &[&id]).await.expect("attempt_error");
             assert_eq!(row.get::<_, Value>(0), kept, "{outcome} with {given}");
         }
     }

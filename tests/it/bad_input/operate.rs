@@ -135,7 +135,7 @@ async fn a_list_is_refused_beyond_its_limits() {
     }
     // a name that no queue or type can have finds nothing
     for sql in [
-        "select * from fairclaim.list_jobs(p_queue => 'MARK; drop table fairclaim.job')",
+        "select * from fairclaim.list_jobs(p_queue => 'MARK; drop table fairclaim_internal.job')",
         "select * from fairclaim.list_jobs(p_type => E'MARK\\u001b[31m')",
         "select * from fairclaim.show_job(gen_random_uuid())",
         "select * from fairclaim.show_job(null)",
@@ -188,7 +188,7 @@ async fn a_retention_or_a_name_beyond_its_limits_is_refused() {
 async fn a_session_whose_tenant_is_no_uuid_has_none() {
     let site = Site::new().await;
     dispatch(&site.db.producer().await, tenant(1), "mail").await;
-    let trust = "insert into fairclaim.login_tenant values ('test_tenant', 'setting', null)";
+    let trust = "insert into fairclaim_internal.login_tenant values ('test_tenant', 'setting', null)";
     site.db.owner().await.batch_execute(trust).await.expect("a trusted login");
     let customer = site.db.tenant().await;
     let call = Call { code: "JQ002", ..Call::new(&site, &customer, "set it for the transaction") };

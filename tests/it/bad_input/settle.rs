@@ -377,8 +377,8 @@ async fn a_long_error_is_cut_to_16_kib() {
         );
         let row = worker.query_one(&sql, &[&job.id, &job.token]).await.expect("settle_jobs");
         assert!(row.get::<_, bool>(0), "{error}");
-        let sql = "select octet_length(f.error::text), f.error = e.error, jsonb_typeof(f.error), f.error ? 'cut' from fairclaim.finished f
-                     join fairclaim.attempt_error e using (id) where id = $1";
+        let sql = "select octet_length(f.error::text), f.error = e.error, jsonb_typeof(f.error), f.error ? 'cut' from fairclaim_internal.finished f
+                     join fairclaim_internal.attempt_error e using (id) where id = $1";
         let row = owner.query_one(sql, &[&job.id]).await.expect("the final fact");
         assert!(row.get::<_, i32>(0) <= 16_384, "{} bytes of {error}", row.get::<_, i32>(0));
         assert!(row.get::<_, bool>(1), "the history says the same");

@@ -47,7 +47,7 @@ impl Site {
         let told = self.told().await;
         assert!(told.iter().all(String::is_empty), "a notification has a payload: {told:?}");
         let contents = self.look().await;
-        let idle = "select fairclaim.note_idle(fairclaim.clock())";
+        let idle = "select fairclaim_internal.note_idle(fairclaim.clock())";
         self.owner.batch_execute(idle).await.expect("an idle worker");
         contents
     }
@@ -121,8 +121,8 @@ async fn the_contents_of_the_tables_tell_every_change() {
         assert!(before.contains(&format!("\n{table} ")), "{table}: {before}");
     }
     for change in [
-        "update fairclaim.setting set max_payload = max_payload - 1",
-        "insert into fairclaim.queue (name) values ('x')",
+        "update fairclaim_internal.setting set max_payload = max_payload - 1",
+        "insert into fairclaim_internal.queue (name) values ('x')",
         "select fairclaim.dispatch_job(gen_random_uuid(), 'mail')",
     ] {
         let before = site.contents().await;

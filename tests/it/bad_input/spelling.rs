@@ -12,7 +12,13 @@ use crate::{
 };
 
 /// Folders whose functions have no backslash in a plain literal.
-const FOLDERS: [&str; 3] = ["dispatch", "settle", "support"];
+const FOLDERS: [&str; 5] = [
+    "internal/dispatch",
+    "internal/settle",
+    "internal/support",
+    "protocol/dispatch",
+    "protocol/settle",
+];
 
 /// A literal with a backslash that is not marked as one with escapes.
 fn plain_backslash(line: &str) -> bool {
@@ -32,7 +38,7 @@ fn plain_backslash(line: &str) -> bool {
 fn no_plain_literal_of_a_check_has_a_backslash() {
     assert!(plain_backslash(r"x ~ '[\u0080]'") && !plain_backslash(r"x ~ E'[\\u0080]'"));
     for folder in FOLDERS {
-        let path = format!("{}/sql/functions/{folder}", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/sql/{folder}", env!("CARGO_MANIFEST_DIR"));
         for entry in fs::read_dir(path).expect("a folder") {
             let path = entry.expect("an entry").path();
             let text = fs::read_to_string(&path).expect("a file");

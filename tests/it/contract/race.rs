@@ -120,8 +120,8 @@ async fn line_3_n_workers_and_m_jobs_each_is_claimed_exactly_once() {
     );
     let row = owner
         .query_one(
-            "select (select count(*) from fairclaim.ready), (select count(*) from fairclaim.running where attempt = 1),
-                    (select count(distinct tenant_id) from fairclaim.running)",
+            "select (select count(*) from fairclaim_internal.ready), (select count(*) from fairclaim_internal.running where attempt = 1),
+                    (select count(distinct tenant_id) from fairclaim_internal.running)",
             &[],
         )
         .await

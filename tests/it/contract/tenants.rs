@@ -13,7 +13,7 @@ async fn line_5_workers_serve_all_tenants_and_a_tenant_sees_its_own_only() {
         dispatch_many(&producer, tenant(n), "default", "report", 10).await;
     }
     let open = "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                 where n.nspname = 'fairclaim' and c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity)";
+                 where n.nspname in ('fairclaim', 'fairclaim_internal') and c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity)";
     assert_eq!(owner.query_one(open, &[]).await.expect("catalog").get::<_, i64>(0), 0);
 
     let got = claim_jobs(&worker, 12, &mut None).await;
@@ -28,7 +28,7 @@ async fn line_5_workers_serve_all_tenants_and_a_tenant_sees_its_own_only() {
     refused(login.query(count, &[&tenant(1)]).await, "JQ002");
     owner
         .execute(
-            "insert into fairclaim.login_tenant (login, source) values ($1::text::name, 'setting')",
+            "insert into fairclaim_internal.login_tenant (login, source) values ($1::text::name, 'setting')",
             &[&user(&login).await],
         )
         .await
@@ -70,10 +70,10 @@ async fn line_5_workers_serve_all_tenants_and_a_tenant_sees_its_own_only() {
     set_tenant(&login, &tenant(1).to_string()).await;
     for forbidden in [
         "select * from fairclaim.claim_job('w')",
-        "select lease_token from fairclaim.running",
+        "select lease_token from fairclaim_internal.running",
         "select fairclaim.dispatch_job('7e4a0000-0000-4000-8000-000000000002', 'mail')",
-        "delete from fairclaim.job",
-        "insert into fairclaim.login_tenant values ('x', 'setting', null)",
+        "delete from fairclaim_internal.job",
+        "insert into fairclaim_internal.login_tenant values ('x', 'setting', null)",
     ] {
         refused(login.query(forbidden, &[]).await, "42501");
     }

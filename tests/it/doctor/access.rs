@@ -37,7 +37,7 @@ const CHANGES: &[(&str, &str, Level, &[&str])] = &[
         &["settle_jobs"],
     ),
     (
-        "create or replace function fairclaim.wake(p_now timestamptz) returns void language sql as 'select'",
+        "create or replace function fairclaim_internal.wake(p_now timestamptz) returns void language sql as 'select'",
         "functions",
         Level::Warning,
         &["wake"],
@@ -50,13 +50,13 @@ const CHANGES: &[(&str, &str, Level, &[&str])] = &[
         &["helper"],
     ),
     (
-        "alter table fairclaim.job disable row level security",
+        "alter table fairclaim_internal.job disable row level security",
         "row_security",
         Level::Error,
         &["job"],
     ),
     (
-        "alter table fairclaim.ready no force row level security",
+        "alter table fairclaim_internal.ready no force row level security",
         "row_security",
         Level::Error,
         &["ready"],
@@ -69,19 +69,19 @@ const CHANGES: &[(&str, &str, Level, &[&str])] = &[
         &["job_queue"],
     ),
     (
-        "create policy everybody on fairclaim.job using (true)",
+        "create policy everybody on fairclaim_internal.job using (true)",
         "foreign_policy",
         Level::Warning,
         &["everybody on job"],
     ),
     (
-        "grant select on fairclaim.finished to test_stranger",
+        "grant select on fairclaim_internal.finished to test_stranger",
         "table_access",
         Level::Error,
         &["finished", "test_stranger"],
     ),
     (
-        "grant select (id) on fairclaim.job to public",
+        "grant select (id) on fairclaim_internal.job to public",
         "table_access",
         Level::Error,
         &["job", "public"],
@@ -93,7 +93,7 @@ const CHANGES: &[(&str, &str, Level, &[&str])] = &[
         &["fairclaim"],
     ),
     (
-        "grant usage on sequence fairclaim.ready_seq to test_stranger",
+        "grant usage on sequence fairclaim_internal.ready_seq to test_stranger",
         "table_access",
         Level::Error,
         &["ready_seq"],
@@ -132,7 +132,7 @@ async fn undo(owner: &tokio_postgres::Client, db: &crate::support::TestDb, chang
         }
         ["create", "function", ..] => "drop function fairclaim.helper".to_owned(),
         ["create", "table", ..] => "drop table fairclaim.extra".to_owned(),
-        ["create", "policy", ..] => "drop policy everybody on fairclaim.job".to_owned(),
+        ["create", "policy", ..] => "drop policy everybody on fairclaim_internal.job".to_owned(),
         _ => String::new(),
     };
     owner.batch_execute(&by_hand).await.expect("undo");
@@ -145,7 +145,7 @@ async fn the_function_of_a_stranger_in_our_schema_is_told() {
     let (db, owner) = ticked().await;
     owner
         .batch_execute(
-            "create function fairclaim.leak() returns setof fairclaim.job language sql security definer as 'select * from fairclaim.job'",
+            "create function fairclaim.leak() returns setof fairclaim_internal.job language sql security definer as 'select * from fairclaim_internal.job'",
         )
         .await
         .expect("create");

@@ -102,7 +102,7 @@ async fn a_prepared_transaction_that_was_forgotten_is_a_warning() {
     app.batch_execute(include_str!("../../../sql/testing/clock.sql"))
         .await
         .expect("the test clock");
-    app.batch_execute("update fairclaim.test_clock set shift = '1 hour'")
+    app.batch_execute("update fairclaim_internal.test_clock set shift = '1 hour'")
         .await
         .expect("an hour later");
     assert_found(&examine_at(&url).await, "prepared_transaction", Level::Warning, &["prepared"]);

@@ -23,7 +23,7 @@ const CALLS: [(&str, &str); 8] = [
 async fn operators_get_counts_and_names_of_queues_and_nobody_else_gets_anything() {
     let db = TestDb::new().await;
     dispatch(&db.producer().await, tenant(2), "mail").await;
-    let sql = "insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, 0)";
+    let sql = "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 0)";
     db.owner().await.execute(sql, &[&tenant(1)]).await.expect("a limit");
     let operator = db.session(logins::PLAIN_OPERATOR).await;
     operator.query("select fairclaim.pause_queue('quiet')", &[]).await.expect("a paused queue");

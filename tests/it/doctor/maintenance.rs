@@ -125,7 +125,7 @@ async fn a_step_of_tick_that_fails_is_told_with_its_code() {
     let (db, owner) = ticked().await;
     dispatch(&db.producer().await, tenant(1), "mail").await;
     assert_found(&examine(&db, "test_operator").await, "tick_steps", Level::Ok, &[]);
-    owner.batch_execute("begin; lock table fairclaim.renewal").await.expect("lock");
+    owner.batch_execute("begin; lock table fairclaim_internal.renewal").await.expect("lock");
     let worker = db.worker().await;
     tick(&worker).await;
     owner.batch_execute("rollback").await.expect("rollback");
@@ -148,7 +148,7 @@ async fn numbers_that_begin_again_are_told() {
     }
     tick(&worker).await;
     assert_found(&examine(&db, "test_operator").await, "numbers", Level::Ok, &[]);
-    owner.batch_execute("select setval('fairclaim.ready_seq', 1)").await.expect("setval");
+    owner.batch_execute("select setval('fairclaim_internal.ready_seq', 1)").await.expect("setval");
     let diagnosis = examine(&db, "test_operator").await;
     assert_found(&diagnosis, "numbers", Level::Error, &["4 behind"]);
     tick(&worker).await;
@@ -166,7 +166,7 @@ async fn jobs_without_a_lane_are_told() {
         dispatch(&producer, tenant(1), "mail").await;
     }
     assert_found(&examine(&db, "test_operator").await, "strays", Level::Ok, &[]);
-    owner.batch_execute("delete from fairclaim.lane").await.expect("delete");
+    owner.batch_execute("delete from fairclaim_internal.lane").await.expect("delete");
     assert_found(
         &examine(&db, "test_operator").await,
         "strays",
@@ -185,13 +185,13 @@ async fn a_table_that_is_mostly_air_is_told() {
     // nearly empty pages, so that few rows make a large table
     owner
         .batch_execute(
-            "alter table fairclaim.floor_hint set (fillfactor = 10);
-             insert into fairclaim.floor_hint (lane_id) select 1 from generate_series(1, 200000)",
+            "alter table fairclaim_internal.floor_hint set (fillfactor = 10);
+             insert into fairclaim_internal.floor_hint (lane_id) select 1 from generate_series(1, 200000)",
         )
         .await
         .expect("a large table");
-    owner.batch_execute("delete from fairclaim.floor_hint").await.expect("delete");
-    owner.batch_execute("analyze fairclaim.floor_hint").await.expect("analyze");
+    owner.batch_execute("delete from fairclaim_internal.floor_hint").await.expect("delete");
+    owner.batch_execute("analyze fairclaim_internal.floor_hint").await.expect("analyze");
     assert_found(
         &examine(&db, "test_operator").await,
         "bloat",
@@ -207,16 +207,16 @@ async fn an_index_that_is_mostly_air_is_told_when_its_table_is_small_again() {
     // nearly empty pages, so that few rows make a large index
     owner
         .batch_execute(
-            "alter index fairclaim.scheduled_pkey set (fillfactor = 10);
-             insert into fairclaim.scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+            "alter index fairclaim_internal.scheduled_pkey set (fillfactor = 10);
+             insert into fairclaim_internal.scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
              select fairclaim.clock() + g * interval '1 s', gen_random_uuid(), gen_random_uuid(), 0, 1, 0
                from generate_series(1, 220000) g",
         )
         .await
         .expect("a large index");
-    owner.batch_execute("delete from fairclaim.scheduled").await.expect("delete");
-    owner.batch_execute("vacuum analyze fairclaim.scheduled").await.expect("vacuum");
-    let size = "select pg_table_size('fairclaim.scheduled')";
+    owner.batch_execute("delete from fairclaim_internal.scheduled").await.expect("delete");
+    owner.batch_execute("vacuum analyze fairclaim_internal.scheduled").await.expect("vacuum");
+    let size = "select pg_table_size('fairclaim_internal.scheduled')";
     let size: i64 = owner.query_one(size, &[]).await.expect(size).get(0);
     assert!(size < 1 << 20, "the table itself is small: {size} bytes");
     assert_found(

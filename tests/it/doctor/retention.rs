@@ -44,9 +44,9 @@ async fn so_many_ranges_that_every_claim_pays_for_them_are_told() {
     let owner = db.owner().await;
     owner
         .batch_execute(
-            "select fairclaim.make_range(b.at + g * interval '1 minute', b.at + (g + 1) * interval '1 minute')
+            "select fairclaim_internal.make_range(b.at + g * interval '1 minute', b.at + (g + 1) * interval '1 minute')
                from generate_series(0, 69) g,
-                    (select min(r.starts_at) - interval '70 minutes' as at from fairclaim.id_range r offset 0) b",
+                    (select min(r.starts_at) - interval '70 minutes' as at from fairclaim_internal.id_range r offset 0) b",
         )
         .await
         .expect("ranges");
@@ -64,7 +64,7 @@ async fn a_job_that_cannot_be_deleted_is_told_by_its_id() {
         .batch_execute(
             "create function fairclaim.refuse_delete() returns trigger language plpgsql
                as $$ begin raise exception 'not this one' using errcode = 'ZZ999'; end $$;
-             create trigger refuse before delete on fairclaim.finished for each row execute function fairclaim.refuse_delete()",
+             create trigger refuse before delete on fairclaim_internal.finished for each row execute function fairclaim.refuse_delete()",
         )
         .await
         .expect("a trigger");

@@ -13,7 +13,7 @@ async fn paused_queues_are_told() {
     let db = TestDb::with_test_clock().await;
     let owner = db.owner().await;
     owner
-        .batch_execute("insert into fairclaim.queue (name, paused_at) values ('mail', fairclaim.clock()), ('other', null)")
+        .batch_execute("insert into fairclaim_internal.queue (name, paused_at) values ('mail', fairclaim.clock()), ('other', null)")
         .await
         .expect("pause");
     db.advance("3 hours").await;
@@ -56,7 +56,7 @@ async fn a_type_that_nobody_claims_is_told_unless_its_queue_is_paused() {
 
     owner
         .batch_execute(
-            "insert into fairclaim.queue (name, paused_at) values ('default', fairclaim.clock())",
+            "insert into fairclaim_internal.queue (name, paused_at) values ('default', fairclaim.clock())",
         )
         .await
         .expect("pause");
@@ -67,7 +67,7 @@ async fn a_type_that_nobody_claims_is_told_unless_its_queue_is_paused() {
 async fn limits_are_counted_and_one_that_does_not_take_effect_is_told() {
     let (db, owner) = ticked().await;
     assert_found(&examine(&db, "test_operator").await, "limits", Level::Ok, &["0 tenants"]);
-    let limit = "insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, $2)";
+    let limit = "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, $2)";
     owner.execute(limit, &[&tenant(1), &0]).await.expect("a paused tenant");
     owner.execute(limit, &[&tenant(2), &1]).await.expect("a limit");
     assert_found(
@@ -91,7 +91,7 @@ async fn limits_are_counted_and_one_that_does_not_take_effect_is_told() {
     );
 
     owner
-        .batch_execute("update fairclaim.tenant_limit set active = false, seen_at = fairclaim.clock() - interval '2 min'")
+        .batch_execute("update fairclaim_internal.tenant_limit set active = false, seen_at = fairclaim.clock() - interval '2 min'")
         .await
         .expect("a limit that does not take effect");
     assert_found(&examine(&db, "test_operator").await, "limits", Level::Warning, &["2 wait"]);
@@ -147,14 +147,14 @@ async fn jobs_whose_workers_died_twice_and_that_nobody_asks_for_are_told() {
     assert!(advice.contains("p_alone") && advice.contains("jobs cancel"), "{advice}");
 
     let pause =
-        "insert into fairclaim.queue (name, paused_at) values ('default', fairclaim.clock())";
+        "insert into fairclaim_internal.queue (name, paused_at) values ('default', fairclaim.clock())";
     owner.batch_execute(pause).await.expect("pause");
     assert_eq!(find(&told().await, "suspects"), None, "its queue is paused");
-    owner.batch_execute("delete from fairclaim.queue").await.expect("resume");
-    let limit = "insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, 0)";
+    owner.batch_execute("delete from fairclaim_internal.queue").await.expect("resume");
+    let limit = "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 0)";
     owner.execute(limit, &[&tenant(1)]).await.expect("a limit");
     assert_eq!(find(&told().await, "suspects"), None, "its tenant is paused");
-    owner.batch_execute("delete from fairclaim.tenant_limit").await.expect("no limit");
+    owner.batch_execute("delete from fairclaim_internal.tenant_limit").await.expect("no limit");
     assert_found(&told().await, "suspects", Level::Warning, &[&first]);
 
     let alone = "select id from fairclaim.claim_jobs('w', null, 1, p_alone => true)";

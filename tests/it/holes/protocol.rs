@@ -28,9 +28,9 @@ async fn h7_a_dispatch_beyond_the_last_range_takes_an_id_at_its_end() {
     let row = owner
         .query_one(
             "select bool_and(j.created_at > fairclaim.clock() - interval '1 min'),
-                    bool_and(j.id >= fairclaim.id_at(fairclaim.millis(r.ends_at) - 1)
-                             and j.id < fairclaim.id_at(fairclaim.millis(r.ends_at)))
-               from fairclaim.job j, (select max(ends_at) ends_at from fairclaim.id_range) r",
+                    bool_and(j.id >= fairclaim_internal.id_at(fairclaim_internal.millis(r.ends_at) - 1)
+                             and j.id < fairclaim_internal.id_at(fairclaim_internal.millis(r.ends_at)))
+               from fairclaim_internal.job j, (select max(ends_at) ends_at from fairclaim_internal.id_range) r",
             &[],
         )
         .await
@@ -121,13 +121,13 @@ async fn h9_a_claim_without_queues_visits_them_all() {
             .await;
     }
     owner
-        .batch_execute("insert into fairclaim.queue values ('b', fairclaim.clock())")
+        .batch_execute("insert into fairclaim_internal.queue values ('b', fairclaim.clock())")
         .await
         .expect("pause");
     let jobs = claim_jobs(&worker, 100, &mut None).await;
     assert_eq!(jobs.len(), 26);
     assert!(jobs.iter().all(|job| job.queue != "b"));
-    owner.batch_execute("update fairclaim.queue set paused_at = null").await.expect("resume");
+    owner.batch_execute("update fairclaim_internal.queue set paused_at = null").await.expect("resume");
     assert_eq!(claim_jobs(&worker, 100, &mut None).await.len(), 13);
 }
 
@@ -138,7 +138,7 @@ async fn h9_rows_without_a_lane_are_swept_back() {
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
     dispatch_many(&producer, tenant(1), "default", "mail", 20).await;
     dispatch(&producer, tenant(2), "mail").await;
-    owner.batch_execute("delete from fairclaim.lane").await.expect("lose the lanes");
+    owner.batch_execute("delete from fairclaim_internal.lane").await.expect("lose the lanes");
     assert_eq!(claim_jobs(&worker, 100, &mut None).await.len(), 0);
     ticks(&worker, 60).await;
     assert_eq!(claim_jobs(&worker, 100, &mut None).await.len(), 21);
@@ -203,7 +203,7 @@ async fn h10_the_pause_before_a_retry_grows_with_failures() {
         settle_after(&worker, &job, "retry", None).await;
         let after = seconds(&owner, "select extract(epoch from fairclaim.clock())::float8").await;
         let due =
-            seconds(&owner, "select extract(epoch from run_at)::float8 from fairclaim.scheduled")
+            seconds(&owner, "select extract(epoch from run_at)::float8 from fairclaim_internal.scheduled")
                 .await;
         let base = 15.0 * 2_f64.powi(failures);
         assert!(

@@ -85,7 +85,7 @@ async fn a_subscriber_of_all_tables_gets_every_change_and_jobs_go_on() {
         tick(&session).await;
     }
     // as a tick does with the wishes of jobs that have ended; the installer may be the owner
-    let wishes = "delete from fairclaim.cancel_request";
+    let wishes = "delete from fairclaim_internal.cancel_request";
     session.batch_execute(wishes).await.expect(wishes);
     let (inserts, deletes) = decoded(&superuser).await;
     // job, ready, running, finished, error, ready, running, wish, finished; out of ready, running, finished, ready, running
@@ -278,14 +278,14 @@ async fn a_login_with_a_tablespace_of_its_own_installs_ticks_and_prunes() {
     session.batch_execute("reset default_tablespace").await.expect("reset");
     dispatch_many(&session, tenant(1), "default", "mail", 3).await;
     let ranges = async || {
-        let sql = "select count(*), max(ends_at) > fairclaim.clock() from fairclaim.id_range";
+        let sql = "select count(*), max(ends_at) > fairclaim.clock() from fairclaim_internal.id_range";
         let row = session.query_one(sql, &[]).await.expect("id_range");
         (row.get::<_, i64>(0), row.get::<_, bool>(1))
     };
     let (before, _) = ranges().await;
     for _ in 0..4 {
         session
-            .batch_execute("update fairclaim.test_clock set shift = shift + '2 days'")
+            .batch_execute("update fairclaim_internal.test_clock set shift = shift + '2 days'")
             .await
             .expect("later");
         tick(&session).await;
@@ -294,7 +294,7 @@ async fn a_login_with_a_tablespace_of_its_own_installs_ticks_and_prunes() {
     assert!(after > before && ahead, "{before} ranges, then {after}");
     dispatch(&session, tenant(1), "mail").await;
     session.query("select * from fairclaim.prune()", &[]).await.expect("prune");
-    let elsewhere = "select c.relname::text from pg_class c where c.relnamespace = 'fairclaim'::regnamespace and c.reltablespace <> 0";
+    let elsewhere = "select c.relname::text from pg_class c where c.relnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and c.reltablespace <> 0";
     let rows = session.query(elsewhere, &[]).await.expect("pg_class");
     let elsewhere: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(elsewhere, [] as [&str; 0], "all of it is where the database is");

@@ -9,7 +9,7 @@ use crate::{
 async fn every_table_has_a_primary_key() {
     let db = TestDb::new().await;
     let sql = "select c.relname::text from pg_class c
-                where c.relnamespace = 'fairclaim'::regnamespace and c.relkind in ('r', 'p')
+                where c.relnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and c.relkind in ('r', 'p')
                   and not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and i.indisvalid)";
     let rows = db.owner().await.query(sql, &[]).await.expect("pg_class");
     let without: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
@@ -56,13 +56,13 @@ async fn a_life_of_jobs(db: &TestDb) {
     let pruned = worker.query_one("select * from fairclaim.prune()", &[]).await.expect("prune");
     let (dropped, deleted): (i32, i64) = (pruned.get("ranges_dropped"), pruned.get("rows_deleted"));
     assert!(dropped > 0 || deleted > 0, "nothing was pruned");
-    let renewal = "insert into fairclaim.renewal values (-1, 0, 0); delete from fairclaim.renewal; delete from fairclaim.floor_hint";
+    let renewal = "insert into fairclaim_internal.renewal values (-1, 0, 0); delete from fairclaim_internal.renewal; delete from fairclaim_internal.floor_hint";
     db.owner().await.batch_execute(renewal).await.expect("what only a long transaction leads to");
 }
 
 async fn publish(db: &TestDb, what: &str) {
     let create = format!(
-        "create publication everything {what}; alter table fairclaim.test_clock replica identity full"
+        "create publication everything {what}; alter table fairclaim_internal.test_clock replica identity full"
     );
     db.superuser_here().await.batch_execute(&create).await.expect(what);
 }
@@ -81,9 +81,9 @@ async fn jobs_live_and_end_where_every_table_is_published() {
 async fn a_table_without_a_key_refuses_deletes_where_everything_is_published() {
     let db = TestDb::with_test_clock().await;
     publish(&db, "for all tables").await;
-    let drop = "alter table fairclaim.cancel_request drop constraint cancel_request_pkey";
+    let drop = "alter table fairclaim_internal.cancel_request drop constraint cancel_request_pkey";
     db.owner().await.batch_execute(drop).await.expect(drop);
-    let wishes = "delete from fairclaim.cancel_request where false";
+    let wishes = "delete from fairclaim_internal.cancel_request where false";
     let error = db.owner().await.batch_execute(wishes).await;
     assert!(refused(error, "55000").message().contains("replica identity"));
 }

@@ -36,7 +36,7 @@ impl End {
     }
 }
 
-const LATER: &str = "update fairclaim.test_clock set shift = shift + interval '13 s'";
+const LATER: &str = "update fairclaim_internal.test_clock set shift = shift + interval '13 s'";
 
 /// All orders of one producer (two statements), the end of the hostage and three ticks, after a beginning.
 fn orders_after(beginning: &[usize], counts: &[usize]) -> Vec<Vec<usize>> {
@@ -61,7 +61,7 @@ async fn a_lane_closed_by_a_hostage(stage: &Stage, end: End) -> (i64, usize) {
         let jobs = claim_jobs(&stage.worker, 10, &mut None).await;
         settle_all(&stage.worker, &jobs, "complete").await;
         stage.ticks(1).await;
-        stage.owner.batch_execute("update fairclaim.lane set drained = null").await.expect("open");
+        stage.owner.batch_execute("update fairclaim_internal.lane set drained = null").await.expect("open");
         stage.db.advance("1 min").await;
         let parts = [
             part(&stage.workers[0], &[BEGIN, TICK, &hold, &ends]),
@@ -75,7 +75,7 @@ async fn a_lane_closed_by_a_hostage(stage: &Stage, end: End) -> (i64, usize) {
         assert!(outcome.answers[1].iter().all(|busy| busy == "f"), "held hostage: {told}");
         worked += 1;
         stray += stage
-            .number("select count(*) from fairclaim.ready y where not exists (select from fairclaim.lane l where l.lane_id = y.lane_id)")
+            .number("select count(*) from fairclaim_internal.ready y where not exists (select from fairclaim_internal.lane l where l.lane_id = y.lane_id)")
             .await;
         if stray > 0 {
             break;

@@ -7,7 +7,7 @@ use crate::calls::{Claimed, Settled, claim_job, dispatch, settle, tenant};
 
 const CLAIM: &str = "select id from fairclaim.claim_jobs('w', null, 10, p_lease => '5 min')";
 
-const WISHES: &str = "select count(*) from fairclaim.cancel_request";
+const WISHES: &str = "select count(*) from fairclaim_internal.cancel_request";
 
 /// What identifies an attempt, as arguments.
 fn lease(job: &Claimed) -> String {

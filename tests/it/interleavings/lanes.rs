@@ -32,12 +32,12 @@ async fn two_first_dispatches(priority: i32, begin: &str, tenants: [u128; 2]) {
         stage.clear().await;
         let outcome = stage.play(&parts(), &order).await;
         assert!(outcome.waited.is_empty(), "{order:?}: {outcome:?}");
-        let lanes = stage.number("select count(*) from fairclaim.lane").await;
+        let lanes = stage.number("select count(*) from fairclaim_internal.lane").await;
         let expected = if begin == REPEATABLE { 0..=0 } else { 1..=2 };
         assert!(expected.contains(&lanes), "{order:?}: {lanes} lanes");
         assert_eq!(stage.audit().await.len(), 3, "{order:?}");
         stage.ticks(6).await;
-        let left = stage.number("select count(*) from fairclaim.lane where drained is null").await;
+        let left = stage.number("select count(*) from fairclaim_internal.lane where drained is null").await;
         assert_eq!(
             left,
             i64::from(priority == SHARED && begin == "begin"),
@@ -76,13 +76,13 @@ async fn a_lane_goes(stage: &Stage, priority: i32, begin: &str) -> (usize, i64) 
         stage.clear().await;
         an_empty_lane(stage, priority).await;
         stage.db.advance("2 hours").await;
-        let lane = stage.number("select lane_id from fairclaim.lane").await;
+        let lane = stage.number("select lane_id from fairclaim_internal.lane").await;
         let outcome = stage.play(&parts(), &order).await;
         assert!(outcome.waited.is_empty(), "{order:?}: {outcome:?}");
-        let there = format!("select count(*) from fairclaim.lane where lane_id = {lane}");
+        let there = format!("select count(*) from fairclaim_internal.lane where lane_id = {lane}");
         went += usize::from(stage.number(&there).await == 0);
-        let without = "select count(*) from fairclaim.ready y
-                        where not exists (select from fairclaim.lane l where l.lane_id = y.lane_id)";
+        let without = "select count(*) from fairclaim_internal.ready y
+                        where not exists (select from fairclaim_internal.lane l where l.lane_id = y.lane_id)";
         stray += stage.number(without).await;
         if stray > 0 {
             break; // one is enough
@@ -135,7 +135,7 @@ async fn a_floor_meets_an_open_producer(begin: &str) {
     let stage = Stage::set().await;
     let job = dispatch_of(tenant(1), "mail", OWN);
     // a tick that is told to look at every lane
-    let hint = "with h as (insert into fairclaim.floor_hint (lane_id) select lane_id from fairclaim.lane returning 1)
+    let hint = "with h as (insert into fairclaim_internal.floor_hint (lane_id) select lane_id from fairclaim_internal.lane returning 1)
                 select count(*) from h";
     // with a later number than that of the open job: a floor that moves too far moves past it
     let serve = format!("{job}; select count(*) from fairclaim.claim_jobs('w', null, 10)");
@@ -175,7 +175,7 @@ async fn a_floor_meets_an_open_repeatable_read_producer_in_every_order() {
 #[tokio::test]
 async fn a_light_tenant_becomes_backlogged_and_light_again_beside_an_open_producer() {
     let stage = Stage::set().await;
-    let own = "select count(*) from fairclaim.lane where tenant_id is not null and drained is null";
+    let own = "select count(*) from fairclaim_internal.lane where tenant_id is not null and drained is null";
     let first = dispatch_of(tenant(1), "mail", SHARED);
     let parts = || {
         let flood = format!(

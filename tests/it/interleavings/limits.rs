@@ -4,14 +4,14 @@ use super::stage::{Stage, all_orders, part};
 use crate::calls::{claim_jobs, dispatch_many, tenant};
 
 const TICK: &str = "select busy from fairclaim.tick()";
-const RUNNING: &str = "select count(*) from fairclaim.running";
+const RUNNING: &str = "select count(*) from fairclaim_internal.running";
 
 /// The limit is two. A claim that began before it may take two, whatever its transaction does afterwards; nobody takes one
 /// beyond them.
 async fn a_limit_is_set(light: bool) {
     let stage = Stage::set().await;
     let set = format!(
-        "insert into fairclaim.tenant_limit (tenant_id, max_running) values ('{}', 2)",
+        "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ('{}', 2)",
         tenant(1)
     );
     let claim =
@@ -47,7 +47,7 @@ async fn a_limit_is_set(light: bool) {
         let more = claim_jobs(&stage.worker, 10, &mut None).await;
         let expected = usize::try_from(2 - running).unwrap_or(0);
         assert_eq!(more.len(), expected, "{running} were running: {told}");
-        let own = stage.number("select count(*) from fairclaim.ready y join fairclaim.lane l using (lane_id) where l.tenant_id is null");
+        let own = stage.number("select count(*) from fairclaim_internal.ready y join fairclaim_internal.lane l using (lane_id) where l.tenant_id is null");
         assert_eq!(own.await, 0, "a limited tenant's jobs in a shared lane: {told}");
         stage.one_place_each().await;
     }

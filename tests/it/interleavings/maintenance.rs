@@ -49,8 +49,8 @@ async fn two_ticks_meet_in_every_order() {
 async fn a_month_passes(stage: &Stage) {
     stage.db.advance("30 days").await;
     stage.ticks(3).await;
-    let before = "select count(*) from fairclaim.id_range r
-                   where fairclaim.id_at(fairclaim.millis(r.ends_at)) <= (select min(id::text)::uuid from fairclaim.job)";
+    let before = "select count(*) from fairclaim_internal.id_range r
+                   where fairclaim_internal.id_at(fairclaim_internal.millis(r.ends_at)) <= (select min(id::text)::uuid from fairclaim_internal.job)";
     while stage.number(before).await > 0 {
         stage.operator.query(DROP, &[]).await.expect("drop_ranges");
     }
@@ -78,7 +78,7 @@ async fn a_range_that_goes_meets_a_retry_in_every_order() {
         ];
         let outcome = stage.play(&parts, &order).await;
         let told = format!("{order:?}: {outcome:?}");
-        let jobs = stage.number("select count(*) from fairclaim.job").await;
+        let jobs = stage.number("select count(*) from fairclaim_internal.job").await;
         // with the job's range in use, a later one may go
         match outcome.of(1, 1) {
             "null" => {
@@ -117,7 +117,7 @@ async fn an_emptied_range_meets_a_claim(end: &str) {
         let told = format!("{order:?}: {outcome:?}");
         assert!(outcome.waited.is_empty(), "{told}");
         assert_eq!((outcome.of(0, 1), outcome.of(1, 1)), ("2", "1"), "{told}");
-        assert_eq!(stage.number("select count(*) from fairclaim.job").await, 1, "{told}");
+        assert_eq!(stage.number("select count(*) from fairclaim_internal.job").await, 1, "{told}");
         assert_eq!(stage.audit().await.len(), usize::from(end == "rollback"), "{told}");
     }
 }
@@ -164,7 +164,7 @@ async fn a_dropped_range(
         let row = stage.operator.query_one(PRUNE, &[]).await.expect("prune");
         assert_eq!((row.get::<_, i32>(0), row.get::<_, i64>(1)), (1, 0), "the next one: {told}");
     }
-    assert_eq!(stage.number("select count(*) from fairclaim.job").await, 1, "{told}");
+    assert_eq!(stage.number("select count(*) from fairclaim_internal.job").await, 1, "{told}");
     let undone = claim.last() == Some(&"rollback");
     assert_eq!(stage.audit().await.len(), usize::from(undone), "{told}");
     (answer, outcome.waited.contains(&(1, claim_at)))
@@ -193,8 +193,8 @@ async fn a_job_that_is_deleted_meets_a_retry_in_every_order() {
         let outcome = stage.play(&parts, &order).await;
         let told = format!("{order:?}: {outcome:?}");
         assert!(outcome.waited.is_empty(), "{told}");
-        let jobs = stage.number("select count(*) from fairclaim.job").await;
-        let errors = stage.number("select count(*) from fairclaim.attempt_error").await;
+        let jobs = stage.number("select count(*) from fairclaim_internal.job").await;
+        let errors = stage.number("select count(*) from fairclaim_internal.attempt_error").await;
         if outcome.of(0, 1) == "1" {
             assert_ne!(outcome.of(1, 1), "pending", "{told}");
             assert_eq!((jobs, errors), (0, 0), "{told}");
@@ -264,7 +264,7 @@ async fn the_sweep_of_rows_without_a_lane_meets_a_dispatch_in_every_order() {
         stage.clear().await;
         let stray = json!({"tenant_id": tenant(1), "type": "mail", "priority": 7});
         dispatch_batch(&*stage.producers[1], &vec![stray; 3]).await;
-        stage.owner.batch_execute("delete from fairclaim.lane").await.expect("lose the lanes");
+        stage.owner.batch_execute("delete from fairclaim_internal.lane").await.expect("lose the lanes");
         stage.db.advance("1 min").await; // so that the next tick sweeps
         let outcome = stage.play(&parts(), &order).await;
         assert!(outcome.waited.is_empty(), "{order:?}: {outcome:?}");

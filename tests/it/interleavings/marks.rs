@@ -11,7 +11,7 @@ const TICK: &str = "select busy from fairclaim.tick()";
 /// With its snapshot taken at once.
 const REPEATABLE: &str = "begin isolation level repeatable read; select 1";
 /// Moves the clock, which stands, by a second.
-const SECOND: &str = "update fairclaim.test_clock set shift = shift + interval '1 s'";
+const SECOND: &str = "update fairclaim_internal.test_clock set shift = shift + interval '1 s'";
 /// Ticks of one order, a second apart: the mark passes a producer whose lock was first seen more than three seconds ago.
 const TICKS: usize = 8;
 const WAITED_FOR: usize = 4;
@@ -19,7 +19,7 @@ const WAITED_FOR: usize = 4;
 const OTHERS: usize = 600;
 
 /// Jobs that wait where no claim looks.
-const BEHIND: &str = "select count(*) from fairclaim.ready y join fairclaim.lane l using (lane_id) where y.seq < l.floor";
+const BEHIND: &str = "select count(*) from fairclaim_internal.ready y join fairclaim_internal.lane l using (lane_id) where y.seq < l.floor";
 
 /// A dispatch into a lane that is in use, then others of the lane that are served, then ticks, and the commit after some of them.
 /// Gives how many jobs stood behind their floor right after it, and how many were claimed.

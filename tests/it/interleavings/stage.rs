@@ -13,21 +13,21 @@ use crate::{
 
 /// Rows are deleted: to truncate would make every session plan all its statements again.
 const RESET: &str = "
-    delete from fairclaim.job; delete from fairclaim.finished; delete from fairclaim.attempt_error; delete from fairclaim.ready;
-    delete from fairclaim.running; delete from fairclaim.scheduled; delete from fairclaim.cancel_request;
-    delete from fairclaim.lane; delete from fairclaim.floor_hint; delete from fairclaim.renewal;
-    delete from fairclaim.tenant_limit; delete from fairclaim.tick_state;
-    insert into fairclaim.tick_state default values;
-    update fairclaim.setting set close_delay = '0'";
+    delete from fairclaim_internal.job; delete from fairclaim_internal.finished; delete from fairclaim_internal.attempt_error; delete from fairclaim_internal.ready;
+    delete from fairclaim_internal.running; delete from fairclaim_internal.scheduled; delete from fairclaim_internal.cancel_request;
+    delete from fairclaim_internal.lane; delete from fairclaim_internal.floor_hint; delete from fairclaim_internal.renewal;
+    delete from fairclaim_internal.tenant_limit; delete from fairclaim_internal.tick_state;
+    insert into fairclaim_internal.tick_state default values;
+    update fairclaim_internal.setting set close_delay = '0'";
 
 /// Jobs that are in no place, or in two.
 const MISPLACED: &str = "
     select coalesce(j.id, n.id)::text
-      from fairclaim.job j
-      full join (select id, tenant_id from fairclaim.ready
-                 union all select id, tenant_id from fairclaim.running
-                 union all select id, tenant_id from fairclaim.scheduled
-                 union all select id, tenant_id from fairclaim.finished) n
+      from fairclaim_internal.job j
+      full join (select id, tenant_id from fairclaim_internal.ready
+                 union all select id, tenant_id from fairclaim_internal.running
+                 union all select id, tenant_id from fairclaim_internal.scheduled
+                 union all select id, tenant_id from fairclaim_internal.finished) n
         on n.id = j.id and n.tenant_id = j.tenant_id
      group by 1 having count(*) <> 1 or bool_or(j.id is null or n.id is null)";
 
@@ -101,7 +101,7 @@ impl Stage {
     /// Makes a mistake in a function.
     pub(super) async fn replace(&self, function: &str, text: &str, instead: &str) {
         let sql = "select pg_get_functiondef(p.oid) from pg_proc p
-                    where p.pronamespace = 'fairclaim'::regnamespace and p.proname = $1";
+                    where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and p.proname = $1";
         let row = self.owner.query_one(sql, &[&function]).await.expect("the function");
         let definition: String = row.get(0);
         assert!(definition.contains(text), "{function} has no {text:?}");
@@ -113,12 +113,12 @@ impl Stage {
     pub(super) async fn audit(&self) -> Vec<Claimed> {
         self.one_place_each().await;
         self.owner
-            .batch_execute("delete from fairclaim.tenant_limit")
+            .batch_execute("delete from fairclaim_internal.tenant_limit")
             .await
             .expect("no limit holds jobs back");
         self.ticks(TICKS).await;
         self.one_place_each().await;
-        let rows = self.owner.query("select id from fairclaim.ready", &[]).await.expect("ready");
+        let rows = self.owner.query("select id from fairclaim_internal.ready", &[]).await.expect("ready");
         let waiting: BTreeSet<Uuid> = rows.iter().map(|row| row.get(0)).collect();
         let (mut all, mut cursor) = (Vec::new(), None);
         loop {
@@ -133,7 +133,7 @@ impl Stage {
         assert_eq!(claimed.len(), all.len(), "claimed twice");
         assert_eq!(claimed, waiting, "not all that waits can be claimed");
         self.one_place_each().await;
-        assert_eq!(self.number("select count(*) from fairclaim.ready").await, 0);
+        assert_eq!(self.number("select count(*) from fairclaim_internal.ready").await, 0);
         all
     }
 }

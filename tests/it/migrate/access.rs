@@ -18,15 +18,15 @@ async fn definer_functions_pin_their_search_path() {
         &db,
         "definer functions without a pinned path",
         "select p.oid::regprocedure::text from pg_proc p
-          where p.pronamespace = 'fairclaim'::regnamespace and p.prosecdef
-            and not coalesce(p.proconfig, '{}') @> array['search_path=pg_catalog, pg_temp']",
+          where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and p.prosecdef
+            and not coalesce(p.proconfig, '{}') @> array['search_path=pg_catalog, fairclaim_internal, pg_temp']",
     )
     .await;
     none(
         &db,
         "functions of another owner",
         "select p.oid::regprocedure::text from pg_proc p
-          where p.pronamespace = 'fairclaim'::regnamespace and p.proowner <> 'fairclaim_owner'::regrole",
+          where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and p.proowner <> 'fairclaim_owner'::regrole",
     )
     .await;
 }
@@ -37,7 +37,7 @@ async fn nothing_is_anybodys_but_our_roles() {
     none(
         &db,
         "functions that PostgreSQL gives to public by default",
-        "select p.oid::regprocedure::text from pg_proc p where p.pronamespace = 'fairclaim'::regnamespace and p.proacl is null",
+        "select p.oid::regprocedure::text from pg_proc p where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and p.proacl is null",
     )
     .await;
     none(
@@ -45,14 +45,14 @@ async fn nothing_is_anybodys_but_our_roles() {
         "grants to somebody who is not a role of ours",
         "select x.what || ' to ' || coalesce(nullif(x.grantee, 0)::regrole::text, 'public')
            from (select p.oid::regprocedure::text, a.grantee from pg_proc p, aclexplode(p.proacl) a
-                  where p.pronamespace = 'fairclaim'::regnamespace
+                  where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[])
                  union all
-                 select c.relname, a.grantee from pg_class c, aclexplode(c.relacl) a where c.relnamespace = 'fairclaim'::regnamespace
+                 select c.relname, a.grantee from pg_class c, aclexplode(c.relacl) a where c.relnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[])
                  union all
                  select c.relname || '.' || t.attname, a.grantee from pg_class c join pg_attribute t on t.attrelid = c.oid,
-                        aclexplode(t.attacl) a where c.relnamespace = 'fairclaim'::regnamespace
+                        aclexplode(t.attacl) a where c.relnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[])
                  union all
-                 select n.nspname, a.grantee from pg_namespace n, aclexplode(n.nspacl) a where n.nspname = 'fairclaim') x(what, grantee)
+                 select n.nspname, a.grantee from pg_namespace n, aclexplode(n.nspacl) a where n.nspname in ('fairclaim', 'fairclaim_internal')) x(what, grantee)
           where not exists (select from pg_roles r where r.oid = x.grantee and r.rolname ~ '^fairclaim_(owner|worker|producer|tenant|operator|auditor|observer)$')",
     )
     .await;
@@ -60,7 +60,7 @@ async fn nothing_is_anybodys_but_our_roles() {
         &db,
         "objects of the schema outside of it",
         "select p.oid::regprocedure::text from pg_proc p
-          where p.proowner = 'fairclaim_owner'::regrole and p.pronamespace <> 'fairclaim'::regnamespace",
+          where p.proowner = 'fairclaim_owner'::regrole and p.pronamespace <> all ('{fairclaim,fairclaim_internal}'::regnamespace[])",
     )
     .await;
 }
@@ -76,14 +76,14 @@ async fn every_table_has_row_security_enabled_and_forced() {
     none(
         &db,
         "tables without row security",
-        "select c.relname::text from pg_class c where c.relnamespace = 'fairclaim'::regnamespace and c.relkind in ('r', 'p')
+        "select c.relname::text from pg_class c where c.relnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and c.relkind in ('r', 'p')
             and not (c.relrowsecurity and c.relforcerowsecurity)",
     )
     .await;
     none(
         &db,
         "views that run as their owner",
-        "select c.relname::text from pg_class c where c.relnamespace = 'fairclaim'::regnamespace and c.relkind in ('v', 'm')
+        "select c.relname::text from pg_class c where c.relnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and c.relkind in ('v', 'm')
             and not coalesce(c.reloptions, '{}') @> array['security_invoker=true']",
     )
     .await;
@@ -107,7 +107,7 @@ async fn a_stranger_gets_nothing() {
         "select * from fairclaim.list_jobs()",
         "select * from fairclaim.job_queue",
         "select * from fairclaim.job_overview",
-        "select * from fairclaim.job",
+        "select * from fairclaim_internal.job",
         "select fairclaim.clock()",
         "set role fairclaim_owner",
         "set role fairclaim_worker",
@@ -118,10 +118,10 @@ async fn a_stranger_gets_nothing() {
     none(
         &db,
         "what a stranger may use",
-        "select p.oid::regprocedure::text from pg_proc p where p.pronamespace = 'fairclaim'::regnamespace
+        "select p.oid::regprocedure::text from pg_proc p where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[])
             and has_function_privilege('test_stranger', p.oid, 'execute')
          union all
-         select c.relname from pg_class c where c.relnamespace = 'fairclaim'::regnamespace and c.relkind in ('r', 'p', 'v')
+         select c.relname from pg_class c where c.relnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and c.relkind in ('r', 'p', 'v')
             and (has_table_privilege('test_stranger', c.oid, 'select, insert, update, delete')
                  or has_any_column_privilege('test_stranger', c.oid, 'select'))
          union all

@@ -22,8 +22,8 @@ async fn is_installed(session: &Client) -> bool {
 
 /// The versions that the database says it has.
 async fn versions(db: &TestDb) -> Vec<i32> {
-    let sql = "select version from fairclaim.migration order by version";
-    let rows = db.owner().await.query(sql, &[]).await.expect("fairclaim.migration");
+    let sql = "select version from fairclaim_internal.migration order by version";
+    let rows = db.owner().await.query(sql, &[]).await.expect("fairclaim_internal.migration");
     rows.iter().map(|row| row.get(0)).collect()
 }
 
@@ -69,8 +69,8 @@ async fn the_printed_script_works_by_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_printed_script_refuses_a_newer_schema_and_changes_nothing() {
     let db = TestDb::new().await;
-    let newer = "insert into fairclaim.migration values (1000000, 'from_the_future', 'x');
-                 alter function fairclaim.wake rename to wake_v2";
+    let newer = "insert into fairclaim_internal.migration values (1000000, 'from_the_future', 'x');
+                 alter function fairclaim_internal.wake rename to wake_v2";
     db.owner().await.batch_execute(newer).await.expect("a newer schema");
     let before = db.installation().await;
 
@@ -96,8 +96,8 @@ async fn the_printed_script_refuses_a_newer_schema_and_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_printed_script_refuses_a_migration_that_was_edited() {
     let db = TestDb::new().await;
-    let edited = "update fairclaim.migration set checksum = 'of another text' where version = 1;
-                  alter function fairclaim.wake rename to wake_v2";
+    let edited = "update fairclaim_internal.migration set checksum = 'of another text' where version = 1;
+                  alter function fairclaim_internal.wake rename to wake_v2";
     db.owner().await.batch_execute(edited).await.expect("another checksum");
     let before = db.installation().await;
     let by_hand = db.session(INSTALLER).await;
@@ -111,7 +111,7 @@ async fn the_printed_script_refuses_a_migration_that_was_edited() {
 fn half() -> String {
     let whole = script();
     let (done, rest) =
-        whole.split_once("-- functions/claim/claim_jobs.sql\n").expect("a file of the middle");
+        whole.split_once("-- protocol/claim/claim_jobs.sql\n").expect("a file of the middle");
     format!("{done}select 1 / 0;\n{rest}")
 }
 

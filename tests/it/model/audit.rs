@@ -14,20 +14,20 @@ use super::{
 /// Jobs with no place, with two, and places without a job.
 const PLACES: &str = "
     select coalesce(j.id, n.id)::text, string_agg(coalesce(n.place, 'nowhere'), ', ')
-      from fairclaim.job j
-      full join (select id, tenant_id, 'ready' place from fairclaim.ready
-                 union all select id, tenant_id, 'running' from fairclaim.running
-                 union all select id, tenant_id, 'scheduled' from fairclaim.scheduled
-                 union all select id, tenant_id, 'finished' from fairclaim.finished) n
+      from fairclaim_internal.job j
+      full join (select id, tenant_id, 'ready' place from fairclaim_internal.ready
+                 union all select id, tenant_id, 'running' from fairclaim_internal.running
+                 union all select id, tenant_id, 'scheduled' from fairclaim_internal.scheduled
+                 union all select id, tenant_id, 'finished' from fairclaim_internal.finished) n
         on n.id = j.id and n.tenant_id = j.tenant_id
      group by 1 having count(*) <> 1 or bool_or(j.id is null or n.id is null)";
 
 /// Rows of `ready` that no claim would find, or that stand in a lane of another key.
 const LANES: &str = "
     select y.id::text, coalesce('lane ' || l.lane_id, 'no lane')
-      from fairclaim.ready y
-      join fairclaim.job j on j.tenant_id = y.tenant_id and j.id = y.id
-      left join fairclaim.lane l on l.lane_id = y.lane_id
+      from fairclaim_internal.ready y
+      join fairclaim_internal.job j on j.tenant_id = y.tenant_id and j.id = y.id
+      left join fairclaim_internal.lane l on l.lane_id = y.lane_id
      where l.lane_id is null or y.seq < l.floor or l.queue <> j.queue or l.type <> j.type
         or l.alone <> (y.lost >= 2) or not l.alone and l.priority <> j.priority
         or l.tenant_id <> j.tenant_id";
@@ -137,15 +137,15 @@ impl From<&Known> for Seen {
 pub(super) async fn audit(database: &Database, model: &mut Model) -> Result<(), String> {
     let jobs = format!("select {} from fairclaim.job_queue", columns());
     let history = format!(
-        "select id, attempt, {}, worker_id, error from fairclaim.attempt_error",
+        "select id, attempt, {}, worker_id, error from fairclaim_internal.attempt_error",
         micros("at")
     );
-    let running = "select id, lease_token, attempt, limited from fairclaim.running";
+    let running = "select id, lease_token, attempt, limited from fairclaim_internal.running";
     let (places, lanes, jobs, history, running) = tokio::try_join!(
         database.owner.query(PLACES, &[]),
         database.owner.query(LANES, &[]),
         database.auditor.query(&jobs, &[]),
-        database.auditor.query(&history, &[]),
+        database.owner.query(&history, &[]),
         database.owner.query(running, &[]),
     )
     .map_err(|error| format!("the audit: {error:?}"))?;

@@ -18,10 +18,10 @@ pub(crate) struct Mutant {
 const STOPPED_CLOCK: &str = "
     create or replace function fairclaim.clock() returns timestamptz
     language sql volatile security definer set search_path = pg_catalog, pg_temp
-    as $$ select timestamptz 'BASE' + t.shift from fairclaim.test_clock t $$";
+    as $$ select timestamptz 'BASE' + t.shift from fairclaim_internal.test_clock t $$";
 
 /// A job's way ends in one of few hours, so that steps reach it.
-const SETTINGS: &str = "update fairclaim.setting set retention = '8 hours', close_delay = '5 s'";
+const SETTINGS: &str = "update fairclaim_internal.setting set retention = '8 hours', close_delay = '5 s'";
 
 /// What a case leaves behind. After the drain little has rows, and so rows are deleted: a `truncate` would write new files for
 /// every table and every range, and took longer than hundreds of steps.
@@ -83,12 +83,12 @@ impl Database {
     /// Nothing of an earlier case is left but the numbers of the sequences, and the time: all that the new program knows.
     pub(super) async fn reset(&self) -> Model {
         for table in TABLES {
-            let sql = format!("delete from fairclaim.{table}");
+            let sql = format!("delete from fairclaim_internal.{table}");
             self.owner.execute(&sql, &[]).await.expect("reset");
         }
         let state =
-            "delete from fairclaim.tick_state; insert into fairclaim.tick_state default values;
-             delete from fairclaim.prune_place; insert into fairclaim.prune_place (asked) values (false), (true)";
+            "delete from fairclaim_internal.tick_state; insert into fairclaim_internal.tick_state default values;
+             delete from fairclaim_internal.prune_place; insert into fairclaim_internal.prune_place (asked) values (false), (true)";
         self.owner.batch_execute(state).await.expect("reset");
         loop {
             let sql = "select ranges_dropped from fairclaim.drop_ranges('1 hour')";
@@ -112,7 +112,7 @@ impl Database {
 /// Makes a mistake. The text that it replaces must be there, or the test of the model would test nothing.
 async fn mutate(owner: &Session, mutant: &Mutant) {
     let sql = "select pg_get_functiondef(p.oid) from pg_proc p
-                where p.pronamespace = 'fairclaim'::regnamespace and p.proname = $1";
+                where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and p.proname = $1";
     let text: String =
         owner.query_one(sql, &[&mutant.function]).await.expect("the function").get(0);
     assert!(text.contains(mutant.text), "{} has no {:?}", mutant.function, mutant.text);

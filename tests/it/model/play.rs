@@ -196,7 +196,7 @@ impl Game {
     }
 
     pub(super) async fn advance(&mut self, seconds: u32) -> Result<(), String> {
-        let sql = "update fairclaim.test_clock set shift = shift + make_interval(secs => $1)";
+        let sql = "update fairclaim_internal.test_clock set shift = shift + make_interval(secs => $1)";
         self.database
             .owner
             .execute(sql, &[&f64::from(seconds)])
@@ -219,11 +219,11 @@ impl Game {
     pub(super) async fn limit(&mut self, tenant: Uuid, max: Option<i32>) -> Result<(), String> {
         let done = match max {
             None => {
-                let sql = "delete from fairclaim.tenant_limit where tenant_id = $1";
+                let sql = "delete from fairclaim_internal.tenant_limit where tenant_id = $1";
                 self.database.owner.execute(sql, &[&tenant]).await
             }
             Some(max) => {
-                let sql = "insert into fairclaim.tenant_limit (tenant_id, max_running) values ($1, $2)
+                let sql = "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, $2)
                            on conflict (tenant_id) do update set max_running = excluded.max_running";
                 self.database.owner.execute(sql, &[&tenant, &max]).await
             }
@@ -234,7 +234,7 @@ impl Game {
     }
 
     pub(super) async fn pause(&mut self, queue: &'static str, on: bool) -> Result<(), String> {
-        let sql = "insert into fairclaim.queue values ($1, case when $2 then fairclaim.clock() end)
+        let sql = "insert into fairclaim_internal.queue values ($1, case when $2 then fairclaim.clock() end)
                    on conflict (name) do update set paused_at = excluded.paused_at";
         self.database.owner.execute(sql, &[&queue, &on]).await.map_err(failed("a pause"))?;
         if on {
@@ -246,7 +246,7 @@ impl Game {
     }
 
     async fn weigh(&mut self, tenant: Uuid, weight: i16) -> Result<(), String> {
-        let sql = "insert into fairclaim.tenant values ($1, $2)
+        let sql = "insert into fairclaim_internal.tenant values ($1, $2)
                    on conflict (tenant_id) do update set weight = excluded.weight";
         let done = self.database.owner.execute(sql, &[&tenant, &weight]).await;
         done.map(drop).map_err(failed("a weight"))

@@ -74,6 +74,6 @@ async fn prune_once(database: &Database, hours: Option<u32>) -> Result<bool, Str
 }
 
 async fn ids(database: &Database) -> Result<BTreeSet<Uuid>, String> {
-    let rows = database.owner.query("select id from fairclaim.job", &[]).await;
+    let rows = database.owner.query("select id from fairclaim_internal.job", &[]).await;
     Ok(rows.map_err(|error| format!("{error:?}"))?.iter().map(|row| row.get(0)).collect())
 }

@@ -27,7 +27,7 @@ async fn open_for_a_minute(priority: i32, stands: bool) {
     open.commit().await.expect("commit");
     // where its jobs stand now: all in a lane that exists
     let sql = "select count(*), count(*) filter (where l.drained is not null), count(*) filter (where y.seq < l.floor)
-                 from fairclaim.ready y join fairclaim.lane l using (lane_id) where y.id = any ($1)";
+                 from fairclaim_internal.ready y join fairclaim_internal.lane l using (lane_id) where y.id = any ($1)";
     let row = owner.query_one(sql, &[&late]).await.expect("ready");
     let [all, in_closed, below_floor] = [0, 1, 2].map(|n| row.get::<_, i64>(n));
     assert_eq!(all, 4);

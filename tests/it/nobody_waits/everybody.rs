@@ -9,7 +9,7 @@ use crate::{
 
 /// How many ranges there are, and where they end, in milliseconds.
 async fn ranges(owner: &Client) -> (i64, i64) {
-    let sql = "select count(*), fairclaim.millis(max(r.ends_at)) from fairclaim.id_range r";
+    let sql = "select count(*), fairclaim_internal.millis(max(r.ends_at)) from fairclaim_internal.id_range r";
     let row = owner.query_one(sql, &[]).await.expect("ranges");
     (row.get(0), row.get(1))
 }
@@ -30,14 +30,14 @@ async fn ranges_are_added_while_everybody_stays_open() {
     let settling = settler.transaction().await.expect("begin");
     assert!(settle(&settling, &others.kept[0], "complete").await.accepted);
     let reading = reader.transaction().await.expect("begin");
-    reading.query("select * from fairclaim.job", &[]).await.expect("read");
+    reading.query("select * from fairclaim.job_queue", &[]).await.expect("read");
 
     let before = ranges(&owner).await;
     for _ in 0..10 {
         others.round("1 day").await;
     }
     assert!(ranges(&owner).await.0 > before.0, "no range was added beside open transactions");
-    let beyond = "select count(*) from fairclaim.job where id >= fairclaim.id_at($1)";
+    let beyond = "select count(*) from fairclaim_internal.job where id >= fairclaim_internal.id_at($1)";
     let beyond: i64 = owner.query_one(beyond, &[&before.1]).await.expect("jobs").get(0);
     assert!(beyond > 100, "only {beyond} jobs went into ranges that were added meanwhile");
 

@@ -175,10 +175,10 @@ impl<'a> Others<'a> {
         for _ in 0..4 {
             self.tick().await;
         }
-        let sql = "select (select count(*) from fairclaim.finished where status = 'completed'),
-                          (select count(*) from fairclaim.job), (select count(*) from fairclaim.ready),
-                          (select count(*) from fairclaim.running), (select count(*) from fairclaim.lane where tenant_id is not null),
-                          (select count(*) from fairclaim.finished where attempts > 1)";
+        let sql = "select (select count(*) from fairclaim_internal.finished where status = 'completed'),
+                          (select count(*) from fairclaim_internal.job), (select count(*) from fairclaim_internal.ready),
+                          (select count(*) from fairclaim_internal.running), (select count(*) from fairclaim_internal.lane where tenant_id is not null),
+                          (select count(*) from fairclaim_internal.finished where attempts > 1)";
         let row = self.db.owner().await.query_one(sql, &[]).await.expect("counts");
         let all = i64::try_from(self.dispatched + more).expect("small");
         assert_eq!([0, 1].map(|n| row.get::<_, i64>(n)), [all, all], "completed, and dispatched");

@@ -22,7 +22,7 @@ async fn eight_tenants() -> Behind {
         dispatch_many(&producer, tenant(n), "default", "mail", 8).await;
     }
     let listed =
-        "insert into fairclaim.login_tenant (login, source) values ('test_tenant', 'setting')";
+        "insert into fairclaim_internal.login_tenant (login, source) values ('test_tenant', 'setting')";
     behind.db.owner().await.batch_execute(listed).await.expect("login_tenant");
     behind
 }

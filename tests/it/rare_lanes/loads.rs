@@ -17,8 +17,8 @@ use crate::{
 const BURST: usize = 9;
 /// How many ticks of a second are called at most, where each leaves something over.
 const TICKS_MAX: usize = 60;
-const BACKLOGGED: &str = "select count(distinct (l.queue, l.tenant_id, l.priority, l.type)) from fairclaim.lane l
-     where l.tenant_id is not null and exists (select from fairclaim.ready y where y.lane_id = l.lane_id)";
+const BACKLOGGED: &str = "select count(distinct (l.queue, l.tenant_id, l.priority, l.type)) from fairclaim_internal.lane l
+     where l.tenant_id is not null and exists (select from fairclaim_internal.ready y where y.lane_id = l.lane_id)";
 
 struct Minute {
     db: TestDb,
@@ -117,7 +117,7 @@ async fn lanes_go_while_slow_transactions_overlap() {
     }
     minute.second().await;
     minute.drain().await;
-    let left = "select count(*) from fairclaim.ready";
+    let left = "select count(*) from fairclaim_internal.ready";
     assert_eq!(number(&minute.owner, left).await, 0, "jobs of slow transactions are claimed");
 }
 
@@ -143,7 +143,7 @@ async fn lanes_of_many_tenants_that_came_once_are_gone_a_minute_later() {
         minute.second().await;
     }
     minute.check("many tenants that came once").await;
-    assert_eq!(number(&minute.owner, "select count(*) from fairclaim.ready").await, 1_000);
+    assert_eq!(number(&minute.owner, "select count(*) from fairclaim_internal.ready").await, 1_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,7 +152,7 @@ async fn lanes_go_under_a_held_snapshot() {
     let mut reader = minute.db.auditor().await;
     let held = reader.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
     let held = held.start().await.expect("begin");
-    held.query_one("select count(*) from fairclaim.job", &[]).await.expect("a snapshot");
+    held.query_one("select count(*) from fairclaim.job_queue", &[]).await.expect("a snapshot");
     for _ in 0..60 {
         minute.burst(6, 0).await;
         minute.drain().await;

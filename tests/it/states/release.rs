@@ -123,7 +123,7 @@ async fn a_job_that_is_being_settled_is_left_to_whoever_does_it() {
     claim(&stage, "w").await;
     let mut other = stage.db.direct_session("test_worker").await;
     let open = other.transaction().await.expect("begin");
-    let token = "select lease_token from fairclaim.running where id = $1";
+    let token = "select lease_token from fairclaim_internal.running where id = $1";
     let token: Uuid = stage.owner.query_one(token, &[&id]).await.expect("running").get(0);
     let settle = "select accepted from fairclaim.settle_jobs('w', array[$1::uuid], array[1], array[$2::uuid], '{complete}')";
     let row = open.query_one(settle, &[&id, &token]).await.expect("settle_jobs");

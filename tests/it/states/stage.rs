@@ -84,16 +84,16 @@ impl Stage {
 
     /// An existing job has exactly one row among the tables of states.
     pub(super) async fn one_place_each(&self) {
-        let sql = "select count(*) from fairclaim.job j where 1 <>
-                     (select count(*) from fairclaim.ready y where y.id = j.id) + (select count(*) from fairclaim.scheduled s where s.id = j.id)
-                   + (select count(*) from fairclaim.running r where r.id = j.id) + (select count(*) from fairclaim.finished f where f.id = j.id)";
+        let sql = "select count(*) from fairclaim_internal.job j where 1 <>
+                     (select count(*) from fairclaim_internal.ready y where y.id = j.id) + (select count(*) from fairclaim_internal.scheduled s where s.id = j.id)
+                   + (select count(*) from fairclaim_internal.running r where r.id = j.id) + (select count(*) from fairclaim_internal.finished f where f.id = j.id)";
         let row = self.owner.query_one(sql, &[]).await.expect("the tables of states");
         assert_eq!(row.get::<_, i64>(0), 0, "jobs in no place or in two");
     }
 
     /// The errors in the history of a job, by attempt.
     pub(super) async fn history(&self, id: Uuid) -> Vec<(i32, Value)> {
-        let sql = "select attempt::int, error from fairclaim.attempt_error where id = $1 order by attempt";
+        let sql = "select attempt::int, error from fairclaim_internal.attempt_error where id = $1 order by attempt";
         let rows = self.owner.query(sql, &[&id]).await.expect("attempt_error");
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }

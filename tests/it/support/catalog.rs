@@ -9,9 +9,9 @@ pub const CATALOG: &str = include_str!("catalog.sql");
 const CONTENT: &str = "
     select string_agg(x.line, E'\\n' order by x.line collate \"C\") from (
       select concat_ws(' ', p.oid::regprocedure, p.prosrc, obj_description(p.oid, 'pg_proc'))
-        from pg_proc p where p.pronamespace = 'fairclaim'::regnamespace
+        from pg_proc p where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[])
       union all
-      select concat_ws(' ', m.version, m.name, m.checksum) from fairclaim.migration m) x(line)";
+      select concat_ws(' ', m.version, m.name, m.checksum) from fairclaim_internal.migration m) x(line)";
 
 impl TestDb {
     /// Every object with its grants and policies. Names of ranges, which follow the clock, have `<range>` for their time: two

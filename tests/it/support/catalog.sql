@@ -14,20 +14,20 @@ documented(option) as (
                                    vacuum_cost_limit, freeze_min_age, freeze_max_age, freeze_table_age, multixact_freeze_min_age,
                                    multixact_freeze_max_age, multixact_freeze_table_age}'::text[])),
 relation as (
-  select c.oid, c.relname as name, format('fairclaim.%I', c.relname) as object, c.relkind as kind, c.relowner as owner, c.relacl as acl,
+  select c.oid, c.relname as name, format('%s.%I', c.relnamespace::regnamespace, c.relname) as object, c.relkind as kind, c.relowner as owner, c.relacl as acl,
          case c.relpersistence when 'u' then 'unlogged ' when 't' then 'temporary ' else '' end as persistence,
          coalesce((select ' with (' || string_agg(o.text, ', ' order by o.place) || ')'
                      from unnest(c.reloptions) with ordinality o(text, place) join documented d on d.option = split_part(o.text, '=', 1)), '') as options,
          case when c.relowner <> 'fairclaim_owner'::regrole then ' -- of ' || c.relowner::regrole else '' end as owned,
          c.relrowsecurity, c.relforcerowsecurity
-    from pg_class c where c.relnamespace = 'fairclaim'::regnamespace),
+    from pg_class c where c.relnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[])),
 routine as (
-  select p.*, format('fairclaim.%I(%s)', p.proname, pg_get_function_identity_arguments(p.oid)) as object,
+  select p.*, format('%s.%I(%s)', p.pronamespace::regnamespace, p.proname, pg_get_function_identity_arguments(p.oid)) as object,
          case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end as word
-    from pg_proc p where p.pronamespace = 'fairclaim'::regnamespace),
+    from pg_proc p where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[])),
 
 section(object, section) as (
-  select 'fairclaim', 2
+  select unnest('{fairclaim,fairclaim_internal}'::text[]), 2
   union all
   select r.object, case when r.kind in ('v', 'm') then 5 when r.kind = 'S' then 4 else 3 end from relation r where r.kind in ('r', 'p', 'v', 'm', 'f', 'S')
   union all
@@ -35,13 +35,13 @@ section(object, section) as (
 
 -- rights, for everything that can have some
 granted(object, target, owner, acl, usual) as (
-  select n.nspname::text, 'schema fairclaim', n.nspowner, n.nspacl, acldefault('n', n.nspowner) from pg_namespace n where n.nspname = 'fairclaim'
+  select n.nspname::text, 'schema ' || n.nspname, n.nspowner, n.nspacl, acldefault('n', n.nspowner) from pg_namespace n where n.nspname in ('fairclaim', 'fairclaim_internal')
   union all
   select r.object, r.object, r.owner, r.acl, acldefault('r', r.owner) from relation r where r.kind in ('r', 'p', 'v', 'm', 'f')
   union all
   select r.object, 'sequence ' || r.object, r.owner, r.acl, acldefault('s', r.owner) from relation r where r.kind = 'S'
   union all
-  select r.object, r.word || ' fairclaim.' || quote_ident(r.proname), r.proowner, r.proacl, acldefault('f', r.proowner) from routine r),
+  select r.object, r.word || ' ' || r.pronamespace::regnamespace || '.' || quote_ident(r.proname), r.proowner, r.proacl, acldefault('f', r.proowner) from routine r),
 grants as (
   select g.object, g.target, g.owner, a.grantee, a.grantor, a.is_grantable,
          string_agg(lower(a.privilege_type), ', ' order by a.privilege_type) as rights
@@ -75,8 +75,8 @@ line(section, object, part, place, text) as (
     from pg_db_role_setting s cross join unnest(s.setconfig) c where s.setrole::regrole::text ~ '^fairclaim_'
 
   union all
-  select 2, n.nspname::text, 1, '', format('create schema fairclaim authorization %s;', n.nspowner::regrole)
-    from pg_namespace n where n.nspname = 'fairclaim'
+  select 2, n.nspname::text, 1, '', format('create schema %I authorization %s;', n.nspname, n.nspowner::regrole)
+    from pg_namespace n where n.nspname in ('fairclaim', 'fairclaim_internal')
   union all
   select 2, 'fairclaim', 3, d.defaclobjtype::text || coalesce(a.grantee::text, ''),
          format('alter default privileges for role %s%s: %s on new %s to %s;', d.defaclrole::regrole,
@@ -85,7 +85,7 @@ line(section, object, part, place, text) as (
                 case d.defaclobjtype when 'f' then 'functions' when 'r' then 'tables' when 'S' then 'sequences' else d.defaclobjtype::text end,
                 case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
     from pg_default_acl d left join lateral aclexplode(d.defaclacl) a on a.privilege_type <> 'MAINTAIN'
-   where d.defaclrole::regrole::text ~ '^fairclaim_' or d.defaclnamespace = 'fairclaim'::regnamespace
+   where d.defaclrole::regrole::text ~ '^fairclaim_' or d.defaclnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[])
 
   union all
   select 3, r.object, 1, '', 'create ' || r.persistence || 'table ' || r.object || ' (' from relation r where r.kind in ('r', 'p')
@@ -127,7 +127,7 @@ line(section, object, part, place, text) as (
   select 3, r.object, 6, p.policyname::text,
          format('create policy %I on %s as %s for %s to %s', p.policyname, r.object, lower(p.permissive), lower(p.cmd), array_to_string(p.roles, ', '))
          || coalesce(' using (' || p.qual || ')', '') || coalesce(' with check (' || p.with_check || ')', '') || ';'
-    from relation r join pg_policies p on p.schemaname = 'fairclaim' and p.tablename = r.name
+    from relation r join pg_policies p on format('%s.%I', p.schemaname, p.tablename) = r.object
   union all
   select 3, r.object, 7, t.tgname::text, pg_get_triggerdef(t.oid) || ';'
     from relation r join pg_trigger t on t.tgrelid = r.oid and not t.tgisinternal
@@ -166,16 +166,16 @@ line(section, object, part, place, text) as (
     from routine r
 
   union all
-  select 7, 'more', 1, t.typname::text, format('create type fairclaim.%I;', t.typname)
-    from pg_type t where t.typnamespace = 'fairclaim'::regnamespace and t.typtype <> 'c' and t.typelem = 0
+  select 7, 'more', 1, t.typname::text, format('create type %s.%I;', t.typnamespace::regnamespace, t.typname)
+    from pg_type t where t.typnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and t.typtype <> 'c' and t.typelem = 0
   union all
   select 7, 'more', 2, r.object, format('%s -- a relation of kind %s', r.object, r.kind)
     from relation r where r.kind not in ('r', 'p', 'v', 'm', 'S', 'i', 'I', 'c')
   union all
   select 7, 'more', 3, x.oid::text, pg_describe_object(x.class, x.oid, 0)
-    from (select 'pg_operator'::regclass, o.oid from pg_operator o where o.oprnamespace = 'fairclaim'::regnamespace
-          union all select 'pg_statistic_ext'::regclass, e.oid from pg_statistic_ext e where e.stxnamespace = 'fairclaim'::regnamespace
-          union all select 'pg_collation'::regclass, c.oid from pg_collation c where c.collnamespace = 'fairclaim'::regnamespace) x(class, oid)
+    from (select 'pg_operator'::regclass, o.oid from pg_operator o where o.oprnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[])
+          union all select 'pg_statistic_ext'::regclass, e.oid from pg_statistic_ext e where e.stxnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[])
+          union all select 'pg_collation'::regclass, c.oid from pg_collation c where c.collnamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[])) x(class, oid)
 
   union all
   select s.section, g.object, 8, g.target || rpad(coalesce(nullif(g.grantee, 0)::regrole::text, ''), 64),

@@ -53,7 +53,7 @@ impl TestDb {
         self.owner()
             .await
             .execute(
-                "update fairclaim.test_clock set shift = shift + $1::text::interval",
+                "update fairclaim_internal.test_clock set shift = shift + $1::text::interval",
                 &[&interval],
             )
             .await
@@ -150,7 +150,9 @@ impl TestDb {
     /// that sees what other sessions wait for. Never through a pooler: the role holds for the session.
     pub async fn owner(&self) -> Client {
         let client = self.direct_session(logins::OWNER).await;
-        client.batch_execute("set role fairclaim_owner").await.expect("set role");
+        // as inside the protocol's functions, so that tests can call what these call
+        let role = "set role fairclaim_owner; set search_path = public, fairclaim_internal";
+        client.batch_execute(role).await.expect("set role");
         client
     }
 
@@ -169,7 +171,7 @@ impl TestDb {
         let owner = self.owner().await;
         for (function, text, instead) in [single, many] {
             let sql = "select pg_catalog.pg_get_functiondef(p.oid) from pg_catalog.pg_proc p
-                        where p.pronamespace = 'fairclaim'::regnamespace and p.proname = $1";
+                        where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and p.proname = $1";
             let definition: String =
                 owner.query_one(sql, &[&function]).await.expect(function).get(0);
             assert!(definition.contains(text), "{function} has no {text:?}");

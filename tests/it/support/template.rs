@@ -12,7 +12,7 @@ use super::{logins, server::Server};
 const LOCK: i64 = 0x0066_6169_7263;
 
 const EVERY_TICK: &str =
-    "set role fairclaim_owner; update fairclaim.setting set tick_every = '0'; reset role";
+    "set role fairclaim_owner; update fairclaim_internal.setting set tick_every = '0'; reset role";
 
 /// The name of the template, which is there when this returns.
 pub async fn ensure(server: &Server) -> String {

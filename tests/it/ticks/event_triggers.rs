@@ -15,7 +15,7 @@ use crate::{
 /// Long enough for anything that does not wait for somebody else.
 const SOON: Duration = Duration::from_secs(20);
 const DROP: &str = "select ranges_dropped, ranges_in_use from fairclaim.drop_ranges()";
-const AHEAD: &str = "select count(*) from fairclaim.id_range r where r.ends_at > fairclaim.clock() + interval '1 hour'";
+const AHEAD: &str = "select count(*) from fairclaim_internal.id_range r where r.ends_at > fairclaim.clock() + interval '1 hour'";
 
 async fn soon<T>(what: &str, call: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, call).await.unwrap_or_else(|_| panic!("{what} waits"))
@@ -69,7 +69,7 @@ async fn an_event_trigger_that_refuses_every_table_is_named_and_stops_ranges_alo
     assert!(note.contains("not today") && note.contains("no_ddl_today"), "{note}");
 
     // within a minute it is not even tried
-    let times = "select times from fairclaim.tick_fault where step = 'ranges'";
+    let times = "select times from fairclaim_internal.tick_fault where step = 'ranges'";
     for (later, failures) in [("10 s", 1), ("40 s", 1), ("15 s", 2), ("1 s", 2)] {
         db.advance(later).await;
         tick(&worker).await;
@@ -156,7 +156,7 @@ async fn a_range_that_an_event_trigger_keeps_is_emptied_and_the_trigger_named() 
     db.advance("60 days").await;
     tick(&worker).await;
     let exclusive = "select count(*) from pg_locks l where l.mode = 'AccessExclusiveLock'
-                        and l.relation = 'fairclaim.job'::regclass";
+                        and l.relation = 'fairclaim_internal.job'::regclass";
     for (body, told) in [
         ("raise exception 'never';", &["never", "keeps_tables"][..]),
         ("perform pg_sleep(0.3);", &["keeps_tables", "too long"]),

@@ -9,7 +9,7 @@ use crate::{
     support::{Client, TestDb},
 };
 
-const ROUNDS: &str = "select max(n) from fairclaim.tick_state";
+const ROUNDS: &str = "select max(n) from fairclaim_internal.tick_state";
 
 /// Rounds and promotions within four seconds, in which every worker ticks every 100 ms and a job is due after 1.3 s.
 async fn rounds_of(workers: usize) -> (i64, i32) {
@@ -159,7 +159,7 @@ async fn a_job_that_was_committed_long_after_it_was_due_is_promoted_within_half_
 
 /// To the beginning of a quarter of a minute, in which whole indexes are looked at once.
 async fn to_the_next_quarter(db: &TestDb) {
-    let sql = "select (15000 - fairclaim.millis(fairclaim.clock()) % 15000 + 1000)::text || ' ms'";
+    let sql = "select (15000 - fairclaim_internal.millis(fairclaim.clock()) % 15000 + 1000)::text || ' ms'";
     let rest: String = db.owner().await.query_one(sql, &[]).await.expect(sql).get(0);
     db.advance(&rest).await;
 }
@@ -220,7 +220,7 @@ async fn a_second_tick_in_one_transaction_answers_busy_and_a_job_keeps_its_lane(
     db.own_lanes(5).await;
     let (producer, mut worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
     owner
-        .batch_execute("update fairclaim.setting set close_delay = '0'")
+        .batch_execute("update fairclaim_internal.setting set close_delay = '0'")
         .await
         .expect("close_delay");
     let job = || json!({"tenant_id": tenant(1), "type": "mail", "priority": 5});
@@ -237,7 +237,7 @@ async fn a_second_tick_in_one_transaction_answers_busy_and_a_job_keeps_its_lane(
         assert_eq!(row.get::<_, i32>("deleted"), 0);
     }
     open.commit().await.expect("commit");
-    let stray = "select count(*) from fairclaim.ready y where not exists (select from fairclaim.lane l where l.lane_id = y.lane_id)";
+    let stray = "select count(*) from fairclaim_internal.ready y where not exists (select from fairclaim_internal.lane l where l.lane_id = y.lane_id)";
     for _ in 0..4 {
         assert_eq!(number(&owner, stray).await, 0);
         tick(&worker).await;
@@ -272,10 +272,10 @@ async fn jobs_of_a_slow_transaction_wait_for_one_tick_however_many_types_they_ar
     }
     tick(&worker).await;
     open.commit().await.expect("commit");
-    let below = "select count(*) from fairclaim.ready y join fairclaim.lane l using (lane_id) where y.seq < l.floor";
+    let below = "select count(*) from fairclaim_internal.ready y join fairclaim_internal.lane l using (lane_id) where y.seq < l.floor";
     assert_eq!(number(&owner, below).await, i64::try_from(TYPES).expect("small"), "the hard case");
     tick(&worker).await;
     assert_eq!(number(&owner, below).await, 0);
-    assert_eq!(number(&owner, "select count(*) from fairclaim.renewal").await, 0);
+    assert_eq!(number(&owner, "select count(*) from fairclaim_internal.renewal").await, 0);
     assert_eq!(claim_jobs(&worker, 1000, &mut None).await.len(), TYPES);
 }

@@ -20,12 +20,12 @@ async fn jobs_that_were_numbered_from_the_beginning_again_are_claimed() {
     for _ in 0..3 {
         tick(&worker).await;
     }
-    let floors = "select count(*) from fairclaim.lane where floor > 500";
+    let floors = "select count(*) from fairclaim_internal.lane where floor > 500";
     assert!(number(&owner, floors).await >= 2, "an own and a shared lane with a floor");
-    let mark = number(&owner, "select max(mark) from fairclaim.tick_state").await;
+    let mark = number(&owner, "select max(mark) from fairclaim_internal.tick_state").await;
 
     owner
-        .batch_execute("select setval('fairclaim.ready_seq', 1), setval('fairclaim.tick_n', 1)")
+        .batch_execute("select setval('fairclaim_internal.ready_seq', 1), setval('fairclaim_internal.tick_n', 1)")
         .await
         .expect("setval");
     let mut open = db.producer().await;
@@ -38,7 +38,7 @@ async fn jobs_that_were_numbered_from_the_beginning_again_are_claimed() {
         tick(&worker).await; // the first one sets the number of ticks
     }
     assert_eq!(claim_jobs(&worker, 100, &mut None).await.len(), 5, "those that are committed");
-    assert!(number(&owner, "select last_value from fairclaim.ready_seq").await >= mark);
+    assert!(number(&owner, "select last_value from fairclaim_internal.ready_seq").await >= mark);
     open.commit().await.expect("commit");
     tick(&worker).await;
     assert_eq!(claim_jobs(&worker, 100, &mut None).await.len(), 1, "the open one");

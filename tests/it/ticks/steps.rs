@@ -18,7 +18,7 @@ async fn refuse_in(owner: &Client, table: &str, id: Uuid) {
              end if;
              return new;
            end $$;
-         create trigger poison before insert on fairclaim.{table} for each row execute function fairclaim.poison()"
+         create trigger poison before insert on fairclaim_internal.{table} for each row execute function fairclaim.poison()"
     );
     owner.batch_execute(&sql).await.expect("a trigger");
 }
@@ -66,7 +66,7 @@ async fn a_job_whose_loss_cannot_be_written_down_is_passed_over_and_named() {
     assert_eq!(failed(&worker).await, ["return"]);
     ticks(&worker, 40).await;
     assert_eq!(
-        number(&owner, "select count(*) from fairclaim.running").await,
+        number(&owner, "select count(*) from fairclaim_internal.running").await,
         1,
         "the others are back"
     );
@@ -79,7 +79,7 @@ async fn a_job_whose_loss_cannot_be_written_down_is_passed_over_and_named() {
     allow_again(&owner).await;
     db.advance("2 min").await;
     ticks(&worker, 20).await;
-    assert_eq!(number(&owner, "select count(*) from fairclaim.running").await, 0);
+    assert_eq!(number(&owner, "select count(*) from fairclaim_internal.running").await, 0);
     assert!(faults(&db).await.is_empty(), "it has healed");
 }
 
@@ -88,11 +88,11 @@ async fn a_job_that_cannot_end_is_passed_over_at_its_last_loss() {
     let db = TestDb::with_test_clock().await;
     let (worker, owner) = (db.worker().await, db.owner().await);
     let ids = abandoned(&db, 5).await;
-    owner.batch_execute("update fairclaim.running set lost = 2").await.expect("lost twice");
+    owner.batch_execute("update fairclaim_internal.running set lost = 2").await.expect("lost twice");
     refuse_in(&owner, "finished", ids[0]).await;
     db.advance("6 min").await;
     ticks(&worker, 40).await;
-    let ended = "select count(*) from fairclaim.finished where status = 'failed'";
+    let ended = "select count(*) from fairclaim_internal.finished where status = 'failed'";
     assert_eq!(number(&owner, ended).await, 4);
     assert_eq!(faults(&db).await[0].3, [ids[0]]);
 }
@@ -123,7 +123,7 @@ async fn a_lock_on_a_table_that_one_step_needs_stops_no_other() {
         "select fairclaim.dispatch_job($1, 'mail', p_run_at => fairclaim.clock() + interval '5 s')";
     for table in ["renewal", "cancel_request", "floor_hint", "running"] {
         let open = db.owner().await;
-        open.batch_execute(&format!("begin; lock table fairclaim.{table}")).await.expect("lock");
+        open.batch_execute(&format!("begin; lock table fairclaim_internal.{table}")).await.expect("lock");
         producer.execute(later, &[&tenant(1)]).await.expect("dispatch_job");
         db.advance("10 s").await;
         let row = tick(&worker).await;
@@ -133,7 +133,7 @@ async fn a_lock_on_a_table_that_one_step_needs_stops_no_other() {
         ticks(&worker, 3).await;
         assert!(faults(&db).await.is_empty(), "{table}");
     }
-    assert_eq!(number(&owner, "select count(*) from fairclaim.ready").await, 4);
+    assert_eq!(number(&owner, "select count(*) from fairclaim_internal.ready").await, 4);
 }
 
 /// Each lost lease costs a millisecond at least here, so all of them are more than the statement may take.
@@ -148,7 +148,7 @@ async fn ticks_under_a_short_time_out_get_smaller_until_they_fit() {
     owner
         .batch_execute(
             "create function fairclaim.slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.001); return new; end $$;
-             create trigger slow before insert on fairclaim.attempt_error for each row execute function fairclaim.slow()",
+             create trigger slow before insert on fairclaim_internal.attempt_error for each row execute function fairclaim.slow()",
         )
         .await
         .expect("a trigger");

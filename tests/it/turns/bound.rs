@@ -30,7 +30,7 @@ impl Group {
                 dispatch(&producer, one, "mail").await;
             }
         }
-        let sql = "select y.id from fairclaim.ready y join fairclaim.lane l using (lane_id) where l.tenant_id is null order by y.seq";
+        let sql = "select y.id from fairclaim_internal.ready y join fairclaim_internal.lane l using (lane_id) where l.tenant_id is null order by y.seq";
         let rows = owner.query(sql, &[]).await.expect("ready");
         assert_eq!(rows.len(), size * 8, "eight of each stand in the shared lane");
         Self {

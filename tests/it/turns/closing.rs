@@ -12,7 +12,7 @@ const OWN: i32 = 7;
 /// Own lanes that dispatch uses, and those that it does not use any more.
 async fn lanes(owner: &Client) -> (i64, i64) {
     let sql = "select count(*) filter (where drained is null), count(*) filter (where drained is not null)
-                 from fairclaim.lane where tenant_id is not null";
+                 from fairclaim_internal.lane where tenant_id is not null";
     let row = owner.query_one(sql, &[]).await.expect("lanes");
     (row.get(0), row.get(1))
 }

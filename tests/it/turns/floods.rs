@@ -19,7 +19,7 @@ struct Standing {
 impl Standing {
     async fn read(owner: &Client) -> Self {
         let sql = "select l.type, l.tenant_id is null as shared, count(y.id)
-                     from fairclaim.lane l left join fairclaim.ready y on y.lane_id = l.lane_id and y.tenant_id = $1
+                     from fairclaim_internal.lane l left join fairclaim_internal.ready y on y.lane_id = l.lane_id and y.tenant_id = $1
                     where l.tenant_id is null or l.tenant_id = $1 group by l.lane_id order by l.type";
         let rows = owner.query(sql, &[&tenant(BIG)]).await.expect("lanes");
         let (shared, own): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.get("shared"));

@@ -54,7 +54,7 @@ async fn a_million_jobs_of_a_type_nobody_handles_cost_a_claim_nothing() {
         dispatch_many(&producer, tenant(1), "default", "unhandled", 500_000).await;
     };
     tokio::join!(half(one), half(other));
-    let waiting = "select count(*) from fairclaim.ready";
+    let waiting = "select count(*) from fairclaim_internal.ready";
     assert_eq!(owner.query_one(waiting, &[]).await.expect("ready").get::<_, i64>(0), 1_000_000);
 
     let flooded = cost_of_claims(&db).await;

@@ -13,7 +13,8 @@ use crate::{
 
 /// The script in the pieces that its files are.
 fn pieces(script: &str) -> Vec<String> {
-    const FOLDERS: [&str; 4] = ["-- access/", "-- functions/", "-- migrations/", "-- views/"];
+    const FOLDERS: [&str; 5] =
+        ["-- access/", "-- internal/", "-- migrations/", "-- protocol/", "-- views/"];
     let mut pieces = vec![String::new()];
     for line in script.lines() {
         if FOLDERS.iter().any(|folder| line.starts_with(folder)) {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     PATIENCE,
-    statements_1::{self, DISPATCH, DISPATCH_MANY, EXCHANGE, EXTEND, SETTLE, TICK},
+    statements::{self, DISPATCH, DISPATCH_MANY, EXCHANGE, EXTEND, SETTLE, TICK},
 };
 use crate::{
     calls::tenant,
@@ -117,8 +117,8 @@ impl Load {
         while let Some(ended) = self.producers.join_next().await {
             ended.expect("no producer panics");
         }
-        let left = "select (select count(*) from fairclaim.ready) + (select count(*) from fairclaim.scheduled)
-                         + (select count(*) from fairclaim.running)";
+        let left = "select (select count(*) from fairclaim_internal.ready) + (select count(*) from fairclaim_internal.scheduled)
+                         + (select count(*) from fairclaim_internal.running)";
         until("every job is finished", PATIENCE, || async {
             (owner.query_one(left, &[]).await.expect("what is left").get::<_, i64>(0) == 0)
                 .then_some(())
@@ -152,7 +152,7 @@ impl End {
     pub(super) async fn audit(&self, owner: &Session) -> Vec<String> {
         let rows = owner
             .query(
-                "select f.id, count(*), min(f.status) from fairclaim.finished f group by f.id",
+                "select f.id, count(*), min(f.status) from fairclaim_internal.finished f group by f.id",
                 &[],
             )
             .await
@@ -180,7 +180,7 @@ impl End {
     }
 }
 
-async fn prepare(session: &Session, (sql, types): statements_1::Statement) -> Statement {
+async fn prepare(session: &Session, (sql, types): statements::Statement) -> Statement {
     session.prepare_typed(sql, types).await.expect(sql)
 }
 

@@ -74,8 +74,8 @@ async fn slow(_job: RawJob, _attempt: Attempt) -> Result<(), JobError> {
 async fn most_held(auditor: &Session, workers: [&str; 2], jobs: usize) -> [i64; 2] {
     let query =
         "select count(*) filter (where r.worker_id = $1), count(*) filter (where r.worker_id = $2),
-                        (select count(*) from fairclaim.finished)
-                   from fairclaim.running r";
+                        (select count(*) from fairclaim_internal.finished)
+                   from fairclaim_internal.running r";
     let (mut most, deadline) = ([0_i64; 2], Instant::now() + PATIENCE);
     loop {
         let row = auditor.query_one(query, &[&workers[0], &workers[1]]).await.expect("running");
@@ -171,7 +171,7 @@ async fn calls(session: &Session, function: &str) -> u64 {
     })
     .await;
     let calls =
-        "select calls from pg_stat_user_functions where schemaname = 'fairclaim' and funcname = $1";
+        "select calls from pg_stat_user_functions where schemaname in ('fairclaim', 'fairclaim_internal') and funcname = $1";
     let calls: i64 = session.query_one(calls, &[&function]).await.expect("it was called").get(0);
     u64::try_from(calls).expect("a count")
 }

@@ -42,7 +42,7 @@ async fn cut(rig: &Rig) -> i64 {
 async fn cut_in_a_call(rig: &Rig) {
     let mut owner = rig.db.owner().await;
     let lock = owner.transaction().await.expect("begin");
-    lock.batch_execute("lock table fairclaim.running in access exclusive mode")
+    lock.batch_execute("lock table fairclaim_internal.running in access exclusive mode")
         .await
         .expect("lock");
     let looking = rig.db.worker().await;

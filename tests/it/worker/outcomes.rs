@@ -48,7 +48,7 @@ async fn run(wishes: &[&'static str]) -> (Rig, HashMap<&'static str, JobRow>) {
 
 /// How many attempts a scheduled job has left.
 async fn attempts_left(rig: &Rig, id: Uuid) -> i16 {
-    let query = "select attempts_left from fairclaim.scheduled where id = $1";
+    let query = "select attempts_left from fairclaim_internal.scheduled where id = $1";
     rig.db.auditor().await.query_one(query, &[&id]).await.expect("it is scheduled").get(0)
 }
 

@@ -92,9 +92,9 @@ impl Rig {
     pub(crate) async fn expire(&self, id: Uuid) {
         let mut owner = self.db.owner().await;
         let transaction = owner.transaction().await.expect("begin");
-        let expired = "update fairclaim.running set lease_expires_at = fairclaim.clock() - interval '1 s' where id = $1";
+        let expired = "update fairclaim_internal.running set lease_expires_at = fairclaim.clock() - interval '1 s' where id = $1";
         assert_eq!(transaction.execute(expired, &[&id]).await.expect("running"), 1, "it runs");
-        let returned = "select fairclaim.return_expired(fairclaim.clock(), 100, '{}')";
+        let returned = "select fairclaim_internal.return_expired(fairclaim.clock(), 100, '{}')";
         let row = transaction.query_one(returned, &[]).await.expect("return_expired");
         assert_eq!(row.get::<_, i32>(0), 1);
         transaction.commit().await.expect("commit");

@@ -66,7 +66,7 @@ async fn suspect(
     let (mut company, mut held) = (0, 0);
     for _ in 0..20 {
         company = company.max(app.others.running());
-        let query = "select count(*) from fairclaim.running where worker_id = $1";
+        let query = "select count(*) from fairclaim_internal.running where worker_id = $1";
         let row = app.auditor.query_one(query, &[&attempt.worker_id()]).await?;
         held = held.max(row.get::<_, i64>(0));
         tokio::time::sleep(millis(20)).await;

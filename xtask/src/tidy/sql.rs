@@ -23,7 +23,7 @@ const OTHER_CLOCKS: &[&str] = &[
 /// Where the real clock is read: what makes ours, the list of migrations that is there before it, and the queue of the kind
 /// that others write, which the benchmarks compare ours with.
 const CLOCK_MAKERS: &[&str] = &[
-    "sql/functions/support/clock.sql",
+    "sql/protocol/support/clock.sql",
     "sql/testing/clock.sql",
     "sql/migrations/bootstrap.sql",
     "cli/src/bench/classic.rs",
@@ -34,7 +34,7 @@ pub(super) fn other_clocks(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
     let ours = |file: &&Source| !CLOCK_MAKERS.contains(&file.path.as_str());
     for file in tree.below("sql/", "sql").filter(ours) {
-        if !file.path.ends_with(".golden.sql") {
+        if !is_generated(&file.path) {
             clocks_in(file, 1, &file.text, &mut found);
         }
     }
@@ -56,12 +56,17 @@ fn clocks_in(file: &Source, first: usize, text: &str, found: &mut Vec<Finding>) 
     }
 }
 
+/// Whether a file is made from the others.
+fn is_generated(path: &str) -> bool {
+    path.ends_with(".golden.sql") || path == "sql/fairclaim.sql"
+}
+
 /// A file that nobody lists is never installed.
 pub(super) fn unlisted_files(tree: &Tree) -> Vec<Finding> {
     let list: String =
         tree.below("src/schema/files.rs", "rs").map(|file| file.text.as_str()).collect();
     let apart = |path: &str| {
-        path.ends_with(".golden.sql")
+        is_generated(path)
             || path.starts_with("sql/testing/")
             || path.starts_with("sql/examples/")
     };
@@ -75,12 +80,12 @@ pub(super) fn unlisted_files(tree: &Tree) -> Vec<Finding> {
 /// What every definer function sets. On the caller's path it would run the caller's functions with the owner's rights; with the
 /// caller's `row_security = off`, a habit of backups, it would refuse to work at all.
 const DEFINER_SETTINGS: [&str; 2] =
-    ["set search_path = pg_catalog, pg_temp", "set row_security = on"];
+    ["set search_path = pg_catalog, fairclaim_internal, pg_temp", "set row_security = on"];
 
 /// A definer function that depends on settings of its caller.
 pub(super) fn loose_settings(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
-    for file in tree.below("sql/", "sql").filter(|file| !file.path.ends_with(".golden.sql")) {
+    for file in tree.below("sql/", "sql").filter(|file| !is_generated(&file.path)) {
         let code = words(&sql_code(&file.text));
         for definition in code.split("create or replace function ").skip(1) {
             let head = definition.split(" as $").next().unwrap_or(definition);
@@ -101,16 +106,20 @@ pub(super) fn loose_settings(tree: &Tree) -> Vec<Finding> {
 /// One function in a file of its name, with the comment that is its reference.
 pub(super) fn function_files(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
-    for file in tree.below("sql/functions/", "sql") {
+    let schemas = [("sql/protocol/", "fairclaim"), ("sql/internal/", "fairclaim_internal")];
+    let files = schemas.iter().flat_map(|(folder, schema)| {
+        tree.below(folder, "sql").map(move |file| (file, *schema))
+    });
+    for (file, schema) in files {
         let code = words(&sql_code(&file.text));
         let created = code.matches("create function ").count()
             + code.matches("create or replace function ").count();
         if created != 1 {
             found.push(file.finding(0, format!("creates {created} functions; one each")));
-        } else if !code.contains(&format!("function fairclaim.{}(", file.stem())) {
-            found.push(file.finding(0, format!("does not create fairclaim.{}", file.stem())));
+        } else if !code.contains(&format!("function {schema}.{}(", file.stem())) {
+            found.push(file.finding(0, format!("does not create {schema}.{}", file.stem())));
         }
-        if !code.contains(&format!("comment on function fairclaim.{}", file.stem())) {
+        if !code.contains(&format!("comment on function {schema}.{}", file.stem())) {
             found.push(file.finding(0, "has no `comment on function`, which is its reference"));
         }
     }
@@ -149,7 +158,7 @@ pub(super) fn beyond_ascii(tree: &Tree) -> Vec<Finding> {
 /// What a backslash in a plain literal means depends on standard_conforming_strings of whoever calls.
 pub(super) fn loose_literals(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
-    for file in tree.below("sql/", "sql").filter(|file| !file.path.ends_with(".golden.sql")) {
+    for file in tree.below("sql/", "sql").filter(|file| !is_generated(&file.path)) {
         for (number, line) in sql_code(&file.text).lines().enumerate() {
             // every second part of a line stands between quotes
             let parts: Vec<&str> = line.split('\'').collect();
@@ -226,14 +235,14 @@ mod tests {
 
     #[test]
     fn a_definer_that_depends_on_its_callers_settings_is_found() {
-        let good = "create or replace function fairclaim.a() returns int language sql security definer\nset search_path = pg_catalog, pg_temp\nset row_security = on as $$ select 1 $$;";
-        assert!(found(loose_settings, "sql/functions/x/a.sql", good).is_empty());
+        let good = "create or replace function fairclaim.a() returns int language sql security definer\nset search_path = pg_catalog, fairclaim_internal, pg_temp\nset row_security = on as $$ select 1 $$;";
+        assert!(found(loose_settings, "sql/protocol/x/a.sql", good).is_empty());
         let bad = good.replace(", pg_temp", "");
-        assert_eq!(found(loose_settings, "sql/functions/x/a.sql", &bad).len(), 1);
+        assert_eq!(found(loose_settings, "sql/protocol/x/a.sql", &bad).len(), 1);
         let second = format!("{good}\n{bad}");
         assert_eq!(found(loose_settings, "sql/testing/a.sql", &second).len(), 1);
         let worse = bad.replace("set row_security = on", "");
-        assert_eq!(found(loose_settings, "sql/functions/x/a.sql", &worse).len(), 2);
+        assert_eq!(found(loose_settings, "sql/protocol/x/a.sql", &worse).len(), 2);
     }
 
     #[test]
@@ -255,15 +264,15 @@ mod tests {
     #[test]
     fn a_function_file_holds_one_function_of_its_name_with_a_comment() {
         let good = "create or replace function fairclaim.a() returns int as $$ select 1 $$;\ncomment on function fairclaim.a() is 'One.';";
-        assert!(found(function_files, "sql/functions/x/a.sql", good).is_empty());
-        assert_eq!(found(function_files, "sql/functions/x/b.sql", good).len(), 2);
+        assert!(found(function_files, "sql/protocol/x/a.sql", good).is_empty());
+        assert_eq!(found(function_files, "sql/protocol/x/b.sql", good).len(), 2);
         assert_eq!(
-            found(function_files, "sql/functions/x/a.sql", &good.replace("comment", "-- comment"))
+            found(function_files, "sql/protocol/x/a.sql", &good.replace("comment", "-- comment"))
                 .len(),
             1
         );
         assert_eq!(
-            found(function_files, "sql/functions/x/a.sql", &format!("{good}{good}")).len(),
+            found(function_files, "sql/protocol/x/a.sql", &format!("{good}{good}")).len(),
             1
         );
     }

@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn statements_outside_of_their_homes_are_found() {
-        let text = "fn f() {\n    client.query(\"\n      SELECT id\n FROM fairclaim.job\", &[]);\n    g(\"listen fairclaim\");\n}\n";
+        let text = "fn f() {\n    client.query(\"\n      SELECT id\n FROM fairclaim_internal.job\", &[]);\n    g(\"listen fairclaim\");\n}\n";
         let lines: Vec<usize> =
             found(sql_elsewhere, "src/worker/claimer.rs", text).iter().map(|f| f.line).collect();
         assert_eq!(lines, [2, 5]);
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn sentences_comments_and_tests_are_let_be() {
-        let text = "// select 1 from x\nf(\"select a queue\"); f(\"with pleasure\"); f(\"grant the role\"); f(\"listen to this and that\");\n#[cfg(test)]\nmod tests { const A: &str = \"delete from fairclaim.job\"; }\n";
+        let text = "// select 1 from x\nf(\"select a queue\"); f(\"with pleasure\"); f(\"grant the role\"); f(\"listen to this and that\");\n#[cfg(test)]\nmod tests { const A: &str = \"delete from fairclaim_internal.job\"; }\n";
         assert!(found(sql_elsewhere, "cli/src/command/jobs.rs", text).is_empty());
     }
 }

@@ -184,7 +184,7 @@ mod tests {
         );
         assert_eq!(
             lines(
-                "sql/functions/claim/x.sql",
+                "sql/protocol/claim/x.sql",
                 "select ack($1);\nselect back($1), packs, attack;\n"
             ),
             [1]

@@ -148,7 +148,7 @@ async fn a_report_that_an_interrupted_source_left_open_is_not_written_by_another
 
     // its batch waits for a lock, and is rolled back before it is killed
     let holder = other.transaction().await.unwrap();
-    let lock = "set local role fairclaim_owner; lock table fairclaim.job in access exclusive mode";
+    let lock = "set local role fairclaim_owner; lock table fairclaim_internal.job in access exclusive mode";
     holder.batch_execute(lock).await.unwrap();
     let sending = ["dispatch", "--file", &one, "--refused", &refused, "--source", "one"];
     let running = start(&mut place.fairclaim(sending));

@@ -9,7 +9,7 @@ const LINES: u32 = 30_000;
 
 /// How many of the lines are jobs.
 async fn count(place: &Place) -> i64 {
-    place.read("select count(*) from fairclaim.job").await[0].get(0)
+    place.read("select count(*) from fairclaim_internal.job").await[0].get(0)
 }
 
 /// Waits until some of the lines are in.

@@ -106,13 +106,13 @@ impl<'a> Load<'a> {
 
     /// The attempts that run, by the database.
     pub(super) async fn running(&self) -> HashSet<Key> {
-        attempts(self.place, "select id, attempt from fairclaim.running").await
+        attempts(self.place, "select id, attempt from fairclaim_internal.running").await
     }
 
     /// What a dead worker holds. The server may still be at its last statement; that is over when two looks in a row see
     /// the same.
     pub(super) async fn held_by(&self, worker: &str) -> HashSet<Key> {
-        let sql = format!("select id, attempt from fairclaim.running where worker_id = '{worker}'");
+        let sql = format!("select id, attempt from fairclaim_internal.running where worker_id = '{worker}'");
         let mut held = attempts(self.place, &sql).await;
         loop {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -139,8 +139,8 @@ impl<'a> Load<'a> {
     }
 }
 
-const COMPLETED: &str = "select count(*) from fairclaim.finished where status = 'completed'";
-const DISPATCHED: &str = "select count(*) from fairclaim.job";
+const COMPLETED: &str = "select count(*) from fairclaim_internal.finished where status = 'completed'";
+const DISPATCHED: &str = "select count(*) from fairclaim_internal.job";
 
 async fn number(place: &Place, sql: &str) -> i64 {
     place.read(sql).await[0].get(0)
@@ -183,17 +183,17 @@ async fn dispatch(client: Client, stop: Arc<AtomicBool>) -> Dispatched {
 
 impl Books {
     async fn close(place: &Place, dispatched: Dispatched, runs: PathBuf) -> Self {
-        let sql = "select id, status, attempts, worker_id from fairclaim.finished";
+        let sql = "select id, status, attempts, worker_id from fairclaim_internal.finished";
         let facts = place.read(sql).await;
-        let counts = "select (select count(*) from fairclaim.job),
-          (select count(*) from fairclaim.ready) + (select count(*) from fairclaim.running) + (select count(*) from fairclaim.scheduled)";
+        let counts = "select (select count(*) from fairclaim_internal.job),
+          (select count(*) from fairclaim_internal.ready) + (select count(*) from fairclaim_internal.running) + (select count(*) from fairclaim_internal.scheduled)";
         let counts = &place.read(counts).await[0];
         let mut books = Self {
             acknowledged: dispatched.ids,
             refused_calls: dispatched.failures,
             facts: facts.len(),
             counts: (counts.get(0), counts.get(1)),
-            lost: attempts(place, "select id, attempt from fairclaim.attempt_error").await,
+            lost: attempts(place, "select id, attempt from fairclaim_internal.attempt_error").await,
             jobs: HashMap::new(),
             runs: HashMap::new(),
         };

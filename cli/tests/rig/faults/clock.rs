@@ -43,7 +43,7 @@ async fn delay(rig: &Rig, environment: Vec<(String, String)>, due: [&str; 2]) ->
     let output = dispatch.args(due).envs(environment).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let id = String::from_utf8(output.stdout).unwrap().trim().to_owned();
-    let delay = "select extract(epoch from run_at - created_at)::float8 from fairclaim.job where id = $1::text::uuid";
+    let delay = "select extract(epoch from run_at - created_at)::float8 from fairclaim_internal.job where id = $1::text::uuid";
     let delay = rig.ask(delay, &[&id]).await[0].get(0);
     (id, delay)
 }
@@ -103,7 +103,7 @@ pub(crate) async fn clocks_are_wrong(size: Size) {
         "no clock was wrong"
     );
     let took = "select extract(epoch from f.completed_at - j.run_at)::float8
-      from fairclaim.finished f join fairclaim.job j using (id) where j.id = $1::text::uuid";
+      from fairclaim_internal.finished f join fairclaim_internal.job j using (id) where j.id = $1::text::uuid";
     let took: f64 = rig.ask(took, &[&id]).await[0].get(0);
     assert!((4.0..1800.0).contains(&took), "the delayed job ended {took} s after it was due");
     let audit = Audit::of(&rig).await;

@@ -54,7 +54,7 @@ pub(crate) async fn repeated_dispatches_are_found() {
         ..Pace::gentle(&rig)
     };
     let dispatchers = Dispatchers::start(&rig, &pace);
-    let twice = "select count(*) - count(distinct payload ->> 'mark') from fairclaim.job";
+    let twice = "select count(*) - count(distinct payload ->> 'mark') from fairclaim_internal.job";
     let deadline = Instant::now() + PATIENCE;
     while rig.number(twice).await == 0 {
         assert!(Instant::now() < deadline, "no cut fell between a commit and its answer");
@@ -115,13 +115,13 @@ pub(crate) async fn deleted_rows_are_found() {
     rig.until(DISPATCHED, 100).await;
     dispatchers.finish().await;
     let steal = |table, which| {
-        let one = format!("select s.id from fairclaim.{table} s order by s.id {which} limit 1");
-        format!("delete from fairclaim.{table} t where t.id = ({one})")
+        let one = format!("select s.id from fairclaim_internal.{table} s order by s.id {which} limit 1");
+        format!("delete from fairclaim_internal.{table} t where t.id = ({one})")
     };
     rig.as_owner(&steal("ready", "desc")).await;
     let crew = Crew::start(&rig, 1, Orders::plain(&rig, "5s"));
-    let waiting = "select -count(*) from fairclaim.ready";
-    let running = "select -count(*) from fairclaim.running";
+    let waiting = "select -count(*) from fairclaim_internal.ready";
+    let running = "select -count(*) from fairclaim_internal.running";
     assert!(rig.reaches(waiting, 0, PATIENCE).await && rig.reaches(running, 0, PATIENCE).await);
     crew.stop();
     let audit = Audit::of(&rig).await;
@@ -152,7 +152,7 @@ pub(crate) async fn settlements_without_a_check_are_found() {
     let first = Crew::start(&rig, 1, orders());
     frozen::freeze(&rig, &first).await;
     let other = Crew::start(&rig, 1, Orders { prefix: "other", ..orders() });
-    rig.until("select count(*) from fairclaim.running where attempt = 2", 1).await;
+    rig.until("select count(*) from fairclaim_internal.running where attempt = 2", 1).await;
     first.signal(0, "CONT");
     rig.until_all_ended().await;
     first.stop();
@@ -163,8 +163,8 @@ pub(crate) async fn settlements_without_a_check_are_found() {
 /// Leases that are returned twice.
 pub(crate) async fn jobs_that_are_returned_twice_are_found() {
     let rig = Rig::new().await;
-    let twice = "perform fairclaim.to_ready(array_agg(j.tenant_id), array_agg(j.id), array_agg(1), array_agg(1::smallint), array_agg(1::smallint))
-      from fairclaim.job j where j.id = any (v_ids);
+    let twice = "perform fairclaim_internal.to_ready(array_agg(j.tenant_id), array_agg(j.id), array_agg(1), array_agg(1::smallint), array_agg(1::smallint))
+      from fairclaim_internal.job j where j.id = any (v_ids);
       return v_n;";
     rig.spoil("return_expired", "return v_n;", twice).await;
     let dispatchers = Dispatchers::start(&rig, &Pace { count: 1, ..Pace::gentle(&rig) });
@@ -174,8 +174,8 @@ pub(crate) async fn jobs_that_are_returned_twice_are_found() {
     frozen::freeze(&rig, &first).await;
     first.kill_all();
     let other = Crew::start(&rig, 1, Orders { prefix: "other", ..Orders::plain(&rig, "1s") });
-    rig.until("select count(*) from fairclaim.attempt_error", 1).await;
-    rig.reaches("select count(*) from fairclaim.finished", 100, Duration::from_secs(5)).await;
+    rig.until("select count(*) from fairclaim_internal.attempt_error", 1).await;
+    rig.reaches("select count(*) from fairclaim_internal.finished", 100, Duration::from_secs(5)).await;
     drop(other);
     Audit::of(&rig).await.must_find("a job is in two places");
 }

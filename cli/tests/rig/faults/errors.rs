@@ -22,11 +22,11 @@ begin
   return null;
 end
 $$;
-create trigger trouble after insert on fairclaim.job for each statement execute function fairclaim.trouble();
-create trigger trouble_claim after insert on fairclaim.running for each statement execute function fairclaim.trouble();
-create trigger trouble_heart after update on fairclaim.running for each statement execute function fairclaim.trouble();
-create trigger trouble_end after delete on fairclaim.running for each statement execute function fairclaim.trouble();
-create trigger trouble_ready after delete on fairclaim.ready for each statement execute function fairclaim.trouble();
+create trigger trouble after insert on fairclaim_internal.job for each statement execute function fairclaim.trouble();
+create trigger trouble_claim after insert on fairclaim_internal.running for each statement execute function fairclaim.trouble();
+create trigger trouble_heart after update on fairclaim_internal.running for each statement execute function fairclaim.trouble();
+create trigger trouble_end after delete on fairclaim_internal.running for each statement execute function fairclaim.trouble();
+create trigger trouble_ready after delete on fairclaim_internal.ready for each statement execute function fairclaim.trouble();
 ";
 
 /// Bound: whatever fails with an error that may pass is repeated; nothing lost or doubled.
@@ -65,7 +65,7 @@ pub(crate) async fn no_more_connections(size: Size) {
         println!("connections: {} taken, then {} more", hogs.len(), more.len());
         drop((hogs, more));
         let freed = Instant::now();
-        while rig.number("select count(distinct worker_id) from fairclaim.running").await < 2 {
+        while rig.number("select count(distinct worker_id) from fairclaim_internal.running").await < 2 {
             assert!(freed.elapsed() < PATIENCE, "the worker never came back");
             tokio::time::sleep(Duration::from_millis(50)).await;
             crew.revive();

@@ -54,7 +54,7 @@ pub(crate) async fn handlers_misbehave(size: Size) {
     println!("bad handlers: {each} of each kind, the worker's memory at most {memory} kB");
     crew.stop();
 
-    let ends = "select j.type || ' ' || f.status, count(*) from fairclaim.finished f join fairclaim.job j using (id) group by 1";
+    let ends = "select j.type || ' ' || f.status, count(*) from fairclaim_internal.finished f join fairclaim_internal.job j using (id) group by 1";
     let rows = rig.ask(ends, &[]).await;
     let ended = |what: &str| {
         rows.iter().find(|row| row.get::<_, &str>(0) == what).map_or(0, |row| row.get(1))

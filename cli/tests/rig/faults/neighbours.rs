@@ -30,7 +30,7 @@ pub(crate) async fn tables_are_locked(size: Size) {
     for &(table, mode, seconds) in &all {
         rig.until_completed_more(3).await;
         rig.as_owner(&format!(
-            "begin; lock table fairclaim.{table} in {mode} mode; select pg_sleep({seconds}); commit"
+            "begin; lock table fairclaim_internal.{table} in {mode} mode; select pg_sleep({seconds}); commit"
         ))
         .await;
         goes_on(&rig, &dispatchers).await;
@@ -48,13 +48,13 @@ pub(crate) async fn tables_are_rebuilt(size: Size) {
     let rounds = size.of(1, 4);
     for _ in 0..rounds {
         for table in tables {
-            rig.as_owner(&format!("vacuum full fairclaim.{table}")).await;
+            rig.as_owner(&format!("vacuum full fairclaim_internal.{table}")).await;
             rig.until_completed_more(2).await;
-            rig.as_owner(&format!("reindex table concurrently fairclaim.{table}")).await;
+            rig.as_owner(&format!("reindex table concurrently fairclaim_internal.{table}")).await;
             rig.until_completed_more(2).await;
         }
         dump(&rig).await;
-        rig.as_owner("analyze fairclaim.ready, fairclaim.running, fairclaim.lane").await;
+        rig.as_owner("analyze fairclaim_internal.ready, fairclaim_internal.running, fairclaim_internal.lane").await;
         goes_on(&rig, &dispatchers).await;
     }
     println!("rebuilt: {} times each of {} tables, and a dump", rounds, tables.len());

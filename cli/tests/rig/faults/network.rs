@@ -12,7 +12,7 @@ use super::super::proxy::{Cut, Manner};
 use super::super::{Rig, Size, draws};
 use super::kills::goes_on;
 
-const RUNNING: &str = "select count(*) from fairclaim.running";
+const RUNNING: &str = "select count(*) from fairclaim_internal.running";
 
 /// Connections are cut in the middle of what they carry, in both directions, statements and answers. Bound: nothing lost or
 /// doubled; a dispatch without an answer has happened once or not at all.
@@ -48,11 +48,11 @@ pub(crate) async fn a_claim_without_an_answer(spoiled: bool) {
     let link = tokio::spawn(link);
     // its next claim waits, and sees the job that is dispatched meanwhile
     let lock = "set role fairclaim_owner; begin;
-      lock table fairclaim.ready in share row exclusive mode; reset role";
+      lock table fairclaim_internal.ready in share row exclusive mode; reset role";
     client.batch_execute(lock).await.unwrap();
     let sql = "select fairclaim.dispatch_job(fairclaim.tenant_uuid('acme'), 'job')::text";
     let id: String = client.query_one(sql, &[]).await.unwrap().get(0);
-    rig.until("select count(*) from pg_locks where relation = 'fairclaim.ready'::regclass and not granted", 1).await;
+    rig.until("select count(*) from pg_locks where relation = 'fairclaim_internal.ready'::regclass and not granted", 1).await;
     rig.proxy.behave(Manner::Silent);
     client.batch_execute("commit").await.unwrap();
     rig.until(RUNNING, 1).await;
@@ -63,7 +63,7 @@ pub(crate) async fn a_claim_without_an_answer(spoiled: bool) {
         assert_eq!(rig.number(RUNNING).await, 1, "the control: it waits for its lease");
     } else {
         rig.until_completed_of(&id).await;
-        let sql = "select count(*) from fairclaim.attempt_error";
+        let sql = "select count(*) from fairclaim_internal.attempt_error";
         assert_eq!(rig.number(sql).await, 0, "it counts as lost");
     }
     crew.stop();

@@ -12,26 +12,26 @@ use super::super::{DISPATCHED, Rig};
 
 /// What is done to one job of its own, `$1`, behind the back of the queue, and what the audit says of it at least.
 const PLANTED: [(&str, &str); 12] = [
-    ("a job has no final fact", "delete from fairclaim.finished where id = $1"),
+    ("a job has no final fact", "delete from fairclaim_internal.finished where id = $1"),
     (
         "a job is left in scheduled",
-        "with f as (delete from fairclaim.finished f where f.id = $1 returning f.id, f.tenant_id)
-         insert into fairclaim.scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+        "with f as (delete from fairclaim_internal.finished f where f.id = $1 returning f.id, f.tenant_id)
+         insert into fairclaim_internal.scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
          select now(), f.id, f.tenant_id, 1, 1, 0 from f",
     ),
     (
         "a job is in two places",
-        "insert into fairclaim.scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
-         select now(), f.id, f.tenant_id, 1, 1, 0 from fairclaim.finished f where f.id = $1",
+        "insert into fairclaim_internal.scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+         select now(), f.id, f.tenant_id, 1, 1, 0 from fairclaim_internal.finished f where f.id = $1",
     ),
-    ("a row has no job", "delete from fairclaim.job where id = $1"),
+    ("a row has no job", "delete from fairclaim_internal.job where id = $1"),
     (
         "a dispatch is there twice",
-        "update fairclaim.job set payload = (select o.payload from fairclaim.job o order by o.id desc limit 1) where id = $1",
+        "update fairclaim_internal.job set payload = (select o.payload from fairclaim_internal.job o order by o.id desc limit 1) where id = $1",
     ),
     (
         "a job failed without three losses",
-        "update fairclaim.finished set status = 'failed' where id = $1",
+        "update fairclaim_internal.finished set status = 'failed' where id = $1",
     ),
     (
         "an attempt was claimed twice",
@@ -39,7 +39,7 @@ const PLANTED: [(&str, &str); 12] = [
     ),
     (
         "attempts are not the claims",
-        "update fairclaim.finished set attempts = attempts + 1 where id = $1",
+        "update fairclaim_internal.finished set attempts = attempts + 1 where id = $1",
     ),
     (
         "a job got the same lease token twice",
@@ -48,12 +48,12 @@ const PLANTED: [(&str, &str); 12] = [
     ("an attempt did not end exactly once", "reset role; delete from witness.ended where id = $1"),
     (
         "an attempt was completed by who did not hold it",
-        "update fairclaim.finished set worker_id = 'somebody' where id = $1",
+        "update fairclaim_internal.finished set worker_id = 'somebody' where id = $1",
     ),
     (
         "a job was completed and its last attempt never ran",
         // its start is taken out of the books of the handlers below
-        "select from fairclaim.job where id = $1",
+        "select from fairclaim_internal.job where id = $1",
     ),
 ];
 
@@ -68,7 +68,7 @@ pub(crate) async fn every_finding_is_made() {
     let crew = Crew::start(&rig, 1, Orders::plain(&rig, "30s"));
     rig.close(dispatchers, crew).await.pass("before anything is planted", MayFail::None);
 
-    let ids = rig.ask("select id from fairclaim.job order by id limit 20", &[]).await;
+    let ids = rig.ask("select id from fairclaim_internal.job order by id limit 20", &[]).await;
     let ids: Vec<Uuid> = ids.iter().map(|row| row.get(0)).collect();
     for ((_, sql), id) in PLANTED.iter().zip(&ids) {
         rig.as_owner(&sql.replace("$1", &format!("'{id}'"))).await;

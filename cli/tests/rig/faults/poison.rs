@@ -34,7 +34,7 @@ pub(crate) async fn poison_harms_its_own_tenant_only(size: Size) {
     let began = Instant::now();
     let mut crew = Crew::start(&rig, size.of(2, 4), orders);
     let total = i64::try_from(poison + innocent).unwrap();
-    while rig.number("select count(*) from fairclaim.finished").await < total {
+    while rig.number("select count(*) from fairclaim_internal.finished").await < total {
         assert!(began.elapsed() < LIMIT, "{}", Audit::of(&rig).await);
         for _ in 0..10 {
             crew.revive();
@@ -49,7 +49,7 @@ pub(crate) async fn poison_harms_its_own_tenant_only(size: Size) {
     crew.stop();
     Audit::of(&rig).await.pass("poison", MayFail::Poison(poison));
     let ends = "select j.type || ' ' || f.status || coalesce(' ' || (f.error ->> 'code'), ''), count(*), max(f.attempts)
-      from fairclaim.finished f join fairclaim.job j using (id) group by 1 order by 1";
+      from fairclaim_internal.finished f join fairclaim_internal.job j using (id) group by 1 order by 1";
     let rows = rig.ask(ends, &[]).await;
     let found: Vec<(String, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     println!(

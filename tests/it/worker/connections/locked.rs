@@ -18,7 +18,7 @@ const SESSIONS: usize = CONNECTIONS + 1;
 /// Who keeps `ready` locked, in a session of their own.
 async fn lock(rig: &Rig) -> support::Client {
     let owner = rig.db.owner().await;
-    owner.batch_execute("begin; lock table fairclaim.ready").await.expect("lock");
+    owner.batch_execute("begin; lock table fairclaim_internal.ready").await.expect("lock");
     owner
 }
 

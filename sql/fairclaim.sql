@@ -1,0 +1,5972 @@
+-- fairclaim: installs or updates the schema `fairclaim` to version 1. Run it as often as you like,
+-- as a login with CREATEROLE and CREATE on the database. One transaction.
+
+begin;
+
+-- access/roles.sql
+-- First of all: the installer's own path could put somebody's `format` before the system's, and the owner would run it.
+set local search_path = pg_catalog, pg_temp;
+-- A login that takes backups may have it off, and then no row of a table with forced row security can be read or written.
+set local row_security = on;
+
+-- Roles belong to the whole cluster and none can log in. A deployment grants them to its login roles.
+-- Created if missing; two installers at once are harmless. The installer needs CREATEROLE, never superuser.
+do $roles$
+declare
+  v_role text;
+begin
+  foreach v_role in array array['fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer', 'fairclaim_tenant',
+                                'fairclaim_operator', 'fairclaim_auditor', 'fairclaim_observer'] loop
+    if not exists (select from pg_catalog.pg_roles r where r.rolname = v_role) then
+      begin
+        execute pg_catalog.format('create role %I nologin', v_role);
+      exception
+        when duplicate_object or unique_violation then null;      -- somebody else made it just now
+        when insufficient_privilege then
+          raise exception 'role % is missing and % may not create it', v_role, current_user
+            using errcode = 'JQ007', hint = pg_catalog.format('as an administrator: alter role %I createrole', current_user);
+      end;
+    end if;
+  end loop;
+end
+$roles$;
+
+-- The installer must be able to act as the owner; from version 16 on that takes the SET option of the membership.
+do $member$
+declare
+  v_way text := case when pg_catalog.current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end;
+begin
+  if not pg_catalog.pg_has_role(current_user, 'fairclaim_owner', v_way) then
+    begin
+      execute pg_catalog.format('grant fairclaim_owner to %I', current_user)
+              || case v_way when 'SET' then ' with inherit true, set true' else '' end;
+    exception
+      when unique_violation then null;
+      when insufficient_privilege then
+        raise exception 'role fairclaim_owner belongs to another installer and % may not use it', current_user
+          using errcode = 'JQ007', hint = pg_catalog.format('as an administrator: grant fairclaim_owner to %I', current_user);
+    end;
+  end if;
+end
+$member$;
+
+-- migrations/bootstrap.sql
+-- The two schemas, the list of applied migrations, and the lock that makes two installers take turns (a table lock,
+-- not an advisory lock, which any login could hold). `fairclaim` has the protocol, `fairclaim_internal` everything
+-- else: only the owner may look into it. Everything after this runs as fairclaim_owner.
+do $schema$
+declare
+  v_schema text;
+  v_owner oid;
+begin
+  foreach v_schema in array array['fairclaim', 'fairclaim_internal'] loop
+    select n.nspowner into v_owner from pg_catalog.pg_namespace n where n.nspname = v_schema;
+    if v_owner = 'fairclaim_owner'::regrole then
+      continue;
+    elsif v_owner is not null then
+      raise exception 'a schema % is there and does not belong to fairclaim_owner', v_schema
+        using errcode = 'JQ007',
+              hint = pg_catalog.format('as its owner: alter schema %I rename to another name, and look at what is in it', v_schema);
+    elsif not pg_catalog.has_database_privilege(current_user, pg_catalog.current_database(), 'CREATE') then
+      raise exception '% may not create a schema in database %', current_user, pg_catalog.current_database()
+        using errcode = 'JQ007',
+              hint = pg_catalog.format('as its owner: grant create on database %I to %I', pg_catalog.current_database(), current_user);
+    end if;
+    begin
+      execute pg_catalog.format('create schema %I authorization fairclaim_owner', v_schema);
+    exception
+      when duplicate_schema or unique_violation then null;        -- another installer made it just now
+    end;
+  end loop;
+end
+$schema$;
+
+set local role fairclaim_owner;
+set local search_path = pg_catalog, fairclaim_internal, pg_temp;
+set local client_min_messages = warning;
+set local check_function_bodies = off;
+-- the installer may have a default tablespace in which the owner may not create
+set local default_tablespace = '';
+set local lock_timeout = '30s';
+
+-- the global form: with `in schema` this statement would do nothing
+alter default privileges revoke execute on functions from public;
+
+do $list$
+begin
+  create table if not exists fairclaim_internal.migration (
+    version int primary key,
+    name text not null,
+    checksum text not null,
+    applied_at timestamptz not null default pg_catalog.clock_timestamp()
+  );
+exception
+  when duplicate_table or unique_violation then null;
+end
+$list$;
+
+-- installers take turns; who reads the version goes on
+lock table fairclaim_internal.migration in share row exclusive mode;
+-- From here on a lock is given up soon: whoever comes after a request that waits has to wait too, workers as well. The whole
+-- transaction is then tried again: `fairclaim migrate` does that by itself.
+set local lock_timeout = '1s';
+
+do $guard$
+declare
+  v_found int := (select coalesce(pg_catalog.max(m.version), 0) from fairclaim_internal.migration m);
+begin
+  if v_found > 1 then
+    raise exception 'the database has schema version %, this build knows 1', v_found
+      using errcode = 'JQ006', hint = 'use a build of fairclaim as new as the one that migrated the database';
+  end if;
+  perform pg_catalog.set_config('fairclaim.migrated_from', v_found::text, true),
+          pg_catalog.set_config('fairclaim.applied', '', true);
+end
+$guard$;
+
+-- migrations/0001_tables.sql
+do $migration$
+declare
+  v_sum text := (select m.checksum from fairclaim_internal.migration m where m.version = 1);
+begin
+  if v_sum is null then
+    execute $sql$
+-- Storage. A job is one wide row written once, and one narrow row that moves: ready -> running -> finished.
+-- Until the first release every change of a table edits this file; afterwards a released file never changes,
+-- and a change of a table is a new numbered file.
+--
+-- I1  An existing job has exactly one row among ready, scheduled, running, finished. `job` is never updated.
+-- I2  A row of `ready` belongs to a lane; a lane that exists is walked by claims, open or draining. Nothing is
+--     unique in `lane` but its id: two lanes of one key are served as one. The oldest open shared lane of a key stays.
+-- I3  Whoever chooses a lane for new rows does it in the SAME statement that inserts into `ready`, so its lock on
+--     `ready` is older than the snapshot in which it saw the lane open. Outside READ COMMITTED no lane is chosen:
+--     the job goes to `scheduled`, due at once.
+-- I4  ready_seq has CACHE 1, and nextval runs under the RowExclusiveLock on `ready`; so a transaction that is not
+--     among the holders of that lock, read after the sequence, can never commit a seq at or below it.
+-- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. Only a limited tenant's row in
+--     a shared lane waits until tick has moved it.
+-- Every table has a key: a publication for all tables (change data capture) refuses deletes from a table without one.
+--
+-- Lock order: tick_lock -> lane.  tenant_limit (by tenant, skip locked) -> ready (skip locked) -> running.
+-- Dispatch locks no existing row. Claims lock only what they take. Only tick() updates or deletes lanes.
+
+-- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
+create table fairclaim_internal.job (
+  id uuid not null,
+  tenant_id uuid not null,
+  queue text collate "C" not null,
+  type text collate "C" not null,
+  priority smallint not null,
+  max_attempts smallint not null,
+  timeout interval,
+  run_at timestamptz,
+  created_at timestamptz not null,
+  payload jsonb not null,
+  tags text[] not null,
+  metadata jsonb not null,
+  primary key (tenant_id, id)
+) partition by range (id);
+
+create table fairclaim_internal.finished (
+  id uuid not null,
+  tenant_id uuid not null,
+  completed_at timestamptz not null,
+  attempts int not null,
+  status text not null check (status in ('completed', 'failed', 'cancelled')),
+  worker_id text,
+  result jsonb,
+  error jsonb,
+  primary key (id, tenant_id)
+) partition by range (id);
+
+create table fairclaim_internal.attempt_error (
+  id uuid not null,
+  tenant_id uuid not null,
+  attempt int not null,
+  at timestamptz not null,
+  worker_id text,
+  error jsonb,
+  primary key (id, attempt, tenant_id)
+) partition by range (id);
+
+create table fairclaim_internal.id_range (
+  starts_at timestamptz primary key,
+  ends_at timestamptz not null,
+  -- What drop_ranges() found out about a range, so that it need not read it again. Only drop_ranges() updates it.
+  last_end timestamptz,            -- a job of it ended as late as this: no look before that is past
+  kept_at timestamptz              -- when a job of it was last seen unfinished
+);
+-- Where the ranges around the clock certainly begin and reach, in ms. They lag behind id_range, so a dispatch between
+-- them needs no look at the table.
+create unlogged sequence fairclaim_internal.range_start minvalue 0 start 0;
+create unlogged sequence fairclaim_internal.range_end minvalue 0 start 0;
+
+-- Narrow and hot.
+create sequence fairclaim_internal.ready_seq cache 1;
+create table fairclaim_internal.ready (
+  lane_id bigint not null,
+  seq bigint not null default nextval('fairclaim_internal.ready_seq'),
+  id uuid not null,
+  tenant_id uuid not null,
+  attempts int not null,
+  attempts_left smallint not null,
+  lost smallint not null,
+  primary key (lane_id, seq)
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+create index ready_tenant on fairclaim_internal.ready (tenant_id, (lane_id >> 32), id);
+
+create table fairclaim_internal.running (
+  id uuid primary key,
+  tenant_id uuid not null,
+  lease_token uuid not null,
+  lease_expires_at timestamptz not null,
+  attempt int not null,
+  attempts_left smallint not null,
+  lost smallint not null,
+  limited boolean not null,
+  worker_id text not null
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 80);
+create index running_limited on fairclaim_internal.running (tenant_id) where limited;
+
+-- Inserted only: a mark on the row of `running` would make settlements and heartbeats wait for the transaction that cancels.
+create table fairclaim_internal.cancel_request (
+  id uuid not null,
+  tenant_id uuid not null,
+  at timestamptz not null,
+  request_id bigint generated always as identity primary key
+);
+create index cancel_request_id on fairclaim_internal.cancel_request (id);
+
+create table fairclaim_internal.scheduled (
+  run_at timestamptz not null,
+  id uuid not null,
+  tenant_id uuid not null,
+  attempts int not null,
+  attempts_left smallint not null,
+  lost smallint not null,
+  primary key (run_at, id)
+);
+create unique index scheduled_id on fairclaim_internal.scheduled (id);
+
+-- Lanes. tenant_id null: a shared lane, which serves one (queue, type, priority). Its number tells the queue: the upper half
+-- is the queue's group (negative, a hash of its name; own lanes are of group 0), so one look by (tenant, group) counts what
+-- a tenant has in the shared lanes of a queue. Jobs that were lost twice stand in shared lanes of their own (alone), which
+-- only a claim for one job to run alone walks. No column that changes is indexed, and pages are left nearly empty, so that
+-- under a held snapshot the floors of a page's lanes can move some ten times before an update is not HOT any more.
+create table fairclaim_internal.lane (
+  lane_id bigint generated always as identity primary key,
+  turn bigint not null,                      -- hash of (queue, tenant): the tenant's place in the round
+  floor bigint not null,                     -- claims start here; 0 at first, since a new lane_id has no dead rows
+  drained bigint,                            -- null: open; else the number of the tick that closed it to dispatch
+  opened_at timestamptz not null,
+  used_at timestamptz not null,              -- shared lanes: when tick last saw a row in it, to the minute
+  tenant_id uuid,
+  weight smallint not null,
+  priority smallint not null,
+  queue text collate "C" not null,
+  type text collate "C" not null,
+  alone boolean not null default false,
+  check (not alone or tenant_id is null)
+) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+create index lane_walk on fairclaim_internal.lane (queue, turn, priority desc, lane_id) where tenant_id is not null;
+create index lane_type on fairclaim_internal.lane (queue, type, turn, priority desc, lane_id) where tenant_id is not null;
+create index lane_shared on fairclaim_internal.lane (queue, type, priority, lane_id) where tenant_id is null and not alone;
+create index lane_shared_id on fairclaim_internal.lane (lane_id) where tenant_id is null;
+create index lane_alone on fairclaim_internal.lane (queue, type, lane_id) where alone;
+create index lane_ranked on fairclaim_internal.lane (queue, tenant_id) where priority > 0 or priority < 0 and tenant_id is null;
+
+create table fairclaim_internal.floor_hint (
+  hint_id bigint generated always as identity primary key,
+  lane_id bigint not null
+);
+
+-- Ranges of a shared lane below its floor in which a transaction that tick no longer waited for has left rows.
+create table fairclaim_internal.renewal (
+  lane_id bigint not null,
+  next_seq bigint not null,
+  end_seq bigint not null,
+  renewal_id bigint generated always as identity primary key
+);
+
+-- What people set.
+create table fairclaim_internal.tenant (
+  tenant_id uuid primary key,
+  weight smallint not null default 1 check (weight between 1 and 100)
+);
+create table fairclaim_internal.tenant_limit (         -- locked by claims; limited tenants only
+  tenant_id uuid primary key,
+  max_running int not null check (max_running >= 0),
+  seen bigint,                                -- the tick that first saw it
+  active boolean not null default false,      -- until tick sets it, none of the tenant's jobs is claimed
+  seen_at timestamptz
+);
+create table fairclaim_internal.queue (
+  name text collate "C" primary key,
+  paused_at timestamptz
+);
+create table fairclaim_internal.login_tenant (         -- where the tenant of a login role comes from
+  login name primary key,
+  source text not null check (source in ('fixed', 'setting', 'claims')),
+  tenant_id uuid,
+  check ((source = 'fixed') = (tenant_id is not null))
+);
+create table fairclaim_internal.setting (
+  one boolean primary key default true check (one),
+  -- how long finished jobs are kept, within bounds for which every sum of times exists
+  retention interval not null default '7 days'
+    constraint setting_retention_bounds check (retention >= interval '1 hour' and retention <= interval '100 years'),
+  max_payload int not null default 1048576 check (max_payload >= 1024),
+  close_delay interval not null default '10 s',
+  max_shared_lanes int not null default 2000 check (max_shared_lanes >= 1),    -- of a queue: further types get own lanes
+  max_own_lanes int not null default 1000 check (max_own_lanes >= 1),          -- of a tenant in a queue: refused at dispatch
+  tick_every interval not null default '0.5 s' check (tick_every between '0' and '10 s')
+);
+insert into fairclaim_internal.setting default values;
+
+-- Maintenance. Each tick at work holds one row of tick_lock until its transaction ends; tick_lock is locked and never
+-- updated. The tick's state goes into the row of tick_state of that number.
+create sequence fairclaim_internal.tick_n minvalue 0 start 1 cache 1;
+create table fairclaim_internal.tick_lock (slot smallint primary key);
+insert into fairclaim_internal.tick_lock (slot) select g from generate_series(1, 16) g;
+create table fairclaim_internal.tick_state (
+  slot smallint primary key default 1,
+  n bigint not null default 0,                     -- ticks so far
+  at timestamptz not null default '-infinity',     -- when this tick began
+  worked_by xid8,                                  -- its transaction
+  prev bigint not null default 0,                  -- the number of the tick before
+  oldest bigint not null default 0,                -- every transaction first seen by an earlier tick than this has ended
+  mark bigint not null default 0,                  -- ready_seq at the last tick
+  safe bigint not null default 0,                  -- no transaction still open can commit a seq at or below it
+  shared_safe bigint not null default 0,           -- the same, but old holders are passed
+  holders text[] not null default '{}',            -- transactions that hold the lock on `ready`
+  holder_n bigint[] not null default '{}',         -- the tick that first saw each
+  holder_mark bigint[] not null default '{}',      -- the mark before that tick
+  holder_at timestamptz[] not null default '{}',   -- when each was first seen
+  holder_passed boolean[] not null default '{}',   -- whether the mark of shared lanes has passed it
+  passed_slot smallint[] not null default '{}',    -- rows of tick_lock whose ticks never ended
+  passed_from bigint[] not null default '{}',      -- the numbers of those ticks are above this
+  passed_to bigint[] not null default '{}',        -- and below this
+  passed_safe bigint[] not null default '{}',      -- the safe mark that they began with
+  slice bigint not null default -9223372036854775808,          -- lane_id up to which lanes were looked at for closing
+  shared_slice bigint not null default -9223372036854775808,
+  sweep bigint not null default -9223372036854775808,
+  hint bigint not null default 0,
+  sched_floor timestamptz not null default '-infinity',
+  reaped_at timestamptz not null default '-infinity',
+  left_over boolean not null default false,                    -- a step had more to do than one slice
+  quiet_until timestamptz not null default '-infinity',        -- until then there is nothing to do unless a caller does something
+  mended bigint,                                               -- the tick that found ready_seq behind the mark, until all is mended
+  mended_at timestamptz,
+  limits bigint not null default 0                             -- a digest of tenant_limit
+) with (fillfactor = 20);
+insert into fairclaim_internal.tick_state default values;
+
+-- A step of tick that failed: what is known about it, and how it goes on. A step that works has no row.
+create table fairclaim_internal.tick_fault (
+  step text collate "C" primary key,
+  since timestamptz not null,
+  last_at timestamptz not null,
+  sqlstate text not null,
+  times bigint not null,                      -- failures in a row
+  size int not null,                          -- of the slices that are tried now
+  note text not null,                         -- what the server said, if it cannot quote a row
+  passed uuid[] not null default '{}',        -- jobs at which it fails: passed over for a minute
+  passed_at timestamptz not null
+);
+
+-- Where prune() stands: one row for the retention of the settings, one for those that operators choose. Only prune() locks
+-- and updates it. A round walks `finished` by id: first what is old, then what a wrong clock has put ahead.
+create table fairclaim_internal.prune_place (
+  asked boolean primary key,                  -- by an operator, who chose the retention
+  retention interval,                         -- which one
+  place uuid not null default '00000000-0000-0000-0000-000000000000',      -- looked at up to this id
+  ahead uuid not null default '00000000-0000-0000-0000-000000000000',      -- and in ranges ahead of the clock up to this
+  round_at timestamptz not null default '-infinity',                       -- when the round began
+  ended boolean not null default false,       -- the round
+  left_since timestamptz,                     -- the earliest end among those that were not past yet
+  cost interval not null default '0',         -- the time that the round has taken
+  rest_until timestamptz not null default '-infinity'                      -- no worker goes on before, unless asked
+) with (fillfactor = 20);
+insert into fairclaim_internal.prune_place (asked) values (false), (true);
+
+-- Jobs that could not be deleted. Only prune() writes it, and at most 100.
+create table fairclaim_internal.prune_fault (
+  id uuid primary key,
+  sqlstate text not null,
+  at timestamptz not null
+);
+
+-- How far each source of JSON Lines has been dispatched. One row a source, written in the transaction of its batch; only those
+-- who send the same source meet on it. No column that changes is indexed, and pages keep room, so that its updates are HOT.
+create table fairclaim_internal.dispatch_progress (
+  login name not null,                        -- each login has sources of its own
+  source text collate "C" not null,
+  lines bigint not null,                      -- these, from the first on, are dealt with: dispatched, refused or blank
+  dispatched bigint not null,
+  refused bigint not null,
+  digest bytea,                               -- of these lines, as the caller made it: null when it makes none
+  defaults bytea,                             -- of what the caller fills in where a line says nothing
+  updated_at timestamptz not null,
+  primary key (login, source)
+) with (fillfactor = 50);
+
+-- Hints in sequences leave no dead rows; unlogged, so that setting one writes no WAL. Milliseconds.
+create unlogged sequence fairclaim_internal.shared_since minvalue 0 start 0;    -- how far back dispatch counts a light tenant's rows
+create unlogged sequence fairclaim_internal.notified_at minvalue 0 start 0;     -- when dispatch last notified
+create unlogged sequence fairclaim_internal.round_at minvalue 0 start 0;        -- when a tick last looked at everything
+create unlogged sequence fairclaim_internal.guard_at minvalue 0 start 0;        -- when a tick last began to work
+create unlogged sequence fairclaim_internal.asleep_until minvalue 0 start 0;    -- until when some worker waits to be woken
+create unlogged sequence fairclaim_internal.look_by minvalue 0 start 0;         -- by when all who tick will have ticked again
+$sql$;
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'a838025caddef01c9e64bcb129425c53f0bb5811b4efd0f6d0c492086f99c3a3');
+    perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
+  elsif v_sum <> 'a838025caddef01c9e64bcb129425c53f0bb5811b4efd0f6d0c492086f99c3a3' then
+    raise exception 'migration 1 (tables) in this database is not the one of this build'
+      using errcode = 'JQ006', hint = 'use the build that migrated it, or a newer one; migrations never change';
+  end if;
+end
+$migration$;
+
+-- internal/support/id_at.sql
+-- The least id of a millisecond: the bound of a range of ids.
+create or replace function fairclaim_internal.id_at(p_ms bigint) returns uuid
+language sql immutable parallel safe
+as $$ select (lpad(to_hex(p_ms), 12, '0') || '00000000000000000000')::uuid $$;
+
+comment on function fairclaim_internal.id_at(bigint) is 'The least id that a job dispatched in this millisecond can have.';
+
+-- internal/support/id_prefix.sql
+-- The first 16 hex digits of ids made now: 48 bits of milliseconds, the version, 12 bits of the fraction (uuid v7).
+-- Beyond the last range the id is taken at that range's end, and before the first at its start, so that a dispatch never fails
+-- because no worker ran for a month or because the clock was wrong; created_at stays true. The two sequences lag, and say 0 after
+-- a crash, so only a time outside of them looks at the table.
+create or replace function fairclaim_internal.id_prefix(p_now timestamptz) returns text
+language plpgsql volatile
+as $$
+declare
+  v_us bigint := (extract(epoch from p_now) * 1000000)::bigint;
+begin
+  if v_us / 1000 >= coalesce(pg_sequence_last_value('range_end'), 0)
+     or v_us / 1000 < coalesce(pg_sequence_last_value('range_start'), 0) then
+    v_us := place_in_range(v_us);
+  end if;
+  return lpad(to_hex(v_us / 1000), 12, '0') || to_hex(28672 + ((v_us % 1000) * 4096) / 1000);
+end
+$$;
+
+comment on function fairclaim_internal.id_prefix(timestamptz) is
+'The first 16 hex digits of the ids (uuid v7) of jobs dispatched at this time.';
+
+-- internal/support/is_name.sql
+-- Names are ASCII slugs of at most 64 characters; types may have upper case. length() and an unbounded repeat: a bounded
+-- repeat in a regular expression is twelve times slower.
+create or replace function fairclaim_internal.is_name(p_name text, p_upper boolean default false) returns boolean
+language sql immutable parallel safe
+as $$
+  select p_name is not null and length(p_name) <= 64
+     and case when p_upper then p_name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]*$' else p_name ~ '^[a-z0-9][a-z0-9_.:-]*$' end
+$$;
+
+comment on function fairclaim_internal.is_name(text, boolean) is 'Whether a text may name a queue, or with p_upper a type.';
+
+-- internal/support/json_fault.sql
+-- What is wrong with a payload, result or metadata of the caller's: null when nothing is. For the message: callers look at size and
+-- depth themselves, in one expression. A text of at most 257 bytes cannot nest deeper than 128.
+create or replace function fairclaim_internal.json_fault(p_value jsonb, p_max_bytes int) returns text
+language plpgsql immutable
+as $$
+declare
+  v_bytes int := octet_length(p_value::text);
+begin
+  return case
+    when v_bytes > p_max_bytes then format('must be at most %s bytes of JSON text', p_max_bytes)
+    when v_bytes > 257 and too_deep(p_value) then 'must nest at most 128 deep'
+  end;
+end
+$$;
+
+comment on function fairclaim_internal.json_fault(jsonb, int) is 'Why a JSON value is refused (size, depth), or null.';
+
+-- internal/support/lane_group.sql
+-- Which group of lane numbers the shared lanes of a queue have: `lane_id >> 32` of each of them. Own lanes are of group 0. Two queues
+-- may share a group by chance: then their light tenants are judged together, no more.
+create or replace function fairclaim_internal.lane_group(p_queue text) returns bigint
+language sql immutable parallel safe
+as $$ select -1 - (hashtextextended(p_queue collate "C", 0) & 1073741823) $$;
+
+comment on function fairclaim_internal.lane_group(text) is
+'The group of the shared lanes of a queue: what their lane_id shifted right by 32 bits is. Negative.';
+
+-- internal/support/millis.sql
+-- Whole milliseconds since 1970, as ids and hint sequences carry them. Stable, as extract() is: declared immutable, it would not be
+-- inlined, and every call would be a query of its own.
+create or replace function fairclaim_internal.millis(p_at timestamptz) returns bigint
+language sql stable parallel safe
+as $$ select (extract(epoch from p_at) * 1000)::bigint $$;
+
+comment on function fairclaim_internal.millis(timestamptz) is 'Milliseconds since 1970.';
+
+-- internal/support/refuse.sql
+-- Every refusal goes through here, so that all read alike. Never pass a value of the caller's: the field and the rule.
+create or replace function fairclaim_internal.refuse(p_code text, p_field text, p_rule text, p_hint text default null) returns void
+language plpgsql
+as $$
+begin
+  raise exception '%: %', p_field, p_rule using errcode = p_code, hint = coalesce(p_hint, format('change %s; the limits are in the comment of the function that was called', p_field));
+end
+$$;
+
+comment on function fairclaim_internal.refuse(text, text, text, text) is
+'Raises an error of one of the codes JQ001 to JQ007 that names the field and the rule.';
+
+-- internal/support/too_deep.sql
+-- Whether an array or an object stands 128 levels below the outermost one. One walk over the value, without a copy; strict, since
+-- a lax path opens arrays by itself and misses an empty innermost one. Inlined wherever it is called.
+create or replace function fairclaim_internal.too_deep(p_value jsonb) returns boolean
+language sql immutable parallel safe
+as $$
+  select pg_catalog.jsonb_path_exists(p_value, 'strict $.**{128} ? (@.type() == "object" || @.type() == "array")'::pg_catalog.jsonpath)
+$$;
+
+comment on function fairclaim_internal.too_deep(jsonb) is 'Whether arrays and objects nest deeper in a value than 128.';
+
+-- protocol/support/clock.sql
+-- The one source of time. Tests replace it (sql/testing/clock.sql); nothing else reads a clock.
+create or replace function fairclaim.clock() returns timestamptz
+language sql volatile parallel safe
+as $$ select pg_catalog.clock_timestamp() $$;
+
+comment on function fairclaim.clock() is
+'The time of the queue: the clock of the database, read once per call.';
+
+grant execute on function fairclaim.clock()
+  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor, fairclaim_observer;
+
+-- protocol/support/schema_version.sql
+create or replace function fairclaim.schema_version() returns int
+language sql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$ select coalesce(max(m.version), 0) from migration m $$;
+
+comment on function fairclaim.schema_version() is
+'The number of the newest migration applied. A client that needs another one refuses to work (JQ006).';
+
+grant execute on function fairclaim.schema_version()
+  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor, fairclaim_observer;
+
+-- internal/claim/check_claim.sql
+-- What claim_jobs and its kin refuse before they look at anything. Returns true, so that it can be called in an expression, which costs
+-- a claim less than a statement.
+create or replace function fairclaim_internal.check_claim(
+  p_worker_id text,
+  p_queues text[],
+  p_limit int,
+  p_types text[],
+  p_lease interval
+) returns boolean
+language plpgsql
+as $$
+declare
+  v_name text;
+  v_at int := 0;
+begin
+  -- the second range by its numbers: which controls above ASCII the class knows depends on the database's locale
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
+    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
+  elsif p_limit is null or p_limit not between 1 and 1000 then
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');
+  elsif p_lease is null or p_lease < interval '1 second' or p_lease > interval '24 hours' then
+    perform refuse('JQ004', 'p_lease', 'must be from 1 s to 24 h');
+  elsif p_queues is not null and (cardinality(p_queues) not between 1 and 1000 or array_ndims(p_queues) > 1 or array_position(p_queues, null) is not null) then
+    perform refuse('JQ004', 'p_queues', 'must be null (every queue) or a list of 1 to 1,000 names without nulls',
+      'pass null or the names of queues');
+  elsif p_types is not null and (cardinality(p_types) not between 1 and 1000 or array_ndims(p_types) > 1 or array_position(p_types, null) is not null) then
+    perform refuse('JQ004', 'p_types', 'must be null (every type) or a list of 1 to 1,000 names without nulls',
+      'pass null or the names of types');
+  elsif current_setting('transaction_isolation') <> 'read committed' then
+    perform refuse('JQ004', 'transaction', 'claims need isolation level read committed', 'begin isolation level read committed');
+  end if;
+  -- a loop of plain expressions: for the names that there are, cheaper than a query
+  foreach v_name in array coalesce(p_queues, '{}') loop
+    if not is_name(v_name) then
+      perform refuse('JQ004', format('p_queues[%s]', v_at), 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters');
+    end if;
+    v_at := v_at + 1;
+  end loop;
+  v_at := 0;
+  foreach v_name in array coalesce(p_types, '{}') loop
+    if not is_name(v_name, true) then
+      perform refuse('JQ004', format('p_types[%s]', v_at), 'must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters');
+    end if;
+    v_at := v_at + 1;
+  end loop;
+  return true;
+end
+$$;
+
+comment on function fairclaim_internal.check_claim(text, text[], int, text[], interval) is 'Refuses bad arguments of a claim (JQ004); true for good ones.';
+
+-- internal/claim/check_cursor.sql
+-- A cursor is 'queue|turn|used|shared' for each queue visited of late, the last one first, joined by ';'. used: what is spent
+-- of the quantum of the tenant at that turn; shared: how many claims of one in a row came from shared lanes. It names no tenant.
+create or replace function fairclaim_internal.check_cursor(p_cursor text) returns text[]
+language plpgsql immutable
+as $$
+declare
+  v_entries text[];
+begin
+  if p_cursor is null then
+    return null;
+  elsif strpos(p_cursor, ';') = 0 and is_cursor_entry(p_cursor) then
+    return array[p_cursor];
+  end if;
+  v_entries := string_to_array(p_cursor, ';');
+  if cardinality(v_entries) not between 1 and 33 or exists (select from unnest(v_entries) e where not is_cursor_entry(e)) then
+    perform refuse('JQ004', 'p_cursor', 'must be null or the next_cursor of an earlier claim', 'begin again with null');
+  end if;
+  return v_entries;
+end
+$$;
+
+comment on function fairclaim_internal.check_cursor(text) is 'The entries of a worker''s cursor; JQ004 if it is none.';
+
+-- internal/claim/claim_from_queue.sql
+-- One queue's part of a claim, in four steps: shared lanes, for at most three quarters while own lanes exist (a claim of one:
+-- three of four); own lanes in turn, a window at a time; what is left, by weight, from those that gave their whole quantum;
+-- shared lanes for the rest. p_pos, p_used, p_shared are this queue's part of the cursor and come back moved on.
+-- p_taken: the jobs that this call took in other queues, for the limits of their tenants. p_alone: only jobs that are to run alone.
+create or replace function fairclaim_internal.claim_from_queue(
+  p_queue text,
+  p_limit int,
+  p_types text[],
+  p_limited boolean,
+  p_alone boolean,
+  inout p_pos bigint,
+  inout p_used int,
+  inout p_shared int,
+  p_taken fairclaim_internal.ready[],
+  out jobs fairclaim_internal.ready[]
+)
+language plpgsql
+as $$
+declare
+  v_lanes bigint[];
+  v_floors bigint[];
+  v_priorities smallint[];
+  v_own boolean := false;
+  v_ranked boolean := false;                  -- some lane has a priority that counts
+  v_share int;                                -- what the shared lanes may give at first
+  v_any boolean;                              -- whether the queue has shared lanes
+  v_more boolean := false;                    -- whether they may have more than their share
+  v_got int := 0;
+  v_from_shared boolean := false;
+  v_own_part record;
+begin
+  if p_alone then
+    select array_agg(lane.lane_id), array_agg(lane.floor) into v_lanes, v_floors from lane
+     where lane.alone and lane.queue = p_queue and (p_types is null or lane.type = any (p_types));
+  else
+    select exists (select from lane where lane.tenant_id is not null and lane.queue = p_queue),
+           exists (select from lane where lane.queue = p_queue
+                      and (lane.priority > 0 or lane.priority < 0 and lane.tenant_id is null)),
+           exists (select from lane where lane.tenant_id is null and not lane.alone and lane.queue = p_queue)
+      into v_own, v_ranked, v_any;
+    if v_any then
+      select array_agg(lane.lane_id), array_agg(lane.floor), array_agg(lane.priority)
+        into v_lanes, v_floors, v_priorities from lane
+       where lane.tenant_id is null and not lane.alone and lane.queue = p_queue
+         and (p_types is null or lane.type = any (p_types));
+    end if;
+  end if;
+  v_share := case when v_lanes is null then 0
+                  when not v_own then p_limit
+                  when p_limit > 1 then p_limit - (p_limit + 3) / 4
+                  when p_shared < 3 then 1
+                  else 0 end;
+
+  if p_alone and p_limited then
+    jobs := take_alone(v_lanes, v_floors, p_taken);
+    return;
+  end if;
+  if v_share > 0 then
+    if v_ranked then
+      jobs := take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited);
+    else
+      jobs := take_shared(v_lanes, v_floors, v_share, p_limited, false);
+    end if;
+    v_got := coalesce(cardinality(jobs), 0);
+    v_from_shared := v_got > 0;
+    v_more := v_got >= v_share or v_ranked or cardinality(v_lanes) > 1;
+  else
+    v_more := v_lanes is not null;
+  end if;
+
+  if v_own and v_got < p_limit then
+    v_own_part := claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used, p_taken || jobs,
+      case when v_ranked then v_lanes end, v_priorities);
+    jobs := jobs || v_own_part.jobs;
+    v_got := coalesce(cardinality(jobs), 0);
+    p_pos := v_own_part.p_pos;
+    p_used := v_own_part.p_used;
+  end if;
+
+  if v_more and v_ranked and v_got < p_limit then
+    jobs := jobs || take_ranked(p_queue, v_lanes, v_floors, v_priorities, p_limit - v_got, p_types, p_limited);
+    v_got := coalesce(cardinality(jobs), 0);
+  end if;
+  -- also without own lanes: rows that were counted may be locked. With priorities only a call that has nothing takes what is there.
+  if v_more and v_got < p_limit and (v_got = 0 or not v_ranked) then
+    jobs := jobs || take_shared(v_lanes, v_floors, p_limit - v_got, p_limited, true);
+  end if;
+  p_shared := case when p_limit = 1 and v_from_shared then least(3, p_shared + 1) else 0 end;
+end
+$$;
+
+comment on function fairclaim_internal.claim_from_queue(text, int, text[], boolean, boolean, bigint, int, int, fairclaim_internal.ready[]) is
+'Takes up to p_limit jobs of one queue out of `ready`: shared lanes and own lanes, fairly.';
+
+-- internal/claim/claim_one.sql
+-- One job, where nothing special applies: no priorities in the queue, no limits, no pause; else it finds nothing, and claim_from_queue has
+-- the rest. One statement looks, walks, locks, moves and answers. Its lock on `ready` is older than the snapshot in which it sees no limit.
+-- way: 0 shared lanes (three claims of four), 1 the rest of the quantum of the cursor's tenant, 2 the next 256 own lanes
+-- in turn, 3 shared lanes again where there is no own lane. Lanes of types that were not asked for are passed over; what lies farther
+-- is claim_from_queue's affair.
+create or replace function fairclaim_internal.claim_one(
+  p_worker_id text,
+  p_queue text,
+  p_types text[],
+  p_pos bigint,
+  p_used int,
+  p_shared int,
+  p_token uuid,
+  p_expires timestamptz,
+  p_rest text
+) returns table (
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
+  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  next_cursor text
+)
+language plpgsql
+as $$
+#variable_conflict use_column
+begin
+  return query
+  with taken as materialized (
+    select y.c, y.id, y.tenant_id, l.turn, y.attempts + 1 a, y.attempts_left, y.lost, l.lane_id, l.way
+      from ((select l.lane_id, h.seq floor, p_pos turn, 0 way
+               from lane l
+              cross join lateral (
+                select y.seq from ready y
+                 where y.lane_id = l.lane_id and y.seq >= l.floor order by y.lane_id, y.seq limit 1) h
+              where p_shared < 3 and l.tenant_id is null and not l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types))
+              order by h.seq)
+            union all
+            (select l.lane_id, l.floor, l.turn, 1 from lane l
+              where l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos and l.weight > p_used
+                and (p_types is null or l.type = any (p_types))
+              order by l.queue, l.turn, l.priority desc, l.lane_id limit 256)
+            union all
+            (select w.lane_id, w.floor, w.turn, 2
+               from (select l.lane_id, l.floor, l.turn, l.type from lane l
+                      where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos
+                      order by l.queue, l.turn, l.priority desc, l.lane_id limit 128) w
+              where p_types is null or w.type = any (p_types))
+            union all
+            (select w.lane_id, w.floor, w.turn, 2
+               from (select l.lane_id, l.floor, l.turn, l.type from lane l
+                      where l.tenant_id is not null and l.queue = p_queue and l.turn <= p_pos
+                      order by l.queue, l.turn, l.priority desc, l.lane_id limit 128) w
+              where p_types is null or w.type = any (p_types))
+            union all
+            (select l.lane_id, l.floor, p_pos, 3 from lane l
+              where l.tenant_id is null and not l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types))
+                and not exists (select from lane o where o.tenant_id is not null and o.queue = p_queue))) l
+     cross join lateral (
+       select y.ctid c, y.* from ready y
+        where y.lane_id = l.lane_id and y.seq >= l.floor
+        order by y.lane_id, y.seq limit 1 for update skip locked) y
+     where not exists (select from tenant_limit)
+       and not exists (select from queue q where q.name = p_queue and q.paused_at is not null)
+       and not exists (select from lane o where o.queue = p_queue and (o.priority > 0 or o.priority < 0 and o.tenant_id is null))
+     limit 1),
+  gone as (
+    delete from ready y where y.ctid = any (array(select taken.c from taken))),
+  started as (
+    insert into running
+    select taken.id, taken.tenant_id, p_token, p_expires, taken.a, taken.attempts_left, taken.lost, false, p_worker_id from taken)
+  select j.id, j.tenant_id, j.type, 'processing'::text, j.payload, null::jsonb, p_worker_id, taken.a::int,
+         null::timestamptz, j.created_at, null::timestamptz, j.queue, j.priority::int, j.max_attempts::int,
+         taken.attempts_left::int, taken.lost::int, j.timeout, j.tags, j.metadata, p_token, p_expires,
+         p_queue || '|' || taken.turn || '|' || case taken.way when 2 then 1 when 1 then p_used + 1 else p_used end
+           || '|' || case when taken.way = 0 then p_shared + 1 else 0 end || p_rest
+    from taken
+   cross join lateral (select * from job j where j.tenant_id = taken.tenant_id and j.id = taken.id offset 0) j;
+  if found and random() < 0.03 then           -- a statement of its own: set up with each claim, it cost more than the walk
+    perform hint_passed(p_queue, p_pos);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.claim_one(text, text, text[], bigint, int, int, uuid, timestamptz, text) is
+'The claim of one job where nothing special applies: one statement.';
+
+-- internal/claim/claim_own.sql
+-- Own lanes, weighted round robin over tenants by turn, after the cursor. The first window has as many tenants as are to give
+-- something, and a quarter more, since some give nothing; each lane is probed once. The second window is three times as wide,
+-- and each later one four times as wide as the one before, while own lanes gave nothing; windows grow on beyond v_far only
+-- while the whole call has nothing at all. Then the rest is taken, by weight, from those that gave their whole quantum. With
+-- types, the first window is that of all types, and the later ones walk by type. The cursor's tenant is visited once in a pass:
+-- its rows are not locked against this claim itself, so a second visit in the same statement would return them twice.
+-- p_lanes, p_priorities: the shared lanes of the queue where priorities are in use, since a tenant may have a higher job
+-- there; else null. p_taken: the jobs that this call has already.
+create or replace function fairclaim_internal.claim_own(
+  p_queue text,
+  p_limit int,
+  p_types text[],
+  p_limited boolean,
+  inout p_pos bigint,
+  inout p_used int,
+  p_taken fairclaim_internal.ready[],
+  p_lanes bigint[],
+  p_priorities smallint[],
+  out jobs fairclaim_internal.ready[]
+)
+language plpgsql
+as $$
+declare
+  v_visits int := p_limit / greatest(1, p_limit / 64);        -- how many tenants are to give something
+  v_walk int := v_visits + case when p_limited then 16 else least(16, v_visits / 4 + 2) end;
+  v_far int := 4 * (p_limit + 16);            -- up to here windows grow, though the call has jobs from elsewhere
+  v_wide boolean := false;                    -- behind the first window
+  v_fill boolean := false;                    -- in the filling rounds
+  v_end bigint;                               -- the last turn of a window that was not the whole round
+  v_got int := 0;
+  v_took int;
+  v_last int;
+  v_probed int;                               -- how many of the window's turns were probed
+  v_turns bigint[];
+  v_tenants uuid[];
+  v_quanta int[];
+  v_weights int[];
+  v_full_turns bigint[];                      -- the tenants that gave their whole quantum
+  v_full_tenants uuid[];
+  v_full_weights int[];
+  v_hinted boolean;
+  v_window record;
+  v_taken record;
+begin
+  loop
+    if v_fill then
+      v_turns := v_full_turns;
+      v_tenants := v_full_tenants;
+      v_weights := v_full_weights;
+      v_quanta := quanta(v_weights, p_limit - v_got, true);
+      v_full_turns := null;
+      v_full_tenants := null;
+      v_full_weights := null;
+    else
+      if v_wide and p_types is not null then          -- the types asked for are few of those that wait
+        v_window := next_turns_by_type(p_queue, p_types, p_pos, p_used, v_walk);
+      else
+        v_window := next_turns(p_queue, p_pos, p_used, v_walk);
+      end if;
+      v_turns := v_window.turns;
+      v_tenants := v_window.tenants;
+      v_weights := v_window.weights;
+      exit when v_turns is null;
+      v_end := case when cardinality(v_turns) >= v_walk then v_turns[cardinality(v_turns)] end;
+      v_quanta := quanta(v_weights, p_limit - v_got, v_end is null);
+      if p_used > 0 and v_turns[1] = p_pos and v_weights[1] > p_used then
+        v_quanta[1] := v_quanta[1] - p_used;
+      end if;
+    end if;
+    v_last := cardinality(v_turns);
+    if v_last > 1 and v_turns[v_last] = v_turns[1] then
+      v_quanta[v_last] := 0;
+    end if;
+    if p_limited then
+      v_quanta := room_under_limits(p_queue, p_types, v_turns, v_tenants, v_quanta, p_limit - v_got, p_taken || jobs);
+    end if;
+
+    v_took := 0;
+    if p_lanes is not null then
+      v_taken := take_highest(p_queue, p_types, p_lanes, p_priorities, -100, v_tenants, v_quanta, p_limit - v_got);
+      v_took := coalesce(cardinality(v_taken.jobs), 0);
+    end if;
+    if v_took = 0 then
+      v_taken := take_own(p_queue, p_types, v_turns, v_quanta, p_limit - v_got);
+      v_took := coalesce(cardinality(v_taken.jobs), 0);
+    end if;
+    v_probed := case when v_took < p_limit - v_got then cardinality(v_turns) else v_taken.ordinals[v_took] end;
+    v_hinted := leave_hints(p_queue, v_turns, v_probed, v_taken.ordinals, v_taken.jobs);
+    if v_took > 0 then
+      jobs := jobs || v_taken.jobs;
+      v_got := v_got + v_took;
+      v_last := v_taken.ordinals[v_took];
+      p_used := least(100,                    -- no weight is above that, and a cursor's numbers stay short
+        case when v_turns[v_last] = p_pos and v_last = 1 then p_used else 0 end
+          + cardinality(array_positions(v_taken.ordinals, v_last)));
+      p_pos := v_turns[v_last];
+      exit when v_got >= p_limit;
+      select v_full_turns || array_agg(v_turns[gave.ordinal] order by gave.ordinal),
+             v_full_tenants || array_agg(v_tenants[gave.ordinal] order by gave.ordinal),
+             v_full_weights || array_agg(v_weights[gave.ordinal] order by gave.ordinal)
+        into v_full_turns, v_full_tenants, v_full_weights
+        from (select each.ordinal, count(*) as jobs
+                from unnest(v_taken.ordinals) each(ordinal) group by each.ordinal) gave
+       where gave.jobs >= v_quanta[gave.ordinal] and v_turns[gave.ordinal] <> all (coalesce(v_full_turns, '{}'));
+    end if;
+
+    if not v_fill and v_end is not null
+       and (not v_wide or v_got = 0 and (v_walk <= v_far or coalesce(cardinality(p_taken), 0) = 0)) then
+      v_walk := case when v_wide then v_walk * 4 else v_walk * 3 end;
+      v_wide := true;
+      p_pos := v_end;
+      p_used := 0;
+    elsif v_full_turns is not null then
+      v_fill := true;
+    else
+      exit;
+    end if;
+  end loop;
+  if v_end is not null and v_got < p_limit then
+    p_pos := v_end;                           -- a partial round: go on behind the window next time
+    p_used := 0;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.claim_own(text, int, text[], boolean, bigint, int, fairclaim_internal.ready[], bigint[], smallint[]) is
+'Takes up to p_limit jobs out of the own lanes of a queue, tenants in turn by weight.';
+
+-- internal/claim/hint_passed.sql
+-- Tells tick which floors should move, for a claim of one: the lanes of the cursor's tenant, and those behind it up to the first
+-- that has a row (33 at most). Called for about one claim in 32, so each lane that a claim takes from, or probes in vain, is
+-- hinted at as often.
+create or replace function fairclaim_internal.hint_passed(p_queue text, p_pos bigint) returns void
+language plpgsql
+as $$
+begin
+  insert into floor_hint (lane_id)
+  select passed.lane_id
+    from (select own.lane_id,
+                 count(*) filter (where own.turn > p_pos and own.waits)
+                   over (rows between unbounded preceding and 1 preceding) as waiting_before
+            from (select lane.lane_id, lane.turn,
+                         exists (select from ready where ready.lane_id = lane.lane_id and ready.seq >= lane.floor) as waits
+                    from lane
+                   where lane.tenant_id is not null and lane.queue = p_queue and lane.turn >= p_pos
+                   order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 33) own) passed
+   where coalesce(passed.waiting_before, 0) = 0;
+end
+$$;
+
+comment on function fairclaim_internal.hint_passed(text, bigint) is
+'Hints for tick: own lanes that a claim of one from this place on probes.';
+
+-- internal/claim/hop_turns.sql
+-- As next_turns, where tenants have many lanes each: one index descent a tenant, whatever the number of its lanes.
+-- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before it, 3 the cursor's tenant again.
+create or replace function fairclaim_internal.hop_turns(
+  p_queue text,
+  p_pos bigint,
+  p_used int,
+  p_walk int,
+  out turns bigint[],
+  out tenants uuid[],
+  out weights int[]
+)
+language plpgsql
+as $$
+begin
+  with recursive hop(stretch, turn, tenant_id, weight) as (
+    (select * from (
+       (select 0, lane.turn, lane.tenant_id, lane.weight::int from lane
+         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_pos
+           and (p_used = 0 or lane.weight > p_used) limit 1)
+       union all
+       (select 1, lane.turn, lane.tenant_id, lane.weight::int from lane
+         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn > p_pos
+         order by lane.turn limit 1)
+       union all
+       (select 2, lane.turn, lane.tenant_id, lane.weight::int from lane
+         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn < p_pos
+         order by lane.turn limit 1)
+       limit 1) first)
+    union all
+    select next.* from hop
+     cross join lateral (
+       (select 1, lane.turn, lane.tenant_id, lane.weight::int from lane
+         where hop.stretch < 2 and lane.tenant_id is not null and lane.queue = p_queue and lane.turn > hop.turn
+         order by lane.turn limit 1)
+       union all
+       (select 2, lane.turn, lane.tenant_id, lane.weight::int from lane
+         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn < p_pos
+           and lane.turn > case when hop.stretch = 2 then hop.turn else -9223372036854775808 end
+         order by lane.turn limit 1)
+       union all
+       (select 3, lane.turn, lane.tenant_id, lane.weight::int from lane
+         where hop.stretch < 3 and p_used > 0 and lane.tenant_id is not null and lane.queue = p_queue
+           and lane.turn = p_pos limit 1)
+       limit 1) next
+     where hop.stretch < 3)
+  select array_agg(walk.turn), array_agg(walk.tenant_id), array_agg(walk.weight)
+    into turns, tenants, weights
+    from (select * from hop limit p_walk) walk;
+end
+$$;
+
+comment on function fairclaim_internal.hop_turns(text, bigint, int, int) is
+'As next_turns, one index descent a tenant: for tenants with many lanes.';
+
+-- internal/claim/is_cursor_entry.sql
+-- Inlined into the caller's expression: the cursor of a worker with one queue is checked without running a query.
+create or replace function fairclaim_internal.is_cursor_entry(p_entry text) returns boolean
+language sql immutable parallel safe
+as $$
+  select case when length(p_entry) > 110 or p_entry !~ '^[a-z0-9][a-z0-9_.:-]*[|]-?[0-9]+[|][0-9]+[|][0-9]+$' then false
+              when length(split_part(p_entry, '|', 2)) > 20 or length(split_part(p_entry, '|', 3)) > 6
+                or length(split_part(p_entry, '|', 4)) > 6 then false
+              else split_part(p_entry, '|', 2)::numeric between -9223372036854775808 and 9223372036854775807 end
+$$;
+
+comment on function fairclaim_internal.is_cursor_entry(text) is 'Whether a text is one queue''s part of a cursor: queue|turn|used|shared.';
+
+-- internal/claim/leave_hints.sql
+-- Tells tick which floors should move: about one hint for 32 jobs taken, and as often one for a lane that was probed in vain
+-- (its dead prefix grows with every probe, and no claim takes from it). Returns true, so that it can be called in an expression.
+create or replace function fairclaim_internal.leave_hints(
+  p_queue text,
+  p_turns bigint[],
+  p_probed int,
+  p_ordinals int[],
+  p_jobs fairclaim_internal.ready[]
+) returns boolean
+language plpgsql
+as $$
+declare
+  v_took int := coalesce(cardinality(p_jobs), 0);
+  v_dry int;                                  -- one of the turns that were probed; a hint if it gave nothing
+begin
+  if v_took >= 20 then
+    insert into floor_hint (lane_id)
+    select distinct taken.lane_id from unnest(p_jobs) taken where random() < 0.03;
+  elsif random() < v_took * 0.03 then
+    insert into floor_hint (lane_id) values ((p_jobs[1 + floor(random() * v_took)::int]).lane_id);
+  end if;
+  if random() < (p_probed - v_took) * 0.03 then
+    v_dry := 1 + floor(random() * p_probed)::int;
+    insert into floor_hint (lane_id)
+    select lane.lane_id from lane
+     where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_turns[v_dry]
+       and v_dry <> all (coalesce(p_ordinals, '{}'))
+     order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 4;
+  end if;
+  return true;
+end
+$$;
+
+comment on function fairclaim_internal.leave_hints(text, bigint[], int, int[], fairclaim_internal.ready[]) is
+'Hints for tick: lanes whose floor should move.';
+
+-- internal/claim/next_queue.sql
+-- The next queue by name that is not paused and may have something for a claim: one with a row in a lane (p_alone: in a lane of
+-- jobs that run alone). Empty shared lanes cost a look each, once a claim, whatever the number of their queues. So do empty own
+-- lanes, until they are closed: after a hundred of them in a row their last queue is visited, since a queue with very many has
+-- better ways to walk them. For one look in 32 a lane is hinted at, so that its floor passes what was taken from it (leave_hints).
+create or replace function fairclaim_internal.next_queue(p_after text, p_alone boolean) returns text
+language plpgsql
+as $$
+declare
+  v_after text collate "C" := p_after;
+begin
+  if not p_alone and random() < 0.1 then
+    insert into floor_hint (lane_id)
+    select own.lane_id
+      from (select lane.lane_id, lane.floor from lane
+             where lane.tenant_id is not null and lane.queue > v_after order by lane.queue limit 100) own
+     where random() < 0.3
+       and not exists (select from ready where ready.lane_id = own.lane_id and ready.seq >= own.floor);
+  end if;
+  return (
+    select min(found.name)
+      from ((select coalesce(
+               (select own.queue
+                  from (select lane.queue, lane.lane_id, lane.floor from lane
+                         where not p_alone and lane.tenant_id is not null and lane.queue > v_after
+                         order by lane.queue limit 100) own
+                 where exists (select from ready where ready.lane_id = own.lane_id and ready.seq >= own.floor)
+                   and not exists (select from queue where queue.name = own.queue and queue.paused_at is not null)
+                 limit 1),
+               (select lane.queue from lane
+                 where not p_alone and lane.tenant_id is not null and lane.queue > v_after
+                 order by lane.queue offset 99 limit 1)) as name)
+            union all
+            (select lane.queue from lane
+              where not p_alone and lane.tenant_id is null and not lane.alone and lane.queue > v_after
+                and exists (select from ready where ready.lane_id = lane.lane_id and ready.seq >= lane.floor)
+                and not exists (select from queue where queue.name = lane.queue and queue.paused_at is not null)
+              order by lane.queue limit 1)
+            union all
+            (select lane.queue from lane
+              where p_alone and lane.alone and lane.queue > v_after
+                and exists (select from ready where ready.lane_id = lane.lane_id and ready.seq >= lane.floor)
+                and not exists (select from queue where queue.name = lane.queue and queue.paused_at is not null)
+              order by lane.queue limit 1)) found);
+end
+$$;
+
+comment on function fairclaim_internal.next_queue(text, boolean) is
+'The first queue after this name in which a claim may find something; null when there is none.';
+
+-- internal/claim/next_turns.sql
+-- Whose turn is next: the rest of the quantum of the cursor's tenant, the others in turn, the cursor's tenant again. Read only,
+-- at most p_walk tenants. Types are not looked at: where they cover most of what waits, which is usual, the walk is the same
+-- for all of them, and a tenant that has none of them gives nothing. Nearly always a tenant has a lane or two, and a stretch
+-- of the index has all of them; where it has few tenants with many lanes each, the tenants are hopped to one by one, so that
+-- no tenant is seen more often for having more lanes.
+create or replace function fairclaim_internal.next_turns(
+  p_queue text,
+  p_pos bigint,
+  p_used int,
+  p_walk int,
+  out turns bigint[],
+  out tenants uuid[],
+  out weights int[]
+)
+language plpgsql
+as $$
+declare
+  v_look int := 2 * p_walk;
+  v_lanes int;
+begin
+  select array_agg(next.turn), array_agg(next.tenant_id), array_agg(next.weight)
+    into turns, tenants, weights
+    from ((select distinct on (ahead.turn) ahead.turn, ahead.tenant_id, ahead.weight::int
+             from (select lane.turn, lane.tenant_id, lane.weight from lane
+                    where lane.tenant_id is not null and lane.queue = p_queue and lane.turn >= p_pos
+                    order by lane.turn limit v_look) ahead
+            where ahead.turn > p_pos or p_used = 0 or ahead.weight > p_used
+            order by ahead.turn limit p_walk)
+          union all
+          (select distinct on (around.turn) around.turn, around.tenant_id, around.weight::int
+             from (select lane.turn, lane.tenant_id, lane.weight from lane
+                    where lane.tenant_id is not null and lane.queue = p_queue and lane.turn <= p_pos
+                    order by lane.turn limit v_look) around
+            where around.turn < p_pos or p_used > 0
+            order by around.turn limit p_walk)
+          limit p_walk) next;
+  if cardinality(turns) < p_walk then
+    select count(*) into v_lanes
+      from (select from lane
+             where lane.tenant_id is not null and lane.queue = p_queue limit v_look) some_lanes;
+    if v_lanes >= v_look then
+      select hop.turns, hop.tenants, hop.weights into turns, tenants, weights
+        from hop_turns(p_queue, p_pos, p_used, p_walk) hop;
+    end if;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.next_turns(text, bigint, int, int) is
+'The tenants with own lanes whose turn is next, and their weights.';
+
+-- internal/claim/next_turns_by_type.sql
+-- As next_turns, for few types among many: each type's lanes are walked by an index of their own and merged.
+-- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before it, 3 the cursor's tenant again.
+create or replace function fairclaim_internal.next_turns_by_type(
+  p_queue text,
+  p_types text[],
+  p_pos bigint,
+  p_used int,
+  p_walk int,
+  out turns bigint[],
+  out tenants uuid[],
+  out weights int[]
+)
+language plpgsql
+set enable_sort = on
+as $$
+begin
+  select array_agg(next.turn order by next.stretch, next.turn),
+         array_agg(next.tenant_id order by next.stretch, next.turn),
+         array_agg(next.weight order by next.stretch, next.turn)
+    into turns, tenants, weights
+    from (select distinct on (walk.stretch, walk.turn) walk.*
+            from unnest(p_types) asked(type)
+           cross join lateral (
+             (select lane.turn, lane.tenant_id, lane.weight::int as weight, 0 as stretch from lane
+               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+                 and lane.turn = p_pos and (p_used = 0 or lane.weight > p_used) limit 1)
+             union all
+             (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 1 from lane
+               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+                 and lane.turn > p_pos
+               order by lane.turn limit p_walk)
+             union all
+             (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 2 from lane
+               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+                 and lane.turn < p_pos
+               order by lane.turn limit p_walk)
+             union all
+             (select lane.turn, lane.tenant_id, lane.weight::int, 3 from lane
+               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+                 and lane.turn = p_pos and p_used > 0 limit 1)
+             limit p_walk) walk
+           order by walk.stretch, walk.turn limit p_walk) next;
+end
+$$;
+
+comment on function fairclaim_internal.next_turns_by_type(text, text[], bigint, int, int) is
+'As next_turns, where the types of a claim are few of those that wait.';
+
+-- internal/claim/note_idle.sql
+-- A claim found nothing: from now on dispatches wake the worker, for as long as it says that it will be idle. 0: nothing wakes it (it polls).
+-- null: a caller that does not say polls about once a second. The sequence is set once in a twentieth of that time at most, whoever
+-- asks; one that lies more than an hour ahead is of a clock that was wrong.
+create or replace function fairclaim_internal.note_idle(p_now timestamptz, p_idle_for float8 default null) returns void
+language plpgsql
+as $$
+declare
+  v_ms bigint := millis(p_now);
+  v_for bigint := (least(coalesce(p_idle_for, 1.5), 600) * 1000)::bigint;
+begin
+  if v_for > 0
+     and coalesce(pg_sequence_last_value('asleep_until'), 0) not between v_ms + v_for - v_for / 20 and v_ms + 3600000 then
+    perform setval('asleep_until', v_ms + v_for);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.note_idle(timestamptz, float8) is
+'Notes that a claim found nothing and how long its worker will be idle, in seconds, so that dispatch wakes it.';
+
+-- internal/claim/open_queues.sql
+-- The given queues in their order (null: every queue that has lanes, by name), less the paused ones.
+-- The names of queues with lanes are hopped to through the two walking indexes: one hop a queue.
+create or replace function fairclaim_internal.open_queues(p_queues text[]) returns text[]
+language plpgsql stable
+as $$
+declare
+  v_queues text[] := p_queues;
+begin
+  if v_queues is null then
+    with recursive
+      own(q) as (
+        (select l.queue from lane l where l.tenant_id is not null order by l.queue limit 1)
+        union all
+        select (select l.queue from lane l where l.tenant_id is not null and l.queue > own.q order by l.queue limit 1)
+          from own where own.q is not null),
+      shared(q) as (
+        (select l.queue from lane l where l.tenant_id is null order by l.queue limit 1)
+        union all
+        select (select l.queue from lane l where l.tenant_id is null and l.queue > shared.q order by l.queue limit 1)
+          from shared where shared.q is not null)
+    select array_agg(u.q) into v_queues
+      from (select own.q from own where own.q is not null union select shared.q from shared where shared.q is not null order by 1) u;
+  end if;
+  if exists (select from queue q where q.paused_at is not null) then
+    select array_agg(x.q order by x.o) into v_queues
+      from unnest(v_queues) with ordinality x(q, o)
+     where not exists (select from queue p where p.name = x.q and p.paused_at is not null);
+  end if;
+  return v_queues;
+end
+$$;
+
+comment on function fairclaim_internal.open_queues(text[]) is 'The given queues, or all that have lanes, less the paused ones.';
+
+-- internal/claim/quanta.sql
+-- How many jobs each tenant of a window may give: its weight, times what is needed if the window is the whole round, and else once for every
+-- 64 that are asked for, since who claims hundreds at a time would pay for as many visits.
+create or replace function fairclaim_internal.quanta(p_weights int[], p_limit int, p_whole boolean) returns int[]
+language plpgsql immutable
+as $$
+declare
+  v_times int;
+begin
+  if not p_whole then
+    v_times := p_limit / 64;
+  elsif p_limit > cardinality(p_weights) then
+    v_times := p_limit / (select sum(w) from unnest(p_weights) w);
+  end if;
+  if v_times is null or v_times <= 1 then
+    return p_weights;
+  end if;
+  return (select array_agg(w * v_times) from unnest(p_weights) w);
+end
+$$;
+
+comment on function fairclaim_internal.quanta(int[], int, boolean) is
+'How many jobs each tenant of a window may give, by its weight.';
+
+-- internal/claim/refuse_late.sql
+-- A claim that had to wait (for a lock on a whole table, for a machine that stood still) until the lease it would give is over: nobody can
+-- use it, and most likely nobody waits for it any more. Raised, so that its jobs stay where they are; 55P03 is what clients repeat.
+create or replace function fairclaim_internal.refuse_late(p_expires timestamptz) returns void
+language plpgsql
+as $$
+begin
+  if fairclaim.clock() >= p_expires then
+    raise exception 'the claim took longer than the lease that it would have given' using errcode = '55P03',
+      hint = 'repeat it; if it happens again, look in pg_locks for who locks a table of fairclaim for long';
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.refuse_late(timestamptz) is
+'Raises 55P03 when the lease that a claim would give is over already.';
+
+-- internal/claim/room_under_limits.sql
+-- Cuts quanta to the room under the tenants' limits. First the limit rows of tenants with work and room are locked (at most
+-- p_limit, in tenant order, skip locked); then, in a new statement with a new snapshot, their running jobs are counted, and
+-- with them what this call has taken already. A limit that tick has not activated yet gives no room.
+create or replace function fairclaim_internal.room_under_limits(
+  p_queue text,
+  p_types text[],
+  p_turns bigint[],
+  p_tenants uuid[],
+  p_quanta int[],
+  p_limit int,
+  p_taken fairclaim_internal.ready[]
+) returns int[]
+language plpgsql
+as $$
+declare
+  v_locked uuid[];
+  v_taken uuid[] := array(select taken.tenant_id from unnest(p_taken) taken);
+  v_quanta int[];
+begin
+  select array_agg(got.tenant_id) into v_locked
+    from (select tenant_limit.tenant_id from tenant_limit
+           where tenant_limit.tenant_id = any (array(
+             select visit.tenant_id
+               from unnest(p_tenants, p_turns) with ordinality visit(tenant_id, turn, ordinal)
+               join tenant_limit bound on bound.tenant_id = visit.tenant_id and bound.active
+              where (select count(*) from running
+                      where running.limited and running.tenant_id = visit.tenant_id) < bound.max_running
+                and exists (select from lane
+                             cross join lateral (
+                               select from ready
+                                where ready.lane_id = lane.lane_id and ready.seq >= lane.floor limit 1) waiting
+                             where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = visit.turn
+                               and (p_types is null or lane.type = any (p_types)))
+              order by visit.ordinal limit p_limit))
+           order by tenant_limit.tenant_id for update skip locked) got;
+  select array_agg(case when bound.max_running is null then visit.quantum
+                        when visit.tenant_id = any (v_locked) and bound.active then
+                          greatest(0, least(visit.quantum, bound.max_running - held.jobs
+                            - coalesce(cardinality(array_positions(v_taken, visit.tenant_id)), 0)))
+                        else 0 end order by visit.ordinal)
+    into v_quanta
+    from unnest(p_tenants, p_quanta) with ordinality visit(tenant_id, quantum, ordinal)
+    left join tenant_limit bound on bound.tenant_id = visit.tenant_id
+    left join lateral (
+      select count(*)::int as jobs from running
+       where running.limited and running.tenant_id = visit.tenant_id and bound.tenant_id is not null) held on true;
+  return v_quanta;
+end
+$$;
+
+comment on function fairclaim_internal.room_under_limits(text, text[], bigint[], uuid[], int[], int, fairclaim_internal.ready[]) is
+'How many jobs each tenant may give under its limit of running jobs.';
+
+-- internal/claim/take_alone.sql
+-- One job that is to run alone, in a database with limits: the oldest of a tenant that has no limit, or whose limit's row was got and
+-- leaves room for one more. Looks at the 16 tenants whose jobs stand first among the 64 oldest of each lane. Locks, for each
+-- until one is found: the limit's row (skip locked), and then, in a new statement, its running jobs are counted, with what this
+-- call has taken of it in other queues (p_taken); last the job's row (skip locked).
+create or replace function fairclaim_internal.take_alone(
+  p_lanes bigint[],
+  p_floors bigint[],
+  p_taken fairclaim_internal.ready[],
+  out jobs fairclaim_internal.ready[]
+)
+language plpgsql
+set enable_sort = on
+as $$
+declare
+  v_tenants uuid[];
+  v_tenant uuid;
+  v_limit tenant_limit;
+begin
+  select array_agg(oldest.tenant_id order by oldest.first_seq) into v_tenants
+    from (select waiting.tenant_id, min(waiting.seq) as first_seq
+            from unnest(p_lanes, p_floors) alone(lane_id, floor)
+           cross join lateral (
+             select ready.tenant_id, ready.seq from ready
+              where ready.lane_id = alone.lane_id and ready.seq >= alone.floor
+              order by ready.lane_id, ready.seq limit 64) waiting
+           group by waiting.tenant_id order by 2 limit 16) oldest;
+  foreach v_tenant in array coalesce(v_tenants, '{}') loop
+    if exists (select from tenant_limit where tenant_limit.tenant_id = v_tenant) then
+      select * into v_limit from tenant_limit
+       where tenant_limit.tenant_id = v_tenant and tenant_limit.active for update skip locked;
+      continue when not found
+        or (select count(*) from running where running.limited and running.tenant_id = v_tenant)
+           + (select count(*) from unnest(p_taken) taken where taken.tenant_id = v_tenant) >= v_limit.max_running;
+    end if;
+    with taken as materialized (
+      select ready.ctid as place, ready as job from ready
+       where ready.tenant_id = v_tenant and (ready.lane_id >> 32) < 0
+         and array_position(p_lanes, ready.lane_id) is not null
+       order by ready.seq limit 1 for update skip locked),
+    gone as (
+      delete from ready where ready.ctid = any (array(select taken.place from taken)))
+    select array_agg(taken.job) into jobs from taken;
+    exit when jobs is not null;
+  end loop;
+end
+$$;
+
+comment on function fairclaim_internal.take_alone(bigint[], bigint[], fairclaim_internal.ready[]) is
+'Takes one job that is to run alone out of these lanes, under the limits of tenants.';
+
+-- internal/claim/take_highest.sql
+-- What tenants give at their turn where priorities are in use: the highest that each has, the oldest first among equals, of its
+-- jobs in these shared lanes (a light tenant has a few) and in its own lanes of at least p_least; of each p_counts at most.
+-- Bounded: 64 rows of shared lanes a tenant, and by index as many rows of own lanes as it is to give. A tenant's rows are found
+-- by the tenant: the lane is asked for in a form that no index has, since statistics of a moment at which nearly nothing waits
+-- would choose the lane, and walk its dead rows. It first looks, and then locks exactly the chosen rows, skip locked: rows of
+-- `ready` are never updated, so a ctid names one for as long as the snapshot that saw it. A claim that meets another one on all
+-- of them gets nothing here and takes what follows (take_own, take_shared).
+create or replace function fairclaim_internal.take_highest(
+  p_queue text,
+  p_types text[],
+  p_lanes bigint[],
+  p_priorities smallint[],
+  p_least int,
+  p_tenants uuid[],
+  p_counts int[],
+  p_limit int,
+  out ordinals int[],
+  out jobs fairclaim_internal.ready[]
+)
+language plpgsql
+set enable_sort = on
+as $$
+begin
+  with chosen as materialized (
+    select tenant.ordinal::int as ordinal, highest.*
+      from unnest(p_tenants, p_counts) with ordinality tenant(tenant_id, jobs, ordinal)
+     cross join lateral (
+       select * from (
+         (select shared.place, shared.seq, ranked.priority
+            from (select ready.ctid as place, ready.lane_id, ready.seq from ready
+                   where ready.tenant_id = tenant.tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
+                     and array_position(p_lanes, ready.lane_id) is not null limit 64) shared
+           cross join lateral (
+             select p_priorities[array_position(p_lanes, shared.lane_id)] as priority offset 0) ranked)
+         union all
+         (select waiting.place, waiting.seq, own.priority
+            from (select lane.lane_id, lane.floor, lane.priority from lane
+                   where lane.tenant_id is not null and lane.queue = p_queue
+                     and lane.turn = uuid_hash_extended(tenant.tenant_id, hashtextextended(p_queue, 0))
+                     and lane.tenant_id = tenant.tenant_id and lane.priority >= p_least
+                     and (p_types is null or lane.type = any (p_types))
+                   order by lane.queue, lane.turn, lane.priority desc, lane.lane_id) own
+           cross join lateral (
+             select ready.ctid as place, ready.seq from ready
+              where ready.lane_id = own.lane_id and ready.seq >= own.floor
+              order by ready.lane_id, ready.seq limit tenant.jobs) waiting
+           limit tenant.jobs)) either
+        order by either.priority desc, either.seq limit tenant.jobs) highest
+     where tenant.jobs > 0
+     order by tenant.ordinal limit p_limit),
+  locked as materialized (
+    select ready.ctid as place, ready as job from ready
+     where ready.ctid = any (array(select chosen.place from chosen)) for update skip locked),
+  gone as (
+    delete from ready where ready.ctid = any (array(select locked.place from locked))),
+  taken as (
+    select chosen.ordinal, locked.job from locked join chosen on chosen.place = locked.place
+     order by chosen.ordinal, chosen.priority desc, chosen.seq)
+  select array_agg(taken.ordinal), array_agg(taken.job) into ordinals, jobs from taken;
+end
+$$;
+
+comment on function fairclaim_internal.take_highest(text, text[], bigint[], smallint[], int, uuid[], int[], int) is
+'Takes the highest jobs of tenants out of shared and own lanes. ordinals: which of p_tenants a job belongs to.';
+
+-- internal/claim/take_own.sql
+-- Locks exactly what is taken, and takes it out of `ready`. Each lane is probed once; inside a tenant the higher
+-- priority goes first, then the older lane. ordinals: which of the p_turns a job belongs to.
+create or replace function fairclaim_internal.take_own(
+  p_queue text,
+  p_types text[],
+  p_turns bigint[],
+  p_quanta int[],
+  p_limit int,
+  out ordinals int[],
+  out jobs fairclaim_internal.ready[]
+)
+language plpgsql
+as $$
+begin
+  with taken as materialized (
+    select visit.ordinal::int as ordinal, waiting.place, waiting.job
+      from unnest(p_turns, p_quanta) with ordinality visit(turn, quantum, ordinal)
+     cross join lateral (
+       select found.place, found.job
+         from (select lane.lane_id, lane.floor from lane
+                where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = visit.turn
+                  and (p_types is null or lane.type = any (p_types))
+                order by lane.queue, lane.turn, lane.priority desc, lane.lane_id) own
+        cross join lateral (
+          select ready.ctid as place, ready as job from ready
+           where ready.lane_id = own.lane_id and ready.seq >= own.floor
+           order by ready.lane_id, ready.seq limit visit.quantum for update skip locked) found
+        limit visit.quantum) waiting
+     where visit.quantum > 0
+     limit p_limit),
+  gone as (
+    delete from ready where ready.ctid = any (array(select taken.place from taken)))
+  select array_agg(taken.ordinal), array_agg(taken.job) into ordinals, jobs from taken;
+end
+$$;
+
+comment on function fairclaim_internal.take_own(text, text[], bigint[], int[], int) is
+'Takes jobs out of own lanes, in turn.';
+
+-- internal/claim/take_ranked.sql
+-- As take_shared, for a queue in which priorities are in use. The places in line tell whose turn it is, whatever the
+-- priorities; at its turn a tenant gives its highest job, in shared lanes or in own lanes of a priority above 0.
+create or replace function fairclaim_internal.take_ranked(
+  p_queue text,
+  p_lanes bigint[],
+  p_floors bigint[],
+  p_priorities smallint[],
+  p_limit int,
+  p_types text[],
+  p_limited boolean,
+  out jobs fairclaim_internal.ready[]
+)
+language plpgsql
+set enable_sort = on
+as $$
+declare
+  v_tenants uuid[];
+  v_counts int[];
+begin
+  select array_agg(part.tenant_id order by part.first_seq), array_agg(part.jobs order by part.first_seq)
+    into v_tenants, v_counts
+    from (select oldest.tenant_id, count(*)::int as jobs, min(oldest.seq) as first_seq
+            from (select waiting.tenant_id, waiting.seq
+                    from unnest(p_lanes, p_floors) shared(lane_id, floor)
+                   cross join lateral (
+                     select ready.tenant_id, ready.seq from ready
+                      where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
+                        and (not p_limited or not exists (
+                               select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id))
+                      order by ready.lane_id, ready.seq limit p_limit) waiting
+                   order by waiting.seq limit p_limit) oldest
+           group by oldest.tenant_id) part;
+  if v_tenants is not null then
+    select taken.jobs into jobs
+      from take_highest(p_queue, p_types, p_lanes, p_priorities, 1, v_tenants, v_counts, p_limit) taken;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.take_ranked(text, bigint[], bigint[], smallint[], int, text[], boolean) is
+'Takes jobs out of shared lanes where priorities are in use: tenants by their place in line, and of each its highest jobs.';
+
+-- internal/claim/take_shared.sql
+-- Locks and takes up to p_limit jobs from shared lanes, first come first served. Where there are several lanes, it first
+-- looks, without a lock, which of the oldest rows stand in which lane, and then locks exactly those. p_rest: takes what is
+-- left, the oldest lane first, for a second pass. Jobs of a limited tenant are passed over (tick moves them).
+create or replace function fairclaim_internal.take_shared(
+  p_lanes bigint[],
+  p_floors bigint[],
+  p_limit int,
+  p_limited boolean,
+  p_rest boolean,
+  out jobs fairclaim_internal.ready[]
+)
+language plpgsql
+as $$
+declare
+  v_lanes bigint[] := p_lanes;
+  v_floors bigint[] := p_floors;
+  v_counts int[];
+begin
+  if cardinality(p_lanes) > 1 and not p_rest then
+    select array_agg(part.lane_id), array_agg(part.first_seq), array_agg(part.jobs)
+      into v_lanes, v_floors, v_counts
+      from (select oldest.lane_id, min(oldest.seq) as first_seq, count(*)::int as jobs
+              from (select shared.lane_id, waiting.seq
+                      from unnest(p_lanes, p_floors) shared(lane_id, floor)
+                     cross join lateral (
+                       select ready.seq from ready
+                        where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
+                          and (not p_limited or not exists (
+                                 select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id))
+                        order by ready.lane_id, ready.seq limit p_limit) waiting
+                     order by waiting.seq limit p_limit) oldest
+             group by oldest.lane_id) part;
+    if v_lanes is null then
+      return;
+    end if;
+  else
+    v_counts := array_fill(p_limit, array[cardinality(p_lanes)]);
+  end if;
+  with taken as materialized (
+    select waiting.place, waiting.job
+      from unnest(v_lanes, v_floors, v_counts) shared(lane_id, floor, jobs)
+     cross join lateral (
+       select ready.ctid as place, ready as job from ready
+        where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
+          and (not p_limited or not exists (
+                 select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id))
+        order by ready.lane_id, ready.seq limit shared.jobs for update skip locked) waiting
+     limit p_limit),
+  gone as (
+    delete from ready where ready.ctid = any (array(select taken.place from taken)))
+  select array_agg(taken.job) into jobs from taken;
+end
+$$;
+
+comment on function fairclaim_internal.take_shared(bigint[], bigint[], int, boolean, boolean) is
+'Takes jobs out of shared lanes.';
+
+-- internal/dispatch/check_batch.sql
+create or replace function fairclaim_internal.check_batch(p_jobs jsonb) returns void
+language plpgsql
+as $$
+declare
+  c_names text[] := array['tenant_id', 'type', 'payload', 'queue', 'priority', 'run_at', 'max_attempts', 'timeout', 'tags', 'metadata'];
+  v_bad record;
+begin
+  if jsonb_typeof(p_jobs) is distinct from 'array' then
+    perform refuse('JQ004', 'p_jobs', 'must be an array of objects');
+  elsif jsonb_array_length(p_jobs) not between 1 and 10000 then
+    perform refuse('JQ004', 'p_jobs', 'must have 1 to 10,000 items', 'send smaller batches');
+  end if;
+  select x.o, jsonb_typeof(x.v) <> 'object' as no_object into v_bad
+    from jsonb_array_elements(p_jobs) with ordinality x(v, o)
+   where case when jsonb_typeof(x.v) = 'object' then x.v - c_names <> '{}' else true end
+   limit 1;
+  if found then
+    perform refuse('JQ004', format('p_jobs[%s]', v_bad.o - 1),
+      case when v_bad.no_object then 'must be an object' else 'has an unknown name' end,
+      'the names are ' || array_to_string(c_names, ', '));
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_batch(jsonb) is 'Refuses a batch that is no array of 1 to 10,000 objects with known names.';
+
+-- internal/dispatch/check_lanes.sql
+-- Each type and priority of a tenant with a backlog is a lane, and each lane is looked at by the claims that come by its tenant's turn. So
+-- their number is bounded, for each tenant by itself. Called only when a dispatch has made an own lane; reads as many lanes as may be.
+create or replace function fairclaim_internal.check_lanes(p_tenants uuid[], p_queues text[]) returns void
+language plpgsql
+as $$
+declare
+  v_most int := (select s.max_own_lanes from setting s);
+begin
+  if exists (
+    select from (select distinct x.t, x.q collate "C" q from unnest(p_tenants, p_queues) x(t, q)) d
+     where (select count(*) from (
+              select from lane l
+               where l.tenant_id is not null and l.queue = d.q
+                 and l.turn = uuid_hash_extended(d.t, hashtextextended(d.q, 0)) and l.drained is null
+               limit v_most + 1) z) > v_most) then
+    perform refuse('JQ003', 'type', format('a tenant may have jobs of %s pairs of type and priority waiting in lanes of their own in one queue', v_most),
+      'dispatch later, name fewer types, or have the owner raise setting.max_own_lanes');
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_lanes(uuid[], text[]) is
+'Refuses a dispatch (JQ003) after which a tenant has more own lanes in a queue than fairclaim_internal.setting.max_own_lanes.';
+
+-- internal/dispatch/extras_fault.sql
+-- Called only where there are tags or metadata. In plpgsql: a function in SQL that is not inlined is planned anew in every transaction.
+create or replace function fairclaim_internal.extras_fault(p_tags text[], p_metadata jsonb) returns text
+language plpgsql immutable
+as $$
+declare
+  v_tag text;
+begin
+  if p_tags is null then
+    return 'p_tags: must not be null';
+  elsif cardinality(p_tags) > 20 or array_ndims(p_tags) > 1 then
+    return 'p_tags: must be a list of at most 20';
+  end if;
+  foreach v_tag in array p_tags loop         -- of plain expressions: for 20 at most, cheaper than a query
+    if v_tag is null or length(v_tag) not between 1 and 64 then
+      return 'p_tags: each must have 1 to 64 characters';
+    end if;
+  end loop;
+  if p_metadata = '{}' then
+    return null;
+  elsif jsonb_typeof(p_metadata) is distinct from 'object' then
+    return 'p_metadata: must be an object';
+  end if;
+  return 'p_metadata: ' || json_fault(p_metadata, 16384);
+end
+$$;
+
+comment on function fairclaim_internal.extras_fault(text[], jsonb) is 'Why tags or metadata are refused, or null.';
+
+-- internal/dispatch/into_lane.sql
+-- One new row into `ready`: through the open own lane of its key; else, if the tenant is light, through the shared lane; else through a
+-- new lane. Each statement chooses and inserts (I3). The own lane comes in a statement of its own, so that a tenant with a backlog
+-- does not pay for the second look. Light: fewer than 8 rows of the tenant wait in the shared lanes of the queue together, whatever
+-- their types and priorities, counted from an age bound on, so that dead entries are not walked. Only in READ COMMITTED.
+create or replace function fairclaim_internal.into_lane(
+  p_id uuid,
+  p_tenant_id uuid,
+  p_queue text,
+  p_type text,
+  p_priority int,
+  p_attempts_left int
+) returns void
+language plpgsql
+as $$
+declare
+  v_turn bigint := uuid_hash_extended(p_tenant_id, hashtextextended(p_queue collate "C", 0));
+  v_since uuid;
+begin
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
+  select l.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
+    from lane l
+   where l.queue = p_queue and l.type = p_type and l.turn = v_turn and l.priority = p_priority
+     and l.tenant_id = p_tenant_id and l.drained is null
+   limit 1;
+  if found then
+    return;
+  end if;
+  v_since := id_at(coalesce(pg_sequence_last_value('shared_since'), 0));      -- a condition for the index, so a value
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
+  select l.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
+    from lane l
+   where l.tenant_id is null and not l.alone and l.queue = p_queue and l.type = p_type and l.priority = p_priority and l.drained is null
+     and not exists (select from tenant_limit b where b.tenant_id = p_tenant_id)
+     and (select count(*) from (
+            select from ready y
+             where y.tenant_id = p_tenant_id and (y.lane_id >> 32) = lane_group(p_queue)
+               and y.id >= v_since
+             limit 8) z) < 8
+   order by l.queue, l.type, l.priority, l.lane_id
+   limit 1;
+  if not found then
+    perform into_lanes(array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0)::ready],
+      array[p_queue], array[p_type], array[p_priority::smallint], v_since, true);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.into_lane(uuid, uuid, text, text, int, int) is
+'Puts one new job into the lane where it waits, and makes the lane if there is none it may use. Errors: JQ003 when the tenant has too many own lanes in the queue.';
+
+-- internal/dispatch/into_lanes.sql
+-- Many rows into `ready`: look for the lanes that are there, open what is missing, insert. One statement (I3); what is asked before it
+-- only chooses the way. Only in READ COMMITTED. The rows come as they will be, but lane_id is the number of their kind (queue, type and
+-- priority, each kind once, from 1) and seq their order: one list of rows costs a fraction of a list for each column, and joins by number
+-- a fraction of joins by text. Every pass over the rows is felt, so those whose own lane is found go straight in.
+-- Hash joins only: a nested loop over the keys was nine tenths of the time. Own lanes come from one scan of the queues where these have
+-- at most twice as many as there are rows, else from one descent for each distinct key. p_since bounds the count of a light tenant's
+-- rows; rows that come back have old ids and are counted without it. A job that was lost twice goes to a lane for jobs that run alone.
+-- p_capped: new jobs, never lost, and refused when their tenant has too many own lanes in the queue; what comes back is never refused.
+create or replace function fairclaim_internal.into_lanes(
+  p_rows fairclaim_internal.ready[],
+  p_queues text[],
+  p_types text[],
+  p_priorities smallint[],
+  p_since uuid,
+  p_capped boolean default false
+) returns int
+language plpgsql
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_nestloop = off
+set enable_mergejoin = off
+set enable_hashjoin = on
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_most bigint := 2 * cardinality(p_rows);
+  v_size bigint := pg_relation_size('lane');
+  v_few boolean := v_size <= 1024 * v_most;      -- a page of `lane` has some seven lanes: see its fillfactor
+  v_tenants uuid[];
+  v_queues text[];
+begin
+  if not v_few and v_size <= 8192 * v_most and v_most >= 32 then      -- neither surely few nor probably many
+    v_few := v_most >= (
+      select count(*) from (
+        select from (select distinct x.q collate "C" q from unnest(p_queues) x(q)) d
+         cross join lateral (
+           select from lane l where l.queue = d.q and l.tenant_id is not null
+            order by l.queue, l.turn, l.priority desc, l.lane_id limit v_most + 1) l) z);
+  end if;
+  with kind as materialized (      -- with the oldest open shared lane; m: the number under which a missing one is opened
+    select d.*, d.n m, false alone, lane_group(d.q) g,
+           (select l.lane_id from lane l
+             where l.tenant_id is null and not l.alone and l.queue = d.q and l.type = d.k and l.priority = d.p and l.drained is null
+             order by l.queue, l.type, l.priority, l.lane_id limit 1) lane_id
+      from (select x.n, x.q collate "C" q, x.k collate "C" k, x.p
+              from unnest(p_queues, p_types, p_priorities) with ordinality x(q, k, p, n)) d
+    union all
+    select d.*, -min(d.n) over (partition by d.q, d.k), true, lane_group(d.q),
+           (select l.lane_id from lane l where l.alone and l.queue = d.q and l.type = d.k and l.drained is null
+             order by l.queue, l.type, l.lane_id limit 1)
+      from (select x.n, x.q collate "C" q, x.k collate "C" k, 0::smallint p
+              from unnest(p_queues, p_types) with ordinality x(q, k, n)
+             where not p_capped and exists (select from unnest(p_rows) r where r.lost >= 2)) d),
+  item as materialized (           -- each row with its own lane: with each of them, if its key has several
+    select r.*, own.lane_id own_id
+      from unnest(p_rows) r
+      left join (
+        select kind.n, l.tenant_id t, l.lane_id
+          from lane l join kind on kind.q = l.queue and kind.k = l.type and kind.p = l.priority and not kind.alone
+         where v_few and l.queue = any (p_queues collate "C") and l.tenant_id is not null and l.drained is null
+        union all
+        select kind.n, d.t,
+               (select l.lane_id from lane l
+                 where l.queue = kind.q and l.type = kind.k and l.turn = uuid_hash_extended(d.t, hashtextextended(kind.q, 0))
+                   and l.priority = kind.p and l.tenant_id = d.t and l.drained is null limit 1)
+          from (select distinct r.lane_id n, r.tenant_id t from unnest(p_rows) r) d join kind on kind.n = d.n and not kind.alone
+         where not v_few) own on own.n = r.lane_id and own.t = r.tenant_id and r.lost < 2),
+  rest as materialized (           -- those without one; light: what is there and what comes now make 8 at most
+    select item.*, kind.m, kind.lane_id shared_id,
+           kind.alone or coalesce(light.yes, false) and (kind.lane_id is not null or kind.g in (
+             select d.g from (select distinct k.g, k.q from kind k where k.lane_id is null and not k.alone) d
+              where (select count(*) from (
+                       select from lane l where l.tenant_id is null and not l.alone and l.queue = d.q
+                        limit (select s.max_shared_lanes from setting s)) z)
+                    < (select s.max_shared_lanes from setting s))) as shares
+      from item
+      join kind on kind.n = item.lane_id and kind.alone = (item.lost >= 2)
+      left join (
+        select w.g, w.t,
+               w.c <= 8
+               and not ((select exists (select from tenant_limit))
+                        and exists (select from tenant_limit b where b.tenant_id = w.t))
+               and not exists (
+                     select from ready y
+                      where y.tenant_id = w.t and (y.lane_id >> 32) = w.g and y.id >= p_since
+                     offset greatest(0, 8 - w.c)) yes
+          from (select kind.g, item.tenant_id t, count(*) c
+                  from item join kind on kind.n = item.lane_id and not kind.alone
+                 where item.own_id is null and item.lost < 2 group by 1, 2) w
+        offset 0) light on light.g = kind.g and light.t = item.tenant_id
+     where item.own_id is null),
+  opened as materialized (
+    select d.m, null::uuid t, (kind.g << 32) + (nextval('lane_lane_id_seq') & 4294967295) lane_id
+      from (select distinct rest.m from rest where rest.shares and rest.shared_id is null) d
+      join kind on kind.n = abs(d.m) and kind.alone = (d.m < 0)
+    union all
+    select d.m, d.t, nextval('lane_lane_id_seq')
+      from (select distinct rest.m, rest.tenant_id t from rest where not rest.shares) d),
+  made as (
+    insert into lane (lane_id, turn, floor, opened_at, used_at, tenant_id, weight, priority, queue, type, alone)
+    overriding system value
+    select opened.lane_id, case when opened.t is null then 0 else uuid_hash_extended(opened.t, hashtextextended(kind.q, 0)) end,
+           0, v_now, v_now, opened.t, coalesce((select t.weight from tenant t where t.tenant_id = opened.t), 1),
+           kind.p, kind.q, kind.k, kind.alone
+      from opened join kind on kind.n = abs(opened.m) and kind.alone = (opened.m < 0)
+    returning tenant_id, queue),
+  placed as (
+    insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
+    select z.lane_id, z.id, z.tenant_id, z.attempts, z.attempts_left, z.lost
+      from (select distinct on (seq) x.*
+              from (select item.own_id lane_id, item.seq, item.id, item.tenant_id, item.attempts, item.attempts_left, item.lost
+                      from item where item.own_id is not null
+                    union all
+                    select rest.shared_id, rest.seq, rest.id, rest.tenant_id, rest.attempts, rest.attempts_left, rest.lost
+                      from rest where rest.shares and rest.shared_id is not null
+                    union all
+                    select opened.lane_id, rest.seq, rest.id, rest.tenant_id, rest.attempts, rest.attempts_left, rest.lost
+                      from rest join opened on opened.m = rest.m and opened.t is null
+                     where rest.shares and rest.shared_id is null
+                    union all
+                    select opened.lane_id, rest.seq, rest.id, rest.tenant_id, rest.attempts, rest.attempts_left, rest.lost
+                      from rest join opened on opened.m = rest.m and opened.t = rest.tenant_id
+                     where not rest.shares) x
+             order by seq, lane_id) z)
+  select array_agg(made.tenant_id), array_agg(made.queue) into v_tenants, v_queues from made where made.tenant_id is not null;
+  if v_tenants is not null and p_capped then
+    perform check_lanes(v_tenants, v_queues);
+  end if;
+  return cardinality(p_rows);
+end
+$$;
+
+comment on function fairclaim_internal.into_lanes(fairclaim_internal.ready[], text[], text[], smallint[], uuid, boolean) is
+'Puts many jobs into the lanes where they wait, and makes the lanes that are missing. Each row has the number of its queue, type and priority in the lists as lane_id, and its place in the order as seq. Returns how many. Errors: JQ003 when p_capped is true and a tenant has too many own lanes in a queue.';
+
+-- internal/dispatch/tell.sql
+-- The one place that notifies. Committing notifiers take turns on one database-wide lock, and a full queue of notifications (any login
+-- may fill it) fails the commit of whoever adds to it: so never when it is half full. A transaction that is to be prepared may not
+-- notify: it sets fairclaim.notify to off; in a two-phase commit of Citus its workers do that for a transaction that cannot know.
+-- Once a word and transaction: the setting fairclaim.told ends with the transaction, and with a savepoint that is rolled back.
+create or replace function fairclaim_internal.tell(p_word text) returns boolean
+language plpgsql
+as $$
+declare
+  v_told text := coalesce(current_setting('fairclaim.told', true), '');
+begin
+  if current_setting('fairclaim.notify', true) is not distinct from 'off'
+     or strpos(v_told, '<' || p_word || '>') > 0
+     or current_setting('application_name') like 'citus_internal%'
+     or pg_notification_queue_usage() >= 0.5 then
+    return false;
+  end if;
+  perform set_config('fairclaim.told', v_told || '<' || p_word || '>', true);
+  perform pg_notify('fairclaim', p_word);
+  return true;
+end
+$$;
+
+comment on function fairclaim_internal.tell(text) is
+'NOTIFY fairclaim with a word that names nobody''s job: empty (jobs wait) or due (something is due sooner than workers may know). False where it may not.';
+
+-- internal/dispatch/to_ready.sql
+-- Retry, release, lost lease, promotion: back into a lane; the key comes from `job`. The join order is pinned. Outside READ COMMITTED,
+-- where no lane may be chosen (I3), they become due at once and the next tick places them. Returns how many are in a lane.
+create or replace function fairclaim_internal.to_ready(
+  p_tenants uuid[],
+  p_ids uuid[],
+  p_attempts int[],
+  p_left smallint[],
+  p_lost smallint[]
+) returns int
+language plpgsql
+as $$
+declare
+  v_rows ready[];
+  v_queues text[];
+  v_types text[];
+  v_priorities smallint[];
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    insert into scheduled
+    select fairclaim.clock(), x.i, x.t, x.a, x.l, x.z from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) x(t, i, a, l, z);
+    return 0;
+  end if;
+  with item as materialized (
+    select x.*, j.queue q, j.type k, j.priority p
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) with ordinality x(t, i, a, l, z, o)
+     cross join lateral (
+       select j.queue, j.type, j.priority from job j where j.tenant_id = x.t and j.id = x.i offset 0) j),
+  kind as materialized (
+    select d.*, row_number() over () n from (select distinct item.q, item.k, item.p from item) d)
+  select (select array_agg(row (kind.n, item.o, item.i, item.t, item.a, item.l, item.z)::ready)
+            from item join kind on kind.q = item.q and kind.k = item.k and kind.p = item.p),
+         array_agg(kind.q order by kind.n), array_agg(kind.k order by kind.n), array_agg(kind.p order by kind.n)
+    into v_rows, v_queues, v_types, v_priorities
+    from kind;
+  if v_rows is null then
+    return 0;
+  end if;
+  return into_lanes(v_rows, v_queues, v_types, v_priorities, '00000000-0000-0000-0000-000000000000');
+end
+$$;
+
+comment on function fairclaim_internal.to_ready(uuid[], uuid[], int[], smallint[], smallint[]) is
+'Puts jobs that come back (retry, release, lost lease, due) into lanes, by way of the next tick outside READ COMMITTED.';
+
+-- internal/dispatch/wake.sql
+-- Notifies only while some worker is asleep: it has said until when (note_idle). At most 250 times a second, after a burst of 25:
+-- `notified_at` runs ahead of the clock by 4 ms for each. A worker counts what it hears by the same rule, and polls where one may have
+-- been left out. A dispatch that commits long after this look is found by the polls of a worker that has only now gone to sleep: they
+-- are as far apart as it has been asleep. So a missed wake costs a poll, never a job.
+-- Callers ask first, in one expression:
+--   coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now)
+create or replace function fairclaim_internal.wake(p_now timestamptz) returns void
+language plpgsql
+as $$
+declare
+  v_ms bigint := millis(p_now);
+  v_last bigint := coalesce(pg_sequence_last_value('notified_at'), 0);
+begin
+  if coalesce(pg_sequence_last_value('asleep_until'), 0) > v_ms
+     and v_last not between v_ms + 100 and v_ms + 1000
+     and tell('') then
+    perform setval('notified_at', 4 + case when v_last between v_ms and v_ms + 100 then v_last else v_ms end);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.wake(timestamptz) is 'Wakes idle workers (NOTIFY fairclaim, without a payload), seldom.';
+
+-- internal/dispatch/wake_before.sql
+-- For what will be due while everybody sleeps: a delayed job, a lease. Everybody who hears it ticks, learns of it and sleeps until then.
+-- Nobody needs to be told when all will tick before (`look_by`), or when nobody listens. As seldom as wake().
+-- Callers ask first, in one expression:
+--   coalesce(pg_sequence_last_value('look_by'), 0) > millis(p_due)
+create or replace function fairclaim_internal.wake_before(p_now timestamptz, p_due timestamptz) returns void
+language plpgsql
+as $$
+declare
+  v_ms bigint := millis(p_now);
+  v_last bigint := coalesce(pg_sequence_last_value('notified_at'), 0);
+begin
+  if coalesce(pg_sequence_last_value('look_by'), 0) > millis(p_due)
+     and coalesce(pg_sequence_last_value('asleep_until'), 0) > v_ms
+     and v_last not between v_ms + 100 and v_ms + 1000
+     and tell('due') then
+    perform setval('notified_at', 4 + case when v_last between v_ms and v_ms + 100 then v_last else v_ms end);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.wake_before(timestamptz, timestamptz) is
+'Tells idle workers that something is due before they all tick again (NOTIFY fairclaim, with the payload due).';
+
+-- internal/maintenance/apply_limits.sql
+-- A new limit takes effect when the claims open when it was set have ended: only then are all the tenant's running jobs marked, so
+-- that counting them is exact. Meanwhile none of its jobs is claimed. Rows of limited tenants in shared lanes move to own lanes.
+create or replace function fairclaim_internal.apply_limits(p_state fairclaim_internal.tick_state, p_size int, p_skip uuid[]) returns int
+language plpgsql
+as $$
+declare
+  v_tenants uuid[];
+  v_ids uuid[];
+  v_attempts int[];
+  v_left smallint[];
+  v_lost smallint[];
+begin
+  if not exists (select from tenant_limit) then
+    return 0;
+  end if;
+  update tenant_limit b set seen = p_state.n, seen_at = p_state.at
+   where b.tenant_id = any (array(select z.tenant_id from tenant_limit z where z.seen is null for update skip locked));
+  with ripe as materialized (
+    select b.tenant_id from tenant_limit b where not b.active and b.seen + 1 < p_state.oldest and b.seen < p_state.n)
+  update running r set limited = true
+   where r.id = any (array(
+     select z.id from running z where not z.limited and z.tenant_id in (select ripe.tenant_id from ripe) for update skip locked));
+  update tenant_limit b set active = true
+   where b.tenant_id = any (array(
+     select z.tenant_id from tenant_limit z
+      where not z.active and z.seen + 1 < p_state.oldest and z.seen < p_state.n
+        and not exists (select from running r where not r.limited and r.tenant_id = z.tenant_id)
+        for update skip locked));
+
+  -- read only first: a lock on another tenant's row would hide it from claims
+  with mine as materialized (
+    select y.lane_id, y.seq
+      from (select l.lane_id, l.floor from lane l
+             where l.tenant_id is null and l.lane_id > p_state.shared_slice order by l.lane_id limit 200) l
+     cross join lateral (
+       select y.lane_id, y.seq, y.id, y.tenant_id from ready y
+        where y.lane_id = l.lane_id and y.seq >= l.floor order by y.lane_id, y.seq limit 1000) y
+     where exists (select from tenant_limit b where b.tenant_id = y.tenant_id) and y.id <> all (p_skip)
+     limit p_size),
+  locked as materialized (
+    select z.c from mine
+     cross join lateral (
+       select z.ctid c from ready z where z.lane_id = mine.lane_id and z.seq = mine.seq for update skip locked) z),
+  gone as (
+    delete from ready y where y.ctid = any (array(select locked.c from locked)) returning y.*)
+  select array_agg(g.tenant_id order by g.seq), array_agg(g.id order by g.seq), array_agg(g.attempts order by g.seq),
+         array_agg(g.attempts_left order by g.seq), array_agg(g.lost order by g.seq)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost
+    from gone g;
+  if v_ids is null then
+    return 0;
+  end if;
+  return to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+end
+$$;
+
+comment on function fairclaim_internal.apply_limits(fairclaim_internal.tick_state, int, uuid[]) is
+'Puts new limits into effect and moves limited tenants'' jobs from shared lanes to own lanes. Returns how many moved.';
+
+-- internal/maintenance/close_lanes.sql
+-- A slice of lanes. Deleted: lanes drained at tick d, once everybody who was first seen by the tick after d or before has ended (so nobody can
+-- still insert), that are empty in a later snapshot and have nothing to renew; not those that a tick closed which was passed and has not been
+-- freed (see take_guard). Closed to dispatch: empty ones that are own and old enough, or shared and unused for an hour, or shared
+-- and not the oldest open one of their key; in a slice at most 1,000 more than stay open, or under a transaction that stays open for long
+-- drained lanes would pile up. Weights are copied here. Locks lanes, and passes over locked ones: a tick that was passed may hold them.
+create or replace function fairclaim_internal.close_lanes(inout p_state fairclaim_internal.tick_state, p_size int, out closed int, out deleted int)
+language plpgsql
+as $$
+declare
+  v_lanes bigint[];
+  v_close bigint[];
+  v_weigh bigint[];
+  v_room bigint;
+  v_delay interval := (select s.close_delay from setting s);
+begin
+  select array_agg(z.lane_id), array_agg(z.lane_id) filter (where z.drained is null
+             and (z.tenant_id is not null and z.opened_at < p_state.at - v_delay
+                  or z.tenant_id is null and (z.used_at < p_state.at - interval '1 hour' or exists (
+                       select from lane o
+                        where o.tenant_id is null and o.queue = z.queue and o.type = z.type and o.priority = z.priority and o.alone = z.alone and o.drained is null
+                          and (o.opened_at, o.lane_id) < (z.opened_at, z.lane_id))))
+             and not exists (select from ready y where y.lane_id = z.lane_id and y.seq >= z.floor)),
+         array_agg(z.lane_id) filter (where z.tenant_id is not null
+             and z.weight <> coalesce((select t.weight from tenant t where t.tenant_id = z.tenant_id), 1)),
+         1000 + count(*) filter (where z.drained is null) - count(*) filter (where z.drained is not null)
+    into v_lanes, v_close, v_weigh, v_room
+    from (select l.* from lane l where l.lane_id > p_state.slice order by l.lane_id limit p_size) z;
+
+  delete from lane l
+   where l.ctid = any (array(
+     select z.ctid from lane z
+      where z.lane_id = any (v_lanes) and z.drained + 1 < p_state.oldest and z.drained < p_state.n
+        and not exists (select from unnest(p_state.passed_from, p_state.passed_to) u(a, b) where z.drained > u.a and z.drained < u.b)
+        and not exists (select from ready y where y.lane_id = z.lane_id and y.seq >= z.floor)
+        and not exists (select from renewal x where x.lane_id = z.lane_id)
+        for update skip locked));
+  get diagnostics deleted = row_count;
+  update lane l set drained = p_state.n
+   where l.ctid = any (array(
+     select z.ctid from lane z where z.lane_id = any (v_close) limit greatest(0, v_room + deleted) for update skip locked));
+  get diagnostics closed = row_count;
+  if v_weigh is not null then
+    update lane l
+       set weight = coalesce((select t.weight from tenant t where t.tenant_id = l.tenant_id), 1)
+     where l.ctid = any (array(select z.ctid from lane z where z.lane_id = any (v_weigh) for update skip locked));
+  end if;
+  p_state.slice := case when cardinality(v_lanes) = p_size then v_lanes[p_size] else -9223372036854775808 end;
+end
+$$;
+
+comment on function fairclaim_internal.close_lanes(fairclaim_internal.tick_state, int) is
+'Closes lanes that ran empty and deletes those that nobody can use any more.';
+
+-- internal/maintenance/end_cancelled.sql
+-- A wish to cancel can meet a settlement, a promotion or a claim in a transaction that is still open: then the job waits again with the
+-- wish beside it, and ends here. A wish goes when its job has ended or is gone, and never before: what is neither is running, or held
+-- by somebody whose transaction is open. Nearly always there is no wish at all. Lock order: those of end_waiting, then
+-- cancel_request (skip locked). Each wish costs a few look-ups by id, at most; `offset 0` keeps them from becoming a join that reads all of
+-- `running` or `finished`.
+create or replace function fairclaim_internal.end_cancelled(p_now timestamptz, p_size int, p_skip uuid[]) returns int
+language plpgsql
+set jit = off
+set enable_seqscan = off
+as $$
+declare
+  v_ids uuid[];
+  v_tenants uuid[];
+  v_n int;
+begin
+  select array_agg(w.id), array_agg(w.tenant_id) into v_ids, v_tenants
+    from (select c.id, c.tenant_id from cancel_request c
+           where c.id <> all (p_skip)
+             and not exists (select from running r where r.id = c.id offset 0)
+             and not exists (select from finished f where f.id = c.id and f.tenant_id = c.tenant_id offset 0)
+           order by c.request_id limit p_size) w;
+  if v_ids is not null then
+    perform end_waiting(v_ids, v_tenants, p_now);
+  end if;
+  delete from cancel_request c
+   where c.ctid = any (array(
+     select z.ctid from cancel_request z
+      where exists (select from finished f where f.id = z.id and f.tenant_id = z.tenant_id offset 0)
+         or not exists (select from job j where j.tenant_id = z.tenant_id and j.id = z.id offset 0)
+      limit p_size for update skip locked));
+  get diagnostics v_n = row_count;
+  return v_n;
+end
+$$;
+
+comment on function fairclaim_internal.end_cancelled(timestamptz, int, uuid[]) is
+'Ends what waits although somebody asked to cancel it, as cancelled; deletes the wishes of jobs that have ended, and returns how many.';
+
+-- internal/maintenance/first_job.sql
+-- The job that a step would take first: the one at which a slice of one has failed. The same order and the same locks as the step's own.
+create or replace function fairclaim_internal.first_job(p_step text, p_state fairclaim_internal.tick_state, p_skip uuid[]) returns uuid
+language plpgsql
+as $$
+declare
+  v_id uuid;
+begin
+  case p_step
+    when 'promote' then
+      select s.id into v_id from scheduled s
+       where s.run_at >= p_state.sched_floor and s.run_at <= p_state.at and s.id <> all (p_skip)
+       order by s.run_at, s.id limit 1 for update skip locked;
+    when 'return' then
+      select r.id into v_id from running r
+       where r.lease_expires_at < p_state.at and r.id <> all (p_skip)
+       order by r.lease_expires_at, r.id limit 1 for update skip locked;
+    when 'cancel' then
+      select c.id into v_id from cancel_request c
+       where c.id <> all (p_skip) and not exists (select from running r where r.id = c.id offset 0)
+       order by c.request_id limit 1;
+    when 'renew' then
+      select z.id into v_id
+        from (select x.lane_id, min(x.next_seq) as next_seq, max(x.end_seq) as upto from renewal x group by x.lane_id) x
+       cross join lateral (
+         select z.id from ready z
+          where z.lane_id = x.lane_id and z.seq >= x.next_seq and z.seq < x.upto and z.id <> all (p_skip)
+          order by z.lane_id, z.seq limit 1 for update skip locked) z
+       limit 1;
+    when 'limits' then
+      select y.id into v_id
+        from lane l
+       cross join lateral (
+         select y.id from ready y
+          where y.lane_id = l.lane_id and y.seq >= l.floor and y.id <> all (p_skip)
+            and exists (select from tenant_limit b where b.tenant_id = y.tenant_id)
+          order by y.lane_id, y.seq limit 1) y
+       where l.tenant_id is null and l.lane_id > p_state.shared_slice
+       order by l.lane_id limit 1;
+    when 'sweep' then
+      select y.id into v_id from ready y
+       where y.lane_id > p_state.sweep and y.id <> all (p_skip)
+         and not exists (select from lane l where l.lane_id = y.lane_id offset 0)
+       order by y.lane_id, y.seq limit 1 for update skip locked;
+    else
+      null;                                   -- the others take no jobs
+  end case;
+  return v_id;
+end
+$$;
+
+comment on function fairclaim_internal.first_job(text, fairclaim_internal.tick_state, uuid[]) is 'The job that a step of tick would take first.';
+
+-- internal/maintenance/free_passed.sql
+-- Ticks that were passed and whose transactions have ended since (see take_guard). Rows below the floors that such a one moved in
+-- shared lanes are noted for renewal, now, and when those who are open now have ended; lanes that it closed count as closed from this tick
+-- on. Runs after mark_holders of the same tick, so that whoever it passed has ended or is known.
+create or replace function fairclaim_internal.free_passed(inout p_state fairclaim_internal.tick_state)
+language plpgsql
+as $$
+declare
+  v_free smallint[];
+begin
+  if p_state.passed_slot = '{}' then
+    return;
+  end if;
+  v_free := array(select u.slot from unnest(p_state.passed_slot) u(slot) where u.slot not in (select w.slot from ticks_at_work() w));
+  if v_free = '{}' then
+    return;
+  end if;
+  perform note_below((
+    select min(u.safe) from unnest(p_state.passed_slot, p_state.passed_safe) u(slot, safe) where u.slot = any (v_free)), false);
+  p_state.holder_passed := array_fill(true, array[cardinality(p_state.holders)]);
+  update lane l set drained = p_state.n
+   where l.ctid = any (array(
+     select z.ctid from lane z
+       join unnest(p_state.passed_slot, p_state.passed_from, p_state.passed_to) u(slot, a, b)
+         on u.slot = any (v_free) and z.drained > u.a and z.drained < u.b
+        for update of z skip locked));
+  if exists (select from lane l
+               join unnest(p_state.passed_slot, p_state.passed_from, p_state.passed_to) u(slot, a, b)
+                 on u.slot = any (v_free) and l.drained > u.a and l.drained < u.b) then
+    return;                                   -- another one that was passed holds such a lane: the next tick tries again
+  end if;
+  select coalesce(array_agg(u.slot), '{}'), coalesce(array_agg(u.a), '{}'), coalesce(array_agg(u.b), '{}'), coalesce(array_agg(u.s), '{}')
+    into p_state.passed_slot, p_state.passed_from, p_state.passed_to, p_state.passed_safe
+    from unnest(p_state.passed_slot, p_state.passed_from, p_state.passed_to, p_state.passed_safe) u(slot, a, b, s)
+   where u.slot <> all (v_free);
+end
+$$;
+
+comment on function fairclaim_internal.free_passed(fairclaim_internal.tick_state) is
+'Puts right what a tick left that was passed and has ended late.';
+
+-- internal/maintenance/is_quiet.sql
+-- Whether there is nothing to do but what has a known time (due jobs, leases, ranges of ids): nobody has put anything into `ready` since the last tick
+-- that left nothing over, and nobody has left a note. Reads a handful of small indexes and writes nothing, so that ticks of an idle fleet cost no WAL.
+create or replace function fairclaim_internal.is_quiet(p_state fairclaim_internal.tick_state, p_now timestamptz) returns boolean
+language plpgsql
+as $$
+begin
+  return p_now >= p_state.at and p_now < p_state.quiet_until and not p_state.left_over
+     and coalesce(pg_sequence_last_value('ready_seq'), 0) = p_state.mark
+     and not exists (select from floor_hint)
+     and not exists (select from renewal)
+     and not exists (select from cancel_request)
+     and not exists (select from tenant_limit b where not b.active)
+     and p_state.limits = limits_digest()
+     and not exists (select from tick_fault);
+exception
+  when lock_not_available then return false;  -- the step that needs the table will tell
+end
+$$;
+
+comment on function fairclaim_internal.is_quiet(fairclaim_internal.tick_state, timestamptz) is
+'Whether maintenance has nothing to do but what has a known time.';
+
+-- internal/maintenance/is_wanted.sql
+-- Whether this tick has something to do: between two looks at everything only what is due or was left over.
+create or replace function fairclaim_internal.is_wanted(p_state fairclaim_internal.tick_state, p_now timestamptz, p_round boolean) returns boolean
+language plpgsql
+set enable_seqscan = on                       -- of `running`: a plain scan of a small table
+as $$
+begin
+  if p_state.left_over
+     or exists (select from scheduled s where s.run_at >= p_state.sched_floor and s.run_at <= p_now) then
+    return true;
+  end if;
+  return p_round and (
+    not is_quiet(p_state, p_now)
+    or not (p_state.reaped_at >= p_now - interval '5 s' and p_state.reaped_at <= p_now) and exists (select from running)
+    or ranges_wanted(p_now));
+exception
+  when lock_not_available then return p_round;
+end
+$$;
+
+comment on function fairclaim_internal.is_wanted(fairclaim_internal.tick_state, timestamptz, boolean) is 'Whether a tick has something to do now.';
+
+-- internal/maintenance/keep_state.sql
+-- The state that this tick leaves, in the row of its own that nobody else writes.
+create or replace function fairclaim_internal.keep_state(p_state fairclaim_internal.tick_state) returns void
+language sql volatile
+as $$
+  insert into fairclaim_internal.tick_state as t
+  select (p_state).*
+  on conflict (slot) do update
+     set (n, mark, safe, shared_safe, holders, holder_n, holder_mark, slice, shared_slice, sweep, hint, sched_floor, reaped_at, at, worked_by,
+          prev, oldest, holder_at, holder_passed, passed_slot, passed_from, passed_to, passed_safe, left_over, quiet_until, mended, mended_at,
+          limits)
+       = (excluded.n, excluded.mark, excluded.safe, excluded.shared_safe, excluded.holders, excluded.holder_n, excluded.holder_mark,
+          excluded.slice, excluded.shared_slice, excluded.sweep, excluded.hint, excluded.sched_floor, excluded.reaped_at, excluded.at,
+          excluded.worked_by, excluded.prev, excluded.oldest, excluded.holder_at, excluded.holder_passed, excluded.passed_slot,
+          excluded.passed_from, excluded.passed_to, excluded.passed_safe, excluded.left_over, excluded.quiet_until, excluded.mended,
+          excluded.mended_at, excluded.limits)
+$$;
+
+comment on function fairclaim_internal.keep_state(fairclaim_internal.tick_state) is 'Keeps the state of maintenance.';
+
+-- internal/maintenance/limits_digest.sql
+-- A limit that was raised or lifted, or has taken effect, lets jobs go that waited for it, and nobody dispatches then who would wake
+-- the workers. So a look at everything compares this digest of all limits with the last one, and wakes whoever sleeps where it differs;
+-- a limit that was set or lowered wakes in vain, once. Reads all of a small table.
+create or replace function fairclaim_internal.limits_digest() returns bigint
+language sql volatile
+set enable_seqscan = on
+as $$
+  select coalesce(bit_xor(uuid_hash_extended(b.tenant_id, b.max_running * 2::bigint + b.active::int)), 0) from fairclaim_internal.tenant_limit b
+$$;
+
+comment on function fairclaim_internal.limits_digest() is 'A number that is another one when the limits of tenants have changed.';
+
+-- internal/maintenance/mark_holders.sql
+-- Safe marks, without transaction ids. FIRST the sequence, by pg_sequence_last_value: a plain read can show a value 32 too high
+-- for a moment. THEN, in a new statement, who holds the lock on `ready`. A holder keeps the number after that of the tick before the one that
+-- saw it first, that time, and the mark of the tick before; a prepared transaction changes its name, so a new such name counts as the
+-- oldest known. For shared lanes only, the mark passes holders older than three seconds; when such a one has ended, what it left below the
+-- floor of a shared lane is noted for renewal.
+-- A sequence behind the mark was not copied with its database (logical replication, a restore by hand): it goes on from the mark, and
+-- rows that got too low a number meanwhile are noted until everybody who was open then has ended.
+create or replace function fairclaim_internal.mark_holders(inout p_state fairclaim_internal.tick_state)
+language plpgsql
+as $$
+declare
+  v_mark bigint := coalesce(pg_sequence_last_value('ready_seq'), 0);
+  v_old tick_state := p_state;
+begin
+  if v_mark < p_state.mark then
+    v_mark := setval('ready_seq', p_state.mark);
+    p_state.mended := p_state.n;
+    p_state.mended_at := p_state.at;
+  end if;
+  with old as materialized (
+    select u.name, u.n, u.mark, least(coalesce(u.at, p_state.at), p_state.at) as at, coalesce(u.passed, true) as passed
+      from unnest(v_old.holders, v_old.holder_n, v_old.holder_mark, v_old.holder_at, v_old.holder_passed) u(name, n, mark, at, passed)),
+  eldest as materialized (select min(old.n) as n, min(old.mark) as mark, min(old.at) as at, bool_or(old.passed) as passed from old),
+  now as (
+    select g.name, coalesce(o.n, e.n, v_old.prev + 1) as n, coalesce(o.mark, e.mark, v_old.mark) as mark,
+           coalesce(o.at, e.at, p_state.at) as at, coalesce(o.passed, e.passed, false) as passed
+      from (select distinct p.virtualtransaction as name
+              from pg_catalog.pg_locks p
+             where p.relation = 'ready'::regclass and p.mode = 'RowExclusiveLock' and p.granted and p.locktype = 'relation'
+               and p.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+               and p.pid is distinct from pg_backend_pid()) g
+      left join old o on o.name = g.name
+      left join eldest e on g.name like '-1/%')
+  select coalesce(array_agg(now.name), '{}'), coalesce(array_agg(now.n), '{}'), coalesce(array_agg(now.mark), '{}'),
+         coalesce(array_agg(now.at), '{}'), coalesce(array_agg(now.passed or now.at < p_state.at - interval '3 s'), '{}')
+    into p_state.holders, p_state.holder_n, p_state.holder_mark, p_state.holder_at, p_state.holder_passed
+    from now;
+
+  perform note_below(e.mark, false)
+     from (select min(o.mark) as mark
+             from unnest(v_old.holders, v_old.holder_mark, v_old.holder_passed) o(name, mark, passed)
+            where coalesce(o.passed, true) and o.name <> all (p_state.holders)) e
+    where e.mark is not null;
+  p_state.safe := greatest(p_state.safe, coalesce((select min(u.mark) from unnest(p_state.holder_mark) u(mark)), v_mark));
+  p_state.shared_safe := greatest(p_state.shared_safe, coalesce((
+    select min(u.mark) from unnest(p_state.holder_mark, p_state.holder_passed) u(mark, passed) where not u.passed), v_mark));
+  p_state.oldest := coalesce((select min(u.n) from unnest(p_state.holder_n) u(n)), p_state.n + 1);
+  p_state.mark := v_mark;
+  if p_state.mended is not null then
+    perform note_below(0, true);
+    if p_state.mended + 1 < p_state.oldest and p_state.mended < p_state.n then
+      p_state.mended := null;
+    end if;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.mark_holders(fairclaim_internal.tick_state) is
+'Reads which transactions may still commit rows into `ready`, and up to which number none can.';
+
+-- internal/maintenance/move_floors.sql
+-- Floors. Own lanes: only those that claims have hinted at, read behind the last hint; all hints four times a minute. Shared lanes: a slice
+-- of 200, when at least 500 numbers are skipped. All lanes share the numbers, so the more lanes there are, the fewer rows of one lane are
+-- among 500 numbers, and the more numbers have to be skipped: each moved floor is a dead row of `lane` for as long as somebody holds a
+-- snapshot. The same look finds the oldest waiting shared row, for shared_since (30 s back at most), notes that a shared lane is in use, and
+-- tells whether any shared row waits. Passes over locked lanes: a tick that was passed may hold them.
+create or replace function fairclaim_internal.move_floors(inout p_state fairclaim_internal.tick_state, p_all boolean, out moved int, out waiting boolean)
+language plpgsql
+as $$
+declare
+  v_lanes bigint[];
+  v_seen int;
+  v_last bigint;
+  v_first_id uuid;
+  v_whole boolean := p_state.shared_slice = -9223372036854775808;
+  v_ms bigint := millis(p_state.at);
+begin
+  with gone as (
+    delete from floor_hint f
+     where f.ctid = any (array(
+       select z.ctid from floor_hint z
+        where z.hint_id > case when p_all then 0 else p_state.hint end
+        order by z.hint_id limit 5000 for update skip locked))
+    returning f.hint_id, f.lane_id)
+  select array_agg(distinct g.lane_id), coalesce(max(g.hint_id), p_state.hint) into v_lanes, p_state.hint from gone g;
+
+  with own as (
+    update lane l set floor = m.floor
+      from (select z.c, m.floor
+              from (select o.lane_id, o.floor was, least(p_state.safe, coalesce(y.seq, p_state.safe)) floor
+                      from lane o
+                      left join lateral (
+                        select y.seq from ready y
+                         where y.lane_id = o.lane_id and y.seq >= o.floor order by y.lane_id, y.seq limit 1) y on true
+                     where o.lane_id = any (v_lanes) and o.tenant_id is not null) m
+             cross join lateral (
+               select z.ctid c from lane z where z.lane_id = m.lane_id and m.floor > m.was for update skip locked) z) m
+     where l.ctid = m.c
+    returning 1),
+  look as materialized (
+    select s.lane_id, s.floor, s.used_at, least(p_state.shared_safe, coalesce(y.seq, p_state.shared_safe)) next_floor, y.id
+      from (select l.lane_id, l.floor, l.used_at from lane l
+             where l.tenant_id is null and l.lane_id > p_state.shared_slice order by l.lane_id limit 200) s
+      left join lateral (
+        select y.seq, y.id from ready y
+         where y.lane_id = s.lane_id and y.seq >= s.floor order by y.lane_id, y.seq limit 1) y on true),
+  shared as (
+    update lane l
+       set floor = case when k.moves then k.next_floor else l.floor end,
+           used_at = case when k.id is not null then p_state.at else l.used_at end
+      from (select k.*, z.c
+              from (select look.*, look.next_floor >= look.floor + least(5000, 500 * greatest(1, count(*) over () / 20)) as moves from look) k
+             cross join lateral (
+               select z.ctid c from lane z
+                where z.lane_id = k.lane_id
+                  and (k.moves or k.id is not null and k.used_at < p_state.at - interval '1 minute')
+                  for update skip locked) z) k
+     where l.ctid = k.c
+    returning 1)
+  select (select count(*) from own) + (select count(*) from shared), count(*), max(look.lane_id), min(look.id::text)::uuid, count(look.id) > 0 or count(*) = 200
+    into moved, v_seen, v_last, v_first_id, waiting
+    from look;
+
+  waiting := waiting or not v_whole;
+  if v_seen < 200 and v_whole then            -- all shared lanes were seen
+    perform setval('shared_since', greatest(v_ms - 30000, least(v_ms,
+      coalesce(('x' || left(replace(v_first_id::text, '-', ''), 12))::bit(48)::bigint, v_ms))));
+  else
+    perform setval('shared_since', v_ms - 30000);
+  end if;
+  p_state.shared_slice := case when v_seen < 200 then -9223372036854775808 else v_last end;
+end
+$$;
+
+comment on function fairclaim_internal.move_floors(fairclaim_internal.tick_state, boolean) is
+'Moves the floors of lanes, where claims start, up to the first row that waits.';
+
+-- internal/maintenance/newest_state.sql
+-- The state that the last tick left: of all rows the one with the highest number. A tick that was passed may commit later, with a
+-- lower one, and is not looked at.
+create or replace function fairclaim_internal.newest_state() returns fairclaim_internal.tick_state
+language sql stable
+as $$ select t from fairclaim_internal.tick_state t order by t.n desc limit 1 $$;
+
+comment on function fairclaim_internal.newest_state() is 'The state of maintenance, as the last tick left it.';
+
+-- internal/maintenance/next_look.sql
+-- When the next tick is wanted: at once when something was left over, at the time of the next job or lease, every second while jobs wait or
+-- lanes come and go, and else after half a minute. Of leases only the next look at them is known, which is 5 s after the last. A job
+-- that is due and still there is locked by somebody.
+create or replace function fairclaim_internal.next_look(p_state fairclaim_internal.tick_state, p_now timestamptz) returns interval
+language plpgsql
+set enable_seqscan = on
+as $$
+declare
+  v_due timestamptz := (select min(s.run_at) from scheduled s where s.run_at >= p_state.sched_floor);
+  v_pause interval := interval '30 s';
+begin
+  if p_state.left_over then
+    return interval '20 ms';
+  end if;
+  if v_due <= p_now or not is_quiet(p_state, p_now) then
+    v_pause := interval '1 s';
+  elsif exists (select from running) then
+    v_pause := least(interval '5 s', greatest(interval '1 s', p_state.reaped_at + interval '5.01 s' - p_now));
+  end if;
+  return least(v_pause, case when v_due > p_now then greatest(interval '20 ms', v_due - p_now) end);
+exception
+  when lock_not_available then return interval '1 s';
+end
+$$;
+
+comment on function fairclaim_internal.next_look(fairclaim_internal.tick_state, timestamptz) is 'In how long the next tick is wanted.';
+
+-- internal/maintenance/note_below.sql
+-- Notes for renewal the lanes in which a row waits below the floor, above a number. Only those: who left rows there has ended, so they
+-- are seen; most lanes have none, and nothing is written for them.
+create or replace function fairclaim_internal.note_below(p_above bigint, p_all boolean) returns void
+language sql volatile
+as $$
+  insert into fairclaim_internal.renewal (lane_id, next_seq, end_seq)
+  select l.lane_id, p_above + 1, l.floor
+    from fairclaim_internal.lane l
+   where (p_all or l.tenant_id is null) and l.floor > p_above + 1
+     and exists (select from fairclaim_internal.ready y where y.lane_id = l.lane_id and y.seq > p_above and y.seq < l.floor offset 0)
+     and not exists (select from fairclaim_internal.renewal x where x.lane_id = l.lane_id and x.next_seq <= p_above + 1 and x.end_seq >= l.floor)
+$$;
+
+comment on function fairclaim_internal.note_below(bigint, boolean) is
+'Notes the shared lanes, or all, in which rows with numbers above this one wait below the floor.';
+
+-- internal/maintenance/note_fault.sql
+-- Writes down that a step failed, for the next tick and for doctor, and warns. Messages that may quote a value of a row (data that cannot
+-- be read, and what others raise) are left out; making ranges reads no row, and event triggers are named with it. Returns whether
+-- trying again soon makes sense.
+create or replace function fairclaim_internal.note_fault(
+  p_step text,
+  p_state fairclaim_internal.tick_state,
+  p_fault fairclaim_internal.tick_fault,
+  p_full int,
+  p_sqlstate text,
+  p_message text
+) returns boolean
+language plpgsql
+as $$
+declare
+  v_note text := case when p_step = 'ranges' then p_message || coalesce(' (event triggers: ' || event_triggers() || ')', '')
+                      when p_sqlstate !~ '^(22|P0|JQ)' then p_message
+                      else 'its message may quote a row: see what refuses it' end;
+  v_size int := least(p_full, p_fault.size);
+  v_next int := v_size;
+  v_passed uuid[] := coalesce(p_fault.passed, '{}');
+  v_job uuid;
+begin
+  if p_sqlstate not in ('55P03', '40P01') then
+    v_next := greatest(1, v_size / case when p_sqlstate = '57014' then 4 else 2 end);
+    if v_size = 1 then
+      v_job := first_job(p_step, p_state, v_passed);
+      v_passed := (v_passed || v_job)[greatest(1, cardinality(v_passed) - 998):];
+    end if;
+  end if;
+  raise warning 'fairclaim: the step % of tick failed (SQLSTATE %): %', p_step, p_sqlstate, v_note
+    using hint = case when v_job is not null then format('job %s is passed over for a minute', v_job)
+                      when v_next < v_size then format('the next slice has at most %s rows', v_next)
+                      else 'it is tried again' end;
+  insert into tick_fault as f (step, since, last_at, sqlstate, times, size, note, passed, passed_at)
+  values (p_step, p_state.at, p_state.at, p_sqlstate, 1, v_next, v_note, array_remove(v_passed, null), p_state.at)
+  on conflict (step) do update
+     set last_at = excluded.last_at, sqlstate = excluded.sqlstate, times = f.times + 1, size = excluded.size, note = excluded.note,
+         passed = excluded.passed,
+         passed_at = case when f.passed = '{}' or excluded.passed = '{}' or p_fault.passed = '{}' then excluded.passed_at else f.passed_at end;
+  return (v_next < v_size or v_job is not null) and coalesce(p_fault.times, 0) < 100;
+end
+$$;
+
+comment on function fairclaim_internal.note_fault(text, fairclaim_internal.tick_state, fairclaim_internal.tick_fault, int, text, text) is
+'Writes down a step of tick that failed, and how it goes on.';
+
+-- internal/maintenance/note_look.sql
+-- Whoever called this tick calls the next one within p_next, and a tenth of it: so nothing that is due later needs a wake. The latest time
+-- of all callers; one that lies more than an hour ahead is of a clock that was wrong.
+create or replace function fairclaim_internal.note_look(p_now timestamptz, p_next interval) returns void
+language plpgsql
+as $$
+declare
+  v_ms bigint := millis(p_now);
+  v_by bigint := millis(p_now + p_next * 1.1) + 200;
+begin
+  if coalesce(pg_sequence_last_value('look_by'), 0) not between v_by and v_ms + 3600000 then
+    perform setval('look_by', v_by);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.note_look(timestamptz, interval) is 'Notes by when everybody who ticks will have ticked again.';
+
+-- internal/maintenance/note_prune_fault.sql
+-- The first row behind an id is the one that could not be deleted: it is noted without anything that is in it.
+create or replace function fairclaim_internal.note_prune_fault(p_range timestamptz, p_from uuid, p_sqlstate text) returns uuid
+language plpgsql
+as $$
+declare
+  v_id uuid;
+begin
+  execute format('select f.id from fairclaim_internal.%I f where f.id > $1 order by f.id limit 1', range_name('finished', p_range))
+    into v_id using p_from;
+  raise warning 'fairclaim cannot delete job % and passes it over for an hour: %', v_id, p_sqlstate;
+  if (select count(*) from prune_fault) < 100 then
+    insert into prune_fault (id, sqlstate, at) values (v_id, p_sqlstate, fairclaim.clock())
+    on conflict (id) do update set sqlstate = excluded.sqlstate, at = excluded.at;
+  end if;
+  return v_id;
+end
+$$;
+
+comment on function fairclaim_internal.note_prune_fault(timestamptz, uuid, text) is 'Notes the first finished job behind an id as one that cannot be deleted, and returns it.';
+
+-- internal/maintenance/promote_due.sql
+-- Due jobs into lanes, a slice. Starts behind the dead prefix of what was promoted before.
+create or replace function fairclaim_internal.promote_due(p_now timestamptz, p_floor timestamptz, p_size int, p_skip uuid[]) returns int
+language plpgsql
+as $$
+declare
+  v_tenants uuid[];
+  v_ids uuid[];
+  v_attempts int[];
+  v_left smallint[];
+  v_lost smallint[];
+begin
+  with gone as (
+    delete from scheduled s
+     where s.ctid = any (array(
+       select z.ctid from scheduled z
+        where z.run_at >= p_floor and z.run_at <= p_now and z.id <> all (p_skip)
+        order by z.run_at, z.id limit p_size for update skip locked))
+    returning s.*)
+  select array_agg(g.tenant_id order by g.run_at, g.id), array_agg(g.id order by g.run_at, g.id),
+         array_agg(g.attempts order by g.run_at, g.id), array_agg(g.attempts_left order by g.run_at, g.id),
+         array_agg(g.lost order by g.run_at, g.id)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost
+    from gone g;
+  if v_ids is null then
+    return 0;
+  end if;
+  perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+  return cardinality(v_ids);
+end
+$$;
+
+comment on function fairclaim_internal.promote_due(timestamptz, timestamptz, int, uuid[]) is 'Moves jobs whose time has come into lanes.';
+
+-- internal/maintenance/prune_before.sql
+create or replace function fairclaim_internal.prune_before(p_retention interval, p_now timestamptz) returns timestamptz
+language plpgsql
+as $$
+begin
+  if p_retention < interval '1 hour' or p_retention > interval '100 years' then
+    perform refuse('JQ004', 'p_retention', 'must be at least 1 hour and at most 100 years');
+  end if;
+  if p_retention is not null and not pg_has_role(caller(), 'fairclaim_operator', 'USAGE') then
+    perform refuse('JQ007', 'p_retention', 'may be chosen by an operator only', 'call it without an argument');
+  end if;
+  return p_now - coalesce(p_retention, (select s.retention from setting s));
+end
+$$;
+
+comment on function fairclaim_internal.prune_before(interval, timestamptz) is
+'When a retention that ends now began: the one that is given, which only an operator may give, or that of the settings.';
+
+-- internal/maintenance/prune_piece.sql
+-- Ranges are walked one after the other: old ones up to p_end, then those that are ahead of the clock, where only a clock that was wrong
+-- has put jobs. Each has a place of its own, since time passes from one to the other.
+create or replace function fairclaim_internal.prune_piece(
+  p_place fairclaim_internal.prune_place, p_now timestamptz, p_end uuid,
+  out starts_at timestamptz, out from_id uuid, out to_id uuid, out is_ahead boolean
+)
+language sql stable
+as $$
+  select w.starts_at, w.from_id, w.to_id, w.is_ahead
+    from (select r.starts_at, r.starts_at > p_now as is_ahead,
+                 case when r.starts_at > p_now then p_place.ahead else p_place.place end as from_id,
+                 case when r.starts_at > p_now then fairclaim_internal.id_at(fairclaim_internal.millis(r.ends_at))
+                      else least(fairclaim_internal.id_at(fairclaim_internal.millis(r.ends_at)), p_end) end as to_id
+            from fairclaim_internal.id_range r) w
+   where w.from_id < w.to_id and fairclaim_internal.id_at(fairclaim_internal.millis(w.starts_at)) < w.to_id
+   order by w.is_ahead, w.starts_at limit 1
+$$;
+
+comment on function fairclaim_internal.prune_piece(fairclaim_internal.prune_place, timestamptz, uuid) is
+'What prune is to look at next: a range, and from which id to which. Null at the end of a round.';
+
+-- internal/maintenance/prune_round.sql
+-- Between rounds only what has become old since is walked, from the place where the last walk ended. Another round begins when one
+-- that was left may be past: one that was seen not to be past yet, or one that ended behind the place, which was after the round began.
+-- Rounds take at most a sixteenth of the time, since each walks over dead rows too. A clock that went back begins a new one at once.
+create or replace function fairclaim_internal.prune_round(
+  inout p_place fairclaim_internal.prune_place, p_retention interval, p_now timestamptz, p_before timestamptz, p_end uuid, out begins boolean
+)
+language plpgsql
+as $$
+begin
+  if p_place.asked then
+    begins := p_place.ended or p_place.retention is distinct from p_retention or p_place.rest_until < p_now - interval '1 minute'
+              or p_place.round_at > p_now;
+  else
+    begins := p_place.round_at > p_now or p_place.place > p_end
+              or least(p_place.round_at, p_place.left_since) < p_before
+                 and (p_place.ended and p_place.round_at + 16 * p_place.cost < p_now or p_place.round_at = '-infinity');
+  end if;
+  if begins then
+    p_place.retention := p_retention;
+    p_place.place := '00000000-0000-0000-0000-000000000000';
+    p_place.ahead := p_place.place;
+    p_place.round_at := p_now;
+    p_place.ended := false;
+    p_place.left_since := null;
+    p_place.cost := '0';
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.prune_round(fairclaim_internal.prune_place, interval, timestamptz, timestamptz, uuid) is
+'Whether another round of pruning begins, and if so its place: the first id.';
+
+-- internal/maintenance/prune_step.sql
+-- Looks at the next rows of `finished` in one range, in the order of their ids, and deletes those whose job ended before the retention:
+-- with their errors and their jobs, all found by their keys in the tables of that range, so that no other is locked. A row that somebody
+-- retries just now is passed over. Locks rows of `finished` (skip locked) only: who has one may delete what belongs to it.
+create or replace function fairclaim_internal.prune_step(
+  p_range timestamptz, p_from uuid, p_to uuid, p_before timestamptz, p_limit int, p_faults uuid[],
+  out looked int, out deleted int, out last uuid, out left_since timestamptz
+)
+language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+begin
+  execute format($sql$
+    with look as materialized (
+      select f.id, f.completed_at, f.ctid c from fairclaim_internal.%1$I f
+       where f.id > $1 and f.id < $2 order by f.id limit $4),
+    mine as materialized (
+      select z.id, z.tenant_id, z.ctid c from fairclaim_internal.%1$I z
+       where z.ctid = any (array(select k.c from look k where k.completed_at < $3 and k.id <> all ($5))) and z.completed_at < $3
+         for update skip locked),
+    errors as (
+      delete from fairclaim_internal.%2$I e
+       where e.ctid = any (array(
+         select x.c from mine m
+          cross join lateral (select y.ctid c from fairclaim_internal.%2$I y where y.id = m.id and y.tenant_id = m.tenant_id offset 0) x))),
+    jobs as (
+      delete from fairclaim_internal.%3$I j
+       where j.ctid = any (array(
+         select x.c from mine m
+          cross join lateral (select y.ctid c from fairclaim_internal.%3$I y where y.tenant_id = m.tenant_id and y.id = m.id offset 0) x))),
+    gone as (
+      delete from fairclaim_internal.%1$I f where f.ctid = any (array(select m.c from mine m)) returning f.id)
+    select (select count(*) from look), (select count(*) from gone), (select k.id from look k order by k.id desc limit 1),
+           (select min(k.completed_at) from look k where k.completed_at >= $3)$sql$,
+    range_name('finished', p_range), range_name('attempt_error', p_range), range_name('job', p_range))
+    into looked, deleted, last, left_since
+    using p_from, p_to, p_before, p_limit, p_faults;
+end
+$$;
+
+comment on function fairclaim_internal.prune_step(timestamptz, uuid, uuid, timestamptz, int, uuid[]) is
+'Deletes those among the next p_limit finished jobs of a range, from an id on, that ended before a time. left_since: the earliest end among the others.';
+
+-- internal/maintenance/prune_walk.sql
+-- Steps, each in a subtransaction. They begin small and grow while they are fast, and all of them take 200 ms, or a quarter of a
+-- statement_timeout, so that a call makes progress whatever time it is given. A step that fails is made smaller; one row that fails by
+-- itself (a trigger of the administrator, say) is noted in prune_fault and passed over for an hour, at most 16 in a call. A range whose
+-- locks are not free is passed over in this round. What the server has no means for (disk, memory) ends the call.
+create or replace function fairclaim_internal.prune_walk(
+  inout p_place fairclaim_internal.prune_place, p_now timestamptz, p_before timestamptz, p_end uuid, out deleted bigint, out passed_over int
+)
+language plpgsql
+as $$
+declare
+  v_timeout interval := nullif(current_setting('statement_timeout')::interval, '0');
+  v_budget interval := least(interval '200 ms', v_timeout / 4);
+  v_size int := case when v_timeout < interval '2 s' then 50 else 500 end;
+  v_faults uuid[] := array(select x.id from prune_fault x where x.at between p_now - interval '1 hour' and p_now);
+  v_last timestamptz := fairclaim.clock();
+  v_end timestamptz := v_last + v_budget;
+  v_piece record;
+  v_step record;
+  v_at uuid;
+begin
+  deleted := 0; passed_over := 0;
+  p_place.ended := false;
+  for v_n in 1 .. 400 loop
+    select * into v_piece from prune_piece(p_place, p_now, p_end);
+    if v_piece.starts_at is null then
+      p_place.ended := true;
+      exit;
+    end if;
+    begin
+      select * into v_step from prune_step(v_piece.starts_at, v_piece.from_id, v_piece.to_id, p_before, v_size, v_faults);
+      v_at := case when v_step.looked < v_size then v_piece.to_id else v_step.last end;
+      deleted := deleted + v_step.deleted;
+      p_place.left_since := least(p_place.left_since, v_step.left_since);
+      v_size := case when fairclaim.clock() - v_last < interval '30 ms' then least(v_size * 2, 5000) else greatest(v_size / 2, 20) end;
+    exception
+      when lock_not_available or deadlock_detected or serialization_failure or undefined_table then
+        v_at := v_piece.to_id;
+        p_place.left_since := '-infinity';
+      when others then
+        if left(sqlstate, 2) in ('25', '53', '57', '58', 'XX') then
+          raise;
+        end if;
+        v_at := v_piece.from_id;
+        if v_size = 1 then
+          v_at := note_prune_fault(v_piece.starts_at, v_piece.from_id, sqlstate);
+          passed_over := passed_over + 1;
+        end if;
+        v_size := greatest(v_size / 4, 1);
+    end;
+    if v_piece.is_ahead then
+      p_place.ahead := v_at;
+    else
+      p_place.place := v_at;
+    end if;
+    v_last := fairclaim.clock();
+    exit when passed_over = 16 or v_last not between v_end - v_budget and v_end;
+  end loop;
+end
+$$;
+
+comment on function fairclaim_internal.prune_walk(fairclaim_internal.prune_place, timestamptz, timestamptz, uuid) is
+'Walks finished jobs from a place on, for a short time, and deletes those that ended before a time. passed_over: how many could not be deleted.';
+
+-- internal/maintenance/quiet_until.sql
+-- Until when nothing has to be done if nobody does anything: now, while own lanes are there, while lanes are drained, and while others hold the lock on
+-- `ready` or a tick was passed; else until a shared lane has been unused for an hour, and for ten minutes at most.
+create or replace function fairclaim_internal.quiet_until(p_state fairclaim_internal.tick_state, p_waiting boolean) returns timestamptz
+language plpgsql
+as $$
+begin
+  if p_waiting or p_state.holders <> '{}' or p_state.passed_slot <> '{}' or p_state.mended is not null
+     or exists (select from lane l where l.tenant_id is not null) then
+    return p_state.at;
+  end if;
+  return (select case when coalesce(bool_or(l.drained is not null), false) then p_state.at
+                      else least(p_state.at + interval '10 minutes', min(l.used_at) + interval '1 hour') end
+            from lane l where l.tenant_id is null);
+end
+$$;
+
+comment on function fairclaim_internal.quiet_until(fairclaim_internal.tick_state, boolean) is
+'Until when there is nothing to do if nobody does anything.';
+
+-- internal/maintenance/renew_passed.sql
+-- Rows that a transaction left below the floor of a lane, because tick had passed it, get a fresh number in the same lane. Bounded by
+-- rows: an empty stretch costs a look into the index, so all ranges are looked at (at most 4,000, at random), a million numbers of each; a
+-- range with a locked row stays and stops no other. Lock order: renewal (skip locked) -> ready (skip locked).
+create or replace function fairclaim_internal.renew_passed(p_size int, p_skip uuid[]) returns int
+language plpgsql
+as $$
+declare
+  v_part bigint[];
+  v_n int;
+begin
+  v_part := array(
+    select z.renewal_id from renewal z
+     where z.renewal_id = any (array(select x.renewal_id from renewal x order by random() limit 4000)) for update skip locked);
+  if v_part = '{}' then
+    return 0;
+  end if;
+  with part as materialized (
+    select x.lane_id, min(x.next_seq) as next_seq, max(least(x.next_seq + 1000000, x.end_seq)) as upto
+      from renewal x where x.renewal_id = any (v_part) group by x.lane_id),
+  gone as (
+    delete from ready y
+     where y.ctid = any (array(
+       select z.c from part
+        cross join lateral (
+          select z.ctid c from ready z
+           where z.lane_id = part.lane_id and z.seq >= part.next_seq and z.seq < part.upto and z.id <> all (p_skip)
+           order by z.lane_id, z.seq limit p_size for update skip locked) z
+        limit p_size))
+    returning y.*)
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
+  select g.lane_id, g.id, g.tenant_id, g.attempts, g.attempts_left, g.lost from gone g order by g.seq;
+  get diagnostics v_n = row_count;
+
+  with part as materialized (
+    select x.renewal_id, x.next_seq, x.end_seq, coalesce(y.seq, least(x.next_seq + 1000000, x.end_seq)) as upto
+      from renewal x
+      left join lateral (
+        select y.seq from ready y
+         where y.lane_id = x.lane_id and y.seq >= x.next_seq and y.seq < least(x.next_seq + 1000000, x.end_seq)
+         order by y.lane_id, y.seq limit 1) y on true
+     where x.renewal_id = any (v_part)),
+  done as (
+    delete from renewal x where x.renewal_id = any (array(select part.renewal_id from part where part.upto >= part.end_seq)))
+  update renewal x set next_seq = part.upto
+    from part where x.renewal_id = part.renewal_id and part.upto > part.next_seq and part.upto < part.end_seq;
+  return v_n;
+end
+$$;
+
+comment on function fairclaim_internal.renew_passed(int, uuid[]) is
+'Gives rows below the floor of a lane a fresh number, so that claims see them. Returns how many.';
+
+-- internal/maintenance/return_expired.sql
+-- Expired leases, a slice: a plain scan of a small table. Each is locked and looked at again in the same statement, since it
+-- may just have been extended; one that is being settled in an open transaction is left for the next time.
+create or replace function fairclaim_internal.return_expired(p_now timestamptz, p_size int, p_skip uuid[]) returns int
+language plpgsql
+set enable_seqscan = on
+as $$
+declare
+  v_ids uuid[];
+  v_attempts int[];
+  v_tokens uuid[];
+  v_n int;
+begin
+  select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token), count(*)
+    into v_ids, v_attempts, v_tokens, v_n
+    from (select * from running r
+           where r.lease_expires_at < p_now and r.id <> all (p_skip)
+           order by r.lease_expires_at, r.id limit p_size for update skip locked) r;
+  if v_n = 0 then
+    return 0;
+  end if;
+  select count(*) into v_n
+    from settle_mixed('(tick)', v_ids, v_attempts, v_tokens, array_fill('lost'::text, array[v_n]), null,
+           array_fill('{"code": "lost", "message": "the lease expired before the attempt was settled"}'::jsonb, array[v_n]), null) s
+   where s.accepted;
+  return v_n;
+end
+$$;
+
+comment on function fairclaim_internal.return_expired(timestamptz, int, uuid[]) is
+'Takes jobs back whose lease has expired: no attempt is used up, but a third loss fails the job.';
+
+-- internal/maintenance/run_step.sql
+-- The steps of a tick, each by its name, with the size of its slice and the jobs that it is to pass over. `done` and `more` are what it did,
+-- as tick tells it; `again`: the slice was full, so that the next tick should come at once.
+create or replace function fairclaim_internal.run_step(
+  p_step text,
+  inout p_state fairclaim_internal.tick_state,
+  p_size int,
+  p_skip uuid[],
+  p_all boolean,
+  out done int,
+  out more int,
+  out again boolean
+)
+language plpgsql
+as $$
+declare
+  v_limits bigint;
+  r record;
+begin
+  done := 0; more := 0;
+  case p_step
+    when 'marks' then
+      p_state := free_passed(mark_holders(p_state));
+    when 'promote' then
+      done := promote_due(p_state.at, p_state.sched_floor, p_size, p_skip);
+    when 'cancel' then
+      perform end_cancelled(p_state.at, p_size, p_skip);
+    when 'return' then
+      if not (p_state.reaped_at >= p_state.at - interval '5 s' and p_state.reaped_at <= p_state.at)
+         and exists (select from running) then
+        done := return_expired(p_state.at, p_size, p_skip);
+        p_state.reaped_at := case when done < p_size then p_state.at else p_state.reaped_at end;
+      end if;
+    when 'limits' then
+      done := apply_limits(p_state, p_size, p_skip);
+      v_limits := limits_digest();
+      if v_limits <> p_state.limits then
+        p_state.limits := v_limits;
+        perform wake(p_state.at);
+      end if;
+    when 'renew' then
+      done := renew_passed(p_size, p_skip);
+    when 'floors' then
+      select * into r from move_floors(p_state, p_all);
+      p_state := r.p_state; done := r.moved; more := r.waiting::int;
+    when 'close' then
+      select * into r from close_lanes(p_state, p_size);
+      p_state := r.p_state; done := r.closed; more := r.deleted;
+    when 'sweep' then
+      select * into r from sweep_ready(p_state, p_size, p_skip);
+      p_state := r.p_state; done := r.swept;
+    when 'ranges' then
+      perform make_ranges(p_state.at + 3 * range_width());
+  end case;
+  again := case p_step when 'close' then done + more >= greatest(1, p_size / 4) when 'floors' then false else done >= p_size end;
+end
+$$;
+
+comment on function fairclaim_internal.run_step(text, fairclaim_internal.tick_state, int, uuid[], boolean) is 'Runs one step of tick.';
+
+-- internal/maintenance/sweep_ready.sql
+-- The net: rows of `ready` whose lane does not exist. There should be none. Four times a minute, 50 lane numbers at a time (a hop walks over the
+-- dead rows of a lane), hopped to through the index.
+create or replace function fairclaim_internal.sweep_ready(inout p_state fairclaim_internal.tick_state, p_size int, p_skip uuid[], out swept int)
+language plpgsql
+as $$
+declare
+  v_tenants uuid[];
+  v_ids uuid[];
+  v_attempts int[];
+  v_left smallint[];
+  v_lost smallint[];
+  v_lanes bigint[];
+begin
+  swept := 0;
+  with recursive hop(lane_id) as (
+    (select y.lane_id from ready y where y.lane_id > p_state.sweep order by y.lane_id limit 1)
+    union all
+    select (select y.lane_id from ready y where y.lane_id > hop.lane_id order by y.lane_id limit 1)
+      from hop where hop.lane_id is not null)
+  select array_agg(z.lane_id) into v_lanes from (select hop.lane_id from hop where hop.lane_id is not null limit 50) z;
+  p_state.sweep := case when cardinality(v_lanes) = 50 then v_lanes[50] else -9223372036854775808 end;
+  if v_lanes is null then
+    return;
+  end if;
+  with gone as (
+    delete from ready y
+     where y.ctid = any (array(
+       select z.ctid from ready z
+        where z.lane_id = any (array(
+          select u.l from unnest(v_lanes) u(l) where not exists (select from lane l where l.lane_id = u.l)))
+          and z.id <> all (p_skip)
+        order by z.lane_id, z.seq limit p_size for update skip locked))
+    returning y.*)
+  select array_agg(g.tenant_id order by g.seq), array_agg(g.id order by g.seq), array_agg(g.attempts order by g.seq),
+         array_agg(g.attempts_left order by g.seq), array_agg(g.lost order by g.seq)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost
+    from gone g;
+  if v_ids is not null then
+    swept := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.sweep_ready(fairclaim_internal.tick_state, int, uuid[]) is 'Puts rows of `ready` that belong to no lane back into lanes.';
+
+-- internal/maintenance/take_guard.sql
+-- One tick works at a time. It holds a row of tick_lock until its transaction ends, and that may be never: whoever called tick may stay
+-- open, or prepare its transaction. Such a tick is passed: after 12 s without any tick at work another takes the next row, and
+-- remembers the passed one in the state that it leaves.
+--
+-- Why nothing breaks, whatever a passed transaction does later, and although "12 s" may be wrong at times:
+-- * A tick locks its row, then draws its number, then looks who else is at work and reads the newest state, and goes on only if nobody
+--   has drawn a number since. So of any two ticks the one with the higher number knows the other: as ended, and then it sees what that
+--   one did; or as passed. The state with the highest number is the one that counts, and its tick knows all that matter.
+-- * Rows that a passed tick holds are passed over (skip locked) by everybody. What it promoted, returned or deleted was right when it
+--   did it, and stays right: nothing that it relied on can be undone by others.
+-- * Floors of own lanes that it moved are below a safe mark, which is true for ever. Floors of shared lanes may have passed holders
+--   that only it knew as passed, and the lanes that it closed are closed only from its commit on. free_passed mends both when it has
+--   ended; until then no lane that was closed under a number between the tick before it and the tick that passed it is deleted.
+create or replace function fairclaim_internal.take_guard(p_now timestamptz) returns fairclaim_internal.tick_state
+language plpgsql
+as $$
+declare
+  v_state tick_state := newest_state();
+  v_held smallint[] := array(select w.slot from ticks_at_work() w);
+  v_last bigint := coalesce(pg_sequence_last_value('guard_at'), 0);         -- after v_held: who works has set it
+  v_young boolean := millis(p_now) - v_last between 0 and 12000;
+  v_slot smallint;
+  v_n bigint;
+begin
+  if v_young and not v_held <@ v_state.passed_slot then
+    return null;
+  end if;
+  select k.slot into v_slot from tick_lock k
+   where k.slot = (select min(z.slot) from tick_lock z where z.slot <> all (v_held || v_state.passed_slot))
+     for update skip locked;
+  if v_slot is null or coalesce(pg_sequence_last_value('guard_at'), 0) <> v_last then
+    return null;
+  end if;
+  perform setval('guard_at', greatest(0, millis(p_now)));
+  v_n := nextval('tick_n');
+  v_held := array(select w.slot from ticks_at_work() w where w.slot <> v_slot);
+  v_state := newest_state();
+  if v_n <= v_state.n then                    -- a copy of the database without its sequences
+    perform setval('tick_n', v_state.n);
+    return null;
+  end if;
+  v_held := array(select h from unnest(v_held) h where h <> all (v_state.passed_slot));
+  if pg_sequence_last_value('tick_n') <> v_n or v_slot = any (v_state.passed_slot)
+     or v_state.worked_by = pg_current_xact_id_if_assigned() or v_young and v_held <> '{}' then
+    return null;
+  end if;
+  v_state.passed_slot := v_state.passed_slot || v_held;
+  v_state.passed_from := v_state.passed_from || array_fill(v_state.n, array[cardinality(v_held)]);
+  v_state.passed_to := v_state.passed_to || array_fill(v_n, array[cardinality(v_held)]);
+  v_state.passed_safe := v_state.passed_safe || array_fill(v_state.safe, array[cardinality(v_held)]);
+  v_state.slot := v_slot;
+  v_state.prev := v_state.n;
+  v_state.n := v_n;
+  v_state.at := p_now;
+  v_state.worked_by := pg_current_xact_id();
+  return v_state;
+end
+$$;
+
+comment on function fairclaim_internal.take_guard(timestamptz) is
+'Makes this tick the one that works and returns the state that it begins with; null while another works.';
+
+-- internal/maintenance/ticks_at_work.sql
+-- Which rows of tick_lock an open transaction has locked. The row itself says who locked it last (xmax), and the server whether that
+-- transaction, or the one it is a part of, is in progress; a prepared one is. So it is seen without locking anything, in the
+-- very moment in which somebody takes a lock, whatever the snapshot.
+create or replace function fairclaim_internal.ticks_at_work() returns table (slot smallint, xid xid)
+language sql volatile
+set enable_seqscan = on
+as $$
+  select k.slot, k.xmax
+    from fairclaim_internal.tick_lock k
+   cross join (select (pg_snapshot_xmax(pg_current_snapshot())::text)::bigint as next offset 0) s
+   cross join lateral (
+     select k.xmax::text::bigint + (s.next & -4294967296) as id offset 0) x
+   where k.xmax <> '0'::xid
+     and pg_xact_status((case when x.id > s.next + 2147483648 then x.id - 4294967296 when x.id < s.next - 2147483648 then x.id + 4294967296
+                              else x.id end)::text::xid8) = 'in progress'
+$$;
+
+comment on function fairclaim_internal.ticks_at_work() is 'The rows of tick_lock that open transactions hold, with their transactions.';
+
+-- internal/maintenance/try_step.sql
+-- One step of tick in a subtransaction, so that one that fails stops no other. Its slices get smaller with every failure, down to one,
+-- and grow again with every success; at a slice of one that fails the job is passed over. A step that a time-out of the statement cancels ends
+-- the tick soon: `canceled`; where there is no such time-out, the caller cancels, and the tick ends at once. A lock that is not free within the time-out of tick is nobody's fault: the
+-- step is tried again by the next tick as it is.
+create or replace function fairclaim_internal.try_step(
+  p_step text,
+  inout p_state fairclaim_internal.tick_state,
+  p_all boolean,
+  out done int,
+  out more int,
+  out again boolean,
+  out failed boolean,
+  out canceled boolean
+)
+language plpgsql
+as $$
+declare
+  v_fault tick_fault;
+  v_full int := case p_step when 'close' then 2000 else 5000 end;
+  v_message text;
+  r record;
+begin
+  select * into v_fault from tick_fault f where f.step = p_step;
+  if v_fault.passed <> '{}' and not (v_fault.passed_at > p_state.at - interval '1 minute' and v_fault.passed_at <= p_state.at) then
+    v_fault.passed := '{}';                   -- once a minute those passed over are tried again, one at a time
+    v_fault.size := 1;
+  end if;
+  done := 0; more := 0; again := false; failed := false; canceled := false;
+  begin
+    select * into r from run_step(p_step, p_state, least(v_full, v_fault.size), coalesce(v_fault.passed, '{}'), p_all);
+    p_state := r.p_state; done := r.done; more := r.more; again := r.again;
+  exception
+    when query_canceled or others then
+      if sqlstate = '57014' and current_setting('statement_timeout') = '0' then
+        raise;                                -- the caller's wish, and no step's fault
+      end if;
+      failed := true;
+      canceled := sqlstate = '57014';
+      get stacked diagnostics v_message = message_text;
+      begin
+        again := note_fault(p_step, p_state, v_fault, v_full, sqlstate, v_message);
+      exception
+        when lock_not_available then null;    -- a tick that was passed has written about it
+      end;
+      if p_step = 'close' and v_fault.size = 1 then       -- past that lane
+        p_state.slice := coalesce((select min(l.lane_id) from lane l where l.lane_id > p_state.slice), -9223372036854775808);
+      end if;
+  end;
+  if not failed and v_fault.step is not null then
+    if v_fault.size >= v_full and v_fault.passed = '{}' then
+      delete from tick_fault f
+       where f.ctid = any (array(select z.ctid from tick_fault z where z.step = p_step for update skip locked));
+    else
+      update tick_fault f
+         set size = least(v_full, v_fault.size::bigint * 2), times = 0, passed = v_fault.passed
+       where f.ctid = any (array(select z.ctid from tick_fault z where z.step = p_step for update skip locked));
+    end if;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.try_step(text, fairclaim_internal.tick_state, boolean) is
+'Runs one step of tick and outlives its failure, which it writes down.';
+
+-- internal/maintenance/work_steps.sql
+-- The steps of a tick that works, and what they did: all of them in a look at everything, else what is due or was left over. A look at
+-- everything keeps its state, and so does one that goes on with what was left; a tick that only promotes has none.
+create or replace function fairclaim_internal.work_steps(
+  inout p_state fairclaim_internal.tick_state,
+  p_round boolean,
+  p_all boolean,
+  out did jsonb,
+  out failed text[]
+)
+language plpgsql
+as $$
+declare
+  v_steps text[] := case
+    when p_round then array['promote', 'return', 'cancel', 'marks', 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges']
+    when p_state.left_over then array['promote', 'return', 'limits', 'renew', 'close']
+    else array['promote'] end;
+  v_step text;
+  v_left boolean := false;
+  v_waiting boolean := true;
+  v_due timestamptz;
+  r record;
+begin
+  did := '{}'; failed := '{}';
+  foreach v_step in array v_steps loop
+    continue when v_step = 'sweep' and not p_all;
+    continue when v_step = 'ranges' and exists (      -- one that runs into a time-out would make all ticks as slow
+      select from tick_fault f where f.step = 'ranges' and f.last_at > p_state.at - interval '1 minute' and f.last_at <= p_state.at);
+    select * into r from try_step(v_step, p_state, p_all);
+    p_state := r.p_state;
+    did := did || jsonb_build_object(v_step, r.done, v_step || '_more', r.more);
+    v_left := v_left or r.again;
+    if r.failed then
+      failed := failed || v_step;
+    end if;
+    if v_step = 'floors' and not r.failed then
+      v_waiting := r.more > 0;
+    end if;
+    exit when r.canceled;
+  end loop;
+  if p_round or p_state.left_over or v_left then
+    p_state.left_over := v_left;
+    if p_round then
+      v_due := (select min(s.run_at) from scheduled s where s.run_at >= p_state.sched_floor);
+      p_state.sched_floor := least(v_due, p_state.at - interval '1 min');
+      p_state.quiet_until := quiet_until(p_state, v_waiting or failed <> '{}');
+    end if;
+    perform keep_state(p_state);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.work_steps(fairclaim_internal.tick_state, boolean, boolean) is 'Runs the steps of a tick and keeps its state.';
+
+-- internal/operator/check_filter.sql
+-- What a filter may be. Error texts come from payloads as often as not, so looking for one is reading it: auditors only.
+create or replace function fairclaim_internal.check_filter(p_status text, p_older_than interval, p_newer_than interval, p_error text) returns void
+language plpgsql stable
+as $$
+begin
+  if p_status not in ('scheduled', 'pending', 'processing', 'completed', 'failed', 'cancelled') then
+    perform refuse('JQ004', 'p_status', 'must be scheduled, pending, processing, completed, failed or cancelled');
+  elsif p_older_than not between interval '0' and interval '50 years' then
+    perform refuse('JQ004', 'p_older_than', 'must be from 0 to 50 years');
+  elsif p_newer_than not between interval '0' and interval '50 years' then
+    perform refuse('JQ004', 'p_newer_than', 'must be from 0 to 50 years');
+  elsif length(p_error) not between 1 and 255 then
+    perform refuse('JQ004', 'p_error', 'must have 1 to 255 characters');
+  elsif p_error is not null and not pg_has_role(caller(), 'fairclaim_auditor', 'USAGE') then
+    perform refuse('JQ007', 'p_error', 'error texts are for auditors only',
+      format('leave it out, or as an administrator: grant fairclaim_auditor to %I', caller()));
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_filter(text, interval, interval, text) is
+'Refuses a filter of jobs that cannot be (JQ004), and one by error text from anybody but an auditor (JQ007).';
+
+-- internal/operator/check_scope.sql
+-- Null for the tenant means every tenant: operators only.
+create or replace function fairclaim_internal.check_scope(p_tenant_id uuid, p_ids uuid[]) returns void
+language plpgsql stable
+as $$
+begin
+  if cardinality(p_ids) is null or cardinality(p_ids) not between 1 and 10000 or array_ndims(p_ids) > 1 or array_position(p_ids, null) is not null then
+    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
+  elsif p_tenant_id is null and not pg_has_role(caller(), 'fairclaim_operator', 'USAGE') then
+    perform refuse('JQ002', 'p_tenant_id', 'is missing', 'only an operator may leave the tenant out');
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_scope(uuid, uuid[]) is 'Refuses bad ids, and a call without a tenant by anybody but an operator.';
+
+-- internal/operator/end_waiting.sql
+-- Lock order: ready, scheduled, each skip locked: a locked row is being claimed, moved or promoted at this moment. Waiting rows are found
+-- among the own lanes' or the shared lanes' rows of the tenant, by index whatever the statistics say.
+create or replace function fairclaim_internal.end_waiting(p_ids uuid[], p_tenants uuid[], p_now timestamptz) returns void
+language plpgsql
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+begin
+  with known as materialized (
+    select j.id, j.tenant_id, j.queue
+      from unnest(p_ids, p_tenants) x(i, t)
+     cross join lateral (select j.* from job j where j.tenant_id = x.t and j.id = x.i offset 0) j),
+  waiting as materialized (
+    select y.c from known k
+     cross join lateral (
+       select y.ctid c from ready y
+        where y.tenant_id = k.tenant_id and (y.lane_id >> 32) = any (array[0, lane_group(k.queue)]) and y.id = k.id for update skip locked) y),
+  gone as (
+    delete from ready y where y.ctid = any (array(select waiting.c from waiting)) returning y.id, y.tenant_id, y.attempts),
+  due as materialized (
+    select s.ctid c from scheduled s where s.id = any (array(select known.id from known)) for update skip locked),
+  gone2 as (
+    delete from scheduled s where s.ctid = any (array(select due.c from due)) returning s.id, s.tenant_id, s.attempts)
+  insert into finished
+  select g.id, g.tenant_id, p_now, g.attempts, 'cancelled', null, null, null
+    from (select * from gone union all select * from gone2) g;
+end
+$$;
+
+comment on function fairclaim_internal.end_waiting(uuid[], uuid[], timestamptz) is
+'Ends those of these jobs that wait, pending or scheduled, as cancelled. One whose row another transaction holds is passed over.';
+
+-- internal/operator/error_has.sql
+create or replace function fairclaim_internal.error_has(p_error jsonb, p_text text) returns boolean
+language sql immutable parallel safe
+as $$
+  select strpos(lower(coalesce(p_error ->> 'code', '') || E'\n' || coalesce(p_error ->> 'message', '')), lower(p_text)) > 0
+$$;
+
+comment on function fairclaim_internal.error_has(jsonb, text) is 'Whether the code or the message of an error has this text in it, upper or lower case.';
+
+-- internal/operator/find_jobs.sql
+-- Whose jobs these are: without a tenant it is looked for in the narrow tables. Only ids that are in none of those with an index by id
+-- cost a read of what waits (`ready`), once for all of them; never one of the history.
+create or replace function fairclaim_internal.find_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, tenant_id uuid)
+language plpgsql stable
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[] := p_ids;
+  v_found uuid[];
+  v_tenants uuid[];
+begin
+  if p_tenant_id is not null then
+    return query select j.id, j.tenant_id from job j where j.tenant_id = p_tenant_id and j.id = any (p_ids);
+    return;
+  end if;
+  select array_agg(z.id), array_agg(z.tenant_id) into v_found, v_tenants
+    from (select f.id, f.tenant_id from finished f where f.id = any (p_ids)
+          union all
+          select r.id, r.tenant_id from running r where r.id = any (p_ids)
+          union all
+          select s.id, s.tenant_id from scheduled s where s.id = any (p_ids)) z;
+  return query select x.i, x.t from unnest(v_found, v_tenants) x(i, t);
+  select array_agg(u.i) into v_ids from unnest(p_ids) u(i) where u.i not in (select x.i from unnest(v_found) x(i));
+  if v_ids is not null then
+    return query select y.id, y.tenant_id from ready y where y.id = any (v_ids);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.find_jobs(uuid, uuid[]) is 'Which of these jobs there are, with their tenants; p_tenant_id null for those of every tenant.';
+
+-- internal/operator/matching_jobs.sql
+-- The jobs that a filter finds, newest first, at most p_limit. `job` has no index by id alone, so a call walks down from p_before_id
+-- - with a tenant, and a status that is final or none: the tenant's own rows of `job`, by (tenant_id, id);
+-- - else the table of the status, by id: `finished`, `running`, `scheduled`. `ready` has no index by id alone either: what waits (of
+--   the tenant, where there is one) is read whole and sorted.
+-- Each table gives at most p_limit rows, by an `order by ... limit` of its own, or the planner reads and sorts all of `finished`; for the
+-- same reason the text is put together from the filters that are there, of fixed parts only. A page is full after as many rows as it
+-- has, if all match; a filter that few match goes on, for as long as the ages leave something: they are turned into bounds of ids
+-- (uuid v7), which leave out whole ranges. They are compared with created_at as well: an id made beyond the last range is older.
+-- `exists (... offset 0)` keeps the look at a row's job a look, and no join of everything.
+create or replace function fairclaim_internal.matching_jobs(
+  p_tenant_id uuid,
+  p_queue text,
+  p_type text,
+  p_status text,
+  p_before_id uuid,
+  p_older_than interval,
+  p_newer_than interval,
+  p_error text,
+  p_limit int
+) returns table (id uuid, tenant_id uuid)
+language plpgsql stable
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_until timestamptz := v_now - p_older_than;
+  v_since timestamptz := v_now - p_newer_than;
+  v_before uuid := coalesce(least(p_before_id, id_at(millis(v_until) + 1)), 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+  v_from uuid := coalesce(id_at(millis(v_since) - 1), '00000000-0000-0000-0000-000000000000');
+  v_job text := concat(case when p_queue is not null then ' and j.queue = $4' end, case when p_type is not null then ' and j.type = $5' end,
+                       case when v_until is not null then ' and j.created_at < $6' end,
+                       case when v_since is not null then ' and j.created_at >= $7' end);
+  v_error text := case when p_error is not null then
+    ' and error_has(coalesce(%s, (select e.error from attempt_error e
+        where e.id = z.id and e.tenant_id = z.tenant_id order by e.attempt desc limit 1)), $8)' end;
+  v_branch text := '(select z.id, z.tenant_id from fairclaim_internal.%I z where z.id < $1 and z.id >= $2'
+    || case when p_tenant_id is not null then ' and z.tenant_id = $3' else '' end
+    || case when v_job <> '' then ' and exists (select from job j where j.tenant_id = z.tenant_id and j.id = z.id' || v_job || ' offset 0)'
+            else '' end;
+  v_end text := ' order by z.id desc limit $10)';
+  v_all text;
+begin
+  if p_tenant_id is not null and (p_status is null or p_status in ('completed', 'failed', 'cancelled')) then
+    v_all := '(select z.id, z.tenant_id from job z where z.id < $1 and z.id >= $2 and z.tenant_id = $3' || replace(v_job, ' j.', ' z.')
+      || case when p_status is not null then ' and exists (select from finished f
+           where f.id = z.id and f.tenant_id = z.tenant_id and f.status = $9 offset 0)' else '' end
+      || coalesce(' and not exists (select from finished f
+           where f.id = z.id and f.tenant_id = z.tenant_id and f.status = ''completed'' offset 0)'
+         || format(v_error, '(select f.error from finished f where f.id = z.id and f.tenant_id = z.tenant_id)'), '') || v_end;
+  else
+    -- each job is in exactly one of the four
+    v_all := concat_ws(' union all ',
+      case when p_status is null or p_status in ('completed', 'failed', 'cancelled') then
+        format(v_branch, 'finished') || case when p_status is not null then ' and z.status = $9' else '' end
+          || coalesce(' and z.status <> ''completed''' || format(v_error, 'z.error'), '') || v_end end,
+      case when p_status is null or p_status = 'processing' then format(v_branch, 'running') || coalesce(format(v_error, 'null'), '') || v_end end,
+      case when p_status is null or p_status = 'scheduled' then format(v_branch, 'scheduled') || coalesce(format(v_error, 'null'), '') || v_end end,
+      case when p_status is null or p_status = 'pending' then format(v_branch, 'ready') || coalesce(format(v_error, 'null'), '') || v_end end);
+  end if;
+  return query execute 'select u.id, u.tenant_id from (' || v_all || ') u order by u.id desc limit $10'
+    using v_before, v_from, p_tenant_id, p_queue, p_type, v_until, v_since, p_error, p_status, p_limit;
+end
+$$;
+
+comment on function fairclaim_internal.matching_jobs(uuid, text, text, text, uuid, interval, interval, text, int) is
+'The ids of the jobs that a filter finds, newest first, with their tenants. What list_jobs and count_jobs have in common.';
+
+-- internal/operator/status_of.sql
+create or replace function fairclaim_internal.status_of(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
+language sql stable
+as $$
+  with known as materialized (select k.id, k.tenant_id from fairclaim_internal.find_jobs(p_tenant_id, p_ids) k)
+  select u.i,
+         case when k.id is not null then coalesce(
+           (select f.status from fairclaim_internal.finished f where f.id = k.id and f.tenant_id = k.tenant_id),
+           (select 'processing' from fairclaim_internal.running r where r.id = k.id),
+           (select 'scheduled' from fairclaim_internal.scheduled s where s.id = k.id),
+           'pending') end
+    from unnest(p_ids) with ordinality u(i, o)
+    left join known k on k.id = u.i
+   order by u.o
+$$;
+
+comment on function fairclaim_internal.status_of(uuid, uuid[]) is 'The status of each job, null for one that is not there.';
+
+-- internal/queue/queue_in_use.sql
+-- A queue exists by use, and only a misspelt name does not. Lanes are the trace of use that is cheap to look for.
+create or replace function fairclaim_internal.queue_in_use(p_queue text) returns boolean
+language sql stable
+as $$
+  select exists (select from fairclaim_internal.lane l where l.tenant_id is null and l.queue = p_queue)
+      or exists (select from fairclaim_internal.lane l where l.tenant_id is not null and l.queue = p_queue)
+$$;
+
+comment on function fairclaim_internal.queue_in_use(text) is 'Whether jobs wait in this queue, or have within the last hour.';
+
+-- internal/range/drop_range.sql
+-- One range, in a subtransaction that gives all its locks back when it fails. First the three tables of the range against writers: a
+-- retry that commits after a look would lose its job; readers and dispatch go on meanwhile. Then looks that find nothing in the way, and
+-- only then the exclusive locks on the three parents, for which it waits as long as lock_timeout says, so that whoever comes later
+-- waits no longer; drop_ranges() sets it to 5 ms. A range ahead of the clock goes only when it is empty. One that cannot be dropped, for
+-- an event trigger that refuses it, say, is told in the server's log and stays; prune() deletes its rows.
+create or replace function fairclaim_internal.drop_range(p_starts_at timestamptz, p_before timestamptz) returns int
+language plpgsql
+as $$
+declare
+  v_job text := range_name('job', p_starts_at);
+  v_finished text := range_name('finished', p_starts_at);
+  v_error text := range_name('attempt_error', p_starts_at);
+  v_from uuid := id_at(millis(p_starts_at));
+  v_to uuid := (select id_at(millis(r.ends_at)) from id_range r where r.starts_at = p_starts_at);
+  v_empty boolean;
+  v_last_end timestamptz;
+  v_asks boolean := false;                     -- for what everybody uses
+begin
+  execute format('lock table fairclaim_internal.%I, fairclaim_internal.%I, fairclaim_internal.%I in share row exclusive mode', v_job, v_finished, v_error);
+  execute format('select not exists (select from fairclaim_internal.%I)', v_job) into v_empty;
+  if not v_empty then
+    if p_starts_at > fairclaim.clock() or range_waits(v_from, v_to) then
+      update id_range r set kept_at = fairclaim.clock() where r.starts_at = p_starts_at;
+      return 0;
+    end if;
+    execute format('select max(f.completed_at) from fairclaim_internal.%I f', v_finished) into v_last_end;
+    if v_last_end >= p_before then
+      update id_range r set last_end = v_last_end where r.starts_at = p_starts_at;
+      return 0;
+    end if;
+  end if;
+  v_asks := true;
+  if not rehearse_drop() then
+    return -2;
+  end if;
+  lock table only job, only finished, only attempt_error in access exclusive mode;
+  execute format('drop table fairclaim_internal.%I, fairclaim_internal.%I, fairclaim_internal.%I', v_job, v_finished, v_error);
+  delete from id_range r where r.starts_at = p_starts_at;
+  return 1;
+exception
+  when lock_not_available or deadlock_detected or undefined_table then
+    return case when v_asks then -2 else -1 end;      -- in use, or somebody else dropped it
+  when others then
+    raise warning 'fairclaim: the range of ids from % cannot be dropped (SQLSTATE %): %', p_starts_at, sqlstate, sqlerrm
+      using hint = 'prune() deletes its rows meanwhile' || coalesce('; see the event triggers ' || event_triggers(), '');
+    return -2;
+end
+$$;
+
+comment on function fairclaim_internal.drop_range(timestamptz, timestamptz) is
+'Drops one range of ids from job, finished and attempt_error: 1. 0 if a job of it has not ended before p_before, -1 if somebody uses its tables, -2 if their parents, or if it cannot be dropped at all now (rehearse_drop, or an error, which is warned of).';
+
+-- internal/range/event_triggers.sql
+-- Event triggers of the database run with every range that is made or dropped. Not ours, and they may fail or be slow: so messages name them.
+create or replace function fairclaim_internal.event_triggers() returns text
+language sql stable
+as $$
+  select string_agg(e.evtname, ', ' order by e.evtname)
+    from pg_catalog.pg_event_trigger e
+   where e.evtenabled not in ('D', 'R') and e.evtevent in ('ddl_command_start', 'ddl_command_end', 'sql_drop')
+$$;
+
+comment on function fairclaim_internal.event_triggers() is 'The names of the event triggers that run when tables are made or dropped; null where there are none.';
+
+-- internal/range/is_held_long.sql
+-- Who asks for an exclusive lock makes everybody wait who comes later. So nobody asks while a transaction holds one of the tables that
+-- will not end at once: one that is there in two looks 20 ms apart. Reads pg_locks twice, and takes no lock.
+create or replace function fairclaim_internal.is_held_long() returns boolean
+language plpgsql volatile
+as $$
+declare
+  v_tables oid[] := array['job'::regclass, 'finished'::regclass, 'attempt_error'::regclass]::oid[];
+  v_names text[];
+begin
+  for v_look in 1 .. 2 loop
+    v_names := array(
+      select distinct l.virtualtransaction from pg_catalog.pg_locks l
+       where l.locktype = 'relation' and l.relation = any (v_tables) and l.pid is distinct from pg_backend_pid()
+         and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+         and (v_look = 1 or l.virtualtransaction = any (v_names)));
+    exit when v_names = '{}';
+    if v_look = 1 then
+      perform pg_sleep(0.02);
+    end if;
+  end loop;
+  return v_names <> '{}';
+end
+$$;
+
+comment on function fairclaim_internal.is_held_long() is 'Whether a transaction has held one of job, finished, attempt_error for longer than 20 ms.';
+
+-- internal/range/make_range.sql
+-- Each table is made standalone, with row security, and then attached: `partition of` would wait for open transactions.
+create or replace function fairclaim_internal.make_range(p_from timestamptz, p_to timestamptz) returns void
+language plpgsql
+as $$
+declare
+  v_table text;
+  v_part text;
+begin
+  foreach v_table in array array['job', 'finished', 'attempt_error'] loop
+    v_part := v_table || to_char(p_from at time zone 'UTC', '_YYYYMMDD_HH24MI');
+    execute format('create table fairclaim_internal.%I (like fairclaim_internal.%I including all)', v_part, v_table);
+    perform secure_table(v_part);
+    execute format('alter table fairclaim_internal.%I attach partition fairclaim_internal.%I for values from (%L) to (%L)', v_table, v_part,
+      id_at(millis(p_from)), id_at(millis(p_to)));
+  end loop;
+  insert into id_range (starts_at, ends_at) values (p_from, p_to);
+end
+$$;
+
+comment on function fairclaim_internal.make_range(timestamptz, timestamptz) is 'Makes one range of ids: a partition of job, of finished and of attempt_error.';
+
+-- internal/range/make_ranges.sql
+-- Ranges ahead of the clock, and never farther than three widths from it, whatever is asked for: a clock that runs years ahead for a
+-- while leaves a few ranges there, and when it is back the ranges around it go on where they ended. So the ranges around
+-- the clock are added to, up to the next that is there already; without one around it, a new one begins a little before it. Bounded:
+-- at most 16 ranges a call. A lock that is not free within 100 ms leaves it to the next call.
+create or replace function fairclaim_internal.make_ranges(p_until timestamptz) returns int
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set lock_timeout = '100ms'
+set default_tablespace = ''
+set timezone = 'UTC'
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_until timestamptz := least(p_until, v_now + 3 * range_width());
+  v_from timestamptz;
+  v_made int := 0;
+begin
+  perform note_ranges(v_now);       -- these are committed; those made below are not yet
+  while v_made < 16 loop
+    select b.ends_at into v_from from range_block(v_now) b;
+    exit when v_from > v_until;
+    if v_from is null then
+      select greatest(max(r.ends_at), date_trunc('hour', v_now) - least(interval '1 day', range_width())) into v_from
+        from id_range r where r.ends_at <= v_now;
+    end if;
+    perform make_range(v_from, least(
+      v_from + range_width((select count(*) from id_range)),
+      (select min(r.starts_at) from id_range r where r.starts_at > v_from)));
+    v_made := v_made + 1;
+  end loop;
+  return v_made;
+exception
+  when lock_not_available then return 0;
+end
+$$;
+
+comment on function fairclaim_internal.make_ranges(timestamptz) is
+'Makes the ranges of ids (partitions of job, finished, attempt_error) from the clock up to a time, at most three widths ahead, and notes how far they reach. Called by tick and by the migration.';
+
+-- internal/range/note_ranges.sql
+-- The two sequences tell dispatch between which times it need not look at id_range. What is noted must be committed, or be
+-- made by a migration before anybody can dispatch. Nothing is noted while the time lies in no range: what was noted stays true.
+create or replace function fairclaim_internal.note_ranges(p_now timestamptz) returns void
+language plpgsql
+as $$
+declare
+  v_start bigint;
+  v_end bigint;
+begin
+  select millis(b.starts_at), millis(b.ends_at) into v_start, v_end from range_block(p_now) b;
+  if v_start is distinct from coalesce(pg_sequence_last_value('range_start'), 0) then
+    perform setval('range_start', v_start);
+  end if;
+  if v_end is distinct from coalesce(pg_sequence_last_value('range_end'), 0) then
+    perform setval('range_end', v_end);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.note_ranges(timestamptz) is 'Notes in two sequences how far the ranges of ids reach around a time.';
+
+-- internal/range/place_in_range.sql
+-- For a time in no range: the last moment of the range before it, or the first of all. Reads id_range, a few dozen rows.
+create or replace function fairclaim_internal.place_in_range(p_us bigint) returns bigint
+language sql stable
+as $$
+  select case
+    when exists (select from fairclaim_internal.id_range r
+                  where p_us >= fairclaim_internal.millis(r.starts_at) * 1000 and p_us < fairclaim_internal.millis(r.ends_at) * 1000) then p_us
+    else coalesce(
+      (select max(fairclaim_internal.millis(r.ends_at)) * 1000 - 1 from fairclaim_internal.id_range r where fairclaim_internal.millis(r.ends_at) * 1000 <= p_us),
+      (select min(fairclaim_internal.millis(r.starts_at)) * 1000 from fairclaim_internal.id_range r),
+      p_us) end
+$$;
+
+comment on function fairclaim_internal.place_in_range(bigint) is
+'A time in microseconds, moved into the nearest range of ids when it lies in none.';
+
+-- internal/range/range_block.sql
+-- Ranges need not hang together: a clock that was wrong leaves some far ahead or behind. Reads id_range, a few dozen rows.
+create or replace function fairclaim_internal.range_block(p_at timestamptz, out starts_at timestamptz, out ends_at timestamptz)
+language sql stable
+as $$
+  select min(b.starts_at), max(b.ends_at)
+    from (select a.*, sum(a.begins) over (order by a.starts_at) as block
+            from (select r.starts_at, r.ends_at,
+                         (r.starts_at is distinct from lag(r.ends_at) over (order by r.starts_at))::int as begins
+                    from fairclaim_internal.id_range r) a) b
+   group by b.block
+  having min(b.starts_at) <= p_at and max(b.ends_at) > p_at
+$$;
+
+comment on function fairclaim_internal.range_block(timestamptz) is
+'From where to where ranges of ids reach around a time without a gap; null when the time lies in none.';
+
+-- internal/range/range_name.sql
+create or replace function fairclaim_internal.range_name(p_table text, p_starts_at timestamptz) returns text
+language sql immutable
+as $$ select p_table || to_char(p_starts_at at time zone 'UTC', '_YYYYMMDD_HH24MI') $$;
+
+comment on function fairclaim_internal.range_name(text, timestamptz) is 'The name of the partition of a table for the range of ids that starts then.';
+
+-- internal/range/range_waits.sql
+-- Every job that has not ended has a row in `running`, `scheduled` or `ready` (I1). The first two are looked up by id; `ready` is read
+-- until one is found: as many rows as jobs wait.
+create or replace function fairclaim_internal.range_waits(p_from uuid, p_to uuid) returns boolean
+language sql stable
+as $$
+  select exists (select from fairclaim_internal.running g where g.id >= p_from and g.id < p_to)
+      or exists (select from fairclaim_internal.scheduled s where s.id >= p_from and s.id < p_to)
+      or exists (select from fairclaim_internal.ready y where y.id >= p_from and y.id < p_to)
+$$;
+
+comment on function fairclaim_internal.range_waits(uuid, uuid) is 'Whether a job with an id in this range has not ended.';
+
+-- internal/range/range_width.sql
+-- Few and wide: before PostgreSQL 18 each range costs every statement locks. A quarter of the retention, between an hour and seven
+-- days. From 16 ranges on the width doubles with every four of them, so that their number stays bounded although none can be
+-- dropped: the largest width yields, and with it the number grows by four when the time that they span has doubled.
+create or replace function fairclaim_internal.range_width(p_count bigint default 0) returns interval
+language sql stable
+as $$
+  select date_trunc('minute', least(interval '7 days', greatest(interval '1 hour', s.retention / 4)))
+         * (2 ^ least(greatest((p_count - 12) / 4, 0), 12))
+    from fairclaim_internal.setting s
+$$;
+
+comment on function fairclaim_internal.range_width(bigint) is 'How wide the next range of ids is to be, when there are so many.';
+
+-- internal/range/ranges_wanted.sql
+-- Whether ranges ahead have to be made, or the two sequences do not say what is committed. Reads id_range, a few dozen rows.
+create or replace function fairclaim_internal.ranges_wanted(p_now timestamptz) returns boolean
+language sql stable
+as $$
+  select not exists (
+    select from fairclaim_internal.range_block(p_now) b
+     where b.ends_at >= p_now + 2 * fairclaim_internal.range_width()
+       and fairclaim_internal.millis(b.starts_at) = coalesce(pg_sequence_last_value('fairclaim_internal.range_start'), 0)
+       and fairclaim_internal.millis(b.ends_at) = coalesce(pg_sequence_last_value('fairclaim_internal.range_end'), 0))
+$$;
+
+comment on function fairclaim_internal.ranges_wanted(timestamptz) is 'Whether make_ranges has something to do.';
+
+-- internal/range/rehearse_drop.sql
+-- Whether a range may be dropped now, asked before the locks on everybody's tables are.
+-- Its transaction must not be prepared: it would hold them until somebody remembers it. PREPARE refuses one that has made a
+-- temporary object, even if that is gone; a notification would do too, but its commit fails when any login has filled the queue of
+-- notifications, and waits for other commits that notify, with these locks. So it is only for a database in which the owner
+-- may make nothing temporary, and never when that queue is half full (see tell).
+-- And where event triggers take long over a table that is of no use to anybody, they would over this one, with these locks.
+create or replace function fairclaim_internal.rehearse_drop() returns boolean
+language plpgsql
+as $$
+declare
+  v_name text := 'fairclaim_' || replace(gen_random_uuid()::text, '-', '');
+  v_triggers text := event_triggers();
+  v_prepares boolean := current_setting('max_prepared_transactions')::int > 0;
+  v_began timestamptz := fairclaim.clock();
+begin
+  if v_triggers is null and not v_prepares then
+    return true;
+  elsif has_database_privilege(current_database(), 'temporary') then
+    execute format('create temporary table %I ()', v_name);
+    execute format('drop table pg_temp.%I', v_name);
+    if v_triggers is not null and fairclaim.clock() > v_began + interval '250 ms' then
+      raise warning 'fairclaim: no range of ids is dropped, since event triggers (%) take too long', v_triggers
+        using hint = 'make them faster, or let them pass over the schema fairclaim; prune() deletes the rows meanwhile';
+      return false;
+    end if;
+    return true;
+  elsif v_prepares and pg_notification_queue_usage() >= 0.5 then
+    return false;
+  elsif v_prepares then
+    notify fairclaim_range;                   -- nobody listens
+  end if;
+  return true;
+end
+$$;
+
+comment on function fairclaim_internal.rehearse_drop() is
+'Whether a range may be dropped now: makes this transaction one that cannot be prepared, and drops a temporary table to see whether event triggers take long.';
+
+-- internal/range/secure_table.sql
+-- Row security on and forced, with the owner's policy: definer functions keep working, nobody else sees a row.
+create or replace function fairclaim_internal.secure_table(p_table text) returns void
+language plpgsql
+as $$
+declare
+  v_class oid := format('fairclaim_internal.%I', p_table)::regclass;
+begin
+  if not exists (select from pg_catalog.pg_class c where c.oid = v_class and c.relrowsecurity and c.relforcerowsecurity) then
+    execute format('alter table fairclaim_internal.%I enable row level security, force row level security', p_table);
+  end if;
+  if not exists (select from pg_catalog.pg_policy p where p.polrelid = v_class and p.polname = 'owner_all') then
+    execute format('create policy owner_all on fairclaim_internal.%I to fairclaim_owner using (true) with check (true)', p_table);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.secure_table(text) is 'Enables and forces row security on a table and lets its owner through.';
+
+-- internal/settle/check_settle.sql
+-- What settle_jobs refuses before it looks at anything: not called where one expression of its own tells that all is well. A batch is
+-- refused whole; clients check results before they send.
+create or replace function fairclaim_internal.check_settle(
+  p_worker_id text,
+  p_ids uuid[],
+  p_attempts int[],
+  p_lease_tokens uuid[],
+  p_outcomes text[],
+  p_results jsonb[],
+  p_errors jsonb[],
+  p_delays float8[]
+) returns void
+language plpgsql
+as $$
+declare
+  v_n int := cardinality(p_ids);
+  v_list text;                                -- one that is not like p_ids
+  v_rule text;
+  v_bad int;
+begin
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
+    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
+  elsif v_n is null or v_n not between 1 and 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
+    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
+  end if;
+  v_list := case when cardinality(p_attempts) is distinct from v_n then 'p_attempts'
+                 when cardinality(p_lease_tokens) is distinct from v_n then 'p_lease_tokens'
+                 when cardinality(p_outcomes) is distinct from v_n then 'p_outcomes'
+                 when cardinality(p_results) <> v_n then 'p_results'
+                 when cardinality(p_errors) <> v_n then 'p_errors'
+                 when cardinality(p_delays) <> v_n then 'p_delays' end;
+  if v_list is not null then
+    perform refuse('JQ004', v_list, 'must have as many items as p_ids');
+  end if;
+  v_list := case when array_dims(p_attempts) <> array_dims(p_ids) then 'p_attempts'
+                 when array_dims(p_lease_tokens) <> array_dims(p_ids) then 'p_lease_tokens'
+                 when array_dims(p_outcomes) <> array_dims(p_ids) then 'p_outcomes'
+                 when array_dims(p_results) <> array_dims(p_ids) then 'p_results'
+                 when array_dims(p_errors) <> array_dims(p_ids) then 'p_errors'
+                 when array_dims(p_delays) <> array_dims(p_ids) then 'p_delays' end;
+  if v_list is not null then                  -- items would be taken for those of other jobs
+    perform refuse('JQ004', v_list, 'must be one list that begins at 1');
+  end if;
+  -- the usual case is one plain expression; only a refusal pays for finding the item
+  if not p_outcomes <@ array['complete', 'retry', 'fail', 'snooze', 'release', 'cancel'] then
+    select x.o into v_bad from unnest(p_outcomes) with ordinality x(oc, o)
+     where x.oc is null or x.oc not in ('complete', 'retry', 'fail', 'snooze', 'release', 'cancel') limit 1;
+    perform refuse('JQ004', format('p_outcomes[%s]', v_bad - 1), 'must be complete, retry, fail, snooze, release or cancel');
+  end if;
+  if (0 <= all (p_delays) and 157766400 >= all (p_delays)) is false then
+    select x.o into v_bad from unnest(p_delays) with ordinality x(d, o) where not x.d between 0 and 157766400 limit 1;
+    perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be seconds from 0 to 5 years');
+  end if;
+  if 'snooze' = any (p_outcomes) then         -- without a pause it would run again and again, at no attempt's cost
+    select x.o, case when x.d is null then 'must not be null where the outcome is snooze' else 'must be at least 0.1 where the outcome is snooze' end
+      into v_bad, v_rule
+      from unnest(p_outcomes, p_delays) with ordinality x(oc, d, o) where x.oc = 'snooze' and (x.d is null or x.d < 0.1) limit 1;
+    if found then
+      perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), v_rule);
+    end if;
+  end if;
+  if num_nonnulls(variadic p_results) > 0 then
+    select x.o into v_bad
+      from (select u.o, u.v, octet_length(u.v::text) n from unnest(p_results) with ordinality u(v, o) offset 0) x
+     where x.n > 1048576 or x.n > 257 and too_deep(x.v) limit 1;
+    if found then
+      perform refuse('JQ004', format('p_results[%s]', v_bad - 1), 'must be at most 1 MiB of JSON text, 128 deep');
+    end if;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_settle(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
+'Refuses bad arguments of a settlement (JQ004).';
+
+-- internal/settle/clip_error.sql
+-- An attempt's error, always an object and at most 16 KiB: code, message and trace are kept, each cut. What is no object, or nests
+-- too deep, becomes one; it is never refused, since whoever settles did not make it. A code is a short word that operators may read
+-- who see no payload, so what is none is dropped. In plpgsql: a function in SQL that is not inlined is planned anew in every transaction.
+create or replace function fairclaim_internal.clip_error(p_error jsonb) returns jsonb
+language plpgsql immutable
+as $$
+declare
+  v_error jsonb := p_error;
+  v_bytes int;
+begin
+  if p_error is null then
+    return null;
+  elsif jsonb_typeof(p_error) <> 'object' then
+    return jsonb_build_object('message', left(p_error #>> '{}', 900));
+  elsif (jsonb_typeof(p_error -> 'code') = 'string' and length(p_error ->> 'code') <= 64 and p_error ->> 'code' ~ '^[A-Za-z0-9_.:-]+$') is false then
+    v_error := p_error - 'code';
+  end if;
+  v_bytes := octet_length(v_error::text);
+  if v_bytes > 16384 or v_bytes > 257 and too_deep(v_error) then
+    return jsonb_build_object('code', v_error ->> 'code', 'message', left(v_error ->> 'message', 900),
+                              'trace', left(v_error ->> 'trace', 1500), 'cut', true);
+  end if;
+  return v_error;
+end
+$$;
+
+comment on function fairclaim_internal.clip_error(jsonb) is
+'An error {code, message, trace} of at most 16 KiB. A code that is no text of at most 64 characters of A-Z a-z 0-9 _ . : - is dropped.';
+
+-- internal/settle/note_freed.sql
+-- Called for each limited row that a settlement of many deletes, so that the statement that answers the caller need not gather them.
+create or replace function fairclaim_internal.note_freed(p_tenant uuid) returns void
+language plpgsql
+as $$
+declare
+  v_noted text := coalesce(current_setting('fairclaim.noted', true), '');
+begin
+  if strpos(v_noted, p_tenant::text) = 0 then
+    perform set_config('fairclaim.noted', concat_ws(',', nullif(v_noted, ''), p_tenant), true);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.note_freed(uuid) is 'Notes for the rest of a settlement that a job of this tenant, which counted under a limit, has ended.';
+
+-- internal/settle/settle_mixed.sql
+-- Settles with any outcome, "lost" (tick only) among them. Looks at `running` by id, never through a join whose other side could
+-- come first. Lock order: running -> (finished, attempt_error, scheduled, ready: inserts only).
+create or replace function fairclaim_internal.settle_mixed(
+  p_worker_id text,
+  p_ids uuid[],
+  p_attempts int[],
+  p_lease_tokens uuid[],
+  p_outcomes text[],
+  p_results jsonb[],
+  p_errors jsonb[],
+  p_delays float8[]
+) returns table (id uuid, accepted boolean, status text)
+language plpgsql
+set enable_hashjoin = on                     -- of the ended attempts with what was given for them: never of `running` itself
+set enable_nestloop = off
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_placed boolean := current_setting('transaction_isolation') = 'read committed';      -- else a tick places what waits again (to_ready)
+  v_done bigint[];                            -- which of the given ones were accepted
+  v_status text[];
+  v_tenants uuid[];
+  v_ids uuid[];
+  v_attempts int[];
+  v_left smallint[];
+  v_lost smallint[];
+  v_again timestamptz;                        -- when the first of them is due again
+  v_freed uuid[];                             -- tenants under whose limits there is room now
+begin
+  with given as (
+    select distinct on (x.i, x.a, x.k) x.*
+      from unnest(p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays)
+           with ordinality x(i, a, k, oc, res, err, dl, o)
+     order by x.i, x.a, x.k, x.o),
+  held as materialized (
+    delete from running r
+     where r.id = any (p_ids)
+       and case when (r.id, r.attempt::int, r.lease_token) in (
+             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
+    returning r.*),
+  gone as materialized (
+    select x.o, h.id, h.tenant_id, h.attempt, h.limited, exists (select from cancel_request c where c.id = h.id) cancel_requested, x.oc, x.res, clip_error(x.err) err, x.dl,
+           case when x.oc = 'lost' then h.worker_id else p_worker_id end worker,
+           (h.attempts_left - (x.oc in ('retry', 'fail'))::int)::smallint left2, (h.lost + (x.oc = 'lost')::int)::smallint lost2
+      from held h join given x on x.i = h.id and x.a = h.attempt and x.k = h.lease_token),
+  timed as materialized (        -- the pause before a retry doubles with every failure; the key to failures is in `job`
+    select g.*, coalesce(case when g.oc = 'release' then 0 else g.dl end, case when g.oc = 'retry' then
+        least(15 * 2 ^ least((select j.max_attempts from job j where j.tenant_id = g.tenant_id and j.id = g.id) - g.left2 - 1, 10), 3600)
+        * (0.8 + random() * 0.4) else 0 end) pause
+      from gone g),
+  ended as materialized (
+    select t.*, case
+        when t.oc = 'complete' then 'completed'
+        when t.oc = 'fail' then 'failed'
+        when t.oc = 'cancel' or t.cancel_requested then 'cancelled'
+        when t.oc = 'retry' and t.left2 <= 0 or t.oc = 'lost' and t.lost2 >= 3 then 'failed'
+        when t.pause <= 0 and v_placed then 'pending'
+        else 'scheduled' end st
+      from timed t),
+  final as (
+    insert into finished
+    select e.id, e.tenant_id, v_now, e.attempt, e.st, e.worker, e.res, e.err from ended e
+     where e.st in ('completed', 'failed', 'cancelled')),
+  history as (
+    insert into attempt_error
+    select e.id, e.tenant_id, e.attempt, v_now, e.worker, e.err from ended e where e.oc in ('retry', 'fail', 'lost')),
+  later as (
+    insert into scheduled
+    select v_now + make_interval(secs => e.pause), e.id, e.tenant_id, e.attempt, e.left2, e.lost2 from ended e where e.st = 'scheduled')
+  select array_agg(e.o), array_agg(e.st), array_agg(e.tenant_id) filter (where e.st = 'pending'),
+         array_agg(e.id) filter (where e.st = 'pending'), array_agg(e.attempt) filter (where e.st = 'pending'),
+         array_agg(e.left2) filter (where e.st = 'pending'), array_agg(e.lost2) filter (where e.st = 'pending'),
+         v_now + make_interval(secs => min(e.pause) filter (where e.st = 'scheduled')),
+         array_agg(distinct e.tenant_id) filter (where e.limited)
+    into v_done, v_status, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again, v_freed
+    from ended e;
+  if v_ids is not null then
+    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+      perform wake(v_now);
+    end if;
+  end if;
+  if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_again) + 1000 then
+    perform wake_before(v_now, v_again + interval '1 s');
+  end if;
+  if v_freed is not null and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+    perform wake_freed(v_now, v_freed);
+  end if;
+  return query
+  select u.i, z.o is not null, z.st
+    from unnest(p_ids) with ordinality u(i, o)
+    left join unnest(v_done, v_status) z(o, st) on z.o = u.o
+   order by u.o;
+end
+$$;
+
+comment on function fairclaim_internal.settle_mixed(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
+'Settles attempts with any mix of outcomes.';
+
+-- internal/settle/wake_freed.sql
+-- Attempts that counted under limits have ended, so claims that found these tenants at their limits would find something now; nobody
+-- dispatches then, and so nobody else would wake whoever sleeps. A settlement that claims in the same transaction takes that room
+-- itself: it sets fairclaim.freed to "?", is handed the tenants in it, and asks here when it has claimed.
+-- Callers ask first, in one expression:
+--   coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now)
+create or replace function fairclaim_internal.wake_freed(p_now timestamptz, p_tenants uuid[]) returns void
+language plpgsql
+set enable_seqscan = off
+as $$
+begin
+  if current_setting('fairclaim.freed', true) = '?' then
+    perform set_config('fairclaim.freed', array_to_string(p_tenants, ','), true);
+  elsif exists (
+      select from unnest(p_tenants) x(t)
+       where exists (select from ready y where y.tenant_id = x.t)
+         and not exists (select from tenant_limit b
+                          where b.tenant_id = x.t
+                            and b.max_running <= (select count(*) from running g where g.limited and g.tenant_id = x.t))) then
+    perform wake(p_now);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.wake_freed(timestamptz, uuid[]) is
+'Wakes idle workers if one of these tenants, of which limited jobs have ended, has jobs waiting and room under its limit.';
+
+-- internal/tenant/caller.sql
+-- Who called, seen from inside a definer function: the role that was set, else the login.
+create or replace function fairclaim_internal.caller() returns name
+language sql stable
+as $$
+  select case when current_setting('role') = 'none' then session_user else current_setting('role')::name end
+$$;
+
+comment on function fairclaim_internal.caller() is 'The role that called into the schema.';
+
+-- protocol/claim/claim_job.sql
+-- The contract's one-job claim. It has no cursor argument: its place is a hint in a session setting, which names no tenant and is
+-- harmless if it is shared, lost or forged.
+create or replace function fairclaim.claim_job(
+  p_worker_id text,
+  p_queues text[] default null,
+  p_types text[] default null,
+  p_lease interval default '30 s'
+) returns table (
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
+  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_cursor text := nullif(current_setting('fairclaim.turn', true), '');
+  r record;
+begin
+  if v_cursor is not null then
+    begin
+      perform check_cursor(v_cursor);
+    exception
+      when sqlstate 'JQ004' then v_cursor := null;
+    end;
+  end if;
+  select * into r from fairclaim.claim_jobs(p_worker_id, p_queues, 1, p_types, p_lease, v_cursor);
+  if found then
+    perform set_config('fairclaim.turn', r.next_cursor, false);
+    return query select r.id, r.tenant_id, r.type, r.status, r.payload, r.result, r.worker_id, r.attempts, r.next_retry_at,
+      r.created_at, r.completed_at, r.queue, r.priority, r.max_attempts, r.attempts_left, r.lost, r.timeout, r.tags, r.metadata,
+      r.lease_token, r.lease_expires_at;
+  end if;
+end
+$$;
+
+comment on function fairclaim.claim_job(text, text[], text[], interval) is
+'Takes one job to run, or returns no row. As claim_jobs with p_limit 1; the place in the round is kept in the session.';
+
+grant execute on function fairclaim.claim_job(text, text[], text[], interval) to fairclaim_worker;
+
+-- protocol/claim/claim_jobs.sql
+-- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly those taken). Waits for nobody.
+-- Only a lock on a whole table makes it wait; if that took longer than the lease, nobody can use what it claims, and it refuses itself.
+-- A claim of one in a queue where nothing special applies is one statement (claim_one); everything else goes through claim_from_queue.
+create or replace function fairclaim.claim_jobs(
+  p_worker_id text,
+  p_queues text[],
+  p_limit int,
+  p_types text[] default null,
+  p_lease interval default '30 s',
+  p_cursor text default null,
+  p_lease_token uuid default null,
+  p_idle_for float8 default null,
+  p_alone boolean default false
+) returns table (
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
+  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  next_cursor text
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_bitmapscan = off
+set enable_sort = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_expires timestamptz;
+  v_token uuid := coalesce(p_lease_token, gen_random_uuid());
+  v_entries text[];                           -- the cursor, an entry a queue
+  v_entry text;
+  v_at int;
+  v_queue text collate "C";
+  v_last text collate "C";                    -- the queue visited last
+  v_start text collate "C";                   -- the queue that the call before this one ended with: it is visited last
+  v_around boolean := false;                  -- all queues by name: past the last one, and on from the first
+  v_ok boolean;
+  v_limited boolean;                          -- whether some tenant has a limit; null before the first look
+  v_paused boolean;
+  v_cursor text;                              -- the next one
+  v_got int := 0;
+  v_pos bigint;
+  v_used int;
+  v_shared int;
+  v_jobs ready[];                             -- what was taken out of `ready`
+  t record;
+begin
+  v_ok := check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
+  v_expires := v_now + p_lease;
+  v_entries := check_cursor(p_cursor);
+  v_start := coalesce(split_part(v_entries[1], '|', 1), '');
+  v_last := v_start;
+  v_at := coalesce(array_position(p_queues, v_start), 0);      -- each call starts at the queue after the last one's
+  for v_visit in 1 .. coalesce(cardinality(p_queues), 1000000) loop
+    if p_queues is not null then
+      v_at := v_at % cardinality(p_queues) + 1;
+      v_queue := p_queues[v_at];
+    else
+      v_queue := next_queue(v_last, p_alone);
+      if v_queue is null and not v_around then
+        v_around := true;
+        v_queue := next_queue('', p_alone);
+      end if;
+      exit when v_queue is null or v_around and v_queue > v_start;
+    end if;
+    v_last := v_queue;
+    v_entry := null;
+    if split_part(v_entries[1], '|', 1) = v_queue then
+      v_entry := v_entries[1];
+      v_entries := v_entries[2:];
+    elsif cardinality(v_entries) > 1 then
+      select e into v_entry from unnest(v_entries) e where split_part(e, '|', 1) = v_queue limit 1;
+      v_entries := array_remove(v_entries, v_entry);
+    end if;
+    v_pos := coalesce(split_part(v_entry, '|', 2)::bigint, uuid_hash_extended(v_token, 0));      -- a random turn at first
+    v_used := coalesce(split_part(v_entry, '|', 3)::int, 0);
+    v_shared := coalesce(split_part(v_entry, '|', 4)::int, (v_pos >> 20 & 3)::int);
+    if p_limit = 1 and not p_alone then
+      return query select * from claim_one(p_worker_id, v_queue, p_types, v_pos, v_used, v_shared, v_token, v_expires,
+        coalesce(';' || nullif(array_to_string(v_entries[1:31], ';'), ''), ''));
+      v_got := found::int;
+      exit when v_got > 0;
+    end if;
+    if v_limited is null then                   -- the lock first, so that tick knows which claims began before a limit
+      lock table ready in row exclusive mode;
+      select exists (select from tenant_limit), exists (select from queue q where q.paused_at is not null)
+        into v_limited, v_paused;
+    end if;
+    continue when v_paused and exists (select from queue q where q.name = v_queue and q.paused_at is not null);
+    t := claim_from_queue(v_queue, p_limit - v_got, p_types, v_limited, p_alone, v_pos, v_used, v_shared, v_jobs);
+    v_pos := t.p_pos; v_used := t.p_used; v_shared := t.p_shared;
+    if t.jobs is not null then
+      v_jobs := v_jobs || t.jobs;
+      v_got := cardinality(v_jobs);
+    end if;
+    v_entries := (v_queue || '|' || v_pos || '|' || v_used || '|' || v_shared) || v_entries[1:31];
+    exit when v_got >= p_limit;
+  end loop;
+
+  if v_jobs is not null then                     -- into `running`, and the wide rows out: never `job` first (offset 0)
+    v_cursor := array_to_string(v_entries, ';');
+    return query
+    with started as (
+      insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost, limited, worker_id)
+      select taken.id, taken.tenant_id, v_token, v_expires, taken.attempts + 1, taken.attempts_left, taken.lost,
+             v_limited and exists (select from tenant_limit where tenant_limit.tenant_id = taken.tenant_id), p_worker_id
+        from unnest(v_jobs) taken)
+    select wide.id, wide.tenant_id, wide.type, 'processing'::text, wide.payload, null::jsonb, p_worker_id, taken.attempts + 1,
+           null::timestamptz, wide.created_at, null::timestamptz, wide.queue, wide.priority::int, wide.max_attempts::int,
+           taken.attempts_left::int, taken.lost::int, wide.timeout, wide.tags, wide.metadata, v_token, v_expires, v_cursor
+      from unnest(v_jobs) taken
+     cross join lateral (
+       select * from job where job.tenant_id = taken.tenant_id and job.id = taken.id offset 0) wide;
+  elsif v_got = 0 then
+    perform note_idle(v_now, p_idle_for);
+    return;
+  end if;
+  if p_lease < interval '30 s' and coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_expires) + 5000 then
+    perform wake_before(v_now, v_expires + interval '5 s');      -- everybody ticks within half a minute anyway
+  end if;
+  if fairclaim.clock() >= v_expires then
+    perform refuse_late(v_expires);
+  end if;
+end
+$$;
+
+comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid, float8, boolean) is
+'Takes up to p_limit (1 to 1,000) jobs to run, each by exactly one worker at a time, tenants in turn; empty when there is none. Starts an attempt of each: attempts grows by one, and (id, attempts, lease_token) is needed to settle it before lease_expires_at.
+p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: 1 s to 24 h.
+p_cursor: next_cursor of this worker''s last claim (null at first): it holds the worker''s place in the round.
+p_lease_token: the token of all that is claimed, a random uuid of this call alone (null: one is made), so that a caller without an answer can give it back by release_claims.
+p_idle_for: for how many seconds a caller that gets nothing will be idle unless it is woken by LISTEN; 0 when nothing wakes it, null for about a second.
+p_alone: true claims only jobs whose workers died twice, oldest first, which no other claim returns: for a caller that holds nothing else and runs one alone, so that it takes no other job with it.
+Errors: JQ004; 55P03 when it had to wait for so long that the lease would be over: nothing was claimed, repeat it. Needs READ COMMITTED.';
+
+grant execute on function fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid, float8, boolean)
+  to fairclaim_worker;
+
+-- protocol/dispatch/dispatch_job.sql
+-- One job. Locks no existing row and waits for nobody: it inserts `job`, then one row of `scheduled` or of `ready`. Outside READ
+-- COMMITTED it is due at once and placed by the next tick: a snapshot that is older than the lock on `ready` must not choose a lane
+-- (I3). Few statements and expressions: each is set up anew in every transaction.
+create or replace function fairclaim.dispatch_job(
+  p_tenant_id uuid,
+  p_type text,
+  p_payload jsonb default '{}',
+  p_queue text default 'default',
+  p_priority int default 0,
+  p_run_at timestamptz default null,
+  p_max_attempts int default 25,
+  p_timeout interval default null,
+  p_tags text[] default '{}',
+  p_metadata jsonb default '{}'
+) returns uuid
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_random text := gen_random_uuid()::text;
+  v_bytes int := octet_length(p_payload::text);
+  v_later timestamptz := case when p_run_at > v_now then p_run_at end;
+  v_due timestamptz := coalesce(v_later, v_now);
+  v_max int := 1024;                          -- the setting is never less
+  v_fault text;
+  v_id uuid;
+begin
+  if v_bytes > v_max then
+    v_max := (select s.max_payload from setting s);
+  end if;
+  v_fault := case
+    when p_tenant_id is null then 'p_tenant_id: is missing'
+    when not is_name(p_type, true) then 'p_type: must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters'
+    when not is_name(p_queue) then 'p_queue: must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters'
+    when p_priority is null or p_priority not between -100 and 100 then 'p_priority: must be from -100 to 100'
+    when p_max_attempts is null or p_max_attempts not between 1 and 100 then 'p_max_attempts: must be from 1 to 100'
+    when p_run_at < v_now - interval '1 day' or p_run_at > v_now + interval '5 years' or not isfinite(p_run_at)
+      then 'p_run_at: must be finite, at most 1 day ago and at most 5 years ahead'
+    when p_timeout < interval '1 millisecond' or p_timeout > interval '1 day' then 'p_timeout: must be from 1 ms to 24 h'
+    when p_payload is null then 'p_payload: must not be null'
+    when v_bytes > v_max or v_bytes > 257 and too_deep(p_payload) then 'p_payload: ' || json_fault(p_payload, v_max)
+    when p_tags is null or p_metadata is null or cardinality(p_tags) > 0 or p_metadata <> '{}' then extras_fault(p_tags, p_metadata)
+  end;
+  if v_fault is not null then
+    raise exception '%', v_fault using errcode = case when p_tenant_id is null then 'JQ002' else 'JQ004' end,
+      hint = 'the limits are in the comment of fairclaim.dispatch_job';
+  end if;
+
+  v_id := (id_prefix(v_now) || '8' || substr(v_random, 16, 3) || right(v_random, 12))::uuid;
+  insert into job values (v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts, p_timeout,
+    v_later, v_now, p_payload, p_tags, p_metadata);
+  if v_later is not null or current_setting('transaction_isolation') <> 'read committed' then
+    insert into scheduled values (v_due, v_id, p_tenant_id, 0, p_max_attempts, 0);
+    if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_due) + 1000 then
+      perform wake_before(v_now, v_due + interval '1 s');
+    end if;
+  else
+    perform into_lane(v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts);
+    if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+      perform wake(v_now);
+    end if;
+  end if;
+  return v_id;
+end
+$$;
+
+comment on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int, interval, text[], jsonb) is
+'Puts one job in, in the caller''s transaction, and returns its id (uuid v7). Outside READ COMMITTED the next tick after its commit makes it claimable.
+p_tenant_id: the owner. p_type: ^[A-Za-z0-9][A-Za-z0-9_.:-]*$, at most 64. p_payload: any JSON, at most 1 MiB of text, 128 deep.
+p_queue: ^[a-z0-9][a-z0-9_.:-]*$, at most 64. p_priority: -100 to 100, higher first, among this tenant''s jobs.
+p_run_at: not before this time; at most 1 day ago (meaning now), at most 5 years ahead. p_max_attempts: 1 to 100.
+p_timeout: of one attempt, 1 ms to 24 h. p_tags: at most 20 of 1 to 64 characters. p_metadata: an object, at most 16 KiB.
+Errors: JQ002 without a tenant, JQ004 with the field''s name and its limit. Nothing is written then.';
+
+grant execute on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int, interval, text[], jsonb)
+  to fairclaim_producer;
+
+-- protocol/dispatch/dispatch_jobs.sql
+-- Set-based: parse and check, insert the wide rows and the delayed ones, then all lanes in one statement. All or nothing. A batch has
+-- at most 64 MiB, so it stays in memory (work_mem) and meets no temp_file_limit. Outside READ COMMITTED all jobs go to `scheduled`,
+-- due at once (see dispatch_job).
+create or replace function fairclaim.dispatch_jobs(p_jobs jsonb) returns table (ordinal int, id uuid, created boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_nestloop = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+set work_mem = '128MB'
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_prefix text := id_prefix(v_now);
+  v_tail text := right(gen_random_uuid()::text, 12);
+  v_max int := (select s.max_payload from setting s);
+  v_due timestamptz := case when current_setting('transaction_isolation') <> 'read committed' then v_now end;
+  v_bytes bigint;
+  v_bad int;
+  v_fault text;
+  v_all uuid[];
+  v_rows ready[];                   -- see into_lanes()
+  v_queues text[];
+  v_types text[];
+  v_priorities smallint[];
+  v_later timestamptz;                        -- when the first of those in `scheduled` is due
+begin
+  perform check_batch(p_jobs);
+  with item as materialized (    -- what no smallint holds is brought just outside the limits, and refused with the others
+    select (v_prefix || to_hex(32768 + x.ord) || v_tail)::uuid i, x.ord::int o, x.tenant_id t,
+           coalesce(x.queue, 'default') collate "C" q, x.type collate "C" k, greatest(-101, least(101, coalesce(x.priority, 0))) p,
+           coalesce(x.payload, '{}') b, octet_length(coalesce(x.payload, '{}')::text) n,
+           greatest(0, least(101, coalesce(x.max_attempts, 25))) ma, x.timeout to_, x.run_at at,
+           case when x.run_at > v_now then x.run_at end ra, case when x.run_at > v_now then x.run_at else v_due end due,
+           coalesce(x.tags, '{}') tg, coalesce(x.metadata, '{}') me, x.tags <> '{}' or x.metadata <> '{}' extras
+      from rows from (jsonb_to_recordset(p_jobs) as (tenant_id uuid, type text, payload jsonb, queue text, priority int,
+             run_at timestamptz, max_attempts int, timeout interval, tags text[], metadata jsonb))
+           with ordinality x(tenant_id, type, payload, queue, priority, run_at, max_attempts, timeout, tags, metadata, ord)),
+  kind as materialized (           -- names are checked once per distinct kind; into_lanes() knows them by number
+    select d.*, row_number() over () n, not (is_name(d.q) and is_name(d.k, true)) bad
+      from (select distinct item.q, item.k, item.p from item offset 0) d),
+  fault as (
+    select item.o, case
+        when item.t is null then 'tenant_id: is missing'
+        when item.k is null or not is_name(item.k, true) then 'type: must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters'
+        when not is_name(item.q) then 'queue: must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters'
+        when item.p not between -100 and 100 then 'priority: must be from -100 to 100'
+        when item.ma not between 1 and 100 then 'max_attempts: must be from 1 to 100'
+        when item.to_ < interval '1 millisecond' or item.to_ > interval '1 day' then 'timeout: must be from 1 ms to 24 h'
+        when item.at is not null and (not isfinite(item.at) or item.at < v_now - interval '1 day' or item.at > v_now + interval '5 years')
+          then 'run_at: must be finite, at most 1 day ago and at most 5 years ahead'
+        when item.n > v_max or item.n > 257 and too_deep(item.b) then 'payload: ' || json_fault(item.b, v_max)
+        when item.extras then replace(extras_fault(item.tg, item.me), 'p_', '') end f
+      from item
+     where item.t is null or item.k is null or item.p not between -100 and 100 or item.ma not between 1 and 100
+        or item.to_ is not null or item.at is not null or item.n > 257 or item.extras
+        or (select bool_or(kind.bad) from kind)),
+  bad as materialized (
+    select fault.o, fault.f from fault where fault.f is not null order by fault.o limit 1),
+  wide as (
+    insert into job
+    select item.i, item.t, item.q, item.k, item.p, item.ma, item.to_, item.ra, v_now, item.b, item.tg, item.me from item
+     where not exists (select from bad)),
+  later as (
+    insert into scheduled
+    select item.due, item.i, item.t, 0, item.ma, 0 from item
+     where item.due is not null and not exists (select from bad))
+  select (select bad.o from bad), (select bad.f from bad), sum(x.z), array_agg(x.i),
+         (select array_agg(kind.q order by kind.n) from kind), (select array_agg(kind.k order by kind.n) from kind),
+         (select array_agg(kind.p::smallint order by kind.n) from kind),
+         array_agg(row (x.n, x.o, x.i, x.t, 0, x.ma, 0)::ready) filter (where x.due is null), min(x.due)
+    into v_bad, v_fault, v_bytes, v_all, v_queues, v_types, v_priorities, v_rows, v_later
+    from (select kind.n, item.o, item.i, item.t, item.ma, item.due, 100 + item.n
+                 + case when item.extras then octet_length(item.me::text) + octet_length(item.tg::text) else 0 end z
+            from item left join kind on kind.q = item.q and kind.k = item.k and kind.p = item.p order by item.o) x;
+  if v_bad is not null then
+    raise exception 'p_jobs[%].%', v_bad - 1, v_fault
+      using errcode = case when v_fault like 'tenant_id%' then 'JQ002' else 'JQ004' end, hint = 'mend this job and send the batch again; nothing was written';
+  elsif v_bytes > 67108864 then
+    perform refuse('JQ004', 'p_jobs', 'must be at most 64 MiB of JSON text', 'send smaller batches');
+  end if;
+  if v_rows is not null then
+    if cardinality(v_rows) = 1 then
+      perform into_lane(v_rows[1].id, v_rows[1].tenant_id, v_queues[v_rows[1].lane_id], v_types[v_rows[1].lane_id],
+        v_priorities[v_rows[1].lane_id], v_rows[1].attempts_left);
+    else
+      perform into_lanes(v_rows, v_queues, v_types, v_priorities,
+        id_at(coalesce(pg_sequence_last_value('shared_since'), 0)), true);
+    end if;
+    if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+      perform wake(v_now);
+    end if;
+  end if;
+  if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_later) + 1000 then
+    perform wake_before(v_now, v_later + interval '1 s');
+  end if;
+  return query select x.o::int, x.i, true from unnest(v_all) with ordinality x(i, o);
+end
+$$;
+
+comment on function fairclaim.dispatch_jobs(jsonb) is
+'Puts 1 to 10,000 jobs in, all or nothing. p_jobs: an array of objects with the names of dispatch_job''s arguments less "p_"; tenant_id and type are needed, unknown names are refused, null means the default. At most 64 MiB of text. Returns one row a job, in order (ordinal from 1).
+Errors: JQ002, JQ004 with the index of the bad item (from 0), the field and its limit.';
+
+grant execute on function fairclaim.dispatch_jobs(jsonb) to fairclaim_producer;
+
+-- protocol/dispatch/dispatch_lines.sql
+-- A batch of lines and the note that they are dealt with, in one transaction: whoever repeats it, after a lost connection or
+-- in another process, changes nothing and learns where the source stands, and by the digests whether it is the same source.
+-- Locks the row of the source and waits for whoever sends the same source at this moment, for nobody else; dispatch itself locks
+-- no existing row.
+create or replace function fairclaim.dispatch_lines(
+  p_source text,
+  p_after bigint,
+  p_through bigint,
+  p_jobs jsonb,
+  p_refused int default 0,
+  p_digest bytea default null,
+  p_defaults bytea default null,
+  p_anew boolean default false
+) returns table (accepted boolean, lines bigint, dispatched bigint, refused bigint, digest bytea, defaults bytea)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+  v_jobs bigint := case when jsonb_typeof(p_jobs) = 'array' then jsonb_array_length(p_jobs) end;
+  v_row dispatch_progress;
+begin
+  if p_source is null or octet_length(p_source) not between 1 and 255 then
+    perform refuse('JQ004', 'p_source', 'must be 1 to 255 bytes');
+  elsif p_after is null or p_after < 0 then
+    perform refuse('JQ004', 'p_after', 'must be 0 or more');
+  elsif p_through is null or p_through < p_after then
+    perform refuse('JQ004', 'p_through', 'must be at least p_after');
+  elsif v_jobs is null then
+    perform refuse('JQ004', 'p_jobs', 'must be an array of objects');
+  elsif p_refused is null or p_refused < 0 then
+    perform refuse('JQ004', 'p_refused', 'must be 0 or more');
+  elsif v_jobs + p_refused > p_through - p_after then
+    perform refuse('JQ004', 'p_jobs', 'must have, with p_refused, at most one job a line',
+      'the lines are those after p_after, up to p_through');
+  elsif octet_length(p_digest) not between 1 and 64 then
+    perform refuse('JQ004', 'p_digest', 'must be 1 to 64 bytes or null');
+  elsif octet_length(p_defaults) not between 1 and 64 then
+    perform refuse('JQ004', 'p_defaults', 'must be 1 to 64 bytes or null');
+  elsif p_anew is null or p_anew and p_after > 0 then
+    perform refuse('JQ004', 'p_anew', 'must be false unless p_after is 0');
+  end if;
+
+  if p_through = p_after then                 -- a mere question leaves no row, and waits: the one who sends may be dead already
+    insert into dispatch_progress (login, source, lines, dispatched, refused, updated_at)
+    values (session_user, p_source, 0, 0, 0, fairclaim.clock()) on conflict do nothing;
+    if found then
+      delete from dispatch_progress d where d.login = session_user and d.source = p_source;
+    end if;
+    select * into v_row from dispatch_progress d where d.login = session_user and d.source = p_source for update;
+    return query select false, coalesce(v_row.lines, 0), coalesce(v_row.dispatched, 0), coalesce(v_row.refused, 0), v_row.digest, v_row.defaults;
+    return;
+  end if;
+
+  if p_after = 0 then
+    insert into dispatch_progress (login, source, lines, dispatched, refused, updated_at)
+    values (session_user, p_source, 0, 0, 0, fairclaim.clock()) on conflict do nothing;
+  end if;
+  select * into v_row from dispatch_progress d where d.login = session_user and d.source = p_source for update;
+  if p_anew and v_row.dispatched = 0 then     -- nothing can go in twice
+    v_row.lines := 0; v_row.refused := 0; v_row.defaults := null;
+  end if;
+  if v_row.lines is distinct from p_after or p_defaults <> v_row.defaults then
+    return query select false, coalesce(v_row.lines, 0), coalesce(v_row.dispatched, 0), coalesce(v_row.refused, 0), v_row.digest, v_row.defaults;
+    return;
+  end if;
+
+  if v_jobs > 0 then
+    perform count(*) from fairclaim.dispatch_jobs(p_jobs);
+  end if;
+  return query
+    update dispatch_progress d
+       set lines = p_through, dispatched = v_row.dispatched + v_jobs, refused = v_row.refused + p_refused,
+           digest = p_digest, defaults = coalesce(p_defaults, v_row.defaults), updated_at = fairclaim.clock()
+     where d.login = session_user and d.source = p_source
+    returning true, d.lines, d.dispatched, d.refused, d.digest, d.defaults;
+end
+$$;
+
+comment on function fairclaim.dispatch_lines(text, bigint, bigint, jsonb, int, bytea, bytea, boolean) is
+'Puts in what stands in the lines after p_after up to p_through of a source, once: in the same transaction the source moves on to p_through. When it does not stand at p_after, nothing is done and accepted is false.
+p_source: the caller''s name for it, 1 to 255 bytes; each login has its own. p_jobs: as for dispatch_jobs, at most one a line, may be empty. p_refused: how many of the lines are left out as refused. With p_through = p_after it only answers, when nobody sends this source any more.
+p_digest, p_defaults: 1 to 64 bytes each that are kept with it, so that the next caller sees whether he has the same source: a digest of the lines up to p_through, and one of what the caller fills in where a line says nothing. Other p_defaults than those it began with are not accepted. p_anew, with p_after = 0: begin it again, which is done only when none of its lines was dispatched.
+Returns where the source stands now (lines), and how many of its lines were dispatched and refused so far, with its digests. Waits for another call of the same source. What is remembered is deleted by prune() when it is older than the retention.
+Errors: as dispatch_jobs; the source does not move then.';
+
+grant execute on function fairclaim.dispatch_lines(text, bigint, bigint, jsonb, int, bytea, bytea, boolean)
+  to fairclaim_producer;
+
+-- protocol/doctor/doctor_alone.sql
+-- Jobs whose workers died twice stand in lanes that only a claim with p_alone walks, so nobody runs them where no client asks so. Bounded:
+-- at most 100 such lanes, and of each the first 16 jobs that wait for no limit of their tenant. A job has waited since its
+-- worker was lost; one that was put off meanwhile still stands alone.
+create or replace function fairclaim.doctor_alone() returns table (queue text, type text, paused boolean, jobs bigint, waits interval, first_id uuid)
+language sql volatile security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+as $$
+  select l.queue, l.type, exists (select from queue x where x.name = l.queue and x.paused_at is not null),
+         count(*), fairclaim.clock() - min(s.since), (array_agg(s.id order by s.since, s.id))[1]
+    from (select l.queue, l.type, l.lane_id, l.floor from lane l where l.alone order by l.queue, l.type, l.lane_id limit 100) l
+   cross join lateral (
+     select y.id, y.tenant_id from ready y
+      where y.lane_id = l.lane_id and y.seq >= l.floor
+        and not exists (select from tenant_limit b where b.tenant_id = y.tenant_id)
+      order by y.lane_id, y.seq limit 16) y
+   cross join lateral (
+     select y.id, coalesce((select max(e.at) from attempt_error e where e.id = y.id and e.tenant_id = y.tenant_id), fairclaim.clock()) as since
+     offset 0) s
+   group by l.queue, l.type
+   order by 5 desc
+$$;
+
+comment on function fairclaim.doctor_alone() is
+'The queues and types in which jobs wait whose workers died twice and which run alone, those that wait longest first: whether the queue is paused, how many were seen, since when the first has waited, and which that is. A sample that looks at a bounded number of jobs, for `fairclaim doctor`. For operators and observers.';
+
+grant execute on function fairclaim.doctor_alone() to fairclaim_operator, fairclaim_observer;
+
+-- protocol/doctor/doctor_faults.sql
+-- Steps of tick that fail, with the jobs at which they do, at most 10 of each: ids only.
+create or replace function fairclaim.doctor_faults() returns table (
+  step text, since timestamptz, last_at timestamptz, sqlstate text, times bigint, note text, passed uuid[]
+)
+language sql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+  select f.step, f.since, f.last_at, f.sqlstate, f.times, f.note, f.passed[1:10] from tick_fault f order by f.step
+$$;
+
+comment on function fairclaim.doctor_faults() is
+'The steps of tick that fail, since when and with what, and the jobs that they pass over, for `fairclaim doctor`. For operators and observers.';
+
+grant execute on function fairclaim.doctor_faults() to fairclaim_operator, fairclaim_observer;
+
+-- protocol/doctor/doctor_leases.sql
+-- Workers whose leases end far ahead, the farthest first, at most 20. Reads `running`, which has as many rows as jobs run.
+create or replace function fairclaim.doctor_leases(p_beyond interval) returns table (worker_id text, jobs bigint, ends_in interval)
+language sql volatile security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+  select r.worker_id, count(*), max(r.lease_expires_at) - x.now_at
+    from (select fairclaim.clock() as now_at offset 0) x
+    join running r on r.lease_expires_at > x.now_at + p_beyond
+   group by r.worker_id, x.now_at
+   order by 3 desc, 1
+   limit 20
+$$;
+
+comment on function fairclaim.doctor_leases(interval) is
+'Which workers hold jobs whose leases end later than p_beyond from now, how many, and when the last one ends, for `fairclaim doctor`. For operators and observers.';
+
+grant execute on function fairclaim.doctor_leases(interval)
+  to fairclaim_operator, fairclaim_observer;
+
+-- protocol/doctor/doctor_limits.sql
+-- Counts only: an observer learns how many tenants are limited, not which.
+create or replace function fairclaim.doctor_limits() returns table (limited bigint, paused bigint, inactive bigint, inactive_for interval, at_limit bigint)
+language sql volatile security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+  select count(*), count(*) filter (where b.max_running = 0), count(*) filter (where not b.active),
+         fairclaim.clock() - min(b.seen_at) filter (where not b.active),
+         count(*) filter (where b.max_running > 0 and b.active and r.running >= b.max_running)
+    from tenant_limit b
+    left join (select g.tenant_id, count(*) as running from running g where g.limited group by g.tenant_id) r
+      on r.tenant_id = b.tenant_id
+$$;
+
+comment on function fairclaim.doctor_limits() is
+'How many tenants have a limit, are paused (limit 0), wait for their limit to take effect (and for how long), or are at their limit now, for `fairclaim doctor`. For operators and observers.';
+
+grant execute on function fairclaim.doctor_limits() to fairclaim_operator, fairclaim_observer;
+
+-- protocol/doctor/doctor_migrations.sql
+-- The list of migrations, which only the owner reads, so that a client can compare checksums without migrating.
+create or replace function fairclaim.doctor_migrations() returns table (version int, name text, checksum text)
+language sql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$ select m.version, m.name, m.checksum from migration m order by m.version $$;
+
+comment on function fairclaim.doctor_migrations() is
+'The migrations applied to this database, with the checksums of their texts, for `fairclaim doctor`. For operators and observers.';
+
+grant execute on function fairclaim.doctor_migrations() to fairclaim_operator, fairclaim_observer;
+
+-- protocol/doctor/doctor_queues.sql
+-- Queues that are paused, oldest pause first, at most 100.
+create or replace function fairclaim.doctor_queues() returns table (queue text, paused_at timestamptz)
+language sql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+  select q.name, q.paused_at from queue q where q.paused_at is not null order by q.paused_at, q.name limit 100
+$$;
+
+comment on function fairclaim.doctor_queues() is
+'Paused queues, for `fairclaim doctor`. For operators and observers.';
+
+grant execute on function fairclaim.doctor_queues() to fairclaim_operator, fairclaim_observer;
+
+-- protocol/doctor/doctor_retention.sql
+-- What `doctor` needs to know about ranges of ids and retention: one row, no tenant, no payload. Reads tables of a few dozen rows, and looks
+-- up one finished job. Locks nothing.
+create or replace function fairclaim.doctor_retention() returns table (
+  now_at timestamptz, ranges bigint, range_width interval, starts_at timestamptz, ends_at timestamptz, is_covered boolean, ranges_far bigint,
+  retention interval, oldest_end timestamptz, in_use_since timestamptz, faults bigint, fault_ids uuid[], fault_sqlstate text, pruned_at timestamptz
+)
+language sql volatile security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+as $$
+  select x.now_at, (select count(*) from id_range), range_width(),
+         (select min(r.starts_at) from id_range r),
+         coalesce(b.ends_at, (select max(r.ends_at) from id_range r where r.ends_at <= x.now_at)),
+         b.ends_at is not null,
+         (select count(*) from id_range r where r.starts_at > x.now_at + 5 * range_width()),
+         s.retention,
+         (select f.completed_at from finished f order by f.id limit 1),
+         (select min(r.ends_at) from id_range r where r.ends_at < x.now_at - s.retention and r.kept_at is null),
+         (select count(*) from prune_fault), array(select p.id from prune_fault p order by p.at desc limit 5),
+         (select p.sqlstate from prune_fault p order by p.at desc limit 1),
+         (select nullif(p.rest_until, '-infinity') from prune_place p where not p.asked)
+    from (select fairclaim.clock() as now_at offset 0) x
+   cross join setting s
+   cross join lateral range_block(x.now_at) b
+$$;
+
+comment on function fairclaim.doctor_retention() is
+'Ranges of ids and retention, for `fairclaim doctor`: how many ranges there are, from when they begin to where those around the clock end (is_covered: whether the clock lies in one), how many a wrong clock has left far ahead (ranges_far), when the oldest finished job ended, the jobs that prune() could not delete, and when it last worked. For operators and observers.';
+
+grant execute on function fairclaim.doctor_retention() to fairclaim_operator, fairclaim_observer;
+
+-- protocol/doctor/doctor_state.sql
+-- What `doctor` needs of tables that nobody but the owner reads: one row, no tenant, no payload. Reads small tables, and of
+-- `running` (as many rows as jobs run) what has expired. Locks nothing. Ticks that had nothing to do left only their time, in a sequence.
+create or replace function fairclaim.doctor_state() returns table (
+  now_at timestamptz, ticked_at timestamptz, ticks bigint, safe_lag bigint, holders text[], holder_since timestamptz[], ranges_end timestamptz,
+  range_width interval, retention interval, overdue_since timestamptz, expired bigint, expired_since timestamptz, running bigint,
+  seq_behind bigint, seq_mended_at timestamptz, working_xids text[], passed_ticks int
+)
+language sql volatile security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+  select x.now_at, greatest(t.at, r.at), t.n, t.mark - t.safe, t.holders, t.holder_at,
+         (select max(r.ends_at) from id_range r), greatest(interval '1 hour', s.retention / 4), s.retention,
+         (select min(r.ends_at) from id_range r where r.ends_at < x.now_at - s.retention), l.expired, l.expired_since, l.running,
+         greatest(0, t.mark - coalesce(pg_sequence_last_value('ready_seq'), 0)), t.mended_at,
+         array(select w.xid::text from ticks_at_work() w), cardinality(t.passed_slot)
+    from (select fairclaim.clock() as now_at offset 0) x
+   cross join newest_state() t
+   cross join setting s
+   cross join (select to_timestamp(pg_sequence_last_value('round_at') / 1000.0) as at offset 0) r
+   cross join lateral (
+     select count(*) filter (where g.lease_expires_at < x.now_at) as expired, min(g.lease_expires_at) as expired_since, count(*) as running
+       from running g) l
+   where t.n is not null
+$$;
+
+comment on function fairclaim.doctor_state() is
+'The state of the maintenance, for `fairclaim doctor`: when a tick last looked at everything, how many numbers of `ready` open transactions hold back (safe_lag) and which of them (holders, as pg_locks.virtualtransaction, each with when it was first seen), how far ranges of ids reach, since when retention is overdue, leases that expired and were not returned, by how much the numbers of waiting jobs are behind and when that was mended, the transactions of ticks that have not ended, and how many of those ticks others have passed. For operators and observers.';
+
+grant execute on function fairclaim.doctor_state() to fairclaim_operator, fairclaim_observer;
+
+-- protocol/doctor/doctor_strays.sql
+-- Rows of `ready` whose lane does not exist: claims never see them. There should be none, and tick puts them back. Bounded: 1,000
+-- lane numbers, hopped to through the index, and of the stray ones at most 1,000 rows.
+create or replace function fairclaim.doctor_strays() returns bigint
+language sql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+as $$
+  with recursive hop(lane_id) as (
+    (select y.lane_id from ready y order by y.lane_id limit 1)
+    union all
+    select (select y.lane_id from ready y where y.lane_id > hop.lane_id order by y.lane_id limit 1)
+      from hop where hop.lane_id is not null),
+  stray as materialized (
+    select z.lane_id from (select hop.lane_id from hop where hop.lane_id is not null limit 1000) z
+     where not exists (select from lane l where l.lane_id = z.lane_id))
+  select count(*) from (select from ready y where y.lane_id = any (array(select stray.lane_id from stray)) limit 1000) x
+$$;
+
+comment on function fairclaim.doctor_strays() is
+'How many waiting jobs stand in no lane (of the first 1,000 lanes; counted to 1,000), for `fairclaim doctor`. For operators and observers.';
+
+grant execute on function fairclaim.doctor_strays() to fairclaim_operator, fairclaim_observer;
+
+-- protocol/doctor/doctor_waiting.sql
+-- What waits longest, by queue and type. Bounded: at most 200 pairs, hopped to through the two indexes of lanes, and of each at most
+-- 20 lanes, of which the first row is read. Lanes of limited tenants are left out: they wait for their limit. So are jobs that run alone:
+-- doctor_alone has them.
+create or replace function fairclaim.doctor_waiting() returns table (queue text, type text, paused boolean, runs boolean, waits interval)
+language sql volatile security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+as $$
+  with recursive own(q, t) as (
+    (select l.queue, l.type from lane l where l.tenant_id is not null order by l.queue, l.type limit 1)
+    union all
+    select n.q, n.t from own cross join lateral (
+      select l.queue, l.type from lane l where l.tenant_id is not null and (l.queue, l.type) > (own.q, own.t)
+       order by l.queue, l.type limit 1) n(q, t)),
+  shared(q, t) as (
+    (select l.queue, l.type from lane l where l.tenant_id is null and not l.alone order by l.queue, l.type limit 1)
+    union all
+    select n.q, n.t from shared cross join lateral (
+      select l.queue, l.type from lane l where l.tenant_id is null and not l.alone and (l.queue, l.type) > (shared.q, shared.t)
+       order by l.queue, l.type limit 1) n(q, t)),
+  pair(q, t) as materialized (
+    select q, t from (select * from own limit 100) o union select q, t from (select * from shared limit 100) s),
+  lanes as materialized (
+    select p.q, p.t, l.lane_id, l.floor from pair p
+     cross join lateral (
+       (select l.lane_id, l.floor from lane l
+         where l.queue = p.q and l.type = p.t and l.tenant_id is null and not l.alone order by l.lane_id limit 5)
+       union all
+       (select l.lane_id, l.floor from lane l
+         where l.queue = p.q and l.type = p.t and l.tenant_id is not null
+           and not exists (select from tenant_limit b where b.tenant_id = l.tenant_id)
+         order by l.turn limit 15)) l),
+  oldest as materialized (
+    select n.q, n.t, min(greatest(j.created_at, j.run_at)) as since
+      from lanes n
+     cross join lateral (
+       select y.id, y.tenant_id from ready y
+        where y.lane_id = n.lane_id and y.seq >= n.floor order by y.lane_id, y.seq limit 1) y
+     cross join lateral (
+       select j.created_at, j.run_at from job j where j.tenant_id = y.tenant_id and j.id = y.id offset 0) j
+     group by n.q, n.t),
+  runs as materialized (
+    select distinct j.queue as q, j.type as t
+      from (select g.id, g.tenant_id from running g limit 2000) g
+     cross join lateral (
+       select j.queue, j.type from job j where j.tenant_id = g.tenant_id and j.id = g.id offset 0) j)
+  select o.q, o.t, exists (select from queue x where x.name = o.q and x.paused_at is not null),
+         exists (select from runs r where r.q = o.q and r.t = o.t), fairclaim.clock() - o.since
+    from oldest o order by o.since limit 100
+$$;
+
+comment on function fairclaim.doctor_waiting() is
+'The queues and types in which jobs wait, those that wait longest first: since when the oldest job seen has been due, whether the queue is paused, and whether any job of the type runs. A sample that looks at a bounded number of lanes, for `fairclaim doctor`. For operators and observers.';
+
+grant execute on function fairclaim.doctor_waiting() to fairclaim_operator, fairclaim_observer;
+
+-- protocol/maintenance/drop_ranges.sql
+-- At most one range a call, since its locks last until the transaction ends; at most 16 are looked at. They are looked at again only when
+-- what kept them may be past: the latest end, or a minute after an unfinished job was seen. Whoever keeps the transaction
+-- open after a drop keeps everybody waiting: so the idle time and the next statements are bounded, and the transaction cannot be
+-- prepared (rehearse_drop). Lock order: the tables of the range (share row exclusive) -> job -> finished -> attempt_error (exclusive).
+create or replace function fairclaim.drop_ranges(p_retention interval default null) returns table (ranges_dropped int, ranges_in_use int)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set lock_timeout = '5ms'
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_before timestamptz := prune_before(p_retention, v_now);
+  v_far timestamptz := v_now + 5 * range_width();
+  v_range id_range;
+  v_looked boolean := false;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform refuse('JQ004', 'transaction', 'drop_ranges needs isolation level read committed', 'begin isolation level read committed');
+  end if;
+  ranges_dropped := 0; ranges_in_use := 0;
+  for v_range in
+    select * from id_range r
+     where (r.ends_at < v_before and r.ends_at < (select max(x.ends_at) from id_range x)      -- dispatch needs one
+            or r.starts_at > v_far and exists (select from id_range x where x.starts_at < v_far))
+       and (r.last_end is null or r.last_end < v_before or r.last_end > v_now)
+       and (r.kept_at is null or r.kept_at < v_now - interval '1 minute' or r.kept_at > v_now)
+     order by r.starts_at limit 16
+  loop
+    if not v_looked then
+      v_looked := true;
+      if is_held_long() then
+        ranges_in_use := 1;
+        exit;                                 -- what holds the parents holds all ranges
+      end if;
+    end if;
+    case drop_range(v_range.starts_at, v_before)
+      when 1 then
+        ranges_dropped := 1;
+        perform set_config('idle_in_transaction_session_timeout', '1s', true);
+        if current_setting('statement_timeout')::interval not between interval '1 ms' and interval '5 s' then
+          perform set_config('statement_timeout', '5s', true);
+        end if;
+        exit;
+      when -1 then ranges_in_use := ranges_in_use + 1;
+      when -2 then
+        ranges_in_use := ranges_in_use + 1;
+        exit;                                 -- who comes later has waited for these locks once in this call, and not again
+      else null;
+    end case;
+  end loop;
+  return next;
+end
+$$;
+
+comment on function fairclaim.drop_ranges(interval) is
+'Drops a range of ids (partitions of job, finished, attempt_error) in which every job has ended before the retention began, or one that a wrong clock has left far ahead and that is empty. One a call: call it until ranges_dropped is 0, each in a transaction of its own; workers do. ranges_in_use: how many it met that somebody uses just now, such as a reader that stays in its transaction, or cannot drop at this moment; prune() deletes their rows meanwhile. p_retention: operators only.
+Errors: JQ004 (also outside READ COMMITTED), JQ007.';
+
+grant execute on function fairclaim.drop_ranges(interval) to fairclaim_worker, fairclaim_operator;
+
+-- protocol/maintenance/next_due.sql
+-- For a worker that will ask nothing until then. Reads a small table and the head of an index, locks nothing, writes nothing.
+create or replace function fairclaim.next_due() returns float8
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+declare
+  v_due timestamptz := least((select min(s.run_at) from scheduled s), (select min(r.lease_expires_at) from running r));
+begin
+  return extract(epoch from v_due - fairclaim.clock());
+end
+$$;
+
+comment on function fairclaim.next_due() is
+'In how many seconds the next delayed job is due or the next lease ends; null when there is neither, negative when it is overdue. For workers that sleep until then.';
+
+grant execute on function fairclaim.next_due() to fairclaim_worker;
+
+-- protocol/maintenance/prune.sql
+-- Rows, in short steps, and no DDL: whoever keeps its transaction open, or prepares it, is in nobody's way but another prune's. What
+-- it locks: its own row of prune_place (skip locked), then rows of `finished` (skip locked), and deletes what belongs to them. Ranges that
+-- can go whole are drop_ranges()' affair. So with the retention of the settings, rows go row by row only when they have been past for a
+-- third of it: by then their range was dropped, if nothing keeps it. Who chooses a retention gets all of it at once.
+-- After a call that had much to do it rests twice as long, for all callers together: a fleet prunes no more than one worker.
+create or replace function fairclaim.prune(p_retention interval default null)
+returns table (ranges_dropped int, rows_deleted bigint, passed_over int, busy boolean, more boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set lock_timeout = '100ms'
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_retention interval := (select s.retention from setting s);
+  v_before timestamptz := prune_before(p_retention, v_now);
+  v_end uuid := id_at(greatest(millis(case when p_retention is null then v_before - v_retention / 3 else v_before end), 0));
+  v_place prune_place;
+  v_took interval;
+  r record;
+begin
+  ranges_dropped := 0; rows_deleted := 0; passed_over := 0; more := true;
+  select * into v_place from prune_place x where x.asked = (p_retention is not null) for update skip locked;
+  busy := not found or p_retention is null and v_place.rest_until > v_now and v_place.rest_until < v_now + interval '10 s';
+  if busy then
+    return next;
+    return;
+  end if;
+  perform set_config('idle_in_transaction_session_timeout', '10s', true);
+  select * into r from prune_round(v_place, p_retention, v_now, v_before, v_end);
+  v_place := r.p_place;
+  if r.begins or v_place.ended then
+    -- whoever makes room by a short retention must not thereby have files sent twice
+    delete from dispatch_progress d
+     where d.ctid = any (array(select x.ctid from dispatch_progress x
+                                where x.updated_at < v_now - greatest(p_retention, v_retention) limit 1000 for update skip locked));
+    delete from prune_fault x where not exists (select from finished f where f.id = x.id);
+  end if;
+  select * into r from prune_walk(v_place, v_now, v_before, v_end);
+  v_place := r.p_place; rows_deleted := r.deleted; passed_over := r.passed_over;
+  v_took := least(greatest(fairclaim.clock() - v_now, interval '0'), interval '1 s');
+  update prune_place x
+     set retention = v_place.retention, place = v_place.place, ahead = v_place.ahead, round_at = v_place.round_at, ended = v_place.ended,
+         left_since = v_place.left_since, cost = v_place.cost + v_took,
+         rest_until = v_now + case when v_took < interval '50 ms' then interval '0' else 3 * v_took end
+   where x.asked = v_place.asked;
+  more := not v_place.ended and passed_over < 16;
+  return next;
+end
+$$;
+
+comment on function fairclaim.prune(interval) is
+'Deletes jobs that ended before the retention began (the setting, 7 days at first), and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). A call takes at most 200 ms or so: call it while `more`; workers do. Jobs go row by row here, once they have been past the retention of the settings for a third of it: drop_ranges() drops whole ranges before that, and is to be called first. p_retention: another one, for operators only, at least 1 hour, which holds for every job at once. rows_deleted: jobs. passed_over: jobs that could not be deleted; the server''s log has their ids and the SQLSTATE, and `fairclaim doctor` tells them. busy: another prune is at work, or all of them rest. ranges_dropped is always 0.
+Errors: JQ004, JQ007.';
+
+grant execute on function fairclaim.prune(interval) to fairclaim_worker, fairclaim_operator;
+
+-- protocol/maintenance/tick.sql
+-- Safe from anywhere, any number at once: one works, the others return busy. Everything is looked at once in `tick_every` (half a second)
+-- for all who call, and nothing is locked or written when there is nothing to do; in between only what is due or was left over is
+-- done. Locks: its row of tick_lock, then what its steps lock; none waits for an application, and a lock of a whole table for 100 ms.
+-- A caller that stays idle in its transaction after a tick would keep the others away, so the idle time is bounded; see take_guard for those
+-- that lift the bound.
+create or replace function fairclaim.tick() returns table (
+  promoted int, returned int, moved int, floors int, closed int, deleted int, safe_lag bigint, busy boolean, next_tick_in interval,
+  failed text[]
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set lock_timeout = '100ms'
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_ms bigint := millis(v_now);
+  v_every bigint := (select extract(epoch from s.tick_every) * 1000 from setting s);
+  v_last bigint := coalesce(pg_sequence_last_value('round_at'), 0);
+  v_round boolean := not (v_last > v_ms - v_every and v_last <= v_ms);
+  v_state tick_state := newest_state();
+  v_all boolean;                              -- four times a minute: whole indexes, with their dead prefixes
+  v_late boolean;                             -- that of delayed jobs also when nobody ticked for a while: what told of them may have been committed late
+  r record;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform refuse('JQ004', 'transaction', 'tick needs isolation level read committed', 'begin isolation level read committed');
+  end if;
+  promoted := 0; returned := 0; moved := 0; floors := 0; closed := 0; deleted := 0; safe_lag := v_state.mark - v_state.safe; busy := false;
+  failed := '{}';
+  v_all := v_round and v_last / 15000 <> v_ms / 15000;
+  v_late := v_round and v_last < v_ms - 2000;
+  v_state.sched_floor := case when v_all or v_late then '-infinity' else least(v_state.sched_floor, v_now - interval '1 min') end;
+  if not is_wanted(v_state, v_now, v_round) then
+    if v_round then
+      perform setval('round_at', greatest(0, v_ms));
+    end if;
+    next_tick_in := next_look(v_state, v_now);
+    perform note_look(v_now, next_tick_in);
+    return next;
+    return;
+  end if;
+
+  v_state := take_guard(v_now);
+  v_round := v_round and v_last = coalesce(pg_sequence_last_value('round_at'), 0);          -- nobody else was quicker
+  if v_state.n is null then
+    busy := true;
+    next_tick_in := interval '1 second';
+    return next;
+    return;
+  end if;
+  perform set_config('idle_in_transaction_session_timeout', '10s', true);
+  if v_round then
+    perform setval('round_at', greatest(0, v_ms));
+  end if;
+  v_all := v_all and v_round;
+  v_state.sched_floor := case when v_all or v_late and v_round then '-infinity' else least(v_state.sched_floor, v_now - interval '1 min') end;
+  select * into r from work_steps(v_state, v_round, v_all);
+  v_state := r.p_state;
+  failed := r.failed;
+  promoted := coalesce((r.did ->> 'promote')::int, 0);
+  returned := coalesce((r.did ->> 'return')::int, 0);
+  select coalesce(sum((r.did ->> s)::int), 0) into moved from unnest(array['limits', 'renew', 'sweep']) s;
+  floors := coalesce((r.did ->> 'floors')::int, 0);
+  closed := coalesce((r.did ->> 'close')::int, 0);
+  deleted := coalesce((r.did ->> 'close_more')::int, 0);
+  safe_lag := v_state.mark - v_state.safe;
+  if promoted + returned + moved > 0 then
+    perform wake(v_now);
+  end if;
+  next_tick_in := next_look(v_state, v_now);
+  perform note_look(v_now, next_tick_in);
+  return next;
+end
+$$;
+
+comment on function fairclaim.tick() is
+'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, moves floors, closes and deletes empty lanes, makes ranges ahead. Call it from anywhere when next_tick_in says: after half a minute at most, sooner when something can be due. Workers do. busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
+Errors: JQ004 outside READ COMMITTED.';
+
+grant execute on function fairclaim.tick() to fairclaim_worker, fairclaim_operator;
+
+-- protocol/operator/cancel_jobs.sql
+-- What waits ends at once (locks: those of end_waiting). What runs, or is about to, or is being settled or promoted at this moment, gets a
+-- row in cancel_request, which nobody waits for: heartbeats, settlements and ticks look for it.
+create or replace function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_ids uuid[];
+  v_tenants uuid[];
+begin
+  perform check_scope(p_tenant_id, p_ids);
+  select array_agg(k.id), array_agg(k.tenant_id) into v_ids, v_tenants from find_jobs(p_tenant_id, p_ids) k;
+  perform end_waiting(v_ids, v_tenants, v_now);
+  insert into cancel_request
+  select x.i, x.t, v_now from unnest(v_ids, v_tenants) x(i, t)
+   where not exists (select from finished f where f.id = x.i and f.tenant_id = x.t)
+     and not exists (select from cancel_request c where c.id = x.i for key share skip locked);      -- a locked one is being deleted
+  return query select * from status_of(p_tenant_id, p_ids);
+end
+$$;
+
+comment on function fairclaim.cancel_jobs(uuid, uuid[]) is
+'Cancels jobs: a waiting one ends as cancelled at once; a running one is marked, its worker is told at its next heartbeat, and the answer is processing. One that another transaction moves at this moment is answered as it still stands, and ends as cancelled within a few ticks. Returns the status of each id, null for one that this tenant does not have. p_tenant_id null: operators only; then a waiting job is found without its tenant''s index, which is slower.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.cancel_jobs(uuid, uuid[])
+  to fairclaim_producer, fairclaim_operator;
+
+-- protocol/operator/count_jobs.sql
+-- Bounded: it stops one job beyond p_up_to. What a call walks over: matching_jobs.
+create or replace function fairclaim.count_jobs(
+  p_tenant_id uuid default null,
+  p_queue text default null,
+  p_type text default null,
+  p_status text default null,
+  p_older_than interval default null,
+  p_newer_than interval default null,
+  p_error text default null,
+  p_up_to int default 10000,
+  p_before_id uuid default null
+) returns table (jobs int, more boolean)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+  if p_up_to is null or p_up_to not between 1 and 100000 then
+    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000');
+  end if;
+  perform check_filter(p_status, p_older_than, p_newer_than, p_error);
+  return query
+  select least(count(*), p_up_to)::int, count(*) > p_up_to
+    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, p_older_than, p_newer_than, p_error, p_up_to + 1);
+end
+$$;
+
+comment on function fairclaim.count_jobs(uuid, text, text, text, interval, interval, text, int, uuid) is
+'How many jobs a filter of list_jobs finds, counted up to p_up_to (1 to 100,000); more: there are others beyond that. p_before_id: as in list_jobs. For operators, to look before a cancel or a retry of many. Errors: JQ004, JQ007.';
+
+grant execute on function fairclaim.count_jobs(uuid, text, text, text, interval, interval, text, int, uuid)
+  to fairclaim_operator, fairclaim_auditor;
+
+-- protocol/operator/list_jobs.sql
+-- Newest first, by id. Where a page starts and what it costs: matching_jobs.
+create or replace function fairclaim.list_jobs(
+  p_tenant_id uuid default null,
+  p_queue text default null,
+  p_type text default null,
+  p_status text default null,
+  p_before_id uuid default null,
+  p_limit int default 100,
+  p_older_than interval default null,
+  p_newer_than interval default null,
+  p_error text default null
+) returns table (
+  id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int, max_attempts int, worker_id text,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[]
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+  v_tenants uuid[];
+begin
+  if p_limit is null or p_limit not between 1 and 1000 then
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');
+  end if;
+  perform check_filter(p_status, p_older_than, p_newer_than, p_error);
+  select array_agg(m.id order by m.id desc), array_agg(m.tenant_id order by m.id desc) into v_ids, v_tenants
+    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, p_older_than, p_newer_than, p_error, p_limit) m;
+  return query
+  select o.id, o.tenant_id, o.queue, o.type, o.status, o.priority::int, o.attempts, o.max_attempts::int, o.worker_id,
+         o.next_retry_at, o.created_at, o.completed_at, o.tags
+    from unnest(v_ids, v_tenants) with ordinality x(i, t, n)
+   cross join lateral (select * from fairclaim.job_overview o where o.tenant_id = x.t and o.id = x.i offset 0) o
+   order by x.n;
+end
+$$;
+
+comment on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, interval, interval, text) is
+'Jobs, newest first, without payloads, for operators. All filters are optional. The next page: p_before_id = the last id of this one. p_limit 1 to 1,000.
+p_older_than, p_newer_than: time since the dispatch, 0 to 50 years. p_error: 1 to 255 characters that the code or the message of the last error has, upper or lower case; never a completed job; auditors only.
+A page costs as many rows as it has, if all that it comes by match. A filter that few match looks on until the page is full: give it a tenant, or ages. What waits (pending, or no status without a tenant) has no order by id and is read whole for each page.
+Errors: JQ004, JQ007.';
+
+grant execute on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, interval, interval, text)
+  to fairclaim_operator, fairclaim_auditor;
+
+-- protocol/operator/release_jobs.sql
+-- Frees running jobs whose workers are gone, before their leases end. What somebody else is ending or extending at this moment is left to
+-- him. Lock order: as settle_mixed (running, skip locked, then inserts).
+create or replace function fairclaim.release_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+  v_attempts int[];
+  v_tokens uuid[];
+  v_jobs bigint;
+begin
+  perform check_scope(p_tenant_id, p_ids);
+  select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token) into v_ids, v_attempts, v_tokens
+    from (select * from running r
+           where r.id = any (p_ids) and (p_tenant_id is null or r.tenant_id = p_tenant_id) for update skip locked) r;
+  if v_ids is not null then
+    select count(*) into v_jobs
+      from settle_mixed(null, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
+             null, null, null) s
+     where s.accepted;
+    raise log 'fairclaim: % running jobs released by %', v_jobs, session_user;
+    perform wake(fairclaim.clock());
+  end if;
+  return query select * from status_of(p_tenant_id, p_ids);
+end
+$$;
+
+comment on function fairclaim.release_jobs(uuid, uuid[]) is
+'Takes running jobs (1 to 10,000 ids) from their workers, for operators, when those are gone and the leases are long: each waits again, or ends as cancelled if somebody asked for that. No attempt and no loss is counted. The lease is dead: a worker that lives after all may go on with the job for a while, beside the next one, and its settlement is refused. Returns the status of each id, null for one that this tenant does not have; processing is one that is being settled or extended at this moment: call it again. What does not run stays as it is. p_tenant_id null: every tenant''s. The server''s log says who did it.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.release_jobs(uuid, uuid[]) to fairclaim_operator;
+
+-- protocol/operator/release_worker.sql
+-- The same as release_jobs for whatever a worker holds. Looks at all of `running`, a small table, as for expired leases. Lock order: as
+-- settle_mixed (running, skip locked, then inserts).
+create or replace function fairclaim.release_worker(p_worker_id text, p_limit int default 1000) returns table (id uuid, status text)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+  v_attempts int[];
+  v_tokens uuid[];
+begin
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255 then
+    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 characters');
+  elsif p_limit is null or p_limit not between 1 and 1000 then
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');
+  end if;
+  select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token) into v_ids, v_attempts, v_tokens
+    from (select * from running r where r.worker_id = p_worker_id limit p_limit for update skip locked) r;
+  if v_ids is null then
+    return;
+  end if;
+  raise log 'fairclaim: % jobs of worker % released by %', cardinality(v_ids), p_worker_id, session_user;
+  return query
+  select s.id, s.status
+    from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
+           null, null, null) s
+   where s.accepted;
+  perform wake(fairclaim.clock());
+end
+$$;
+
+comment on function fairclaim.release_worker(text, int) is
+'Takes from a worker what it holds, at most p_limit (1 to 1,000) jobs a call, for operators, when it is gone and its leases are long: as release_jobs. Returns the jobs and their new status, pending or cancelled: call it until there are none. Stop the worker first: one that lives claims on, and what it is running may run twice.
+Errors: JQ004.';
+
+grant execute on function fairclaim.release_worker(text, int) to fairclaim_operator;
+
+-- protocol/operator/retry_jobs.sql
+-- Moves the final fact into the history and the job back into a lane, with its attempts refilled; a scheduled one becomes due now.
+create or replace function fairclaim.retry_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+  v_tenants uuid[];
+  v_ids uuid[];
+  v_attempts int[];
+  v_left smallint[];
+  v_lost smallint[];
+begin
+  perform check_scope(p_tenant_id, p_ids);
+  with due as materialized (
+    select s.ctid c from scheduled s
+     where s.id = any (p_ids) and (p_tenant_id is null or s.tenant_id = p_tenant_id) for update skip locked),
+  now_due as (
+    delete from scheduled s where s.ctid = any (array(select due.c from due))
+    returning s.id, s.tenant_id, s.attempts, s.attempts_left, s.lost),
+  locked as materialized (
+    select f.id, f.tenant_id from finished f
+     where f.id = any (p_ids) and (p_tenant_id is null or f.tenant_id = p_tenant_id) for update skip locked),
+  ended as (
+    delete from finished f using locked x where f.id = any (p_ids) and f.id = x.id and f.tenant_id = x.tenant_id
+    returning f.id, f.tenant_id, f.attempts, f.status, f.completed_at, f.worker_id, f.error),
+  history as (
+    insert into attempt_error
+    select e.id, e.tenant_id, e.attempts, e.completed_at, e.worker_id,
+           coalesce(e.error, '{}') || jsonb_build_object('ended_as', e.status)
+      from ended e
+    on conflict (id, attempt, tenant_id) do update set error = coalesce(attempt_error.error, '{}') || excluded.error),
+  back as (
+    select d.id, d.tenant_id, d.attempts, d.attempts_left, d.lost from now_due d
+    union all
+    select e.id, e.tenant_id, e.attempts, j.max_attempts, 0::smallint
+      from ended e
+     cross join lateral (select j.max_attempts from job j where j.tenant_id = e.tenant_id and j.id = e.id offset 0) j)
+  select array_agg(b.tenant_id), array_agg(b.id), array_agg(b.attempts), array_agg(b.attempts_left), array_agg(b.lost)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost
+    from back b;
+  if v_ids is not null then
+    -- an older wish to cancel does not hold for the new attempts
+    delete from cancel_request c
+     where c.ctid = any (array(select z.ctid from cancel_request z where z.id = any (v_ids) for update skip locked));
+    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    perform wake(fairclaim.clock());
+  end if;
+  return query select * from status_of(p_tenant_id, p_ids);
+end
+$$;
+
+comment on function fairclaim.retry_jobs(uuid, uuid[]) is
+'Runs jobs again: a finished one (failed, cancelled, completed) waits again with all its attempts, its final fact goes into the history, and attempts goes on counting; a scheduled one becomes due now. Returns the status of each id, null for one that this tenant does not have. p_tenant_id null: operators only.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.retry_jobs(uuid, uuid[])
+  to fairclaim_producer, fairclaim_operator;
+
+-- protocol/operator/show_job.sql
+create or replace function fairclaim.show_job(p_id uuid, p_tenant_id uuid default null) returns table (
+  id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int, max_attempts int, worker_id text,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[], payload jsonb, result jsonb, error jsonb,
+  metadata jsonb, timeout interval, errors jsonb
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+  v_open boolean := pg_has_role(caller(), 'fairclaim_auditor', 'USAGE');
+  v_tenant uuid := coalesce(p_tenant_id, (select k.tenant_id from find_jobs(null, array[p_id]) k limit 1));
+begin
+  return query
+  select q.id, q.tenant_id, q.queue, q.type, q.status, q.priority::int, q.attempts, q.max_attempts::int, q.worker_id,
+         q.next_retry_at, q.created_at, q.completed_at, q.tags,
+         case when v_open then q.payload end, case when v_open then q.result end, case when v_open then q.error end,
+         case when v_open then q.metadata end, q.timeout,
+         (select jsonb_agg(jsonb_build_object('attempt', e.attempt, 'at', e.at, 'worker_id', e.worker_id,
+                                              'error', case when v_open then e.error
+                                                            else jsonb_strip_nulls(jsonb_build_object('code', e.error -> 'code', 'ended_as', e.error -> 'ended_as')) end) order by e.attempt)
+            from attempt_error e where e.id = q.id and e.tenant_id = q.tenant_id)
+    from fairclaim.job_queue q
+   where q.id = p_id and q.tenant_id = v_tenant;
+end
+$$;
+
+comment on function fairclaim.show_job(uuid, uuid) is
+'One job with the errors of its attempts, for operators. Payload, result, metadata and error texts only for auditors, else null.';
+
+grant execute on function fairclaim.show_job(uuid, uuid) to fairclaim_operator, fairclaim_auditor;
+
+-- protocol/queue/list_queues.sql
+-- Bounded, and no counter on the hot path: per queue at most p_up_to lanes and p_up_to waiting rows, from the lanes' floors; in all at
+-- most p_up_to running and p_up_to scheduled rows, each with a look at its job. Names: hops through the lanes' indexes, the
+-- paused ones, and what those rows bring. What ended is not counted: `finished` grows with history and has no queue.
+create or replace function fairclaim.list_queues(p_up_to int default 10000) returns table (
+  queue text, paused_at timestamptz, waiting int, tenants_waiting int, oldest_waiting_at timestamptz, scheduled int, running int, at_least text[]
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+  v_running jsonb;                            -- how many by queue
+  v_scheduled jsonb;
+  v_more text[];
+begin
+  if p_up_to is null or p_up_to not between 1 and 100000 then
+    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000');
+  end if;
+  v_more := array_remove(array[
+    case when (select count(*) > p_up_to from (select from scheduled limit p_up_to + 1) z) then 'scheduled' end,
+    case when (select count(*) > p_up_to from (select from running limit p_up_to + 1) z) then 'running' end], null);
+  select coalesce(jsonb_object_agg(z.queue, z.n), '{}') into v_running
+    from (select j.queue, count(*) n
+            from (select r.id, r.tenant_id from running r limit p_up_to) r
+           cross join lateral (select j.queue from job j where j.tenant_id = r.tenant_id and j.id = r.id offset 0) j
+           group by j.queue) z;
+  select coalesce(jsonb_object_agg(z.queue, z.n), '{}') into v_scheduled
+    from (select j.queue, count(*) n
+            from (select s.id, s.tenant_id from scheduled s limit p_up_to) s
+           cross join lateral (select j.queue from job j where j.tenant_id = s.tenant_id and j.id = s.id offset 0) j
+           group by j.queue) z;
+  return query
+  with name(q) as materialized (
+    select unnest(open_queues(null)) union select p.name from queue p where p.paused_at is not null
+    union select jsonb_object_keys(v_running) union select jsonb_object_keys(v_scheduled))
+  select n.q, (select p.paused_at from queue p where p.name = n.q),
+         least(w.n, p_up_to)::int, w.tenants::int, o.created_at,
+         coalesce((v_scheduled ->> n.q)::int, 0), coalesce((v_running ->> n.q)::int, 0),
+         case when w.n > p_up_to or o.lanes > p_up_to then array['waiting', 'tenants_waiting'] else '{}' end || v_more
+    from name n
+   cross join lateral (
+     select array_agg(l.lane_id) ids, array_agg(l.floor) floors
+       from ((select l.lane_id, l.floor from lane l where l.tenant_id is null and l.queue = n.q)
+             union all
+             (select l.lane_id, l.floor from lane l where l.tenant_id is not null and l.queue = n.q)
+             limit p_up_to + 1) l) l
+   cross join lateral (
+     select count(*) n, count(distinct z.tenant_id) tenants
+       from (select y.tenant_id
+               from unnest(l.ids, l.floors) u(lane_id, floor)
+              cross join lateral (
+                select y.tenant_id from ready y
+                 where y.lane_id = u.lane_id and y.seq >= u.floor order by y.lane_id, y.seq limit p_up_to + 1) y
+              limit p_up_to + 1) z) w
+   cross join lateral (                        -- the oldest of the jobs that are first in their lanes
+     select count(*) lanes, min(j.created_at) created_at
+       from unnest(l.ids, l.floors) u(lane_id, floor)
+       left join lateral (
+         select y.id, y.tenant_id from ready y
+          where y.lane_id = u.lane_id and y.seq >= u.floor order by y.lane_id, y.seq limit 1) y on true
+       left join lateral (
+         select j.created_at from job j where j.tenant_id = y.tenant_id and j.id = y.id offset 0) j on true) o
+   order by n.q;
+end
+$$;
+
+comment on function fairclaim.list_queues(int) is
+'The queues that are in use or paused, by name, for operators: since when it is paused (null: it is not), how many jobs wait and of how many tenants, when the oldest of those first in line was dispatched, how many are scheduled (delayed, snoozed or to be retried) and running.
+Counted to p_up_to (1 to 100,000): the waiting ones in each queue, the scheduled and the running ones in all; at_least names the columns that are lower bounds because of that. A call reads at most so many rows and lanes a queue, never what ended: count failed jobs with count_jobs.
+A queue is in use while jobs wait, run or are scheduled in it, and for an hour after. Errors: JQ004.';
+
+grant execute on function fairclaim.list_queues(int) to fairclaim_operator;
+
+-- protocol/queue/pause_queue.sql
+-- Claims read the paused names in statements of their own: one that begins after this commit gives nothing of the queue,
+-- one that has begun may still. The row is inserted only, so nobody waits but another pause of the same queue.
+create or replace function fairclaim.pause_queue(p_queue text) returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+begin
+  if not is_name(p_queue) then
+    perform refuse('JQ004', 'p_queue', 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters');
+  end if;
+  insert into queue as q (name, paused_at) values (p_queue, v_now)
+      on conflict (name) do update set paused_at = coalesce(q.paused_at, excluded.paused_at)
+  returning q.paused_at into paused_at;
+  queue := p_queue;
+  was_paused := paused_at <> v_now;
+  in_use := queue_in_use(p_queue);
+  if not was_paused then
+    raise log 'fairclaim: queue % paused by %', p_queue, session_user;
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.pause_queue(text) is
+'Stops a queue, for operators: claims that begin after this give none of its jobs, whether they name the queue or not. Dispatch, schedules and running jobs go on. A queue exists by use, so any name may be paused: in_use is false when no job waits in it or has within the last hour, which a misspelt name shows by. was_paused: it was already, since paused_at. The server''s log says who did it.
+Errors: JQ004.';
+
+grant execute on function fairclaim.pause_queue(text) to fairclaim_operator;
+
+-- protocol/queue/resume_queue.sql
+-- The row goes: a queue that is not paused needs none. Idle workers are woken whatever the hints of wake() say, since this is seldom and
+-- somebody waits for it.
+create or replace function fairclaim.resume_queue(p_queue text) returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+begin
+  if not is_name(p_queue) then
+    perform refuse('JQ004', 'p_queue', 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters');
+  end if;
+  delete from queue q where q.name = p_queue and q.paused_at is not null;
+  was_paused := found;
+  queue := p_queue;
+  in_use := queue_in_use(p_queue);
+  if was_paused then
+    raise log 'fairclaim: queue % resumed by %', p_queue, session_user;
+    perform tell('');
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.resume_queue(text) is
+'Lets claims have the jobs of a paused queue again, for operators, and wakes the workers. was_paused is false when it was not paused; in_use as in pause_queue; paused_at is null. The server''s log says who did it.
+Errors: JQ004.';
+
+grant execute on function fairclaim.resume_queue(text) to fairclaim_operator;
+
+-- protocol/settle/extend_leases.sql
+-- A row that somebody's transaction is settling is passed over, and answered as held.
+create or replace function fairclaim.extend_leases(
+  p_worker_id text,
+  p_ids uuid[],
+  p_attempts int[],
+  p_lease_tokens uuid[],
+  p_lease interval default '30 s'
+) returns table (id uuid, accepted boolean, cancel_requested boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+begin
+  perform check_claim(p_worker_id, null, 1, null, p_lease);
+  if cardinality(p_ids) is null or cardinality(p_ids) not between 1 and 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1
+     or array_position(p_ids, null) is not null then
+    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
+  elsif cardinality(p_attempts) is distinct from cardinality(p_ids) then
+    perform refuse('JQ004', 'p_attempts', 'must have as many items as p_ids');
+  elsif cardinality(p_lease_tokens) is distinct from cardinality(p_ids) then
+    perform refuse('JQ004', 'p_lease_tokens', 'must have as many items as p_ids');
+  elsif array_dims(p_attempts) <> array_dims(p_ids) then
+    perform refuse('JQ004', 'p_attempts', 'must be one list that begins at 1');
+  elsif array_dims(p_lease_tokens) <> array_dims(p_ids) then
+    perform refuse('JQ004', 'p_lease_tokens', 'must be one list that begins at 1');
+  end if;
+  return query
+  with held as materialized (
+    select r.id, r.attempt::int, r.lease_token, exists (select from cancel_request c where c.id = r.id) cancel_requested from running r
+     where r.id = any (p_ids)
+       and case when (r.id, r.attempt::int, r.lease_token) in (
+             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end),
+  free as materialized (
+    select r.id from running r where r.id = any (array(select held.id from held)) order by r.id for update skip locked),
+  extended as (
+    update running r set lease_expires_at = fairclaim.clock() + p_lease
+     where r.id = any (array(select free.id from free))
+       and case when (r.id, r.attempt::int, r.lease_token) in (
+             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end)
+  select u.i,
+         coalesce((u.i, u.a, u.k) in (select held.id, held.attempt, held.lease_token from held), false),
+         coalesce((u.i, u.a, u.k) in (select held.id, held.attempt, held.lease_token from held where held.cancel_requested), false)
+    from unnest(p_ids, p_attempts, p_lease_tokens) u(i, a, k);
+end
+$$;
+
+comment on function fairclaim.extend_leases(text, uuid[], int[], uuid[], interval) is
+'The heartbeat: moves the end of leases to now + p_lease. accepted = false: the lease is lost, stop the work. cancel_requested: somebody asked to cancel the job; stop if you can.';
+
+grant execute on function fairclaim.extend_leases(text, uuid[], int[], uuid[], interval)
+  to fairclaim_worker;
+
+-- protocol/settle/release_claims.sql
+-- Looks at all of `running`, a small table, as for expired leases: it is called only after a claim whose answer got lost. What somebody
+-- else is ending at this moment is left to him. Lock order: as settle_mixed.
+create or replace function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[]) returns table (lease_token uuid, jobs int)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+  v_attempts int[];
+  v_tokens uuid[];
+begin
+  perform check_claim(p_worker_id, null, 1, null, '30 s');
+  if cardinality(p_lease_tokens) is null or cardinality(p_lease_tokens) not between 1 and 1000 or array_ndims(p_lease_tokens) > 1
+     or array_lower(p_lease_tokens, 1) <> 1 or array_position(p_lease_tokens, null) is not null then
+    perform refuse('JQ004', 'p_lease_tokens', 'must be a list of 1 to 1,000 tokens without nulls');
+  end if;
+  select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token)
+    into v_ids, v_attempts, v_tokens
+    from (select * from running r
+           where r.worker_id = p_worker_id and r.lease_token = any (p_lease_tokens) limit 10000 for update skip locked) r;
+  if v_ids is null then
+    return;
+  end if;
+  return query
+  select u.k, count(*)::int
+    from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
+           null, null, null) with ordinality s(id, accepted, status, o)
+    join unnest(v_tokens) with ordinality u(k, o) on u.o = s.o
+   where s.accepted
+   group by u.k;
+end
+$$;
+
+comment on function fairclaim.release_claims(text, uuid[]) is
+'Gives back whatever this worker claimed with these tokens (1 to 1,000) and has not settled, at most 10,000 jobs, as settle_jobs does with release; answers the tokens of which something was there, and how many jobs. For a claim without an answer, whose jobs nobody runs: without it they wait for the end of their lease and count as lost. A claim that is still under way is not seen yet: repeat it until its lease must be over.
+Errors: JQ004.';
+
+grant execute on function fairclaim.release_claims(text, uuid[]) to fairclaim_worker;
+
+-- protocol/settle/settle_and_claim.sql
+create or replace function fairclaim.settle_and_claim(
+  p_worker_id text,
+  p_ids uuid[],
+  p_attempts int[],
+  p_lease_tokens uuid[],
+  p_outcomes text[],
+  p_results jsonb[],
+  p_errors jsonb[],
+  p_delays float8[],
+  p_queues text[],
+  p_limit int,
+  p_types text[] default null,
+  p_lease interval default '30 s',
+  p_cursor text default null,
+  p_lease_token uuid default null,
+  p_idle_for float8 default null,
+  p_alone boolean default false
+) returns table (
+  kind text, accepted boolean,
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
+  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  next_cursor text
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_list text;                                -- one that has items for no id
+  v_asleep boolean := p_limit > 0 and cardinality(p_ids) > 0
+                      and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(fairclaim.clock());
+  v_freed text;                               -- tenants under whose limits the settlement has made room
+begin
+  if v_asleep then
+    perform set_config('fairclaim.freed', '?', true);
+  end if;
+  if cardinality(p_ids) > 0 then
+    return query
+    select 'settled'::text, s.accepted, s.id, null::uuid, null::text, s.status, null::jsonb, null::jsonb, null::text, null::int,
+           null::timestamptz, null::timestamptz, null::timestamptz, null::text, null::int, null::int,
+           null::int, null::int, null::interval, null::text[], null::jsonb, null::uuid, null::timestamptz, null::text
+      from fairclaim.settle_jobs(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays) s;
+  else
+    v_list := case when cardinality(p_attempts) > 0 then 'p_attempts'
+                   when cardinality(p_lease_tokens) > 0 then 'p_lease_tokens'
+                   when cardinality(p_outcomes) > 0 then 'p_outcomes'
+                   when cardinality(p_results) > 0 then 'p_results'
+                   when cardinality(p_errors) > 0 then 'p_errors'
+                   when cardinality(p_delays) > 0 then 'p_delays' end;
+    if v_list is not null then                -- a caller that lost its ids must not believe that it settled
+      perform refuse('JQ004', v_list, 'must have as many items as p_ids');
+    end if;
+  end if;
+  if p_limit <> 0 or p_limit is null then
+    return query
+    select 'claimed'::text, null::boolean, c.*
+      from fairclaim.claim_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token, p_idle_for, p_alone) c;
+  end if;
+  if v_asleep then                            -- whoever sleeps gets what this claim has left
+    v_freed := current_setting('fairclaim.freed');
+    perform set_config('fairclaim.freed', '', true);
+    if v_freed <> '?' then
+      perform wake_freed(fairclaim.clock(), string_to_array(v_freed, ',')::uuid[]);
+    end if;
+  end if;
+end
+$$;
+
+comment on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[], text[], int, text[], interval, text, uuid, float8, boolean) is
+'settle_jobs and claim_jobs in one round trip and one transaction. kind: settled (id, accepted and status are filled) or claimed (a row of claim_jobs). Empty p_ids (then every list is empty or null) or p_limit 0 leave one half out.';
+
+grant execute on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[], text[], int, text[], interval, text, uuid, float8, boolean)
+  to fairclaim_worker;
+
+-- protocol/settle/settle_jobs.sql
+-- By id, attempt and token. One complete: one statement; all complete: one statement, without results and with; else the general way.
+-- No join with `running`: it may walk all of it, dead rows too, when its statistics say that it is empty. A list of results, errors
+-- or delays that holds nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for others of its
+-- tenant: its tenant is noted, and whoever sleeps is told in the end; all others pay one comparison for that.
+create or replace function fairclaim.settle_jobs(
+  p_worker_id text,
+  p_ids uuid[],
+  p_attempts int[],
+  p_lease_tokens uuid[],
+  p_outcomes text[],
+  p_results jsonb[] default null,
+  p_errors jsonb[] default null,
+  p_delays float8[] default null
+) returns table (id uuid, accepted boolean, status text)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_nestloop = off                    -- of the ended attempts with their results: never of `running` itself
+set plan_cache_mode = force_generic_plan
+set work_mem = '128MB'
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_dims text := array_dims(p_ids);
+  v_results jsonb[] := case when num_nonnulls(variadic p_results) > 0 then p_results end;
+  v_complete boolean := 'complete' = all (p_outcomes);
+  v_freed uuid[];                             -- tenants under whose limits there is room now
+begin
+  -- what can be told in one expression: everything completed, without results and delays
+  if (length(p_worker_id) between 1 and 255 and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
+      and v_dims = '[1:' || cardinality(p_ids) || ']' and cardinality(p_ids) <= 10000 and array_position(p_ids, null) is null
+      and array_dims(p_attempts) = v_dims and array_dims(p_lease_tokens) = v_dims and array_dims(p_outcomes) = v_dims
+      and v_complete and (p_results is null or v_results is null and array_dims(p_results) = v_dims)
+      and (p_errors is null or array_dims(p_errors) = v_dims)
+      and (p_delays is null or num_nonnulls(variadic p_delays) = 0 and array_dims(p_delays) = v_dims)) is not true then
+    perform check_settle(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays);
+  end if;
+
+  if current_setting('fairclaim.noted', true) <> '' then      -- not ours: somebody has set it in his session
+    perform set_config('fairclaim.noted', '', true);
+  end if;
+  if v_complete and cardinality(p_ids) = 1 then
+    with gone as (
+      delete from running r
+       where r.id = p_ids[1] and r.attempt = p_attempts[1] and r.lease_token = p_lease_tokens[1]
+      returning r.tenant_id, r.attempt, r.limited)
+    insert into finished as f
+    select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1], null from gone
+    returning case when (select gone.limited from gone) then array[f.tenant_id] end into v_freed;
+    return query select p_ids[1], found, case when found then 'completed' end;
+  elsif v_complete
+        and (select count(distinct x.i) from unnest(p_ids) x(i)) = cardinality(p_ids) then     -- answers and results go by id here
+    if v_results is null then
+      return query
+      with gone as (
+        delete from running r
+         where r.id = any (p_ids)
+           and case when (r.id, r.attempt::int, r.lease_token) in (
+                 select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
+        returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
+      final as (
+        insert into finished
+        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null from gone returning id)
+      select z.i, z.ok, case when z.ok then 'completed' end
+        from (select u.i, u.i in (select final.id from final) ok from unnest(p_ids) u(i) offset 0) z;
+    else
+      return query
+      with gone as (
+        delete from running r
+         where r.id = any (p_ids)
+           and case when (r.id, r.attempt::int, r.lease_token) in (
+                 select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
+        returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
+      final as (
+        insert into finished
+        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, x.res, null
+          from gone join unnest(p_ids, v_results) x(i, res) on x.i = gone.id returning id)
+      select z.i, z.ok, case when z.ok then 'completed' end
+        from (select u.i, u.i in (select final.id from final) ok from unnest(p_ids) u(i) offset 0) z;
+    end if;
+  else
+    return query
+    select * from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, v_results, p_errors, p_delays);
+  end if;
+  if current_setting('fairclaim.noted', true) <> '' then
+    v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
+    perform set_config('fairclaim.noted', '', true);
+  end if;
+  if v_freed is not null and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+    perform wake_freed(v_now, v_freed);
+  end if;
+end
+$$;
+
+comment on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
+'Ends attempts. For each: id, attempts and lease_token of its claim, and an outcome:
+complete (with p_results); retry (after p_delays seconds, or by the rule: 15 s doubled for every failure, at most an hour, 20 % either way; failed when no attempt is left); fail (for good); snooze (again after p_delays, at least 0.1, no attempt used); release (at once, no attempt used); cancel.
+p_errors: {code, message, trace}, cut to 16 KiB; a code that is no word of at most 64 characters is dropped. Lists have one length, 1 to 10,000, and begin at 1.
+Outside READ COMMITTED what waits again is scheduled, and placed by the next tick. Returns a row for each, in order: accepted = false for a stale one (the lease was lost, or it is settled already), which changes nothing; else its new status.
+Errors: JQ004, with the index of the bad item from 0; nothing is written then.';
+
+grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[])
+  to fairclaim_worker;
+
+-- protocol/tenant/current_tenant_id.sql
+-- The session's tenant, from where the installer said this login's tenant comes from. Unset or malformed is an error,
+-- never "no rows" and never "every row".
+create or replace function fairclaim.current_tenant_id() returns uuid
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+declare
+  v_source text;
+  v_tenant uuid;
+  v_text text;
+begin
+  select l.source, l.tenant_id into v_source, v_tenant from login_tenant l where l.login = session_user;
+  if v_source = 'fixed' then
+    return v_tenant;
+  elsif v_source = 'claims' then
+    begin
+      v_text := nullif(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tenant_id}';
+    exception
+      when data_exception then null;          -- its text would be in the error
+    end;
+  elsif v_source = 'setting' then
+    v_text := nullif(current_setting('fairclaim.tenant_id', true), '');
+  end if;
+  -- a cast of anything else would fail with the text in its message
+  if translate(v_text, '0123456789abcdefABCDEF', '0000000000000000000000') is distinct from '00000000-0000-0000-0000-000000000000' then
+    perform refuse('JQ002', 'tenant', 'this session has no tenant',
+      'set it for the transaction: select set_config(''fairclaim.tenant_id'', ''<uuid>'', true), with this login listed in fairclaim_internal.login_tenant');
+  end if;
+  return v_text::uuid;
+end
+$$;
+
+comment on function fairclaim.current_tenant_id() is
+'The tenant of this session: fixed for its login, from the claims of a REST login, or from the setting fairclaim.tenant_id of a trusted application. JQ002 when there is none.';
+
+grant execute on function fairclaim.current_tenant_id() to fairclaim_tenant;
+
+-- protocol/tenant/tenant_uuid.sql
+create or replace function fairclaim.tenant_uuid(p_name text) returns uuid
+language plpgsql immutable parallel safe
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+declare
+  v_hex text;
+begin
+  if p_name is null or p_name = '' or octet_length(p_name) > 255 then
+    raise exception 'p_name: must be 1 to 255 bytes' using errcode = 'JQ004', hint = 'pass the name or number your application knows the tenant by';
+  end if;
+  if length(p_name) = 36 and p_name ~ '^[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+$'
+     and p_name like '________-____-____-____-____________' then
+    return p_name::uuid;
+  end if;
+  v_hex := encode(sha256(convert_to('fairclaim:tenant:' || p_name, 'UTF8')), 'hex');
+  return (left(v_hex, 12) || '8' || substr(v_hex, 14, 3)
+          || substr('89ab', (('x' || substr(v_hex, 17, 1))::bit(4)::int & 3) + 1, 1) || substr(v_hex, 18, 15))::uuid;
+end
+$$;
+
+comment on function fairclaim.tenant_uuid(text) is
+'The uuid of a tenant that the application knows by a name or a number: always the same for the same text. A text that is a uuid is that uuid.';
+
+grant execute on function fairclaim.tenant_uuid(text)
+  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor, fairclaim_observer;
+
+-- views/job_queue.sql
+-- Everything about a job; needs the rights to the payload. What waits is found through the few lanes of the job's key.
+create or replace view fairclaim.job_queue with (security_invoker = true) as
+select j.id, j.tenant_id, j.type,
+       coalesce(f.status, case when r.id is not null then 'processing' when s.id is not null then 'scheduled' else 'pending' end) as status,
+       j.payload, f.result, coalesce(f.worker_id, r.worker_id) as worker_id,
+       coalesce(f.attempts, r.attempt, s.attempts, y.attempts, 0)::int as attempts,
+       s.run_at as next_retry_at, j.created_at, f.completed_at,
+       j.queue, j.priority::int as priority, j.max_attempts::int as max_attempts,
+       coalesce(r.attempts_left, s.attempts_left, y.attempts_left)::int as attempts_left,
+       coalesce(r.lost, s.lost, y.lost)::int as lost,
+       r.lease_expires_at,
+       r.id is not null and exists (select from fairclaim_internal.cancel_request c where c.id = j.id) as cancel_requested,
+       f.error, j.timeout, j.tags, j.metadata
+  from fairclaim_internal.job j
+  left join fairclaim_internal.finished f on f.id = j.id and f.tenant_id = j.tenant_id
+  left join fairclaim_internal.running r on r.id = j.id
+  left join fairclaim_internal.scheduled s on s.id = j.id
+  left join lateral (            -- what waits stands in an own lane (group 0) or in a shared one of its queue's group
+    select y.attempts, y.attempts_left, y.lost
+      from fairclaim_internal.ready y
+     where y.tenant_id = j.tenant_id and (y.lane_id >> 32) = any (array[0, -1 - (hashtextextended(j.queue, 0) & 1073741823)]) and y.id = j.id
+       and f.id is null and r.id is null and s.id is null
+     limit 1) y on true;
+
+comment on view fairclaim.job_queue is
+'Every job with its status, payload, result and error. Row security decides which rows a role sees.';
+
+-- views/job_overview.sql
+-- As job_queue without payload, result and error: a role without a column cannot read a view that names it at all.
+create or replace view fairclaim.job_overview with (security_invoker = true) as
+select j.id, j.tenant_id, j.type,
+       coalesce(f.status, case when r.id is not null then 'processing' when s.id is not null then 'scheduled' else 'pending' end) as status,
+       coalesce(f.worker_id, r.worker_id) as worker_id,
+       coalesce(f.attempts, r.attempt, s.attempts, y.attempts, 0)::int as attempts,
+       s.run_at as next_retry_at, j.created_at, f.completed_at,
+       j.queue, j.priority::int as priority, j.max_attempts::int as max_attempts, j.timeout, j.tags
+  from fairclaim_internal.job j
+  left join fairclaim_internal.finished f on f.id = j.id and f.tenant_id = j.tenant_id
+  left join fairclaim_internal.running r on r.id = j.id
+  left join fairclaim_internal.scheduled s on s.id = j.id
+  left join lateral (            -- what waits stands in an own lane (group 0) or in a shared one of its queue's group
+    select y.attempts
+      from fairclaim_internal.ready y
+     where y.tenant_id = j.tenant_id and (y.lane_id >> 32) = any (array[0, -1 - (hashtextextended(j.queue, 0) & 1073741823)]) and y.id = j.id
+       and f.id is null and r.id is null and s.id is null
+     limit 1) y on true;
+
+comment on view fairclaim.job_overview is
+'Every job with its status, without payload, result and error texts. Row security decides which rows a role sees.';
+
+-- access/leftovers.sql
+-- Functions of earlier versions, or with other arguments, that this script has not made again: a call by name could mean one of them, and
+-- their bodies know tables as they were. Everything that the script makes bears its transaction's number.
+do $leftovers$
+declare
+  v_function regprocedure;
+begin
+  for v_function in
+    select p.oid from pg_catalog.pg_proc p
+     where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and p.proowner = 'fairclaim_owner'::regrole
+       and p.xmin <> pg_catalog.pg_current_xact_id()::xid
+  loop
+    execute pg_catalog.format('drop function %s', v_function);
+  end loop;
+end
+$leftovers$;
+
+-- access/policies.sql
+-- Row security on and forced on every table, the owner's policy, and one policy for each role that reads rows. Idempotent.
+select fairclaim_internal.secure_table(t) from unnest(array[
+  'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled', 'cancel_request', 'lane', 'floor_hint', 'renewal',
+  'tenant', 'tenant_limit', 'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
+  'prune_place', 'prune_fault']) t;
+
+do $policies$
+declare
+  v_table text;
+begin
+  foreach v_table in array array['job', 'finished', 'attempt_error', 'ready', 'running', 'scheduled', 'cancel_request'] loop
+    if not exists (select from pg_catalog.pg_policy p
+                    where p.polrelid = ('fairclaim_internal.' || v_table)::regclass and p.polname = 'tenant_read') then
+      execute format('create policy tenant_read on fairclaim_internal.%I for select to fairclaim_tenant
+                        using (tenant_id = (select fairclaim.current_tenant_id()))', v_table);
+      execute format('create policy operator_read on fairclaim_internal.%I for select to fairclaim_operator, fairclaim_auditor using (true)', v_table);
+    end if;
+  end loop;
+  if not exists (select from pg_catalog.pg_policy p where p.polrelid = 'fairclaim_internal.lane'::regclass and p.polname = 'tenant_read') then
+    -- of the shared lanes those in which it has a job: the names of the others are other tenants' affair
+    create policy tenant_read on fairclaim_internal.lane for select to fairclaim_tenant
+      using (tenant_id = (select fairclaim.current_tenant_id())
+             or tenant_id is null and exists (
+                  select from fairclaim_internal.ready y
+                   where y.tenant_id = (select fairclaim.current_tenant_id()) and y.lane_id = lane.lane_id));
+    create policy operator_read on fairclaim_internal.lane for select to fairclaim_operator, fairclaim_auditor using (true);
+  end if;
+end
+$policies$;
+
+-- access/grants.sql
+-- Who may read what. Who may call which function stands with the function; only the protocol's functions may be called, and
+-- only the owner may look into the schema fairclaim_internal: the views are the way to its tables.
+revoke all on all functions in schema fairclaim, fairclaim_internal from public;
+revoke all on schema fairclaim, fairclaim_internal from public;
+-- hosts grant new functions to their web roles directly, and a revoke from public does not undo that
+do $web$
+declare
+  v_role name;
+begin
+  for v_role in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated', 'service_role') loop
+    execute format('revoke all on all functions in schema fairclaim, fairclaim_internal from %I', v_role);
+    execute format('revoke all on all tables in schema fairclaim, fairclaim_internal from %I', v_role);
+    execute format('revoke all on schema fairclaim, fairclaim_internal from %I', v_role);
+  end loop;
+end
+$web$;
+grant usage on schema fairclaim to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor,
+  fairclaim_observer;
+
+-- tenants: their own rows, and no lease
+grant select on fairclaim_internal.job, fairclaim_internal.finished, fairclaim_internal.attempt_error, fairclaim_internal.scheduled, fairclaim_internal.cancel_request to fairclaim_tenant;
+grant select (lane_id, id, tenant_id, attempts, attempts_left, lost) on fairclaim_internal.ready to fairclaim_tenant;      -- seq counts everybody's
+grant select (lane_id, tenant_id, queue, type, turn) on fairclaim_internal.lane to fairclaim_tenant;
+grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at) on fairclaim_internal.running to fairclaim_tenant;
+grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_tenant;
+
+-- operators: everything but payloads, results and error texts
+grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags) on fairclaim_internal.job to fairclaim_operator;
+grant select (id, tenant_id, completed_at, attempts, status, worker_id) on fairclaim_internal.finished to fairclaim_operator;
+grant select (id, tenant_id, attempt, at, worker_id) on fairclaim_internal.attempt_error to fairclaim_operator;
+grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at) on fairclaim_internal.running to fairclaim_operator;
+grant select on fairclaim_internal.ready, fairclaim_internal.scheduled, fairclaim_internal.cancel_request, fairclaim_internal.lane to fairclaim_operator;
+grant select on fairclaim.job_overview to fairclaim_operator;
+
+-- auditors: payloads too
+grant select on fairclaim_internal.job, fairclaim_internal.finished, fairclaim_internal.attempt_error, fairclaim_internal.ready, fairclaim_internal.scheduled, fairclaim_internal.cancel_request, fairclaim_internal.lane to fairclaim_auditor;
+grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at) on fairclaim_internal.running to fairclaim_auditor;
+grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_auditor;
+
+-- the first ranges, and how far they reach, so that no dispatch need look it up before the first tick
+select fairclaim_internal.make_ranges(fairclaim.clock() + 3 * fairclaim_internal.range_width()) where not exists (select from fairclaim_internal.id_range);
+select fairclaim_internal.note_ranges(fairclaim.clock());
+
+select pg_catalog.current_setting('fairclaim.migrated_from') as from_version,
+       (select pg_catalog.max(m.version) from fairclaim_internal.migration m) as to_version,
+       pg_catalog.current_setting('fairclaim.applied') as applied;
+
+reset role;
+
+commit;

@@ -1,7 +1,0 @@
--- The one source of time. Tests replace it (sql/testing/clock.sql); nothing else reads a clock.
-create or replace function fairclaim.clock() returns timestamptz
-language sql volatile parallel safe
-as $$ select pg_catalog.clock_timestamp() $$;
-
-comment on function fairclaim.clock() is
-'The time of the queue: the clock of the database, read once per call.';

@@ -1,8 +1,0 @@
--- Who called, seen from inside a definer function: the role that was set, else the login.
-create or replace function fairclaim.caller() returns name
-language sql stable
-as $$
-  select case when current_setting('role') = 'none' then session_user else current_setting('role')::name end
-$$;
-
-comment on function fairclaim.caller() is 'The role that called into the schema.';

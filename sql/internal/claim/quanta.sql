@@ -1,0 +1,22 @@
+-- How many jobs each tenant of a window may give: its weight, times what is needed if the window is the whole round, and else once for every
+-- 64 that are asked for, since who claims hundreds at a time would pay for as many visits.
+create or replace function fairclaim_internal.quanta(p_weights int[], p_limit int, p_whole boolean) returns int[]
+language plpgsql immutable
+as $$
+declare
+  v_times int;
+begin
+  if not p_whole then
+    v_times := p_limit / 64;
+  elsif p_limit > cardinality(p_weights) then
+    v_times := p_limit / (select sum(w) from unnest(p_weights) w);
+  end if;
+  if v_times is null or v_times <= 1 then
+    return p_weights;
+  end if;
+  return (select array_agg(w * v_times) from unnest(p_weights) w);
+end
+$$;
+
+comment on function fairclaim_internal.quanta(int[], int, boolean) is
+'How many jobs each tenant of a window may give, by its weight.';

@@ -1,0 +1,24 @@
+-- The one place that notifies. Committing notifiers take turns on one database-wide lock, and a full queue of notifications (any login
+-- may fill it) fails the commit of whoever adds to it: so never when it is half full. A transaction that is to be prepared may not
+-- notify: it sets fairclaim.notify to off; in a two-phase commit of Citus its workers do that for a transaction that cannot know.
+-- Once a word and transaction: the setting fairclaim.told ends with the transaction, and with a savepoint that is rolled back.
+create or replace function fairclaim_internal.tell(p_word text) returns boolean
+language plpgsql
+as $$
+declare
+  v_told text := coalesce(current_setting('fairclaim.told', true), '');
+begin
+  if current_setting('fairclaim.notify', true) is not distinct from 'off'
+     or strpos(v_told, '<' || p_word || '>') > 0
+     or current_setting('application_name') like 'citus_internal%'
+     or pg_notification_queue_usage() >= 0.5 then
+    return false;
+  end if;
+  perform set_config('fairclaim.told', v_told || '<' || p_word || '>', true);
+  perform pg_notify('fairclaim', p_word);
+  return true;
+end
+$$;
+
+comment on function fairclaim_internal.tell(text) is
+'NOTIFY fairclaim with a word that names nobody''s job: empty (jobs wait) or due (something is due sooner than workers may know). False where it may not.';

@@ -1,0 +1,21 @@
+-- Whether there is nothing to do but what has a known time (due jobs, leases, ranges of ids): nobody has put anything into `ready` since the last tick
+-- that left nothing over, and nobody has left a note. Reads a handful of small indexes and writes nothing, so that ticks of an idle fleet cost no WAL.
+create or replace function fairclaim_internal.is_quiet(p_state fairclaim_internal.tick_state, p_now timestamptz) returns boolean
+language plpgsql
+as $$
+begin
+  return p_now >= p_state.at and p_now < p_state.quiet_until and not p_state.left_over
+     and coalesce(pg_sequence_last_value('ready_seq'), 0) = p_state.mark
+     and not exists (select from floor_hint)
+     and not exists (select from renewal)
+     and not exists (select from cancel_request)
+     and not exists (select from tenant_limit b where not b.active)
+     and p_state.limits = limits_digest()
+     and not exists (select from tick_fault);
+exception
+  when lock_not_available then return false;  -- the step that needs the table will tell
+end
+$$;
+
+comment on function fairclaim_internal.is_quiet(fairclaim_internal.tick_state, timestamptz) is
+'Whether maintenance has nothing to do but what has a known time.';

@@ -1,0 +1,16 @@
+-- Whoever called this tick calls the next one within p_next, and a tenth of it: so nothing that is due later needs a wake. The latest time
+-- of all callers; one that lies more than an hour ahead is of a clock that was wrong.
+create or replace function fairclaim_internal.note_look(p_now timestamptz, p_next interval) returns void
+language plpgsql
+as $$
+declare
+  v_ms bigint := millis(p_now);
+  v_by bigint := millis(p_now + p_next * 1.1) + 200;
+begin
+  if coalesce(pg_sequence_last_value('look_by'), 0) not between v_by and v_ms + 3600000 then
+    perform setval('look_by', v_by);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.note_look(timestamptz, interval) is 'Notes by when everybody who ticks will have ticked again.';

@@ -1,0 +1,58 @@
+-- The steps of a tick, each by its name, with the size of its slice and the jobs that it is to pass over. `done` and `more` are what it did,
+-- as tick tells it; `again`: the slice was full, so that the next tick should come at once.
+create or replace function fairclaim_internal.run_step(
+  p_step text,
+  inout p_state fairclaim_internal.tick_state,
+  p_size int,
+  p_skip uuid[],
+  p_all boolean,
+  out done int,
+  out more int,
+  out again boolean
+)
+language plpgsql
+as $$
+declare
+  v_limits bigint;
+  r record;
+begin
+  done := 0; more := 0;
+  case p_step
+    when 'marks' then
+      p_state := free_passed(mark_holders(p_state));
+    when 'promote' then
+      done := promote_due(p_state.at, p_state.sched_floor, p_size, p_skip);
+    when 'cancel' then
+      perform end_cancelled(p_state.at, p_size, p_skip);
+    when 'return' then
+      if not (p_state.reaped_at >= p_state.at - interval '5 s' and p_state.reaped_at <= p_state.at)
+         and exists (select from running) then
+        done := return_expired(p_state.at, p_size, p_skip);
+        p_state.reaped_at := case when done < p_size then p_state.at else p_state.reaped_at end;
+      end if;
+    when 'limits' then
+      done := apply_limits(p_state, p_size, p_skip);
+      v_limits := limits_digest();
+      if v_limits <> p_state.limits then
+        p_state.limits := v_limits;
+        perform wake(p_state.at);
+      end if;
+    when 'renew' then
+      done := renew_passed(p_size, p_skip);
+    when 'floors' then
+      select * into r from move_floors(p_state, p_all);
+      p_state := r.p_state; done := r.moved; more := r.waiting::int;
+    when 'close' then
+      select * into r from close_lanes(p_state, p_size);
+      p_state := r.p_state; done := r.closed; more := r.deleted;
+    when 'sweep' then
+      select * into r from sweep_ready(p_state, p_size, p_skip);
+      p_state := r.p_state; done := r.swept;
+    when 'ranges' then
+      perform make_ranges(p_state.at + 3 * range_width());
+  end case;
+  again := case p_step when 'close' then done + more >= greatest(1, p_size / 4) when 'floors' then false else done >= p_size end;
+end
+$$;
+
+comment on function fairclaim_internal.run_step(text, fairclaim_internal.tick_state, int, uuid[], boolean) is 'Runs one step of tick.';

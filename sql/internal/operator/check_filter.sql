@@ -1,0 +1,22 @@
+-- What a filter may be. Error texts come from payloads as often as not, so looking for one is reading it: auditors only.
+create or replace function fairclaim_internal.check_filter(p_status text, p_older_than interval, p_newer_than interval, p_error text) returns void
+language plpgsql stable
+as $$
+begin
+  if p_status not in ('scheduled', 'pending', 'processing', 'completed', 'failed', 'cancelled') then
+    perform refuse('JQ004', 'p_status', 'must be scheduled, pending, processing, completed, failed or cancelled');
+  elsif p_older_than not between interval '0' and interval '50 years' then
+    perform refuse('JQ004', 'p_older_than', 'must be from 0 to 50 years');
+  elsif p_newer_than not between interval '0' and interval '50 years' then
+    perform refuse('JQ004', 'p_newer_than', 'must be from 0 to 50 years');
+  elsif length(p_error) not between 1 and 255 then
+    perform refuse('JQ004', 'p_error', 'must have 1 to 255 characters');
+  elsif p_error is not null and not pg_has_role(caller(), 'fairclaim_auditor', 'USAGE') then
+    perform refuse('JQ007', 'p_error', 'error texts are for auditors only',
+      format('leave it out, or as an administrator: grant fairclaim_auditor to %I', caller()));
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_filter(text, interval, interval, text) is
+'Refuses a filter of jobs that cannot be (JQ004), and one by error text from anybody but an auditor (JQ007).';

@@ -1,0 +1,14 @@
+-- Null for the tenant means every tenant: operators only.
+create or replace function fairclaim_internal.check_scope(p_tenant_id uuid, p_ids uuid[]) returns void
+language plpgsql stable
+as $$
+begin
+  if cardinality(p_ids) is null or cardinality(p_ids) not between 1 and 10000 or array_ndims(p_ids) > 1 or array_position(p_ids, null) is not null then
+    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
+  elsif p_tenant_id is null and not pg_has_role(caller(), 'fairclaim_operator', 'USAGE') then
+    perform refuse('JQ002', 'p_tenant_id', 'is missing', 'only an operator may leave the tenant out');
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_scope(uuid, uuid[]) is 'Refuses bad ids, and a call without a tenant by anybody but an operator.';

@@ -1,0 +1,42 @@
+-- The contract's one-job claim. It has no cursor argument: its place is a hint in a session setting, which names no tenant and is
+-- harmless if it is shared, lost or forged.
+create or replace function fairclaim.claim_job(
+  p_worker_id text,
+  p_queues text[] default null,
+  p_types text[] default null,
+  p_lease interval default '30 s'
+) returns table (
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
+  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_cursor text := nullif(current_setting('fairclaim.turn', true), '');
+  r record;
+begin
+  if v_cursor is not null then
+    begin
+      perform check_cursor(v_cursor);
+    exception
+      when sqlstate 'JQ004' then v_cursor := null;
+    end;
+  end if;
+  select * into r from fairclaim.claim_jobs(p_worker_id, p_queues, 1, p_types, p_lease, v_cursor);
+  if found then
+    perform set_config('fairclaim.turn', r.next_cursor, false);
+    return query select r.id, r.tenant_id, r.type, r.status, r.payload, r.result, r.worker_id, r.attempts, r.next_retry_at,
+      r.created_at, r.completed_at, r.queue, r.priority, r.max_attempts, r.attempts_left, r.lost, r.timeout, r.tags, r.metadata,
+      r.lease_token, r.lease_expires_at;
+  end if;
+end
+$$;
+
+comment on function fairclaim.claim_job(text, text[], text[], interval) is
+'Takes one job to run, or returns no row. As claim_jobs with p_limit 1; the place in the round is kept in the session.';
+
+grant execute on function fairclaim.claim_job(text, text[], text[], interval) to fairclaim_worker;

@@ -1,0 +1,109 @@
+-- Set-based: parse and check, insert the wide rows and the delayed ones, then all lanes in one statement. All or nothing. A batch has
+-- at most 64 MiB, so it stays in memory (work_mem) and meets no temp_file_limit. Outside READ COMMITTED all jobs go to `scheduled`,
+-- due at once (see dispatch_job).
+create or replace function fairclaim.dispatch_jobs(p_jobs jsonb) returns table (ordinal int, id uuid, created boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_nestloop = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+set work_mem = '128MB'
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_prefix text := id_prefix(v_now);
+  v_tail text := right(gen_random_uuid()::text, 12);
+  v_max int := (select s.max_payload from setting s);
+  v_due timestamptz := case when current_setting('transaction_isolation') <> 'read committed' then v_now end;
+  v_bytes bigint;
+  v_bad int;
+  v_fault text;
+  v_all uuid[];
+  v_rows ready[];                   -- see into_lanes()
+  v_queues text[];
+  v_types text[];
+  v_priorities smallint[];
+  v_later timestamptz;                        -- when the first of those in `scheduled` is due
+begin
+  perform check_batch(p_jobs);
+  with item as materialized (    -- what no smallint holds is brought just outside the limits, and refused with the others
+    select (v_prefix || to_hex(32768 + x.ord) || v_tail)::uuid i, x.ord::int o, x.tenant_id t,
+           coalesce(x.queue, 'default') collate "C" q, x.type collate "C" k, greatest(-101, least(101, coalesce(x.priority, 0))) p,
+           coalesce(x.payload, '{}') b, octet_length(coalesce(x.payload, '{}')::text) n,
+           greatest(0, least(101, coalesce(x.max_attempts, 25))) ma, x.timeout to_, x.run_at at,
+           case when x.run_at > v_now then x.run_at end ra, case when x.run_at > v_now then x.run_at else v_due end due,
+           coalesce(x.tags, '{}') tg, coalesce(x.metadata, '{}') me, x.tags <> '{}' or x.metadata <> '{}' extras
+      from rows from (jsonb_to_recordset(p_jobs) as (tenant_id uuid, type text, payload jsonb, queue text, priority int,
+             run_at timestamptz, max_attempts int, timeout interval, tags text[], metadata jsonb))
+           with ordinality x(tenant_id, type, payload, queue, priority, run_at, max_attempts, timeout, tags, metadata, ord)),
+  kind as materialized (           -- names are checked once per distinct kind; into_lanes() knows them by number
+    select d.*, row_number() over () n, not (is_name(d.q) and is_name(d.k, true)) bad
+      from (select distinct item.q, item.k, item.p from item offset 0) d),
+  fault as (
+    select item.o, case
+        when item.t is null then 'tenant_id: is missing'
+        when item.k is null or not is_name(item.k, true) then 'type: must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters'
+        when not is_name(item.q) then 'queue: must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters'
+        when item.p not between -100 and 100 then 'priority: must be from -100 to 100'
+        when item.ma not between 1 and 100 then 'max_attempts: must be from 1 to 100'
+        when item.to_ < interval '1 millisecond' or item.to_ > interval '1 day' then 'timeout: must be from 1 ms to 24 h'
+        when item.at is not null and (not isfinite(item.at) or item.at < v_now - interval '1 day' or item.at > v_now + interval '5 years')
+          then 'run_at: must be finite, at most 1 day ago and at most 5 years ahead'
+        when item.n > v_max or item.n > 257 and too_deep(item.b) then 'payload: ' || json_fault(item.b, v_max)
+        when item.extras then replace(extras_fault(item.tg, item.me), 'p_', '') end f
+      from item
+     where item.t is null or item.k is null or item.p not between -100 and 100 or item.ma not between 1 and 100
+        or item.to_ is not null or item.at is not null or item.n > 257 or item.extras
+        or (select bool_or(kind.bad) from kind)),
+  bad as materialized (
+    select fault.o, fault.f from fault where fault.f is not null order by fault.o limit 1),
+  wide as (
+    insert into job
+    select item.i, item.t, item.q, item.k, item.p, item.ma, item.to_, item.ra, v_now, item.b, item.tg, item.me from item
+     where not exists (select from bad)),
+  later as (
+    insert into scheduled
+    select item.due, item.i, item.t, 0, item.ma, 0 from item
+     where item.due is not null and not exists (select from bad))
+  select (select bad.o from bad), (select bad.f from bad), sum(x.z), array_agg(x.i),
+         (select array_agg(kind.q order by kind.n) from kind), (select array_agg(kind.k order by kind.n) from kind),
+         (select array_agg(kind.p::smallint order by kind.n) from kind),
+         array_agg(row (x.n, x.o, x.i, x.t, 0, x.ma, 0)::ready) filter (where x.due is null), min(x.due)
+    into v_bad, v_fault, v_bytes, v_all, v_queues, v_types, v_priorities, v_rows, v_later
+    from (select kind.n, item.o, item.i, item.t, item.ma, item.due, 100 + item.n
+                 + case when item.extras then octet_length(item.me::text) + octet_length(item.tg::text) else 0 end z
+            from item left join kind on kind.q = item.q and kind.k = item.k and kind.p = item.p order by item.o) x;
+  if v_bad is not null then
+    raise exception 'p_jobs[%].%', v_bad - 1, v_fault
+      using errcode = case when v_fault like 'tenant_id%' then 'JQ002' else 'JQ004' end, hint = 'mend this job and send the batch again; nothing was written';
+  elsif v_bytes > 67108864 then
+    perform refuse('JQ004', 'p_jobs', 'must be at most 64 MiB of JSON text', 'send smaller batches');
+  end if;
+  if v_rows is not null then
+    if cardinality(v_rows) = 1 then
+      perform into_lane(v_rows[1].id, v_rows[1].tenant_id, v_queues[v_rows[1].lane_id], v_types[v_rows[1].lane_id],
+        v_priorities[v_rows[1].lane_id], v_rows[1].attempts_left);
+    else
+      perform into_lanes(v_rows, v_queues, v_types, v_priorities,
+        id_at(coalesce(pg_sequence_last_value('shared_since'), 0)), true);
+    end if;
+    if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+      perform wake(v_now);
+    end if;
+  end if;
+  if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_later) + 1000 then
+    perform wake_before(v_now, v_later + interval '1 s');
+  end if;
+  return query select x.o::int, x.i, true from unnest(v_all) with ordinality x(i, o);
+end
+$$;
+
+comment on function fairclaim.dispatch_jobs(jsonb) is
+'Puts 1 to 10,000 jobs in, all or nothing. p_jobs: an array of objects with the names of dispatch_job''s arguments less "p_"; tenant_id and type are needed, unknown names are refused, null means the default. At most 64 MiB of text. Returns one row a job, in order (ordinal from 1).
+Errors: JQ002, JQ004 with the index of the bad item (from 0), the field and its limit.';
+
+grant execute on function fairclaim.dispatch_jobs(jsonb) to fairclaim_producer;

@@ -1,0 +1,84 @@
+-- Safe from anywhere, any number at once: one works, the others return busy. Everything is looked at once in `tick_every` (half a second)
+-- for all who call, and nothing is locked or written when there is nothing to do; in between only what is due or was left over is
+-- done. Locks: its row of tick_lock, then what its steps lock; none waits for an application, and a lock of a whole table for 100 ms.
+-- A caller that stays idle in its transaction after a tick would keep the others away, so the idle time is bounded; see take_guard for those
+-- that lift the bound.
+create or replace function fairclaim.tick() returns table (
+  promoted int, returned int, moved int, floors int, closed int, deleted int, safe_lag bigint, busy boolean, next_tick_in interval,
+  failed text[]
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set lock_timeout = '100ms'
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_ms bigint := millis(v_now);
+  v_every bigint := (select extract(epoch from s.tick_every) * 1000 from setting s);
+  v_last bigint := coalesce(pg_sequence_last_value('round_at'), 0);
+  v_round boolean := not (v_last > v_ms - v_every and v_last <= v_ms);
+  v_state tick_state := newest_state();
+  v_all boolean;                              -- four times a minute: whole indexes, with their dead prefixes
+  v_late boolean;                             -- that of delayed jobs also when nobody ticked for a while: what told of them may have been committed late
+  r record;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform refuse('JQ004', 'transaction', 'tick needs isolation level read committed', 'begin isolation level read committed');
+  end if;
+  promoted := 0; returned := 0; moved := 0; floors := 0; closed := 0; deleted := 0; safe_lag := v_state.mark - v_state.safe; busy := false;
+  failed := '{}';
+  v_all := v_round and v_last / 15000 <> v_ms / 15000;
+  v_late := v_round and v_last < v_ms - 2000;
+  v_state.sched_floor := case when v_all or v_late then '-infinity' else least(v_state.sched_floor, v_now - interval '1 min') end;
+  if not is_wanted(v_state, v_now, v_round) then
+    if v_round then
+      perform setval('round_at', greatest(0, v_ms));
+    end if;
+    next_tick_in := next_look(v_state, v_now);
+    perform note_look(v_now, next_tick_in);
+    return next;
+    return;
+  end if;
+
+  v_state := take_guard(v_now);
+  v_round := v_round and v_last = coalesce(pg_sequence_last_value('round_at'), 0);          -- nobody else was quicker
+  if v_state.n is null then
+    busy := true;
+    next_tick_in := interval '1 second';
+    return next;
+    return;
+  end if;
+  perform set_config('idle_in_transaction_session_timeout', '10s', true);
+  if v_round then
+    perform setval('round_at', greatest(0, v_ms));
+  end if;
+  v_all := v_all and v_round;
+  v_state.sched_floor := case when v_all or v_late and v_round then '-infinity' else least(v_state.sched_floor, v_now - interval '1 min') end;
+  select * into r from work_steps(v_state, v_round, v_all);
+  v_state := r.p_state;
+  failed := r.failed;
+  promoted := coalesce((r.did ->> 'promote')::int, 0);
+  returned := coalesce((r.did ->> 'return')::int, 0);
+  select coalesce(sum((r.did ->> s)::int), 0) into moved from unnest(array['limits', 'renew', 'sweep']) s;
+  floors := coalesce((r.did ->> 'floors')::int, 0);
+  closed := coalesce((r.did ->> 'close')::int, 0);
+  deleted := coalesce((r.did ->> 'close_more')::int, 0);
+  safe_lag := v_state.mark - v_state.safe;
+  if promoted + returned + moved > 0 then
+    perform wake(v_now);
+  end if;
+  next_tick_in := next_look(v_state, v_now);
+  perform note_look(v_now, next_tick_in);
+  return next;
+end
+$$;
+
+comment on function fairclaim.tick() is
+'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, moves floors, closes and deletes empty lanes, makes ranges ahead. Call it from anywhere when next_tick_in says: after half a minute at most, sooner when something can be due. Workers do. busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
+Errors: JQ004 outside READ COMMITTED.';
+
+grant execute on function fairclaim.tick() to fairclaim_worker, fairclaim_operator;

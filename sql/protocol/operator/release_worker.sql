@@ -1,0 +1,42 @@
+-- The same as release_jobs for whatever a worker holds. Looks at all of `running`, a small table, as for expired leases. Lock order: as
+-- settle_mixed (running, skip locked, then inserts).
+create or replace function fairclaim.release_worker(p_worker_id text, p_limit int default 1000) returns table (id uuid, status text)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+  v_attempts int[];
+  v_tokens uuid[];
+begin
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255 then
+    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 characters');
+  elsif p_limit is null or p_limit not between 1 and 1000 then
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');
+  end if;
+  select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token) into v_ids, v_attempts, v_tokens
+    from (select * from running r where r.worker_id = p_worker_id limit p_limit for update skip locked) r;
+  if v_ids is null then
+    return;
+  end if;
+  raise log 'fairclaim: % jobs of worker % released by %', cardinality(v_ids), p_worker_id, session_user;
+  return query
+  select s.id, s.status
+    from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
+           null, null, null) s
+   where s.accepted;
+  perform wake(fairclaim.clock());
+end
+$$;
+
+comment on function fairclaim.release_worker(text, int) is
+'Takes from a worker what it holds, at most p_limit (1 to 1,000) jobs a call, for operators, when it is gone and its leases are long: as release_jobs. Returns the jobs and their new status, pending or cancelled: call it until there are none. Stop the worker first: one that lives claims on, and what it is running may run twice.
+Errors: JQ004.';
+
+grant execute on function fairclaim.release_worker(text, int) to fairclaim_operator;

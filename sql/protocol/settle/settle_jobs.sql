@@ -1,0 +1,106 @@
+-- By id, attempt and token. One complete: one statement; all complete: one statement, without results and with; else the general way.
+-- No join with `running`: it may walk all of it, dead rows too, when its statistics say that it is empty. A list of results, errors
+-- or delays that holds nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for others of its
+-- tenant: its tenant is noted, and whoever sleeps is told in the end; all others pay one comparison for that.
+create or replace function fairclaim.settle_jobs(
+  p_worker_id text,
+  p_ids uuid[],
+  p_attempts int[],
+  p_lease_tokens uuid[],
+  p_outcomes text[],
+  p_results jsonb[] default null,
+  p_errors jsonb[] default null,
+  p_delays float8[] default null
+) returns table (id uuid, accepted boolean, status text)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_nestloop = off                    -- of the ended attempts with their results: never of `running` itself
+set plan_cache_mode = force_generic_plan
+set work_mem = '128MB'
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_dims text := array_dims(p_ids);
+  v_results jsonb[] := case when num_nonnulls(variadic p_results) > 0 then p_results end;
+  v_complete boolean := 'complete' = all (p_outcomes);
+  v_freed uuid[];                             -- tenants under whose limits there is room now
+begin
+  -- what can be told in one expression: everything completed, without results and delays
+  if (length(p_worker_id) between 1 and 255 and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
+      and v_dims = '[1:' || cardinality(p_ids) || ']' and cardinality(p_ids) <= 10000 and array_position(p_ids, null) is null
+      and array_dims(p_attempts) = v_dims and array_dims(p_lease_tokens) = v_dims and array_dims(p_outcomes) = v_dims
+      and v_complete and (p_results is null or v_results is null and array_dims(p_results) = v_dims)
+      and (p_errors is null or array_dims(p_errors) = v_dims)
+      and (p_delays is null or num_nonnulls(variadic p_delays) = 0 and array_dims(p_delays) = v_dims)) is not true then
+    perform check_settle(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays);
+  end if;
+
+  if current_setting('fairclaim.noted', true) <> '' then      -- not ours: somebody has set it in his session
+    perform set_config('fairclaim.noted', '', true);
+  end if;
+  if v_complete and cardinality(p_ids) = 1 then
+    with gone as (
+      delete from running r
+       where r.id = p_ids[1] and r.attempt = p_attempts[1] and r.lease_token = p_lease_tokens[1]
+      returning r.tenant_id, r.attempt, r.limited)
+    insert into finished as f
+    select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1], null from gone
+    returning case when (select gone.limited from gone) then array[f.tenant_id] end into v_freed;
+    return query select p_ids[1], found, case when found then 'completed' end;
+  elsif v_complete
+        and (select count(distinct x.i) from unnest(p_ids) x(i)) = cardinality(p_ids) then     -- answers and results go by id here
+    if v_results is null then
+      return query
+      with gone as (
+        delete from running r
+         where r.id = any (p_ids)
+           and case when (r.id, r.attempt::int, r.lease_token) in (
+                 select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
+        returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
+      final as (
+        insert into finished
+        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null from gone returning id)
+      select z.i, z.ok, case when z.ok then 'completed' end
+        from (select u.i, u.i in (select final.id from final) ok from unnest(p_ids) u(i) offset 0) z;
+    else
+      return query
+      with gone as (
+        delete from running r
+         where r.id = any (p_ids)
+           and case when (r.id, r.attempt::int, r.lease_token) in (
+                 select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
+        returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
+      final as (
+        insert into finished
+        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, x.res, null
+          from gone join unnest(p_ids, v_results) x(i, res) on x.i = gone.id returning id)
+      select z.i, z.ok, case when z.ok then 'completed' end
+        from (select u.i, u.i in (select final.id from final) ok from unnest(p_ids) u(i) offset 0) z;
+    end if;
+  else
+    return query
+    select * from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, v_results, p_errors, p_delays);
+  end if;
+  if current_setting('fairclaim.noted', true) <> '' then
+    v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
+    perform set_config('fairclaim.noted', '', true);
+  end if;
+  if v_freed is not null and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+    perform wake_freed(v_now, v_freed);
+  end if;
+end
+$$;
+
+comment on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
+'Ends attempts. For each: id, attempts and lease_token of its claim, and an outcome:
+complete (with p_results); retry (after p_delays seconds, or by the rule: 15 s doubled for every failure, at most an hour, 20 % either way; failed when no attempt is left); fail (for good); snooze (again after p_delays, at least 0.1, no attempt used); release (at once, no attempt used); cancel.
+p_errors: {code, message, trace}, cut to 16 KiB; a code that is no word of at most 64 characters is dropped. Lists have one length, 1 to 10,000, and begin at 1.
+Outside READ COMMITTED what waits again is scheduled, and placed by the next tick. Returns a row for each, in order: accepted = false for a stale one (the lease was lost, or it is settled already), which changes nothing; else its new status.
+Errors: JQ004, with the index of the bad item from 0; nothing is written then.';
+
+grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[])
+  to fairclaim_worker;
