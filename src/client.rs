@@ -4,16 +4,19 @@ use std::{fmt, sync::Arc, time::SystemTime};
 
 use deadpool_postgres::{Object, Pool};
 use tokio_postgres::Row;
-use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
+#[cfg(feature = "migrate")]
+use crate::schema::{self, MigrateOptions, MigrateReport};
 use crate::{
-    connect::{self, ConnectOptions, ConnectionMode, Endpoint},
+    connect::{self, ConnectOptions, ConnectionMode, Connector, Endpoint},
     dispatch::{self, Dispatch, Lines, LinesProgress},
     error::{Error, Result},
-    schema::{self, MigrateOptions, MigrateReport},
     statements::{self, Statement, Value, Via},
 };
+
+/// The oldest schema that this build works with: the one that it installs.
+const SCHEMA_NEEDED: i32 = 3;
 
 /// A handle to the queue in one database. Clones share one pool of connections.
 ///
@@ -81,6 +84,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Schema`] when the database is newer than this build, [`Error::Privilege`] when the login may not install.
+    #[cfg(feature = "migrate")]
     pub async fn migrate(&self, options: &MigrateOptions) -> Result<MigrateReport> {
         schema::migrate(&self.pool, options).await
     }
@@ -98,7 +102,7 @@ impl Client {
     /// # Errors
     /// [`Error::Schema`], which says what to run.
     pub async fn check_schema(&self) -> Result<()> {
-        let (found, needed) = (self.schema_version().await?, schema::version());
+        let (found, needed) = (self.schema_version().await?, SCHEMA_NEEDED);
         if found >= needed {
             return Ok(());
         }
@@ -203,7 +207,7 @@ impl Client {
 
     /// How to reach the server beside a connection, to cancel what runs on it. None where a pooler is or may be in between:
     /// PgBouncer 1.18 ends itself at a request to cancel (`bad client state`), and everybody's connections with it.
-    pub(crate) fn tls_to_cancel(&self) -> Option<MakeRustlsConnect> {
+    pub(crate) fn tls_to_cancel(&self) -> Option<Connector> {
         self.endpoint().filter(|_| self.prepares()).map(Endpoint::tls)
     }
 
@@ -222,5 +226,13 @@ impl fmt::Debug for Client {
             .field("pool", &self.pool.status())
             .field("mode", &self.mode)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "migrate"))]
+mod tests {
+    #[test]
+    fn the_schema_that_is_needed_is_the_one_that_is_installed() {
+        assert_eq!(super::SCHEMA_NEEDED, crate::schema::version());
     }
 }

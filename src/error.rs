@@ -4,6 +4,7 @@
 //! is ever passed on, kept as a source, or logged.
 
 mod server;
+#[cfg(feature = "tls")]
 mod tls;
 
 /// The result of everything here that can fail.
@@ -83,14 +84,6 @@ pub enum Error {
         /// Its primary message, or a fixed text where that would quote a value.
         message: String,
     },
-    /// A private server (feature `private-postgres`) cannot be found, started or stopped.
-    #[error("private server: {message}")]
-    Server {
-        /// What went wrong.
-        message: String,
-        /// What to do next.
-        hint: Option<String>,
-    },
     /// The connection URL, a setting or the worker's set-up is wrong; nothing was sent.
     #[error("bad configuration: {message}")]
     Config {
@@ -112,10 +105,7 @@ impl Error {
             Self::NotFound { .. } => Some("JQ005"),
             Self::Schema { .. } => Some("JQ006"),
             Self::Privilege { .. } => Some("JQ007"),
-            Self::Unavailable { .. }
-            | Self::Database { .. }
-            | Self::Server { .. }
-            | Self::Config { .. } => None,
+            Self::Unavailable { .. } | Self::Database { .. } | Self::Config { .. } => None,
         }
     }
 
@@ -129,7 +119,6 @@ impl Error {
             | Self::NotFound { hint, .. }
             | Self::Schema { hint, .. }
             | Self::Privilege { hint, .. }
-            | Self::Server { hint, .. }
             | Self::Config { hint, .. } => hint.as_deref(),
             Self::Unavailable { message } => Some(server::unavailable_hint(message)),
             Self::Database { sqlstate, .. } => server::database_hint(sqlstate),
@@ -208,6 +197,7 @@ fn from_driver(error: &tokio_postgres::Error) -> Error {
     }
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     let message = if cause.is_empty() { text.clone() } else { format!("{text}: {cause}") };
+    #[cfg(feature = "tls")]
     if let Some(explained) = tls::cause(error).and_then(tls::explain) {
         return explained;
     }

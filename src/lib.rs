@@ -38,11 +38,25 @@
 //! # Ok(()) }
 //! ```
 
+//!
+//! # Features
+//!
+//! All are on by default. A program that only dispatches needs `tls` at most.
+//!
+//! - `tls`: encrypted connections.
+//! - `worker`: [`Worker`], which runs handlers.
+//! - `migrate`: [`Client::migrate`], with the files of the schema in the program.
+//! - `doctor`: [`Client::diagnose`], which examines an installation; it needs `migrate`.
+
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(all(feature = "tls", feature = "worker", feature = "doctor")),
+    allow(dead_code, reason = "statements and helpers of the parts that are left out")
+)]
 
 /// The README's example, compiled like any other.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "worker"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
@@ -50,6 +64,7 @@ mod bulk;
 mod client;
 mod connect;
 mod dispatch;
+#[cfg(feature = "doctor")]
 mod doctor;
 mod error;
 mod executor;
@@ -60,12 +75,12 @@ mod json;
 mod operator;
 mod outcome;
 mod queues;
+#[cfg(feature = "migrate")]
 mod schema;
 mod statements;
 mod tenant;
-#[cfg(all(unix, feature = "private-postgres"))]
-pub mod testing;
 mod timestamp;
+#[cfg(feature = "worker")]
 mod worker;
 
 // The driver and its pool, in the versions that `execute` takes.
@@ -75,6 +90,7 @@ pub use bulk::{BulkTotals, Count};
 pub use client::Client;
 pub use connect::{ConnectOptions, ConnectionMode};
 pub use dispatch::{Dispatch, Lines, LinesProgress, dispatch_many_in};
+#[cfg(feature = "doctor")]
 pub use doctor::{Diagnosis, Finding, Level};
 pub use error::{Error, Result};
 pub use executor::Executor;
@@ -84,10 +100,12 @@ pub use job_row::{JobRow, JobTexts, Status};
 pub use operator::{Changed, JobPage, Pruned, RangesDropped};
 pub use outcome::{JobError, Next, Outcome, Settled};
 pub use queues::{QueueChange, QueueRow};
+#[cfg(feature = "migrate")]
 pub use schema::{
     MigrateOptions, MigrateReport, script as migration_script, version as schema_version,
 };
 pub use tenant::Tenant;
+#[cfg(feature = "worker")]
 pub use worker::{
     Attempt, CLAIM_SIZE_CLASSES, Handler, RawJob, State, Worker, WorkerBuilder, WorkerHandle,
     WorkerReport,

@@ -5,6 +5,7 @@
 //! seconds in `float8`, since drivers have no interval. Operators that have a literal beside them are named with their schema, and
 //! the literal with its type: an operator that somebody made in another schema must not be chosen.
 
+#[cfg(feature = "doctor")]
 pub(crate) mod doctor;
 
 use std::{error::Error as StdError, fmt};

@@ -3,9 +3,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{
-    bench, completions, dispatch, doctor, jobs, man, migrate, prune, queues, work,
-};
+use crate::command::{completions, dispatch, doctor, jobs, man, migrate, prune, queues, work};
 use crate::demo;
 use crate::global::Global;
 
@@ -52,7 +50,8 @@ pub(crate) enum Command {
     /// Print or write the manual pages
     Man(man::ManArgs),
     /// Measure this build on this machine
-    Bench(bench::BenchArgs),
+    #[cfg(feature = "bench")]
+    Bench(fairclaim_bench::Bench),
     /// One worker process of the demo; started by `demo`
     #[command(hide = true)]
     DemoWorker(demo::DemoWorkerArgs),

@@ -1,5 +1,6 @@
 //! One module per command.
 
+#[cfg(feature = "bench")]
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod dispatch;
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Completions(args) => completions::run(&args, &Cli::command()),
             Command::Man(args) => man::run(&args, &Cli::command()),
             Command::Doctor(args) => doctor::run(&global, args).await,
+            #[cfg(feature = "bench")]
             Command::Bench(args) => bench::run(&global, args).await,
             Command::DemoWorker(args) => demo::run_worker(&global, args).await,
         }

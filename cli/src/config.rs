@@ -29,7 +29,7 @@ pub(crate) fn command_line() -> anyhow::Result<Cli> {
         return parse(own_command(), &args, &[]).map(|(cli, _)| cli);
     };
     let mut settings = setting::of(&own_command(), &file)?;
-    file.warn_of_password(&settings);
+    warn_of_password(&file, &settings);
     loop {
         let (cli, beaten) = parse(setting::apply(own_command(), &settings), &args, &settings)?;
         if beaten.is_empty() {
@@ -120,4 +120,35 @@ fn refuse_pairs(command: &Command, file: &ConfigFile, settings: &[Setting]) -> a
         }
     }
     Ok(())
+}
+
+/// Says so on stderr when others can read a password in the file.
+fn warn_of_password(file: &ConfigFile, settings: &[Setting]) {
+    let holds = settings.iter().any(|setting| {
+        setting.path.is_empty()
+            && setting.id == "database_url"
+            && setting.values.iter().any(|url| has_password(url))
+    });
+    if holds && file.mode & 0o044 != 0 {
+        eprintln!("warning: {} holds a password and others may read it", file.name());
+        eprintln!("hint: chmod 600 {}", file.name());
+    }
+}
+
+fn has_password(url: &str) -> bool {
+    let user = url.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+    user.is_some_and(|(user, _)| user.contains(':')) || url.contains("password=")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_seen_in_both_kinds_of_connection_text() {
+        assert!(has_password("postgres://app:hunter2@db/app"));
+        assert!(has_password("host=db password=hunter2"));
+        assert!(!has_password("postgres://app@db:5432/app"));
+        assert!(!has_password("host=db user=app"));
+    }
 }

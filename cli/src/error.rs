@@ -116,6 +116,11 @@ fn advice(error: &anyhow::Error) -> (String, Exit) {
     if let Some(known) = error.chain().find_map(|cause| cause.downcast_ref::<fairclaim::Error>()) {
         return (library_hint(known).to_owned(), library_exit(known));
     }
+    if let Some(launcher) =
+        error.chain().find_map(|cause| cause.downcast_ref::<private_postgres::Error>())
+    {
+        return (launcher.hint().unwrap_or(GENERAL_HINT).to_owned(), Exit::Failed);
+    }
     let driver = error.chain().find_map(|cause| cause.downcast_ref::<tokio_postgres::Error>());
     if driver.is_some_and(|error| error.as_db_error().is_none()) {
         return (DATABASE_HINT.to_owned(), Exit::Failed);

@@ -9,7 +9,6 @@
 #![allow(clippy::format_push_string, reason = "reads better than write! and its error")]
 
 mod args;
-mod bench;
 mod color;
 mod command;
 mod config;

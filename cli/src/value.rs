@@ -1,10 +1,8 @@
 //! Values that flags take: tenants, durations, moments, JSON documents.
 
 use std::collections::HashSet;
-use std::fmt::{self, Display};
+use std::fmt;
 use std::io::Read;
-use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use fairclaim::Tenant;
@@ -35,20 +33,6 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
     let signed: SignedDuration = text.parse().map_err(|_| SHAPE.to_owned())?;
     Duration::try_from(signed).map_err(|_| "it cannot be negative".to_owned())
-}
-
-/// A number between two that both are allowed. NaN is between none.
-pub(crate) fn within<T>(
-    bounds: RangeInclusive<T>,
-) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
-where
-    T: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
-{
-    move |text| {
-        text.parse().ok().filter(|number| bounds.contains(number)).ok_or_else(|| {
-            format!("it must be a number from {} to {}", bounds.start(), bounds.end())
-        })
-    }
 }
 
 /// An RFC 3339 moment with its offset: `2027-01-31T09:00:00Z`.
@@ -193,18 +177,6 @@ mod tests {
         assert_eq!(duration("2d"), Ok(Duration::from_secs(172_800)));
         for bad in ["", "-5s", "-1", "soon", "NaN", "5 parsecs"] {
             assert!(duration(bad).is_err(), "{bad:?} was taken");
-        }
-    }
-
-    #[test]
-    fn a_number_is_within_its_bounds_or_refused() {
-        let (claim, rate) = (within(1..=1000), within(0.5..=10.0));
-        assert_eq!((claim("1"), claim("1000"), rate("0.5")), (Ok(1), Ok(1000), Ok(0.5)));
-        for bad in ["0", "1001", "-1", "1.5", "", "many", "99999999999999999999"] {
-            assert_eq!(claim(bad).unwrap_err(), "it must be a number from 1 to 1000", "{bad}");
-        }
-        for bad in ["0", "NaN", "inf", "-inf", "1e9"] {
-            assert!(rate(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,6 +1,9 @@
 //! From a URL to connections: what libpq users expect of the URL, and a pool.
 
 mod mode;
+#[cfg(not(feature = "tls"))]
+mod plain;
+#[cfg(feature = "tls")]
 mod tls;
 mod url;
 
@@ -8,14 +11,16 @@ use std::{path::Path, time::Duration};
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::{Client, Config, Connection, Socket, config::Host, tls::MakeTlsConnect};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub use self::mode::ConnectionMode;
 pub(crate) use self::mode::choose;
+#[cfg(not(feature = "tls"))]
+use self::plain as tls;
+pub(crate) use self::tls::Connector;
 use crate::error::{Error, Result};
 
 /// A connection's other half, which somebody must poll: it does the reading and writing, and yields notifications.
-pub(crate) type Link = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
+pub(crate) type Link = Connection<Socket, <Connector as MakeTlsConnect<Socket>>::Stream>;
 
 /// How a client connects, beside what the URL says. What the URL says wins.
 #[derive(Debug, Clone)]
@@ -72,7 +77,7 @@ impl ConnectOptions {
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     config: Config,
-    tls: MakeRustlsConnect,
+    tls: Connector,
 }
 
 impl Endpoint {
@@ -82,7 +87,7 @@ impl Endpoint {
     }
 
     /// Whom its connections trust.
-    pub(crate) fn tls(&self) -> MakeRustlsConnect {
+    pub(crate) fn tls(&self) -> Connector {
         self.tls.clone()
     }
 }

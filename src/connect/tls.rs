@@ -17,8 +17,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::url::{TlsMode, TlsTarget};
 use crate::error::{Error, Result};
 
+/// Encrypts connections.
+pub(crate) type Connector = MakeRustlsConnect;
+
 /// A connector that trusts whom the mode says.
-pub(super) fn connector(target: &TlsTarget) -> Result<MakeRustlsConnect> {
+pub(super) fn connector(target: &TlsTarget) -> Result<Connector> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -16,6 +16,7 @@ use tokio_postgres::{
 
 pub use self::script::{script, version};
 use self::waiting::Wait;
+#[cfg(feature = "doctor")]
 pub(crate) use self::{
     grants::executable,
     script::{bodies, checksums},

@@ -8,10 +8,9 @@ use std::{sync::Arc, time::Duration};
 
 use deadpool_postgres::ClientWrapper;
 use tokio::{runtime::Handle, time::timeout};
-use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::task::TaskTracker;
 
-use crate::error::Error;
+use crate::{connect::Connector, error::Error};
 
 /// How long one request to cancel may take.
 const ASK_WITHIN: Duration = Duration::from_secs(2);
@@ -24,12 +23,12 @@ const CLOSE_AFTER: Duration = Duration::from_secs(5);
 /// Takes care of all calls of one worker that were left without an answer.
 pub(crate) struct Unanswered {
     /// None where the server may not be asked: then connections are closed and nothing more.
-    tls: Option<MakeRustlsConnect>,
+    tls: Option<Connector>,
     tasks: TaskTracker,
 }
 
 impl Unanswered {
-    pub(crate) fn new(tls: Option<MakeRustlsConnect>) -> Self {
+    pub(crate) fn new(tls: Option<Connector>) -> Self {
         let tasks = TaskTracker::new();
         tasks.close(); // it may wait at any time; more can be added still
         Self { tls, tasks }
@@ -75,7 +74,7 @@ impl Drop for Watch<'_> {
 
 /// Asks the server to cancel until everything sent on the connection so far has ended. A call of another task that is hit fails
 /// with 57014, has changed nothing, and is repeated as after any passing failure.
-async fn give_up(connection: Arc<ClientWrapper>, tls: MakeRustlsConnect) {
+async fn give_up(connection: Arc<ClientWrapper>, tls: Connector) {
     let token = connection.cancel_token();
     let asking = async {
         // answers come in the order of the calls: this one's is the last

@@ -48,7 +48,7 @@ fn root() -> &'static Path {
 /// What the tests are written in.
 fn all_texts() -> Vec<String> {
     let mut found = Vec::new();
-    for folder in ["tests", "cli/tests"] {
+    for folder in ["tests", "cli/tests", "crates/test-support/src"] {
         texts(&root().join(folder), "rs", "//", &mut found);
     }
     found

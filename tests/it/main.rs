@@ -1,6 +1,4 @@
-//! Behaviours against a real server. Each test has a database of its own; see `support`.
-
-#![allow(unreachable_pub, reason = "the support modules are shared by two test programs")]
+//! Behaviours against a real server. Each test has a database of its own; see the crate `test-support`.
 
 mod bad_input;
 mod calls;
@@ -41,12 +39,14 @@ mod retention;
 mod room;
 mod settle_and_claim;
 mod show_job;
+mod slow;
 mod stale;
 mod standing;
 mod states;
-mod support;
 mod ticks;
 mod tls;
 mod turns;
 mod upgrade;
 mod worker;
+
+use test_support as support;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use fairclaim::testing::{PrivateServer, find_binaries};
+use private_postgres::{PrivateServer, find_binaries};
 use uuid::Uuid;
 
 use crate::support::{connect, waiting::until};

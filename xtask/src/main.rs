@@ -3,7 +3,7 @@
 mod golden;
 mod options;
 mod pooled;
-mod quick;
+mod profile;
 mod server;
 mod step;
 mod suite;
@@ -36,8 +36,9 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
-            if let Some(hint) =
-                error.downcast_ref::<fairclaim::Error>().and_then(fairclaim::Error::hint)
+            if let Some(hint) = error
+                .downcast_ref::<private_postgres::Error>()
+                .and_then(private_postgres::Error::hint)
             {
                 eprintln!("hint: {hint}");
             }

@@ -3,10 +3,10 @@
 use std::process::Command;
 
 use anyhow::Context;
-use fairclaim::testing::PrivateServer;
+use private_postgres::PrivateServer;
 use tokio::runtime::{Builder, Runtime};
 
-/// Where the tests look for it (`tests/it/support/server.rs`).
+/// Where the tests look for it (`crates/test-support/src/server.rs`).
 const SHARED: &str = "FAIRCLAIM_TEST_SERVER";
 
 /// Test databases need not outlive a crash of the machine; a few hundred sessions come from the races,

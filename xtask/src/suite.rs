@@ -4,7 +4,9 @@ use std::{ffi::OsStr, process::Command};
 
 use crate::{
     options::TestOptions,
-    pooled, quick, root,
+    pooled,
+    profile::Part,
+    root,
     server::RunServer,
     step::{Step, Verdict},
     tally::Tally,
@@ -18,35 +20,31 @@ const POOLED_PROGRAM: [&str; 4] = ["--package", "fairclaim", "--test", "it"];
 /// The step that runs what takes minutes.
 const SLOW: &str = "slow tests";
 const SLOW_PROGRAMS: [&str; 8] =
-    ["--package", "fairclaim", "--package", "fairclaim-cli", "--test", "slow", "--test", "faults"];
+    ["--package", "fairclaim", "--package", "fairclaim-cli", "--test", "it", "--test", "e2e"];
 
-/// Which of the tests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Whole,
-    Quick,
-    Pooled,
-}
+/// Programs of the inner loop for the runner of cargo: all but `bench`.
+const QUICK_PROGRAMS: [&str; 10] = [
+    "--lib",
+    "--bins",
+    "--test",
+    "it",
+    "--test",
+    "command_line",
+    "--test",
+    "bad_input",
+    "--test",
+    "e2e",
+];
 
-impl Part {
-    /// The profile of nextest.
-    fn profile(self) -> Option<&'static str> {
-        match self {
-            Self::Whole => None,
-            Self::Quick => Some(quick::PROFILE),
-            Self::Pooled => Some(pooled::PROFILE),
-        }
-    }
-
-    /// How the names begin that it leaves out, for the runner of cargo.
-    fn left_out(self) -> &'static [&'static str] {
-        match self {
-            Self::Whole => &[],
-            Self::Quick => quick::LEFT_OUT,
-            Self::Pooled => pooled::LEFT_OUT,
-        }
-    }
-}
+/// What compiles by itself: the library without any part and with each, and the binary without the benchmarks.
+const FEATURES: [&[&str]; 6] = [
+    &["--package", "fairclaim", "--lib"],
+    &["--package", "fairclaim", "--lib", "--features", "tls"],
+    &["--package", "fairclaim", "--lib", "--features", "worker"],
+    &["--package", "fairclaim", "--lib", "--features", "migrate"],
+    &["--package", "fairclaim", "--lib", "--features", "doctor"],
+    &["--package", "fairclaim-cli"],
+];
 
 /// Runs the steps and says whether all went well.
 pub(crate) fn run(options: &TestOptions) -> anyhow::Result<bool> {
@@ -66,11 +64,10 @@ fn check(options: &TestOptions, steps: &mut Vec<Step>) {
     steps.push(Step::command("clippy", &mut cargo(&clippy)));
     steps.push(Step::command("build", &mut cargo(&["build", "--workspace"])));
     if !options.quick {
-        // without the feature that the other members of the workspace switch on
-        steps.push(Step::command(
-            "library alone",
-            &mut cargo(&["check", "--package", "fairclaim", "--lib"]),
-        ));
+        for features in FEATURES {
+            let mut check = cargo(&["check", "--no-default-features"]);
+            steps.push(Step::command("features", check.args(features)));
+        }
         let mut doc = cargo(&["doc", "--package", "fairclaim", "--all-features", "--no-deps"]);
         steps.push(Step::command("documentation", doc.env("RUSTDOCFLAGS", "-D warnings")));
     }
@@ -96,7 +93,7 @@ fn test(options: &TestOptions, steps: &mut Vec<Step>) -> anyhow::Result<()> {
         let pooler = (name == POOLED).then(|| pooled::start(&server.url())).transpose()?;
         let mut command = match name {
             "examples" => cargo(&["test", "--doc", "--package", "fairclaim", "--all-features"]),
-            SLOW => runner(&SLOW_PROGRAMS, Part::Whole, &options.runner),
+            SLOW => runner(&SLOW_PROGRAMS, Part::Slow, &options.runner),
             POOLED => runner(&POOLED_PROGRAM, Part::Pooled, &options.runner),
             _ if options.quick => runner(&["--workspace"], Part::Quick, &options.runner),
             _ => runner(&["--workspace"], Part::Whole, &options.runner),
@@ -148,21 +145,25 @@ fn runner_arguments<'a>(
     all.push("--no-fail-fast");
     if nextest {
         all.extend(part.profile().into_iter().flat_map(|profile| ["--profile", profile]));
+        if part == Part::Slow {
+            all.extend(["--run-ignored", "only", "-E", "test(/^slow::/)"]);
+        }
         all.extend(given);
         return all;
     }
     if part == Part::Quick {
-        all.extend(quick::PROGRAMS.iter().copied());
+        all.extend(QUICK_PROGRAMS);
     } else if !what.contains(&"--test") {
         all.extend(["--lib", "--bins", "--tests"]);
     }
     all.extend(given);
-    if part != Part::Whole {
-        let separated = all.contains(&"--");
-        all.extend((!separated).then_some("--"));
-        // it looks for the texts anywhere in a name, so a few more tests are left out
-        all.extend(part.left_out().iter().flat_map(|start| ["--skip", *start]));
+    let separated = all.contains(&"--");
+    all.extend((part != Part::Whole && !separated).then_some("--"));
+    if part == Part::Slow {
+        all.extend(["--ignored", "slow::"]);
     }
+    // it looks for the texts anywhere in a name, so a few more tests are left out
+    all.extend(part.left_out().into_iter().flat_map(|start| ["--skip", start]));
     all
 }
 
@@ -240,6 +241,9 @@ mod tests {
             pooled(false)
                 .starts_with("test --test it --no-fail-fast -- --skip contract_by_hand::line_9_")
         );
+        let slow = |nextest| runner_arguments(nextest, &it, Part::Slow, &[]).join(" ");
+        assert!(slow(true).ends_with("--run-ignored only -E test(/^slow::/)"));
+        assert!(slow(false).ends_with("-- --ignored slow::"));
         let passed_on = ["--".to_owned(), "--nocapture".to_owned()];
         assert_eq!(arguments(false, Part::Quick, &passed_on).matches(" -- ").count(), 1);
     }

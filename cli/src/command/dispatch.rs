@@ -3,6 +3,7 @@
 mod item;
 mod lines;
 mod origin;
+mod private_file;
 mod reader;
 mod report;
 mod sender;

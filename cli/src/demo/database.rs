@@ -1,7 +1,7 @@
 //! Where the demo runs: a private PostgreSQL of its own, or a database that the user names.
 
-use fairclaim::testing::PrivateServer;
 use fairclaim::{Client, MigrateOptions};
+use private_postgres::PrivateServer;
 
 use crate::global::Global;
 

@@ -6,13 +6,12 @@ mod configuration;
 mod database;
 mod flags;
 mod marks;
-#[allow(dead_code, reason = "shared with the tests of what works")]
-#[path = "../e2e/support.rs"]
-mod support;
 mod terminal;
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
+
+use test_support::binary as support;
 
 /// Stands in every payload and in every other value that a careless message might quote.
 const MARK: &str = "MARKED-7c1f";

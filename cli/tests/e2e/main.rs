@@ -12,9 +12,10 @@ mod handlers;
 mod lines;
 mod operate;
 mod pooled;
-#[path = "../rig/mod.rs"]
 mod rig;
 mod sleep;
-mod support;
+mod slow;
 mod survival;
 mod terminal;
+
+use test_support::binary as support;

@@ -1,15 +1,12 @@
 //! The built binary behind a transaction pooler that lends two sessions to everybody. What a command did is looked up in the
 //! tables, on the way past the pooler.
 
-#[path = "../../../tests/it/support/pooler.rs"]
-#[allow(unreachable_pub, reason = "shared with the tests of the library")]
-mod pooler;
-
 use std::process::Output;
 
 use serde_json::{Value, json};
 
-use self::pooler::Pooler;
+use test_support::pooler::Pooler;
+
 use crate::lines::{Folder, numbers, payloads};
 use crate::support::{Place, fairclaim, stderr};
 

@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use fairclaim::testing::PrivateServer;
 use fairclaim::{JobFilter, Status};
+use private_postgres::PrivateServer;
 
 use crate::support::{PATIENCE, Place, Running, start, stderr};
 

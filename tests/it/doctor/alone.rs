@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use fairclaim::{Client, Level, MigrateOptions, testing::PrivateServer};
+use fairclaim::{Client, Level, MigrateOptions};
+use private_postgres::PrivateServer;
 
 use super::{assert_found, connect, examine_at, find};
 use crate::support::waiting::until;

@@ -1,9 +1,7 @@
 //! What needs a server of its own: logical decoding, standbys, other encodings, tablespaces, logins and languages changed.
 
-use fairclaim::{
-    Client, Dispatch, Error, JobFilter, Level, MigrateOptions, Status, Tenant,
-    testing::PrivateServer,
-};
+use fairclaim::{Client, Dispatch, Error, JobFilter, Level, MigrateOptions, Status, Tenant};
+use private_postgres::PrivateServer;
 use serde_json::json;
 use tokio_postgres::Client as Session;
 

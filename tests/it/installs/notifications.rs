@@ -3,7 +3,7 @@
 
 use std::{future::Future, time::Duration};
 
-use fairclaim::testing::{PrivateServer, find_binaries};
+use private_postgres::{PrivateServer, find_binaries};
 use serde_json::Value;
 use tokio_postgres::{Client as Session, error::SqlState};
 

@@ -1,6 +1,6 @@
 //! A server on the loopback, with a certificate or without.
 
-use fairclaim::testing::PrivateServer;
+use private_postgres::PrivateServer;
 
 use super::authority::{Authority, Identity};
 

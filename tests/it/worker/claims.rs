@@ -7,8 +7,9 @@ use std::{
 
 use fairclaim::{
     Attempt, Client, Dispatch, JobError, MigrateOptions, RawJob, State, Status, Worker,
-    WorkerHandle, testing::PrivateServer,
+    WorkerHandle,
 };
+use private_postgres::PrivateServer;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 

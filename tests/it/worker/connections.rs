@@ -12,8 +12,8 @@ use std::{
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use fairclaim::{
     Attempt, Client, Dispatch, JobError, MigrateOptions, RawJob, State, Status, Worker,
-    testing::PrivateServer,
 };
+use private_postgres::PrivateServer;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio_postgres::NoTls;

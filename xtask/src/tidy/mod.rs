@@ -1,15 +1,9 @@
 //! `cargo xtask tidy`: what must not be in the repository. Each rule is a function from the tree to what it found.
 
-mod crates;
-mod imports;
-mod lexer;
-mod paths;
-mod places;
 mod size;
 mod sql;
-mod statements;
+mod text;
 mod tree;
-mod words;
 
 use tree::{Finding, Tree};
 
@@ -19,7 +13,7 @@ use crate::root;
 type Rule = fn(&Tree) -> Vec<Finding>;
 
 const RULES: &[Rule] = &[
-    words::second_words,
+    text::second_words,
     sql::other_clocks,
     sql::unlisted_files,
     sql::loose_settings,
@@ -27,11 +21,10 @@ const RULES: &[Rule] = &[
     sql::loose_literals,
     sql::function_files,
     sql::own_types,
-    imports::against_the_direction,
-    statements::sql_elsewhere,
-    crates::forbidden,
+    text::sql_elsewhere,
+    text::banned_crates,
+    text::places_of_this_machine,
     size::too_long,
-    places::of_this_machine,
 ];
 
 /// Prints what the rules find in the repository; says whether that was nothing.

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use fairclaim::Dispatch;
@@ -198,7 +198,7 @@ impl<R: Read> Reader<R> {
         hash: &mut Option<Sha256>,
     ) -> io::Result<(Text, Rest)> {
         let wanted = self.spill.as_deref().filter(|_| wanted);
-        let mut spill = wanted.map(nameless).transpose()?;
+        let mut spill = wanted.map(super::private_file::nameless).transpose()?;
         if let Some(file) = &mut spill {
             file.write_all(&begin)?;
         }
@@ -232,16 +232,6 @@ impl<R: Read> Reader<R> {
 struct Rest {
     bytes: usize,
     ended: bool,
-}
-
-/// A file beside the report that goes with its last handle.
-fn nameless(beside: &Path) -> io::Result<File> {
-    let mut path = beside.as_os_str().to_owned();
-    path.push(format!(".{}", uuid::Uuid::new_v4().simple()));
-    let file = super::report::private(File::options().read(true).write(true).create_new(true))
-        .open(&path)?;
-    std::fs::remove_file(&path)?;
-    Ok(file)
 }
 
 #[cfg(test)]

@@ -8,16 +8,15 @@
 mod found;
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
 use self::found::Unfit;
-use super::{item::Reason, reader::Text};
+use super::{item::Reason, private_file::private, reader::Text};
 use crate::error::Hinted;
 
 /// One line of the file of reasons.
@@ -231,11 +230,6 @@ fn open(path: &Path) -> anyhow::Result<File> {
     private(options.read(true).write(true).create(true).truncate(false))
         .open(path)
         .map_err(|error| unwritable(path, &error))
-}
-
-/// What is created is for nobody else's eyes: it holds payloads.
-pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options.mode(0o600)
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> anyhow::Error {

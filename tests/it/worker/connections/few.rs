@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use fairclaim::{
     Attempt, Client, Dispatch, JobError, JobRow, MigrateOptions, RawJob, State, Status, Worker,
-    WorkerBuilder, testing::PrivateServer,
+    WorkerBuilder,
 };
+use private_postgres::PrivateServer;
 use serde_json::json;
 use uuid::Uuid;
 

@@ -1,0 +1,136 @@
+//! A worker reduced to its SQL: claims, and settles everything as completed. It shows what the
+//! protocol costs, without a runtime around it.
+
+use std::fmt;
+
+use anyhow::{Result, ensure};
+use tokio_postgres::{Row, Statement};
+use uuid::Uuid;
+
+use crate::place::{Session, Site};
+
+const CLAIM: &str = "select id, tenant_id, payload, attempts, lease_token, next_cursor
+  from fairclaim.claim_jobs($1, $2, $3, $5, '30 s', $4)";
+const SETTLE: &str = "select accepted from fairclaim.settle_jobs($1, $2, $3, $4, $5)";
+const TURN: &str = "select id, tenant_id, payload, attempts, lease_token, next_cursor, accepted
+  from fairclaim.settle_and_claim($1, $2, $3, $4, $5, null, null, null, $6, $7, $9, '30 s', $8)";
+
+/// One claimer on one connection, with its place in the round.
+pub(crate) struct Claimer {
+    session: Session,
+    claim: Statement,
+    settle: Statement,
+    turn: Statement,
+    name: String,
+    queues: Vec<String>,
+    types: Option<Vec<String>>,
+    limit: i32,
+    cursor: Option<String>,
+    held: Held,
+}
+
+/// What it has claimed and not settled.
+#[derive(Default)]
+struct Held {
+    ids: Vec<Uuid>,
+    attempts: Vec<i32>,
+    tokens: Vec<Uuid>,
+}
+
+/// One claimed job.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) tenant: Uuid,
+    pub(crate) payload: serde_json::Value,
+}
+
+impl fmt::Debug for Claimer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claimer").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Claimer {
+    pub(crate) async fn open(site: &Site, name: String, limit: i32) -> Result<Self> {
+        let session = site.session().await?;
+        let claim = session.prepare(CLAIM).await?;
+        let settle = session.prepare(SETTLE).await?;
+        let turn = session.prepare(TURN).await?;
+        let (queues, held) = (vec![site.queue.clone()], Held::default());
+        let (types, cursor) = (None, None);
+        Ok(Self { session, claim, settle, turn, name, queues, types, limit, cursor, held })
+    }
+
+    /// Asks for jobs of these types only, as a worker with a handler for each of them does.
+    pub(crate) fn naming(mut self, types: Vec<String>) -> Self {
+        self.types = Some(types);
+        self
+    }
+
+    /// Forgets the place in the round.
+    pub(crate) fn start_anew(&mut self, limit: i32) {
+        self.cursor = None;
+        self.limit = limit;
+    }
+
+    pub(crate) async fn claim(&mut self) -> Result<Vec<Claimed>> {
+        let rows = self
+            .session
+            .query(&self.claim, &[&self.name, &self.queues, &self.limit, &self.cursor, &self.types])
+            .await?;
+        Ok(rows.iter().map(|row| self.hold(row)).collect())
+    }
+
+    /// Settles what it holds; says how many that were.
+    pub(crate) async fn settle(&mut self) -> Result<u64> {
+        let held = std::mem::take(&mut self.held);
+        if held.ids.is_empty() {
+            return Ok(0);
+        }
+        let outcomes = vec!["complete"; held.ids.len()];
+        let rows = self
+            .session
+            .query(&self.settle, &[&self.name, &held.ids, &held.attempts, &held.tokens, &outcomes])
+            .await?;
+        let accepted = rows.iter().filter(|row| row.get(0)).count();
+        ensure!(accepted == held.ids.len(), "a settlement was refused: is a lease too short?");
+        Ok(accepted as u64)
+    }
+
+    /// Settles what it holds and claims anew in one round trip; answers how many it settled.
+    pub(crate) async fn turn(&mut self) -> Result<(u64, Vec<Claimed>)> {
+        let held = std::mem::take(&mut self.held);
+        let outcomes = vec!["complete"; held.ids.len()];
+        let rows = self
+            .session
+            .query(
+                &self.turn,
+                &[
+                    &self.name,
+                    &held.ids,
+                    &held.attempts,
+                    &held.tokens,
+                    &outcomes,
+                    &self.queues,
+                    &self.limit,
+                    &self.cursor,
+                    &self.types,
+                ],
+            )
+            .await?;
+        let (settled, claimed) = rows.split_at(held.ids.len());
+        ensure!(
+            settled.iter().all(|row| row.get::<_, Option<bool>>(6) == Some(true)),
+            "a settlement was refused: is a lease too short?"
+        );
+        Ok((held.ids.len() as u64, claimed.iter().map(|row| self.hold(row)).collect()))
+    }
+
+    fn hold(&mut self, row: &Row) -> Claimed {
+        self.held.ids.push(row.get(0));
+        self.held.attempts.push(row.get(3));
+        self.held.tokens.push(row.get(4));
+        self.cursor = row.get(5);
+        Claimed { tenant: row.get(1), payload: row.get(2) }
+    }
+}

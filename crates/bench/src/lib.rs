@@ -1,0 +1,171 @@
+//! `fairclaim bench`: what this build does on this machine.
+//!
+//! A scenario gets a `Place` (a private server, or the database that was named), takes a fresh
+//! `Site` of it for every repetition, and answers with a [`Report`].
+
+#![forbid(unsafe_code)]
+// as for the binary
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts and figures for people, far from their limits"
+)]
+#![allow(clippy::format_push_string, reason = "reads better than write! and its error")]
+
+mod claimer;
+mod classic;
+mod counters;
+mod crew;
+mod dispatch;
+mod drain;
+mod everyday;
+mod fairness;
+mod held;
+mod held_snapshot;
+mod history;
+mod idle;
+mod latency;
+mod load;
+mod machine;
+mod once_used;
+mod options;
+mod pacer;
+mod payloads;
+mod place;
+mod progress;
+mod push;
+mod report;
+mod slow_transactions;
+mod spread;
+mod tally;
+mod ticker;
+mod trickle;
+mod trickle_cost;
+mod types;
+mod wal;
+mod work;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use fairclaim::ConnectOptions;
+
+use options::{Common, Run};
+use place::Place;
+
+pub use place::ForeignJobs;
+pub use report::Report;
+
+const EXAMPLES: &str = "\
+Examples:
+  fairclaim bench drain --quick
+  fairclaim bench latency --quick --json";
+
+/// Without a database it starts a private PostgreSQL with durable settings, and takes a new database
+/// of it for every repetition. With one it works in queues named `bench-…` and leaves their jobs
+/// behind: name a database that you can drop. bench/METHOD.md says how to read the figures.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Bench {
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+#[derive(Debug, Subcommand)]
+enum Scenario {
+    /// Jobs that do nothing, until none is left: jobs a second
+    #[command(after_help = "Examples:\n  fairclaim bench drain --quick")]
+    Drain(Run<drain::Options>),
+    /// Dispatches a second, and against a bare INSERT into one plain table
+    #[command(after_help = "Examples:\n  fairclaim bench dispatch --quick")]
+    Dispatch(Run<dispatch::Options>),
+    /// From a dispatch's commit to the start of its handler, on an idle queue
+    #[command(after_help = "Examples:\n  fairclaim bench latency --quick")]
+    Latency(Run<latency::Options>),
+    /// Jobs a second while a reader's snapshot and an unrelated writer stay open
+    #[command(after_help = "Examples:\n  fairclaim bench held-snapshot --quick")]
+    HeldSnapshot(Run<held_snapshot::Options>),
+    /// The cost of a claim while tenants trickle under a held snapshot
+    #[command(after_help = "Examples:\n  fairclaim bench held-trickle --quick")]
+    HeldTrickle(Run<trickle::HeldOptions>),
+    /// How many jobs are claimed until every small tenant was served behind a big one
+    #[command(after_help = "Examples:\n  fairclaim bench fairness --quick")]
+    Fairness(Run<fairness::Options>),
+    /// One tenant's flood beside a thousand tenants that trickle
+    #[command(after_help = "Examples:\n  fairclaim bench everyday --quick")]
+    Everyday(Run<everyday::Options>),
+    /// The cost of a claim with very many trickling tenants, against few
+    #[command(after_help = "Examples:\n  fairclaim bench trickling --quick")]
+    Trickling(Run<trickle::Options>),
+    /// What a job costs where few come: transactions, claims in vain, server CPU, and its wait
+    #[command(after_help = "Examples:\n  fairclaim bench trickle-cost --quick")]
+    TrickleCost(Run<trickle_cost::Options>),
+    /// The cost of a claim that names the types it wants, against one that takes all
+    #[command(after_help = "Examples:\n  fairclaim bench types --quick")]
+    Types(Run<types::Options>),
+    /// Dispatches a second, and server CPU a job, by the size of the payload
+    #[command(after_help = "Examples:\n  fairclaim bench payloads --quick")]
+    Payloads(Run<payloads::Options>),
+    /// The cost of an empty claim, and the lanes that are left, after very many tenants came once
+    #[command(after_help = "Examples:\n  fairclaim bench once-used --quick")]
+    OnceUsed(Run<once_used::Options>),
+    /// How long jobs wait that were dispatched early in transactions of some seconds
+    #[command(after_help = "Examples:\n  fairclaim bench slow-transactions --quick")]
+    SlowTransactions(Run<slow_transactions::Options>),
+    /// Transactions, write-ahead log and server CPU of workers that have nothing to do
+    #[command(after_help = "Examples:\n  fairclaim bench idle --quick")]
+    Idle(Run<idle::Options>),
+}
+
+impl Scenario {
+    fn common(&self) -> &Common {
+        match self {
+            Self::Drain(Run { common, .. })
+            | Self::Dispatch(Run { common, .. })
+            | Self::Latency(Run { common, .. })
+            | Self::HeldSnapshot(Run { common, .. })
+            | Self::HeldTrickle(Run { common, .. })
+            | Self::Fairness(Run { common, .. })
+            | Self::Everyday(Run { common, .. })
+            | Self::Trickling(Run { common, .. })
+            | Self::TrickleCost(Run { common, .. })
+            | Self::Types(Run { common, .. })
+            | Self::Payloads(Run { common, .. })
+            | Self::OnceUsed(Run { common, .. })
+            | Self::SlowTransactions(Run { common, .. })
+            | Self::Idle(Run { common, .. }) => common,
+        }
+    }
+}
+
+impl Bench {
+    /// Whether the report is wanted as JSON.
+    pub fn json(&self) -> bool {
+        self.scenario.common().json
+    }
+
+    /// Runs the scenario: in the database that is named, else on a private server.
+    pub async fn measure(&self, url: Option<&str>, connect: ConnectOptions) -> Result<Report> {
+        let common = self.scenario.common();
+        let place = Place::open(url, connect, common.quick).await?;
+        let report = match &self.scenario {
+            Scenario::Drain(run) => drain::run(&place, common, &run.options).await,
+            Scenario::Dispatch(run) => dispatch::run(&place, common, &run.options).await,
+            Scenario::Latency(run) => latency::run(&place, common, &run.options).await,
+            Scenario::HeldSnapshot(run) => held_snapshot::run(&place, common, &run.options).await,
+            Scenario::HeldTrickle(run) => trickle::run_held(&place, common, &run.options).await,
+            Scenario::Fairness(run) => fairness::run(&place, common, &run.options).await,
+            Scenario::Everyday(run) => everyday::run(&place, common, &run.options).await,
+            Scenario::Trickling(run) => trickle::run(&place, common, &run.options).await,
+            Scenario::TrickleCost(run) => trickle_cost::run(&place, common, &run.options).await,
+            Scenario::Types(run) => types::run(&place, common, &run.options).await,
+            Scenario::Payloads(run) => payloads::run(&place, common, &run.options).await,
+            Scenario::OnceUsed(run) => once_used::run(&place, common, &run.options).await,
+            Scenario::SlowTransactions(run) => {
+                slow_transactions::run(&place, common, &run.options).await
+            }
+            Scenario::Idle(run) => idle::run(&place, common, &run.options).await,
+        };
+        place.close().await?;
+        report
+    }
+}

@@ -1,0 +1,153 @@
+//! `bench once-used`: very many tenants come once and go. What is left of them must not make claims and
+//! ticks dear.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use serde::Serialize;
+use tokio_postgres::types::Type;
+
+use crate::claimer::Claimer;
+use crate::load::{Batch, Kind, load_kind, tenant};
+use crate::options::{Common, within};
+use crate::place::{Place, Session, Site};
+use crate::progress::progress;
+use crate::report::Report;
+use crate::spread::Samples;
+use crate::ticker::Ticker;
+use crate::work::{self, Fleet};
+
+/// An idle fleet ticks when something is due; here a tick comes once a second at least.
+const LONGEST_PAUSE: f64 = 1.0;
+/// After a slice that was full the next tick comes at once, as from a worker.
+const SHORTEST_PAUSE: f64 = 0.02;
+/// Between two empty claims.
+const CLAIM_EVERY: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Clone, Args, Serialize)]
+pub(crate) struct Options {
+    /// How many tenants
+    #[arg(long, value_name = "N", default_value = "20000", default_value_if("quick", "true", "50"), value_parser = within::<u64>(1..=1_000_000))]
+    tenants: u64,
+    /// Jobs of each of them, in one dispatch: more than 8 wait in a lane of the tenant's own
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = within::<usize>(1..=1_000))]
+    each: usize,
+    /// Their priority
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = within::<i32>(-100..=100))]
+    priority: i32,
+    /// How long claims and ticks are watched once all jobs are gone
+    #[arg(long, value_name = "SECONDS", default_value = "60", default_value_if("quick", "true", "1"), value_parser = within::<f64>(0.1..=86_400.0))]
+    seconds: f64,
+    /// Jobs that an empty claim asks for
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = within::<i32>(1..=1_000))]
+    claim: i32,
+}
+
+pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Result<Report> {
+    let mut report = Report::begin(place, common, "once-used", options, 1).await?;
+    for rep in 1..=report.reps {
+        progress(format!("once-used, repetition {rep} of {}", report.reps));
+        let site = place.site().await?;
+        once(&site, options, &mut report, rep).await?;
+        site.close().await?;
+    }
+    Ok(report)
+}
+
+async fn once(site: &Site, options: &Options, report: &mut Report, rep: u32) -> Result<()> {
+    // only the owner sees lanes
+    let owner = site.session().await?;
+    owner.batch_execute("set role fairclaim_owner").await?;
+    let mut claimer = Claimer::open(site, "bench-idle".to_owned(), options.claim).await?;
+    let ticker = Ticker::start(site).await?;
+    let everybody: Vec<u64> = (1..=options.tenants).collect();
+    let batches: Vec<Batch> = everybody
+        .chunks((1_000 / options.each).max(1))
+        .map(|some| some.iter().flat_map(|&who| vec![tenant(who); options.each]).collect())
+        .collect();
+    let kind = Kind { priority: options.priority, ..Kind::default() };
+    load_kind(site, batches, 2, kind).await?;
+    report.add("own lanes when all jobs wait", "lanes", own_lanes(&owner, site).await?);
+    ticker.stop().await?;
+    let jobs = options.tenants * options.each as u64;
+    let fleet = Fleet { workers: 2, concurrency: 1_000, connections: 2, max_batch: 500 };
+    work::drain(site, fleet, jobs).await?;
+    report.add("jobs that came and went", "jobs", jobs as f64);
+    report.add("own lanes when all jobs are gone", "lanes", own_lanes(&owner, site).await?);
+
+    let seen = watch(site, &owner, &mut claimer, options.seconds).await?;
+    report.add("own lanes at the end", "lanes", own_lanes(&owner, site).await?);
+    seen.describe(report, options, rep);
+    Ok(())
+}
+
+async fn own_lanes(owner: &Session, site: &Site) -> Result<f64> {
+    let text =
+        "select count(*)::float8 from fairclaim_internal.lane where queue = $1 and tenant_id is not null";
+    Ok(owner.query_typed_one(text, &[(&site.queue, Type::TEXT)]).await?.get(0))
+}
+
+/// When each claim and each tick began, in seconds, and what it took in milliseconds.
+#[derive(Default)]
+struct Seen {
+    claims: Vec<(f64, f64)>,
+    ticks: Vec<(f64, f64)>,
+    lanes: Vec<f64>,
+}
+
+/// Claims in vain, and ticks when a tick says that the next one is due.
+async fn watch(site: &Site, owner: &Session, claimer: &mut Claimer, seconds: f64) -> Result<Seen> {
+    let session = site.session().await?;
+    let text = "select extract(epoch from next_tick_in)::float8 from fairclaim.tick()";
+    let tick = session.prepare(text).await?;
+    let (mut seen, start, mut due) = (Seen::default(), Instant::now(), 0.0);
+    let now = || start.elapsed().as_secs_f64();
+    while now() < seconds {
+        let at = now();
+        ensure!(claimer.claim().await?.is_empty(), "a job was left when all were drained");
+        seen.claims.push((at, (now() - at) * 1e3));
+        let next = CLAIM_EVERY.as_secs_f64() + at;
+        // a claim that took longer than that keeps no tick away
+        while due <= next.max(now()) {
+            tokio::time::sleep(Duration::from_secs_f64((due - now()).max(0.0))).await;
+            let at = now();
+            let pause: f64 = session.query_one(&tick, &[]).await?.get(0);
+            seen.ticks.push((at, (now() - at) * 1e3));
+            due = now() + pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+            if now() >= next {
+                break;
+            }
+        }
+        if now() * 10.0 >= seconds * seen.lanes.len() as f64 {
+            seen.lanes.push(own_lanes(owner, site).await?);
+        }
+        tokio::time::sleep(Duration::from_secs_f64((next - now()).max(0.0))).await;
+    }
+    Ok(seen)
+}
+
+impl Seen {
+    fn describe(self, report: &mut Report, options: &Options, rep: u32) {
+        let part = (options.seconds / 6.0).min(10.0);
+        let all = 0.0..f64::INFINITY;
+        let (first, last) = (0.0..part, options.seconds - part..f64::INFINITY);
+        let within = |of: &[(f64, f64)], time: &std::ops::Range<f64>| {
+            Samples::of(of.iter().filter(|(at, _)| time.contains(at)).map(|&(_, ms)| ms).collect())
+        };
+        for (name, time) in [("first", &first), ("last", &last)] {
+            let claims = within(&self.claims, time);
+            let name = format!("{name} {part:.1} s: an empty claim");
+            report.add(format!("{name}, p50"), "ms", claims.percentile(0.5));
+            report.add(format!("{name}, max"), "ms", claims.max());
+        }
+        let name = format!("last {part:.1} s: a tick, p50");
+        report.add(name, "ms", within(&self.ticks, &last).percentile(0.5));
+        let ticks = within(&self.ticks, &all);
+        report.add("whole time: a tick, max", "ms", ticks.max());
+        report.add("whole time: ticks", "ticks", ticks.len() as f64);
+        let busy = ticks.mean() * ticks.len() as f64 / 10.0 / options.seconds;
+        report.add("whole time: time in ticks", "%", busy);
+        report.series(format!("repetition {rep}, own lanes, ten times"), "lanes", self.lanes);
+    }
+}

@@ -1,0 +1,245 @@
+//! Where a benchmark runs: a private server with a new database for every repetition, or the one
+//! database that was named.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::Result;
+use fairclaim::{Client, ConnectOptions, ConnectionMode, MigrateOptions};
+use private_postgres::PrivateServer;
+use tokio_postgres::types::Type;
+
+use crate::progress::progress;
+
+/// The login of the private server: no superuser.
+const LOGIN: &str = "bench";
+/// Copied for every repetition; nobody may be connected to it then.
+const TEMPLATE: &str = "bench_template";
+/// Enough for every scenario's own connections; workers have theirs besides.
+const CONNECTIONS: usize = 64;
+
+/// Durable, and large enough that a run of a few minutes has no checkpoint in the middle.
+const SETTINGS: [(&str, &str); 7] = [
+    ("fsync", "on"),
+    ("synchronous_commit", "on"),
+    ("full_page_writes", "on"),
+    ("max_wal_size", "16GB"),
+    ("checkpoint_timeout", "1h"),
+    ("max_connections", "200"),
+    ("log_min_messages", "fatal"),
+];
+
+/// The server.
+pub(crate) enum Place {
+    Private { server: PrivateServer, made: AtomicU32, options: ConnectOptions },
+    Named { url: String, made: AtomicU32, options: ConnectOptions },
+}
+
+/// One database, and a queue in it that is empty at first.
+pub(crate) struct Site {
+    pub(crate) queue: String,
+    url: String,
+    client: Client,
+    options: ConnectOptions,
+    drop: Option<Drop>,
+}
+
+/// How to drop a database of the private server.
+struct Drop {
+    admin: Client,
+    database: String,
+}
+
+impl Place {
+    pub(crate) async fn open(
+        url: Option<&str>,
+        options: ConnectOptions,
+        quick: bool,
+    ) -> Result<Self> {
+        let made = AtomicU32::new(0);
+        match url {
+            Some(url) if !url.trim().is_empty() => {
+                let client = Client::connect_with(url, &options).await?;
+                client.migrate(&MigrateOptions::default().grant_self(true)).await?;
+                refuse_foreign_jobs(&client).await?;
+                Ok(Self::Named { url: url.to_owned(), made, options })
+            }
+            _ => Ok(Self::Private { server: private_server(quick).await?, made, options }),
+        }
+    }
+
+    /// A session for questions about the server as such.
+    pub(crate) async fn session(&self) -> Result<Session> {
+        Session::of(&self.client().await?).await
+    }
+
+    /// How its clients are connected: direct or pooled.
+    pub(crate) async fn mode(&self) -> Result<ConnectionMode> {
+        Ok(self.client().await?.mode())
+    }
+
+    async fn client(&self) -> Result<Client> {
+        let (url, options) = match self {
+            Self::Private { server, options, .. } => (server.url("postgres", LOGIN), options),
+            Self::Named { url, options, .. } => (url.clone(), options),
+        };
+        Ok(Client::connect_with(&url, options).await?)
+    }
+
+    /// The site of one repetition.
+    pub(crate) async fn site(&self) -> Result<Site> {
+        let (Self::Private { options, .. } | Self::Named { options, .. }) = self;
+        let options = options.clone();
+        let own = options.clone().pool_size(CONNECTIONS).application_name("fairclaim bench");
+        match self {
+            Self::Private { server, made, .. } => {
+                let number = made.fetch_add(1, Ordering::Relaxed);
+                let database = format!("bench_{number}");
+                let make = format!("create database {database} template {TEMPLATE} owner {LOGIN}");
+                server.execute_as_superuser("postgres", &make).await?;
+                let url = server.url(&database, LOGIN);
+                let admin = Client::connect(&server.superuser_url("postgres")).await?;
+                let client = Client::connect_with(&url, &own).await?;
+                let drop = Some(Drop { admin, database });
+                Ok(Site { queue: "bench".to_owned(), url, client, options, drop })
+            }
+            Self::Named { url, made, .. } => {
+                let number = made.fetch_add(1, Ordering::Relaxed);
+                let queue = format!("bench-{}-{number}", uuid::Uuid::new_v4().simple());
+                let client = Client::connect_with(url, &own).await?;
+                Ok(Site { queue, url: url.clone(), client, options, drop: None })
+            }
+        }
+    }
+
+    pub(crate) async fn close(self) -> Result<()> {
+        if let Self::Private { server, .. } = self {
+            server.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+async fn private_server(quick: bool) -> Result<PrivateServer> {
+    progress("starting a private PostgreSQL");
+    let memory = if quick { "128MB" } else { "1GB" };
+    let builder = PrivateServer::builder().settings(SETTINGS).setting("shared_buffers", memory);
+    let server = builder.start().await?;
+    server.create_login(LOGIN, "createrole").await?;
+    server.create_database(TEMPLATE, LOGIN).await?;
+    let client = Client::connect(&server.url(TEMPLATE, LOGIN)).await?;
+    client.migrate(&MigrateOptions::default().grant_self(true)).await?;
+    client.pool().close();
+    // sizes of full-page images; without it they are counted, not measured
+    let inspect = format!(
+        "create extension pg_walinspect;
+         grant execute on function pg_get_wal_stats to {LOGIN};"
+    );
+    if server.execute_as_superuser(TEMPLATE, &inspect).await.is_err() {
+        progress(
+            "the extension pg_walinspect is not installed: full-page images count as 8 kB each",
+        );
+    }
+    Ok(server)
+}
+
+/// Refuses a database in which other jobs wait.
+#[derive(Debug)]
+pub struct ForeignJobs;
+
+impl ForeignJobs {
+    /// Says what to do next.
+    pub const HINT: &str =
+        "give bench a database of its own, or none: it then starts a private PostgreSQL";
+}
+
+impl fmt::Display for ForeignJobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this database has jobs of somebody else")
+    }
+}
+
+impl std::error::Error for ForeignJobs {}
+
+/// A benchmark's jobs would compete with real ones, and slow them down.
+async fn refuse_foreign_jobs(client: &Client) -> Result<()> {
+    let text = "select exists (select from fairclaim.job_overview where queue not like 'bench%')";
+    let session = Session::of(client).await?;
+    if session.query_typed_one(text, &[]).await?.get(0) {
+        return Err(ForeignJobs.into());
+    }
+    Ok(())
+}
+
+impl Site {
+    pub(crate) async fn session(&self) -> Result<Session> {
+        Session::of(&self.client).await
+    }
+
+    /// Whether its server was started for this, on this machine.
+    pub(crate) fn is_private(&self) -> bool {
+        self.drop.is_some()
+    }
+
+    /// A client with connections of its own, as another process has.
+    pub(crate) async fn client(&self) -> Result<Client> {
+        Ok(Client::connect_with(&self.url, &self.options).await?)
+    }
+
+    /// How many jobs of the queue are completed.
+    pub(crate) async fn finished(&self, session: &Session) -> Result<u64> {
+        let text =
+            "select count(*) from fairclaim.job_overview where queue = $1 and status = 'completed'";
+        let count: i64 = session.query_typed_one(text, &[(&self.queue, Type::TEXT)]).await?.get(0);
+        Ok(u64::try_from(count)?)
+    }
+
+    /// Drops the database, if it was made for this.
+    pub(crate) async fn close(self) -> Result<()> {
+        self.client.pool().close();
+        if let Some(Drop { admin, database }) = self.drop {
+            let session = Session::of(&admin).await?;
+            session.batch_execute(&format!("drop database {database} with (force)")).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A connection taken out of a pool, whatever that pool is made of.
+pub(crate) struct Session(Box<dyn Connection>);
+
+trait Connection: Send + Sync {
+    fn get(&self) -> &tokio_postgres::Client;
+}
+
+impl<Pooled, Wrapper> Connection for Pooled
+where
+    Pooled: Deref<Target = Wrapper> + Send + Sync + 'static,
+    Wrapper: Deref<Target = tokio_postgres::Client> + 'static,
+{
+    fn get(&self) -> &tokio_postgres::Client {
+        self
+    }
+}
+
+impl Session {
+    async fn of(client: &Client) -> Result<Self> {
+        let pooled = client.pool().get().await.map_err(fairclaim::Error::from)?;
+        Ok(Self(Box::new(pooled)))
+    }
+}
+
+impl Deref for Session {
+    type Target = tokio_postgres::Client;
+
+    fn deref(&self) -> &tokio_postgres::Client {
+        self.0.get()
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Session")
+    }
+}

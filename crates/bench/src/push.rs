@@ -1,0 +1,104 @@
+//! Puts jobs in for a while, one or many a call.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::task::JoinSet;
+
+use crate::classic;
+use crate::load::{Kind, TYPE, document, payload, tenant, varied};
+use crate::place::Site;
+
+/// How a job gets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Bare,
+    Dispatch,
+}
+
+impl Way {
+    pub(crate) fn single(self) -> &'static str {
+        match self {
+            Self::Bare => classic::INSERT,
+            Self::Dispatch => {
+                "select fairclaim.dispatch_job(p_tenant_id => $1, p_queue => $2, p_type => $3, p_payload => $4::text::jsonb)"
+            }
+        }
+    }
+
+    pub(crate) fn bulk(self) -> &'static str {
+        match self {
+            Self::Bare => classic::INSERT_MANY,
+            Self::Dispatch => "select count(*) from fairclaim.dispatch_jobs($1::text::jsonb)",
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare INSERT",
+            Self::Dispatch => "dispatch",
+        }
+    }
+}
+
+/// What goes in, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Push {
+    pub(crate) way: Way,
+    pub(crate) connections: usize,
+    /// Jobs of one call.
+    pub(crate) jobs: usize,
+    pub(crate) tenants: u64,
+    pub(crate) seconds: f64,
+    /// As [`Kind::bytes`].
+    pub(crate) bytes: Option<usize>,
+}
+
+impl Push {
+    /// Answers how many jobs went in, and how many a second.
+    pub(crate) async fn run(&self, site: &Site) -> Result<(u64, f64)> {
+        let mut sessions = Vec::new();
+        for _ in 0..self.connections {
+            sessions.push(site.session().await?);
+        }
+        // made beforehand: writing JSON is the caller's work, the same for both ways
+        let whose: Vec<_> = (0..self.jobs as u64).map(|job| tenant(job % self.tenants)).collect();
+        let kind = Kind { bytes: self.bytes, ..Kind::default() };
+        let document: Arc<str> = document(&whose, &site.queue, kind).into();
+        let payloads: Arc<[String]> = (0..16).map(|number| self.payload(number)).collect();
+        let (start, end) = (Instant::now(), Duration::from_secs_f64(self.seconds));
+        let mut tasks = JoinSet::new();
+        for (number, session) in (0_u64..).zip(sessions) {
+            let (queue, push) = (site.queue.clone(), *self);
+            let (document, payloads) = (document.clone(), payloads.clone());
+            tasks.spawn(async move {
+                let Push { way, jobs, .. } = push;
+                let text = if jobs == 1 { way.single() } else { way.bulk() };
+                let statement = session.prepare(text).await?;
+                let mut payloads = payloads.iter().cycle();
+                let mut done = 0;
+                while start.elapsed() < end {
+                    if jobs == 1 {
+                        let who = tenant((number * 7_919 + done) % push.tenants);
+                        let payload = payloads.next();
+                        session.query(&statement, &[&who, &queue, &TYPE, &payload]).await?;
+                    } else {
+                        session.query(&statement, &[&&*document]).await?;
+                    }
+                    done += jobs as u64;
+                }
+                anyhow::Ok(done)
+            });
+        }
+        let mut total = 0;
+        while let Some(done) = tasks.join_next().await {
+            total += done??;
+        }
+        Ok((total, total as f64 / start.elapsed().as_secs_f64()))
+    }
+
+    fn payload(&self, number: u64) -> String {
+        self.bytes.map_or_else(|| payload(number), |bytes| varied(number, bytes))
+    }
+}

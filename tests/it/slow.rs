@@ -1,0 +1,4 @@
+//! Tests that take minutes: many jobs, many steps of the model. `cargo xtask test --slow` runs them.
+
+mod lanes_stress;
+mod model_steps;
