@@ -949,6 +949,17 @@ create function fairclaim.tick()
 grant execute on function fairclaim.tick to fairclaim_operator;
 grant execute on function fairclaim.tick to fairclaim_worker;
 
+create function fairclaim.why_idle(p_queues text[] DEFAULT NULL::text[], p_types text[] DEFAULT NULL::text[])
+  returns TABLE(reason text, queue text, type text, jobs integer, at_least boolean, due_in double precision)
+  language plpgsql stable security definer
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.why_idle to fairclaim_worker;
+
 create function fairclaim.apply_limits(p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile;

@@ -393,6 +393,13 @@ pub(crate) const TICK: Statement = Statement {
 pub(crate) const NEXT_DUE: Statement =
     Statement { sql: "select fairclaim.next_due()::float8", types: &[] };
 
+/// What keeps the jobs of these queues from a worker of these types.
+pub(crate) const WHY_IDLE: Statement = Statement {
+    sql: "select w.reason, w.queue, w.type, w.jobs::int8, w.at_least, w.due_in \
+          from fairclaim.why_idle(p_queues => $1::text[], p_types => $2::text[]) w",
+    types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY],
+};
+
 /// Whether all that a worker calls is there, whether this login may do it, and in which kind of transaction its calls run. By names and
 /// not by signatures: functions may gain arguments.
 pub(crate) const MAY_WORK: Statement = Statement {

@@ -5,13 +5,16 @@
 
 mod crew;
 mod database;
+mod frame;
 mod plan;
 mod queries;
+mod screen;
 mod verdict;
 mod view;
 mod worker;
 
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use fairclaim::{Client, Dispatch};
@@ -26,7 +29,7 @@ use crate::signals::Signals;
 use crew::{Crew, Orders};
 use database::Database;
 use plan::{DemoJob, Plan, Share};
-use queries::Scope;
+use queries::{Progress, Scope};
 use verdict::Evidence;
 use view::{Look, View};
 
@@ -47,6 +50,13 @@ const BATCH: usize = 5000;
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// How often the workers' own reports are looked at, so that the kill comes when it should.
 const BEAT: Duration = Duration::from_millis(50);
+
+/// What this program is called.
+const NAME: &str = "fairclaim";
+/// How long after the end of a lease its job may still wait: for the tick that gives it back.
+const LATE: Duration = Duration::from_secs(1);
+/// A wider summary is not easier to read.
+const SUMMARY_MAX: usize = 100;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -88,6 +98,7 @@ pub(crate) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
     let interrupted = ended
         .as_ref()
         .is_err_and(|error| error.downcast_ref::<Hinted>().is_some_and(Hinted::is_interruption));
+    let has_one = database.as_ref().is_some_and(|database| !database.is_private());
     match database {
         Some(database) if database.is_private() && (interrupted || !args.keep) => {
             database.stop().await;
@@ -95,6 +106,9 @@ pub(crate) async fn run(global: &Global, args: DemoArgs) -> anyhow::Result<()> {
         Some(database) => output::line(database.keep(ended.is_err()))?,
         None if interrupted => output::line("Nothing was dispatched yet.")?,
         None => {}
+    }
+    if ended.is_ok() && (has_one || !args.keep) {
+        output::line(next_steps(&database::program(), has_one))?;
     }
     ended
 }
@@ -122,9 +136,9 @@ async fn perform(
     let queue = database.queue.clone();
     let plan = Plan::new(run, queue, usize::from(args.tenants), args.jobs as usize)?;
 
-    let mut view = View::new(plan.total());
+    let mut view = View::new();
     view.say(&format!("{} in {:.1} s", database.story(), started.elapsed().as_secs_f64()))?;
-    let scope = dispatch(&database.client, &plan, &view).await?;
+    let scope = dispatch(&database.client, &plan, &mut view).await?;
 
     let prefix = if database.is_private() { String::new() } else { format!("{run}-") };
     let workers: Vec<String> = (1..=args.workers).map(|n| format!("{prefix}worker-{n}")).collect();
@@ -136,18 +150,41 @@ async fn perform(
         work: WORK,
         connection: global.connection.into(),
     };
+    let begun = queries::clock(&database.client).await?;
     for id in &workers {
         crew.start(id.clone(), &orders)?;
     }
-    let stage = Stage { client: &database.client, plan: &plan, scope: &scope, victim: &workers[1] };
-    let (held, took) = stage.watch(crew, &mut view).await?;
+    let (client, victim) = (&database.client, &*workers[1]);
+    let stage = Stage { client, plan: &plan, scope: &scope, begun, victim };
+    let course = stage.watch(crew, &mut view).await?;
     crew.stop().await;
     view.end();
-    stage.judge(&held, took, workers.len()).await
+    stage.judge(&course, workers.len()).await
+}
+
+/// What to do after the demo, in a database of one's own; `has_one` when this was one.
+fn next_steps(program: &str, has_one: bool) -> String {
+    let mut text = "\nTry next:\n".to_owned();
+    if program != NAME {
+        text.push_str(&format!("  alias {NAME}={program}\n"));
+    }
+    if !has_one {
+        text.push_str(&format!(
+            "  {NAME} demo --keep      # the same, and a look around in its database\n  \
+             export DATABASE_URL=postgres://…      # your own: a login with CREATEROLE\n  \
+             {NAME} migrate --grant-self\n"
+        ));
+    }
+    text.push_str(&format!(
+        "  {NAME} dispatch --tenant acme --type greet --payload '{{\"name\": \"Ada\"}}'\n  \
+         {NAME} work --exec greet=cat --drain --show-output all\n  \
+         {NAME} jobs list --limit 5"
+    ));
+    text
 }
 
 /// The flood first, then a few jobs for every other tenant. Answers where the run's ids lie.
-async fn dispatch(client: &Client, plan: &Plan, view: &View) -> anyhow::Result<Scope> {
+async fn dispatch(client: &Client, plan: &Plan, view: &mut View) -> anyhow::Result<Scope> {
     let started = Instant::now();
     let (mut first, mut last, mut count) = (None, None, 0);
     for share in &plan.shares {
@@ -156,14 +193,15 @@ async fn dispatch(client: &Client, plan: &Plan, view: &View) -> anyhow::Result<S
             count += ids.len();
             first = first.or(ids.first().copied());
             last = ids.last().copied().or(last);
-            view.dispatched(count);
+            view.dispatching(count, plan.total())?;
         }
     }
     let (Some(first), Some(last)) = (first, last) else {
         anyhow::bail!("the plan of the demo is empty")
     };
+    view.clear()?;
     view.say(&format!(
-        "dispatched {} jobs in {:.1} s: {} by {}, and only then {} each by {} other tenants",
+        "dispatched {} jobs in {:.1} s: first {} by {}, and behind them {} each by {} other tenants",
         HumanCount(count as u64),
         started.elapsed().as_secs_f64(),
         HumanCount(plan.flood().jobs as u64),
@@ -189,42 +227,90 @@ struct Stage<'a> {
     client: &'a Client,
     plan: &'a Plan,
     scope: &'a Scope,
+    /// When the workers were started, by the clock of the database.
+    begun: SystemTime,
     victim: &'a str,
 }
 
+/// What has happened.
+#[derive(Debug, Default)]
+struct Course {
+    /// When a worker was killed, and the jobs that it held.
+    killed: Option<Instant>,
+    held: Vec<Uuid>,
+    /// How long everything took, and how much of that nothing was left but jobs of the dead worker.
+    took: Duration,
+    waited: Duration,
+}
+
 impl Stage<'_> {
-    /// Watches until every job is finished, and kills one worker on the way. Answers the jobs that
-    /// it held, and how long everything took.
-    async fn watch(
-        &self,
-        crew: &mut Crew,
-        view: &mut View,
-    ) -> anyhow::Result<(Vec<Uuid>, Duration)> {
+    /// Watches until every job is finished, and kills one worker on the way.
+    async fn watch(&self, crew: &mut Crew, view: &mut View) -> anyhow::Result<Course> {
         let started = Instant::now();
-        let (mut held, mut looked) = (None, None::<Instant>);
+        let (mut course, mut looked, mut told) = (Course::default(), None::<Instant>, false);
+        let mut only_leases = None::<Instant>;
         view.begin();
         loop {
             crew.check()?;
-            let claims = crew.claims();
-            let begun = claims.values().sum::<u64>() as usize;
-            if held.is_none() && begun * 100 >= self.plan.total() * KILL_AT {
-                held = Some(self.kill(crew, view).await?);
+            let claims = crew.claims().values().sum::<u64>();
+            if course.killed.is_none() && claims as usize * 100 >= self.plan.total() * KILL_AT {
+                course.killed = Some(Instant::now());
+                course.held = self.kill(crew, view).await?;
             }
             if looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
                 looked = Some(Instant::now());
-                let counts = queries::progress(self.client, self.scope).await?;
-                let finished: usize = counts.values().map(|counts| counts.finished).sum();
-                view.show(self.plan, Look { counts: &counts, claims, workers: crew.alive() })?;
+                let progress = queries::progress(self.client, self.scope, self.begun).await?;
+                let finished: usize = progress.values().map(|progress| progress.finished).sum();
+                let leases = self.leases(&progress, &course);
+                only_leases = only_leases.or(leases.map(|_| Instant::now()));
+                told = told || self.tell_when_small_are_done(&progress, view)?;
+                let workers = crew.alive();
+                view.show(self.plan, &Look { progress: &progress, claims, workers, leases })?;
                 if finished >= self.plan.total() {
-                    return Ok((held.unwrap_or_default(), started.elapsed()));
+                    course.took = started.elapsed();
+                    course.waited = only_leases.map_or(Duration::ZERO, |since| since.elapsed());
+                    return Ok(course);
                 }
             }
             sleep(BEAT).await;
         }
     }
 
+    /// Nothing is left but what the dead worker held: how many jobs, and after how many seconds at
+    /// most another worker may have them.
+    fn leases(&self, progress: &HashMap<Uuid, Progress>, course: &Course) -> Option<(usize, u64)> {
+        let killed = course.killed.filter(|_| !course.held.is_empty())?;
+        let sum = |count: fn(&Progress) -> usize| progress.values().map(count).sum::<usize>();
+        let left = self.plan.total() - sum(|progress| progress.finished);
+        let only = left > 0 && sum(|progress| progress.waiting) == 0 && left <= course.held.len();
+        let until = LEASE + LATE;
+        only.then(|| (left, until.saturating_sub(killed.elapsed()).as_secs() + 1))
+    }
+
+    /// The point of it all, at the moment when it happens.
+    fn tell_when_small_are_done(
+        &self,
+        progress: &HashMap<Uuid, Progress>,
+        view: &mut View,
+    ) -> anyhow::Result<bool> {
+        let small = self.plan.small().len();
+        let (done, seconds) = view::small_done(self.plan, progress);
+        let flood = progress.get(&self.plan.flood().tenant.uuid()).copied().unwrap_or_default();
+        if done < small {
+            return Ok(false);
+        }
+        let flood = match flood.waiting {
+            0 => String::new(),
+            waiting => {
+                format!(", while {} jobs of the flood still wait", HumanCount(waiting as u64))
+            }
+        };
+        view.say(&format!("{done} of {small} small tenants are done after {seconds:.1} s{flood}"))?;
+        Ok(true)
+    }
+
     /// Kills the victim with SIGKILL and answers what it had claimed and not settled.
-    async fn kill(&self, crew: &mut Crew, view: &View) -> anyhow::Result<Vec<Uuid>> {
+    async fn kill(&self, crew: &mut Crew, view: &mut View) -> anyhow::Result<Vec<Uuid>> {
         crew.kill(self.victim).await?;
         // The server may still be at the victim's last statement, whose effect counts: it is over
         // when two looks in a row see the same. Leases last much longer than this takes.
@@ -238,7 +324,7 @@ impl Stage<'_> {
             held = again;
         }
         view.say(&format!(
-            "killed {} with SIGKILL: it held {} jobs, which come back when their leases of {} s expire",
+            "killed {} with SIGKILL: it held {} jobs, which come back when their leases of {} s end",
             self.victim,
             HumanCount(held.len() as u64),
             LEASE.as_secs(),
@@ -247,21 +333,24 @@ impl Stage<'_> {
     }
 
     /// Reads the evidence, prints the summary, and fails when a promise was broken.
-    async fn judge(&self, held: &[Uuid], took: Duration, workers: usize) -> anyhow::Result<()> {
+    async fn judge(&self, course: &Course, workers: usize) -> anyhow::Result<()> {
+        let held = &*course.held;
         let flood = self.plan.flood().tenant.uuid();
         let evidence = Evidence {
             totals: queries::totals(self.client, self.scope).await?,
-            served: queries::served(self.client, self.scope, flood, held).await?,
+            served: queries::served(self.client, self.scope, flood, held, self.begun).await?,
             killed: self.victim.to_owned(),
+            was_killed: course.killed.is_some(),
             held: held.len(),
             recovered: queries::recovered(self.client, held, self.victim).await?,
             workers,
             in_hand: CONCURRENCY * (1 + (AHEAD.as_millis() / WORK.as_millis()) as usize),
-            took,
+            took: course.took,
+            waited: course.waited,
         };
         let checks = verdict::checks(self.plan, &evidence);
-        output::line(verdict::summary(&checks, &evidence))?;
-        if checks.iter().all(|check| check.kept) {
+        output::line(frame::wrapped(&verdict::summary(&checks, &evidence), summary_width(), 4))?;
+        if checks.iter().all(|check| check.kept != Some(false)) {
             return Ok(());
         }
         Err(Hinted::failed(
@@ -270,4 +359,8 @@ impl Stage<'_> {
         )
         .into())
     }
+}
+
+fn summary_width() -> usize {
+    screen::size().0.saturating_sub(1).min(SUMMARY_MAX)
 }

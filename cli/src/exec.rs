@@ -10,10 +10,12 @@
 //! any moment, and the group must be ended all the same. [`Exec::finish`] waits for supervisors. When the worker itself is
 //! killed, the [`watchdog`] ends the groups.
 
+mod echo;
 mod group;
 mod verdict;
 mod watchdog;
 
+pub(crate) use echo::ShowOutput;
 pub(crate) use group::ENDS_WITHIN;
 pub(crate) use verdict::EXIT_CODES;
 
@@ -27,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::Hinted;
+use echo::{Source, Unrunnable};
 use watchdog::Watchdog;
 
 /// How long a shell may take that has nothing to do.
@@ -38,9 +41,21 @@ pub(crate) struct Exec {
     groups: TaskTracker,
     kill: CancellationToken,
     watchdog: Watchdog,
+    unrunnable: Unrunnable,
+    show: ShowOutput,
 }
 
 impl Exec {
+    /// Commands whose output the log shows as far as is wanted.
+    pub(crate) fn showing(show: ShowOutput) -> Self {
+        Self { show, ..Self::default() }
+    }
+
+    /// How many commands run.
+    pub(crate) fn running(&self) -> usize {
+        self.groups.len()
+    }
+
     /// Looks whether there is a shell that works, before any job is claimed for it.
     pub(crate) async fn check(&self) -> anyhow::Result<()> {
         let refused = |why: String| {
@@ -75,15 +90,19 @@ impl Exec {
         // if the worker drops this future, the group ends too
         let dropped = stop.clone().drop_guard();
         let kill = self.kill.clone();
+        let shown = (self.show == ShowOutput::All).then(|| Source::of(attempt));
         let supervisor = self.groups.spawn(async move {
-            let ended = group::supervise(child, payload, stop, kill).await;
+            let ended = group::supervise(child, payload, shown, stop, kill).await;
             drop(watched);
             ended
         });
         let ended = supervisor.await;
         dropped.disarm();
         match ended {
-            Ok(Ok(ended)) => verdict::outcome(ended),
+            Ok(Ok(ended)) => {
+                self.unrunnable.look(attempt.job_type(), &command, ended.status.code());
+                verdict::outcome(ended)
+            }
             Ok(Err(error)) => {
                 Err(verdict::broken("wait", format!("lost sight of the command: {error}")))
             }

@@ -126,6 +126,7 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("internal/tenant/caller.sql"),
     sql!("protocol/claim/claim_job.sql"),
     sql!("protocol/claim/claim_jobs.sql"),
+    sql!("protocol/claim/why_idle.sql"),
     sql!("protocol/dispatch/dispatch_job.sql"),
     sql!("protocol/dispatch/dispatch_jobs.sql"),
     sql!("protocol/dispatch/dispatch_lines.sql"),

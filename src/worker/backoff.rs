@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest pause while the database is away.
+pub(crate) const DATABASE_PAUSE_MAX: Duration = Duration::from_secs(2);
+
 /// Doubles from `first` to `longest`; every pause is between half of that and all of it.
 #[derive(Debug)]
 pub(crate) struct Backoff {
@@ -17,7 +20,7 @@ impl Backoff {
 
     /// For a database that is away: 50 ms to 2 s, so that everything goes on within a few seconds of its return.
     pub(crate) fn database() -> Self {
-        Self::new(Duration::from_millis(50), Duration::from_secs(2))
+        Self::new(Duration::from_millis(50), DATABASE_PAUSE_MAX)
     }
 
     /// The pause after one more failure.

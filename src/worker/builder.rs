@@ -58,6 +58,7 @@ impl Default for WorkerBuilder {
             maintain: true,
             drain: false,
             sleep_after: None,
+            log_causes: true,
         };
         Self {
             client: None,
@@ -184,6 +185,14 @@ impl WorkerBuilder {
     /// calls [`WorkerHandle::wake`](super::WorkerHandle::wake); a dispatch alone wakes nobody then. Defaults to never.
     pub fn sleep_after(mut self, idle: Duration) -> Self {
         self.settings.sleep_after = Some(idle);
+        self
+    }
+
+    /// Whether the log's line of a failed attempt tells the end of the causes of the handler's
+    /// error beside its message. Both are the handler's own words, which are stored in any case:
+    /// say no where they may hold what a log must not. Defaults to true.
+    pub fn log_causes(mut self, log: bool) -> Self {
+        self.settings.log_causes = log;
         self
     }
 

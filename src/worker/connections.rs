@@ -19,7 +19,10 @@ use deadpool_postgres::{ClientWrapper, Object, Timeouts};
 use tokio::sync::Mutex as Turn;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::unanswered::Unanswered;
+use super::{
+    outage::{self, Outage},
+    unanswered::Unanswered,
+};
 use crate::{
     client::Client,
     error::{Error, Result},
@@ -40,6 +43,8 @@ pub(crate) struct Connections {
     /// A pooler between us and the server answers with other clients' prepared statements, so none are used.
     unprepared: AtomicBool,
     unanswered: Unanswered,
+    /// Whether the database answers at all.
+    pub(crate) outage: Outage,
 }
 
 #[derive(Default)]
@@ -65,7 +70,7 @@ impl Connections {
         let seats = (0..count).map(|_| Seat::default()).collect();
         let unprepared = AtomicBool::new(!client.prepares());
         let unanswered = Unanswered::new(client.tls_to_cancel());
-        Self { client, seats, heart, unprepared, unanswered }
+        Self { client, seats, heart, unprepared, unanswered, outage: Outage::default() }
     }
 
     /// Sends a statement on one of the connections and reads all rows. Calls of several tasks on one connection are
@@ -235,8 +240,13 @@ impl Line<'_> {
             answer
         };
         let answer = within(patience, call).await;
-        if let Err(error) = &answer {
-            connections.note(&connection, error);
+        match &answer {
+            Err(error) if outage::is_away(error) => connections.note(&connection, error),
+            Err(error) => {
+                connections.outage.over(); // to refuse a call is an answer too
+                connections.note(&connection, error);
+            }
+            Ok(_) => connections.outage.over(),
         }
         answer
     }

@@ -203,10 +203,13 @@ impl Exchanger {
     /// Settlements that are not in the answer were accepted as completed.
     fn count(&self, settlement: &Settlement, answered: Option<&Option<String>>) {
         let stats = &self.shared.stats;
+        if let Some(status) = answered.map_or(Some("completed"), Option::as_deref) {
+            self.shared.attempt_log.ended(settlement, status);
+        }
         let counter = match answered {
             None => &stats.completed,
             Some(None) => {
-                log_refusal(settlement);
+                self.log_refusal(settlement);
                 if settlement.sent {
                     return;
                 }
@@ -229,11 +232,23 @@ impl Exchanger {
         add(&self.shared.stats.call_failures, 1);
         let (queue, settlements) = (&*self.subscription.queue, order.settlements.len());
         let hint = error.hint();
-        tracing::warn!(queue, settlements, limit = order.limit, %error, hint, "a call failed and will be repeated");
+        if !self.shared.connections.outage.takes(error) {
+            tracing::warn!(queue, settlements, limit = order.limit, %error, hint, "a call failed and will be repeated");
+        }
         if !is_refusal(error) {
             order.settlements.iter_mut().for_each(|settlement| settlement.sent = true);
         } else if let ([settlement], 0) = (order.settlements.as_mut_slice(), order.limit) {
             refuse(settlement, error);
+        }
+    }
+
+    fn log_refusal(&self, settlement: &Settlement) {
+        let hold = &*settlement.hold;
+        if settlement.sent {
+            let (id, attempt) = (hold.id, hold.attempt);
+            tracing::warn!(%id, attempt, "the settlement was repeated and not accepted: the first one was, or the lease is lost");
+        } else {
+            self.shared.attempt_log.lost(hold, "the settlement was not accepted");
         }
     }
 }
@@ -308,19 +323,8 @@ pub(super) fn log_claim(work: &Work) {
         tenant = %hold.tenant,
         queue = &*hold.queue,
         attempt = hold.attempt,
-        "Claimed job {}",
-        hold.id
+        "Claimed job"
     );
-}
-
-fn log_refusal(settlement: &Settlement) {
-    let hold = &*settlement.hold;
-    let (id, attempt) = (hold.id, hold.attempt);
-    if settlement.sent {
-        tracing::warn!(%id, attempt, "the settlement was repeated and not accepted: the first one was, or the lease is lost");
-    } else {
-        tracing::warn!(%id, attempt, "lease lost: the settlement was not accepted");
-    }
 }
 
 #[cfg(test)]

@@ -103,10 +103,12 @@ pub(crate) async fn run_attempt(shared: &Shared, work: Work) -> Option<Settlemen
     let handler = AssertUnwindSafe(async { (entry.handler.0)(payload, attempt).await })
         .catch_unwind()
         .instrument(span);
+    let began = Instant::now();
     let ended = match deadline {
         None => Some(handler.await),
         Some(deadline) => tokio::time::timeout_at(deadline.into(), handler).await.ok(),
     };
+    hold.has_run(began.elapsed());
     let ending = match ended {
         Some(Ok(Ok(outcome))) => match Ending::of_outcome(outcome, &hold) {
             Some(ending) => ending,
@@ -170,6 +172,7 @@ fn wants_retry(error: &JobError) -> bool {
 /// The handler's own transaction did it: there is nothing to tell the database.
 fn settled(shared: &Shared, hold: &Hold) -> Option<Settlement> {
     hold.advance(Stage::Settled);
+    shared.attempt_log.completed(hold);
     add(&shared.stats.completed, 1);
     shared.ledger.remove([hold].into_iter());
     None

@@ -46,7 +46,9 @@ pub(crate) async fn hold(shared: &Shared) -> Result<()> {
     let patience = patience(shared.settings.lease);
     let seats = [Some(FIRST), shared.settings.maintain.then(|| shared.upkeep_seat())];
     for seat in seats.into_iter().flatten() {
-        if let Err(error) = shared.connections.line(seat, patience).await {
+        if let Err(error) = shared.connections.line(seat, patience).await
+            && !shared.connections.outage.takes(&error)
+        {
             tracing::warn!(%error, hint = error.hint(), "a connection could not be opened yet");
         }
     }
@@ -72,7 +74,7 @@ async fn until_held(shared: &Shared, until: Option<Instant>) -> Result<()> {
             return Err(error);
         }
         add(&shared.stats.call_failures, 1);
-        if warn_at <= Instant::now() {
+        if !shared.connections.outage.takes(&error) && warn_at <= Instant::now() {
             warn_at = Instant::now() + WARN_EVERY;
             let wanted = shared.connections_wanted();
             tracing::warn!(%error, hint = error.hint(), wanted, "no connection for the heartbeat: nothing is claimed until there is one");
@@ -92,7 +94,9 @@ async fn beat(shared: &Shared, failures: &AtomicU32) {
             if let Err(error) = extend(shared, batch).await {
                 add(&shared.stats.call_failures, 1);
                 failures.fetch_add(1, SeqCst);
-                tracing::warn!(jobs = batch.len(), %error, hint = error.hint(), "a heartbeat failed and will be repeated");
+                if !shared.connections.outage.takes(&error) {
+                    tracing::warn!(jobs = batch.len(), %error, hint = error.hint(), "a heartbeat failed and will be repeated");
+                }
                 pause = backoff.next();
                 break;
             }
@@ -172,7 +176,9 @@ fn lose(shared: &Shared, hold: &Hold) {
     {
         return;
     }
-    tracing::warn!(id = %hold.id, attempt = hold.attempt, "lease lost: another attempt has this job by now");
+    shared
+        .attempt_log
+        .lost(hold, "another attempt has this job by now, and this one's handler is told to stop");
     add(&shared.stats.lost, 1);
     hold.interrupt();
     shared.ledger.remove([hold].into_iter());
@@ -182,7 +188,7 @@ fn lose(shared: &Shared, hold: &Hold) {
 fn warn_endangered(shared: &Shared, margin: Duration) {
     for hold in shared.ledger.endangered(Instant::now(), margin) {
         if !hold.cancellation.is_cancelled() {
-            tracing::warn!(id = %hold.id, attempt = hold.attempt, "the lease is about to end: no heartbeat was accepted for long");
+            shared.attempt_log.endangered(&hold);
             add(&shared.stats.interrupted, 1);
             hold.interrupt();
         }

@@ -42,6 +42,8 @@ pub(crate) struct Hold {
     /// Nanoseconds from `claimed_at` to the end of the lease.
     lease_nanos: AtomicU64,
     stage: AtomicU8,
+    /// Nanoseconds that its handler ran; 0 until it has ended.
+    ran_nanos: AtomicU64,
     /// Its handler was told to stop for a reason that is none of the job's.
     interrupted: AtomicBool,
 }
@@ -78,6 +80,7 @@ impl Hold {
             cancellation: CancellationToken::new(),
             lease_nanos: AtomicU64::new(nanos(lease)),
             stage: AtomicU8::new(Stage::Buffered as u8),
+            ran_nanos: AtomicU64::new(0),
             interrupted: AtomicBool::new(false),
         }
     }
@@ -89,6 +92,17 @@ impl Hold {
     /// When the lease ends, by this machine's monotonic clock and on the safe side.
     pub(crate) fn lease_ends(&self) -> Instant {
         self.claimed_at + Duration::from_nanos(self.lease_nanos.load(SeqCst))
+    }
+
+    /// Its handler ended after so long.
+    pub(crate) fn has_run(&self, span: Duration) {
+        self.ran_nanos.store(nanos(span).max(1), SeqCst);
+    }
+
+    /// How long its handler ran; none for one that never ended.
+    pub(crate) fn ran(&self) -> Option<Duration> {
+        let nanos = self.ran_nanos.load(SeqCst);
+        (nanos > 0).then(|| Duration::from_nanos(nanos))
     }
 
     /// Tells the handler to stop because of the worker or the database, and not because somebody asked to cancel the job.

@@ -50,7 +50,9 @@ async fn listen_forever(shared: &Shared, endpoint: &Endpoint) {
         }
         let ended = listen(shared, endpoint, &mut backoff).await;
         shared.listen(false);
-        if let Err(error) = ended {
+        if let Err(error) = ended
+            && !shared.connections.outage.takes(&error)
+        {
             tracing::warn!(%error, "the listening connection was lost: polling until it is back");
         }
         tokio::time::sleep(backoff.next()).await;
@@ -70,6 +72,7 @@ async fn listen(shared: &Shared, endpoint: &Endpoint, backoff: &mut Backoff) -> 
                 answer?;
                 listening = true;
                 backoff.reset();
+                shared.connections.outage.over();
                 shared.listen(true); // and look for whatever was dispatched while nobody listened
             }
             message = message => {

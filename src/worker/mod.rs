@@ -11,8 +11,11 @@
 //! claimed stands in the [`ledger`] until the database has answered its settlement; the [`heartbeat`] extends what stays
 //! there for long. The [`ticker`] calls the database's maintenance. [`solo`] runs jobs that are suspected of killing workers.
 //! [`unheard`] gives back what claims took whose answers got lost.
+//! [`attempt_log`] says how attempts ended, [`idle_reasons`] why there is nothing to do, and
+//! [`outage`] that the database is away.
 
 mod attempt;
+mod attempt_log;
 mod backoff;
 mod builder;
 mod claimed;
@@ -23,8 +26,10 @@ mod given_back;
 mod handler;
 mod heartbeat;
 mod hold;
+mod idle_reasons;
 mod ledger;
 mod listener;
+mod outage;
 mod pacing;
 mod ready;
 mod registry;
@@ -40,6 +45,7 @@ mod ticker;
 mod unanswered;
 mod unheard;
 mod wakes;
+mod wording;
 
 use std::{future::Future, sync::Arc};
 
@@ -50,8 +56,15 @@ pub use builder::WorkerBuilder;
 pub use handler::{Handler, RawJob, State};
 pub use stats::{CLAIM_SIZE_CLASSES, WorkerHandle, WorkerReport};
 
-use self::{exchange::Exchanger, shared::Shared};
+use self::{
+    exchange::Exchanger,
+    shared::Shared,
+    wording::{Listed, Span},
+};
 use crate::{client::Client, error::Result};
+
+/// How many queues and types the first line names.
+const NAMED_MAX: usize = 20;
 
 /// A worker, set up and not running yet.
 ///
@@ -116,24 +129,66 @@ impl Worker {
             ready = async { ready::until_ready(&shared).await?; heartbeat::hold(&shared).await } => ready?,
             () = &mut shutdown => return Ok(shared.stats.report()),
         }
-        let (settings, queues) = (&shared.settings, shared.subscriptions.len());
-        tracing::info!(
-            worker_id = &*settings.worker_id,
-            queues,
-            types = shared.types.len(),
-            connections = shared.connections_wanted(),
-            "the worker starts"
-        );
+        log_start(&shared);
         let (exchangers, heart, helpers) = start(&shared);
         tokio::select! {
-            () = &mut shutdown => tracing::info!("shutting down"),
-            () = shared.signals.drained.cancelled() => tracing::info!("the queues are empty"),
+            () = &mut shutdown => log_shutdown(&shared),
+            () = shared.signals.drained.cancelled() => idle_reasons::at_end(&shared).await,
         }
         shutdown::shut_down(&shared, &exchangers, &heart, &helpers).await;
+        shared.attempt_log.flush();
         let report = shared.stats.report();
-        tracing::info!(?report, "the worker has ended");
+        log_end(&report);
         Ok(report)
     }
+}
+
+fn log_start(shared: &Shared) {
+    let queues = shared.subscriptions.iter().map(|subscription| {
+        format!("{} ({} at once)", subscription.queue, subscription.concurrency)
+    });
+    let queues = Listed::of(queues, NAMED_MAX).to_string();
+    let types = Listed::of(shared.types.iter(), NAMED_MAX).to_string();
+    tracing::info!(
+        worker_id = &*shared.settings.worker_id,
+        queues,
+        types,
+        connections = shared.connections_wanted(),
+        "the worker starts"
+    );
+}
+
+fn log_shutdown(shared: &Shared) {
+    match shared.ledger.len() {
+        0 => tracing::info!("shutting down"),
+        held => {
+            let (held, at_most) = (held as u64, Span::of(shared.settings.grace));
+            let jobs = wording::jobs(i64::try_from(held).unwrap_or(i64::MAX), false);
+            tracing::info!(held, "shutting down: waiting for {jobs}, {at_most} at most");
+        }
+    }
+}
+
+/// What it has done, in numbers; those that are 0 are left out, but for the first two.
+fn log_end(report: &WorkerReport) {
+    let some = |count: u64| (count > 0).then_some(count);
+    tracing::info!(
+        claimed = report.claimed,
+        completed = report.completed,
+        retried = some(report.retried),
+        failed = some(report.failed),
+        snoozed = some(report.snoozed),
+        cancelled = some(report.cancelled),
+        released = some(report.released),
+        lost = some(report.lost),
+        timed_out = some(report.timed_out),
+        panicked = some(report.panicked),
+        interrupted = some(report.interrupted),
+        short_of_means = some(report.short_of_means),
+        put_off = some(report.put_off),
+        call_failures = some(report.call_failures),
+        "the worker has ended"
+    );
 }
 
 /// Starts everything but slots, which start with the first jobs.
@@ -148,5 +203,7 @@ fn start(shared: &Arc<Shared>) -> (TaskTracker, TaskTracker, TaskTracker) {
     heart.spawn(heartbeat::run(Arc::clone(shared)));
     heart.spawn(unheard::run(Arc::clone(shared)));
     helpers.spawn(sleep::run(Arc::clone(shared)));
+    helpers.spawn(attempt_log::run(Arc::clone(shared)));
+    helpers.spawn(idle_reasons::at_start(Arc::clone(shared)));
     (exchangers, heart, helpers)
 }

@@ -9,17 +9,22 @@ use crate::{
 
 /// Until the database answers, its schema fits, and the login may work with it.
 pub(super) async fn until_ready(shared: &Shared) -> Result<()> {
-    let mut backoff = Backoff::database();
+    let (mut backoff, mut told) = (Backoff::database(), None);
     loop {
         match check(&shared.client).await {
-            Ok(()) => return Ok(()),
+            Ok(()) => {
+                shared.connections.outage.over();
+                return Ok(());
+            }
             // a standby may be promoted; but somebody waits for the end of a drain
             Err(error)
                 if error.is_transient() && !(shared.settings.drain && is_standby(&error)) =>
             {
-                let pause = backoff.next();
-                tracing::warn!(%error, hint = error.hint(), ?pause, "the database is not ready yet");
-                tokio::time::sleep(pause).await;
+                if !shared.connections.outage.takes(&error) && told.as_ref() != Some(&error) {
+                    tracing::warn!(%error, hint = error.hint(), "the database is not ready yet: trying until it is");
+                    told = Some(error);
+                }
+                tokio::time::sleep(backoff.next()).await;
             }
             Err(error) => return Err(error),
         }

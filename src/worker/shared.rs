@@ -12,13 +12,14 @@ use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    connections::Connections, given_back::GivenBack, ledger::Ledger, registry::Registry,
-    sleep::Rouse, solo::Solo, stats::Stats, subscription::Subscription, ticker::Upkeep,
-    unheard::Unheard,
+    attempt_log::AttemptLog, connections::Connections, given_back::GivenBack, ledger::Ledger,
+    registry::Registry, sleep::Rouse, solo::Solo, stats::Stats, subscription::Subscription,
+    ticker::Upkeep, unheard::Unheard,
 };
 use crate::client::Client;
 
 /// Validated settings of a worker.
+#[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) worker_id: Arc<str>,
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) maintain: bool,
     pub(crate) drain: bool,
     pub(crate) sleep_after: Option<Duration>,
+    /// Whether the log tells the causes of a handler's error beside its message.
+    pub(crate) log_causes: bool,
 }
 
 /// The longest pause of a worker that nothing wakes.
@@ -87,6 +90,7 @@ pub(crate) struct Shared {
     pub(crate) rouse: Rouse,
     listening: AtomicBool,
     pub(crate) given_back: GivenBack,
+    pub(crate) attempt_log: AttemptLog,
     /// Somebody wanted to claim, and the connection of the heartbeat was not there.
     pub(crate) heart_wanted: Notify,
     pub(crate) stats: Arc<Stats>,
@@ -117,6 +121,7 @@ impl Shared {
             rouse: Rouse::default(),
             listening: AtomicBool::new(false),
             given_back: GivenBack::default(),
+            attempt_log: AttemptLog::new(settings.log_causes),
             heart_wanted: Notify::new(),
             stats: Arc::default(),
             signals: Signals::default(),
@@ -300,6 +305,7 @@ pub(crate) mod tests {
             maintain: false,
             drain: false,
             sleep_after: None,
+            log_causes: true,
         };
         let second = Duration::from_secs(1);
         let bounds = Bounds {

@@ -103,7 +103,9 @@ async fn until_idle(shared: &Shared, after: Duration) -> Option<Instant> {
                 Ok(due) if shared.rouse.stirs() == stirs && is_far(due) => return due,
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::warn!(%error, hint = error.hint(), "a worker that wants to sleep cannot ask what is due");
+                    if !shared.connections.outage.takes(&error) {
+                        tracing::warn!(%error, hint = error.hint(), "a worker that wants to sleep cannot ask what is due");
+                    }
                 }
             }
         }

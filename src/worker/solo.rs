@@ -84,7 +84,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             }
             Err(error) => {
                 add(&shared.stats.call_failures, 1);
-                tracing::warn!(%error, hint = error.hint(), "jobs that are to run alone could not be asked for");
+                if !shared.connections.outage.takes(&error) {
+                    tracing::warn!(%error, hint = error.hint(), "jobs that are to run alone could not be asked for");
+                }
                 others_first = backoff.next();
                 continue;
             }

@@ -93,7 +93,9 @@ async fn tick_forever(shared: &Shared) {
                 spread(next)
             }
             Err(error) => {
-                tracing::warn!(%error, hint = error.hint(), "a tick failed");
+                if !shared.connections.outage.takes(&error) {
+                    tracing::warn!(%error, hint = error.hint(), "a tick failed");
+                }
                 backoff.next()
             }
         };
@@ -135,7 +137,10 @@ async fn tick(shared: &Shared) -> Result<Duration> {
     let Some(row) = rows.first() else { return Ok(TICK_MAX) };
     let (promoted, returned): (i32, i32) = (row.try_get("promoted")?, row.try_get("returned")?);
     if returned > 0 {
-        tracing::info!(returned, "jobs whose lease ended are waiting again");
+        tracing::warn!(
+            returned,
+            "jobs whose workers died or stood still are given to others: their leases ended"
+        );
     }
     if promoted + returned > 0 {
         shared.wake_all();
@@ -175,7 +180,9 @@ async fn prune_forever(shared: &Shared) {
     let mut drops = Drops::NEW;
     loop {
         let stirs = shared.rouse.stirs();
-        if let Err(error) = retain(shared, &mut drops).await {
+        if let Err(error) = retain(shared, &mut drops).await
+            && !shared.connections.outage.takes(&error)
+        {
             tracing::warn!(%error, "pruning failed and is tried again later");
         }
         for _ in 0..PRUNE_IDLE {

@@ -165,7 +165,9 @@ pub(crate) async fn give_back(shared: &Shared) -> bool {
         }
         Err(error) => {
             add(&shared.stats.call_failures, 1);
-            tracing::warn!(claims = tokens.len(), %error, hint = error.hint(), "what claims without an answer took could not be given back yet");
+            if !shared.connections.outage.takes(&error) {
+                tracing::warn!(claims = tokens.len(), %error, hint = error.hint(), "what claims without an answer took could not be given back yet");
+            }
         }
     }
     true

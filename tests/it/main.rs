@@ -47,6 +47,7 @@ mod ticks;
 mod tls;
 mod turns;
 mod upgrade;
+mod why_idle;
 mod worker;
 
 use test_support as support;

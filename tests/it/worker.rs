@@ -6,6 +6,7 @@ mod endings;
 mod handlers;
 mod idle;
 mod leases;
+mod lines;
 mod outcomes;
 mod own_transaction;
 pub(crate) mod rig;

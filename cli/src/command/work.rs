@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal as user_signal};
 
 use crate::connect;
 use crate::error::Hinted;
-use crate::exec::{ENDS_WITHIN, EXIT_CODES, Exec};
+use crate::exec::{ENDS_WITHIN, EXIT_CODES, Exec, ShowOutput};
 use crate::global::Global;
 use crate::signals::Signals;
 
@@ -25,6 +25,9 @@ pub(crate) struct WorkArgs {
     /// What to run, by sh -c, for jobs of a type; may be repeated
     #[arg(long, value_name = "TYPE=COMMAND", required = true, value_parser = handler)]
     exec: Vec<Handler>,
+    /// What the log shows of what commands write
+    #[arg(long, value_name = "WHAT", default_value = "errors")]
+    show_output: ShowOutput,
     /// Stop when there is nothing left to do
     #[arg(long)]
     drain: bool,
@@ -70,7 +73,7 @@ struct Handler {
 }
 
 pub(crate) async fn run(global: &Global, args: WorkArgs) -> anyhow::Result<()> {
-    let exec = Exec::default();
+    let exec = Exec::showing(args.show_output);
     let builder = builder(&args, &exec);
     builder.check()?; // before anybody connects
     let signals = Signals::listen()?;
@@ -91,7 +94,7 @@ pub(crate) async fn run(global: &Global, args: WorkArgs) -> anyhow::Result<()> {
             })
         };
         let ended = tokio::select! {
-            ended = worker.run(signals.graceful()) => ended,
+            ended = worker.run(told_to_end(&signals, &exec)) => ended,
             _ = wakes => unreachable!("they never end"),
         };
         exec.finish().await;
@@ -111,19 +114,41 @@ pub(crate) async fn run(global: &Global, args: WorkArgs) -> anyhow::Result<()> {
     }
 }
 
+/// The first signal. A worker that waits for commands says how to make it stop waiting.
+async fn told_to_end(signals: &Signals, exec: &Exec) {
+    signals.graceful().await;
+    let running = exec.running();
+    if running > 0 {
+        tracing::info!(
+            running,
+            "a second Ctrl-C (SIGINT or SIGTERM) kills the commands that still run, and ends this at once"
+        );
+    }
+}
+
 /// A server that is being started, or has no room just now, is waited for: a worker that its supervisor starts in that moment
 /// must not die of it. Not for ever, since the address may be wrong, and not where somebody waits for the end.
 async fn client(global: &Global, drain: bool) -> anyhow::Result<Client> {
-    let deadline = Instant::now() + START_PATIENCE;
-    let mut pause = START_PAUSE;
+    let (began, mut pause) = (Instant::now(), START_PAUSE);
     loop {
         match connect::client(global).await {
-            Err(error) if may_pass(&error) && !drain && Instant::now() < deadline => {
-                tracing::warn!(%error, ?pause, "the database is not ready yet");
+            Err(error) if may_pass(&error) && !drain && began.elapsed() < START_PATIENCE => {
+                if pause == START_PAUSE {
+                    let at_most = START_PATIENCE.as_secs();
+                    tracing::warn!(%error, "the database is not ready yet: trying for {at_most} s at most");
+                }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(START_PAUSE_MAX);
             }
-            ended => return ended,
+            ended => {
+                if ended.is_ok() && pause > START_PAUSE {
+                    tracing::info!(
+                        "the database is ready after {:.1} s",
+                        began.elapsed().as_secs_f64()
+                    );
+                }
+                return ended;
+            }
         }
     }
 }
@@ -138,6 +163,7 @@ fn builder(args: &WorkArgs, exec: &Exec) -> WorkerBuilder {
         .grace(args.grace)
         // no job is given back while its command still runs
         .stop_within(ENDS_WITHIN)
+        .log_causes(args.show_output != ShowOutput::None)
         .drain(args.drain);
     if let Some(idle) = args.sleep_after {
         builder = builder.sleep_after(idle);

@@ -20,7 +20,8 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Uses the database that was named, or else starts a private server; then installs the schema. `run` names this run of the demo.
+    /// Uses the database that was named, or else starts a private server; then installs the schema.
+    /// `run` names this run of the demo.
     pub(super) async fn open(global: &Global, run: &str, offline: bool) -> anyhow::Result<Self> {
         let (url, server) = if let Some(url) = given(global.database_url.as_deref()) {
             (url.to_owned(), None)
@@ -57,19 +58,19 @@ impl Database {
         }
     }
 
-    /// Leaves the server running, or the user's database alone; answers what is in it and what to do with it.
+    /// Leaves the server running, or the user's database alone; answers what is in it and what to
+    /// do with it.
     pub(super) fn keep(self, interrupted: bool) -> String {
         let Some(server) = self.server else { return remains(&self.queue, interrupted) };
         let (directory, pid) = (server.directory().display().to_string(), server.pid());
         server.leave_running();
-        let program = std::env::current_exe()
-            .map_or_else(|_| "fairclaim".to_owned(), |path| shell_word(&path.to_string_lossy()));
+        let program = program();
         let mut text = format!(
             "\nPostgreSQL keeps running. To look around:\n\n  \
              export DATABASE_URL='{url}'\n  \
              {program} jobs list --queue demo --limit 5\n  \
              {program} dispatch --tenant acme --type hello --payload '{{\"name\": \"you\"}}'\n  \
-             {program} work --exec hello=cat --drain\n  \
+             {program} work --exec hello=cat --drain --show-output all\n  \
              psql \"$DATABASE_URL\" -c 'select status, count(*) from fairclaim.job_overview group by 1'\n",
             url = self.url,
         );
@@ -124,6 +125,29 @@ fn cancel_all(queue: &str) -> String {
  cross join lateral fairclaim.cancel_jobs(p.tenant_id, p.ids) c
  group by c.status;"
     )
+}
+
+/// This program as a shell finds it: by its name where PATH leads to it, and by a short path where
+/// it is below the current folder.
+pub(super) fn program() -> String {
+    let Ok(path) = std::env::current_exe() else { return "fairclaim".to_owned() };
+    let name = path.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&folders).map(|folder| folder.join(&name));
+    if found
+        .find(|found| found.is_file())
+        .is_some_and(|found| found.canonicalize().is_ok_and(|found| found == path))
+    {
+        return shell_word(&name.to_string_lossy());
+    }
+    let here = std::env::current_dir().ok();
+    let below =
+        here.and_then(|here| path.strip_prefix(here).ok().map(std::path::Path::to_path_buf));
+    let short = below.map(|below| match below.components().count() {
+        1 => std::path::Path::new(".").join(below), // a bare name is looked for in PATH
+        _ => below,
+    });
+    shell_word(&short.unwrap_or(path).to_string_lossy())
 }
 
 /// A word that a shell takes as it is.

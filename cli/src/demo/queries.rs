@@ -5,6 +5,7 @@
 //! goes back as it came.
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use fairclaim::Client;
 use tokio_postgres::Row;
@@ -19,7 +20,8 @@ pub(super) struct Scope {
     pub(super) last: Uuid,
 }
 
-/// A parameter; its type travels beside it, so that nothing has to be prepared: a pooler may be in between.
+/// A parameter; its type travels beside it, so that nothing has to be prepared: a pooler may be in
+/// between.
 type Value<'a> = &'a (dyn ToSql + Sync);
 
 impl Scope {
@@ -28,17 +30,21 @@ impl Scope {
     }
 }
 
-/// Where the jobs of one tenant are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+/// Where the jobs of one tenant are, and when the first and the last of those that are done were:
+/// in seconds since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Progress {
     pub(super) waiting: usize,
     pub(super) running: usize,
     pub(super) finished: usize,
+    pub(super) first: Option<f64>,
+    pub(super) last: Option<f64>,
 }
 
 const PROGRESS: &str = "
 with finished as (
-  select tenant_id, count(*) as n from fairclaim_internal.finished
+  select tenant_id, count(*) as n, min(completed_at) as first_at, max(completed_at) as last_at
+    from fairclaim_internal.finished
    where id between $2 and $3 and tenant_id = any ($1) group by tenant_id
 ), waiting as (
   select tenant_id, count(*) as n
@@ -49,28 +55,40 @@ with finished as (
   select tenant_id, count(*) as n from fairclaim_internal.running where tenant_id = any ($1) group by tenant_id
 )
 select t.tenant_id, coalesce(w.n, 0) as waiting, coalesce(r.n, 0) as running,
-       coalesce(f.n, 0) as finished
+       coalesce(f.n, 0) as finished,
+       extract(epoch from f.first_at - $4)::float8 as first,
+       extract(epoch from f.last_at - $4)::float8 as last
   from unnest($1::uuid[]) t(tenant_id)
   left join waiting w using (tenant_id)
   left join running r using (tenant_id)
   left join finished f using (tenant_id)";
 
-/// Counts of every tenant, in one snapshot.
+/// Progress of every tenant since `begun`, in one snapshot.
 pub(super) async fn progress(
     client: &Client,
     scope: &Scope,
-) -> anyhow::Result<HashMap<Uuid, Counts>> {
-    let rows = read(client, PROGRESS, &scope.params()).await?;
+    begun: SystemTime,
+) -> anyhow::Result<HashMap<Uuid, Progress>> {
+    let mut params = scope.params().to_vec();
+    params.push((&begun as Value<'_>, Type::TIMESTAMPTZ));
+    let rows = read(client, PROGRESS, &params).await?;
     rows.iter()
         .map(|row| {
-            let counts = Counts {
+            let progress = Progress {
                 waiting: count(row, "waiting")?,
                 running: count(row, "running")?,
                 finished: count(row, "finished")?,
+                first: row.try_get("first")?,
+                last: row.try_get("last")?,
             };
-            Ok((row.try_get("tenant_id")?, counts))
+            Ok((row.try_get("tenant_id")?, progress))
         })
         .collect()
+}
+
+/// The time of the database.
+pub(super) async fn clock(client: &Client) -> anyhow::Result<SystemTime> {
+    Ok(one(client, "select fairclaim.clock() as at", &[]).await?.try_get("at")?)
 }
 
 const HELD: &str =
@@ -159,14 +177,18 @@ pub(super) async fn recovered(client: &Client, held: &[Uuid], dead: &str) -> any
 }
 
 /// When the small tenants' turn came, counted in jobs of all tenants.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Served {
     /// Small tenants that were served at all.
     pub(super) tenants: usize,
-    /// Jobs finished when the last of them had its first job finished.
-    pub(super) all_begun: usize,
-    /// Jobs that each worker had finished with its last job of a small tenant, all workers together.
+    /// Jobs that each worker had finished with its last job of a small tenant, all workers
+    /// together.
     pub(super) all_done: usize,
+    /// Jobs that were finished when the last small one was, and how many of them the flood's.
+    pub(super) done_with: usize,
+    pub(super) flood_with: usize,
+    /// How many seconds after the start that was.
+    pub(super) seconds: f64,
 }
 
 /// By the order of completion; jobs that were settled in the same moment count as earlier, so the
@@ -176,32 +198,39 @@ const SERVED: &str = "
 with f as materialized (
   select tenant_id, worker_id, completed_at, tenant_id <> $4 and not id = any ($5) as counts from fairclaim_internal.finished
    where id between $2 and $3 and tenant_id = any ($1)
-), small as (
-  select min(completed_at) as begun from f where tenant_id <> $4 group by tenant_id
-), begun as (
-  select count(*) as tenants, max(small.begun) as at from small
 ), done as (
   select worker_id, max(completed_at) as at from f where counts group by worker_id
+), ended as (
+  select max(at) as at from done
 )
-select begun.tenants,
-       (select count(*) from f where f.completed_at <= begun.at) as all_begun,
-       (select count(*) from f join done using (worker_id) where f.completed_at <= done.at) as all_done
-  from begun";
+select (select count(distinct f.tenant_id) from f where f.tenant_id <> $4) as tenants,
+       (select count(*) from f join done using (worker_id)
+         where f.completed_at <= done.at) as all_done,
+       (select count(*) from f where f.completed_at <= ended.at) as done_with,
+       (select count(*) from f
+         where f.completed_at <= ended.at and f.tenant_id = $4) as flood_with,
+       coalesce(extract(epoch from ended.at - $6), 0)::float8 as seconds
+  from ended";
 
-/// Reads [`Served`]; `flood` is the one tenant that is not small, `held` what the killed worker held.
+/// Reads [`Served`]; `flood` is the one tenant that is not small, `held` what the killed worker
+/// held.
 pub(super) async fn served(
     client: &Client,
     scope: &Scope,
     flood: Uuid,
     held: &[Uuid],
+    begun: SystemTime,
 ) -> anyhow::Result<Served> {
     let mut params = scope.params().to_vec();
     params.extend([(&flood as Value<'_>, Type::UUID), (&held as Value<'_>, Type::UUID_ARRAY)]);
+    params.push((&begun as Value<'_>, Type::TIMESTAMPTZ));
     let row = one(client, SERVED, &params).await?;
     Ok(Served {
         tenants: count(&row, "tenants")?,
-        all_begun: count(&row, "all_begun")?,
         all_done: count(&row, "all_done")?,
+        done_with: count(&row, "done_with")?,
+        flood_with: count(&row, "flood_with")?,
+        seconds: row.try_get("seconds")?,
     })
 }
 

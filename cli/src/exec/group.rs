@@ -10,6 +10,8 @@ use tokio::process::ChildStdin;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::echo::{Lines, Source};
+
 /// How long a group has between SIGTERM and SIGKILL.
 const TERM_GRACE: Duration = Duration::from_secs(5);
 /// How long output may keep coming once the group is dead: only a process that left the group can
@@ -44,13 +46,15 @@ pub(super) struct Ended {
 pub(super) async fn supervise(
     mut child: Box<dyn ChildWrapper>,
     payload: String,
+    shown: Option<Source>,
     stop: CancellationToken,
     kill: CancellationToken,
 ) -> io::Result<Ended> {
     let stdin = child.stdin().take();
     let stdout = child.stdout().take();
     let stderr = child.stderr().take();
-    let (mut out, mut err) = (Head::default(), Tail::default());
+    let mut out = Head::new(Lines::new(shown.clone(), "stdout"));
+    let mut err = Tail::new(Lines::new(shown, "stderr"));
     let (status, stopped);
     {
         let pipes =
@@ -80,6 +84,8 @@ pub(super) async fn supervise(
         }
         let _ = timeout(REAP_GRACE, child.wait()).await;
     }
+    out.lines.end();
+    err.lines.end();
     Ok(Ended {
         status: status?,
         stdout: out.bytes,
@@ -126,17 +132,23 @@ async fn feed(stdin: Option<ChildStdin>, payload: String) {
 }
 
 /// The first bytes of a stream. The rest is read and thrown away, so that the writer never blocks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Head {
     bytes: Vec<u8>,
     cut: bool,
+    lines: Lines,
 }
 
 impl Head {
+    fn new(lines: Lines) -> Self {
+        Self { bytes: Vec::new(), cut: false, lines }
+    }
+
     async fn read(&mut self, pipe: Option<impl AsyncRead + Unpin>) {
         let Some(mut pipe) = pipe else { return };
         let mut chunk = vec![0; 8192];
         while let Ok(n @ 1..) = pipe.read(&mut chunk).await {
+            self.lines.take(&chunk[..n]);
             let room = MAX_STDOUT_BYTES - self.bytes.len();
             self.bytes.extend_from_slice(&chunk[..n.min(room)]);
             self.cut |= n > room;
@@ -145,16 +157,22 @@ impl Head {
 }
 
 /// The last bytes of a stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Tail {
     bytes: Vec<u8>,
+    lines: Lines,
 }
 
 impl Tail {
+    fn new(lines: Lines) -> Self {
+        Self { bytes: Vec::new(), lines }
+    }
+
     async fn read(&mut self, pipe: Option<impl AsyncRead + Unpin>) {
         let Some(mut pipe) = pipe else { return };
         let mut chunk = vec![0; 8192];
         while let Ok(n @ 1..) = pipe.read(&mut chunk).await {
+            self.lines.take(&chunk[..n]);
             self.bytes.extend_from_slice(&chunk[..n]);
             let surplus = self.bytes.len().saturating_sub(MAX_STDERR_BYTES);
             self.bytes.drain(..surplus);
@@ -182,7 +200,7 @@ mod tests {
 
     async fn run(script: &str, payload: &str) -> Ended {
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
-        supervise(sh(script), payload.to_owned(), stop, kill).await.unwrap()
+        supervise(sh(script), payload.to_owned(), None, stop, kill).await.unwrap()
     }
 
     #[tokio::test]
@@ -243,7 +261,7 @@ mod tests {
     async fn a_stopped_group_may_clean_up() {
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         let child = sh("trap 'echo cleaned; exit 9' TERM; echo up; while :; do sleep 0.05; done");
-        let task = tokio::spawn(supervise(child, String::new(), stop.clone(), kill));
+        let task = tokio::spawn(supervise(child, String::new(), None, stop.clone(), kill));
         tokio::time::sleep(Duration::from_millis(500)).await;
         stop.cancel();
         let ended = task.await.unwrap().unwrap();
@@ -255,7 +273,7 @@ mod tests {
     async fn a_group_that_ignores_sigterm_is_killed_whole() {
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         let child = sh("trap '' TERM; sleep 60 & echo $!; sleep 60");
-        let task = tokio::spawn(supervise(child, String::new(), stop.clone(), kill.clone()));
+        let task = tokio::spawn(supervise(child, String::new(), None, stop.clone(), kill.clone()));
         tokio::time::sleep(Duration::from_millis(500)).await;
         stop.cancel();
         tokio::time::sleep(Duration::from_millis(100)).await;

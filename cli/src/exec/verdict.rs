@@ -29,7 +29,8 @@ A command given to --exec answers with its exit code:
   75  retry (EX_TEMPFAIL); a number on stdout is the delay in seconds, else the usual backoff
   99  snooze: run it again later, no attempt used up; a number on stdout is the delay in seconds,
       at least 0.1, else 60
-  any other code, or death by a signal: retry with the usual backoff
+  any other code, or death by a signal: retry with the usual backoff; 126 and 127 (a program that may
+      not be executed, or is not there) are also told loudly in the log
   stopped by us (cancel, shutdown, a lease that is about to end) and dead of that, or exit 143:
       the job is given back, no attempt used up; so is one that a shutdown stopped and that asks
       for a retry; any other answer counts
@@ -38,11 +39,12 @@ A command given to --exec answers with its exit code:
 
 The payload comes on stdin. FAIRCLAIM_JOB_ID, FAIRCLAIM_TENANT_ID, FAIRCLAIM_ATTEMPT,
 FAIRCLAIM_TYPE and FAIRCLAIM_QUEUE say whom the command works for. The end of its stderr is kept
-with a failed attempt. Its process group ends with the attempt: what it leaves in the background is
+with a failed attempt, and its last lines stand in the log (--show-output none: they do not). Its process group ends with the attempt: what it leaves in the background is
 killed when it exits; on time-out, cancel or shutdown the group gets SIGTERM, and SIGKILL after 5 s;
 when the worker itself is killed, SIGTERM, and SIGKILL after 2 s.
 
 Examples:
+  fairclaim work --drain --show-output all --exec greet=cat
   fairclaim work --drain --exec 'welcome_mail=cat >> sent.log'
   fairclaim work --drain --queue default:5 --exec report=true --exec greet=cat";
 

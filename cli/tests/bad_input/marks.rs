@@ -36,6 +36,21 @@ const HANDLERS: &[&str] = &[
     "--exec=left=cat; sleep 300",
 ];
 
+/// What a command writes to stderr is its own, and in the log unless somebody says no.
+const FLAGS: [&str; 11] = [
+    "work",
+    "--queue",
+    "default:32",
+    "--worker-id",
+    "w-1",
+    "--lease",
+    "3s",
+    "--grace",
+    "1s",
+    "--show-output",
+    "none",
+];
+
 const FAILED: &[&str] =
     &["hopeless", "again", "odd", "crash", "abort", "nul", "latin", "huge", "digits", "slow"];
 
@@ -106,9 +121,7 @@ async fn a_whole_run_says_nothing_of_what_is_in_the_jobs() {
         place.client.dispatch(job("left")).await.unwrap(),
     ];
     let go = place.server.directory().with_extension("go");
-    let flags =
-        ["work", "--queue", "default:32", "--worker-id", "w-1", "--lease", "3s", "--grace", "1s"];
-    let mut work = place.fairclaim(flags.into_iter().chain(HANDLERS.iter().copied()));
+    let mut work = place.fairclaim(FLAGS.into_iter().chain(HANDLERS.iter().copied()));
     let worker = start(work.env("RUST_LOG", "trace").env("GO", &go));
 
     for id in [unwanted, stolen, left] {

@@ -183,7 +183,8 @@ async fn the_install_lines_of_the_readme_work_as_they_are_printed() {
     let output = shell.env_remove("DATABASE_URL").output().unwrap();
     fs::remove_dir_all(&programs).unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
-    let said = String::from_utf8(output.stdout).unwrap();
+    let said = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(stderr(&output).contains("greet: {\"name\": \"Ada\"}"), "{}", stderr(&output));
     let listed = |line: &str| line.contains("completed") && line.contains("greet");
     assert!(said.lines().any(listed), "{said}");
     assert!(said.lines().last().unwrap().contains(" 0 errors"), "{said}");

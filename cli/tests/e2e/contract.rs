@@ -40,7 +40,7 @@ async fn line_8_what_a_route_dispatches_a_worker_program_claims_logs_runs_and_co
     worker.signal("TERM");
     let output = worker.end();
     assert!(output.status.success(), "{}", stderr(&output));
-    let claims = |id: Uuid| stderr(&output).matches(&format!("Claimed job {id}")).count();
+    let claims = |id: Uuid| stderr(&output).matches(&format!("Claimed job id={id} ")).count();
     assert_eq!((claims(id), claims(other), claims(never)), (1, 1, 0), "{}", stderr(&output));
     let job = place.job(id).await;
     assert_eq!(

@@ -25,6 +25,10 @@ fn it_keeps_its_promises_and_leaves_nothing_behind() {
     assert!(output.status.success(), "{said}\n{}", stderr(&output));
     assert_eq!(promises_kept(&said), 3, "{said}");
     assert!(said.contains("killed worker-2 with SIGKILL"), "{said}");
+    assert!(said.contains("11 of 11 small tenants are done after "), "{said}");
+    assert!(said.contains("Try next:") && said.contains("  fairclaim demo --keep"), "{said}");
+    // it stands still at the end, for the leases of the killed worker, and says so
+    assert!(said.contains("of it waiting for the leases of worker-2"), "{said}");
     assert!(!Path::new(&folder(&said)).exists(), "{said}");
 }
 

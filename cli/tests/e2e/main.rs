@@ -17,5 +17,6 @@ mod sleep;
 mod slow;
 mod survival;
 mod terminal;
+mod voice;
 
 use test_support::binary as support;

@@ -22,8 +22,12 @@ struct Session {
 
 impl Session {
     fn start(command: &Command) -> Self {
+        Self::sized(command, 120, 40)
+    }
+
+    fn sized(command: &Command, columns: u16, rows: u16) -> Self {
         let (terminal, child_side) = blocking::open().expect("a terminal");
-        terminal.resize(Size::new(40, 120)).expect("its size");
+        terminal.resize(Size::new(rows, columns)).expect("its size");
         let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
         let on_terminal = blocking::Command::new(command.get_program())
             .args(command.get_args())
@@ -120,6 +124,52 @@ async fn a_long_dispatch_shows_how_far_it_is_and_clears_the_bar() {
     let last = screen.rsplit("\u{1b}[2K").next().unwrap();
     assert!(last.contains("20,000 lines: 20,000 dispatched, 0 refused"), "not cleared: {last}");
     assert!(!last.contains('%'), "{last}");
+}
+
+/// The pictures that were drawn, from the first to the last: what stood in place of the picture before.
+fn pictures(screen: &str) -> Vec<Vec<String>> {
+    let drawn = screen.split("\u{1b}[J").map(|text| anstream::adapter::strip_str(text).to_string());
+    drawn.map(|text| text.lines().map(|line| line.trim_end().to_owned()).collect()).collect()
+}
+
+#[test]
+fn a_picture_of_the_demo_fits_its_terminal_and_its_numbers_add_up() {
+    for (columns, rows) in [(80, 24), (120, 40)] {
+        let demo = fairclaim(["demo", "--offline", "--jobs", "4000", "--tenants", "30"]);
+        let (code, screen) = Session::sized(&demo, columns, rows).end();
+        assert_eq!(code, Some(0), "{screen}");
+        let pictures = pictures(&screen);
+        let number = |text: &str| text.replace(',', "").parse::<usize>().unwrap();
+        let mut looks = 0;
+        for picture in &pictures {
+            // the commands at the end have the path of this build
+            let drawn = picture.iter().take_while(|line| *line != "Try next:");
+            let widest = drawn.map(|line| line.chars().count()).max().unwrap_or(0);
+            assert!(widest < usize::from(columns), "{widest} columns: {picture:#?}");
+            let Some(of) = picture.iter().find(|line| line.contains(" jobs done ")) else {
+                continue;
+            };
+            let finished = number(of.split_whitespace().next().unwrap());
+            let tenants =
+                |line: &&String| line.starts_with("  tenant-") || line.contains(" others ");
+            let done = |line: &String| {
+                let fields: Vec<&str> = line
+                    .trim_start()
+                    .split("  ")
+                    .map(str::trim)
+                    .filter(|field| !field.is_empty())
+                    .collect();
+                number(fields[2])
+            };
+            assert_eq!(
+                picture.iter().filter(tenants).map(done).sum::<usize>(),
+                finished,
+                "{picture:#?}"
+            );
+            looks += 1;
+        }
+        assert!(looks > 3, "{looks} pictures: {screen}");
+    }
 }
 
 #[test]
