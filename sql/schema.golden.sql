@@ -1278,7 +1278,11 @@ create function fairclaim.ranges_wanted(p_now timestamp with time zone)
   returns boolean
   language sql stable;
 
-create function fairclaim.refuse(p_code text, p_field text, p_rule text, p_hint text DEFAULT NULL::text)
+create function fairclaim.refuse(p_code text, p_field text, p_rule text, p_hint text DEFAULT NULL::text, p_detail jsonb DEFAULT '{}'::jsonb)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.refuse_job(p_fault text, p_item integer DEFAULT NULL::integer)
   returns void
   language plpgsql volatile;
 

@@ -131,7 +131,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Error::BadArgument`] for a status of jobs that have ended, and as [`Client::jobs`]. What was done before an error stays done.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a status of jobs that
+    /// have ended, and as [`Client::jobs`]. What was done before an error stays done.
     pub async fn cancel_where(
         &self,
         filter: &JobFilter,
@@ -144,7 +145,9 @@ impl Client {
     /// others that can be: cancelled, completed, and scheduled, which become due now.
     ///
     /// # Errors
-    /// As [`Client::cancel_where`]; [`Error::BadArgument`] for a status of jobs that wait or run.
+    /// As [`Client::cancel_where`];
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a status of jobs that
+    /// wait or run.
     pub async fn retry_where(
         &self,
         filter: &JobFilter,
@@ -210,7 +213,7 @@ impl Client {
 fn cancellable(filter: &JobFilter) -> Result<Vec<Status>> {
     match filter.status {
         None => Ok(vec![Status::Scheduled, Status::Pending, Status::Processing]),
-        Some(status) if status.is_final() => Err(Error::bad_argument(
+        Some(status) if status.is_final() => Err(Error::invalid_argument(
             "status",
             "must be scheduled, pending or processing: jobs that have ended cannot be cancelled",
         )),
@@ -221,7 +224,7 @@ fn cancellable(filter: &JobFilter) -> Result<Vec<Status>> {
 fn retryable(filter: &JobFilter) -> Result<Vec<Status>> {
     match filter.status {
         None => Ok(vec![Status::Failed]),
-        Some(Status::Pending | Status::Processing) => Err(Error::bad_argument(
+        Some(Status::Pending | Status::Processing) => Err(Error::invalid_argument(
             "status",
             "must be failed, cancelled, completed or scheduled: jobs that wait or run need no retry",
         )),

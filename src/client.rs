@@ -46,7 +46,9 @@ impl Client {
     /// machine's own roots, or the file that `sslrootcert` names.
     ///
     /// # Errors
-    /// [`Error::Config`] when the URL or its credentials are wrong, [`Error::Unavailable`] when nobody answers.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the URL or its
+    /// credentials are wrong, [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when nobody
+    /// answers.
     pub async fn connect(url: &str) -> Result<Self> {
         Self::connect_with(url, &ConnectOptions::default()).await
     }
@@ -58,7 +60,8 @@ impl Client {
     pub async fn connect_with(url: &str, options: &ConnectOptions) -> Result<Self> {
         let endpoint = connect::endpoint(url, options)?;
         let pool = connect::pool(&endpoint, options)?;
-        let mode = connect::choose(options.mode, &pool, &endpoint).await?;
+        let mode =
+            connect::patiently(connect::choose(options.mode, &pool, &endpoint), &endpoint).await?;
         Ok(Self { pool, endpoint: Some(Arc::new(endpoint)), mode })
     }
 
@@ -83,7 +86,9 @@ impl Client {
     /// Installs or updates the schema `fairclaim`. May be run at any time, any number of times, by several at once.
     ///
     /// # Errors
-    /// [`Error::Schema`] when the database is newer than this build, [`Error::Privilege`] when the login may not install.
+    /// [`ErrorKind::SchemaMismatch`](crate::ErrorKind::SchemaMismatch) when the database is newer
+    /// than this build, [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) when
+    /// the login may not install.
     #[cfg(feature = "migrate")]
     pub async fn migrate(&self, options: &MigrateOptions) -> Result<MigrateReport> {
         schema::migrate(&self.pool, options).await
@@ -92,7 +97,8 @@ impl Client {
     /// The number of the newest migration applied.
     ///
     /// # Errors
-    /// [`Error::Schema`] when the schema is not installed.
+    /// [`ErrorKind::SchemaMismatch`](crate::ErrorKind::SchemaMismatch) when the schema is not
+    /// installed.
     pub async fn schema_version(&self) -> Result<i32> {
         Ok(self.row(&statements::SCHEMA_VERSION, &[]).await?.try_get(0)?)
     }
@@ -100,25 +106,26 @@ impl Client {
     /// Refuses a database whose schema is older than this build needs. A newer one serves: functions keep their signatures.
     ///
     /// # Errors
-    /// [`Error::Schema`], which says what to run.
+    /// [`ErrorKind::SchemaMismatch`](crate::ErrorKind::SchemaMismatch), which says what to run.
     pub async fn check_schema(&self) -> Result<()> {
         let (found, needed) = (self.schema_version().await?, SCHEMA_NEEDED);
         if found >= needed {
             return Ok(());
         }
-        Err(Error::Schema {
-            message: format!(
-                "the database has schema version {found}, this program needs {needed}"
-            ),
-            hint: Some("run `fairclaim migrate` against this database".into()),
-        })
+        Err(Error::schema_mismatch(
+            format!("the database has schema version {found}, this program needs {needed}"),
+            "run `fairclaim migrate` against this database",
+        ))
     }
 
     /// Dispatches one job in a transaction of its own. [`Dispatch::execute`] does it in yours.
     ///
     /// # Errors
-    /// [`Error::BadArgument`], [`Error::Quota`] or [`Error::Privilege`]; after [`Error::Unavailable`] it is unknown whether
-    /// the job was dispatched.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument),
+    /// [`ErrorKind::QuotaExceeded`](crate::ErrorKind::QuotaExceeded) or
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing); after
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) it is unknown whether the job was
+    /// dispatched.
     pub async fn dispatch(&self, dispatch: Dispatch) -> Result<Uuid> {
         let connection = self.connection().await?;
         dispatch.send(&self.via(&connection)).await
@@ -127,7 +134,7 @@ impl Client {
     /// Dispatches many jobs, all or none; their ids come in the order of the jobs.
     ///
     /// # Errors
-    /// As [`Client::dispatch`]; the message has the index of the bad job.
+    /// As [`Client::dispatch`]; [`Error::item`] is the index of the bad job.
     pub async fn dispatch_many(
         &self,
         jobs: impl IntoIterator<Item = Dispatch>,
@@ -157,14 +164,14 @@ impl Client {
     /// What time it is, by the clock of the database.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it cannot be asked.
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when it cannot be asked.
     pub async fn clock(&self) -> Result<SystemTime> {
         Ok(self.row(&statements::CLOCK, &[]).await?.try_get(0)?)
     }
 
     /// A connection of the pool.
     pub(crate) async fn connection(&self) -> Result<Object> {
-        Ok(self.pool.get().await?)
+        connect::from_pool(&self.pool, self.endpoint()).await
     }
 
     /// Whether connections are sessions of their own, on which statements may be prepared.
@@ -180,8 +187,15 @@ impl Client {
     }
 
     /// How statements travel on this connection.
-    pub(crate) fn via<'a>(&self, connection: &'a Object) -> Via<'a, tokio_postgres::Client> {
-        if self.prepares() { Via::prepared(connection) } else { Via::whole(&**connection) }
+    pub(crate) fn via<'a>(&'a self, connection: &'a Object) -> Via<'a, tokio_postgres::Client> {
+        let via =
+            if self.prepares() { Via::prepared(connection) } else { Via::whole(&***connection) };
+        via.of_login(self.login())
+    }
+
+    /// Who is connected. None behind a pooler, which may have names of its own.
+    pub(crate) fn login(&self) -> Option<&str> {
+        self.endpoint().filter(|_| self.prepares())?.login()
     }
 
     /// Sends a statement on a connection of the pool.

@@ -1,244 +1,304 @@
 //! The one error type of the library, and how errors of the driver become it.
 //!
 //! A server error carries more than a message: DETAIL, CONTEXT and the query may quote the values of a row. None of them
-//! is ever passed on, kept as a source, or logged.
+//! is ever passed on, kept as a source, or logged. Only the DETAIL of an error of the protocol itself is read, since that one
+//! names what is at fault and holds no value.
 
+mod detail;
+mod driver;
+mod kind;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;
 
+use std::{error::Error as StdError, fmt, io, sync::Arc};
+
+pub(crate) use self::server::READ_ONLY;
+pub use self::{detail::Bounds, kind::ErrorKind};
+
 /// The result of everything here that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong, named after what the caller can do about it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// `JQ001`: another worker has the job by now; what this attempt did is not recorded.
-    #[error("lease lost: {message}")]
-    LeaseLost {
-        /// What was refused.
-        message: String,
-        /// What to do next.
-        hint: Option<String>,
-    },
-    /// `JQ002`: no tenant was given, or it is not the caller's.
-    #[error("tenant missing or foreign: {message}")]
-    Tenant {
-        /// What was refused.
-        message: String,
-        /// What to do next.
-        hint: Option<String>,
-    },
-    /// `JQ003`: the tenant has as many jobs waiting as it may have.
-    #[error("quota exceeded: {message}")]
-    Quota {
-        /// What was refused.
-        message: String,
-        /// What to do next.
-        hint: Option<String>,
-    },
-    /// `JQ004`: an argument is out of its limits. The message names the field and the limit, never the value.
-    #[error("bad argument: {message}")]
-    BadArgument {
-        /// The field and its rule.
-        message: String,
-        /// What to do next.
-        hint: Option<String>,
-    },
-    /// `JQ005`: there is no such thing, or it belongs to somebody else; both answer alike.
-    #[error("not found: {message}")]
-    NotFound {
-        /// What was looked for.
-        message: String,
-        /// What to do next.
-        hint: Option<String>,
-    },
-    /// `JQ006`: the schema in the database is missing, older or newer than this build can work with.
-    #[error("schema does not fit: {message}")]
-    Schema {
-        /// What does not fit.
-        message: String,
-        /// What to do next.
-        hint: Option<String>,
-    },
-    /// `JQ007`: the login lacks a role or a privilege.
-    #[error("privilege missing: {message}")]
-    Privilege {
-        /// What was denied.
-        message: String,
-        /// The grant to ask for.
-        hint: Option<String>,
-    },
-    /// The database cannot be reached, or the connection was lost. Whether the last statement took effect is unknown.
-    #[error("database unavailable: {message}")]
-    Unavailable {
-        /// How it failed.
-        message: String,
-    },
-    /// Any other error of the server.
-    #[error("database error {sqlstate}: {message}")]
-    Database {
-        /// The five characters of its SQLSTATE.
-        sqlstate: String,
-        /// Its primary message, or a fixed text where that would quote a value.
-        message: String,
-    },
-    /// The connection URL, a setting or the worker's set-up is wrong; nothing was sent.
-    #[error("bad configuration: {message}")]
-    Config {
-        /// What is wrong, without the URL (it holds a password).
-        message: String,
-        /// What to do next.
-        hint: Option<String>,
-    },
+/// What went wrong: a kind to decide by, a message for people, what to do next, and which argument is at fault.
+///
+/// ```
+/// use fairclaim::{Dispatch, ErrorKind, Tenant};
+///
+/// # fn main() -> fairclaim::Result<()> {
+/// let job = Dispatch::raw(Tenant::named("acme")?, "send mail", 7)?;
+/// let error = job.verify(std::time::SystemTime::UNIX_EPOCH).expect_err("a type has no blank");
+/// assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+/// assert_eq!(error.field(), Some("type"));
+/// assert!(!error.was_sent());
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    sqlstate: Option<String>,
+    /// The rule that is broken, or what happened; without the place, which is put in front of it.
+    message: String,
+    hint: Option<String>,
+    argument: Option<String>,
+    field: Option<String>,
+    item: Option<usize>,
+    bounds: Bounds,
+    was_sent: bool,
+    /// Whether a role is missing that the statement which was sent needs.
+    lacks_role: bool,
+    source: Option<Arc<io::Error>>,
 }
 
 impl Error {
-    /// The protocol's own code (`JQ001` to `JQ007`), where the error has one.
+    /// What went wrong, as a caller decides by it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The protocol's own code (`JQ001` to `JQ007`), where the kind of error has one.
+    #[must_use]
     pub fn code(&self) -> Option<&'static str> {
-        match self {
-            Self::LeaseLost { .. } => Some("JQ001"),
-            Self::Tenant { .. } => Some("JQ002"),
-            Self::Quota { .. } => Some("JQ003"),
-            Self::BadArgument { .. } => Some("JQ004"),
-            Self::NotFound { .. } => Some("JQ005"),
-            Self::Schema { .. } => Some("JQ006"),
-            Self::Privilege { .. } => Some("JQ007"),
-            Self::Unavailable { .. } | Self::Database { .. } | Self::Config { .. } => None,
-        }
+        self.0.kind.code()
+    }
+
+    /// The five characters of the server's SQLSTATE, where the server said it: for [`ErrorKind::Database`] always.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.0.sqlstate.as_deref()
+    }
+
+    /// The name of the SQL argument that the server refused, such as `p_jobs`.
+    #[must_use]
+    pub fn argument(&self) -> Option<&str> {
+        self.0.argument.as_deref()
+    }
+
+    /// The plain name of what is at fault: `queue`, `priority`, `results`.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        self.0.field.as_deref()
+    }
+
+    /// Which item of a list is at fault, counted from 0.
+    #[must_use]
+    pub fn item(&self) -> Option<usize> {
+        self.0.item
+    }
+
+    /// The bounds that the field has, as far as they are known.
+    #[must_use]
+    pub fn bounds(&self) -> &Bounds {
+        &self.0.bounds
+    }
+
+    /// The rule that the field breaks, or what happened. It never holds a value of the caller; [`fmt::Display`] puts the kind and the
+    /// field in front of it.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
     }
 
     /// What to do next, where the error knows.
+    #[must_use]
     pub fn hint(&self) -> Option<&str> {
-        match self {
-            Self::LeaseLost { hint, .. }
-            | Self::Tenant { hint, .. }
-            | Self::Quota { hint, .. }
-            | Self::BadArgument { hint, .. }
-            | Self::NotFound { hint, .. }
-            | Self::Schema { hint, .. }
-            | Self::Privilege { hint, .. }
-            | Self::Config { hint, .. } => hint.as_deref(),
-            Self::Unavailable { message } => Some(server::unavailable_hint(message)),
-            Self::Database { sqlstate, .. } => server::database_hint(sqlstate),
-        }
+        self.0.hint.as_deref()
+    }
+
+    /// Whether a statement may have reached the database. When it may not, nothing has happened there for certain. An
+    /// answer of the server other than a lost connection ends the transaction, so nothing has happened then either.
+    #[must_use]
+    pub fn was_sent(&self) -> bool {
+        self.0.was_sent
     }
 
     /// Whether the database could not be reached; the same call may succeed later.
+    #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        self.0.kind == ErrorKind::Unavailable
     }
 
     /// Whether the same call may succeed when repeated: the database was away, or two transactions got in each other's
     /// way and the server ended this one. A call that needs more temporary space than its login may use needs it again.
+    #[must_use]
     pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Unavailable { .. } => true,
+        match (self.0.kind, self.sqlstate()) {
+            (ErrorKind::Unavailable, _) => true,
             // 25006: a primary that has just become a replica
-            Self::Database { sqlstate, .. } => {
-                matches!(sqlstate.as_str(), "55P03" | "55006" | "25006")
+            (ErrorKind::Database, Some(sqlstate)) => {
+                matches!(sqlstate, "55P03" | "55006" | "25006")
                     || matches!(sqlstate.get(..2), Some("40" | "53" | "57")) && sqlstate != "53400"
             }
             _ => false,
         }
     }
 
+    /// Where the fault is, as people write it: `queue`, `results[3]`, `jobs[3].queue`.
+    fn place(&self) -> Option<String> {
+        let field = self.field()?;
+        let list = self.argument().map_or(field, |name| name.strip_prefix("p_").unwrap_or(name));
+        Some(match self.item() {
+            Some(item) if list == field => format!("{field}[{item}]"),
+            Some(item) => format!("{list}[{item}].{field}"),
+            None => field.to_owned(),
+        })
+    }
+}
+
+/// How the rest of the library makes errors.
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            sqlstate: None,
+            message: message.into(),
+            hint: None,
+            argument: None,
+            field: None,
+            item: None,
+            bounds: Bounds::default(),
+            was_sent: true,
+            lacks_role: false,
+            source: None,
+        }))
+    }
+
+    /// Says what to do next.
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Says another thing in place of the message.
+    pub(crate) fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
+    /// Says that nothing can have reached the database.
+    pub(crate) fn unsent(mut self) -> Self {
+        self.0.was_sent = false;
+        self
+    }
+
+    /// Says which job of a batch is at fault.
+    pub(crate) fn of_job(mut self, item: usize) -> Self {
+        self.0.argument = Some("p_jobs".to_owned());
+        self.0.item = Some(item);
+        self
+    }
+
+    /// Counts the item from the first of all jobs, where the database counts within one call.
+    pub(crate) fn behind(mut self, sent: usize) -> Self {
+        self.0.item = self.0.item.map(|item| item + sent);
+        self
+    }
+
     /// An argument that was refused before anything was sent.
-    pub(crate) fn bad_argument(field: &str, rule: &str) -> Self {
-        Self::BadArgument { message: format!("{field}: {rule}"), hint: None }
+    pub(crate) fn invalid_argument(field: &str, rule: &str) -> Self {
+        let mut error = Self::new(ErrorKind::InvalidArgument, rule).unsent();
+        error.0.field = Some(field.to_owned());
+        error.with_hint(format!("change {field} as the message says; nothing was sent"))
     }
 
     /// A configuration that cannot work.
-    pub(crate) fn config(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Config { message: message.into(), hint: Some(hint.into()) }
+    pub(crate) fn configuration(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Configuration, message).with_hint(hint).unsent()
     }
 
-    /// A right that the login lacks; what it is about names the role to ask for.
-    pub(crate) fn denied(message: &str) -> Self {
-        Self::Privilege { message: message.into(), hint: Some(server::grant_hint(message)) }
+    /// A schema that does not fit this program.
+    pub(crate) fn schema_mismatch(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(ErrorKind::SchemaMismatch, message).with_hint(hint)
     }
 
-    /// A lost connection.
+    /// A right that the login lacks; [`Error::wanting`] names the role that has it.
+    pub(crate) fn privilege_missing(message: &str) -> Self {
+        let mut error = Self::new(ErrorKind::PrivilegeMissing, message);
+        error.0.lacks_role = true;
+        error
+    }
+
+    /// Names the role to ask for, if it is one that is missing.
+    pub(crate) fn wanting(self, role: &str, login: Option<&str>) -> Self {
+        if self.0.lacks_role { self.with_hint(server::role_hint(role, login)) } else { self }
+    }
+
+    /// Whether the login lacks a role.
+    pub(crate) fn lacks_role(&self) -> bool {
+        self.0.lacks_role
+    }
+
+    /// A lost connection, or none.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
-        Self::Unavailable { message: message.into() }
+        Self::new(ErrorKind::Unavailable, message).with_hint(server::NO_ANSWER)
+    }
+
+    /// An error that keeps the code of the server.
+    pub(crate) fn database(sqlstate: &str, message: impl Into<String>) -> Self {
+        let mut error = Self::new(ErrorKind::Database, message);
+        error.0.hint = server::database_hint(sqlstate).map(str::to_owned);
+        error.0.sqlstate = Some(sqlstate.to_owned());
+        error
     }
 }
 
-impl From<tokio_postgres::Error> for Error {
-    fn from(error: tokio_postgres::Error) -> Self {
-        match error.as_db_error() {
-            Some(error) => server::explain(error),
-            None => from_driver(&error),
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.0.kind)?;
+        if let (ErrorKind::Database, Some(sqlstate)) = (self.0.kind, self.sqlstate()) {
+            write!(formatter, " {sqlstate}")?;
         }
+        if let Some(place) = self.place() {
+            write!(formatter, ": {place}")?;
+        }
+        write!(formatter, ": {}", self.0.message)
     }
 }
 
-/// The driver keeps its kinds private; the fixed first words of its messages are the only way to tell a faulty program,
-/// schema or URL from a connection that broke.
-fn from_driver(error: &tokio_postgres::Error) -> Error {
-    let text = error.to_string();
-    let starts = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
-    if starts(&[
-        "error serializing",
-        "error deserializing",
-        "invalid column",
-        "query returned",
-        "expected",
-    ]) {
-        // the cause may quote the value, so it is left out
-        return Error::Schema {
-            message: format!("the answer does not have the expected shape ({text})"),
-            hint: Some("run `fairclaim migrate` of the same version as this program".into()),
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("Error");
+        shown.field("kind", &self.0.kind).field("message", &self.0.message);
+        let texts = [
+            ("sqlstate", &self.0.sqlstate),
+            ("argument", &self.0.argument),
+            ("field", &self.0.field),
+            ("hint", &self.0.hint),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                shown.field(name, text);
+            }
+        }
+        if let Some(item) = self.0.item {
+            shown.field("item", &item);
+        }
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// Two errors are alike when they say the same of the same thing; what an operating system reported beneath is left aside.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        let says = |inner: &Inner| (inner.kind, inner.item, inner.was_sent);
+        let texts = |inner: &'_ Inner| {
+            [&inner.sqlstate, &inner.hint, &inner.argument, &inner.field].map(Clone::clone)
         };
+        says(&self.0) == says(&other.0)
+            && self.0.message == other.0.message
+            && texts(&self.0) == texts(&other.0)
+            && self.0.bounds == other.0.bounds
     }
-    if starts(&["error encoding"]) {
-        return Error::bad_argument("a value", "is too large for one message to the server");
-    }
-    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    let message = if cause.is_empty() { text.clone() } else { format!("{text}: {cause}") };
-    #[cfg(feature = "tls")]
-    if let Some(explained) = tls::cause(error).and_then(tls::explain) {
-        return explained;
-    }
-    if cause.contains("does not support TLS") {
-        return Error::config(
-            "the server does not offer TLS",
-            "switch ssl on there; only where nobody can listen in, use sslmode=disable",
-        );
-    }
-    if cause.contains("channel binding") {
-        return Error::config(
-            "the server did not bind its authentication to the TLS connection",
-            "it needs TLS, scram-sha-256 and no proxy in between that ends TLS; else use channel_binding=prefer",
-        );
-    }
-    if starts(&["authentication error", "invalid configuration", "invalid connection"]) {
-        return Error::config(message, "check user, password and host of the connection URL");
-    }
-    Error::Unavailable { message }
 }
 
-impl From<deadpool_postgres::PoolError> for Error {
-    fn from(error: deadpool_postgres::PoolError) -> Self {
-        use deadpool_postgres::{PoolError, TimeoutType};
-        match error {
-            PoolError::Backend(error) => error.into(),
-            PoolError::Timeout(TimeoutType::Create) => {
-                Self::unavailable("the server did not answer in time")
-            }
-            PoolError::Timeout(_) => Self::unavailable(
-                "no connection of the pool became free in time; a larger pool may be needed",
-            ),
-            PoolError::Closed => Self::unavailable("the connection pool was closed"),
-            PoolError::NoRuntimeSpecified => Self::config(
-                "the connection pool has time-outs but no runtime",
-                "build it with `.runtime(deadpool_postgres::Runtime::Tokio1)`",
-            ),
-            PoolError::PostCreateHook(_) => {
-                Self::unavailable("a hook of the connection pool refused the new connection")
-            }
-        }
+impl StdError for Error {
+    /// The error of the operating system beneath a connection that could not be opened or broke. Nothing else is kept: errors of
+    /// the server and of the driver may quote values.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
 
@@ -247,24 +307,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_of_the_protocol_has_its_variant() {
-        let make = |message: &str| (message.to_owned(), Some("do this".to_owned()));
-        let (message, hint) = make("p_id: none");
-        let error = Error::NotFound { message, hint };
-        assert_eq!(error.code(), Some("JQ005"));
-        assert_eq!(error.hint(), Some("do this"));
-        assert_eq!(error.to_string(), "not found: p_id: none");
+    fn an_error_says_its_kind_its_place_and_its_rule() {
+        let error = Error::invalid_argument("queue", "is too long");
+        assert_eq!(error.to_string(), "bad argument: queue: is too long");
+        assert_eq!(
+            (error.code(), error.field(), error.item()),
+            (Some("JQ004"), Some("queue"), None)
+        );
+        let error = error.of_job(7).behind(10_000);
+        assert_eq!(error.to_string(), "bad argument: jobs[10007].queue: is too long");
+        assert_eq!(error.item(), Some(10_007));
+        let mut error = Error::invalid_argument("results", "is too large");
+        error.0.item = Some(3);
+        assert_eq!(error.to_string(), "bad argument: results[3]: is too large");
+        assert_eq!(
+            Error::database("40P01", "deadlock").to_string(),
+            "database error 40P01: deadlock"
+        );
+    }
+
+    #[test]
+    fn an_error_about_no_item_stays_about_none() {
+        assert_eq!(Error::invalid_argument("jobs", "too many").behind(10_000).item(), None);
     }
 
     #[test]
     fn only_what_may_pass_is_transient() {
         assert!(Error::unavailable("gone").is_transient());
-        let database =
-            |sqlstate: &str| Error::Database { sqlstate: sqlstate.into(), message: String::new() };
+        let database = |sqlstate: &str| Error::database(sqlstate, "");
         assert!(database("40P01").is_transient());
         assert!(!database("22P02").is_transient());
         assert!(database("53100").is_transient(), "a disk is made room on");
         assert!(!database("53400").is_transient(), "a limit of the configuration stays");
-        assert!(!Error::bad_argument("queue", "too long").is_transient());
+        assert!(!Error::invalid_argument("queue", "too long").is_transient());
+    }
+
+    #[test]
+    fn an_error_is_small_enough_to_be_returned_everywhere() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
     }
 }

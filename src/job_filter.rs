@@ -127,13 +127,13 @@ impl JobFilter {
         let holds_nul =
             |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains('\0'));
         if let Some((field, _)) = texts.into_iter().find(|(_, text)| holds_nul(text)) {
-            return Err(Error::bad_argument(field, "must not hold a NUL"));
+            return Err(Error::invalid_argument(field, "must not hold a NUL"));
         }
         let ages = [("older_than", self.older_than), ("newer_than", self.newer_than)];
         if let Some((field, _)) =
             ages.into_iter().find(|(_, age)| age.is_some_and(|age| age > MAX_AGE))
         {
-            return Err(Error::bad_argument(field, "must be at most 50 years"));
+            return Err(Error::invalid_argument(field, "must be at most 50 years"));
         }
         Ok(())
     }

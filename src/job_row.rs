@@ -76,7 +76,7 @@ impl FromStr for Status {
 
     fn from_str(word: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word).ok_or_else(|| {
-            Error::bad_argument(
+            Error::invalid_argument(
                 "status",
                 "must be scheduled, pending, processing, completed, failed or cancelled",
             )

@@ -15,7 +15,7 @@ const DEPTH_MAX: usize = 128;
 pub(crate) fn to_raw<T: Serialize + ?Sized>(field: &str, value: &T) -> Result<Box<RawValue>> {
     // The serializer's message may quote the value; its category is all that is safe to say.
     let raw = serde_json::value::to_raw_value(value).map_err(|_| {
-        Error::bad_argument(
+        Error::invalid_argument(
             field,
             "cannot be written as JSON (a map needs keys that are strings or numbers)",
         )
@@ -37,7 +37,7 @@ pub(crate) fn check(field: &str, text: &str) -> Result<()> {
                     Escape::Character => at += 4,
                     Escape::Pair => at += 10,
                     Escape::Refused => {
-                        return Err(Error::bad_argument(
+                        return Err(Error::invalid_argument(
                             field,
                             "holds a NUL or a lone surrogate, which the database cannot store",
                         ));
@@ -49,7 +49,7 @@ pub(crate) fn check(field: &str, text: &str) -> Result<()> {
             b'[' | b'{' if !in_string => {
                 depth += 1;
                 if depth > DEPTH_MAX {
-                    return Err(Error::bad_argument(field, "must nest at most 128 deep"));
+                    return Err(Error::invalid_argument(field, "must nest at most 128 deep"));
                 }
             }
             b']' | b'}' if !in_string => depth -= 1,

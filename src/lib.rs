@@ -92,7 +92,7 @@ pub use connect::{ConnectOptions, ConnectionMode};
 pub use dispatch::{Dispatch, Lines, LinesProgress, dispatch_many_in};
 #[cfg(feature = "doctor")]
 pub use doctor::{Diagnosis, Finding, Level};
-pub use error::{Error, Result};
+pub use error::{Bounds, Error, ErrorKind, Result};
 pub use executor::Executor;
 pub use job::Job;
 pub use job_filter::JobFilter;

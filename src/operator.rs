@@ -84,7 +84,8 @@ impl Client {
     /// One job with all that the login may see of it. A job of another tenant is not found either.
     ///
     /// # Errors
-    /// [`Error::Privilege`](crate::Error::Privilege) for a login that is no operator.
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no
+    /// operator.
     pub async fn job(&self, id: Uuid) -> Result<Option<JobRow>> {
         self.show(None, id).await
     }
@@ -92,7 +93,8 @@ impl Client {
     /// One job of this tenant.
     ///
     /// # Errors
-    /// [`Error::Privilege`](crate::Error::Privilege) for a login that may not read jobs.
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that may not
+    /// read jobs.
     pub async fn job_of(&self, tenant: Tenant, id: Uuid) -> Result<Option<JobRow>> {
         self.show(Some(tenant), id).await
     }
@@ -106,8 +108,9 @@ impl Client {
     /// comes by match; a filter that few match looks on, so give it a tenant or an age. A page of waiting jobs looks at all that wait.
     ///
     /// # Errors
-    /// [`Error::BadArgument`](crate::Error::BadArgument) for a value out of range, [`Error::Privilege`](crate::Error::Privilege) for
-    /// a login that may not list jobs, or not by their errors.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a value out of range,
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that may not
+    /// list jobs, or not by their errors.
     pub async fn jobs(&self, filter: &JobFilter) -> Result<JobPage> {
         filter.check()?;
         let limit = filter.limit.unwrap_or(100);
@@ -123,7 +126,8 @@ impl Client {
     /// Cancels jobs: a waiting one at once; a running one is marked, answers `processing`, and its handler is told.
     ///
     /// # Errors
-    /// [`Error::Privilege`](crate::Error::Privilege) when no tenant is given by a login that is no operator.
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) when no tenant is given
+    /// by a login that is no operator.
     pub async fn cancel(&self, tenant: Option<Tenant>, ids: &[Uuid]) -> Result<Vec<Changed>> {
         self.change(&CANCEL, tenant, ids).await
     }
@@ -141,7 +145,8 @@ impl Client {
     /// one for a while. `processing` in the answer: somebody is settling or extending it at this moment.
     ///
     /// # Errors
-    /// [`Error::Privilege`](crate::Error::Privilege) for a login that is no operator.
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no
+    /// operator.
     pub async fn release(&self, tenant: Option<Tenant>, ids: &[Uuid]) -> Result<Vec<Changed>> {
         self.change(&RELEASE_JOBS, tenant, ids).await
     }
@@ -150,8 +155,9 @@ impl Client {
     /// Stop the worker first, since one that lives claims on.
     ///
     /// # Errors
-    /// [`Error::BadArgument`](crate::Error::BadArgument) for a limit out of range, [`Error::Privilege`](crate::Error::Privilege) for
-    /// a login that is no operator.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a limit out of range,
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no
+    /// operator.
     pub async fn release_worker(&self, worker_id: &str, limit: i32) -> Result<Vec<Changed>> {
         let rows = self.rows(&RELEASE_WORKER, &[&worker_id, &limit]).await?;
         rows.iter().map(changed).collect()
@@ -163,8 +169,9 @@ impl Client {
     /// `retention` is for operators: another than the one that the installation is set to, at least an hour.
     ///
     /// # Errors
-    /// [`Error::BadArgument`](crate::Error::BadArgument) for less than an hour, [`Error::Privilege`](crate::Error::Privilege) for a
-    /// login that may not prune, or not choose.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for less than an hour,
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that may not
+    /// prune, or not choose.
     pub async fn prune(&self, retention: Option<Duration>) -> Result<Pruned> {
         let row = match retention {
             None => self.row(&PRUNE, &[]).await?,

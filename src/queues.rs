@@ -60,7 +60,8 @@ impl Client {
     /// The queues that are in use or paused, by name. Counted to 10,000, never what has ended.
     ///
     /// # Errors
-    /// [`Error::Privilege`] for a login that is no operator.
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no
+    /// operator.
     pub async fn queues(&self) -> Result<Vec<QueueRow>> {
         self.rows(&QUEUES, &[]).await?.iter().map(queue_row).collect()
     }
@@ -78,7 +79,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Error::BadArgument`] for what is no name of a queue, [`Error::Privilege`] for a login that is no operator.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for what is no name of a
+    /// queue, [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that
+    /// is no operator.
     pub async fn pause_queue(&self, queue: &str) -> Result<QueueChange> {
         self.change_queue(&PAUSE_QUEUE, queue).await
     }
@@ -93,7 +96,7 @@ impl Client {
 
     async fn change_queue(&self, statement: &Statement, queue: &str) -> Result<QueueChange> {
         if queue.contains('\0') {
-            return Err(Error::bad_argument("queue", "must not hold a NUL"));
+            return Err(Error::invalid_argument("queue", "must not hold a NUL"));
         }
         let row = self.row(statement, &[&queue]).await?;
         Ok(QueueChange {

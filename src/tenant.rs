@@ -30,11 +30,12 @@ impl Tenant {
     /// `sha256("fairclaim:tenant:" + name)`, marked as a uuid of version 8.
     ///
     /// # Errors
-    /// [`Error::BadArgument`] for an empty name, one of more than 255 bytes, or one with a NUL.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for an empty name, one of
+    /// more than 255 bytes, or one with a NUL.
     pub fn named(name: impl AsRef<str>) -> Result<Self> {
         let name = name.as_ref();
         if name.is_empty() || name.len() > 255 || name.contains('\0') {
-            return Err(Error::bad_argument("tenant", "must be 1 to 255 bytes without NUL"));
+            return Err(Error::invalid_argument("tenant", "must be 1 to 255 bytes without NUL"));
         }
         if let Some(uuid) = hyphenated(name) {
             return Ok(Self(uuid));

@@ -17,21 +17,20 @@ use self::{file::ConfigFile, setting::Setting};
 use crate::{args::Cli, error::Hinted};
 
 /// Parses the arguments of this process.
-pub(crate) fn command_line() -> anyhow::Result<Cli> {
-    let args: Vec<OsString> = std::env::args_os().collect();
+pub(crate) fn command_line(args: &[OsString]) -> anyhow::Result<Cli> {
     // help shows what this program does by itself, and shows it whatever the file is like
-    if let Err(help) = own_command().try_get_matches_from(&args)
+    if let Err(help) = own_command().try_get_matches_from(args)
         && !help.use_stderr()
     {
         return Err(help.into());
     }
-    let Some(file) = ConfigFile::find(&args)? else {
-        return parse(own_command(), &args, &[]).map(|(cli, _)| cli);
+    let Some(file) = ConfigFile::find(args)? else {
+        return parse(own_command(), args, &[]).map(|(cli, _)| cli);
     };
     let mut settings = setting::of(&own_command(), &file)?;
     warn_of_password(&file, &settings);
     loop {
-        let (cli, beaten) = parse(setting::apply(own_command(), &settings), &args, &settings)?;
+        let (cli, beaten) = parse(setting::apply(own_command(), &settings), args, &settings)?;
         if beaten.is_empty() {
             return refuse_pairs(&own_command(), &file, &settings).map(|()| cli);
         }
@@ -58,7 +57,9 @@ fn parse(
     args: &[OsString],
     settings: &[Setting],
 ) -> anyhow::Result<(Cli, BTreeSet<String>)> {
-    let matches = command.try_get_matches_from_mut(args)?;
+    let bare = without_variables(command.clone());
+    let matches =
+        command.try_get_matches_from_mut(args).map_err(|error| of_the_line(error, bare, args))?;
     let beaten = settings
         .iter()
         .filter(|setting| {
@@ -79,6 +80,19 @@ fn parse(
         .collect();
     let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     Ok((cli, beaten))
+}
+
+fn without_variables(command: Command) -> Command {
+    command.mut_args(|arg| arg.env(Resettable::<OsStr>::Reset))
+}
+
+/// The same error without what the environment gives: else its usage line asks for `--database-url <URL>` wherever DATABASE_URL
+/// is set. An error about a variable stays as it is.
+fn of_the_line(error: clap::Error, bare: Command, args: &[OsString]) -> clap::Error {
+    match bare.try_get_matches_from(args) {
+        Err(same) if same.kind() == error.kind() => same,
+        _ => error,
+    }
 }
 
 /// What was given to a command, if it is the one that runs.

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::output::printable_lines;
+use fairclaim::ErrorKind;
+
+use crate::{flags::Flags, output::printable_lines};
 
 /// How the program ends when it does not succeed. `--help` documents these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,15 +68,15 @@ impl fmt::Display for Hinted {
 impl std::error::Error for Hinted {}
 
 /// Prints `error` with its hint to stderr and says how to exit.
-pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    let (hint, exit) = advice(error);
-    eprintln!("error: {}", printable_lines(&sentence(error)));
+pub(crate) fn report(error: &anyhow::Error, flags: &Flags) -> ExitCode {
+    let (hint, exit) = advice(error, flags);
+    eprintln!("error: {}", printable_lines(&sentence(error, flags)));
     eprintln!("hint: {}", printable_lines(&hint));
     exit.code()
 }
 
 /// Prints what clap found wrong, with a hint; help and version texts go to stdout and succeed.
-pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
+pub(crate) fn report_usage(error: &clap::Error, flags: &Flags) -> ExitCode {
     if !error.use_stderr() {
         // A closed pipe is the only way this fails, and there is nobody left to tell.
         let _ = error.print();
@@ -87,18 +89,20 @@ pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
     } else {
         eprint!("{shown}");
     }
-    eprintln!(
-        "hint: `fairclaim help` lists the commands, `fairclaim <command> --help` its flags and the variables that set them"
-    );
+    eprintln!("hint: {} says what may stand there, with examples", flags.help());
     Exit::Usage.code()
 }
 
 /// The chain of causes in one line, without saying the same thing twice: library errors tend to
 /// repeat their source in their own text.
-fn sentence(error: &anyhow::Error) -> String {
+fn sentence(error: &anyhow::Error, flags: &Flags) -> String {
     let mut text = String::new();
     for cause in error.chain() {
-        let cause = cause.to_string();
+        let known = cause.downcast_ref::<fairclaim::Error>();
+        let cause = match known.and_then(|known| Some((known, flag_of(known, flags)?))) {
+            Some((known, flag)) => format!("{}: {flag}: {}", known.kind(), known.message()),
+            None => cause.to_string(),
+        };
         if text.is_empty() {
             text = cause;
         } else if !text.contains(&cause) {
@@ -109,12 +113,17 @@ fn sentence(error: &anyhow::Error) -> String {
     text
 }
 
-fn advice(error: &anyhow::Error) -> (String, Exit) {
+/// The flag that a library error is about, if it is about one.
+fn flag_of<'a>(error: &fairclaim::Error, flags: &'a Flags) -> Option<&'a str> {
+    flags.name(error.field()?)
+}
+
+fn advice(error: &anyhow::Error, flags: &Flags) -> (String, Exit) {
     if let Some(hinted) = error.chain().find_map(|cause| cause.downcast_ref::<Hinted>()) {
         return (hinted.hint.clone(), hinted.exit);
     }
     if let Some(known) = error.chain().find_map(|cause| cause.downcast_ref::<fairclaim::Error>()) {
-        return (library_hint(known).to_owned(), library_exit(known));
+        return (library_hint(known, flags), library_exit(known, flags));
     }
     if let Some(launcher) =
         error.chain().find_map(|cause| cause.downcast_ref::<private_postgres::Error>())
@@ -133,21 +142,30 @@ const DATABASE_HINT: &str =
     "check that PostgreSQL answers at the connection URL (--database-url, DATABASE_URL)";
 const GENERAL_HINT: &str = "run it again with RUST_LOG=debug to see more";
 
-const VALUE_HINT: &str =
-    "change that value; `fairclaim <command> --help` says what each flag takes";
-
-fn library_hint(error: &fairclaim::Error) -> &str {
-    match error {
-        fairclaim::Error::BadArgument { .. } => error.hint().unwrap_or(VALUE_HINT),
-        _ => error.hint().unwrap_or(GENERAL_HINT),
+fn library_hint(error: &fairclaim::Error, flags: &Flags) -> String {
+    match flag_of(error, flags) {
+        Some(flag) if error.kind() == ErrorKind::InvalidArgument => {
+            let allowed = &error.bounds().allowed;
+            let help = flags.help();
+            if allowed.is_empty() {
+                format!("change {flag}; {help} says what it takes")
+            } else {
+                format!("{flag} may be {}; {help} says more", allowed.join(", "))
+            }
+        }
+        _ => error.hint().unwrap_or(GENERAL_HINT).to_owned(),
     }
 }
 
-/// What the user gave is wrong when it was refused before anything was sent. What the database refuses is a failure; it has
-/// a hint of its own.
-fn library_exit(error: &fairclaim::Error) -> Exit {
-    match error {
-        fairclaim::Error::Config { .. } | fairclaim::Error::BadArgument { hint: None, .. } => {
+/// A value that this command line gives is wrong, whoever found it; so is a configuration. All else is a failure.
+fn library_exit(error: &fairclaim::Error, flags: &Flags) -> Exit {
+    match error.kind() {
+        ErrorKind::Configuration => Exit::Usage,
+        // the type of a value has refused it
+        ErrorKind::Database if error.sqlstate().is_some_and(|code| code.starts_with("22")) => {
+            Exit::Usage
+        }
+        ErrorKind::InvalidArgument if !error.was_sent() || flag_of(error, flags).is_some() => {
             Exit::Usage
         }
         _ => Exit::Failed,
@@ -158,38 +176,38 @@ fn library_exit(error: &fairclaim::Error) -> Exit {
 mod tests {
     use super::*;
     use anyhow::Context;
+    use clap::CommandFactory;
+
+    use crate::args::Cli;
 
     #[test]
     fn a_hint_is_found_below_any_context() {
         let error =
             Err::<(), _>(Hinted::usage("bad flag", "use a good one")).context("while parsing");
         let error = error.unwrap_err();
-        assert_eq!(advice(&error), ("use a good one".to_owned(), Exit::Usage));
-        assert_eq!(sentence(&error), "while parsing: bad flag");
+        assert_eq!(advice(&error, &Flags::default()), ("use a good one".to_owned(), Exit::Usage));
+        assert_eq!(sentence(&error, &Flags::default()), "while parsing: bad flag");
     }
 
     #[test]
-    fn a_value_that_was_refused_is_no_reason_to_look_for_the_database() {
-        use fairclaim::Error;
-        let advice = |error| advice(&anyhow::Error::from(error));
-        let message = || "it is wrong".to_owned();
-        let unsent = advice(Error::BadArgument { message: message(), hint: None });
-        assert_eq!(unsent, (VALUE_HINT.to_owned(), Exit::Usage));
-        let hint = Some("change p_queue".to_owned());
-        let refused = advice(Error::BadArgument { message: message(), hint });
-        assert_eq!(refused, ("change p_queue".to_owned(), Exit::Failed));
-        let hint = Some("set lease to 1 s to 24 h".to_owned());
-        let config = advice(Error::Config { message: message(), hint });
-        assert_eq!(config, ("set lease to 1 s to 24 h".to_owned(), Exit::Usage));
-        let database = Error::Database { sqlstate: "XX000".to_owned(), message: message() };
-        assert_eq!(advice(database), (GENERAL_HINT.to_owned(), Exit::Failed));
-        let away = advice(Error::Unavailable { message: message() });
-        assert_eq!(away, (DATABASE_HINT.to_owned(), Exit::Failed));
+    fn a_value_that_is_refused_is_told_by_its_flag() {
+        let args = ["fairclaim", "dispatch"].map(std::ffi::OsString::from);
+        let flags = Flags::of(&Cli::command(), &args);
+        let job = fairclaim::Dispatch::raw(uuid::Uuid::nil(), "a b", 7).unwrap();
+        let refused =
+            anyhow::Error::from(job.verify(std::time::SystemTime::UNIX_EPOCH).unwrap_err());
+        let said = sentence(&refused, &flags);
+        assert!(said.starts_with("bad argument: --type: must match "), "{said}");
+        let hint = "change --type; `fairclaim dispatch --help` says what it takes".to_owned();
+        assert_eq!(advice(&refused, &flags), (hint, Exit::Usage));
+        let elsewhere = Flags::default();
+        assert!(sentence(&refused, &elsewhere).starts_with("bad argument: type: must match "));
+        assert_eq!(advice(&refused, &elsewhere).1, Exit::Usage, "nothing was sent");
     }
 
     #[test]
     fn every_error_has_a_hint() {
-        let (hint, exit) = advice(&anyhow::anyhow!("something odd"));
+        let (hint, exit) = advice(&anyhow::anyhow!("something odd"), &Flags::default());
         assert!(!hint.is_empty());
         assert_eq!(exit, Exit::Failed);
     }
@@ -197,6 +215,6 @@ mod tests {
     #[test]
     fn a_cause_that_is_already_in_the_text_is_not_repeated() {
         let error = anyhow::anyhow!("refused").context("connection refused");
-        assert_eq!(sentence(&error), "connection refused");
+        assert_eq!(sentence(&error, &Flags::default()), "connection refused");
     }
 }

@@ -16,6 +16,7 @@ mod connect;
 mod demo;
 mod error;
 mod exec;
+mod flags;
 mod global;
 mod log;
 mod output;
@@ -23,20 +24,26 @@ mod signals;
 mod value;
 mod wake_port;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::CommandFactory;
+
+use crate::{args::Cli, flags::Flags};
 
 fn main() -> ExitCode {
-    let cli = match config::command_line() {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let flags = Flags::of(&Cli::command(), &args);
+    let cli = match config::command_line(&args) {
         Ok(cli) => cli,
         Err(wrong) => {
             return match wrong.downcast_ref() {
-                Some(usage) => error::report_usage(usage),
-                None => error::report(&wrong),
+                Some(usage) => error::report_usage(usage, &flags),
+                None => error::report(&wrong, &flags),
             };
         }
     };
     match command::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => error::report(&failure),
+        Err(failure) => error::report(&failure, &flags),
     }
 }

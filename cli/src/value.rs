@@ -9,6 +9,7 @@ use fairclaim::Tenant;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use crate::error::Hinted;
 
@@ -19,7 +20,14 @@ const MAX_DEPTH: usize = 128;
 
 /// A tenant: a uuid, or any other text, which always means the same uuid.
 pub(crate) fn tenant(text: &str) -> Result<Tenant, String> {
-    Tenant::named(text).map_err(|error| error.to_string())
+    Tenant::named(text).map_err(|error| error.message().to_owned())
+}
+
+/// The id of a job, as `fairclaim dispatch` and `fairclaim jobs list` print it.
+pub(crate) fn job_id(text: &str) -> Result<Uuid, String> {
+    Uuid::try_parse(text).map_err(|_| {
+        "it must be the id of a job, such as 01990000-0000-7000-8000-000000000000; `fairclaim jobs list` shows them".to_owned()
+    })
 }
 
 /// `30s`, `5m`, `1h 30m`, `250ms`, or a bare number of seconds.

@@ -18,7 +18,8 @@ begin
         when duplicate_object or unique_violation then null;      -- somebody else made it just now
         when insufficient_privilege then
           raise exception 'role % is missing and % may not create it', v_role, current_user
-            using errcode = 'JQ007', hint = pg_catalog.format('as an administrator: alter role %I createrole', current_user);
+            using errcode = 'JQ007', detail = '{"field": "role"}',
+                  hint = pg_catalog.format('as an administrator: alter role %I createrole', current_user);
       end;
     end if;
   end loop;
@@ -38,7 +39,8 @@ begin
       when unique_violation then null;
       when insufficient_privilege then
         raise exception 'role fairclaim_owner belongs to another installer and % may not use it', current_user
-          using errcode = 'JQ007', hint = pg_catalog.format('as an administrator: grant fairclaim_owner to %I', current_user);
+          using errcode = 'JQ007', detail = '{"field": "role"}',
+                hint = pg_catalog.format('as an administrator: grant fairclaim_owner to %I', current_user);
     end;
   end if;
 end

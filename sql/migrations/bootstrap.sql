@@ -12,11 +12,11 @@ begin
       continue;
     elsif v_owner is not null then
       raise exception 'a schema % is there and does not belong to fairclaim_owner', v_schema
-        using errcode = 'JQ007',
+        using errcode = 'JQ007', detail = '{"field": "schema"}',
               hint = pg_catalog.format('as its owner: alter schema %I rename to another name, and look at what is in it', v_schema);
     elsif not pg_catalog.has_database_privilege(current_user, pg_catalog.current_database(), 'CREATE') then
       raise exception '% may not create a schema in database %', current_user, pg_catalog.current_database()
-        using errcode = 'JQ007',
+        using errcode = 'JQ007', detail = '{"field": "database"}',
               hint = pg_catalog.format('as its owner: grant create on database %I to %I', pg_catalog.current_database(), current_user);
     end if;
     begin

@@ -9,7 +9,7 @@ mod url;
 
 use std::{path::Path, time::Duration};
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::{Client, Config, Connection, Socket, config::Host, tls::MakeTlsConnect};
 
 pub use self::mode::ConnectionMode;
@@ -83,13 +83,68 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// Opens a connection beside the pool. It does nothing until the caller polls the second half.
     pub(crate) async fn open(&self) -> Result<(Client, Link)> {
-        Ok(self.config.connect(self.tls.clone()).await?)
+        self.config.connect(self.tls.clone()).await.map_err(|error| self.name(error.into()))
+    }
+
+    /// Whose connections they are.
+    pub(crate) fn login(&self) -> Option<&str> {
+        self.config.get_user()
+    }
+
+    /// Says where the connection was tried, if none could be opened.
+    fn name(&self, error: Error) -> Error {
+        if !error.is_unavailable() || error.was_sent() {
+            return error;
+        }
+        let message = format!("{} ({})", error.message(), self.place());
+        error.with_message(message)
+    }
+
+    /// The hosts and ports, as people write them.
+    fn place(&self) -> String {
+        let (hosts, ports) = (self.config.get_hosts(), self.config.get_ports());
+        let addresses = self.config.get_hostaddrs();
+        let place = |at: usize| {
+            let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
+            match (hosts.get(at), addresses.get(at)) {
+                (Some(Host::Tcp(name)), _) if name.contains(':') => format!("[{name}]:{port}"),
+                (Some(Host::Tcp(name)), _) => format!("{name}:{port}"),
+                (Some(Host::Unix(folder)), _) => {
+                    format!("{}", folder.join(format!(".s.PGSQL.{port}")).display())
+                }
+                (None, Some(address)) => std::net::SocketAddr::new(*address, port).to_string(),
+                (None, None) => format!("port {port}"),
+            }
+        };
+        let places = (0..hosts.len().max(addresses.len())).map(place);
+        places.collect::<Vec<_>>().join(", ")
     }
 
     /// Whom its connections trust.
     pub(crate) fn tls(&self) -> Connector {
         self.tls.clone()
     }
+}
+
+/// A connection of the pool; an error says where it was tried, as far as that is known.
+pub(crate) async fn from_pool(pool: &Pool, endpoint: Option<&Endpoint>) -> Result<Object> {
+    pool.get().await.map_err(|error| match endpoint {
+        Some(endpoint) => endpoint.name(error.into()),
+        None => error.into(),
+    })
+}
+
+/// After how long a connection that is not there yet is spoken of.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
+
+/// Waits for a connection, and says in the log what it waits for if that takes long.
+pub(crate) async fn patiently<T>(connecting: impl Future<Output = T>, endpoint: &Endpoint) -> T {
+    let mut connecting = std::pin::pin!(connecting);
+    if let Ok(done) = tokio::time::timeout(SILENCE_MAX, &mut connecting).await {
+        return done;
+    }
+    tracing::warn!("still waiting for PostgreSQL to answer at {}", endpoint.place());
+    connecting.await
 }
 
 /// Reads a URL (or libpq key-value text) and completes it with defaults.
@@ -135,7 +190,7 @@ fn default_host(config: &mut Config) {
 /// A pool of connections to this endpoint. Opens none yet.
 pub(crate) fn pool(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Pool> {
     if options.pool_size == 0 {
-        return Err(Error::config("a pool of no connections", "set pool_size to 1 or more"));
+        return Err(Error::configuration("a pool of no connections", "set pool_size to 1 or more"));
     }
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(endpoint.config.clone(), endpoint.tls.clone(), recycling);
@@ -147,7 +202,7 @@ pub(crate) fn pool(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Pool
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(|error| {
-            Error::config(error.to_string(), "report this: the pool's settings are fixed")
+            Error::configuration(error.to_string(), "report this: the pool's settings are fixed")
         })
 }
 

@@ -43,7 +43,10 @@ impl FromStr for ConnectionMode {
             .into_iter()
             .find(|mode| mode.to_string() == word)
             .ok_or_else(|| {
-                Error::config("the connection is none of its modes", "use auto, direct or pooled")
+                Error::configuration(
+                    "the connection is none of its modes",
+                    "use auto, direct or pooled",
+                )
             })
     }
 }
@@ -58,12 +61,12 @@ pub(crate) async fn choose(
     endpoint: &Endpoint,
 ) -> Result<ConnectionMode> {
     if asked == ConnectionMode::Pooled {
-        drop(pool.get().await?); // so that a wrong URL shows here and not at the first job
+        drop(super::from_pool(pool, Some(endpoint)).await?); // so that a wrong URL shows here and not at the first job
         return Ok(ConnectionMode::Pooled);
     }
     match (asked, keeps_sessions(pool, endpoint).await?) {
         (_, Some(true)) | (ConnectionMode::Direct, None) => Ok(ConnectionMode::Direct),
-        (ConnectionMode::Direct, Some(false)) => Err(Error::config(
+        (ConnectionMode::Direct, Some(false)) => Err(Error::configuration(
             "the connection is to be direct, but a transaction pooler lends out its sessions",
             "connect to the server's own port (Supabase: 5432 in place of 6543), or leave the mode to be found out: \
              --connection auto, ConnectionMode::Auto",
@@ -82,7 +85,7 @@ const QUESTIONS: usize = 16;
 /// So two are asked for their process in turn: a session of one's own never changes its process, and shares it with
 /// nobody. None when that cannot be told, since a second connection is refused.
 async fn keeps_sessions(pool: &Pool, endpoint: &Endpoint) -> Result<Option<bool>> {
-    let first = pool.get().await?;
+    let first = super::from_pool(pool, Some(endpoint)).await?;
     let Ok((second, link)) = endpoint.open().await else {
         return Ok(None);
     };

@@ -26,7 +26,7 @@ pub(super) fn connector(target: &TlsTarget) -> Result<Connector> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| {
-            Error::config(error.to_string(), "report this: the versions of TLS are fixed")
+            Error::configuration(error.to_string(), "report this: the versions of TLS are fixed")
         })?;
     let builder = match target.mode {
         TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => builder
@@ -44,7 +44,10 @@ pub(super) fn connector(target: &TlsTarget) -> Result<Connector> {
         (Some(certificate), Some(key)) => builder
             .with_client_auth_cert(certificates(certificate, "sslcert")?, private_key(key)?)
             .map_err(|error| {
-                Error::config(format!("sslcert and sslkey do not fit: {error}"), "check both files")
+                Error::configuration(
+                    format!("sslcert and sslkey do not fit: {error}"),
+                    "check both files",
+                )
             })?,
         _ => builder.with_no_client_auth(),
     };
@@ -57,7 +60,7 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore> {
     if let Some(file) = file {
         for certificate in certificates(file, "sslrootcert")? {
             roots.add(certificate).map_err(|error| {
-                Error::config(
+                Error::configuration(
                     format!("sslrootcert has a certificate that cannot be used: {error}"),
                     "check the file",
                 )
@@ -67,7 +70,7 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore> {
         // a machine's store often has a few that nobody can parse; what matters is that some can be used
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if roots.is_empty() {
-            return Err(Error::config(
+            return Err(Error::configuration(
                 "this machine has no store of certificate authorities",
                 "install ca-certificates, or name a PEM file with sslrootcert=…",
             ));
@@ -78,7 +81,7 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore> {
 
 fn certificates(file: &Path, parameter: &str) -> Result<Vec<CertificateDer<'static>>> {
     let unreadable = |error: rustls::pki_types::pem::Error| {
-        Error::config(
+        Error::configuration(
             format!("the file of {parameter} cannot be read: {}: {error}", file.display()),
             "name a readable PEM file",
         )
@@ -88,7 +91,7 @@ fn certificates(file: &Path, parameter: &str) -> Result<Vec<CertificateDer<'stat
         .collect::<Result<_, _>>()
         .map_err(unreadable)?;
     if certificates.is_empty() {
-        return Err(Error::config(
+        return Err(Error::configuration(
             format!("the file of {parameter} has no certificate: {}", file.display()),
             "name a PEM file with a BEGIN CERTIFICATE line",
         ));
@@ -98,7 +101,7 @@ fn certificates(file: &Path, parameter: &str) -> Result<Vec<CertificateDer<'stat
 
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::from_pem_file(file).map_err(|error| {
-        Error::config(
+        Error::configuration(
             format!("the file of sslkey cannot be read: {}: {error}", file.display()),
             "name a readable PEM file with an unencrypted PRIVATE KEY",
         )

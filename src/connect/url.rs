@@ -78,9 +78,16 @@ type Own = Vec<(String, String)>;
 fn split_url(url: &str) -> Result<(String, Own)> {
     let query_from = url.find('@').unwrap_or(0);
     if url[..query_from].split_once('?').is_some_and(|(_, query)| query.contains('=')) {
-        return Err(Error::config(
+        return Err(Error::configuration(
             "the connection URL has an @ behind a ?, so that it is unclear where the host stands",
             "write @ as %40 in a parameter, and ? as %3F in a password",
+        ));
+    }
+    let after = url.get(query_from + 1..).unwrap_or_default();
+    if after.split('?').next().is_some_and(|rest| rest.contains('@')) {
+        return Err(Error::configuration(
+            "the connection URL has an @ in its user or password, so that it is unclear where the host begins",
+            "write special characters of a password as %XX: @ as %40, : as %3A, / as %2F, % as %25",
         ));
     }
     let Some(question) = url[query_from..].find('?').map(|at| query_from + at) else {
@@ -148,7 +155,7 @@ fn tls_target(own: Own) -> Result<TlsTarget> {
             "sslcert" => tls.certificate_file = Some(value.into()),
             "sslkey" => tls.key_file = Some(value.into()),
             "gssencmode" if value == "require" => {
-                return Err(Error::config(
+                return Err(Error::configuration(
                     "gssencmode=require is not supported",
                     "leave it out, or use sslmode",
                 ));
@@ -161,7 +168,7 @@ fn tls_target(own: Own) -> Result<TlsTarget> {
     if tls.root_file.as_ref().is_some_and(|file| file.as_os_str() == "system") {
         tls.root_file = None;
         if mode.is_some_and(|mode| mode != TlsMode::VerifyFull) {
-            return Err(Error::config(
+            return Err(Error::configuration(
                 "sslrootcert=system needs sslmode=verify-full",
                 "a weaker mode would accept anybody that a public authority has signed",
             ));
@@ -174,7 +181,10 @@ fn tls_target(own: Own) -> Result<TlsTarget> {
         tls.mode = TlsMode::VerifyCa;
     }
     if tls.certificate_file.is_some() != tls.key_file.is_some() {
-        return Err(Error::config("sslcert and sslkey belong together", "give both or neither"));
+        return Err(Error::configuration(
+            "sslcert and sslkey belong together",
+            "give both or neither",
+        ));
     }
     Ok(tls)
 }
@@ -187,7 +197,7 @@ fn tls_mode(word: &str) -> Result<TlsMode> {
         "verify-ca" => TlsMode::VerifyCa,
         "verify-full" => TlsMode::VerifyFull,
         _ => {
-            return Err(Error::config(
+            return Err(Error::configuration(
                 "sslmode is none of the modes of libpq",
                 "use disable, prefer, require, verify-ca or verify-full",
             ));
@@ -215,7 +225,7 @@ fn percent_decode(text: &str) -> Result<String> {
 }
 
 fn malformed() -> Error {
-    Error::config(
+    Error::configuration(
         "the connection URL cannot be read",
         "write postgres://user:password@host:5432/database?sslmode=verify-full, with special characters as %XX",
     )
@@ -228,7 +238,7 @@ fn driver_error(error: &tokio_postgres::Error) -> Error {
             if cause.starts_with("unknown option `")
                 || cause.starts_with("invalid value for option `") =>
         {
-            Error::config(
+            Error::configuration(
                 format!("the connection URL has an {}", cause.replace("option", "parameter")),
                 "leave it out or correct it; the parameters are those of libpq",
             )

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Dispatch, Due};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     executor::Executor,
     statements::{DISPATCH_MANY, DISPATCH_MANY_DELAYED, Via},
     timestamp,
@@ -56,7 +56,7 @@ impl Serialize for Dispatch {
 /// none.
 ///
 /// # Errors
-/// As [`Dispatch::execute`]; the message has the index of the bad job, counted from 0.
+/// As [`Dispatch::execute`]; [`Error::item`](crate::Error::item) is the index of the bad job, counted from 0.
 pub async fn dispatch_many_in<E: Executor>(
     on: &E,
     jobs: impl IntoIterator<Item = Dispatch>,
@@ -77,7 +77,7 @@ pub(crate) async fn send_many<C: GenericClient + Sync>(
         for row in statement
             .rows_via(via, &[&Json(batch)])
             .await
-            .map_err(|error| shift(ids.len(), error))?
+            .map_err(|error| error.behind(ids.len()))?
         {
             ids.push(row.try_get(0)?);
         }
@@ -89,7 +89,7 @@ pub(crate) async fn send_many<C: GenericClient + Sync>(
 pub(super) fn check_all(jobs: &[Dispatch]) -> Result<()> {
     jobs.iter()
         .enumerate()
-        .try_for_each(|(index, job)| job.check().map_err(|error| at_index(index, error)))
+        .try_for_each(|(index, job)| job.check().map_err(|error| error.of_job(index)))
 }
 
 /// Whether some are due a span from now, which the database has to count.
@@ -119,35 +119,6 @@ fn batches(jobs: &[Dispatch]) -> impl Iterator<Item = &[Dispatch]> {
         rest = left;
         (!batch.is_empty()).then_some(batch)
     })
-}
-
-/// Names the job of a batch that was refused before it was sent.
-fn at_index(index: usize, error: Error) -> Error {
-    match error {
-        Error::BadArgument { message, hint } => {
-            Error::BadArgument { message: format!("p_jobs[{index}].{message}"), hint }
-        }
-        other => other,
-    }
-}
-
-/// The database counts within one call; the caller counts from the first job.
-fn shift(sent: usize, error: Error) -> Error {
-    let renumber = |message: String| {
-        let index = message.strip_prefix("p_jobs[").and_then(|rest| rest.split_once(']'));
-        match index.and_then(|(index, rest)| Some((index.parse::<usize>().ok()?, rest))) {
-            Some((index, rest)) => format!("p_jobs[{}]{rest}", sent + index),
-            None => message,
-        }
-    };
-    match error {
-        Error::BadArgument { message, hint } => {
-            Error::BadArgument { message: renumber(message), hint }
-        }
-        Error::Tenant { message, hint } => Error::Tenant { message: renumber(message), hint },
-        Error::Quota { message, hint } => Error::Quota { message: renumber(message), hint },
-        other => other,
-    }
 }
 
 #[cfg(test)]
@@ -201,13 +172,5 @@ mod tests {
         let huge = vec![job(json!("x".repeat(BATCH_BYTES_MAX))); 2];
         assert_eq!(batches(&huge).map(<[_]>::len).collect::<Vec<_>>(), [1, 1]);
         assert_eq!(batches(&[]).count(), 0);
-    }
-
-    #[test]
-    fn an_index_counts_from_the_first_job_of_all_batches() {
-        let shifted = shift(10_000, Error::bad_argument("p_jobs[7].queue", "too long"));
-        assert_eq!(shifted.to_string(), "bad argument: p_jobs[10007].queue: too long");
-        let other = shift(10_000, Error::bad_argument("p_jobs", "too many"));
-        assert_eq!(other.to_string(), "bad argument: p_jobs: too many");
     }
 }

@@ -20,28 +20,29 @@ impl Dispatch {
     /// its message. Every dispatch begins with it, and the database checks all limits; a program may ask before it connects.
     ///
     /// # Errors
-    /// [`Error::BadArgument`] with the name of the field and its rule.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) with the name of the field
+    /// and its rule.
     pub fn check(&self) -> Result<()> {
         let texts = [("type", &self.job_type), ("queue", &self.queue)];
         let tags = self.tags.iter().map(|tag| ("tags", tag));
         if let Some((field, _)) =
             texts.into_iter().chain(tags).find(|(_, text)| text.contains('\0'))
         {
-            return Err(Error::bad_argument(field, "must not hold a NUL"));
+            return Err(Error::invalid_argument(field, "must not hold a NUL"));
         }
         // the driver counts microseconds in 64 bits and does not look whether they suffice; a JSON text has four digits of a year
         let year_9999 = Duration::from_secs(253_370_764_800);
         if matches!(self.due, Due::At(at) if at.duration_since(UNIX_EPOCH).map_or(true, |since| since >= year_9999))
         {
             let rule = "must be finite, at most 1 day ago and at most 5 years ahead";
-            return Err(Error::bad_argument("run_at", rule));
+            return Err(Error::invalid_argument("run_at", rule));
         }
         let five_years = DAY * (5 * 366);
         if matches!(self.due, Due::After(delay) if delay > five_years) {
-            return Err(Error::bad_argument("delay", "must be at most 5 years"));
+            return Err(Error::invalid_argument("delay", "must be at most 5 years"));
         }
         if self.timeout.is_some_and(|timeout| timeout > DAY) {
-            return Err(Error::bad_argument("timeout", "must be from 1 ms to 24 h"));
+            return Err(Error::invalid_argument("timeout", "must be from 1 ms to 24 h"));
         }
         json::to_raw("metadata", &self.metadata).map(drop)
     }
@@ -53,7 +54,8 @@ impl Dispatch {
     /// [`Client::clock`]: crate::Client::clock
     ///
     /// # Errors
-    /// [`Error::BadArgument`], which names the field and its limit.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument), which names the field and
+    /// its limit.
     pub fn verify(&self, now: SystemTime) -> Result<()> {
         self.check()?;
         let rules = [
@@ -92,7 +94,7 @@ impl Dispatch {
             ),
         ];
         match rules.iter().find(|(_, holds, _)| !holds) {
-            Some((field, _, rule)) => Err(Error::bad_argument(field, rule)),
+            Some((field, _, rule)) => Err(Error::invalid_argument(field, rule)),
             None => Ok(()),
         }
     }

@@ -108,7 +108,7 @@ pub(crate) async fn send_lines<C: GenericClient + Sync>(
     lines: Lines<'_>,
 ) -> Result<LinesProgress> {
     if lines.source.contains('\0') {
-        return Err(Error::bad_argument("source", "must not hold a NUL"));
+        return Err(Error::invalid_argument("source", "must not hold a NUL"));
     }
     batch::check_all(lines.jobs)?;
     let statement =

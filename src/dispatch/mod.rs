@@ -74,7 +74,8 @@ impl Dispatch {
     /// A typed job, with the defaults that its type states.
     ///
     /// # Errors
-    /// [`Error::BadArgument`](crate::Error::BadArgument) when the payload cannot be written as JSON that the database stores.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) when the payload cannot be
+    /// written as JSON that the database stores.
     pub fn new<J: Job>(tenant: impl Into<Tenant>, job: &J) -> Result<Self> {
         let mut dispatch =
             Self::with_payload(tenant.into(), J::TYPE, json::to_raw("payload", job)?);
@@ -174,9 +175,10 @@ impl Dispatch {
     /// ```
     ///
     /// # Errors
-    /// [`Error::BadArgument`](crate::Error::BadArgument), [`Error::Quota`](crate::Error::Quota) or
-    /// [`Error::Privilege`](crate::Error::Privilege); nothing is written then, and a transaction is
-    /// aborted as after any error of the server.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument),
+    /// [`ErrorKind::QuotaExceeded`](crate::ErrorKind::QuotaExceeded) or
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing); nothing is written
+    /// then, and a transaction is aborted as after any error of the server.
     pub async fn execute<E: Executor>(self, on: &E) -> Result<Uuid> {
         self.send(&Via::whole(on.driver())).await
     }

@@ -23,7 +23,7 @@ use self::finding::span;
 pub use self::finding::{Finding, Level};
 use crate::{
     client::Client,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     statements::{
         Statement,
         doctor::{GUARD, SERVER},
@@ -68,7 +68,9 @@ impl Client {
     /// who holds what back, queues, limits, space, settings. Changes nothing and locks nothing that others wait for.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] or [`Error::Config`] when the database cannot be reached at all. Whatever else fails is a finding.
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) or
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the database cannot be
+    /// reached at all. Whatever else fails is a finding.
     pub async fn diagnose(&self) -> Result<Diagnosis> {
         let mut examination =
             Examination { client: self, findings: Vec::new(), unseen: Vec::new() };
@@ -128,7 +130,7 @@ impl Examination<'_> {
     }
 
     fn failed(&mut self, about: &'static str, error: &Error) {
-        if let Error::Privilege { .. } = error {
+        if error.kind() == ErrorKind::PrivilegeMissing {
             self.unseen.push(about);
             return;
         }

@@ -1,66 +1,63 @@
 //! What an error of the server, or of a pooler in its name, means for the caller.
 
+use std::borrow::Cow;
+
 use tokio_postgres::error::DbError;
 
-use super::Error;
+use super::{Error, ErrorKind};
 
-/// Our own codes become their variants; a few of the server's mean the same; the rest keeps its code.
+/// Our own codes become their kinds; a few of the server's mean the same; the rest keeps its code.
 pub(super) fn explain(server: &DbError) -> Error {
-    let message = server.message().to_owned();
-    let hint = server.hint().filter(|hint| !hint.is_empty()).map(str::to_owned);
+    let message = server.message();
     let sqlstate = server.code().code();
-    match sqlstate {
-        "JQ001" => Error::LeaseLost { message, hint },
-        "JQ002" => Error::Tenant { message, hint },
-        "JQ003" => Error::Quota { message, hint },
-        "JQ004" => Error::BadArgument { message, hint },
-        "JQ005" => Error::NotFound { message, hint },
-        "JQ006" => Error::Schema { message, hint },
-        "JQ007" => Error::Privilege { message, hint },
-        "42501" => {
-            let hint = grant_hint(&message);
-            Error::Privilege { message, hint: Some(hint) }
+    let mut error = match (ErrorKind::of_code(sqlstate), sqlstate) {
+        (Some(kind), _) => ours(kind, server),
+        (None, "42501") => denied(message),
+        (None, "3F000" | "42883" | "42P01" | "42703") => {
+            Error::schema_mismatch(message, "run `fairclaim migrate` against this database")
         }
-        "3F000" | "42883" | "42P01" | "42703" => Error::Schema {
-            message,
-            hint: Some("run `fairclaim migrate` against this database".into()),
-        },
-        "3D000" | "28000" | "28P01" => {
-            let hint = Some(login_hint(&message).into());
-            Error::Config { message, hint }
-        }
+        (None, "3D000" | "28000" | "28P01") => Error::configuration(message, login_hint(message)),
         // a standby refuses most writes as read-only, but unlogged relations and transaction ids in words of their own
-        "0A000" | "55000" if message.contains("during recovery") => Error::Database {
-            message: format!("the server is a standby, which cannot be written to: {message}"),
-            sqlstate: READ_ONLY.to_owned(),
-        },
+        (None, "0A000" | "55000") if message.contains("during recovery") => Error::database(
+            READ_ONLY,
+            format!("the server is a standby, which cannot be written to: {message}"),
+        ),
         // shut down, crashed, starting up, too many connections, and whatever the class of connections holds
-        "57P01" | "57P02" | "57P03" | "57P05" | "53300" => Error::Unavailable { message },
-        _ if sqlstate.starts_with("08") => from_pooler(message),
-        _ => Error::Database {
-            message: if sqlstate.starts_with("22") {
-                input_text(sqlstate).to_owned()
-            } else {
-                message
-            },
-            sqlstate: sqlstate.to_owned(),
-        },
+        (None, "57P01" | "57P02" | "57P03" | "57P05" | "53300") => Error::unavailable(message),
+        (None, _) if sqlstate.starts_with("08") => from_pooler(message),
+        (None, _) if sqlstate.starts_with("22") => Error::database(sqlstate, input_text(sqlstate)),
+        (None, _) => Error::database(sqlstate, message),
+    };
+    if sqlstate == "53300" {
+        error = error.with_hint(NO_SLOT);
+    }
+    // a standby's refusal is told by one code, whatever it said itself
+    error.0.sqlstate.get_or_insert_with(|| sqlstate.to_owned());
+    error
+}
+
+/// An error of the protocol. DETAIL is read here alone: that of any other error may quote a row.
+fn ours(kind: ErrorKind, server: &DbError) -> Error {
+    let error = Error::new(kind, server.message());
+    let error = match server.hint().filter(|hint| !hint.is_empty()) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    };
+    match server.detail() {
+        Some(detail) => error.with_detail(detail),
+        None => error,
     }
 }
 
 /// Of a transaction that may not write: a standby, or a login that is told to.
-const READ_ONLY: &str = "25006";
+pub(crate) const READ_ONLY: &str = "25006";
 
 /// What to do about a server that cannot be had.
-pub(super) fn unavailable_hint(message: &str) -> &'static str {
-    if message.starts_with("too many ") || message.contains("connection slots") {
-        "its connections are used up: smaller pools, a higher limit of the login or the server, or a pooler in between"
-    } else if message.contains("pool") {
-        "close what holds connections for long, or give the pool more of them"
-    } else {
-        "check that PostgreSQL answers at the connection URL (--database-url, DATABASE_URL)"
-    }
-}
+pub(super) const NO_ANSWER: &str =
+    "check that PostgreSQL answers at the connection URL (--database-url, DATABASE_URL)";
+
+/// What to do about a server that lets nobody else in.
+const NO_SLOT: &str = "its connections are used up: smaller pools, a higher limit of the login or the server, or a pooler in between";
 
 /// What to do about an error that keeps the server's code.
 pub(super) fn database_hint(sqlstate: &str) -> Option<&'static str> {
@@ -93,23 +90,24 @@ pub(super) fn database_hint(sqlstate: &str) -> Option<&'static str> {
 }
 
 /// A pooler has one code for all that it says itself, so only its words tell what will never work from what may pass.
-fn from_pooler(message: String) -> Error {
+fn from_pooler(message: &str) -> Error {
     if message.starts_with("unsupported startup parameter") {
-        return Error::Config {
+        return Error::configuration(
             message,
-            hint: Some(
-                "the pooler passes this parameter on to no server: leave it out of the connection URL".into(),
-            ),
-        };
+            "the pooler passes this parameter on to no server: leave it out of the connection URL",
+        );
     }
     let unknown = (message.contains("database") && message.contains("does not exist"))
         || message.starts_with("no such ")
         || message.contains("authentication failed");
     if unknown {
-        let hint = Some(login_hint(&message).into());
-        return Error::Config { message, hint };
+        return Error::configuration(message, login_hint(message));
     }
-    Error::Unavailable { message }
+    let error = Error::unavailable(message);
+    if message.starts_with("too many ") || message.contains("connection slots") {
+        return error.with_hint(NO_SLOT);
+    }
+    error
 }
 
 /// What a login lacks that the server just refused.
@@ -123,44 +121,44 @@ fn login_hint(message: &str) -> &'static str {
     }
 }
 
-/// Which role has what the server just denied.
-pub(super) fn grant_hint(message: &str) -> String {
+/// A refusal for lack of a right. Which role has it depends on what was sent, which [`Error::wanting`] says where it is known.
+fn denied(message: &str) -> Error {
+    let error = Error::new(ErrorKind::PrivilegeMissing, message);
     if message.contains("for language") {
-        return "as an administrator: grant usage on language plpgsql to public while `fairclaim migrate` runs; what it installs works without"
-            .to_owned();
+        return error.with_hint(
+            "as an administrator: grant usage on language plpgsql to public while `fairclaim migrate` runs; what it installs works without",
+        );
     }
     if message.contains("row-level security") {
-        return "row_security is off in this session: set row_security = on, or as an administrator alter role … reset row_security"
-            .to_owned();
+        return error.with_hint(
+            "row_security is off in this session: set row_security = on, or as an administrator alter role … reset row_security",
+        );
     }
-    let role = [
-        ("dispatch_", "fairclaim_producer"),
-        ("cancel_jobs", "fairclaim_producer"),
-        ("retry_jobs", "fairclaim_producer"),
-        ("list_jobs", "fairclaim_operator"),
-        ("show_job", "fairclaim_operator"),
-        ("count_jobs", "fairclaim_operator"),
-        ("pause_queue", "fairclaim_operator"),
-        ("resume_queue", "fairclaim_operator"),
-        ("list_queues", "fairclaim_operator"),
-        ("release_jobs", "fairclaim_operator"),
-        ("release_worker", "fairclaim_operator"),
-        ("function prune", "fairclaim_operator"),
-        ("claim", "fairclaim_worker"),
-        ("settle_", "fairclaim_worker"),
-        ("extend_leases", "fairclaim_worker"),
-        ("function tick", "fairclaim_worker"),
-    ]
-    .iter()
-    .find(|(name, _)| message.replace("schema fairclaim", "").contains(name))
-    .map_or(
-        "the role that the work needs (fairclaim_worker, fairclaim_producer, fairclaim_operator)",
-        |&(_, role)| role,
+    let mut error = error.with_hint(
+        "as an administrator grant this login the role that has this right: fairclaim_producer to dispatch, fairclaim_worker to \
+         claim, fairclaim_operator to administer",
     );
+    error.0.lacks_role = true;
+    error
+}
+
+/// The grant to ask for. The login is not known everywhere.
+pub(super) fn role_hint(role: &str, login: Option<&str>) -> String {
+    let login = login.map_or("<this login>".into(), quoted);
     format!(
-        "as an administrator grant {role} to this login (one that has it without inheriting it, NOINHERIT, needs alter role … inherit, \
-         or from PostgreSQL 16 on a grant with inherit true); `fairclaim migrate --grant-self` does it for the installer"
+        "as an administrator: grant {role} to {login}; a login that has it already does not inherit it: alter role {login} inherit, or \
+         from PostgreSQL 16 on grant {role} to {login} with inherit true"
     )
+}
+
+/// A name as SQL reads it.
+fn quoted(name: &str) -> Cow<'_, str> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if name.bytes().all(plain) && !name.starts_with(|first: char| first.is_ascii_digit()) {
+        name.into()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\"")).into()
+    }
 }
 
 /// The server's own messages of this class quote the value, so a fixed text stands for them.
@@ -182,14 +180,6 @@ mod tests {
 
     #[test]
     fn what_the_server_lacks_is_what_the_hint_speaks_of() {
-        for (message, word) in [
-            ("too many connections for role \"app\"", "limit"),
-            ("remaining connection slots are reserved", "limit"),
-            ("no connection of the pool became free in time", "pool"),
-            ("connection refused", "answers"),
-        ] {
-            assert!(unavailable_hint(message).contains(word), "{message}");
-        }
         for (sqlstate, word) in [
             ("25006", "primary"),
             ("57014", "statement_timeout"),
@@ -212,35 +202,48 @@ mod tests {
             "\"trust\" authentication failed",
             "unsupported startup parameter: options",
         ] {
-            assert!(matches!(from_pooler(message.into()), Error::Config { .. }), "{message}");
+            assert_eq!(from_pooler(message).kind(), ErrorKind::Configuration, "{message}");
         }
         for message in ["server login has been failing, try again later", "query_wait_timeout"] {
-            assert!(from_pooler(message.into()).is_transient(), "{message}");
+            assert!(from_pooler(message).is_transient(), "{message}");
         }
     }
 
     #[test]
-    fn a_denied_function_names_the_role_to_ask_for() {
+    fn a_pooler_without_a_free_connection_speaks_of_connections() {
+        for message in
+            ["too many connections for role \"app\"", "remaining connection slots are reserved"]
+        {
+            assert!(
+                from_pooler(message).hint().is_some_and(|hint| hint.contains("limit")),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_grant_can_be_pasted() {
         assert!(
-            grant_hint("permission denied for function claim_jobs")
-                .contains("grant fairclaim_worker")
+            role_hint("fairclaim_worker", Some("app")).contains("grant fairclaim_worker to app;")
         );
+        let odd = role_hint("fairclaim_worker", Some("My \"App\""));
+        assert!(odd.contains(r#"grant fairclaim_worker to "My ""App""";"#), "{odd}");
         assert!(
-            grant_hint("permission denied for function dispatch_job")
-                .contains("fairclaim_producer")
-        );
-        assert!(
-            grant_hint("permission denied for schema fairclaim")
-                .contains("the role that the work needs")
+            role_hint("fairclaim_worker", None).contains("grant fairclaim_worker to <this login>;")
         );
     }
 
     #[test]
     fn a_denied_language_is_not_taken_for_a_missing_role() {
-        let hint = grant_hint("permission denied for language plpgsql");
+        let error =
+            denied("permission denied for language plpgsql").wanting("fairclaim_worker", None);
+        let hint = error.hint().unwrap_or_default();
         assert!(
             hint.contains("grant usage on language plpgsql") && !hint.contains("fairclaim_worker")
         );
+        let error =
+            denied("permission denied for schema fairclaim").wanting("fairclaim_worker", None);
+        assert!(error.hint().is_some_and(|hint| hint.contains("grant fairclaim_worker")));
     }
 
     #[test]

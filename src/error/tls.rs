@@ -29,7 +29,7 @@ pub(super) fn explain(error: &TlsError) -> Option<Error> {
         TlsError::InvalidCertificate(reason) => Some(distrust(reason)),
         TlsError::AlertReceived(alert) => Some(alarm(*alert)),
         TlsError::PeerIncompatible(_) => Some(nothing_in_common()),
-        TlsError::InvalidMessage(_) => Some(Error::config(
+        TlsError::InvalidMessage(_) => Some(Error::configuration(
             "what answers there does not speak TLS",
             "check host and port of the connection URL",
         )),
@@ -39,24 +39,26 @@ pub(super) fn explain(error: &TlsError) -> Option<Error> {
 
 fn distrust(reason: &CertificateError) -> Error {
     match reason {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Error::config(
-            "the server's certificate has expired",
-            "have it renewed; if it should be valid still, check the clock of this machine",
-        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            Error::configuration(
+                "the server's certificate has expired",
+                "have it renewed; if it should be valid still, check the clock of this machine",
+            )
+        }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            Error::config(
+            Error::configuration(
                 "the server's certificate is not valid yet",
                 "check the clock of this machine, and the certificate's dates",
             )
         }
-        CertificateError::NotValidForName => Error::config(
+        CertificateError::NotValidForName => Error::configuration(
             "the server's certificate is for another name than the host of the connection URL",
             OTHER_NAME,
         ),
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
             let names = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
-            Error::config(
+            Error::configuration(
                 format!(
                     "the server's certificate is not for {}, but for {names}",
                     expected.to_str()
@@ -64,12 +66,12 @@ fn distrust(reason: &CertificateError) -> Error {
                 OTHER_NAME,
             )
         }
-        CertificateError::UnknownIssuer => Error::config(
+        CertificateError::UnknownIssuer => Error::configuration(
             "no authority that is trusted here has signed the server's certificate",
             "name the PEM file of the server's authority: sslrootcert=/path/to/root.crt; without it the machine's own \
              authorities are trusted",
         ),
-        other => Error::config(
+        other => Error::configuration(
             format!("the server's certificate is refused: {other}"),
             "have the server given a certificate that an authority has signed for its host name",
         ),
@@ -92,7 +94,7 @@ fn alarm(alert: AlertDescription) -> Error {
         Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity => {
             nothing_in_common()
         }
-        Alert::CertificateRequired => Error::config(
+        Alert::CertificateRequired => Error::configuration(
             "the server wants a certificate of the client",
             "give both: sslcert=/path/to/client.crt and sslkey=/path/to/client.key",
         ),
@@ -103,11 +105,11 @@ fn alarm(alert: AlertDescription) -> Error {
         | Alert::CertificateExpired
         | Alert::CertificateUnknown
         | Alert::DecryptError
-        | Alert::AccessDenied => Error::config(
+        | Alert::AccessDenied => Error::configuration(
             format!("the server refuses the client's certificate ({alert:?})"),
             "check sslcert: an authority of the server's ssl_ca_file has to have signed it, and it must not have expired",
         ),
-        other => Error::config(
+        other => Error::configuration(
             format!("the server ended the TLS handshake ({other:?})"),
             "see the server's log",
         ),
@@ -115,7 +117,7 @@ fn alarm(alert: AlertDescription) -> Error {
 }
 
 fn nothing_in_common() -> Error {
-    Error::config(
+    Error::configuration(
         "the server and this program have no version or cipher of TLS in common",
         "let the server use TLS 1.2 or newer (ssl_min_protocol_version, ssl_ciphers)",
     )

@@ -60,6 +60,7 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("internal/dispatch/extras_fault.sql"),
     sql!("internal/dispatch/into_lane.sql"),
     sql!("internal/dispatch/into_lanes.sql"),
+    sql!("internal/dispatch/refuse_job.sql"),
     sql!("internal/dispatch/tell.sql"),
     sql!("internal/dispatch/to_ready.sql"),
     sql!("internal/dispatch/wake.sql"),

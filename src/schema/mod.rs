@@ -150,9 +150,11 @@ fn report(rows: &[SimpleQueryRow]) -> Result<MigrateReport> {
                 .collect(),
         })
     };
-    read().ok_or_else(|| Error::Schema {
-        message: "the migration ran but did not say what it did".into(),
-        hint: Some("look at the table fairclaim_internal.migration, and report this".into()),
+    read().ok_or_else(|| {
+        Error::schema_mismatch(
+            "the migration ran but did not say what it did",
+            "look at the table fairclaim_internal.migration, and report this",
+        )
     })
 }
 
@@ -190,24 +192,16 @@ fn is_race(code: &SqlState) -> bool {
 
 /// The hint of a denied grant or statement differs from that of everyday calls.
 fn explain(error: tokio_postgres::Error, wait: &Wait) -> Error {
-    match Error::from(error) {
-        Error::Privilege { message, hint: Some(hint) } if hint.contains("--grant-self") => {
-            Error::Privilege {
-                message,
-                hint: Some(
-                    "run migrate as a login with CREATEROLE, and CREATE on this database".into(),
-                ),
-            }
-        }
-        Error::Database { sqlstate, .. } if sqlstate == SqlState::LOCK_NOT_AVAILABLE.code() => {
-            Error::Database {
-                sqlstate,
-                message: format!(
-                    "another transaction holds a lock that the migration needs: {}; nothing was changed",
-                    wait.blockers()
-                ),
-            }
-        }
-        other => other,
+    let error = Error::from(error);
+    if error.lacks_role() {
+        return error
+            .with_hint("run migrate as a login with CREATEROLE, and CREATE on this database");
     }
+    if error.sqlstate() == Some(SqlState::LOCK_NOT_AVAILABLE.code()) {
+        let blockers = wait.blockers();
+        return error.with_message(format!(
+            "another transaction holds a lock that the migration needs: {blockers}; nothing was changed"
+        ));
+    }
+    error
 }

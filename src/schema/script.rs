@@ -83,7 +83,7 @@ impl Migration {
              pg_catalog.current_setting('fairclaim.applied') || '{name},', true);\n  \
              elsif v_sum <> '{sum}' then\n    \
              raise exception 'migration {version} ({name}) in this database is not the one of this build'\n      \
-             using errcode = 'JQ006', hint = 'use the build that migrated it, or a newer one; migrations never change';\n  \
+             using errcode = 'JQ006', detail = '{{\"field\": \"schema\"}}', hint = 'use the build that migrated it, or a newer one; migrations never change';\n  \
              end if;\nend\n",
             sql = ended(file.text),
         );
@@ -110,7 +110,7 @@ fn guard(text: &mut String) {
          v_found int := (select coalesce(pg_catalog.max(m.version), 0) from fairclaim_internal.migration m);\nbegin\n  \
          if v_found > {known} then\n    \
          raise exception 'the database has schema version %, this build knows {known}', v_found\n      \
-         using errcode = 'JQ006', hint = 'use a build of fairclaim as new as the one that migrated the database';\n  \
+         using errcode = 'JQ006', detail = '{{\"field\": \"schema\"}}', hint = 'use a build of fairclaim as new as the one that migrated the database';\n  \
          end if;\n  perform pg_catalog.set_config('fairclaim.migrated_from', v_found::text, true),\n          \
          pg_catalog.set_config('fairclaim.applied', '', true);\nend\n$guard$;\n\n"
     );
@@ -136,7 +136,7 @@ begin
 exception
   when insufficient_privilege then
     raise exception '% may not grant itself the roles of fairclaim', current_user using errcode = 'JQ007',
-      hint = pg_catalog.format('as an administrator: grant fairclaim_worker, fairclaim_producer, fairclaim_operator, fairclaim_auditor to %I', current_user);
+      detail = '{\"field\": \"role\"}', hint = pg_catalog.format('as an administrator: grant fairclaim_worker, fairclaim_producer, fairclaim_operator, fairclaim_auditor to %I', current_user);
 end
 $grant$;
 ";

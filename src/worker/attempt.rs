@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::hold::{Hold, Stage};
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     json,
     outcome::{Outcome, Settled},
     statements,
@@ -120,8 +120,9 @@ impl Attempt {
     /// ```
     ///
     /// # Errors
-    /// [`Error::LeaseLost`] when somebody else has the job: roll back. [`Error::BadArgument`] for a result that the
-    /// database would refuse.
+    /// [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) when somebody else has the job: roll
+    /// back. [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a result that
+    /// the database would refuse.
     pub async fn complete_in(
         &self,
         transaction: &mut Transaction<'_>,
@@ -168,13 +169,10 @@ impl Attempt {
             .await?;
         let accepted = rows.first().map(|row| row.try_get::<_, bool>("accepted")).transpose()?;
         if accepted != Some(true) {
-            return Err(Error::LeaseLost {
-                message: format!(
-                    "attempt {} of job {} is settled or was taken over",
-                    hold.attempt, hold.id
-                ),
-                hint: Some("roll this transaction back; another attempt does the work".into()),
-            });
+            let message =
+                format!("attempt {} of job {} is settled or was taken over", hold.attempt, hold.id);
+            return Err(Error::new(ErrorKind::LeaseLost, message)
+                .with_hint("roll this transaction back; another attempt does the work"));
         }
         hold.advance(Stage::Settled);
         Ok(Outcome::Settled(Settled::new(hold.id, hold.attempt)))

@@ -215,7 +215,8 @@ impl WorkerBuilder {
     /// handlers to their state.
     ///
     /// # Errors
-    /// [`Error::Config`] names the setting that is missing, out of its limits or given twice.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) names the setting that is
+    /// missing, out of its limits or given twice.
     pub fn check(&self) -> Result<()> {
         check::settings(&self.settings)?;
         check::queues(&self.queues)?;
@@ -226,12 +227,13 @@ impl WorkerBuilder {
     /// The worker, ready to run.
     ///
     /// # Errors
-    /// [`Error::Config`] names the setting that is missing, out of its limits or given twice.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) names the setting that is
+    /// missing, out of its limits or given twice.
     pub fn build(self) -> Result<Worker> {
         self.check()?;
         let client = self.client.ok_or_else(|| {
             let hint = "begin with Worker::builder(client), or call .client(client)";
-            Error::config("the worker has no client", hint)
+            Error::configuration("the worker has no client", hint)
         })?;
         let mut settings = self.settings;
         settings.worker_id = self.worker_id.unwrap_or_else(default_worker_id).into();

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     client::Client,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     statements::{Statement, Via},
 };
 
@@ -197,8 +197,8 @@ impl Connections {
     /// Learns from an error: a connection that did not answer is not used again, nor are prepared statements where they
     /// get lost.
     fn note(&self, connection: &Arc<ClientWrapper>, error: &Error) {
-        match error {
-            Error::Unavailable { .. } => {
+        match (error.kind(), error.sqlstate()) {
+            (ErrorKind::Unavailable | ErrorKind::Driver, _) => {
                 for seat in &self.seats {
                     let mut current = seat.lock();
                     if current.as_ref().is_some_and(|now| Arc::ptr_eq(now, connection)) {
@@ -207,10 +207,7 @@ impl Connections {
                 }
             }
             // a prepared statement that does not exist, or that exists already, is another session's
-            Error::Database { sqlstate, .. }
-                if matches!(sqlstate.as_str(), "26000" | "42P05")
-                    && !self.unprepared.swap(true, Relaxed) =>
-            {
+            (_, Some("26000" | "42P05")) if !self.unprepared.swap(true, Relaxed) => {
                 tracing::info!("a transaction pooler is in between: prepared statements are off");
             }
             _ => {}

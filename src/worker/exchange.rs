@@ -21,7 +21,7 @@ use super::{
     unheard::Owed,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     outcome::JobError,
     statements,
 };
@@ -274,10 +274,10 @@ struct Answer {
 /// refuses, a value that a type or a constraint refuses, a program limit. Anything else (a missing grant, a full disk, a bug of
 /// ours) is the call's own failure: no job ends for it.
 fn is_refusal(error: &Error) -> bool {
-    match error {
-        Error::BadArgument { .. } => true,
-        Error::Database { sqlstate, .. } => {
-            matches!(sqlstate.get(..2), Some("22" | "23" | "54"))
+    match error.kind() {
+        ErrorKind::InvalidArgument => true,
+        ErrorKind::Database => {
+            matches!(error.sqlstate().and_then(|code| code.get(..2)), Some("22" | "23" | "54"))
         }
         _ => false,
     }
@@ -285,18 +285,13 @@ fn is_refusal(error: &Error) -> bool {
 
 /// Whether less at once may pass: the server ran out of time, memory or temporary space for this call, and the same one would again.
 fn is_too_much(error: &Error) -> bool {
-    match error {
-        Error::Database { sqlstate, .. } => {
-            matches!(sqlstate.as_str(), "53200" | "53400" | "57014")
-        }
-        _ => false,
-    }
+    matches!(error.sqlstate(), Some("53200" | "53400" | "57014"))
 }
 
 /// Whether the server may have done what was sent: the connection broke. Any other error it answered with, and that is the end of the
 /// transaction.
 pub(super) fn may_have_happened(error: &Error) -> bool {
-    matches!(error, Error::Unavailable { .. } | Error::Config { .. })
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Configuration | ErrorKind::Driver)
 }
 
 /// A settlement that is refused even alone: first its result is left out, then the job is given back.
@@ -364,8 +359,7 @@ mod tests {
 
     #[test]
     fn what_the_server_has_no_room_or_time_for_is_sent_in_smaller_parts() {
-        let database =
-            |sqlstate: &str| Error::Database { sqlstate: sqlstate.into(), message: String::new() };
+        let database = |sqlstate: &str| Error::database(sqlstate, "");
         for too_much in ["53200", "53400", "57014"] {
             assert!(is_too_much(&database(too_much)), "{too_much}");
             assert!(!is_refusal(&database(too_much)), "{too_much} ends no job");
@@ -378,16 +372,15 @@ mod tests {
 
     #[test]
     fn only_errors_about_the_data_end_the_job_that_they_are_about() {
-        let database =
-            |sqlstate: &str| Error::Database { sqlstate: sqlstate.into(), message: String::new() };
+        let database = |sqlstate: &str| Error::database(sqlstate, "");
         for about_data in ["22P02", "22021", "23514", "54000"] {
             assert!(is_refusal(&database(about_data)), "{about_data}");
         }
-        assert!(is_refusal(&Error::bad_argument("p_results[0]", "too large")));
+        assert!(is_refusal(&Error::invalid_argument("results", "too large")));
         for other in ["42P13", "26000", "XX000", "0A000", "55000", "40001", "P0001", "25P02"] {
             assert!(!is_refusal(&database(other)), "{other}");
         }
-        let denied = Error::Privilege { message: String::new(), hint: None };
+        let denied = Error::privilege_missing("");
         assert!(!is_refusal(&denied) && !is_refusal(&Error::unavailable("gone")));
     }
 }

@@ -107,7 +107,7 @@ where
     fn bind(self, job_type: &str, states: &States) -> Result<Bound> {
         let state: S = states.get().ok_or_else(|| {
             let needed = type_name::<S>();
-            Error::config(
+            Error::configuration(
                 format!("the handler of {job_type} needs State<{needed}>, and the worker was not given one"),
                 "call .state(..) on the worker's builder with a value of that type",
             )

@@ -91,13 +91,7 @@ impl State {
 
 /// Whether the connection broke or could not be made, or the server is on its way down or up.
 pub(crate) fn is_away(error: &Error) -> bool {
-    match error {
-        Error::Unavailable { .. } => true,
-        Error::Database { sqlstate, .. } => {
-            matches!(sqlstate.as_str(), "57P01" | "57P02" | "57P03")
-        }
-        _ => false,
-    }
+    error.is_unavailable() || matches!(error.sqlstate(), Some("57P01" | "57P02" | "57P03"))
 }
 
 #[cfg(test)]
@@ -120,8 +114,7 @@ mod tests {
 
     #[test]
     fn only_a_database_that_is_out_of_reach_is_away() {
-        let database =
-            |sqlstate: &str| Error::Database { sqlstate: sqlstate.into(), message: String::new() };
+        let database = |sqlstate: &str| Error::database(sqlstate, "");
         assert!(is_away(&Error::unavailable("gone")));
         for away in ["57P01", "57P02", "57P03"] {
             assert!(is_away(&database(away)), "{away}");

@@ -3,7 +3,7 @@
 use super::{backoff::Backoff, shared::Shared};
 use crate::{
     client::Client,
-    error::{Error, Result},
+    error::{Error, READ_ONLY, Result},
     statements,
 };
 
@@ -32,22 +32,21 @@ pub(super) async fn until_ready(shared: &Shared) -> Result<()> {
 }
 
 async fn check(client: &Client) -> Result<()> {
-    client.check_schema().await?;
+    client.check_schema().await.map_err(|error| error.wanting(ROLE, client.login()))?;
     let row = client.row(&statements::MAY_WORK, &[]).await?;
     if !row.try_get::<_, bool>("complete")? {
-        return Err(Error::Schema {
-            message: "it lacks functions that this worker calls".into(),
-            hint: Some("run `fairclaim migrate` of the same version as this program".into()),
-        });
+        return Err(Error::schema_mismatch(
+            "it lacks functions that this worker calls",
+            "run `fairclaim migrate` of the same version as this program",
+        ));
     }
     if !row.try_get::<_, bool>("may_work")? {
-        return Err(Error::denied(
-            "this login may not execute the functions that claim and settle jobs",
-        ));
+        let message = "this login may not execute the functions that claim and settle jobs";
+        return Err(Error::privilege_missing(message).wanting(ROLE, client.login()));
     }
     let isolation: String = row.try_get("isolation")?;
     if isolation != "read committed" {
-        return Err(Error::config(
+        return Err(Error::configuration(
             format!(
                 "transactions of this connection are {isolation}, and claims need read committed"
             ),
@@ -56,13 +55,13 @@ async fn check(client: &Client) -> Result<()> {
         ));
     }
     if row.try_get::<_, bool>("is_standby")? {
-        return Err(Error::Database {
-            sqlstate: READ_ONLY.into(),
-            message: "this server is a standby, where no job can be claimed".into(),
-        });
+        return Err(Error::database(
+            READ_ONLY,
+            "this server is a standby, where no job can be claimed",
+        ));
     }
     if row.try_get::<_, String>("read_only")? == "on" {
-        return Err(Error::config(
+        return Err(Error::configuration(
             "transactions of this connection are read-only, and claims write",
             "as an administrator: alter role … reset default_transaction_read_only, or alter database … reset \
              default_transaction_read_only; or take the setting out of the connection URL",
@@ -71,9 +70,9 @@ async fn check(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// What the server itself says of a write where none may be.
-const READ_ONLY: &str = "25006";
+/// Whose login may claim and settle.
+const ROLE: &str = "fairclaim_worker";
 
 fn is_standby(error: &Error) -> bool {
-    matches!(error, Error::Database { sqlstate, .. } if sqlstate == READ_ONLY)
+    error.sqlstate() == Some(READ_ONLY)
 }

@@ -17,10 +17,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{backoff::Backoff, heartbeat, shared::Shared, stats::add};
-use crate::{
-    error::{Error, Result},
-    statements,
-};
+use crate::{error::Result, statements};
 
 /// How many one call asks for at most.
 const BATCH_MAX: usize = 1000;
@@ -160,7 +157,7 @@ pub(crate) async fn give_back(shared: &Shared) -> bool {
             shared.ledger.shrunk.notify_waiters(); // whoever waits to be alone looks again
         }
         // while the database is away, the claims themselves say so
-        Err(error @ Error::Unavailable { .. }) => {
+        Err(error) if error.is_unavailable() => {
             tracing::debug!(claims = tokens.len(), %error, "no answer to a release of claims");
         }
         Err(error) => {

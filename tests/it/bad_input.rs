@@ -24,7 +24,7 @@ use crate::support::Client;
 use site::Site;
 
 /// Stands in every payload and in every other value that a careless message might quote.
-const MARK: &str = "MARKED-7c1f";
+pub(crate) const MARK: &str = "MARKED-7c1f";
 
 /// One limit of one argument. Each value stands in the call where it has `…`; in it MARK is the mark.
 struct Limit {
@@ -43,7 +43,7 @@ struct Call<'a> {
     site: &'a Site,
     session: &'a Client,
     code: &'static str,
-    /// What the hint says. `FIELD` stands for the name of the field.
+    /// What the hint says, beside being there.
     hint: &'static str,
 }
 
@@ -84,18 +84,55 @@ impl<'a> Call<'a> {
             message.starts_with(&format!("{field}: ")) && message.contains(rule),
             "{sql}\nshould name {field} and say {rule:?}: {message}"
         );
-        let base = field.split(['[', '.']).next().unwrap_or(field);
-        let wanted = self.hint.replace("FIELD", base);
-        assert!(hint.contains(&wanted), "{sql}\nshould hint {wanted:?}: {hint}");
+        assert!(hint.contains(self.hint), "{sql}\nshould hint {:?}: {hint}", self.hint);
+        assert!(!hint.is_empty() && !hint.contains("comment of"), "{sql}\nhints nothing: {hint}");
+        place(field).is_told(sql, said.detail());
         for text in [Some(message), said.detail(), said.hint(), said.where_()].into_iter().flatten()
         {
             assert!(!text.contains(MARK), "{sql}\nquotes a value: {text}");
         }
         let ours = fairclaim::Error::from(error);
         assert_eq!(ours.code(), Some(self.code), "{sql}\n{ours:?}");
+        let at = place(field);
+        assert_eq!((ours.field(), ours.item()), (Some(at.field), at.item), "{sql}\n{ours:?}");
         self.site.untouched(&before, sql).await;
         let alive = self.session.query_one("select fairclaim.clock()", &[]).await;
         alive.expect("a session after an error");
+    }
+}
+
+/// What DETAIL says of a field that is written like `p_jobs[3].queue`.
+struct Fault<'a> {
+    argument: Option<&'a str>,
+    field: &'a str,
+    item: Option<usize>,
+}
+
+fn place(path: &str) -> Fault<'_> {
+    let argument = argument(path);
+    let is_argument = argument.starts_with("p_");
+    let inside = path.split_once('.').map(|(_, inside)| inside);
+    let item = path.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    Fault {
+        argument: is_argument.then_some(argument),
+        field: inside.unwrap_or(argument.strip_prefix("p_").unwrap_or(argument)),
+        item: item.map(|(item, _)| item.parse().expect("a number")),
+    }
+}
+
+impl Fault<'_> {
+    fn is_told(&self, sql: &str, detail: Option<&str>) {
+        let detail = detail.unwrap_or_else(|| panic!("{sql}\nhas no DETAIL"));
+        let told: serde_json::Value = serde_json::from_str(detail).expect(detail);
+        let wanted =
+            serde_json::json!({"argument": self.argument, "field": self.field, "item": self.item});
+        for (key, value) in wanted.as_object().expect("an object") {
+            assert_eq!(
+                told.get(key).unwrap_or(&serde_json::Value::Null),
+                value,
+                "{sql}\n{key} in {detail}"
+            );
+        }
     }
 }
 

@@ -18,7 +18,7 @@ const CALLED_OTHERWISE: &[(&str, &str, &str, &str)] = &[(
 
 /// Codes that no function raises, but the library: where, and how.
 const OF_THE_LIBRARY: &[(&str, &str, &str)] = &[
-    ("JQ001", "src/worker/attempt.rs", "Err(Error::LeaseLost {"),
+    ("JQ001", "src/worker/attempt.rs", "ErrorKind::LeaseLost"),
     ("JQ006", "src/schema/script.rs", "using errcode = 'JQ006'"),
 ];
 

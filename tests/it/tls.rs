@@ -6,7 +6,7 @@ mod server;
 
 use std::path::PathBuf;
 
-use fairclaim::{Client, ConnectOptions, ConnectionMode, Error, Finding, Level};
+use fairclaim::{Client, ConnectOptions, ConnectionMode, ErrorKind, Finding, Level};
 
 use self::{
     authority::{Authority, Files, Validity},
@@ -33,7 +33,7 @@ async fn encrypted(url: &str) -> bool {
 async fn refused(url: &str) -> (String, String) {
     let error = Client::connect(url).await.expect_err("it should have been refused");
     let hint = error.hint().expect("a hint").to_owned();
-    assert!(matches!(error, Error::Config { .. }), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{error:?}");
     let said = format!("{error:?} {error} {hint}");
     let secret = url.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
     let password = secret.and_then(|(login, _)| login.split_once(':')).map_or("", |(_, word)| word);

@@ -1,6 +1,8 @@
 //! Environment, URLs and the files that they name: wrong configuration is exit code 2, a database that is away is 1. The
 //! password is never told.
 
+use std::io::{BufRead, BufReader};
+
 use super::{fails, support::fairclaim};
 
 /// A URL, how the program exits, what it says and what it hints.
@@ -23,6 +25,8 @@ const URLS: &[(&str, i32, &str, &str)] = &[
         "write postgres://",
     ),
     ("host=h password='hunter2", 2, "the connection URL cannot be read", "write postgres://"),
+    ("postgres://a:hun@ter2@127.0.0.1/d", 2, "an @ in its user or password", "as %XX: @ as %40"),
+    ("postgres://a:hun@ter2/x@h/d", 2, "an @ in its user or password", "as %XX: @ as %40"),
     (
         "postgres://a:hunter2@h:port/d",
         2,
@@ -98,19 +102,19 @@ const URLS: &[(&str, i32, &str, &str)] = &[
     (
         "postgres://a:hunter2@127.0.0.1:1/d?connect_timeout=2",
         1,
-        "database unavailable",
+        "Connection refused (os error 111) (127.0.0.1:1)",
         "check that PostgreSQL answers",
     ),
     (
         "postgres://a:hunter2@no-such-host.invalid/d?connect_timeout=2",
         1,
-        "database unavailable",
+        "(no-such-host.invalid:5432)",
         "check that PostgreSQL answers",
     ),
     (
         "postgres://a:hunter2@%2Fno%2Fsuch%2Ffolder/d?connect_timeout=2",
         1,
-        "database unavailable",
+        "(/no/such/folder/.s.PGSQL.5432)",
         "check that PostgreSQL answers",
     ),
 ];
@@ -201,7 +205,7 @@ const VARIABLES: &[(&str, &str, &str, &str)] = &[
         "FAIRCLAIM_CONNECTION",
         "bogus",
         "invalid value 'bogus' for '--connection <MODE>'",
-        "--help` its flags and the variables that set them",
+        "--help` says what may stand there",
     ),
     (
         "FAIRCLAIM_CONFIG",
@@ -226,6 +230,22 @@ fn a_variable_that_names_what_is_not_there_is_wrong_configuration() {
             fails(&mut command, "", 2, says, hint);
         }
     }
+}
+
+/// It accepts and never answers: what is waited for is said long before the wait is given up.
+#[test]
+fn a_server_that_never_answers_is_named_while_it_is_waited_for() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let mut command = fairclaim(["jobs", "list"]);
+    command.env("DATABASE_URL", format!("postgres://a:hunter2@{address}/d"));
+    let mut waiting = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(waiting.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    waiting.kill().unwrap();
+    waiting.wait().unwrap();
+    let says = format!("still waiting for PostgreSQL to answer at {address}");
+    assert!(line.contains(&says) && !line.contains("hunter2"), "{line}");
 }
 
 /// An address that nobody listens on.

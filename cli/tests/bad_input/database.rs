@@ -1,4 +1,4 @@
-//! What only the database can refuse: exit code 1, with the field, its limit and a hint, and every table as it was. The log
+//! What only the database can refuse: exit code 2 for the value of a flag, with its limit and a hint, and every table as it was. The log
 //! is as talkative as it gets, and says no more than that.
 
 use super::{
@@ -6,39 +6,39 @@ use super::{
     support::{Place, fairclaim},
 };
 
-const LIMITS: &str = "the limits are in the comment of fairclaim.dispatch_job";
+const LIMITS: &str = "`fairclaim dispatch --help` says what it takes";
 const VALUE: &str = "change the value; this call wrote nothing";
 
 /// What follows `dispatch --tenant acme` with a payload, metadata and a tag that hold the mark.
 const DISPATCHES: &[Row] = &[
-    (&["--type", "no spaces"], "p_type: must match ^[A-Za-z0-9]", LIMITS),
-    (&["--type", ""], "p_type: must match ^[A-Za-z0-9]", LIMITS),
-    (&["--type", "MARK; drop table fairclaim_internal.job"], "p_type: must match ^[A-Za-z0-9]", LIMITS),
-    (&["--type", "\u{1b}[31mMARK"], "p_type: must match ^[A-Za-z0-9]", LIMITS),
+    (&["--type", "no spaces"], "--type: must match ^[A-Za-z0-9]", LIMITS),
+    (&["--type", ""], "--type: must match ^[A-Za-z0-9]", LIMITS),
+    (&["--type", "MARK; drop table fairclaim_internal.job"], "--type: must match ^[A-Za-z0-9]", LIMITS),
+    (&["--type", "\u{1b}[31mMARK"], "--type: must match ^[A-Za-z0-9]", LIMITS),
     (
         &["--type", "ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt"],
-        "p_type: must match",
+        "--type: must match",
         LIMITS,
     ),
-    (&["--type", "t", "--queue", "UPPER"], "p_queue: must match ^[a-z0-9]", LIMITS),
-    (&["--type", "t", "--queue", ""], "p_queue: must match ^[a-z0-9]", LIMITS),
-    (&["--type", "t", "--priority", "101"], "p_priority: must be from -100 to 100", LIMITS),
-    (&["--type", "t", "--priority", "-101"], "p_priority: must be from -100 to 100", LIMITS),
-    (&["--type", "t", "--max-attempts", "0"], "p_max_attempts: must be from 1 to 100", LIMITS),
-    (&["--type", "t", "--max-attempts", "101"], "p_max_attempts: must be from 1 to 100", LIMITS),
-    (&["--type", "t", "--timeout", "0"], "p_timeout: must be from 1 ms to 24 h", LIMITS),
-    (&["--type", "t", "--timeout", "0.0005"], "p_timeout: must be from 1 ms to 24 h", LIMITS),
+    (&["--type", "t", "--queue", "UPPER"], "--queue: must match ^[a-z0-9]", LIMITS),
+    (&["--type", "t", "--queue", ""], "--queue: must match ^[a-z0-9]", LIMITS),
+    (&["--type", "t", "--priority", "101"], "--priority: must be from -100 to 100", LIMITS),
+    (&["--type", "t", "--priority", "-101"], "--priority: must be from -100 to 100", LIMITS),
+    (&["--type", "t", "--max-attempts", "0"], "--max-attempts: must be from 1 to 100", LIMITS),
+    (&["--type", "t", "--max-attempts", "101"], "--max-attempts: must be from 1 to 100", LIMITS),
+    (&["--type", "t", "--timeout", "0"], "--timeout: must be from 1 ms to 24 h", LIMITS),
+    (&["--type", "t", "--timeout", "0.0005"], "--timeout: must be from 1 ms to 24 h", LIMITS),
     (
         &["--type", "t", "--run-at", "2999-01-01T00:00:00Z"],
-        "p_run_at: must be finite, at most 1 day ago",
+        "--run-at: must be finite, at most 1 day ago",
         LIMITS,
     ),
     (
         &["--type", "t", "--run-at", "2001-01-01T00:00:00Z"],
-        "p_run_at: must be finite, at most 1 day ago",
+        "--run-at: must be finite, at most 1 day ago",
         LIMITS,
     ),
-    (&["--type", "t", "--tag", ""], "p_tags: each must have 1 to 64 characters", LIMITS),
+    (&["--type", "t", "--tag", ""], "--tag: each must have 1 to 64 characters", LIMITS),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,25 +58,25 @@ async fn what_the_database_refuses_is_told_without_the_payload_and_leaves_every_
         ["dispatch", "--tenant", "acme", "--metadata", "{\"note\": \"MARK\"}", "--tag", "MARK"];
     let pin = ["--payload", "{\"pin\": \"MARK\"}"];
     for (args, says, hint) in DISPATCHES {
-        fails(&mut call(&[&job[..], &pin, *args].concat()), "", 1, says, hint);
+        fails(&mut call(&[&job[..], &pin, *args].concat()), "", 2, says, hint);
         assert_eq!(look().await, before, "{args:?} wrote something");
     }
     let numbers = format!("[\"{MARK}\"{}]", ",1e300".repeat(4000));
     let text = |bytes: usize| format!("\"{MARK}{}\"", "m".repeat(bytes - MARK.len() - 2));
     for (stdin, says, hint) in [
         (format!("[\"{MARK}\", 1e999999]"), "22003: a number is out of the range", VALUE),
-        (numbers, "p_payload: must be at most 1048576 bytes of JSON text", LIMITS),
+        (numbers, "--payload: must be at most 1048576 bytes of JSON text", LIMITS),
         // a space more after every comma
         (
             format!("[\"{MARK}\"{}]", ",1".repeat(524_000)),
-            "p_payload: must be at most 1048576 bytes",
+            "--payload: must be at most 1048576 bytes",
             LIMITS,
         ),
     ] {
         fails(
             &mut call(&[&job[..], &["--type", "t", "--payload", "-"]].concat()),
             &stdin,
-            1,
+            2,
             says,
             hint,
         );
@@ -84,10 +84,10 @@ async fn what_the_database_refuses_is_told_without_the_payload_and_leaves_every_
     }
     let twenty_one = ["--tag", "MARK"].repeat(20);
     let args = [&job[..], &pin, &["--type", "t"], &twenty_one].concat();
-    fails(&mut call(&args), "", 1, "p_tags: must be a list of at most 20", LIMITS);
+    fails(&mut call(&args), "", 2, "--tag: must be a list of at most 20", LIMITS);
     let note = format!("{{\"note\": \"{}\"}}", MARK.repeat(2000));
     let args = ["dispatch", "--tenant", "acme", "--type", "t", "--metadata", &note];
-    fails(&mut call(&args), "", 1, "p_metadata: must be at most 16384 bytes of JSON text", LIMITS);
+    fails(&mut call(&args), "", 2, "--metadata: must be at most 16384 bytes of JSON text", LIMITS);
     let missing = ["jobs", "show", "00000000-0000-7000-8000-000000000000"];
     fails(
         &mut call(&missing),
@@ -149,9 +149,15 @@ async fn a_login_or_a_database_that_is_wrong_is_told_apart() {
         "",
         1,
         "privilege missing",
-        "as an administrator grant the role that the work needs",
+        "as an administrator: grant fairclaim_producer to stranger;",
     );
     let mut work = fairclaim(["work", "--exec", "mail=cat"]);
     work.env("DATABASE_URL", place.server.url("app", "stranger"));
-    fails(&mut work, "", 1, "privilege missing", "as an administrator grant");
+    fails(
+        &mut work,
+        "",
+        1,
+        "privilege missing",
+        "administrator: grant fairclaim_worker to stranger;",
+    );
 }

@@ -5,7 +5,7 @@ use super::{MARK, Row, fails, support::fairclaim};
 /// An address that nobody listens on: a call that came as far would fail otherwise.
 const NOWHERE: &str = "postgres://nobody:hunter2@127.0.0.1:1/none?connect_timeout=2";
 
-const COMMANDS: &str = "`fairclaim help` lists the commands";
+const COMMANDS: &str = "--help` says what may stand there";
 
 const ONE_JOB: &str = "one job needs --tenant and --type";
 
@@ -28,7 +28,7 @@ const ROWS: &[Row] = &[
     (&["jobs", "list", "--before", "17"], "--before", COMMANDS),
     (&["jobs", "list", "--tenant", ""], "must be 1 to 255 bytes without NUL", COMMANDS),
     (&["jobs", "show"], "<ID>", COMMANDS),
-    (&["jobs", "show", "17"], "invalid value '17' for '<ID>'", COMMANDS),
+    (&["jobs", "show", "17"], "it must be the id of a job, such as 01990000", COMMANDS),
     (&["migrate", "--print", "--json"], "cannot be used with", COMMANDS),
     (&["migrate", "now"], "unexpected argument 'now'", COMMANDS),
     (&["work"], "--exec", COMMANDS),
@@ -161,17 +161,17 @@ const DISPATCHES: &[Row] = &[
     (&["--delay", "NaN"], "write it like 250ms, 30s", COMMANDS),
     (&["--delay", "9e99d"], "write it like 250ms, 30s", COMMANDS),
     (&["--delay", "99999999999999999d"], "write it like 250ms, 30s", COMMANDS),
-    (&["--delay", "1831d"], "delay: must be at most 5 years", "change that value"),
+    (&["--delay", "1831d"], "delay: must be at most 5 years", "says what it takes"),
     (&["--delay", "5s", "--run-at", "2027-01-01T00:00:00Z"], "cannot be used with", COMMANDS),
     (&["--run-at", "infinity"], "write it like 2027-01-31T09:00:00Z", COMMANDS),
     (&["--run-at", "2027-01-31T09:00:00"], "write it like 2027-01-31T09:00:00Z", COMMANDS),
     (&["--run-at", "2027-02-30T09:00:00Z"], "write it like 2027-01-31T09:00:00Z", COMMANDS),
     (
         &["--run-at", "1960-01-01T00:00:00Z"],
-        "run_at: must be finite, at most 1 day ago",
-        "change that value",
+        "--run-at: must be finite, at most 1 day ago",
+        "says what it takes",
     ),
-    (&["--timeout", "25h"], "timeout: must be from 1 ms to 24 h", "change that value"),
+    (&["--timeout", "25h"], "timeout: must be from 1 ms to 24 h", "says what it takes"),
     (&["--payload", ""], "--payload is not acceptable JSON: it ends too early", "pass JSON like"),
     (&["--payload", "{\"pin\": MARK}"], "it does not parse (line 1, column 9)", "pass JSON like"),
     (&["--payload", "{\"pin\": \"MARK\""], "it ends too early", "pass JSON like"),
@@ -192,12 +192,12 @@ const DISPATCHES: &[Row] = &[
     (
         &["--payload", "\"MARK \\u0000\""],
         "payload: holds a NUL or a lone surrogate",
-        "change that value",
+        "says what it takes",
     ),
     (
         &["--payload", "\"MARK \\ud800\""],
         "payload: holds a NUL or a lone surrogate",
-        "change that value",
+        "says what it takes",
     ),
     (
         &["--payload", "@/no/such/file"],
@@ -224,7 +224,7 @@ const METADATA: &[Row] = &[
     (
         &["{\"a\": \"MARK\\u0000\"}"],
         "metadata: holds a NUL or a lone surrogate",
-        "change that value",
+        "says what it takes",
     ),
     (&["@/no/such/file"], "cannot read the file of --metadata", "the path of a file"),
 ];
@@ -268,6 +268,13 @@ fn a_job_that_cannot_be_is_refused_before_anybody_connects() {
             hint,
         );
     }
+}
+
+#[test]
+fn a_usage_line_asks_for_nothing_that_a_variable_gives() {
+    let said =
+        fails(&mut call(["completions"]), "", 2, "<SHELL>", "`fairclaim completions --help`");
+    assert!(said.contains("Usage: fairclaim completions <SHELL>"), "{said}");
 }
 
 #[test]

@@ -15,31 +15,36 @@ declare
 begin
   -- the second range by its numbers: which controls above ASCII the class knows depends on the database's locale
   if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
-    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
+    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters',
+      'name the worker by a short word, such as its host and process', '{"limit": 255}');
   elsif p_limit is null or p_limit not between 1 and 1000 then
-    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
+      'claim 1,000 at most at a time', '{"minimum": 1, "maximum": 1000}');
   elsif p_lease is null or p_lease < interval '1 second' or p_lease > interval '24 hours' then
-    perform refuse('JQ004', 'p_lease', 'must be from 1 s to 24 h');
+    perform refuse('JQ004', 'p_lease', 'must be from 1 s to 24 h',
+      'leave it out for 30 s; extend_leases keeps a job that runs longer', '{"minimum": 1, "maximum": 86400}');
   elsif p_queues is not null and (cardinality(p_queues) not between 1 and 1000 or array_ndims(p_queues) > 1 or array_position(p_queues, null) is not null) then
     perform refuse('JQ004', 'p_queues', 'must be null (every queue) or a list of 1 to 1,000 names without nulls',
-      'pass null or the names of queues');
+      'pass null or the names of queues', '{"limit": 1000}');
   elsif p_types is not null and (cardinality(p_types) not between 1 and 1000 or array_ndims(p_types) > 1 or array_position(p_types, null) is not null) then
     perform refuse('JQ004', 'p_types', 'must be null (every type) or a list of 1 to 1,000 names without nulls',
-      'pass null or the names of types');
+      'pass null or the names of types', '{"limit": 1000}');
   elsif current_setting('transaction_isolation') <> 'read committed' then
     perform refuse('JQ004', 'transaction', 'claims need isolation level read committed', 'begin isolation level read committed');
   end if;
   -- a loop of plain expressions: for the names that there are, cheaper than a query
   foreach v_name in array coalesce(p_queues, '{}') loop
     if not is_name(v_name) then
-      perform refuse('JQ004', format('p_queues[%s]', v_at), 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters');
+      perform refuse('JQ004', format('p_queues[%s]', v_at), 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+        'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
     end if;
     v_at := v_at + 1;
   end loop;
   v_at := 0;
   foreach v_name in array coalesce(p_types, '{}') loop
     if not is_name(v_name, true) then
-      perform refuse('JQ004', format('p_types[%s]', v_at), 'must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters');
+      perform refuse('JQ004', format('p_types[%s]', v_at), 'must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters',
+        'use letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
     end if;
     v_at := v_at + 1;
   end loop;

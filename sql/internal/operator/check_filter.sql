@@ -4,13 +4,17 @@ language plpgsql stable
 as $$
 begin
   if p_status not in ('scheduled', 'pending', 'processing', 'completed', 'failed', 'cancelled') then
-    perform refuse('JQ004', 'p_status', 'must be scheduled, pending, processing, completed, failed or cancelled');
+    perform refuse('JQ004', 'p_status', 'must be scheduled, pending, processing, completed, failed or cancelled',
+      p_detail => '{"allowed": ["scheduled", "pending", "processing", "completed", "failed", "cancelled"]}');
   elsif p_older_than not between interval '0' and interval '50 years' then
-    perform refuse('JQ004', 'p_older_than', 'must be from 0 to 50 years');
+    perform refuse('JQ004', 'p_older_than', 'must be from 0 to 50 years',
+      'give a span of time such as ''7 days''', '{"minimum": 0, "maximum": 1577880000}');
   elsif p_newer_than not between interval '0' and interval '50 years' then
-    perform refuse('JQ004', 'p_newer_than', 'must be from 0 to 50 years');
+    perform refuse('JQ004', 'p_newer_than', 'must be from 0 to 50 years',
+      'give a span of time such as ''7 days''', '{"minimum": 0, "maximum": 1577880000}');
   elsif length(p_error) not between 1 and 255 then
-    perform refuse('JQ004', 'p_error', 'must have 1 to 255 characters');
+    perform refuse('JQ004', 'p_error', 'must have 1 to 255 characters',
+      'give a part of the error text, or null for any', '{"limit": 255}');
   elsif p_error is not null and not pg_has_role(caller(), 'fairclaim_auditor', 'USAGE') then
     perform refuse('JQ007', 'p_error', 'error texts are for auditors only',
       format('leave it out, or as an administrator: grant fairclaim_auditor to %I', caller()));

@@ -4,9 +4,11 @@ language plpgsql stable
 as $$
 begin
   if cardinality(p_ids) is null or cardinality(p_ids) not between 1 and 10000 or array_ndims(p_ids) > 1 or array_position(p_ids, null) is not null then
-    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
+    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls',
+      'send 10,000 at most at a time, and no call for none', '{"limit": 10000}');
   elsif p_tenant_id is null and not pg_has_role(caller(), 'fairclaim_operator', 'USAGE') then
-    perform refuse('JQ002', 'p_tenant_id', 'is missing', 'only an operator may leave the tenant out');
+    perform refuse('JQ002', 'p_tenant_id', 'is missing',
+      format('name the tenant; only an operator may leave it out: grant fairclaim_operator to %I', caller()));
   end if;
 end
 $$;

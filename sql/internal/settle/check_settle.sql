@@ -19,9 +19,11 @@ declare
   v_bad int;
 begin
   if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
-    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
+    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters',
+      'pass the name that the claim was made with', '{"limit": 255}');
   elsif v_n is null or v_n not between 1 and 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
-    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
+    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls',
+      'settle 10,000 at most at a time', '{"limit": 10000}');
   end if;
   v_list := case when cardinality(p_attempts) is distinct from v_n then 'p_attempts'
                  when cardinality(p_lease_tokens) is distinct from v_n then 'p_lease_tokens'
@@ -30,7 +32,8 @@ begin
                  when cardinality(p_errors) <> v_n then 'p_errors'
                  when cardinality(p_delays) <> v_n then 'p_delays' end;
   if v_list is not null then
-    perform refuse('JQ004', v_list, 'must have as many items as p_ids');
+    perform refuse('JQ004', v_list, 'must have as many items as p_ids',
+      'the lists go item by item: give one for each id, null where there is none');
   end if;
   v_list := case when array_dims(p_attempts) <> array_dims(p_ids) then 'p_attempts'
                  when array_dims(p_lease_tokens) <> array_dims(p_ids) then 'p_lease_tokens'
@@ -39,24 +42,27 @@ begin
                  when array_dims(p_errors) <> array_dims(p_ids) then 'p_errors'
                  when array_dims(p_delays) <> array_dims(p_ids) then 'p_delays' end;
   if v_list is not null then                  -- items would be taken for those of other jobs
-    perform refuse('JQ004', v_list, 'must be one list that begins at 1');
+    perform refuse('JQ004', v_list, 'must be one list that begins at 1', 'pass a plain array of one dimension');
   end if;
   -- the usual case is one plain expression; only a refusal pays for finding the item
   if not p_outcomes <@ array['complete', 'retry', 'fail', 'snooze', 'release', 'cancel'] then
     select x.o into v_bad from unnest(p_outcomes) with ordinality x(oc, o)
      where x.oc is null or x.oc not in ('complete', 'retry', 'fail', 'snooze', 'release', 'cancel') limit 1;
-    perform refuse('JQ004', format('p_outcomes[%s]', v_bad - 1), 'must be complete, retry, fail, snooze, release or cancel');
+    perform refuse('JQ004', format('p_outcomes[%s]', v_bad - 1), 'must be complete, retry, fail, snooze, release or cancel',
+      p_detail => '{"allowed": ["complete", "retry", "fail", "snooze", "release", "cancel"]}');
   end if;
   if (0 <= all (p_delays) and 157766400 >= all (p_delays)) is false then
     select x.o into v_bad from unnest(p_delays) with ordinality x(d, o) where not x.d between 0 and 157766400 limit 1;
-    perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be seconds from 0 to 5 years');
+    perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be seconds from 0 to 5 years',
+      'give seconds, or null for the usual pause of a retry', '{"minimum": 0, "maximum": 157766400}');
   end if;
   if 'snooze' = any (p_outcomes) then         -- without a pause it would run again and again, at no attempt's cost
     select x.o, case when x.d is null then 'must not be null where the outcome is snooze' else 'must be at least 0.1 where the outcome is snooze' end
       into v_bad, v_rule
       from unnest(p_outcomes, p_delays) with ordinality x(oc, d, o) where x.oc = 'snooze' and (x.d is null or x.d < 0.1) limit 1;
     if found then
-      perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), v_rule);
+      perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), v_rule,
+        'say for how many seconds the job shall wait, or give it back at once with release', '{"minimum": 0.1, "maximum": 157766400}');
     end if;
   end if;
   if num_nonnulls(variadic p_results) > 0 then
@@ -64,7 +70,8 @@ begin
       from (select u.o, u.v, octet_length(u.v::text) n from unnest(p_results) with ordinality u(v, o) offset 0) x
      where x.n > 1048576 or x.n > 257 and too_deep(x.v) limit 1;
     if found then
-      perform refuse('JQ004', format('p_results[%s]', v_bad - 1), 'must be at most 1 MiB of JSON text, 128 deep');
+      perform refuse('JQ004', format('p_results[%s]', v_bad - 1), 'must be at most 1 MiB of JSON text, 128 deep',
+        'store large data elsewhere and put a reference to it into the result', '{"limit": 1048576}');
     end if;
   end if;
 end

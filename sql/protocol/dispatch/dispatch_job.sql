@@ -47,8 +47,7 @@ begin
     when p_tags is null or p_metadata is null or cardinality(p_tags) > 0 or p_metadata <> '{}' then extras_fault(p_tags, p_metadata)
   end;
   if v_fault is not null then
-    raise exception '%', v_fault using errcode = case when p_tenant_id is null then 'JQ002' else 'JQ004' end,
-      hint = 'the limits are in the comment of fairclaim.dispatch_job';
+    perform refuse_job(v_fault);
   end if;
 
   v_id := (id_prefix(v_now) || '8' || substr(v_random, 16, 3) || right(v_random, 12))::uuid;

@@ -78,10 +78,9 @@ begin
                  + case when item.extras then octet_length(item.me::text) + octet_length(item.tg::text) else 0 end z
             from item left join kind on kind.q = item.q and kind.k = item.k and kind.p = item.p order by item.o) x;
   if v_bad is not null then
-    raise exception 'p_jobs[%].%', v_bad - 1, v_fault
-      using errcode = case when v_fault like 'tenant_id%' then 'JQ002' else 'JQ004' end, hint = 'mend this job and send the batch again; nothing was written';
+    perform refuse_job(v_fault, v_bad - 1);
   elsif v_bytes > 67108864 then
-    perform refuse('JQ004', 'p_jobs', 'must be at most 64 MiB of JSON text', 'send smaller batches');
+    perform refuse('JQ004', 'p_jobs', 'must be at most 64 MiB of JSON text', 'send smaller batches', '{"limit": 67108864}');
   end if;
   if v_rows is not null then
     if cardinality(v_rows) = 1 then

@@ -23,24 +23,28 @@ declare
   v_row dispatch_progress;
 begin
   if p_source is null or octet_length(p_source) not between 1 and 255 then
-    perform refuse('JQ004', 'p_source', 'must be 1 to 255 bytes');
+    perform refuse('JQ004', 'p_source', 'must be 1 to 255 bytes',
+      'name the source by a short text, such as the path of a file', '{"limit": 255}');
   elsif p_after is null or p_after < 0 then
-    perform refuse('JQ004', 'p_after', 'must be 0 or more');
+    perform refuse('JQ004', 'p_after', 'must be 0 or more', p_detail => '{"minimum": 0}');
   elsif p_through is null or p_through < p_after then
-    perform refuse('JQ004', 'p_through', 'must be at least p_after');
+    perform refuse('JQ004', 'p_through', 'must be at least p_after',
+      'give the number of the last line that was read');
   elsif v_jobs is null then
-    perform refuse('JQ004', 'p_jobs', 'must be an array of objects');
+    perform refuse('JQ004', 'p_jobs', 'must be an array of objects',
+      'put the jobs into a JSON array, one object each');
   elsif p_refused is null or p_refused < 0 then
-    perform refuse('JQ004', 'p_refused', 'must be 0 or more');
+    perform refuse('JQ004', 'p_refused', 'must be 0 or more', p_detail => '{"minimum": 0}');
   elsif v_jobs + p_refused > p_through - p_after then
     perform refuse('JQ004', 'p_jobs', 'must have, with p_refused, at most one job a line',
       'the lines are those after p_after, up to p_through');
   elsif octet_length(p_digest) not between 1 and 64 then
-    perform refuse('JQ004', 'p_digest', 'must be 1 to 64 bytes or null');
+    perform refuse('JQ004', 'p_digest', 'must be 1 to 64 bytes or null', p_detail => '{"limit": 64}');
   elsif octet_length(p_defaults) not between 1 and 64 then
-    perform refuse('JQ004', 'p_defaults', 'must be 1 to 64 bytes or null');
+    perform refuse('JQ004', 'p_defaults', 'must be 1 to 64 bytes or null', p_detail => '{"limit": 64}');
   elsif p_anew is null or p_anew and p_after > 0 then
-    perform refuse('JQ004', 'p_anew', 'must be false unless p_after is 0');
+    perform refuse('JQ004', 'p_anew', 'must be false unless p_after is 0',
+      'begin with p_after => 0, or leave it out');
   end if;
 
   if p_through = p_after then                 -- a mere question leaves no row, and waits: the one who sends may be dead already

@@ -18,7 +18,7 @@ set plan_cache_mode = force_custom_plan
 as $$
 begin
   if p_up_to is null or p_up_to not between 1 and 100000 then
-    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000');
+    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000', p_detail => '{"minimum": 1, "maximum": 100000}');
   end if;
   perform check_filter(p_status, p_older_than, p_newer_than, p_error);
   return query

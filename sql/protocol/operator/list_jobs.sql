@@ -25,7 +25,8 @@ declare
   v_tenants uuid[];
 begin
   if p_limit is null or p_limit not between 1 and 1000 then
-    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
+      'ask for at most 1,000 and go on with p_before_id', '{"minimum": 1, "maximum": 1000}');
   end if;
   perform check_filter(p_status, p_older_than, p_newer_than, p_error);
   select array_agg(m.id order by m.id desc), array_agg(m.tenant_id order by m.id desc) into v_ids, v_tenants

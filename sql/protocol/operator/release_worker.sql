@@ -16,9 +16,11 @@ declare
   v_tokens uuid[];
 begin
   if p_worker_id is null or length(p_worker_id) not between 1 and 255 then
-    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 characters');
+    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 characters',
+      'give the name that list_jobs shows as worker_id', '{"limit": 255}');
   elsif p_limit is null or p_limit not between 1 and 1000 then
-    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
+      'call it again until there are none', '{"minimum": 1, "maximum": 1000}');
   end if;
   select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token) into v_ids, v_attempts, v_tokens
     from (select * from running r where r.worker_id = p_worker_id limit p_limit for update skip locked) r;

@@ -20,7 +20,7 @@ declare
   v_more text[];
 begin
   if p_up_to is null or p_up_to not between 1 and 100000 then
-    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000');
+    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000', p_detail => '{"minimum": 1, "maximum": 100000}');
   end if;
   v_more := array_remove(array[
     case when (select count(*) > p_up_to from (select from scheduled limit p_up_to + 1) z) then 'scheduled' end,

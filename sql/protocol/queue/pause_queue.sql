@@ -10,7 +10,8 @@ declare
   v_now timestamptz := fairclaim.clock();
 begin
   if not is_name(p_queue) then
-    perform refuse('JQ004', 'p_queue', 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters');
+    perform refuse('JQ004', 'p_queue', 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+      'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
   end if;
   insert into queue as q (name, paused_at) values (p_queue, v_now)
       on conflict (name) do update set paused_at = coalesce(q.paused_at, excluded.paused_at)

@@ -8,7 +8,8 @@ as $$
 #variable_conflict use_column
 begin
   if not is_name(p_queue) then
-    perform refuse('JQ004', 'p_queue', 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters');
+    perform refuse('JQ004', 'p_queue', 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+      'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
   end if;
   delete from queue q where q.name = p_queue and q.paused_at is not null;
   was_paused := found;

@@ -19,15 +19,18 @@ begin
   perform check_claim(p_worker_id, null, 1, null, p_lease);
   if cardinality(p_ids) is null or cardinality(p_ids) not between 1 and 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1
      or array_position(p_ids, null) is not null then
-    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
+    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls',
+      'send 10,000 at most at a time', '{"limit": 10000}');
   elsif cardinality(p_attempts) is distinct from cardinality(p_ids) then
-    perform refuse('JQ004', 'p_attempts', 'must have as many items as p_ids');
+    perform refuse('JQ004', 'p_attempts', 'must have as many items as p_ids',
+      'the lists go item by item: pass id, attempts and lease_token of each claimed job');
   elsif cardinality(p_lease_tokens) is distinct from cardinality(p_ids) then
-    perform refuse('JQ004', 'p_lease_tokens', 'must have as many items as p_ids');
+    perform refuse('JQ004', 'p_lease_tokens', 'must have as many items as p_ids',
+      'the lists go item by item: pass id, attempts and lease_token of each claimed job');
   elsif array_dims(p_attempts) <> array_dims(p_ids) then
-    perform refuse('JQ004', 'p_attempts', 'must be one list that begins at 1');
+    perform refuse('JQ004', 'p_attempts', 'must be one list that begins at 1', 'pass a plain array of one dimension');
   elsif array_dims(p_lease_tokens) <> array_dims(p_ids) then
-    perform refuse('JQ004', 'p_lease_tokens', 'must be one list that begins at 1');
+    perform refuse('JQ004', 'p_lease_tokens', 'must be one list that begins at 1', 'pass a plain array of one dimension');
   end if;
   return query
   with held as materialized (

@@ -19,7 +19,8 @@ begin
   perform check_claim(p_worker_id, null, 1, null, '30 s');
   if cardinality(p_lease_tokens) is null or cardinality(p_lease_tokens) not between 1 and 1000 or array_ndims(p_lease_tokens) > 1
      or array_lower(p_lease_tokens, 1) <> 1 or array_position(p_lease_tokens, null) is not null then
-    perform refuse('JQ004', 'p_lease_tokens', 'must be a list of 1 to 1,000 tokens without nulls');
+    perform refuse('JQ004', 'p_lease_tokens', 'must be a list of 1 to 1,000 tokens without nulls',
+      'send 1,000 at most at a time', '{"limit": 1000}');
   end if;
   select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token)
     into v_ids, v_attempts, v_tokens

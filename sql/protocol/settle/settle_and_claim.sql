@@ -50,7 +50,8 @@ begin
                    when cardinality(p_errors) > 0 then 'p_errors'
                    when cardinality(p_delays) > 0 then 'p_delays' end;
     if v_list is not null then                -- a caller that lost its ids must not believe that it settled
-      perform refuse('JQ004', v_list, 'must have as many items as p_ids');
+      perform refuse('JQ004', v_list, 'must have as many items as p_ids',
+        'give p_ids too, or leave all lists of the settlement empty');
     end if;
   end if;
   if p_limit <> 0 or p_limit is null then

@@ -7,7 +7,9 @@ declare
   v_hex text;
 begin
   if p_name is null or p_name = '' or octet_length(p_name) > 255 then
-    raise exception 'p_name: must be 1 to 255 bytes' using errcode = 'JQ004', hint = 'pass the name or number your application knows the tenant by';
+    raise exception 'p_name: must be 1 to 255 bytes' using errcode = 'JQ004',      -- any role may call this, and only the owner refuse()
+      detail = '{"argument": "p_name", "field": "name", "limit": 255}',
+      hint = 'pass the name or the number by which your application knows the tenant';
   end if;
   if length(p_name) = 36 and p_name ~ '^[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+$'
      and p_name like '________-____-____-____-____________' then

@@ -36,7 +36,7 @@ fn within<T: PartialOrd + Copy>(
     if value >= least && value <= most {
         return Ok(());
     }
-    Err(Error::config(
+    Err(Error::configuration(
         format!("the worker's {setting} is out of its limits"),
         format!("set {setting} to {limits}"),
     ))
@@ -44,7 +44,7 @@ fn within<T: PartialOrd + Copy>(
 
 pub(super) fn queues(queues: &[(String, usize)]) -> Result<()> {
     if queues.is_empty() || queues.len() > NAMES_MAX {
-        return Err(Error::config(
+        return Err(Error::configuration(
             "the worker serves no queue, or more than 1,000",
             "call .queue(name, concurrency)",
         ));
@@ -52,14 +52,14 @@ pub(super) fn queues(queues: &[(String, usize)]) -> Result<()> {
     for (at, (queue, concurrency)) in queues.iter().enumerate() {
         if !is_name(queue, false) {
             let message = format!("queue {at} of the worker has a name that no queue can have");
-            return Err(Error::config(
+            return Err(Error::configuration(
                 message,
                 "use 1 to 64 of a-z 0-9 _ . : - and start with a letter or digit",
             ));
         }
         within(&format!("concurrency of queue {queue}"), *concurrency, 1, 10_000, "1 to 10,000")?;
         if queues[..at].iter().any(|(earlier, _)| earlier == queue) {
-            return Err(Error::config(
+            return Err(Error::configuration(
                 format!("the worker has queue {queue} twice"),
                 "name every queue once",
             ));
@@ -71,18 +71,18 @@ pub(super) fn queues(queues: &[(String, usize)]) -> Result<()> {
 pub(super) fn types<'a>(types: impl ExactSizeIterator<Item = &'a str>) -> Result<()> {
     if types.len() == 0 || types.len() > NAMES_MAX {
         let hint = "call .handler(f) with an async fn(job, attempt), or .handler_for(type, f)";
-        return Err(Error::config("the worker has no handler, or more than 1,000", hint));
+        return Err(Error::configuration("the worker has no handler, or more than 1,000", hint));
     }
     let mut seen = HashSet::new();
     for job_type in types {
         if !is_name(job_type, true) {
-            return Err(Error::config(
+            return Err(Error::configuration(
                 format!("{job_type:.64?} is not a name that a type can have"),
                 "use 1 to 64 of A-Z a-z 0-9 _ . : - and start with a letter or digit",
             ));
         }
         if !seen.insert(job_type) {
-            return Err(Error::config(
+            return Err(Error::configuration(
                 format!("type {job_type} has two handlers"),
                 "register one handler a type",
             ));
@@ -104,7 +104,7 @@ pub(super) fn worker_id(worker_id: &str) -> Result<()> {
     if (1..=255).contains(&characters) && !worker_id.chars().any(char::is_control) {
         return Ok(());
     }
-    Err(Error::config(
+    Err(Error::configuration(
         "the worker_id is empty, too long or not printable",
         "use 1 to 255 printable characters",
     ))

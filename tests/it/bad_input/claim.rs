@@ -119,7 +119,7 @@ fn hint(field: &str) -> &'static str {
         "p_cursor" => "begin again with null",
         "p_queues" => "pass null or the names of queues",
         "p_types" => "pass null or the names of types",
-        _ => "change FIELD",
+        _ => "",
     }
 }
 
@@ -225,7 +225,7 @@ async fn a_worker_that_lost_its_ids_does_not_believe_that_it_settled() {
     ];
     let site = Site::new().await;
     let (producer, worker) = (site.db.producer().await, site.db.worker().await);
-    let call = Call::new(&site, &worker, "change FIELD");
+    let call = Call::new(&site, &worker, "");
     for (ids, limit) in [("null", 1), ("'{}'", 0), ("'{}'", 1)] {
         dispatch(&producer, tenant(1), "mail").await;
         call.table(NO_IDS, |field| {

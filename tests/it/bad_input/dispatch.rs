@@ -179,8 +179,7 @@ const LIMITS: &[Limit] = &[
 async fn a_job_is_refused_beyond_every_limit_and_accepted_at_it() {
     let site = Site::new().await;
     let producer = site.db.producer().await;
-    let call =
-        Call::new(&site, &producer, "the limits are in the comment of fairclaim.dispatch_job");
+    let call = Call::new(&site, &producer, "");
     call.table(LIMITS, |field| {
         format!("select fairclaim.dispatch_job({}{field} => …)", others(GOOD, field))
     })
@@ -192,10 +191,7 @@ async fn a_job_is_refused_beyond_every_limit_and_accepted_at_it() {
 async fn a_job_without_a_tenant_is_refused_as_such() {
     let site = Site::new().await;
     let producer = site.db.producer().await;
-    let call = Call {
-        code: "JQ002",
-        ..Call::new(&site, &producer, "the limits are in the comment of fairclaim.dispatch_job")
-    };
+    let call = Call { code: "JQ002", ..Call::new(&site, &producer, "") };
     let table = [Limit { field: "p_tenant_id", rule: "is missing", good: &[], bad: &["null"] }];
     call.table(&table, |field| {
         format!("select fairclaim.dispatch_job({}{field} => …)", others(GOOD, field))
@@ -209,8 +205,7 @@ async fn a_limit_that_the_owner_lowers_is_the_one_that_is_told() {
     let lower = "update fairclaim_internal.setting set max_payload = 2048";
     site.db.owner().await.batch_execute(lower).await.expect("a lower limit");
     let producer = site.db.producer().await;
-    let call =
-        Call::new(&site, &producer, "the limits are in the comment of fairclaim.dispatch_job");
+    let call = Call::new(&site, &producer, "");
     let table = [Limit {
         field: "p_payload",
         rule: "must be at most 2048 bytes of JSON text",
@@ -221,7 +216,7 @@ async fn a_limit_that_the_owner_lowers_is_the_one_that_is_told() {
         format!("select fairclaim.dispatch_job({}{field} => …)", others(GOOD, field))
     })
     .await;
-    let call = Call::new(&site, &producer, "mend this job and send the batch again");
+    let call = Call::new(&site, &producer, "send the batch again: nothing was written");
     let table = [Limit {
         field: "p_jobs[0].payload",
         rule: "must be at most 2048 bytes of JSON text",

@@ -204,7 +204,7 @@ fn item(short: &str) -> String {
 async fn a_batch_is_refused_beyond_its_limits() {
     let site = Site::new().await;
     let producer = site.db.producer().await;
-    let unlike = Call::new(&site, &producer, "change FIELD");
+    let unlike = Call::new(&site, &producer, "");
     let large = Call::new(&site, &producer, "send smaller batches");
     for limit in BATCH {
         let call = if limit.rule == "must be an array of objects" { &unlike } else { &large };
@@ -219,9 +219,9 @@ async fn a_batch_is_refused_beyond_its_limits() {
 async fn a_bad_job_of_a_batch_is_named_by_its_index_and_the_batch_refused_whole() {
     let site = Site::new().await;
     let producer = site.db.producer().await;
-    let shape = Call::new(&site, &producer, "the names are tenant_id, type, payload, queue");
-    let value =
-        Call::new(&site, &producer, "mend this job and send the batch again; nothing was written");
+    let names = Call::new(&site, &producer, "the names are tenant_id, type, payload, queue");
+    let shape = Call::new(&site, &producer, "put the jobs into a JSON array, one object each");
+    let value = Call::new(&site, &producer, "send the batch again: nothing was written");
     let tenant = Call { code: "JQ002", ..Call::new(&site, &producer, value.hint) };
     let good = item("{M, \"payload\": \"MARK\"}");
     let sql = |bad: &str| {
@@ -231,7 +231,11 @@ async fn a_bad_job_of_a_batch_is_named_by_its_index_and_the_batch_refused_whole(
         )
     };
     for limit in ITEMS {
-        let call = if limit.field == "p_jobs[1]" { &shape } else { &value };
+        let call = match (limit.field, limit.rule) {
+            ("p_jobs[1]", "must be an object") => &shape,
+            ("p_jobs[1]", _) => &names,
+            _ => &value,
+        };
         for good in limit.good {
             call.accepted(&sql(good)).await;
         }
@@ -249,9 +253,8 @@ async fn a_bad_job_of_a_batch_is_named_by_its_index_and_the_batch_refused_whole(
 async fn the_first_and_the_last_moment_of_run_at_are_accepted_and_what_is_beyond_them_refused() {
     let site = Site::with_stopped_clock().await;
     let producer = site.db.producer().await;
-    let single =
-        Call::new(&site, &producer, "the limits are in the comment of fairclaim.dispatch_job");
-    let batch = Call::new(&site, &producer, "mend this job and send the batch again");
+    let single = Call::new(&site, &producer, "");
+    let batch = Call::new(&site, &producer, "send the batch again: nothing was written");
     let limit = |field| Limit {
         field,
         rule: "must be finite, at most 1 day ago and at most 5 years ahead",

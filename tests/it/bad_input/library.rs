@@ -4,8 +4,8 @@
 use std::time::{Duration, SystemTime};
 
 use fairclaim::{
-    Attempt, Client, ConnectOptions, Dispatch, Error, JobError, JobFilter, RawJob, Tenant,
-    WorkerBuilder,
+    Attempt, Client, ConnectOptions, Dispatch, Error, ErrorKind, JobError, JobFilter, RawJob,
+    Tenant, WorkerBuilder,
 };
 use serde_json::{json, value::RawValue};
 use uuid::Uuid;
@@ -115,13 +115,13 @@ async fn a_job_beyond_a_limit_is_refused_alone_and_by_its_index_in_a_batch() {
         let alone = producer.dispatch(dispatch.clone()).await.expect_err(field);
         check(&alone, Some("JQ004"), &format!("{field}: {rule}"));
         let batch = producer.dispatch_many([mail(), dispatch, mail()]).await.expect_err(field);
-        check(&batch, Some("JQ004"), &format!("p_jobs[1].{field}: {rule}"));
+        check(&batch, Some("JQ004"), &format!("jobs[1].{field}: {rule}"));
         site.untouched(&before, field).await;
     }
     let mut many: Vec<Dispatch> = (0..=10_000).map(|n| job("mail", json!(n))).collect();
     many[10_000] = mail().queue("UPPER");
     let error = producer.dispatch_many(many).await.expect_err("the last one");
-    check(&error, Some("JQ004"), &format!("p_jobs[10000].queue: {QUEUE}"));
+    check(&error, Some("JQ004"), &format!("jobs[10000].queue: {QUEUE}"));
     site.untouched(&before, "a list of two batches").await;
     site.names_nothing().await;
 }
@@ -189,7 +189,7 @@ async fn what_an_operator_asks_for_beyond_a_limit_is_refused() {
         check(
             &operator.jobs(&filter).await.expect_err("limit"),
             Some("JQ004"),
-            "p_limit: must be from 1 to 1,000",
+            "limit: must be from 1 to 1,000",
         );
     }
     let nul = || Some(format!("{MARK}\0"));
@@ -210,13 +210,15 @@ async fn what_an_operator_asks_for_beyond_a_limit_is_refused() {
         check(
             &refused.expect_err("too many"),
             Some("JQ004"),
-            "p_ids: must be a list of 1 to 10,000 ids",
+            "ids: must be a list of 1 to 10,000 ids",
         );
     }
     for refused in [producer.cancel(None, &[id]).await, producer.retry(None, &[id]).await] {
         let error = refused.expect_err("no tenant");
-        check(&error, Some("JQ002"), "p_tenant_id: is missing");
-        assert_eq!(error.hint(), Some("only an operator may leave the tenant out"));
+        check(&error, Some("JQ002"), "tenant_id: is missing");
+        assert!(
+            error.hint().is_some_and(|hint| hint.contains("only an operator may leave it out"))
+        );
     }
     site.untouched(&before, "an operator").await;
 }
@@ -346,7 +348,7 @@ async fn a_connection_text_that_cannot_be_used_is_told_without_its_password() {
     for (url, says, hint) in URLS {
         let error = Client::connect(url).await.expect_err(url);
         check(&error, None, says);
-        assert!(matches!(error, Error::Config { .. }), "{url}: {error:?}");
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{url}: {error:?}");
         assert!(error.hint().is_some_and(|given| given.contains(hint)), "{url}: {error:?}");
     }
     let options = ConnectOptions::default().pool_size(0);

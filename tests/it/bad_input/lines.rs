@@ -77,11 +77,7 @@ const LIMITS: &[Limit] = &[
 async fn lines_are_refused_beyond_every_limit_and_accepted_at_it() {
     let site = Site::new().await;
     let producer = site.db.producer().await;
-    let call = Call::new(
-        &site,
-        &producer,
-        "change FIELD; the limits are in the comment of the function that was called",
-    );
+    let call = Call::new(&site, &producer, "");
     call.table(LIMITS, |field| {
         format!(
             "select accepted from fairclaim.dispatch_lines({}{field} => …)",

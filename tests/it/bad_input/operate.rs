@@ -93,12 +93,12 @@ async fn a_cancel_retry_or_release_without_proper_ids_is_refused() {
     let (producer, operator) = (site.db.producer().await, site.db.operator().await);
     dispatch(&producer, tenant(1), "mail").await;
     for (session, scope) in [(&producer, "gen_random_uuid()"), (&operator, "null")] {
-        let call = Call::new(&site, session, "change FIELD");
+        let call = Call::new(&site, session, "");
         for function in ["cancel_jobs", "retry_jobs"] {
             call.table(&[IDS], |_| format!("select * from fairclaim.{function}({scope}, …)")).await;
         }
     }
-    let call = Call::new(&site, &operator, "change FIELD");
+    let call = Call::new(&site, &operator, "");
     call.table(&[IDS], |_| "select * from fairclaim.release_jobs(null, …)".to_owned()).await;
     call.table(WORKER, |field| {
         format!(
@@ -109,7 +109,11 @@ async fn a_cancel_retry_or_release_without_proper_ids_is_refused() {
     .await;
     let call = Call {
         code: "JQ002",
-        ..Call::new(&site, &producer, "only an operator may leave the tenant out")
+        ..Call::new(
+            &site,
+            &producer,
+            "only an operator may leave it out: grant fairclaim_operator to test_producer",
+        )
     };
     for function in ["cancel_jobs", "retry_jobs"] {
         let sql = format!("select * from fairclaim.{function}(null, array[gen_random_uuid()])");
@@ -122,7 +126,7 @@ async fn a_list_is_refused_beyond_its_limits() {
     let site = Site::new().await;
     dispatch(&site.db.producer().await, tenant(1), "mail").await;
     let operator = site.db.operator().await;
-    let call = Call::new(&site, &operator, "change FIELD");
+    let call = Call::new(&site, &operator, "");
     call.table(LIST, |field| {
         format!("select * from fairclaim.list_jobs({}{field} => …)", others(&[], field))
     })
@@ -155,11 +159,18 @@ async fn a_retention_or_a_name_beyond_its_limits_is_refused() {
         good: &["'1 h'", "'1 h 1 s'", "'100 years'", "null"],
         bad: &["'0'", "'-1 day'", "'59 min 59.999 s'", "'100 years 1 s'"],
     }];
-    let call = Call::new(&site, &operator, "change FIELD");
+    let call = Call::new(&site, &operator, "");
     for function in ["prune", "drop_ranges"] {
         call.table(&retention, |_| format!("select * from fairclaim.{function}(…)")).await;
     }
-    let call = Call { code: "JQ007", ..Call::new(&site, &worker, "call it without an argument") };
+    let call = Call {
+        code: "JQ007",
+        ..Call::new(
+            &site,
+            &worker,
+            "leave it out, or as an administrator: grant fairclaim_operator to test_worker",
+        )
+    };
     call.refused(
         "p_retention",
         "may be chosen by an operator only",
@@ -179,7 +190,7 @@ async fn a_retention_or_a_name_beyond_its_limits_is_refused() {
             "'MARK' || repeat('n', 1000000)",
         ],
     }];
-    let call = Call::new(&site, &producer, "pass the name or number");
+    let call = Call::new(&site, &producer, "pass the name or the number");
     call.table(&name, |_| "select fairclaim.tenant_uuid(…)".to_owned()).await;
 }
 

@@ -214,7 +214,7 @@ async fn a_settlement_is_refused_beyond_every_limit_and_accepted_at_it() {
     ];
     let mut stale = all;
     stale[3].1 = "array_fill(gen_random_uuid(), array[2])";
-    let call = Call::new(&site, &worker, "change FIELD");
+    let call = Call::new(&site, &worker, "");
     for limit in LIMITS {
         let field = argument(limit.field);
         let sql = |arguments: &[(&str, &str)], value: &str| {
@@ -283,7 +283,7 @@ async fn a_heartbeat_is_refused_beyond_every_limit_and_accepted_at_it() {
         ("p_attempts", "array[1, 1]"),
         ("p_lease_tokens", tokens.as_str()),
     ];
-    let call = Call::new(&site, &worker, "change FIELD");
+    let call = Call::new(&site, &worker, "");
     call.table(EXTENSION, |field| {
         format!("select * from fairclaim.extend_leases({}{field} => …)", others(&all, field))
     })
@@ -313,7 +313,7 @@ async fn a_release_of_claims_is_refused_beyond_every_limit_and_accepted_at_it() 
     let site = Site::new().await;
     let (worker, _job) = claimed(&site).await;
     let all = [("p_worker_id", "'w'"), ("p_lease_tokens", "array[gen_random_uuid()]")];
-    let call = Call::new(&site, &worker, "change FIELD");
+    let call = Call::new(&site, &worker, "");
     call.table(RELEASE, |field| {
         format!("select fairclaim.release_claims({}{field} => …)", others(&all, field))
     })

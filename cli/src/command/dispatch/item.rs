@@ -43,28 +43,11 @@ impl Reason {
         Self { field: field.to_owned(), code: "JQ004".to_owned(), message: rule.into() }
     }
 
-    /// What the library or the database said of one job. The index that a batch adds is none of the file's.
+    /// What the library or the database said of one job. Which item of a batch it was is none of the file's business.
     pub(super) fn of(error: &Error) -> Self {
-        let text = match error {
-            Error::BadArgument { message, .. }
-            | Error::Tenant { message, .. }
-            | Error::Quota { message, .. }
-            | Error::Database { message, .. } => message.clone(),
-            other => other.to_string(),
-        };
-        let text = text
-            .strip_prefix("p_jobs[")
-            .and_then(|rest| rest.split_once("]."))
-            .map_or(text.as_str(), |(_, rest)| rest);
-        let (field, message) = match text.split_once(": ") {
-            Some((field, rule)) if NAMES.contains(&field) => (field, rule),
-            _ => ("line", text),
-        };
-        let code = match error {
-            Error::Database { sqlstate, .. } => sqlstate.as_str(),
-            other => other.code().unwrap_or("JQ004"),
-        };
-        Self { field: field.to_owned(), code: code.to_owned(), message: message.to_owned() }
+        let field = error.field().filter(|field| NAMES.contains(field)).unwrap_or("line");
+        let code = error.code().or(error.sqlstate()).unwrap_or("JQ004");
+        Self { field: field.to_owned(), code: code.to_owned(), message: error.message().to_owned() }
     }
 }
 

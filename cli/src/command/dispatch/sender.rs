@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fairclaim::{Client, Dispatch, Error, Lines, LinesProgress, dispatch_many_in};
+use fairclaim::{Client, Dispatch, Error, ErrorKind, Lines, LinesProgress, dispatch_many_in};
 use indicatif::ProgressBar;
 
 use super::{
@@ -114,7 +114,7 @@ impl<'a> Sender<'a> {
             let Err(error) = self.try_out(&piece.jobs).await else { break };
             let count = piece.jobs.len();
             if is_refusal(&error) {
-                piece.refuse(index(&error), Reason::of(&error));
+                piece.refuse(error.item(), Reason::of(&error));
             }
             if piece.jobs.len() == count {
                 break; // the call itself finds out
@@ -174,7 +174,7 @@ impl<'a> Sender<'a> {
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
                 Err(error) if is_refusal(&error) && !piece.jobs.is_empty() => {
-                    return Ok(Answer::Refused { at: index(&error), reason: Reason::of(&error) });
+                    return Ok(Answer::Refused { at: error.item(), reason: Reason::of(&error) });
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -234,22 +234,13 @@ impl<'a> Sender<'a> {
 
 /// Whether an error is about what was sent: our own refusals, what the type of a value refuses, a limit of the server's.
 fn is_refusal(error: &Error) -> bool {
-    match error {
-        Error::BadArgument { .. } | Error::Tenant { .. } | Error::Quota { .. } => true,
-        Error::Database { sqlstate, .. } => matches!(sqlstate.get(..2), Some("22" | "54")),
+    match error.kind() {
+        ErrorKind::InvalidArgument | ErrorKind::TenantMissing | ErrorKind::QuotaExceeded => true,
+        ErrorKind::Database => {
+            matches!(error.sqlstate().and_then(|code| code.get(..2)), Some("22" | "54"))
+        }
         _ => false,
     }
-}
-
-/// Which of the jobs it is about, if it says so.
-fn index(error: &Error) -> Option<usize> {
-    let (Error::BadArgument { message, .. }
-    | Error::Tenant { message, .. }
-    | Error::Quota { message, .. }) = error
-    else {
-        return None;
-    };
-    message.strip_prefix("p_jobs[")?.split_once(']')?.0.parse().ok()
 }
 
 impl Piece {
@@ -340,19 +331,5 @@ mod tests {
             piece.refuse(None, Reason::bad("line", "too large"));
             assert_eq!(piece.jobs.len(), left);
         }
-    }
-
-    #[test]
-    fn only_what_is_about_a_job_takes_a_line_out() {
-        let hint = || Some("mend it".to_owned());
-        let about =
-            |message: &str| Error::BadArgument { message: message.to_owned(), hint: hint() };
-        let (one, all) = (about("p_jobs[17].payload: too large"), about("p_jobs: too large"));
-        assert_eq!((is_refusal(&one), index(&one)), (true, Some(17)));
-        assert_eq!((is_refusal(&all), index(&all)), (true, None));
-        let database =
-            |code: &str| Error::Database { sqlstate: code.to_owned(), message: String::new() };
-        assert!(is_refusal(&database("22P02")) && !is_refusal(&database("XX000")));
-        assert!(!is_refusal(&Error::Privilege { message: String::new(), hint: None }));
     }
 }

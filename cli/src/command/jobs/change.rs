@@ -38,7 +38,7 @@ pub(super) const BATCH: usize = 1000;
 #[derive(Debug, Args)]
 pub(super) struct ChangeArgs {
     /// The jobs' ids; with --tenant only that tenant's are found
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = crate::value::job_id)]
     ids: Vec<Uuid>,
     #[command(flatten)]
     filter: FilterArgs,

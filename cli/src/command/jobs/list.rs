@@ -29,7 +29,7 @@ pub(super) struct ListArgs {
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i32).range(1..=1000))]
     limit: i32,
     /// Only jobs dispatched before this one: the last id of the page before
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = crate::value::job_id)]
     before: Option<Uuid>,
     /// All of them, a page after the other, as they are read
     #[arg(long, conflicts_with = "limit")]

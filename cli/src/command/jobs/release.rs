@@ -28,7 +28,7 @@ const CALLS_MAX: u32 = 100;
 #[derive(Debug, Args)]
 pub(super) struct ReleaseArgs {
     /// The jobs' ids; with --tenant only that tenant's are found
-    #[arg(value_name = "ID", required_unless_present = "worker")]
+    #[arg(value_name = "ID", value_parser = crate::value::job_id, required_unless_present = "worker")]
     ids: Vec<Uuid>,
     /// All that this worker holds; `jobs list` shows the workers
     #[arg(long, value_name = "WORKER-ID", conflicts_with_all = ["ids", "tenant"])]

@@ -21,6 +21,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct ShowArgs {
     /// The job's id
+    #[arg(value_parser = value::job_id)]
     id: Uuid,
     /// Answer in JSON
     #[arg(long)]

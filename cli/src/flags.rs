@@ -1,0 +1,89 @@
+//! The flags of the command that runs, by the names that the protocol has for what they set: an error about `queue` is told
+//! as one about `--queue`.
+
+use std::{collections::BTreeMap, ffi::OsString};
+
+use clap::{Arg, Command};
+
+/// What the command is called, and its flags.
+#[derive(Debug, Default)]
+pub(crate) struct Flags {
+    call: String,
+    names: BTreeMap<String, String>,
+}
+
+impl Flags {
+    /// Of the command that these arguments name.
+    pub(crate) fn of(command: &Command, args: &[OsString]) -> Self {
+        let (mut command, mut call) = (command, command.get_name().to_owned());
+        for word in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
+            if let Some(inner) = command.find_subcommand(word) {
+                command = inner;
+                call = format!("{call} {word}");
+            }
+        }
+        Self { call, names: command.get_arguments().map(entry).collect() }
+    }
+
+    /// How a field is given on the command line, if this command takes it.
+    pub(crate) fn name(&self, field: &str) -> Option<&str> {
+        let flag = match field {
+            "tenant_id" => "tenant",
+            "tags" => "tag",
+            "worker_id" if !self.names.contains_key(field) => "worker",
+            "before_id" => "before",
+            field => field,
+        };
+        self.names.get(flag).map(String::as_str)
+    }
+
+    /// Where the help of this command is.
+    pub(crate) fn help(&self) -> String {
+        format!("`{} --help`", self.call)
+    }
+}
+
+/// A flag is known by its long name, and what stands without one by its place in the code.
+fn entry(arg: &Arg) -> (String, String) {
+    match arg.get_long() {
+        Some(long) => (long.replace('-', "_"), format!("--{long}")),
+        None => {
+            let name = arg.get_id().as_str().to_owned();
+            let shown = arg.get_value_names().and_then(<[_]>::first).map(ToString::to_string);
+            let shown = shown.unwrap_or_else(|| name.to_ascii_uppercase());
+            (name, format!("<{shown}>"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Cli;
+    use clap::CommandFactory;
+
+    fn flags(line: &str) -> Flags {
+        let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        Flags::of(&Cli::command(), &args)
+    }
+
+    #[test]
+    fn a_field_is_told_by_the_flag_that_sets_it() {
+        let dispatch = flags("fairclaim --color never dispatch --type t");
+        for (field, flag) in [
+            ("queue", "--queue"),
+            ("type", "--type"),
+            ("tenant_id", "--tenant"),
+            ("max_attempts", "--max-attempts"),
+            ("tags", "--tag"),
+        ] {
+            assert_eq!(dispatch.name(field), Some(flag), "{field}");
+        }
+        assert_eq!(dispatch.name("transaction"), None);
+        assert_eq!(dispatch.help(), "`fairclaim dispatch --help`");
+        let pause = flags("fairclaim queues pause Mail");
+        assert_eq!(pause.name("queue"), Some("<QUEUE>"));
+        assert_eq!(pause.help(), "`fairclaim queues pause --help`");
+        assert_eq!(flags("fairclaim jobs release --worker w").name("worker_id"), Some("--worker"));
+    }
+}
