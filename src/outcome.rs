@@ -7,7 +7,7 @@ use serde_json::{Value, json, value::RawValue};
 use tokio_postgres::error::DbError;
 use uuid::Uuid;
 
-use crate::json;
+use crate::{error::Error, json};
 
 /// What a settlement keeps of an error, as JSON text; the database cuts at the same length.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
@@ -44,9 +44,9 @@ impl Outcome {
     /// # Errors
     /// One that fails the job for good, if the value cannot be written as JSON or holds what the database cannot store.
     pub fn complete_with<T: Serialize + ?Sized>(result: &T) -> Result<Self, JobError> {
-        json::to_raw("result", result).map(Self::CompleteWithRaw).map_err(|error| {
-            JobError::fail(format!("the work was done, but {error}")).code("bad_result")
-        })
+        json::to_raw("result", result)
+            .map(Self::CompleteWithRaw)
+            .map_err(|error| JobError::bad_result(&error))
     }
 }
 
@@ -158,6 +158,11 @@ impl JobError {
     /// attempt is used up, and this worker claims fewer jobs of that queue for a while, and says so in its log.
     pub fn short_of_means(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::of(error.into().as_ref(), Next::Release)
+    }
+
+    /// The work is done, and its result cannot be stored; the code is the one that the database gives such a job.
+    pub(crate) fn bad_result(error: &Error) -> Self {
+        Self::fail(format!("the work was done, but {error}")).code("result_invalid")
     }
 
     /// Names the kind of error, for operators to filter by (at most 64 bytes).

@@ -1,7 +1,8 @@
-//! Every SQL text that the library sends, on one page: calls to the functions of the schema and nothing else.
+//! Every SQL text that the library sends: calls to the functions of the schema and nothing else. Those that a client of any language
+//! sends stand in `protocol/statements`.
 //!
 //! Each statement names the types of its parameters, so that it can travel in one round trip without being prepared and
-//! works behind a transaction pooler. Columns are named one by one: a function may gain columns later. Intervals cross as
+//! works behind a transaction pooler. Columns are named one by one: a function may gain columns later. Durations are
 //! seconds in `float8`, since drivers have no interval. Operators that have a literal beside them are named with their schema, and
 //! the literal with its type: an operator that somebody made in another schema must not be chosen.
 
@@ -260,12 +261,12 @@ const DISPATCH_LINES_TYPES: &[Type] = &[
 ];
 
 pub(crate) const CANCEL: Statement = Statement {
-    sql: "select c.id, c.status from fairclaim.cancel_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) c",
+    sql: include_str!("../protocol/statements/cancel.sql"),
     types: &[Type::UUID, Type::UUID_ARRAY],
 };
 
 pub(crate) const RETRY: Statement = Statement {
-    sql: "select r.id, r.status from fairclaim.retry_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) r",
+    sql: include_str!("../protocol/statements/retry.sql"),
     types: &[Type::UUID, Type::UUID_ARRAY],
 };
 
@@ -285,8 +286,7 @@ pub(crate) const LIST: Statement = Statement {
     sql: "select l.id, l.tenant_id, l.queue, l.type, l.status, l.priority::int4 as priority, l.attempts::int4 as attempts, \
           l.max_attempts::int4 as max_attempts, l.worker_id, l.next_retry_at, l.created_at, l.completed_at, l.tags \
           from fairclaim.list_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, p_type => $3::text, p_status => $4::text, \
-          p_older_than => pg_catalog.make_interval(secs => $5::float8), \
-          p_newer_than => pg_catalog.make_interval(secs => $6::float8), p_error => $7::text, \
+          p_older_than => $5::float8, p_newer_than => $6::float8, p_error => $7::text, \
           p_before_id => $8::uuid, p_limit => $9::int4) l order by l.id desc",
     types: &[
         Type::UUID,
@@ -303,8 +303,7 @@ pub(crate) const LIST: Statement = Statement {
 
 pub(crate) const COUNT: Statement = Statement {
     sql: "select c.jobs, c.more from fairclaim.count_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, p_type => $3::text, \
-          p_status => $4::text, p_older_than => pg_catalog.make_interval(secs => $5::float8), \
-          p_newer_than => pg_catalog.make_interval(secs => $6::float8), p_error => $7::text, \
+          p_status => $4::text, p_older_than => $5::float8, p_newer_than => $6::float8, p_error => $7::text, \
           p_before_id => $8::uuid, p_up_to => $9::int4) c",
     types: &[
         Type::UUID,
@@ -340,20 +339,20 @@ pub(crate) const RESUME_QUEUE: Statement = Statement {
 /// With a retention in seconds that an operator chooses.
 pub(crate) const PRUNE_OLDER: Statement = Statement {
     sql: "select p.rows_deleted, p.passed_over, p.busy, p.more \
-          from fairclaim.prune(p_retention => pg_catalog.make_interval(secs => $1::float8)) p",
+          from fairclaim.prune(p_retention => $1::float8) p",
     types: &[Type::FLOAT8],
 };
 
 pub(crate) const DROP_RANGES_OLDER: Statement = Statement {
     sql: "select d.ranges_dropped, d.ranges_in_use \
-          from fairclaim.drop_ranges(p_retention => pg_catalog.make_interval(secs => $1::float8)) d",
+          from fairclaim.drop_ranges(p_retention => $1::float8) d",
     types: &[Type::FLOAT8],
 };
 
 pub(crate) const SHOW: Statement = Statement {
     sql: "select s.id, s.tenant_id, s.queue, s.type, s.status, s.priority::int4 as priority, s.attempts::int4 as attempts, \
           s.max_attempts::int4 as max_attempts, s.worker_id, s.next_retry_at, s.created_at, s.completed_at, s.tags, \
-          pg_catalog.date_part('epoch', s.timeout)::float8 as timeout_seconds, s.payload, s.result, s.error, s.metadata, \
+          s.timeout as timeout_seconds, s.payload, s.result, s.error, s.metadata, \
           s.errors from fairclaim.show_job(p_id => $1::uuid, p_tenant_id => $2::uuid) s",
     types: &[Type::UUID, Type::UUID],
 };
@@ -361,17 +360,15 @@ pub(crate) const SHOW: Statement = Statement {
 // ---- worker
 
 pub(crate) const SETTLE: Statement = Statement {
-    sql: "select s.id, s.accepted, s.status from fairclaim.settle_jobs(p_worker_id => $1::text, p_ids => $2::uuid[], \
-          p_attempts => $3::int4[], p_lease_tokens => $4::uuid[], p_outcomes => $5::text[], p_results => $6::jsonb[], \
-          p_errors => $7::jsonb[], p_delays => $8::float8[]) s",
+    sql: include_str!("../protocol/statements/settle.sql"),
     types: &[
         Type::TEXT,
         Type::UUID_ARRAY,
         Type::INT4_ARRAY,
         Type::UUID_ARRAY,
         Type::TEXT_ARRAY,
-        Type::JSONB_ARRAY,
-        Type::JSONB_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
         Type::FLOAT8_ARRAY,
     ],
 };
@@ -379,23 +376,15 @@ pub(crate) const SETTLE: Statement = Statement {
 /// Settles and claims in one round trip; empty ids or a limit of 0 leave one half out. Columns are read by position. Most
 /// settlements are simply completed: only the others are answered, so that a batch of a thousand costs no thousand rows.
 pub(crate) const EXCHANGE: Statement = Statement {
-    sql: "select c.kind, c.accepted, c.status, c.id, c.tenant_id, c.type, c.payload, nullif(c.metadata, '{}'::jsonb), \
-          c.attempts::int4, c.max_attempts::int4, c.attempts_left::int4, c.lost::int4, \
-          pg_catalog.date_part('epoch', c.timeout)::float8, c.created_at, c.lease_token, c.next_cursor \
-          from fairclaim.settle_and_claim(p_worker_id => $1::text, p_ids => $2::uuid[], p_attempts => $3::int4[], \
-          p_lease_tokens => $4::uuid[], p_outcomes => $5::text[], p_results => $6::jsonb[], p_errors => $7::jsonb[], \
-          p_delays => $8::float8[], p_queues => $9::text[], p_limit => $10::int4, p_types => $11::text[], \
-          p_lease => pg_catalog.make_interval(secs => $12::float8), p_cursor => $13::text, \
-          p_lease_token => $14::uuid, p_idle_for => $15::float8) c \
-          where c.kind = 'claimed'::text or not c.accepted or c.status <> 'completed'::text",
+    sql: include_str!("../protocol/statements/settle_and_claim.sql"),
     types: &[
         Type::TEXT,
         Type::UUID_ARRAY,
         Type::INT4_ARRAY,
         Type::UUID_ARRAY,
         Type::TEXT_ARRAY,
-        Type::JSONB_ARRAY,
-        Type::JSONB_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
         Type::FLOAT8_ARRAY,
         Type::TEXT_ARRAY,
         Type::INT4,
@@ -407,37 +396,36 @@ pub(crate) const EXCHANGE: Statement = Statement {
     ],
 };
 
-/// One job that two workers died of, for a caller that lets nothing else run beside it. Columns as in [`EXCHANGE`], then the queue.
+/// Neither settles nor claims: what is to be stopped.
+pub(crate) const CANCELLED: Statement = Statement {
+    sql: include_str!("../protocol/statements/cancelled.sql"),
+    types: &[Type::TEXT],
+};
+
+/// One job that two workers died of, for a caller that holds nothing. Columns as in [`EXCHANGE`], but the last ones: the queue.
 pub(crate) const CLAIM_ALONE: Statement = Statement {
-    sql: "select 'claimed', true, c.status, c.id, c.tenant_id, c.type, c.payload, nullif(c.metadata, '{}'), \
-          c.attempts::int4, c.max_attempts::int4, c.attempts_left::int4, c.lost::int4, \
-          pg_catalog.date_part('epoch', c.timeout)::float8, c.created_at, c.lease_token, c.next_cursor, c.queue \
-          from fairclaim.claim_jobs(p_worker_id => $1::text, p_queues => $2::text[], p_limit => 1, p_types => $3::text[], \
-          p_lease => pg_catalog.make_interval(secs => $4::float8), p_lease_token => $5::uuid, p_alone => true) c",
+    sql: include_str!("../protocol/statements/claim_alone.sql"),
     types: &[Type::TEXT, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::FLOAT8, Type::UUID],
 };
 
 pub(crate) const RELEASE: Statement = Statement {
-    sql: "select r.lease_token, r.jobs from fairclaim.release_claims(p_worker_id => $1::text, p_lease_tokens => $2::uuid[]) r",
+    sql: include_str!("../protocol/statements/release_claims.sql"),
     types: &[Type::TEXT, Type::UUID_ARRAY],
 };
 
 pub(crate) const EXTEND: Statement = Statement {
-    sql: "select e.id, e.accepted, e.cancel_requested from fairclaim.extend_leases(p_worker_id => $1::text, \
-          p_ids => $2::uuid[], p_attempts => $3::int4[], p_lease_tokens => $4::uuid[], \
-          p_lease => pg_catalog.make_interval(secs => $5::float8)) e",
+    sql: include_str!("../protocol/statements/extend_leases.sql"),
     types: &[Type::TEXT, Type::UUID_ARRAY, Type::INT4_ARRAY, Type::UUID_ARRAY, Type::FLOAT8],
 };
 
 pub(crate) const TICK: Statement = Statement {
-    sql: "select t.promoted, t.returned, t.moved, t.floors, t.closed, t.deleted, t.safe_lag, t.busy, \
-          pg_catalog.date_part('epoch', t.next_tick_in)::float8 as next_tick_in_seconds from fairclaim.tick() t",
+    sql: include_str!("../protocol/statements/tick.sql"),
     types: &[],
 };
 
 /// In how many seconds something is due; null when nothing is.
 pub(crate) const NEXT_DUE: Statement =
-    Statement { sql: "select fairclaim.next_due()::float8", types: &[] };
+    Statement { sql: include_str!("../protocol/statements/next_due.sql"), types: &[] };
 
 /// What keeps the jobs of these queues from a worker of these types.
 pub(crate) const WHY_IDLE: Statement = Statement {
@@ -462,18 +450,18 @@ pub(crate) const MAY_WORK: Statement = Statement {
 
 /// With the retention that the installation is set to.
 pub(crate) const PRUNE: Statement = Statement {
-    sql: "select p.rows_deleted, p.passed_over, p.busy, p.more from fairclaim.prune() p",
+    sql: include_str!("../protocol/statements/prune.sql"),
     types: &[],
 };
 
 pub(crate) const DROP_RANGES: Statement = Statement {
-    sql: "select d.ranges_dropped, d.ranges_in_use from fairclaim.drop_ranges() d",
+    sql: include_str!("../protocol/statements/drop_ranges.sql"),
     types: &[],
 };
 
 pub(crate) const CLOCK: Statement = Statement { sql: "select fairclaim.clock()", types: &[] };
 
-/// The channel on which dispatch wakes idle workers; the payload is empty.
+/// The channel on which workers are told something; the payload says what.
 pub(crate) const LISTEN: &str = "listen fairclaim";
 
 /// Which process of the server a session has: two sessions of one pooler may share it.
@@ -484,7 +472,60 @@ pub(crate) const BLOCKERS: &str = "select distinct b.pid from pg_catalog.unnest(
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeMap, fs, path::Path};
+
     use super::*;
+
+    /// The files that clients of other languages read too.
+    const SHARED: &[(&str, &Statement)] = &[
+        ("cancel", &CANCEL),
+        ("cancelled", &CANCELLED),
+        ("claim_alone", &CLAIM_ALONE),
+        ("drop_ranges", &DROP_RANGES),
+        ("extend_leases", &EXTEND),
+        ("next_due", &NEXT_DUE),
+        ("prune", &PRUNE),
+        ("release_claims", &RELEASE),
+        ("retry", &RETRY),
+        ("settle", &SETTLE),
+        ("settle_and_claim", &EXCHANGE),
+        ("tick", &TICK),
+    ];
+
+    #[test]
+    fn every_shared_statement_is_sent_and_told_of() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/statements");
+        let mut files = BTreeMap::new();
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            files.insert(name, fs::read_to_string(&path).unwrap());
+        }
+        let readme = files.remove("README").unwrap();
+        assert!(files.keys().map(String::as_str).eq(SHARED.iter().map(|(name, _)| *name)));
+        for (name, statement) in SHARED {
+            assert_eq!(files[*name], statement.sql);
+            assert!(readme.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    /// Other drivers have the types of parameters from the text alone, and not all can bind all of them.
+    #[test]
+    fn a_shared_statement_names_the_types_of_its_parameters_and_they_are_plain() {
+        for (name, statement) in SHARED {
+            for (n, of) in statement.types.iter().enumerate() {
+                let plain = of.name().trim_start_matches('_');
+                assert!(["text", "int4", "float8", "bool", "uuid"].contains(&plain), "{name}: {of}");
+                let list = if of.name().starts_with('_') { "[]" } else { "" };
+                let said = format!("${}::{plain}{list}", n + 1);
+                let at = statement.sql.find(&said).unwrap_or_else(|| panic!("{name}: {said}"));
+                let end = statement.sql[at + said.len()..].chars().next();
+                assert!(matches!(end, Some(',' | ')')), "{name}: {said}");
+            }
+            let last = format!("${}", statement.types.len() + 1);
+            assert!(!statement.sql.contains(&last), "{name} has more");
+        }
+    }
 
     #[test]
     fn a_parameter_shows_nothing_of_itself_and_is_written_as_what_it_is() {

@@ -20,10 +20,10 @@ rollback;
 create temp table mine as select * from fairclaim.claim_job('hand-1');
 select id, type, payload, status, worker_id, attempts, lease_token from mine;
 
--- step 7: complete it, with a result. accepted is true.
+-- step 7: complete it, with a result. Its kind is settled.
 select * from fairclaim.settle_jobs('hand-1', array(select id from mine), array(select attempts from mine),
-  array(select lease_token from mine), array['complete'], array['{"greeted": true}'::jsonb]);
+  array(select lease_token from mine), array['complete'], array['{"greeted": true}']);
 
--- step 8: once more. accepted is false: an attempt ends once. Now go on with step 9 of the second session.
+-- step 8: once more. Its kind is already: an attempt ends once, and the first result stays. Now go on with step 9 of the second session.
 select * from fairclaim.settle_jobs('hand-1', array(select id from mine), array(select attempts from mine),
-  array(select lease_token from mine), array['complete'], array['{"greeted": "again"}'::jsonb]);
+  array(select lease_token from mine), array['complete'], array['{"greeted": "again"}']);

@@ -186,7 +186,9 @@ create table fairclaim_internal.setting (
   close_delay interval not null default '10 s',
   max_shared_lanes int not null default 2000 check (max_shared_lanes >= 1),    -- of a queue: further types get own lanes
   max_own_lanes int not null default 1000 check (max_own_lanes >= 1),          -- of a tenant in a queue: refused at dispatch
-  tick_every interval not null default '0.5 s' check (tick_every between '0' and '10 s')
+  tick_every interval not null default '0.5 s' check (tick_every between '0' and '10 s'),
+  -- how long a job whose workers died twice waits for a worker that runs it alone; then it fails
+  suspect_wait interval not null default '1 hour' check (suspect_wait between '1 minute' and '100 years')
 );
 insert into fairclaim_internal.setting default values;
 
@@ -241,6 +243,16 @@ create table fairclaim_internal.tick_fault (
   passed_at timestamptz not null
 );
 
+-- Since when tick has seen a job wait that is to run alone. Only tick writes it. A job that was taken meanwhile has other attempts,
+-- and is timed from the start. No key over (id, attempts): a tick would wait for one that was passed and has inserted the same.
+create table fairclaim_internal.suspect (
+  suspect_id bigint generated always as identity primary key,
+  id uuid not null,
+  tenant_id uuid not null,
+  attempts int not null,
+  seen_at timestamptz not null
+);
+
 -- Where prune() stands: one row for the retention of the settings, one for those that operators choose. Only prune() locks
 -- and updates it. A round walks `finished` by id: first what is old, then what a wrong clock has put ahead.
 create table fairclaim_internal.prune_place (
@@ -284,3 +296,7 @@ create unlogged sequence fairclaim_internal.round_at minvalue 0 start 0;        
 create unlogged sequence fairclaim_internal.guard_at minvalue 0 start 0;        -- when a tick last began to work
 create unlogged sequence fairclaim_internal.asleep_until minvalue 0 start 0;    -- until when some worker waits to be woken
 create unlogged sequence fairclaim_internal.look_by minvalue 0 start 0;         -- by when all who tick will have ticked again
+create unlogged sequence fairclaim_internal.suspects_at minvalue 0 start 0;     -- when tick last looked for suspects
+create unlogged sequence fairclaim_internal.tick_at minvalue 0 start 0;         -- when the next tick is wanted
+create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;       -- when history was last pruned by the settings
+create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;       -- when a cancel of a running job was last asked for

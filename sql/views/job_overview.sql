@@ -5,7 +5,7 @@ select j.id, j.tenant_id, j.type,
        coalesce(f.worker_id, r.worker_id) as worker_id,
        coalesce(f.attempts, r.attempt, s.attempts, y.attempts, 0)::int as attempts,
        s.run_at as next_retry_at, j.created_at, f.completed_at,
-       j.queue, j.priority::int as priority, j.max_attempts::int as max_attempts, j.timeout, j.tags
+       j.queue, j.priority::int as priority, j.max_attempts::int as max_attempts, date_part('epoch', j.timeout) as timeout, j.tags
   from fairclaim_internal.job j
   left join fairclaim_internal.finished f on f.id = j.id and f.tenant_id = j.tenant_id
   left join fairclaim_internal.running r on r.id = j.id

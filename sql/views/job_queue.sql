@@ -10,7 +10,7 @@ select j.id, j.tenant_id, j.type,
        coalesce(r.lost, s.lost, y.lost)::int as lost,
        r.lease_expires_at,
        r.id is not null and exists (select from fairclaim_internal.cancel_request c where c.id = j.id) as cancel_requested,
-       f.error, j.timeout, j.tags, j.metadata
+       f.error, date_part('epoch', j.timeout) as timeout, j.tags, j.metadata
   from fairclaim_internal.job j
   left join fairclaim_internal.finished f on f.id = j.id and f.tenant_id = j.tenant_id
   left join fairclaim_internal.running r on r.id = j.id

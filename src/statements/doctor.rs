@@ -146,9 +146,9 @@ pub(crate) const STATE: Statement = asks(
      pg_catalog.date_part('epoch', s.now_at - s.seq_mended_at)::float8 as mended_age, \
      case when pg_catalog.isfinite(s.ticked_at) then pg_catalog.date_part('epoch', s.now_at - s.ticked_at)::float8 end as tick_age, \
      pg_catalog.date_part('epoch', s.ranges_end - s.now_at)::float8 as ranges_ahead, \
-     pg_catalog.date_part('epoch', s.range_width)::float8 as range_width, \
-     pg_catalog.date_part('epoch', s.retention)::float8 as retention, \
-     pg_catalog.date_part('epoch', s.now_at - s.retention - s.overdue_since)::float8 as overdue, \
+     s.range_width, \
+     s.retention, \
+     pg_catalog.date_part('epoch', s.now_at - s.overdue_since)::float8 - s.retention as overdue, \
      pg_catalog.date_part('epoch', s.now_at - s.expired_since)::float8 as expired_age, \
      (select count(*) from pg_catalog.pg_stat_activity a where a.datname = pg_catalog.current_database() \
          and a.pid <> pg_catalog.pg_backend_pid() and a.usesysid is not null \
@@ -159,19 +159,19 @@ pub(crate) const STATE: Statement = asks(
 pub(crate) const RETENTION: Statement = asks(
     "select r.ranges, r.is_covered as covered, r.ranges_far as far, r.faults, r.fault_ids, r.fault_sqlstate, \
      pg_catalog.date_part('epoch', coalesce(r.ends_at, r.starts_at) - r.now_at)::float8 as ahead, \
-     pg_catalog.date_part('epoch', r.range_width)::float8 as width, \
-     pg_catalog.date_part('epoch', r.retention)::float8 as retention, \
-     pg_catalog.date_part('epoch', r.now_at - r.retention - r.oldest_end)::float8 as job_overdue, \
-     pg_catalog.date_part('epoch', r.now_at - r.retention - r.in_use_since)::float8 as range_overdue, \
+     r.range_width as width, \
+     r.retention, \
+     pg_catalog.date_part('epoch', r.now_at - r.oldest_end)::float8 - r.retention as job_overdue, \
+     pg_catalog.date_part('epoch', r.now_at - r.in_use_since)::float8 - r.retention as range_overdue, \
      pg_catalog.date_part('epoch', r.now_at - r.pruned_at)::float8 as pruned_ago \
      from fairclaim.doctor_retention() r",
 );
 
 /// Whose transactions hold floors back: the names that tick knows them by, as sessions.
 pub(crate) const HOLDERS: Statement = asks(
-    "select distinct pg_catalog.date_part('epoch', s.now_at - u.since)::float8 as seconds, l.pid, \
+    "select distinct u.seconds, l.pid, \
      a.usename::text as login, a.application_name as application \
-     from fairclaim.doctor_state() s cross join lateral unnest(s.holders, s.holder_since) u(name, since) \
+     from fairclaim.doctor_state() s cross join lateral unnest(s.holders, s.holder_for) u(name, seconds) \
      left join pg_catalog.pg_locks l on l.locktype = 'virtualxid' and l.virtualtransaction = u.name \
      left join pg_catalog.pg_stat_activity a on a.pid = l.pid order by 1 desc limit 5",
 );
@@ -198,24 +198,24 @@ pub(crate) const QUEUES: Statement = asks(
 
 /// Leases that end in more than an hour.
 pub(crate) const LEASES: Statement = asks(
-    "select l.worker_id, l.jobs, pg_catalog.date_part('epoch', l.ends_in)::float8 as seconds \
-     from fairclaim.doctor_leases('1 hour') l",
+    "select l.worker_id, l.jobs, l.ends_in as seconds \
+     from fairclaim.doctor_leases(3600) l",
 );
 
 pub(crate) const LIMITS: Statement = asks(
-    "select l.limited, l.paused, l.inactive, coalesce(pg_catalog.date_part('epoch', l.inactive_for), 0)::float8 as inactive_seconds, l.at_limit \
+    "select l.limited, l.paused, l.inactive, coalesce(l.inactive_for, 0)::float8 as inactive_seconds, l.at_limit \
      from fairclaim.doctor_limits() l",
 );
 
 pub(crate) const STRAYS: Statement = asks("select fairclaim.doctor_strays() as rows");
 
 pub(crate) const ALONE: Statement = asks(
-    "select a.queue, a.type, a.paused, a.jobs, pg_catalog.date_part('epoch', a.waits)::float8 as seconds, a.first_id::text as first_id \
+    "select a.queue, a.type, a.paused, a.jobs, a.waits as seconds, a.first_id::text as first_id \
      from fairclaim.doctor_alone() a",
 );
 
 pub(crate) const WAITING: Statement = asks(
-    "select w.queue, w.type, w.paused, w.runs, pg_catalog.date_part('epoch', w.waits)::float8 as seconds \
+    "select w.queue, w.type, w.paused, w.runs, w.waits as seconds \
      from fairclaim.doctor_waiting() w",
 );
 

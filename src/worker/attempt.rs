@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
-use tokio_postgres::{Transaction, types::Json};
+use tokio_postgres::Transaction;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -122,7 +122,7 @@ impl Attempt {
     /// # Errors
     /// [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) when somebody else has the job: roll
     /// back. [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a result that
-    /// the database would refuse.
+    /// the database cannot store: roll back too.
     pub async fn complete_in(
         &self,
         transaction: &mut Transaction<'_>,
@@ -150,7 +150,7 @@ impl Attempt {
         transaction: &mut Transaction<'_>,
         raw: Option<Box<RawValue>>,
     ) -> Result<Outcome> {
-        let results = raw.as_ref().map(|raw| vec![Some(Json(raw))]);
+        let results = raw.as_ref().map(|raw| vec![Some(raw.get())]);
         let hold = &*self.hold;
         let rows = statements::SETTLE
             .rows(
@@ -162,17 +162,20 @@ impl Attempt {
                     &[hold.lease_token].as_slice(),
                     &["complete"].as_slice(),
                     &results,
-                    &None::<Vec<Option<Json<Value>>>>,
+                    &None::<Vec<Option<&str>>>,
                     &None::<Vec<Option<f64>>>,
                 ],
             )
             .await?;
-        let accepted = rows.first().map(|row| row.try_get::<_, bool>("accepted")).transpose()?;
-        if accepted != Some(true) {
+        let kind = rows.first().map(|row| row.try_get::<_, &str>("kind")).transpose()?;
+        if kind != Some("settled") {
             let message =
                 format!("attempt {} of job {} is settled or was taken over", hold.attempt, hold.id);
             return Err(Error::new(ErrorKind::LeaseLost, message)
                 .with_hint("roll this transaction back; another attempt does the work"));
+        }
+        if rows[0].try_get::<_, &str>("status")? != "completed" {
+            return Err(Error::invalid_argument("result", "must be at most 1 MiB of JSON text"));
         }
         hold.advance(Stage::Settled);
         Ok(Outcome::Settled(Settled::new(hold.id, hold.attempt)))

@@ -66,21 +66,22 @@ impl ClaimContext<'_> {
 /// The columns of `statements::EXCHANGE`, in its order.
 pub(crate) mod column {
     pub(crate) const KIND: usize = 0;
-    pub(crate) const ACCEPTED: usize = 1;
-    pub(crate) const STATUS: usize = 2;
-    pub(crate) const ID: usize = 3;
-    pub(crate) const TENANT: usize = 4;
-    pub(crate) const TYPE: usize = 5;
-    pub(crate) const PAYLOAD: usize = 6;
-    pub(crate) const METADATA: usize = 7;
-    pub(crate) const ATTEMPT: usize = 8;
-    pub(crate) const MAX_ATTEMPTS: usize = 9;
-    pub(crate) const ATTEMPTS_LEFT: usize = 10;
-    pub(crate) const LOST: usize = 11;
-    pub(crate) const TIMEOUT: usize = 12;
-    pub(crate) const CREATED_AT: usize = 13;
-    pub(crate) const LEASE_TOKEN: usize = 14;
-    pub(crate) const NEXT_CURSOR: usize = 15;
+    pub(crate) const STATUS: usize = 1;
+    pub(crate) const ID: usize = 2;
+    pub(crate) const TENANT: usize = 3;
+    pub(crate) const TYPE: usize = 4;
+    pub(crate) const PAYLOAD: usize = 5;
+    pub(crate) const METADATA: usize = 6;
+    pub(crate) const ATTEMPT: usize = 7;
+    pub(crate) const MAX_ATTEMPTS: usize = 8;
+    pub(crate) const ATTEMPTS_LEFT: usize = 9;
+    pub(crate) const LOST: usize = 10;
+    pub(crate) const TIMEOUT: usize = 11;
+    pub(crate) const CREATED_AT: usize = 12;
+    pub(crate) const LEASE_TOKEN: usize = 13;
+    pub(crate) const NEXT_CURSOR: usize = 14;
+    pub(crate) const CANCELLED: usize = 15;
+    pub(crate) const SUSPECT_WAITING: usize = 16;
     /// Of `statements::CLAIM_ALONE` only.
-    pub(crate) const QUEUE: usize = 16;
+    pub(crate) const QUEUE: usize = 14;
 }

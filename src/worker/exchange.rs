@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::{
     backoff::Backoff,
     claimed::{ClaimContext, Work, column},
-    executor,
+    executor, heartbeat,
+    hold::HoldKey,
     settlement::{Batch, Ending, Settlement},
     shared::Shared,
     stats::add,
@@ -22,7 +23,6 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    outcome::JobError,
     statements,
 };
 
@@ -49,7 +49,7 @@ impl Exchanger {
             match self.subscription.step(Instant::now()) {
                 Step::Send(order) => match self.send(order).await {
                     Sent::Answered => backoff.reset(),
-                    Sent::Narrowed | Sent::Muted => {}
+                    Sent::Muted => {}
                     Sent::Failed => tokio::time::sleep(self.pause(backoff.next())).await,
                 },
                 Step::Wait(Some(until)) => {
@@ -101,9 +101,7 @@ impl Exchanger {
             Err(error) => {
                 let unheard = mark.is_some_and(|mark| self.shared.claim_failed(&mark));
                 self.note_failure(&error, &mut order);
-                let failure = if is_refusal(&error) {
-                    Failure::Refused
-                } else if unheard
+                let failure = if unheard
                     || is_too_much(&error)
                     || sent_at.elapsed() >= self.shared.patience()
                 {
@@ -111,10 +109,9 @@ impl Exchanger {
                 } else {
                     Failure::Call
                 };
-                let narrowed = failure == Failure::Refused && order.settlements.len() > 1;
                 self.subscription.failed(order, failure);
                 self.shared.ledger.shrunk.notify_waiters(); // whoever waits for open claims looks again
-                if narrowed { Sent::Narrowed } else { Sent::Failed }
+                Sent::Failed
             }
         }
     }
@@ -165,15 +162,18 @@ impl Exchanger {
         };
         let mut answer = Answer::default();
         for row in rows {
-            if row.try_get::<_, &str>(column::KIND)? == "claimed" {
-                if answer.cursor.is_none() {
-                    answer.cursor = row.try_get(column::NEXT_CURSOR)?;
+            match row.try_get(column::KIND)? {
+                "claimed" => answer.works.push(context.work(row)?),
+                "settled" | "already" | "stale" => {
+                    let key = (row.try_get(column::ID)?, row.try_get(column::ATTEMPT)?);
+                    answer.settled.insert(key, row.try_get(column::STATUS)?);
                 }
-                answer.works.push(context.work(row)?);
-            } else {
-                let accepted: bool = row.try_get(column::ACCEPTED)?;
-                let status: Option<String> = row.try_get(column::STATUS)?;
-                answer.settled.insert(row.try_get(column::ID)?, status.filter(|_| accepted));
+                "next" => {
+                    answer.cursor = row.try_get(column::NEXT_CURSOR)?;
+                    answer.cancelled = row.try_get(column::CANCELLED)?;
+                    answer.suspect_waiting = row.try_get(column::SUSPECT_WAITING)?;
+                }
+                _ => {} // of a later version
             }
         }
         debug_assert!(order.limit > 0 || answer.works.is_empty());
@@ -181,12 +181,12 @@ impl Exchanger {
     }
 
     fn deliver(&self, order: &Order, answer: Answer, took: Duration) {
-        let Answer { works, settled, cursor } = answer;
+        let Answer { works, settled, cursor, cancelled, suspect_waiting } = answer;
         let shared = &self.shared;
         if !order.settlements.is_empty() {
             add(&shared.stats.settlements, 1);
             for settlement in &order.settlements {
-                self.count(settlement, settled.get(&settlement.hold.id));
+                self.count(settlement, settled.get(&settlement.hold.key()));
             }
             shared.ledger.remove(order.settlements.iter().map(|settlement| &*settlement.hold));
         }
@@ -195,6 +195,8 @@ impl Exchanger {
             works.iter().for_each(log_claim);
             shared.ledger.add(works.iter().map(|work| Arc::clone(&work.hold)));
         }
+        heartbeat::cancel(shared, &cancelled.unwrap_or_default());
+        shared.solo.told(self.queue_index, suspect_waiting);
         let start = self.subscription.answered(order, works, cursor, took, Instant::now());
         executor::start(shared, &self.subscription, start);
         shared.ledger.shrunk.notify_waiters();
@@ -210,7 +212,7 @@ impl Exchanger {
             None => &stats.completed,
             Some(None) => {
                 self.log_refusal(settlement);
-                if settlement.sent {
+                if may_be_accepted(settlement) {
                     return;
                 }
                 &stats.lost
@@ -235,16 +237,12 @@ impl Exchanger {
         if !self.shared.connections.outage.takes(error) {
             tracing::warn!(queue, settlements, limit = order.limit, %error, hint, "a call failed and will be repeated");
         }
-        if !is_refusal(error) {
-            order.settlements.iter_mut().for_each(|settlement| settlement.sent = true);
-        } else if let ([settlement], 0) = (order.settlements.as_mut_slice(), order.limit) {
-            refuse(settlement, error);
-        }
+        order.settlements.iter_mut().for_each(|settlement| settlement.sent = true);
     }
 
     fn log_refusal(&self, settlement: &Settlement) {
         let hold = &*settlement.hold;
-        if settlement.sent {
+        if may_be_accepted(settlement) {
             let (id, attempt) = (hold.id, hold.attempt);
             tracing::warn!(%id, attempt, "the settlement was repeated and not accepted: the first one was, or the lease is lost");
         } else {
@@ -255,8 +253,6 @@ impl Exchanger {
 
 enum Sent {
     Answered,
-    /// One of several settlements was refused; it is looked for at once.
-    Narrowed,
     /// Nothing was sent, since nothing may be claimed now.
     Muted,
     Failed,
@@ -265,22 +261,13 @@ enum Sent {
 #[derive(Default)]
 struct Answer {
     works: Vec<Work>,
-    /// The new status of those that did not simply become completed; none for a refused one.
-    settled: HashMap<Uuid, Option<String>>,
+    /// The new status of those that did not simply become completed; none for a stale one.
+    settled: HashMap<HoldKey, Option<String>>,
     cursor: Option<String>,
-}
-
-/// Whether the data that was sent is to blame, so that sending it again changes nothing: an argument that the protocol
-/// refuses, a value that a type or a constraint refuses, a program limit. Anything else (a missing grant, a full disk, a bug of
-/// ours) is the call's own failure: no job ends for it.
-fn is_refusal(error: &Error) -> bool {
-    match error.kind() {
-        ErrorKind::InvalidArgument => true,
-        ErrorKind::Database => {
-            matches!(error.sqlstate().and_then(|code| code.get(..2)), Some("22" | "23" | "54"))
-        }
-        _ => false,
-    }
+    /// Jobs of this worker that somebody asked to stop.
+    cancelled: Option<Vec<Uuid>>,
+    /// A job waits that is to run alone.
+    suspect_waiting: bool,
 }
 
 /// Whether less at once may pass: the server ran out of time, memory or temporary space for this call, and the same one would again.
@@ -294,21 +281,6 @@ pub(super) fn may_have_happened(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Configuration | ErrorKind::Driver)
 }
 
-/// A settlement that is refused even alone: first its result is left out, then the job is given back.
-fn refuse(settlement: &mut Settlement, error: &Error) {
-    let hold = &settlement.hold;
-    tracing::error!(id = %hold.id, attempt = hold.attempt, %error, "the settlement was refused");
-    settlement.ending = if settlement.refused {
-        Ending::Release
-    } else {
-        Ending::of(
-            &JobError::fail("the database refused this attempt's result or error")
-                .code("bad_settlement"),
-        )
-    };
-    settlement.refused = true;
-}
-
 pub(super) fn log_claim(work: &Work) {
     let hold = &*work.hold;
     tracing::info!(
@@ -320,6 +292,11 @@ pub(super) fn log_claim(work: &Work) {
         attempt = hold.attempt,
         "Claimed job"
     );
+}
+
+/// A stale answer to what was sent before: a retry, snooze or release leaves nothing by which its repetition could be told.
+fn may_be_accepted(settlement: &Settlement) -> bool {
+    settlement.sent && !settlement.ending.is_final()
 }
 
 #[cfg(test)]
@@ -362,25 +339,10 @@ mod tests {
         let database = |sqlstate: &str| Error::database(sqlstate, "");
         for too_much in ["53200", "53400", "57014"] {
             assert!(is_too_much(&database(too_much)), "{too_much}");
-            assert!(!is_refusal(&database(too_much)), "{too_much} ends no job");
         }
         for other in ["53100", "53300", "40001", "55P03", "54000"] {
             assert!(!is_too_much(&database(other)), "{other}");
         }
         assert!(!is_too_much(&Error::unavailable("gone")));
-    }
-
-    #[test]
-    fn only_errors_about_the_data_end_the_job_that_they_are_about() {
-        let database = |sqlstate: &str| Error::database(sqlstate, "");
-        for about_data in ["22P02", "22021", "23514", "54000"] {
-            assert!(is_refusal(&database(about_data)), "{about_data}");
-        }
-        assert!(is_refusal(&Error::invalid_argument("results", "too large")));
-        for other in ["42P13", "26000", "XX000", "0A000", "55000", "40001", "P0001", "25P02"] {
-            assert!(!is_refusal(&database(other)), "{other}");
-        }
-        let denied = Error::privilege_missing("");
-        assert!(!is_refusal(&denied) && !is_refusal(&Error::unavailable("gone")));
     }
 }

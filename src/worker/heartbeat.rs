@@ -34,8 +34,14 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) async fn run(shared: Arc<Shared>) {
     let finish = shared.signals.finish.clone();
     let failures = AtomicU32::new(0);
-    let all =
-        async { tokio::join!(beat(&shared, &failures), watch(&shared, &failures), keep(&shared)) };
+    let all = async {
+        tokio::join!(
+            beat(&shared, &failures),
+            watch(&shared, &failures),
+            keep(&shared),
+            heed(&shared)
+        )
+    };
     finish.run_until_cancelled(all).await;
 }
 
@@ -161,12 +167,50 @@ async fn extend(shared: &Shared, holds: &[Arc<Hold>]) -> Result<()> {
         } else {
             lose(shared, hold);
         }
-        if row.try_get("cancel_requested")? && !hold.cancellation.is_cancelled() {
-            tracing::info!(id = %hold.id, attempt = hold.attempt, "somebody asked to cancel this job");
-            hold.cancellation.cancel();
+        if row.try_get("cancel_requested")? {
+            stop(hold);
         }
     }
     Ok(())
+}
+
+/// Somebody asked to cancel a job that some worker runs: asks at once whether it is one of this worker's.
+async fn heed(shared: &Shared) {
+    loop {
+        shared.cancel_told.notified().await;
+        if shared.ledger.len() == 0 {
+            continue;
+        }
+        match cancelled(shared).await {
+            Ok(ids) => cancel(shared, &ids),
+            Err(error) => {
+                add(&shared.stats.call_failures, 1);
+                tracing::warn!(%error, hint = error.hint(), "what to cancel could not be asked: the next heartbeat tells");
+            }
+        }
+    }
+}
+
+async fn cancelled(shared: &Shared) -> Result<Vec<Uuid>> {
+    let (seat, patience) = (shared.heart_seat(), patience(shared.settings.lease));
+    let worker_id = &&*shared.settings.worker_id;
+    let rows =
+        shared.connections.rows(seat, patience, &statements::CANCELLED, &[worker_id]).await?;
+    Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
+}
+
+/// Tells the handlers of these jobs that somebody asked to cancel them.
+pub(super) fn cancel(shared: &Shared, ids: &[Uuid]) {
+    if !ids.is_empty() {
+        shared.ledger.all().iter().filter(|hold| ids.contains(&hold.id)).for_each(|hold| stop(hold));
+    }
+}
+
+fn stop(hold: &Hold) {
+    if !hold.cancellation.is_cancelled() {
+        tracing::info!(id = %hold.id, attempt = hold.attempt, "somebody asked to cancel this job");
+        hold.cancellation.cancel();
+    }
 }
 
 /// One whose handler has ended is none of the heartbeat's business any more: its settlement gets an answer of its own.

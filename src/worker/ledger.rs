@@ -40,10 +40,6 @@ impl Ledger {
         self.lock().contains_key(&hold.key())
     }
 
-    pub(crate) fn holds_nothing_beside(&self, hold: &Hold) -> bool {
-        self.lock().keys().all(|key| *key == hold.key())
-    }
-
     /// Those whose lease has used up more than a third of its time.
     pub(crate) fn due(&self, now: Instant, lease: Duration) -> Vec<Arc<Hold>> {
         self.select(|hold| hold.lease_ends() < now + lease * 2 / 3)

@@ -24,8 +24,10 @@ const BATCH_MAX: usize = 1000;
 const APART: Duration = Duration::from_millis(4);
 /// From how many of a burst on some may have been left out: fewer than the database sends.
 const CROWD: u32 = 15;
-/// The payload that says that something will be due; any other one says that jobs wait.
+/// The payload that says that something will be due.
 const DUE: &str = "due";
+/// The payload that says that somebody asked to cancel a job that runs. An empty one says that jobs wait.
+const CANCEL: &str = "cancel";
 
 /// How often it looks whether the worker has the connections that it cannot do without.
 const LET_OTHERS: Duration = Duration::from_millis(100);
@@ -96,7 +98,7 @@ async fn listen(shared: &Shared, endpoint: &Endpoint, backoff: &mut Backoff) -> 
 
 /// Tells everybody what was heard; whether it comes densely.
 fn tell(shared: &Shared, heard: &Heard, crowd: &mut Crowd) -> bool {
-    let crowded = crowd.is_full(heard.jobs + heard.due, Instant::now());
+    let crowded = crowd.is_full(heard.jobs + heard.due + heard.cancels, Instant::now());
     if crowded {
         shared.crowded();
     }
@@ -106,6 +108,9 @@ fn tell(shared: &Shared, heard: &Heard, crowd: &mut Crowd) -> bool {
     if heard.due > 0 {
         shared.upkeep.due();
     }
+    if heard.cancels > 0 {
+        shared.cancel_told.notify_one();
+    }
     crowded
 }
 
@@ -114,6 +119,7 @@ fn tell(shared: &Shared, heard: &Heard, crowd: &mut Crowd) -> bool {
 struct Heard {
     jobs: u32,
     due: u32,
+    cancels: u32,
 }
 
 impl Heard {
@@ -123,10 +129,10 @@ impl Heard {
     ) -> Result<()> {
         match message {
             Some(Ok(AsyncMessage::Notification(notification))) => {
-                if notification.payload() == DUE {
-                    self.due += 1;
-                } else {
-                    self.jobs += 1;
+                match notification.payload() {
+                    DUE => self.due += 1,
+                    CANCEL => self.cancels += 1,
+                    _ => self.jobs += 1,
                 }
             }
             Some(Ok(_)) => {}

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use super::hold::Hold;
@@ -17,7 +16,6 @@ use crate::{
 const DELAY_MAX: Duration = Duration::from_secs(157_766_400);
 /// A job that is due again at once would run as fast as the machine can, for ever.
 const SNOOZE_MIN: Duration = Duration::from_millis(100);
-const RESULT_BYTES_MAX: usize = 1024 * 1024;
 
 /// The end of one attempt.
 #[derive(Debug, Clone)]
@@ -63,15 +61,10 @@ impl Ending {
         Self::Snooze { delay: seconds(delay.max(SNOOZE_MIN)) }
     }
 
-    /// A result that cannot be stored would be refused with the whole batch, and it will not get smaller by running the
-    /// job again.
-    fn with_result<T: Serialize>(result: &T) -> Self {
-        let refused = match json::to_raw("result", result) {
-            Ok(raw) if raw.get().len() <= RESULT_BYTES_MAX => return Self::Complete(Some(raw)),
-            Ok(_) => "result: must be at most 1 MiB of JSON text".to_owned(),
-            Err(error) => error.to_string(),
-        };
-        Self::of(&JobError::fail(format!("the work was done, but {refused}")).code("bad_result"))
+    /// One that no JSON can be made of fails the job. Whether the others can be stored is the database's to say.
+    fn with_result<T: Serialize + ?Sized>(result: &T) -> Self {
+        json::to_raw("result", result)
+            .map_or_else(|error| Self::of(&JobError::bad_result(&error)), |raw| Self::Complete(Some(raw)))
     }
 
     fn word(&self) -> &'static str {
@@ -96,6 +89,11 @@ impl Ending {
             }
             Self::Complete(_) | Self::Snooze { .. } | Self::Release => None,
         }
+    }
+
+    /// Whether the database can tell its repetition from a settlement that was too late: the job has ended by it.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Complete(_) | Self::Fail { .. } | Self::Cancel { .. })
     }
 
     /// What it adds to a message.
@@ -126,15 +124,13 @@ fn seconds(delay: Duration) -> f64 {
 pub(crate) struct Settlement {
     pub(crate) hold: Arc<Hold>,
     pub(crate) ending: Ending,
-    /// It was sent before and the answer was lost, so a refusal may mean that it was accepted then.
+    /// It was sent before and the answer was lost: one that is not final may have been accepted then.
     pub(crate) sent: bool,
-    /// The database refused it as malformed even alone.
-    pub(crate) refused: bool,
 }
 
 impl Settlement {
     pub(crate) fn new(hold: Arc<Hold>, ending: Ending) -> Self {
-        Self { hold, ending, sent: false, refused: false }
+        Self { hold, ending, sent: false }
     }
 
     pub(crate) fn release(hold: Arc<Hold>) -> Self {
@@ -149,8 +145,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) attempts: Vec<i32>,
     pub(crate) tokens: Vec<Uuid>,
     pub(crate) words: Vec<&'static str>,
-    pub(crate) results: Option<Vec<Option<Json<&'a RawValue>>>>,
-    pub(crate) errors: Option<Vec<Option<Json<&'a RawValue>>>>,
+    pub(crate) results: Option<Vec<Option<&'a str>>>,
+    pub(crate) errors: Option<Vec<Option<&'a str>>>,
     pub(crate) delays: Option<Vec<Option<f64>>>,
 }
 
@@ -161,8 +157,8 @@ impl<'a> Batch<'a> {
             attempts: settlements.iter().map(|settlement| settlement.hold.attempt).collect(),
             tokens: settlements.iter().map(|settlement| settlement.hold.lease_token).collect(),
             words: settlements.iter().map(|settlement| settlement.ending.word()).collect(),
-            results: column(settlements, |ending| ending.result().map(Json)),
-            errors: column(settlements, |ending| ending.error().map(Json)),
+            results: column(settlements, |ending| ending.result().map(RawValue::get)),
+            errors: column(settlements, |ending| ending.error().map(RawValue::get)),
             delays: column(settlements, Ending::delay),
         }
     }
@@ -201,15 +197,15 @@ mod tests {
         let batch = Batch::new(&mixed);
         assert_eq!(batch.words, ["complete", "retry"]);
         assert_eq!(batch.delays, Some(vec![None, Some(3.0)]));
-        assert_eq!(batch.errors.unwrap()[1].as_ref().unwrap().0.get(), r#"{"message":"busy"}"#);
+        assert_eq!(batch.errors.unwrap()[1], Some(r#"{"message":"busy"}"#));
     }
 
     #[test]
-    fn what_the_database_would_refuse_fails_that_job_only() {
-        for result in ["x".repeat(RESULT_BYTES_MAX), "a\0b".to_owned()] {
-            let ending = Ending::with_result(&result);
+    fn what_no_json_can_be_made_of_fails_that_job_only() {
+        let unwritable = std::collections::HashMap::from([((1, 2), 3)]);
+        for ending in [Ending::with_result("a\0b"), Ending::with_result(&unwritable)] {
             assert_eq!(ending.word(), "fail");
-            assert!(ending.error().unwrap().get().contains("bad_result"));
+            assert!(ending.error().unwrap().get().contains("result_invalid"));
         }
     }
 

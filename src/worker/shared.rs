@@ -93,6 +93,8 @@ pub(crate) struct Shared {
     pub(crate) attempt_log: AttemptLog,
     /// Somebody wanted to claim, and the connection of the heartbeat was not there.
     pub(crate) heart_wanted: Notify,
+    /// Somebody asked to cancel a job that some worker runs.
+    pub(crate) cancel_told: Notify,
     pub(crate) stats: Arc<Stats>,
     pub(crate) signals: Signals,
     /// The tasks that run handlers.
@@ -115,7 +117,7 @@ impl Shared {
             ),
             types: registry.types(),
             ledger: Ledger::default(),
-            solo: Solo::default(),
+            solo: Solo::new(subscriptions.len()),
             unheard: Unheard::default(),
             upkeep: Upkeep::default(),
             rouse: Rouse::default(),
@@ -123,6 +125,7 @@ impl Shared {
             given_back: GivenBack::default(),
             attempt_log: AttemptLog::new(settings.log_causes),
             heart_wanted: Notify::new(),
+            cancel_told: Notify::new(),
             stats: Arc::default(),
             signals: Signals::default(),
             slots: TaskTracker::new(),
@@ -158,7 +161,6 @@ impl Shared {
 
     pub(crate) fn wake_all(&self) {
         self.rouse.stir();
-        self.solo.woken();
         for subscription in &self.subscriptions {
             subscription.wake();
         }

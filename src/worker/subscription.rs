@@ -65,8 +65,6 @@ pub(crate) enum Failure {
     Call,
     /// There was no answer, perhaps because it is too much at once, or the server says so: half of it is sent next.
     Unanswered,
-    /// One of its settlements is bad: they are sent in smaller batches until it is found.
-    Refused,
 }
 
 impl Subscription {

@@ -1,5 +1,5 @@
-//! Calls the database's maintenance: `tick()` as often as it asks for, `drop_ranges()` and `prune()` once a minute. Every worker does; the
-//! database lets one at a time work. No failure here stops anything.
+//! Calls the database's maintenance: `tick()` as often as it asks for, `drop_ranges()` and `prune()` when a tick says that nobody has for a
+//! while. Every worker does; the database lets one at a time work. No failure here stops anything.
 
 use std::{
     sync::{
@@ -11,10 +11,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{
-    backoff::{Backoff, jittered},
-    shared::Shared,
-};
+use super::{backoff::Backoff, shared::Shared};
 use crate::{
     error::Result,
     operator::{Pruned, RangesDropped},
@@ -33,9 +30,6 @@ const BUSY: Duration = Duration::from_secs(1);
 const DUE: Duration = Duration::from_millis(250);
 /// After a failure.
 const RETRY_MAX: Duration = Duration::from_secs(5);
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
-/// A worker that has nothing to do prunes so much more seldom.
-const PRUNE_IDLE: u32 = 10;
 /// How many calls one round of pruning makes: some 10 to 20,000 rows each, for an hour.
 const PRUNE_CALLS_MAX: usize = 6_000;
 const REST_MIN: Duration = Duration::from_millis(20);
@@ -62,6 +56,8 @@ pub(crate) struct Upkeep {
     due: AtomicBool,
     /// There was work since the last tick.
     busy: AtomicBool,
+    /// A tick said that nobody has pruned for a while.
+    prune_due: Notify,
 }
 
 impl Upkeep {
@@ -145,7 +141,10 @@ async fn tick(shared: &Shared) -> Result<Duration> {
     if promoted + returned > 0 {
         shared.wake_all();
     }
-    Ok(pause(row.try_get("next_tick_in_seconds")?))
+    if row.try_get("prune_due")? {
+        shared.upkeep.prune_due.notify_one();
+    }
+    Ok(pause(row.try_get("next_tick_in")?))
 }
 
 fn pause(seconds: f64) -> Duration {
@@ -175,21 +174,13 @@ impl Drops {
 }
 
 async fn prune_forever(shared: &Shared) {
-    // the first one after a random part of the period, so that workers started together do not prune together
-    tokio::time::sleep(PRUNE_EVERY.mul_f64(rand::random())).await;
     let mut drops = Drops::NEW;
     loop {
-        let stirs = shared.rouse.stirs();
+        shared.upkeep.prune_due.notified().await;
         if let Err(error) = retain(shared, &mut drops).await
             && !shared.connections.outage.takes(&error)
         {
             tracing::warn!(%error, "pruning failed and is tried again later");
-        }
-        for _ in 0..PRUNE_IDLE {
-            tokio::time::sleep(jittered(PRUNE_EVERY)).await;
-            if shared.rouse.stirs() != stirs {
-                break;
-            }
         }
     }
 }

@@ -33,7 +33,7 @@ impl From<&Row> for Claimed {
     }
 }
 
-/// What one settlement answered.
+/// What one settlement answered; no status for one that had been accepted before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settled {
     pub(crate) accepted: bool,
@@ -130,7 +130,7 @@ pub(crate) async fn try_claim_jobs(
 ) -> Result<Vec<Claimed>, Error> {
     let rows = worker
         .query(
-            "select * from fairclaim.claim_jobs('worker', null, $1, p_lease => '5 min', p_cursor => $2)",
+            "select * from fairclaim.claim_jobs('worker', null, $1, p_lease => 300, p_cursor => $2)",
             &[&limit, cursor],
         )
         .await?;
@@ -154,8 +154,10 @@ pub(crate) async fn settle_after(
 ) -> Settled {
     let row = worker
         .query_one(
-            "select accepted, status from fairclaim.settle_jobs('worker', array[$1::uuid], array[$2::int], array[$3::uuid],
-               array[$4::text], null, array['{\"code\": \"boom\", \"message\": \"it failed\"}'::jsonb], array[$5::float8])",
+            "select kind = 'settled', case kind when 'settled' then status end
+               from fairclaim.settle_jobs('worker', array[$1::uuid], array[$2::int], array[$3::uuid], array[$4::text], null,
+                 array[case when $4 in ('retry', 'fail', 'cancel') then '{\"code\": \"boom\", \"message\": \"it failed\"}' end],
+                 array[$5::float8])",
             &[&job.id, &job.attempts, &job.token, &outcome, &delay],
         )
         .await
@@ -169,10 +171,15 @@ pub(crate) async fn settle_all(worker: &impl GenericClient, jobs: &[Claimed], ou
     let attempts: Vec<i32> = jobs.iter().map(|job| job.attempts).collect();
     let tokens: Vec<Uuid> = jobs.iter().map(|job| job.token).collect();
     let outcomes = vec![outcome; jobs.len()];
-    let delays = vec![if outcome == "snooze" { 0.1_f64 } else { 0.0 }; jobs.len()];
+    let delay = match outcome {
+        "snooze" => Some(0.1_f64),
+        "retry" => Some(0.0),
+        _ => None,
+    };
+    let delays = vec![delay; jobs.len()];
     let rows = worker
         .query(
-            "select accepted from fairclaim.settle_jobs('worker', $1, $2, $3, $4, null, null, $5)",
+            "select kind = 'settled' from fairclaim.settle_jobs('worker', $1, $2, $3, $4, null, null, $5)",
             &[&ids, &attempts, &tokens, &outcomes, &delays],
         )
         .await

@@ -139,7 +139,7 @@ async fn line_4_the_row_has_the_columns_of_the_origin() {
 async fn settle_with_result(worker: &Client, job: &Claimed, result: &Value) {
     let row = worker
         .query_one(
-            "select accepted, status from fairclaim.settle_jobs('worker', array[$1::uuid], array[$2::int], array[$3::uuid],
+            "select kind = 'settled', status from fairclaim.settle_jobs('worker', array[$1::uuid], array[$2::int], array[$3::uuid],
                array['complete'], array[$4::jsonb])",
             &[&job.id, &job.attempts, &job.token, result],
         )

@@ -141,9 +141,9 @@ fn judge(rows: &[(u32, Vec<SimpleQueryRow>)]) {
     );
     assert_eq!(one(6).get("id"), Some(first));
     assert_ne!(one(6).get("lease_token"), one(2).get("lease_token"));
-    let settled = ["id", "accepted", "status"];
-    assert_eq!(cells(one(7), &settled), [first, "t", "completed"]);
-    assert_eq!(cells(one(8), &settled), [first, "f", ""], "an attempt ends once");
+    let settled = ["id", "kind", "status"];
+    assert_eq!(cells(one(7), &settled), [first, "settled", "completed"]);
+    assert_eq!(cells(one(8), &settled), [first, "already", "completed"], "an attempt ends once");
 
     let mut listed: Vec<_> =
         of(9).iter().map(|row| cells(row, &["id", "status", "attempts", "worker_id"])).collect();
@@ -152,7 +152,7 @@ fn judge(rows: &[(u32, Vec<SimpleQueryRow>)]) {
         listed,
         [[first, "completed", "1", "hand-1"], [second, "processing", "1", "hand-2"]]
     );
-    assert_eq!(cells(one(10), &settled), [second, "t", "pending"]);
+    assert_eq!(cells(one(10), &settled), [second, "settled", "pending"]);
     assert_eq!(cells(one(11), &claim), ["greet", "processing", "hand-2", "2"]);
     assert_eq!(one(11).get("id"), Some(second));
 }

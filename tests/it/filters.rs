@@ -41,15 +41,15 @@ async fn ages_are_those_of_the_dispatch() {
         format!(", p_tenant_id => '{}', p_status => 'pending', p_queue => 'default'", tenant(1)),
     ] {
         let of = async |ages: &str| found(&operator, &format!("{ages}{scope}")).await;
-        assert_eq!(of("p_older_than => '1 hour'").await, [old], "{scope}");
-        assert_eq!(of("p_newer_than => '1 hour'").await, [young], "{scope}");
+        assert_eq!(of("p_older_than => 3600").await, [old], "{scope}");
+        assert_eq!(of("p_newer_than => 3600").await, [young], "{scope}");
         assert_eq!(
-            of("p_older_than => '0', p_newer_than => '50 years'").await,
+            of("p_older_than => 0, p_newer_than => 1577836800").await,
             [young, old],
             "{scope}"
         );
-        assert_eq!(of("p_older_than => '1 hour', p_newer_than => '90 min'").await, NONE, "{scope}");
-        assert_eq!(of("p_older_than => '3 hours'").await, NONE, "{scope}");
+        assert_eq!(of("p_older_than => 3600, p_newer_than => 5400").await, NONE, "{scope}");
+        assert_eq!(of("p_older_than => 10800").await, NONE, "{scope}");
     }
 }
 
@@ -62,8 +62,8 @@ async fn a_job_is_not_older_than_its_dispatch_though_its_id_is() {
     let young = dispatch(&producer, tenant(1), "mail").await;
     let scope = format!("p_tenant_id => '{}', p_status => null, ", tenant(1));
     for scope in ["", scope.as_str()] {
-        assert_eq!(found(&operator, &format!("{scope}p_older_than => '1 day'")).await, NONE);
-        assert_eq!(found(&operator, &format!("{scope}p_older_than => '0'")).await, [young]);
+        assert_eq!(found(&operator, &format!("{scope}p_older_than => 86400")).await, NONE);
+        assert_eq!(found(&operator, &format!("{scope}p_older_than => 0")).await, [young]);
     }
 }
 
@@ -188,7 +188,7 @@ async fn pages_of_every_shape_show_each_job_once_while_others_are_dispatched() {
         shapes.push(format!("p_status => '{status}', "));
         shapes.push(format!("p_status => '{status}', p_tenant_id => '{}', ", tenant(1)));
         shapes
-            .push(format!("p_status => '{status}', p_queue => 'mail', p_newer_than => '1 hour', "));
+            .push(format!("p_status => '{status}', p_queue => 'mail', p_newer_than => 3600, "));
     }
     shapes.push(format!("p_tenant_id => '{}', p_type => 't2', ", tenant(2)));
     shapes.push("p_error => 'boom', ".into());

@@ -192,7 +192,7 @@ async fn claim_on(worker: Client, seed: u64, dispatched_all: Arc<AtomicBool>) ->
         let delays = vec![0.0_f64; ids.len()];
         let settled = worker
             .query(
-                "select accepted from fairclaim.settle_jobs('worker', $1, $2, $3, $4, null, null, $5)",
+                "select kind = 'settled' from fairclaim.settle_jobs('worker', $1, $2, $3, $4, null, null, $5)",
                 &[&ids, &attempts, &tokens, &outcomes, &delays],
             )
             .await

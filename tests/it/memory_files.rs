@@ -34,7 +34,7 @@ async fn a_full_batch_and_a_thousand_results_need_no_temporary_file() {
     let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
     let tokens: Vec<_> = jobs.iter().map(|job| job.token).collect();
     let sql = "select count(*) from fairclaim.settle_jobs('worker', $1, array_fill(1, array[10]), $2, array_fill('complete'::text, array[10]),
-                 array_fill($3::jsonb, array[10])) where accepted";
+                 array_fill($3::jsonb::text, array[10])) where kind = 'settled'";
     let row = worker.query_one(sql, &[&ids, &tokens, &result]).await.expect("settle_jobs");
     assert_eq!(row.get::<_, i64>(0), 10);
 }

@@ -22,6 +22,8 @@ pub(crate) async fn stop_clock(db: &TestDb) {
 pub(crate) struct Listener {
     session: tokio_postgres::Client,
     heard: UnboundedReceiver<Notification>,
+    /// How often workers were told that a job is to be stopped.
+    cancels: usize,
 }
 
 impl Listener {
@@ -38,7 +40,7 @@ impl Listener {
             }
         });
         session.batch_execute("listen fairclaim; listen mark").await.expect("listen");
-        Self { session, heard }
+        Self { session, heard, cancels: 0 }
     }
 
     /// How often workers were woken since the last call.
@@ -62,6 +64,7 @@ impl Listener {
             match notification.payload() {
                 "" => told.0 += 1,
                 "due" => told.1 += 1,
+                "cancel" => self.cancels += 1,
                 other => panic!("it says {other:?}"),
             }
         }
@@ -172,7 +175,7 @@ async fn a_worker_that_sleeps_for_long_is_woken_whenever_it_is() {
 async fn everybody_rests(worker: &Client) -> f64 {
     claim_and_rest(worker, 60.0).await;
     claim_and_rest(worker, 60.0).await;
-    let tick = "select extract(epoch from next_tick_in)::float8 from fairclaim.tick()";
+    let tick = "select next_tick_in from fairclaim.tick()";
     worker.query_one(tick, &[]).await.expect("tick").get(0)
 }
 
@@ -204,7 +207,7 @@ async fn workers_are_told_of_what_is_due_before_they_all_tick_again() {
     assert_eq!(listener.told().await, (0, 1), "a delayed job among several");
 
     let claim =
-        "select count(*) from fairclaim.claim_jobs('w', null, 1, p_lease => $1::text::interval)";
+        "select count(*) from fairclaim.claim_jobs('w', null, 1, p_lease => extract(epoch from $1::text::interval)::float8)";
     dispatch_many(&producer, tenant(1), "default", "mail", 2).await;
     listener.told().await;
     worker.query_one(claim, &[&"30 s"]).await.expect("claim_jobs");
@@ -223,7 +226,7 @@ async fn a_job_that_is_put_back_wakes_now_or_is_told_to_be_due() {
         let sql = "select fairclaim_internal.note_look(fairclaim.clock(), '30 s')";
         db.owner().await.batch_execute(sql).await.expect("note_look");
         listener.told().await;
-        let settle = "select accepted from fairclaim.settle_jobs('w', array[$1::uuid], array[$2::int], array[$3::uuid], \
+        let settle = "select kind = 'settled' from fairclaim.settle_jobs('w', array[$1::uuid], array[$2::int], array[$3::uuid], \
                       array[$4::text], p_delays => array[$5::float8])";
         let row = worker
             .query_one(settle, &[&job.id, &job.attempts, &job.token, &outcome, &delay])
@@ -321,4 +324,34 @@ async fn the_next_due_time_is_that_of_the_first_delayed_job_or_lease() {
     assert_eq!(next_due().await, Some(-10.0), "it is overdue");
     assert_eq!(tick(&worker).await.get::<_, i32>("promoted"), 1);
     assert_eq!(next_due().await, Some(200.0), "a lease of five minutes");
+}
+
+#[tokio::test]
+async fn a_cancel_of_what_runs_tells_all_workers_and_one_of_what_waits_nobody() {
+    let (db, mut listener, producer, worker) = scene().await;
+    dispatch_many(&producer, tenant(1), "default", "mail", 40).await;
+    let jobs = claim_jobs(&worker, 30, &mut None).await;
+    listener.told().await;
+    let cancel = async |ids: &[Uuid]| {
+        let sql = "select count(*) from fairclaim.cancel_jobs($1, $2)";
+        producer.query_one(sql, &[&tenant(1), &ids]).await.expect("cancel_jobs");
+    };
+    let waiting = "select array_agg(id) from fairclaim_internal.ready";
+    let row = db.owner().await.query_one(waiting, &[]).await.expect("what waits");
+    cancel(&row.get::<_, Vec<Uuid>>(0)).await;
+    cancel(&[Uuid::from_u128(7)]).await;
+    assert_eq!((listener.told().await, listener.cancels), ((0, 0), 0));
+    cancel(&[jobs[0].id, jobs[1].id]).await;
+    assert_eq!((listener.told().await, listener.cancels), ((0, 0), 1), "though nobody is idle");
+    cancel(&[jobs[0].id]).await;
+    assert_eq!((listener.told().await, listener.cancels), ((0, 0), 1), "it was asked before");
+    // no more of them than of the others
+    for _ in 0..3 {
+        for job in &jobs[2..] {
+            cancel(&[job.id]).await;
+        }
+    }
+    listener.told().await;
+    assert!(listener.cancels <= 1 + 26, "{}", listener.cancels);
+    assert!(listener.cancels > 10, "{}", listener.cancels);
 }

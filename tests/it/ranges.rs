@@ -97,7 +97,7 @@ async fn keep_running(producer: Client, worker: Client, stop: Arc<AtomicBool>) -
     while !stop.load(Ordering::Acquire) {
         dispatch(&producer, tenant(1), "mail").await;
         dispatch_batch(&producer, &vec![json!({"tenant_id": tenant(2), "type": "mail"}); 3]).await;
-        let claim = "select * from fairclaim.claim_jobs('worker', null, 10, p_lease => '24 hours')";
+        let claim = "select * from fairclaim.claim_jobs('worker', null, 10, p_lease => 86400)";
         let rows = match worker.query(claim, &[]).await {
             // the clock went on by more than the lease while it claimed
             Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => continue,

@@ -40,7 +40,7 @@ async fn call(session: &Client, sql: &str) -> Pruned {
 }
 
 const PRUNE: &str = "select * from fairclaim.prune()";
-const OF_AN_HOUR: &str = "select * from fairclaim.prune(interval '1 hour')";
+const OF_AN_HOUR: &str = "select * from fairclaim.prune(3600)";
 
 /// Calls until there is no more: how many jobs went.
 async fn prune_all(session: &Client, sql: &str) -> i64 {
@@ -142,7 +142,7 @@ async fn pruning_goes_on_where_it_ended() {
 /// One job that runs for a while.
 async fn claim_jobs_of(db: &TestDb) -> crate::calls::Claimed {
     dispatch(&db.producer().await, tenant(3), "mail").await;
-    let sql = "select * from fairclaim.claim_jobs('w', null, 1, p_lease => '24 hours')";
+    let sql = "select * from fairclaim.claim_jobs('w', null, 1, p_lease => 86400)";
     let row = db.worker().await.query_one(sql, &[]).await.expect(sql);
     crate::calls::Claimed::from(&row)
 }

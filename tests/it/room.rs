@@ -87,8 +87,8 @@ async fn a_settlement_that_makes_room_under_a_limit_wakes_whoever_sleeps() {
         scene.fall_asleep().await;
         assert_eq!(scene.held.len(), 10, "{outcome}: another one was waiting");
     }
-    let plain = "select accepted from fairclaim.settle_jobs('worker', $1, $2, $3, array['complete', 'complete'])";
-    let full = "select accepted from fairclaim.settle_jobs('worker', $1, $2, $3, array['complete', 'complete'], array['1', '2']::jsonb[])";
+    let plain = "select kind = 'settled' from fairclaim.settle_jobs('worker', $1, $2, $3, array['complete', 'complete'])";
+    let full = "select kind = 'settled' from fairclaim.settle_jobs('worker', $1, $2, $3, array['complete', 'complete'], array['1', '2'])";
     for sql in [plain, full] {
         let two = scene.held.split_off(8);
         let ids: Vec<Uuid> = two.iter().map(|job| job.id).collect();

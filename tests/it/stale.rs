@@ -32,8 +32,9 @@ async fn settle_three(
     let tokens: Vec<Uuid> = jobs.iter().map(|job| job.token).collect();
     let rows = worker
         .query(
-            "select id, accepted, status from fairclaim.settle_jobs('worker', $1, $2, $3, $4,
-               array['\"first\"', '\"second\"', '\"other\"']::jsonb[])",
+            "select id, kind = 'settled', case kind when 'settled' then status end from fairclaim.settle_jobs('worker', $1, $2, $3, $4,
+               array(select case o when 'complete' then r end
+                 from unnest($4::text[], array['\"first\"', '\"second\"', '\"other\"']) with ordinality x(o, r, n) order by n))",
             &[&ids, &attempts, &tokens, &outcomes.as_slice()],
         )
         .await

@@ -195,7 +195,7 @@ async fn a_due_job_that_somebody_has_locked_makes_no_tick_hurry() {
     for _ in 0..2 {
         let row = tick(&worker).await;
         assert_eq!(row.get::<_, i32>("promoted"), 0);
-        let sql = "select extract(epoch from next_tick_in)::float8 from fairclaim.tick()";
+        let sql = "select next_tick_in from fairclaim.tick()";
         let seconds: f64 = worker.query_one(sql, &[]).await.expect("tick").get(0);
         assert!(seconds >= 1.0, "the next tick is wanted in {seconds} s");
     }
@@ -311,7 +311,7 @@ async fn claims_that_are_no_json_are_refused_without_their_text() {
 #[tokio::test]
 async fn only_an_operator_chooses_how_much_history_goes() {
     let db = TestDb::new().await;
-    let sql = "select * from fairclaim.prune('2 hours')";
+    let sql = "select * from fairclaim.prune(7200)";
     let error = refused(db.worker().await.query(sql, &[]).await, "JQ007");
     assert!(error.message().starts_with("p_retention: "), "{}", error.message());
     db.operator().await.query(sql, &[]).await.expect("an operator may");

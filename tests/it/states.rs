@@ -97,7 +97,7 @@ async fn every_outcome_leads_where_it_should_alone_and_in_a_batch() {
     let rows = stage
         .worker
         .query(
-            "select id, accepted, status from fairclaim.settle_jobs('worker', $1, array_fill(1, array[cardinality($1::uuid[])]), $2, $3, null, null, $4)",
+            "select id, kind = 'settled', status from fairclaim.settle_jobs('worker', $1, array_fill(1, array[cardinality($1::uuid[])]), $2, $3, null, null, $4)",
             &[&ids, &tokens, &outcomes, &delays],
         )
         .await

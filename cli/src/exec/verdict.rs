@@ -93,7 +93,7 @@ fn exited(code: i32) -> String {
 fn completed(ended: Ended) -> Result<Outcome, JobError> {
     let refuse = |what: &str| {
         let message = format!("the command succeeded, but its output {what}");
-        Err(JobError::fail(message).code("bad_result"))
+        Err(JobError::fail(message).code("result_invalid"))
     };
     if ended.stdout_cut {
         return refuse("is larger than 1 MiB");

@@ -95,7 +95,7 @@ async fn steal(place: &Place, id: Uuid) {
     let running = place.read(&sql).await;
     let (token, attempt): (Uuid, i32) = (running[0].get(0), running[0].get(1));
     let connection = place.client.pool().get().await.unwrap();
-    let sql = "select accepted from fairclaim.settle_jobs('thief', array[$1::uuid], array[$2::int], array[$3::uuid], array['cancel'])";
+    let sql = "select kind = 'settled' from fairclaim.settle_jobs('thief', array[$1::uuid], array[$2::int], array[$3::uuid], array['cancel'])";
     let row = connection.query_one(sql, &[&id, &attempt, &token]).await.unwrap();
     assert!(row.get::<_, bool>(0));
 }

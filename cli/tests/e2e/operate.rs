@@ -239,7 +239,7 @@ async fn the_jobs_of_a_worker_that_is_gone_are_taken_back() {
     let place = Place::installed().await;
     let ids: Vec<String> =
         place.dispatch("mail", 4).await.iter().map(ToString::to_string).collect();
-    let claim = "select from fairclaim.claim_jobs('gone', null, 4, p_lease => '24 hours')";
+    let claim = "select from fairclaim.claim_jobs('gone', null, 4, p_lease => 86400)";
     let session = place.client.pool().get().await.unwrap();
     assert_eq!(session.query(claim, &[]).await.unwrap().len(), 4);
     place.run(["jobs", "cancel", &ids[3]]);

@@ -3,17 +3,17 @@
 
 use std::fmt;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use tokio_postgres::{Row, Statement};
 use uuid::Uuid;
 
 use crate::place::{Session, Site};
 
 const CLAIM: &str = "select id, tenant_id, payload, attempts, lease_token, next_cursor
-  from fairclaim.claim_jobs($1, $2, $3, $5, '30 s', $4)";
-const SETTLE: &str = "select accepted from fairclaim.settle_jobs($1, $2, $3, $4, $5)";
-const TURN: &str = "select id, tenant_id, payload, attempts, lease_token, next_cursor, accepted
-  from fairclaim.settle_and_claim($1, $2, $3, $4, $5, null, null, null, $6, $7, $9, '30 s', $8)";
+  from fairclaim.claim_jobs($1, $2, $3, $5, 30, $4)";
+const SETTLE: &str = "select kind = 'settled' from fairclaim.settle_jobs($1, $2, $3, $4, $5)";
+const TURN: &str = "select id, tenant_id, payload, attempts, lease_token, next_cursor, kind
+  from fairclaim.settle_and_claim($1, $2, $3, $4, $5, null, null, null, $6, $7, $9, 30, $8)";
 
 /// One claimer on one connection, with its place in the round.
 pub(crate) struct Claimer {
@@ -118,12 +118,15 @@ impl Claimer {
                 ],
             )
             .await?;
-        let (settled, claimed) = rows.split_at(held.ids.len());
+        let (settled, rest) = rows.split_at(held.ids.len());
         ensure!(
-            settled.iter().all(|row| row.get::<_, Option<bool>>(6) == Some(true)),
+            settled.iter().all(|row| row.get::<_, &str>(6) == "settled"),
             "a settlement was refused: is a lease too short?"
         );
-        Ok((held.ids.len() as u64, claimed.iter().map(|row| self.hold(row)).collect()))
+        let Some((next, claimed)) = rest.split_last() else { bail!("the last row is missing") };
+        let claimed = claimed.iter().map(|row| self.hold(row)).collect();
+        self.cursor = next.get(5);
+        Ok((held.ids.len() as u64, claimed))
     }
 
     fn hold(&mut self, row: &Row) -> Claimed {

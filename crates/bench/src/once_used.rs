@@ -99,7 +99,7 @@ struct Seen {
 /// Claims in vain, and ticks when a tick says that the next one is due.
 async fn watch(site: &Site, owner: &Session, claimer: &mut Claimer, seconds: f64) -> Result<Seen> {
     let session = site.session().await?;
-    let text = "select extract(epoch from next_tick_in)::float8 from fairclaim.tick()";
+    let text = "select next_tick_in from fairclaim.tick()";
     let tick = session.prepare(text).await?;
     let (mut seen, start, mut due) = (Seen::default(), Instant::now(), 0.0);
     let now = || start.elapsed().as_secs_f64();

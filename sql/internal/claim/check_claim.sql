@@ -5,7 +5,7 @@ create or replace function fairclaim_internal.check_claim(
   p_queues text[],
   p_limit int,
   p_types text[],
-  p_lease interval
+  p_lease float8
 ) returns boolean
 language plpgsql
 as $$
@@ -20,8 +20,8 @@ begin
   elsif p_limit is null or p_limit not between 1 and 1000 then
     perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
       'claim 1,000 at most at a time', '{"minimum": 1, "maximum": 1000}');
-  elsif p_lease is null or p_lease < interval '1 second' or p_lease > interval '24 hours' then
-    perform refuse('JQ004', 'p_lease', 'must be from 1 s to 24 h',
+  elsif p_lease is null or p_lease < 1 or p_lease > 86400 then
+    perform refuse('JQ004', 'p_lease', 'must be seconds from 1 to 86,400 (24 h)',
       'leave it out for 30 s; extend_leases keeps a job that runs longer', '{"minimum": 1, "maximum": 86400}');
   elsif p_queues is not null and (cardinality(p_queues) not between 1 and 1000 or array_ndims(p_queues) > 1 or array_position(p_queues, null) is not null) then
     perform refuse('JQ004', 'p_queues', 'must be null (every queue) or a list of 1 to 1,000 names without nulls',
@@ -52,4 +52,4 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.check_claim(text, text[], int, text[], interval) is 'Refuses bad arguments of a claim (JQ004); true for good ones.';
+comment on function fairclaim_internal.check_claim(text, text[], int, text[], float8) is 'Refuses bad arguments of a claim (JQ004); true for good ones.';

@@ -16,7 +16,7 @@ create or replace function fairclaim_internal.claim_one(
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
-  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
   next_cursor text
 )
 language plpgsql
@@ -69,9 +69,9 @@ begin
     select taken.id, taken.tenant_id, p_token, p_expires, taken.a, taken.attempts_left, taken.lost, false, p_worker_id from taken)
   select j.id, j.tenant_id, j.type, 'processing'::text, j.payload, null::jsonb, p_worker_id, taken.a::int,
          null::timestamptz, j.created_at, null::timestamptz, j.queue, j.priority::int, j.max_attempts::int,
-         taken.attempts_left::int, taken.lost::int, j.timeout, j.tags, j.metadata, p_token, p_expires,
-         p_queue || '|' || taken.turn || '|' || case taken.way when 2 then 1 when 1 then p_used + 1 else p_used end
-           || '|' || case when taken.way = 0 then p_shared + 1 else 0 end || p_rest
+         taken.attempts_left::int, taken.lost::int, date_part('epoch', j.timeout), j.tags, j.metadata, p_token, p_expires,
+         set_config('fairclaim.cursor', p_queue || '|' || taken.turn || '|' || case taken.way when 2 then 1 when 1 then p_used + 1 else p_used end
+           || '|' || case when taken.way = 0 then p_shared + 1 else 0 end || p_rest, true)
     from taken
    cross join lateral (select * from job j where j.tenant_id = taken.tenant_id and j.id = taken.id offset 0) j;
   if found and random() < 0.03 then           -- a statement of its own: set up with each claim, it cost more than the walk

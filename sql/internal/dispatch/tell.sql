@@ -21,4 +21,4 @@ end
 $$;
 
 comment on function fairclaim_internal.tell(text) is
-'NOTIFY fairclaim with a word that names nobody''s job: empty (jobs wait) or due (something is due sooner than workers may know). False where it may not.';
+'NOTIFY fairclaim with a word that names nobody''s job: empty (jobs wait), due (something is due sooner than workers may know) or cancel (a job is to be stopped). False where it may not.';

@@ -1,5 +1,6 @@
 -- For what will be due while everybody sleeps: a delayed job, a lease. Everybody who hears it ticks, learns of it and sleeps until then.
--- Nobody needs to be told when all will tick before (`look_by`), or when nobody listens. As seldom as wake().
+-- Nobody needs to be told when all will tick before (`look_by`), or when nobody listens. As seldom as wake(). Who asks when to tick is
+-- told of it in any case.
 -- Callers ask first, in one expression:
 --   coalesce(pg_sequence_last_value('look_by'), 0) > millis(p_due)
 create or replace function fairclaim_internal.wake_before(p_now timestamptz, p_due timestamptz) returns void
@@ -9,6 +10,9 @@ declare
   v_ms bigint := millis(p_now);
   v_last bigint := coalesce(pg_sequence_last_value('notified_at'), 0);
 begin
+  if coalesce(pg_sequence_last_value('tick_at'), 0) > millis(p_due) then
+    perform setval('tick_at', greatest(v_ms, millis(p_due)));
+  end if;
   if coalesce(pg_sequence_last_value('look_by'), 0) > millis(p_due)
      and coalesce(pg_sequence_last_value('asleep_until'), 0) > v_ms
      and v_last not between v_ms + 100 and v_ms + 1000

@@ -1,6 +1,7 @@
 -- Whoever called this tick calls the next one within p_next, and a tenth of it: so nothing that is due later needs a wake. The latest time
--- of all callers; one that lies more than an hour ahead is of a clock that was wrong.
-create or replace function fairclaim_internal.note_look(p_now timestamptz, p_next interval) returns void
+-- of all callers; one that lies more than an hour ahead is of a clock that was wrong. When the next tick is wanted is noted for
+-- all who ask; what becomes due sooner moves it (wake_before).
+create or replace function fairclaim_internal.note_look(p_now timestamptz, p_next interval) returns float8
 language plpgsql
 as $$
 declare
@@ -10,7 +11,10 @@ begin
   if coalesce(pg_sequence_last_value('look_by'), 0) not between v_by and v_ms + 3600000 then
     perform setval('look_by', v_by);
   end if;
+  perform setval('tick_at', greatest(0, millis(p_now + p_next)));
+  return date_part('epoch', p_next);
 end
 $$;
 
-comment on function fairclaim_internal.note_look(timestamptz, interval) is 'Notes by when everybody who ticks will have ticked again.';
+comment on function fairclaim_internal.note_look(timestamptz, interval) is
+'Notes when the next tick is wanted, and by when everybody who ticks will have ticked again; returns the seconds until the next one.';

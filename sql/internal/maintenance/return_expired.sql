@@ -21,7 +21,7 @@ begin
   select count(*) into v_n
     from settle_mixed('(tick)', v_ids, v_attempts, v_tokens, array_fill('lost'::text, array[v_n]), null,
            array_fill('{"code": "lost", "message": "the lease expired before the attempt was settled"}'::jsonb, array[v_n]), null) s
-   where s.accepted;
+   where s.kind = 'settled';
   return v_n;
 end
 $$;

@@ -30,6 +30,8 @@ begin
         done := return_expired(p_state.at, p_size, p_skip);
         p_state.reaped_at := case when done < p_size then p_state.at else p_state.reaped_at end;
       end if;
+    when 'suspects' then
+      done := fail_suspects(p_state.at, p_size, p_skip);
     when 'limits' then
       done := apply_limits(p_state, p_size, p_skip);
       v_limits := limits_digest();

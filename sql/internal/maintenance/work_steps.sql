@@ -11,7 +11,7 @@ language plpgsql
 as $$
 declare
   v_steps text[] := case
-    when p_round then array['promote', 'return', 'cancel', 'marks', 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges']
+    when p_round then array['promote', 'return', 'cancel', 'suspects', 'marks', 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges']
     when p_state.left_over then array['promote', 'return', 'limits', 'renew', 'close']
     else array['promote'] end;
   v_step text;

@@ -1,13 +1,13 @@
 -- What settle_jobs refuses before it looks at anything: not called where one expression of its own tells that all is well. A batch is
--- refused whole; clients check results before they send.
+-- refused whole. What is inside a result or an error is no reason to refuse it: see read_texts.
 create or replace function fairclaim_internal.check_settle(
   p_worker_id text,
   p_ids uuid[],
   p_attempts int[],
   p_lease_tokens uuid[],
   p_outcomes text[],
-  p_results jsonb[],
-  p_errors jsonb[],
+  p_results text[],
+  p_errors text[],
   p_delays float8[]
 ) returns void
 language plpgsql
@@ -20,14 +20,14 @@ declare
 begin
   if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
     perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters',
-      'pass the name that the claim was made with', '{"limit": 255}');
-  elsif v_n is null or v_n not between 1 and 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
-    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls',
+      'pass the name that the claim was made with', '{"minimum": 1, "maximum": 255}');
+  elsif v_n is null or v_n > 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
+    perform refuse('JQ004', 'p_ids', 'must be a list of at most 10,000 ids without nulls',
       'settle 10,000 at most at a time', '{"limit": 10000}');
   end if;
-  v_list := case when cardinality(p_attempts) is distinct from v_n then 'p_attempts'
-                 when cardinality(p_lease_tokens) is distinct from v_n then 'p_lease_tokens'
-                 when cardinality(p_outcomes) is distinct from v_n then 'p_outcomes'
+  v_list := case when coalesce(cardinality(p_attempts), 0) <> v_n then 'p_attempts'
+                 when coalesce(cardinality(p_lease_tokens), 0) <> v_n then 'p_lease_tokens'
+                 when coalesce(cardinality(p_outcomes), 0) <> v_n then 'p_outcomes'
                  when cardinality(p_results) <> v_n then 'p_results'
                  when cardinality(p_errors) <> v_n then 'p_errors'
                  when cardinality(p_delays) <> v_n then 'p_delays' end;
@@ -65,17 +65,11 @@ begin
         'say for how many seconds the job shall wait, or give it back at once with release', '{"minimum": 0.1, "maximum": 157766400}');
     end if;
   end if;
-  if num_nonnulls(variadic p_results) > 0 then
-    select x.o into v_bad
-      from (select u.o, u.v, octet_length(u.v::text) n from unnest(p_results) with ordinality u(v, o) offset 0) x
-     where x.n > 1048576 or x.n > 257 and too_deep(x.v) limit 1;
-    if found then
-      perform refuse('JQ004', format('p_results[%s]', v_bad - 1), 'must be at most 1 MiB of JSON text, 128 deep',
-        'store large data elsewhere and put a reference to it into the result', '{"limit": 1048576}');
-    end if;
+  if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0 or num_nonnulls(variadic p_delays) > 0 then
+    perform check_use(p_outcomes, p_results, p_errors, p_delays);
   end if;
 end
 $$;
 
-comment on function fairclaim_internal.check_settle(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
+comment on function fairclaim_internal.check_settle(text, uuid[], int[], uuid[], text[], text[], text[], float8[]) is
 'Refuses bad arguments of a settlement (JQ004).';

@@ -9,7 +9,7 @@ create or replace function fairclaim_internal.settle_mixed(
   p_results jsonb[],
   p_errors jsonb[],
   p_delays float8[]
-) returns table (id uuid, accepted boolean, status text)
+) returns table (id uuid, attempts int, kind text, status text)
 language plpgsql
 set enable_hashjoin = on                     -- of the ended attempts with what was given for them: never of `running` itself
 set enable_nestloop = off
@@ -88,10 +88,13 @@ begin
     perform wake_freed(v_now, v_freed);
   end if;
   return query
-  select u.i, z.o is not null, z.st
-    from unnest(p_ids) with ordinality u(i, o)
-    left join unnest(v_done, v_status) z(o, st) on z.o = u.o
-   order by u.o;
+  select z.id, z.attempt, z.kind, case z.kind when 'settled' then z.status
+           when 'already' then case z.outcome when 'complete' then 'completed' when 'fail' then 'failed' else 'cancelled' end end
+    from (select u.id, u.attempt, u.outcome, u.place, d.status,
+                 case when d.place is not null then 'settled' else stale_kind(p_worker_id, u.id, u.attempt, u.outcome) end as kind
+            from unnest(p_ids, p_attempts, p_outcomes) with ordinality u(id, attempt, outcome, place)
+            left join unnest(v_done, v_status) d(place, status) on d.place = u.place offset 0) z
+   order by z.place;
 end
 $$;
 

@@ -4,11 +4,12 @@ create or replace function fairclaim.claim_job(
   p_worker_id text,
   p_queues text[] default null,
   p_types text[] default null,
-  p_lease interval default '30 s'
+  p_lease float8 default 30,
+  p_lease_token uuid default null
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
-  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz
+  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -26,7 +27,7 @@ begin
       when sqlstate 'JQ004' then v_cursor := null;
     end;
   end if;
-  select * into r from fairclaim.claim_jobs(p_worker_id, p_queues, 1, p_types, p_lease, v_cursor);
+  select * into r from fairclaim.claim_jobs(p_worker_id, p_queues, 1, p_types, p_lease, v_cursor, p_lease_token);
   if found then
     perform set_config('fairclaim.turn', r.next_cursor, false);
     return query select r.id, r.tenant_id, r.type, r.status, r.payload, r.result, r.worker_id, r.attempts, r.next_retry_at,
@@ -36,7 +37,8 @@ begin
 end
 $$;
 
-comment on function fairclaim.claim_job(text, text[], text[], interval) is
+comment on function fairclaim.claim_job(text, text[], text[], float8, uuid) is
 'Takes one job to run, or returns no row. As claim_jobs with p_limit 1; the place in the round is kept in the session.';
 
-grant execute on function fairclaim.claim_job(text, text[], text[], interval) to fairclaim_worker;
+grant execute on function fairclaim.claim_job(text, text[], text[], float8, uuid)
+  to fairclaim_worker;

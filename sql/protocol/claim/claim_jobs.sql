@@ -1,12 +1,13 @@
 -- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly those taken). Waits for nobody.
 -- Only a lock on a whole table makes it wait; if that took longer than the lease, nobody can use what it claims, and it refuses itself.
+-- The next cursor is left in fairclaim.cursor too, for settle_and_claim, which has no other way to it.
 -- A claim of one in a queue where nothing special applies is one statement (claim_one); everything else goes through claim_from_queue.
 create or replace function fairclaim.claim_jobs(
   p_worker_id text,
   p_queues text[],
   p_limit int,
   p_types text[] default null,
-  p_lease interval default '30 s',
+  p_lease float8 default 30,
   p_cursor text default null,
   p_lease_token uuid default null,
   p_idle_for float8 default null,
@@ -14,7 +15,7 @@ create or replace function fairclaim.claim_jobs(
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
-  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
   next_cursor text
 )
 language plpgsql security definer
@@ -52,7 +53,11 @@ declare
   t record;
 begin
   v_ok := check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
-  v_expires := v_now + p_lease;
+  v_expires := v_now + make_interval(secs => p_lease);
+  if p_alone is not false then
+    p_alone := coalesce(p_alone, false);
+    p_limit := case when p_alone then 1 else p_limit end;
+  end if;
   v_entries := check_cursor(p_cursor);
   v_start := coalesce(split_part(v_entries[1], '|', 1), '');
   v_last := v_start;
@@ -104,7 +109,7 @@ begin
   end loop;
 
   if v_jobs is not null then                     -- into `running`, and the wide rows out: never `job` first (offset 0)
-    v_cursor := array_to_string(v_entries, ';');
+    v_cursor := set_config('fairclaim.cursor', array_to_string(v_entries, ';'), true);
     return query
     with started as (
       insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost, limited, worker_id)
@@ -113,7 +118,7 @@ begin
         from unnest(v_jobs) taken)
     select wide.id, wide.tenant_id, wide.type, 'processing'::text, wide.payload, null::jsonb, p_worker_id, taken.attempts + 1,
            null::timestamptz, wide.created_at, null::timestamptz, wide.queue, wide.priority::int, wide.max_attempts::int,
-           taken.attempts_left::int, taken.lost::int, wide.timeout, wide.tags, wide.metadata, v_token, v_expires, v_cursor
+           taken.attempts_left::int, taken.lost::int, date_part('epoch', wide.timeout), wide.tags, wide.metadata, v_token, v_expires, v_cursor
       from unnest(v_jobs) taken
      cross join lateral (
        select * from job where job.tenant_id = taken.tenant_id and job.id = taken.id offset 0) wide;
@@ -121,7 +126,7 @@ begin
     perform note_idle(v_now, p_idle_for);
     return;
   end if;
-  if p_lease < interval '30 s' and coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_expires) + 5000 then
+  if p_lease < 30 and coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_expires) + 5000 then
     perform wake_before(v_now, v_expires + interval '5 s');      -- everybody ticks within half a minute anyway
   end if;
   if fairclaim.clock() >= v_expires then
@@ -130,14 +135,14 @@ begin
 end
 $$;
 
-comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid, float8, boolean) is
+comment on function fairclaim.claim_jobs(text, text[], int, text[], float8, text, uuid, float8, boolean) is
 'Takes up to p_limit (1 to 1,000) jobs to run, each by exactly one worker at a time, tenants in turn; empty when there is none. Starts an attempt of each: attempts grows by one, and (id, attempts, lease_token) is needed to settle it before lease_expires_at.
-p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: 1 s to 24 h.
-p_cursor: next_cursor of this worker''s last claim (null at first): it holds the worker''s place in the round.
+p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: seconds, 1 to 86,400.
+p_cursor: next_cursor of an earlier claim of this worker (null at first): its place in the round. A worker with several claims under way keeps one for each of them.
 p_lease_token: the token of all that is claimed, a random uuid of this call alone (null: one is made), so that a caller without an answer can give it back by release_claims.
 p_idle_for: for how many seconds a caller that gets nothing will be idle unless it is woken by LISTEN; 0 when nothing wakes it, null for about a second.
-p_alone: true claims only jobs whose workers died twice, oldest first, which no other claim returns: for a caller that holds nothing else and runs one alone, so that it takes no other job with it.
+p_alone: true claims one job whose workers died twice, the oldest, or nothing, whatever p_limit says; no other claim returns such a job. For a caller that holds nothing else and claims nothing until it is settled, so that no other job is lost with it. One that no worker takes within setting.suspect_wait (an hour at first) fails, with the error code lost.
 Errors: JQ004; 55P03 when it had to wait for so long that the lease would be over: nothing was claimed, repeat it. Needs READ COMMITTED.';
 
-grant execute on function fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid, float8, boolean)
+grant execute on function fairclaim.claim_jobs(text, text[], int, text[], float8, text, uuid, float8, boolean)
   to fairclaim_worker;

@@ -1,7 +1,7 @@
 -- Jobs whose workers died twice stand in lanes that only a claim with p_alone walks, so nobody runs them where no client asks so. Bounded:
 -- at most 100 such lanes, and of each the first 16 jobs that wait for no limit of their tenant. A job has waited since its
 -- worker was lost; one that was put off meanwhile still stands alone.
-create or replace function fairclaim.doctor_alone() returns table (queue text, type text, paused boolean, jobs bigint, waits interval, first_id uuid)
+create or replace function fairclaim.doctor_alone() returns table (queue text, type text, paused boolean, jobs bigint, waits float8, first_id uuid)
 language sql volatile security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -9,7 +9,7 @@ set jit = off
 set enable_seqscan = off
 as $$
   select l.queue, l.type, exists (select from queue x where x.name = l.queue and x.paused_at is not null),
-         count(*), fairclaim.clock() - min(s.since), (array_agg(s.id order by s.since, s.id))[1]
+         count(*), date_part('epoch', fairclaim.clock() - min(s.since)), (array_agg(s.id order by s.since, s.id))[1]
     from (select l.queue, l.type, l.lane_id, l.floor from lane l where l.alone order by l.queue, l.type, l.lane_id limit 100) l
    cross join lateral (
      select y.id, y.tenant_id from ready y
@@ -24,6 +24,6 @@ as $$
 $$;
 
 comment on function fairclaim.doctor_alone() is
-'The queues and types in which jobs wait whose workers died twice and which run alone, those that wait longest first: whether the queue is paused, how many were seen, since when the first has waited, and which that is. A sample that looks at a bounded number of jobs, for `fairclaim doctor`. For operators and observers.';
+'The queues and types in which jobs wait whose workers died twice and which run alone, those that wait longest first: whether the queue is paused, how many were seen, for how many seconds the first has waited, and which that is. A sample that looks at a bounded number of jobs, for `fairclaim doctor`. For operators and observers.';
 
 grant execute on function fairclaim.doctor_alone() to fairclaim_operator, fairclaim_observer;

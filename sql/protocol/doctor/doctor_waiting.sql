@@ -1,7 +1,7 @@
 -- What waits longest, by queue and type. Bounded: at most 200 pairs, hopped to through the two indexes of lanes, and of each at most
 -- 20 lanes, of which the first row is read. Lanes of limited tenants are left out: they wait for their limit. So are jobs that run alone:
 -- doctor_alone has them.
-create or replace function fairclaim.doctor_waiting() returns table (queue text, type text, paused boolean, runs boolean, waits interval)
+create or replace function fairclaim.doctor_waiting() returns table (queue text, type text, paused boolean, runs boolean, waits float8)
 language sql volatile security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -47,11 +47,12 @@ as $$
      cross join lateral (
        select j.queue, j.type from job j where j.tenant_id = g.tenant_id and j.id = g.id offset 0) j)
   select o.q, o.t, exists (select from queue x where x.name = o.q and x.paused_at is not null),
-         exists (select from runs r where r.q = o.q and r.t = o.t), fairclaim.clock() - o.since
+         exists (select from runs r where r.q = o.q and r.t = o.t),
+         date_part('epoch', fairclaim.clock() - o.since)
     from oldest o order by o.since limit 100
 $$;
 
 comment on function fairclaim.doctor_waiting() is
-'The queues and types in which jobs wait, those that wait longest first: since when the oldest job seen has been due, whether the queue is paused, and whether any job of the type runs. A sample that looks at a bounded number of lanes, for `fairclaim doctor`. For operators and observers.';
+'The queues and types in which jobs wait, those that wait longest first: for how many seconds the oldest job seen has been due, whether the queue is paused, and whether any job of the type runs. A sample that looks at a bounded number of lanes, for `fairclaim doctor`. For operators and observers.';
 
 grant execute on function fairclaim.doctor_waiting() to fairclaim_operator, fairclaim_observer;

@@ -2,7 +2,7 @@
 -- what kept them may be past: the latest end, or a minute after an unfinished job was seen. Whoever keeps the transaction
 -- open after a drop keeps everybody waiting: so the idle time and the next statements are bounded, and the transaction cannot be
 -- prepared (rehearse_drop). Lock order: the tables of the range (share row exclusive) -> job -> finished -> attempt_error (exclusive).
-create or replace function fairclaim.drop_ranges(p_retention interval default null) returns table (ranges_dropped int, ranges_in_use int)
+create or replace function fairclaim.drop_ranges(p_retention float8 default null) returns table (ranges_dropped int, ranges_in_use int)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -54,8 +54,8 @@ begin
 end
 $$;
 
-comment on function fairclaim.drop_ranges(interval) is
-'Drops a range of ids (partitions of job, finished, attempt_error) in which every job has ended before the retention began, or one that a wrong clock has left far ahead and that is empty. One a call: call it until ranges_dropped is 0, each in a transaction of its own; workers do. ranges_in_use: how many it met that somebody uses just now, such as a reader that stays in its transaction, or cannot drop at this moment; prune() deletes their rows meanwhile. p_retention: operators only.
+comment on function fairclaim.drop_ranges(float8) is
+'Drops a range of ids (partitions of job, finished, attempt_error) in which every job has ended before the retention began, or one that a wrong clock has left far ahead and that is empty. One a call: call it until ranges_dropped is 0, each in a transaction of its own; workers do. ranges_in_use: how many it met that somebody uses just now, such as a reader that stays in its transaction, or cannot drop at this moment; prune() deletes their rows meanwhile. p_retention: in seconds, operators only.
 Errors: JQ004 (also outside READ COMMITTED), JQ007.';
 
-grant execute on function fairclaim.drop_ranges(interval) to fairclaim_worker, fairclaim_operator;
+grant execute on function fairclaim.drop_ranges(float8) to fairclaim_worker, fairclaim_operator;

@@ -4,8 +4,8 @@
 -- A caller that stays idle in its transaction after a tick would keep the others away, so the idle time is bounded; see take_guard for those
 -- that lift the bound.
 create or replace function fairclaim.tick() returns table (
-  promoted int, returned int, moved int, floors int, closed int, deleted int, safe_lag bigint, busy boolean, next_tick_in interval,
-  failed text[]
+  promoted int, returned int, moved int, floors int, closed int, deleted int, safe_lag bigint, busy boolean, next_tick_in float8,
+  failed text[], prune_due boolean
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -23,6 +23,7 @@ declare
   v_round boolean := not (v_last > v_ms - v_every and v_last <= v_ms);
   v_state tick_state := newest_state();
   v_all boolean;                              -- four times a minute: whole indexes, with their dead prefixes
+  v_next interval;
   v_late boolean;                             -- that of delayed jobs also when nobody ticked for a while: what told of them may have been committed late
   r record;
 begin
@@ -38,8 +39,9 @@ begin
     if v_round then
       perform setval('round_at', greatest(0, v_ms));
     end if;
-    next_tick_in := next_look(v_state, v_now);
-    perform note_look(v_now, next_tick_in);
+    v_next := next_look(v_state, v_now);
+    next_tick_in := note_look(v_now, v_next);
+    prune_due := is_prune_due(v_now, v_next < interval '29 s');
     return next;
     return;
   end if;
@@ -48,7 +50,8 @@ begin
   v_round := v_round and v_last = coalesce(pg_sequence_last_value('round_at'), 0);          -- nobody else was quicker
   if v_state.n is null then
     busy := true;
-    next_tick_in := interval '1 second';
+    next_tick_in := 1;
+    prune_due := is_prune_due(v_now, true);
     return next;
     return;
   end if;
@@ -71,14 +74,15 @@ begin
   if promoted + returned + moved > 0 then
     perform wake(v_now);
   end if;
-  next_tick_in := next_look(v_state, v_now);
-  perform note_look(v_now, next_tick_in);
+  v_next := next_look(v_state, v_now);
+  next_tick_in := note_look(v_now, v_next);
+  prune_due := is_prune_due(v_now, v_next < interval '29 s');
   return next;
 end
 $$;
 
 comment on function fairclaim.tick() is
-'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, moves floors, closes and deletes empty lanes, makes ranges ahead. Call it from anywhere when next_tick_in says: after half a minute at most, sooner when something can be due. Workers do. busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
+'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, fails suspects that no worker took, moves floors, closes and deletes empty lanes, makes ranges ahead. Call it from anywhere when next_tick_in says, in seconds: after half a minute at most, sooner when something can be due, every second while jobs wait or lanes come and go. Workers do. prune_due: nobody has pruned for a minute (ten, while nothing happens): call drop_ranges() and prune(). busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
 Errors: JQ004 outside READ COMMITTED.';
 
 grant execute on function fairclaim.tick() to fairclaim_worker, fairclaim_operator;

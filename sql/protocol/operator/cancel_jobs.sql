@@ -1,5 +1,5 @@
 -- What waits ends at once (locks: those of end_waiting). What runs, or is about to, or is being settled or promoted at this moment, gets a
--- row in cancel_request, which nobody waits for: heartbeats, settlements and ticks look for it.
+-- row in cancel_request, which nobody waits for: heartbeats, settlements and ticks look for it, and workers are told to ask.
 create or replace function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -15,16 +15,19 @@ begin
   perform check_scope(p_tenant_id, p_ids);
   select array_agg(k.id), array_agg(k.tenant_id) into v_ids, v_tenants from find_jobs(p_tenant_id, p_ids) k;
   perform end_waiting(v_ids, v_tenants, v_now);
-  insert into cancel_request
+  insert into cancel_request (id, tenant_id, at)
   select x.i, x.t, v_now from unnest(v_ids, v_tenants) x(i, t)
    where not exists (select from finished f where f.id = x.i and f.tenant_id = x.t)
      and not exists (select from cancel_request c where c.id = x.i for key share skip locked);      -- a locked one is being deleted
+  if found then
+    perform wake_cancel(v_now);
+  end if;
   return query select * from status_of(p_tenant_id, p_ids);
 end
 $$;
 
 comment on function fairclaim.cancel_jobs(uuid, uuid[]) is
-'Cancels jobs: a waiting one ends as cancelled at once; a running one is marked, its worker is told at its next heartbeat, and the answer is processing. One that another transaction moves at this moment is answered as it still stands, and ends as cancelled within a few ticks. Returns the status of each id, null for one that this tenant does not have. p_tenant_id null: operators only; then a waiting job is found without its tenant''s index, which is slower.
+'Cancels jobs: a waiting one ends as cancelled at once; a running one is marked, its worker is told (at once where it listens, else at its next heartbeat), and the answer is processing. One that another transaction moves at this moment is answered as it still stands, and ends as cancelled within a few ticks. Returns the status of each id, null for one that this tenant does not have. p_tenant_id null: operators only; then a waiting job is found without its tenant''s index, which is slower.
 Errors: JQ002, JQ004.';
 
 grant execute on function fairclaim.cancel_jobs(uuid, uuid[])

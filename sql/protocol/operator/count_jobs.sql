@@ -4,8 +4,8 @@ create or replace function fairclaim.count_jobs(
   p_queue text default null,
   p_type text default null,
   p_status text default null,
-  p_older_than interval default null,
-  p_newer_than interval default null,
+  p_older_than float8 default null,
+  p_newer_than float8 default null,
   p_error text default null,
   p_up_to int default 10000,
   p_before_id uuid default null
@@ -23,12 +23,13 @@ begin
   perform check_filter(p_status, p_older_than, p_newer_than, p_error);
   return query
   select least(count(*), p_up_to)::int, count(*) > p_up_to
-    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, p_older_than, p_newer_than, p_error, p_up_to + 1);
+    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, make_interval(secs => p_older_than),
+           make_interval(secs => p_newer_than), p_error, p_up_to + 1);
 end
 $$;
 
-comment on function fairclaim.count_jobs(uuid, text, text, text, interval, interval, text, int, uuid) is
+comment on function fairclaim.count_jobs(uuid, text, text, text, float8, float8, text, int, uuid) is
 'How many jobs a filter of list_jobs finds, counted up to p_up_to (1 to 100,000); more: there are others beyond that. p_before_id: as in list_jobs. For operators, to look before a cancel or a retry of many. Errors: JQ004, JQ007.';
 
-grant execute on function fairclaim.count_jobs(uuid, text, text, text, interval, interval, text, int, uuid)
+grant execute on function fairclaim.count_jobs(uuid, text, text, text, float8, float8, text, int, uuid)
   to fairclaim_operator, fairclaim_auditor;

@@ -6,8 +6,8 @@ create or replace function fairclaim.list_jobs(
   p_status text default null,
   p_before_id uuid default null,
   p_limit int default 100,
-  p_older_than interval default null,
-  p_newer_than interval default null,
+  p_older_than float8 default null,
+  p_newer_than float8 default null,
   p_error text default null
 ) returns table (
   id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int, max_attempts int, worker_id text,
@@ -30,7 +30,8 @@ begin
   end if;
   perform check_filter(p_status, p_older_than, p_newer_than, p_error);
   select array_agg(m.id order by m.id desc), array_agg(m.tenant_id order by m.id desc) into v_ids, v_tenants
-    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, p_older_than, p_newer_than, p_error, p_limit) m;
+    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, make_interval(secs => p_older_than),
+           make_interval(secs => p_newer_than), p_error, p_limit) m;
   return query
   select o.id, o.tenant_id, o.queue, o.type, o.status, o.priority::int, o.attempts, o.max_attempts::int, o.worker_id,
          o.next_retry_at, o.created_at, o.completed_at, o.tags
@@ -40,11 +41,11 @@ begin
 end
 $$;
 
-comment on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, interval, interval, text) is
+comment on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, float8, float8, text) is
 'Jobs, newest first, without payloads, for operators. All filters are optional. The next page: p_before_id = the last id of this one. p_limit 1 to 1,000.
-p_older_than, p_newer_than: time since the dispatch, 0 to 50 years. p_error: 1 to 255 characters that the code or the message of the last error has, upper or lower case; never a completed job; auditors only.
+p_older_than, p_newer_than: seconds since the dispatch, 0 to 1,577,836,800 (50 years). p_error: 1 to 255 characters that the code or the message of the last error has, upper or lower case; never a completed job; auditors only.
 A page costs as many rows as it has, if all that it comes by match. A filter that few match looks on until the page is full: give it a tenant, or ages. What waits (pending, or no status without a tenant) has no order by id and is read whole for each page.
 Errors: JQ004, JQ007.';
 
-grant execute on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, interval, interval, text)
+grant execute on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, float8, float8, text)
   to fairclaim_operator, fairclaim_auditor;

@@ -24,7 +24,7 @@ begin
     select count(*) into v_jobs
       from settle_mixed(null, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
              null, null, null) s
-     where s.accepted;
+     where s.kind = 'settled';
     raise log 'fairclaim: % running jobs released by %', v_jobs, session_user;
     perform wake(fairclaim.clock());
   end if;

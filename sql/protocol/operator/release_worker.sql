@@ -32,7 +32,7 @@ begin
   select s.id, s.status
     from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
            null, null, null) s
-   where s.accepted;
+   where s.kind = 'settled';
   perform wake(fairclaim.clock());
 end
 $$;

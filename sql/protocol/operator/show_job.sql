@@ -1,7 +1,7 @@
 create or replace function fairclaim.show_job(p_id uuid, p_tenant_id uuid default null) returns table (
   id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int, max_attempts int, worker_id text,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[], payload jsonb, result jsonb, error jsonb,
-  metadata jsonb, timeout interval, errors jsonb
+  metadata jsonb, timeout float8, errors jsonb
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp

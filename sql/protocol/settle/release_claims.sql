@@ -16,7 +16,7 @@ declare
   v_attempts int[];
   v_tokens uuid[];
 begin
-  perform check_claim(p_worker_id, null, 1, null, '30 s');
+  perform check_claim(p_worker_id, null, 1, null, 30);
   if cardinality(p_lease_tokens) is null or cardinality(p_lease_tokens) not between 1 and 1000 or array_ndims(p_lease_tokens) > 1
      or array_lower(p_lease_tokens, 1) <> 1 or array_position(p_lease_tokens, null) is not null then
     perform refuse('JQ004', 'p_lease_tokens', 'must be a list of 1 to 1,000 tokens without nulls',
@@ -32,9 +32,9 @@ begin
   return query
   select u.k, count(*)::int
     from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
-           null, null, null) with ordinality s(id, accepted, status, o)
+           null, null, null) with ordinality s(id, attempts, kind, status, o)
     join unnest(v_tokens) with ordinality u(k, o) on u.o = s.o
-   where s.accepted
+   where s.kind = 'settled'
    group by u.k;
 end
 $$;

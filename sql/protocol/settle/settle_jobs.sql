@@ -8,10 +8,10 @@ create or replace function fairclaim.settle_jobs(
   p_attempts int[],
   p_lease_tokens uuid[],
   p_outcomes text[],
-  p_results jsonb[] default null,
-  p_errors jsonb[] default null,
+  p_results text[] default null,
+  p_errors text[] default null,
   p_delays float8[] default null
-) returns table (id uuid, accepted boolean, status text)
+) returns table (id uuid, attempts int, kind text, status text)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -24,35 +24,50 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := fairclaim.clock();
+  v_n int := cardinality(p_ids);
   v_dims text := array_dims(p_ids);
-  v_results jsonb[] := case when num_nonnulls(variadic p_results) > 0 then p_results end;
+  v_outcomes text[] := p_outcomes;
+  v_results jsonb[];
+  v_errors jsonb[];
   v_complete boolean := 'complete' = all (p_outcomes);
+  v_read record;
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
-  -- what can be told in one expression: everything completed, without results and delays
+  -- what can be told in one expression: everything completed, without errors and delays
   if (length(p_worker_id) between 1 and 255 and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
-      and v_dims = '[1:' || cardinality(p_ids) || ']' and cardinality(p_ids) <= 10000 and array_position(p_ids, null) is null
+      and v_dims = '[1:' || v_n || ']' and v_n <= 10000 and array_position(p_ids, null) is null
       and array_dims(p_attempts) = v_dims and array_dims(p_lease_tokens) = v_dims and array_dims(p_outcomes) = v_dims
-      and v_complete and (p_results is null or v_results is null and array_dims(p_results) = v_dims)
-      and (p_errors is null or array_dims(p_errors) = v_dims)
+      and v_complete and (p_results is null or array_dims(p_results) = v_dims)
+      and (p_errors is null or num_nonnulls(variadic p_errors) = 0 and array_dims(p_errors) = v_dims)
       and (p_delays is null or num_nonnulls(variadic p_delays) = 0 and array_dims(p_delays) = v_dims)) is not true then
     perform check_settle(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays);
+    if v_n = 0 then
+      return;
+    end if;
+  end if;
+  if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0 then
+    v_read := read_texts(p_outcomes, p_results, p_errors);
+    v_outcomes := v_read.outcomes; v_results := v_read.results; v_errors := v_read.errors;
+    v_complete := 'complete' = all (v_outcomes);
   end if;
 
   if current_setting('fairclaim.noted', true) <> '' then      -- not ours: somebody has set it in his session
     perform set_config('fairclaim.noted', '', true);
   end if;
-  if v_complete and cardinality(p_ids) = 1 then
+  if v_complete and v_n = 1 then
     with gone as (
       delete from running r
        where r.id = p_ids[1] and r.attempt = p_attempts[1] and r.lease_token = p_lease_tokens[1]
       returning r.tenant_id, r.attempt, r.limited)
-    insert into finished as f
+    insert into finished as f (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
     select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1], null from gone
     returning case when (select gone.limited from gone) then array[f.tenant_id] end into v_freed;
-    return query select p_ids[1], found, case when found then 'completed' end;
+    id := p_ids[1]; attempts := p_attempts[1];
+    kind := case when found then 'settled' else stale_kind(p_worker_id, id, attempts, 'complete') end;
+    status := case when kind <> 'stale' then 'completed' end;
+    return next;
   elsif v_complete
-        and (select count(distinct x.i) from unnest(p_ids) x(i)) = cardinality(p_ids) then     -- answers and results go by id here
+        and (select count(distinct x.i) from unnest(p_ids) x(i)) = v_n then     -- answers and results go by id here
     if v_results is null then
       return query
       with gone as (
@@ -62,10 +77,12 @@ begin
                  select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
         returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
       final as (
-        insert into finished
+        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
         select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null from gone returning id)
-      select z.i, z.ok, case when z.ok then 'completed' end
-        from (select u.i, u.i in (select final.id from final) ok from unnest(p_ids) u(i) offset 0) z;
+      select z.i, z.a, z.kind, case when z.kind <> 'stale' then 'completed' end
+        from (select u.i, u.a, case when u.i in (select final.id from final) then 'settled'
+                                    else stale_kind(p_worker_id, u.i, u.a, 'complete') end as kind
+                from unnest(p_ids, p_attempts) u(i, a) offset 0) z;
     else
       return query
       with gone as (
@@ -75,15 +92,17 @@ begin
                  select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
         returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
       final as (
-        insert into finished
+        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
         select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, x.res, null
           from gone join unnest(p_ids, v_results) x(i, res) on x.i = gone.id returning id)
-      select z.i, z.ok, case when z.ok then 'completed' end
-        from (select u.i, u.i in (select final.id from final) ok from unnest(p_ids) u(i) offset 0) z;
+      select z.i, z.a, z.kind, case when z.kind <> 'stale' then 'completed' end
+        from (select u.i, u.a, case when u.i in (select final.id from final) then 'settled'
+                                    else stale_kind(p_worker_id, u.i, u.a, 'complete') end as kind
+                from unnest(p_ids, p_attempts) u(i, a) offset 0) z;
     end if;
   else
     return query
-    select * from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, v_results, p_errors, p_delays);
+    select * from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, v_outcomes, v_results, v_errors, p_delays);
   end if;
   if current_setting('fairclaim.noted', true) <> '' then
     v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
@@ -95,12 +114,13 @@ begin
 end
 $$;
 
-comment on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
+comment on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[], text[], float8[]) is
 'Ends attempts. For each: id, attempts and lease_token of its claim, and an outcome:
 complete (with p_results); retry (after p_delays seconds, or by the rule: 15 s doubled for every failure, at most an hour, 20 % either way; failed when no attempt is left); fail (for good); snooze (again after p_delays, at least 0.1, no attempt used); release (at once, no attempt used); cancel.
-p_errors: {code, message, trace}, cut to 16 KiB; a code that is no word of at most 64 characters is dropped. Lists have one length, 1 to 10,000, and begin at 1.
-Outside READ COMMITTED what waits again is scheduled, and placed by the next tick. Returns a row for each, in order: accepted = false for a stale one (the lease was lost, or it is settled already), which changes nothing; else its new status.
+p_results, p_errors: texts of JSON. Each is read by itself: a result that cannot be stored (bad JSON, a NUL, more than 1 MiB as PostgreSQL writes it, deeper than 128) ends its own attempt as failed, with the code result_invalid; such an error becomes {"code": "error_invalid"}. A result belongs to complete only, an error to retry, fail and cancel, a delay to retry and snooze: elsewhere they are refused.
+An error is {code, message, trace}, cut to 16 KiB, or a text, which becomes the message; a code is a word of at most 64 characters of A-Z a-z 0-9 _ . : -, a number becomes such a word, and any other code is dropped. Lists have one length, at most 10,000, and begin at 1; empty ones answer nothing.
+Outside READ COMMITTED what waits again is scheduled, and placed by the next tick. Returns a row for each, in order, with the attempts that were given and a kind: settled, with the new status; already, with the status: this very settlement was accepted before, and the answer got lost (complete, fail and cancel only); stale: the lease was lost, and nothing was changed.
 Errors: JQ004, with the index of the bad item from 0; nothing is written then.';
 
-grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[])
+grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[], text[], float8[])
   to fairclaim_worker;

@@ -2,7 +2,7 @@ use std::future::pending;
 
 use super::{
     super::{
-        claimed::Work,
+        settlement::Ending,
         shared::tests::{LEASE, shared, work},
         subscription::{Order, Step},
     },
@@ -10,18 +10,15 @@ use super::{
 };
 use crate::outcome::Outcome;
 
-/// A suspect arrives while the subscription's claim is open, and is served; then the claim is answered.
-fn arrive(shared: &Arc<Shared>, suspect: Work, company: Vec<Work>) -> usize {
-    let subscription = &shared.subscriptions[0];
-    let Step::Send(order) = subscription.step(Instant::now()) else { panic!("no claim") };
+/// A worker that holds nothing has claimed a suspect and serves it.
+fn arrive(shared: &Arc<Shared>, suspect: Work) {
     let owed = shared.unheard.owe(LEASE);
-    let Some((at, suspect)) = take(shared, subscription, suspect, owed) else { panic!("closing") };
-    for other in &shared.subscriptions {
-        other.pause();
-    }
+    assert!(take(shared, &shared.subscriptions[0], &suspect, owed), "closing");
     let serving = Arc::clone(shared);
-    tokio::spawn(async move { serve(&serving, at, suspect).await });
-    subscription.answered(&order, company, None, Duration::ZERO, Instant::now())
+    tokio::spawn(async move {
+        let _still = Still::stand(&serving);
+        serve(&serving, Arc::clone(&serving.subscriptions[0]), suspect).await;
+    });
 }
 
 /// The next settlements, once there are any; the database accepts them.
@@ -46,18 +43,6 @@ async fn settled(shared: &Shared) -> Order {
     }
 }
 
-#[tokio::test]
-async fn a_suspect_that_arrives_at_a_worker_that_closes_counts_as_a_claim_without_an_answer() {
-    let shared = shared();
-    shared.signals.closing.cancel();
-    shared.subscriptions[0].close();
-    let suspect = work(&shared, |_| pending());
-    let owed = shared.unheard.owe(LEASE);
-    assert!(take(&shared, &shared.subscriptions[0], suspect, owed).is_none());
-    assert_eq!(shared.unheard.count(), 1);
-    assert!(matches!(shared.subscriptions[0].step(Instant::now()), Step::Done));
-}
-
 async fn until_it_claims(shared: &Shared) {
     let later = || Instant::now() + Duration::from_secs(1);
     while !matches!(shared.subscriptions[0].step(later()), Step::Send(order) if order.limit > 0) {
@@ -66,41 +51,58 @@ async fn until_it_claims(shared: &Shared) {
 }
 
 #[tokio::test]
-async fn what_came_with_a_suspect_is_given_back_and_not_started_beside_it() {
+async fn a_suspect_that_arrives_at_a_worker_that_closes_counts_as_a_claim_without_an_answer() {
     let shared = shared();
-    let suspect = work(&shared, |_| async { Ok(Outcome::Complete) });
-    let company = vec![work(&shared, |_| async { Ok(Outcome::Complete) })];
-    let ids = [company[0].hold.id, suspect.hold.id];
-    assert_eq!(arrive(&shared, suspect, company), 0, "slots that start");
-    let (first, second) = (settled(&shared).await, settled(&shared).await);
-    assert!(matches!(first.settlements[0].ending, Ending::Release));
-    assert!(matches!(second.settlements[0].ending, Ending::Complete(None)));
-    assert_eq!([first, second].map(|order| order.settlements[0].hold.id), ids);
+    shared.signals.closing.cancel();
+    shared.subscriptions[0].close();
+    let suspect = work(&shared, |_| pending());
+    shared.ledger.remove([&*suspect.hold].into_iter());
+    let owed = shared.unheard.owe(LEASE);
+    assert!(!take(&shared, &shared.subscriptions[0], &suspect, owed));
+    assert_eq!(shared.unheard.count(), 1);
+    assert!(matches!(shared.subscriptions[0].step(Instant::now()), Step::Done));
+}
+
+#[tokio::test]
+async fn nothing_is_claimed_while_a_suspect_runs_and_everything_when_it_is_settled() {
+    let shared = shared();
+    arrive(&shared, work(&shared, |_| async { Ok(Outcome::Complete) }));
+    let order = settled(&shared).await;
+    assert!(matches!(order.settlements[0].ending, Ending::Complete(None)));
     until_it_claims(&shared).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_suspect_beside_a_long_job_is_put_off_and_the_worker_goes_on() {
+async fn beside_a_long_job_nothing_is_asked_for_and_the_worker_goes_on() {
     let shared = shared();
     let _long = work(&shared, |_| pending());
-    let (suspect, started) =
-        (work(&shared, |_| async { Ok(Outcome::Complete) }), tokio::time::Instant::now());
-    arrive(&shared, suspect, Vec::new());
-    let order = settled(&shared).await;
-    let Ending::Snooze { delay } = order.settlements[0].ending else { panic!("{order:?}") };
-    assert!(delay > 3.0 * LEASE.as_secs_f64());
-    // neither for a lease, nor until the long one is over
-    until_it_claims(&shared).await;
+    let started = tokio::time::Instant::now();
+    let still = Still::stand(&shared);
+    assert!(matches!(ask(&shared).await, Ok(Asked::NotAlone)));
     assert!(started.elapsed() < STILL_MAX + Duration::from_secs(1), "{:?}", started.elapsed());
+    drop(still);
+    until_it_claims(&shared).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_answer_says_of_one_queue_holds_until_its_next_one() {
+    let shared = shared();
+    let wanted = until_wanted(&shared, OTHERS_FIRST);
+    assert!(timeout(STILL_MAX, wanted).await.is_err(), "nobody said that one waits");
+    let solo = Solo::new(2);
+    solo.told(1, true);
+    solo.told(0, false);
+    assert!(solo.is_waiting());
+    solo.told(1, false);
+    assert!(!solo.is_waiting(), "another worker has it");
 }
 
 #[tokio::test]
-async fn a_worker_that_closes_waits_for_no_suspect() {
+async fn a_suspect_whose_lease_is_over_is_given_back() {
     let shared = shared();
-    let _long = work(&shared, |_| pending());
-    arrive(&shared, work(&shared, |_| pending()), Vec::new());
-    tokio::task::yield_now().await;
-    shared.signals.closing.cancel();
+    let suspect = work(&shared, |_| pending());
+    suspect.hold.extend(Instant::now() - LEASE, Duration::ZERO);
+    arrive(&shared, suspect);
     assert!(matches!(settled(&shared).await.settlements[0].ending, Ending::Release));
 }
 
@@ -121,7 +123,7 @@ async fn a_suspect_whose_handler_panics_when_it_is_dropped_leaves_its_place() {
         pending().await
     });
     let hold = Arc::clone(&suspect.hold);
-    arrive(&shared, suspect, Vec::new());
+    arrive(&shared, suspect);
     while hold.stage() != Stage::Running {
         tokio::task::yield_now().await;
     }

@@ -48,7 +48,7 @@ pub(super) struct State {
     pub(super) paused: bool,
     /// What holds claims back for the worker's own sake.
     pub(super) curb: Curb,
-    /// A batch was refused, or not answered in time: send so many at a time until that passes.
+    /// A batch was not answered in time: send so many at a time until that passes.
     pub(super) narrowed: Option<usize>,
 }
 
@@ -108,7 +108,7 @@ impl State {
     }
 
     /// How much a claim should ask for now. Claims wait while settlements pile up, and do not travel with a batch that may
-    /// be refused.
+    /// be too much.
     fn claim_due(&self, now: Instant) -> Option<usize> {
         self.claimable().filter(|_| self.pacing.may_claim(now) && self.curb.may_claim(now))
     }

@@ -115,7 +115,7 @@ fn what_was_not_answered_is_sent_again() {
 }
 
 #[test]
-fn a_refused_batch_is_halved_until_the_bad_one_is_alone() {
+fn a_batch_that_is_not_answered_is_halved_until_one_is_alone() {
     let (subscription, now) = (subscription(8), Instant::now());
     let running = run(&subscription, 8, now);
     for held in &running {
@@ -126,7 +126,7 @@ fn a_refused_batch_is_halved_until_the_bad_one_is_alone() {
         let order = sent(subscription.step(now));
         sizes.push((order.settlements.len(), order.limit));
         assert_eq!(order.settlements[0].hold.id, running[0].id);
-        subscription.failed(order, Failure::Refused);
+        subscription.failed(order, Failure::Unanswered);
     }
     assert_eq!(sizes, [(8, 8), (4, 0), (2, 0), (1, 0)]);
 }

@@ -26,7 +26,8 @@ async fn an_errors_code_is_a_short_word_or_dropped() {
         (of("a\n"), dropped.clone()),
         (of("ä"), dropped.clone()),
         (of("\u{1b}[31m"), dropped.clone()),
-        (json!({"code": 7, "message": "it failed", "more": 1}), dropped.clone()),
+        (json!({"code": 7, "message": "it failed", "more": 1}), of("7")),
+        (json!({"code": -1.5, "message": "it failed", "more": 1}), of("-1.5")),
         (json!({"code": null, "message": "it failed", "more": 1}), dropped.clone()),
         (json!({"code": {"secret": "x"}, "message": "it failed", "more": 1}), dropped.clone()),
         (dropped.clone(), dropped.clone()),
@@ -42,8 +43,8 @@ async fn an_errors_code_is_a_short_word_or_dropped() {
         for outcome in ["fail", "retry"] {
             let id = dispatch(&producer, tenant(1), "mail").await;
             let job = claim_job(&worker, "w").await.expect("a job");
-            let sql = "select accepted from fairclaim.settle_jobs('w', array[$1::uuid], array[1], array[$2::uuid], array[$3::text],
-                         null, array[$4::jsonb])";
+            let sql = "select kind = 'settled' from fairclaim.settle_jobs('w', array[$1::uuid], array[1], array[$2::uuid], array[$3::text],
+                         null, array[$4::jsonb::text])";
             let row = worker.query_one(sql, &[&job.id, &job.token, &outcome, &given]).await;
             assert!(row.expect("settle_jobs").get::<_, bool>(0), "an error is never refused");
             let sql = "select error from fairclaim_internal.attempt_error where id = $1";

@@ -49,7 +49,7 @@ fn no_plain_literal_of_a_check_has_a_backslash() {
 }
 
 async fn settle(worker: &Client, worker_id: &str, id: Uuid, token: Uuid) -> Result<bool, DbError> {
-    let sql = "select accepted from fairclaim.settle_jobs($1, array[$2::uuid], array[1], array[$3::uuid], array['complete'])";
+    let sql = "select kind = 'settled' from fairclaim.settle_jobs($1, array[$2::uuid], array[1], array[$3::uuid], array['complete'])";
     match worker.query_one(sql, &[&worker_id, &id, &token]).await {
         Ok(row) => Ok(row.get(0)),
         Err(error) => Err(refused(Err::<(), _>(error), "JQ004")),

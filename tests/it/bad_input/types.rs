@@ -67,21 +67,11 @@ const WORK: &[(&str, &str, &str)] = &[
     ("claim_jobs('w', 'MARK', 1)", "22P02", SYNTAX),
     ("claim_jobs('w', null, '1MARK')", "22P02", SYNTAX),
     ("claim_jobs('w', null, '99999999999')", "22003", NUMBER),
-    ("claim_job('w', p_lease => 'MARK')", "22007", TIME),
+    ("claim_job('w', p_lease => 'MARK')", "22P02", SYNTAX),
     (
         "settle_jobs('w', array['MARK']::uuid[], array[1], array[gen_random_uuid()], array['complete'])",
         "22P02",
         SYNTAX,
-    ),
-    (
-        "settle_jobs('w', array[gen_random_uuid()], array[1], array[gen_random_uuid()], array['complete'], array['MARK']::jsonb[])",
-        "22P02",
-        SYNTAX,
-    ),
-    (
-        "settle_jobs('w', array[gen_random_uuid()], array[1], array[gen_random_uuid()], array['fail'], null, array['\"MARK\\u0000\"']::jsonb[])",
-        "22P05",
-        CHARACTER,
     ),
     (
         "settle_jobs('w', array[gen_random_uuid()], array[1], array[gen_random_uuid()], array['retry'], null, null, array['1e999']::float8[])",

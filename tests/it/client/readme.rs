@@ -48,7 +48,7 @@ async fn the_sql_of_the_readme_works_as_it_is_printed() {
     let settle = settle.replace("<id>", &id).replace("<lease_token>", &text("lease_token"));
     assert!(!settle.contains('<'), "{settle}");
     let settled = row(&worker, &settle).await;
-    assert_eq!((settled.get("accepted"), settled.get("status")), (Some("t"), Some("completed")));
+    assert_eq!((settled.get("kind"), settled.get("status")), (Some("settled"), Some("completed")));
     assert_eq!(row(&worker, tick).await.get("busy"), Some("f"));
     let listed = row(&operator, list).await;
     assert_eq!((listed.get("id"), listed.get("status")), (Some(id.as_str()), Some("completed")));

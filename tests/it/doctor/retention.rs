@@ -69,7 +69,7 @@ async fn a_job_that_cannot_be_deleted_is_told_by_its_id() {
         .await
         .expect("a trigger");
     db.advance("2 hours").await;
-    let sql = "select * from fairclaim.prune(interval '1 hour')";
+    let sql = "select * from fairclaim.prune(3600)";
     db.operator().await.query(sql, &[]).await.expect(sql);
     let sql = "select faults from fairclaim.doctor_retention()";
     let faults: i64 = db.operator().await.query_one(sql, &[]).await.expect(sql).get(0);

@@ -103,7 +103,7 @@ async fn leases_that_end_far_ahead_are_told_with_the_verb_that_ends_them() {
     let (producer, worker) = (db.producer().await, db.worker().await);
     let claim = async |lease: &str| {
         dispatch(&producer, tenant(1), "mail").await;
-        let sql = "select * from fairclaim.claim_jobs($1, null, 1, p_lease => $2::text::interval)";
+        let sql = "select * from fairclaim.claim_jobs($1, null, 1, p_lease => extract(epoch from $2::text::interval)::float8)";
         worker.query_one(sql, &[&format!("worker-{lease}"), &lease]).await.expect("claim_jobs");
     };
     claim("30 s").await;

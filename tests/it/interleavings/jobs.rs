@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::stage::{Stage, all_orders, part};
 use crate::calls::{Claimed, Settled, claim_job, dispatch, settle, tenant};
 
-const CLAIM: &str = "select id from fairclaim.claim_jobs('w', null, 10, p_lease => '5 min')";
+const CLAIM: &str = "select id from fairclaim.claim_jobs('w', null, 10, p_lease => 300)";
 
 const WISHES: &str = "select count(*) from fairclaim_internal.cancel_request";
 
@@ -176,7 +176,7 @@ async fn a_retry_meets_a_settlement_in_every_order() {
         stage.clear().await;
         let job = claimed(&stage).await;
         let settle = format!(
-            "select accepted, status from fairclaim.settle_jobs({}, array['fail'])",
+            "select kind = 'settled', status from fairclaim.settle_jobs({}, array['fail'])",
             lease(&job)
         );
         let retry = format!(
@@ -213,7 +213,7 @@ async fn an_expired_lease_meets_its_settlement_in_every_order() {
         let job = claimed(&stage).await;
         stage.db.advance("1 hour").await;
         let settle = format!(
-            "select accepted, status from fairclaim.settle_jobs({}, array['complete'])",
+            "select kind = 'settled', status from fairclaim.settle_jobs({}, array['complete'])",
             lease(&job)
         );
         let parts = [
@@ -278,7 +278,7 @@ async fn two_settlements_of_one_attempt_meet_in_every_order() {
             let job = claimed(&stage).await;
             let settle = |outcome: &str| {
                 format!(
-                    "select accepted from fairclaim.settle_jobs({}, array['{outcome}'])",
+                    "select kind = 'settled' from fairclaim.settle_jobs({}, array['{outcome}'])",
                     lease(&job)
                 )
             };

@@ -15,7 +15,7 @@ async fn a_limit_is_set(light: bool) {
         tenant(1)
     );
     let claim =
-        |n: i32| format!("select id from fairclaim.claim_jobs('w', null, {n}, p_lease => '1 h')");
+        |n: i32| format!("select id from fairclaim.claim_jobs('w', null, {n}, p_lease => 3600)");
     let parts = || {
         [
             part(&stage.admin, &[&set]),

@@ -12,7 +12,7 @@ const ROWS: &str = "select rows_deleted from fairclaim.prune()";
 const PRUNE: &str =
     "select d.ranges_dropped, (select p.rows_deleted from fairclaim.prune() p where d.ranges_dropped >= 0)
        from fairclaim.drop_ranges() d";
-const CLAIM: &str = "select count(*) from fairclaim.claim_jobs('w', null, 10, p_lease => '1 h')";
+const CLAIM: &str = "select count(*) from fairclaim.claim_jobs('w', null, 10, p_lease => 3600)";
 
 /// One works, the other says that it is busy, and nobody waits.
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_dropped_range(
 /// A job goes by itself, in a range that is still open. Either it runs again, or it is gone: never half of it.
 #[tokio::test]
 async fn a_job_that_is_deleted_meets_a_retry_in_every_order() {
-    const OF_AN_HOUR: &str = "select rows_deleted from fairclaim.prune(interval '1 hour')";
+    const OF_AN_HOUR: &str = "select rows_deleted from fairclaim.prune(3600)";
     let stage = Stage::set().await;
     let (mut kept, mut gone) = (0, 0);
     for order in super::rig::orders(&[3, 3]) {

@@ -32,7 +32,7 @@ async fn a_commit_after(stage: &Stage, begin: &str, ticks: usize) -> (usize, usi
            'tenant_id', fairclaim.tenant_uuid(g::text), 'type', 'mail')) from generate_series(1, {OTHERS}) g))"
     );
     stage.producers[1].batch_execute(&dispatch_of(tenant(2), "mail", 0)).await.expect("a lane");
-    let serve = "select count(*) from fairclaim.claim_jobs('w', null, 1000, p_lease => '1 h')";
+    let serve = "select count(*) from fairclaim.claim_jobs('w', null, 1000, p_lease => 3600)";
     let parts = [
         part(&stage.producers[0], &[begin, &job, "commit"]),
         part(&stage.producers[1], &[&others]),

@@ -113,14 +113,14 @@ pub(super) async fn claim(
     let lease = f64::from(claim.lease);
     let Some(limit) = claim.limit else {
         let sql = format!(
-            "select {} from fairclaim.claim_job($1, $2, $3, make_interval(secs => $4))",
+            "select {} from fairclaim.claim_job($1, $2, $3, $4)",
             columns()
         );
         let rows = worker.query(&sql, &[&worker_id, &queues, &types, &lease]).await?;
         return Ok(rows.iter().map(Claimed::from).collect());
     };
     let sql = format!(
-        "select {} from fairclaim.claim_jobs($1, $2, $3, $4, make_interval(secs => $5), $6, p_alone => $7)",
+        "select {} from fairclaim.claim_jobs($1, $2, $3, $4, $5, $6, p_alone => $7)",
         columns()
     );
     let from = cursor.clone().filter(|_| claim.goes_on);
@@ -143,8 +143,8 @@ struct Lists {
     attempts: Vec<i32>,
     tokens: Vec<Uuid>,
     outcomes: Vec<&'static str>,
-    results: Option<Vec<Option<Value>>>,
-    errors: Option<Vec<Option<Value>>>,
+    results: Option<Vec<Option<String>>>,
+    errors: Option<Vec<Option<String>>>,
     delays: Option<Vec<Option<f64>>>,
 }
 
@@ -159,9 +159,9 @@ impl Lists {
             tokens: leases.iter().map(|lease| lease.token).collect(),
             outcomes: all.iter().map(|given| given.outcome).collect(),
             results: some(all.iter().any(|given| given.result.is_some()))
-                .map(|()| all.iter().map(|given| given.result.clone()).collect()),
+                .map(|()| all.iter().map(|given| given.result.as_ref().map(Value::to_string)).collect()),
             errors: some(all.iter().any(|given| given.error.is_some()))
-                .map(|()| all.iter().map(|given| given.error.clone()).collect()),
+                .map(|()| all.iter().map(|given| given.error.as_ref().map(Value::to_string)).collect()),
             delays: some(all.iter().any(|given| given.delay.is_some()))
                 .map(|()| all.iter().map(|given| given.delay.map(f64::from)).collect()),
         }
@@ -169,7 +169,12 @@ impl Lists {
 }
 
 fn answer(row: &Row) -> Answer {
-    Answer { id: row.get("id"), accepted: row.get("accepted"), status: row.get("status") }
+    Answer {
+        id: row.get("id"),
+        attempts: row.get("attempts"),
+        kind: row.get("kind"),
+        status: row.get("status"),
+    }
 }
 
 pub(super) async fn settle(
@@ -179,7 +184,7 @@ pub(super) async fn settle(
 ) -> Result<Vec<Answer>, Error> {
     let lists = Lists::of(all);
     let sql =
-        "select id, accepted, status from fairclaim.settle_jobs($1, $2, $3, $4, $5, $6, $7, $8)";
+        "select * from fairclaim.settle_jobs($1, $2, $3, $4, $5, $6, $7, $8)";
     let rows = worker
         .query(
             sql,
@@ -211,7 +216,7 @@ pub(super) async fn settle_and_claim(
     let from = cursor.clone().filter(|_| claim.goes_on);
     let sql = format!(
         "select {} from fairclaim.settle_and_claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-                make_interval(secs => $12), $13, p_alone => $14)",
+                $12, $13, p_alone => $14)",
         columns()
     );
     let rows = worker
@@ -235,9 +240,11 @@ pub(super) async fn settle_and_claim(
             ],
         )
         .await?;
-    let (settled, claimed): (Vec<Row>, Vec<Row>) =
-        rows.into_iter().partition(|row| row.get::<_, &str>("kind") == "settled");
-    move_on(cursor, &claimed);
+    let mut rows = rows;
+    let next = rows.pop().filter(|row| row.get::<_, &str>("kind") == "next");
+    *cursor = next.expect("a last row").get("next_cursor");
+    let (claimed, settled): (Vec<Row>, Vec<Row>) =
+        rows.into_iter().partition(|row| row.get::<_, &str>("kind") == "claimed");
     Ok((settled.iter().map(answer).collect(), claimed.iter().map(Claimed::from).collect()))
 }
 
@@ -250,10 +257,13 @@ pub(super) async fn extend(
     let ids: Vec<Uuid> = leases.iter().map(|lease| lease.id).collect();
     let attempts: Vec<i32> = leases.iter().map(|lease| lease.attempt).collect();
     let tokens: Vec<Uuid> = leases.iter().map(|lease| lease.token).collect();
-    let sql = "select * from fairclaim.extend_leases($1, $2, $3, $4, make_interval(secs => $5))";
+    let sql = "select * from fairclaim.extend_leases($1, $2, $3, $4, $5)";
     let rows =
         worker.query(sql, &[&worker_id, &ids, &attempts, &tokens, &f64::from(seconds)]).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
+    Ok(rows
+        .iter()
+        .map(|row| (row.get("id"), row.get("accepted"), row.get("cancel_requested")))
+        .collect())
 }
 
 pub(super) async fn release(

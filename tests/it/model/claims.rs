@@ -18,7 +18,8 @@ impl Model {
         claim: &Claim,
         rows: &[Claimed],
     ) -> Result<(), String> {
-        let limit = usize::try_from(claim.limit.unwrap_or(1)).expect("a limit");
+        let most = if claim.alone { 1 } else { claim.limit.unwrap_or(1) };
+        let limit = usize::try_from(most).expect("a limit");
         if rows.len() > limit {
             return Err(format!("{} rows of a claim of {limit}", rows.len()));
         }

@@ -91,7 +91,7 @@ impl Database {
              delete from fairclaim_internal.prune_place; insert into fairclaim_internal.prune_place (asked) values (false), (true)";
         self.owner.batch_execute(state).await.expect("reset");
         loop {
-            let sql = "select ranges_dropped from fairclaim.drop_ranges('1 hour')";
+            let sql = "select ranges_dropped from fairclaim.drop_ranges(3600)";
             let row = self.operator.query_one(sql, &[]).await.expect("drop_ranges");
             if row.get::<_, i32>(0) == 0 {
                 break;

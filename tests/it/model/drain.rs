@@ -3,7 +3,7 @@
 use super::{
     play::Game,
     rules::Given,
-    state::{Model, Place, QUEUES, TENANTS},
+    state::{Known, Model, Place, QUEUES, TENANTS},
     steps::Claim,
 };
 
@@ -25,17 +25,19 @@ impl Game {
             self.settle(0, &all).await?;
             self.advance(AN_HOUR_AND_MORE).await?;
             self.tick().await?;
-            for alone in [false, true] {
-                let everything = Claim {
-                    worker: 0,
-                    limit: Some(1_000),
-                    queues: 0,
-                    types: 0,
-                    lease: 3600,
-                    goes_on: true,
-                    alone,
-                };
-                self.claim(&everything).await?;
+            let everything = |alone| Claim {
+                worker: 0,
+                limit: Some(1_000),
+                queues: 0,
+                types: 0,
+                lease: 3600,
+                goes_on: true,
+                alone,
+            };
+            self.claim(&everything(false)).await?;
+            let waits = |job: &&Known| job.lost >= 2 && job.place == Place::Waiting;
+            for _ in 0..self.model.jobs.values().filter(waits).count() {
+                self.claim(&everything(true)).await?; // one at a time
             }
             if self.model.jobs.values().all(|job| matches!(job.place, Place::Finished(_))) {
                 return super::audit::audit(&self.database, &mut self.model).await;

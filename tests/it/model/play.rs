@@ -207,7 +207,7 @@ impl Game {
     }
 
     pub(super) async fn tick(&mut self) -> Result<(), String> {
-        let sql = "select promoted, returned, busy, next_tick_in > interval '0' and next_tick_in <= interval '30 s'
+        let sql = "select promoted, returned, busy, next_tick_in > 0 and next_tick_in <= 30
                      from fairclaim.tick()";
         let row = self.database.workers[1].query_one(sql, &[]).await.map_err(failed("tick"))?;
         let (promoted, returned) = self.model.tick();

@@ -62,7 +62,7 @@ pub(super) async fn prune(
 
 /// Whether there is more to do.
 async fn prune_once(database: &Database, hours: Option<u32>) -> Result<bool, String> {
-    let argument = hours.map_or(String::new(), |hours| format!("interval '{hours} hours'"));
+    let argument = hours.map_or(String::new(), |hours| (3600 * hours).to_string());
     let session = if hours.is_some() { &database.operator } else { &database.workers[0] };
     let ask = async |sql: &str| {
         let row = session.query_one(sql, &[]).await.map_err(|error| format!("{sql}: {error:?}"))?;

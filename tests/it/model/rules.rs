@@ -22,7 +22,8 @@ pub(super) struct Given {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) id: Uuid,
-    pub(super) accepted: bool,
+    pub(super) attempts: i32,
+    pub(super) kind: String,
     pub(super) status: Option<String>,
 }
 
@@ -65,15 +66,36 @@ impl Model {
         Place::Scheduled { from: self.now + pause, to: self.now + pause }
     }
 
-    /// Ends an attempt. A stale settlement changes nothing.
+    /// Ends an attempt. A stale settlement changes nothing; one that is sent again is told from it by the final fact.
     pub(super) fn settle(&mut self, worker: &str, given: &Given) -> Answer {
         let lease = given.lease;
-        if !self.holds(lease) {
-            return Answer { id: lease.id, accepted: false, status: None };
-        }
-        self.end(worker, given);
-        let status = self.jobs[&lease.id].status().to_owned();
-        Answer { id: lease.id, accepted: true, status: Some(status) }
+        let kind = if self.holds(lease) {
+            self.end(worker, given);
+            "settled"
+        } else if self.ended_by(worker, given) {
+            "already"
+        } else {
+            "stale"
+        };
+        let status = (kind != "stale").then(|| self.jobs[&lease.id].status().to_owned());
+        Answer { id: lease.id, attempts: lease.attempt, kind: kind.to_owned(), status }
+    }
+
+    /// Whether a settlement like this one ended the job.
+    fn ended_by(&self, worker: &str, given: &Given) -> bool {
+        let Some(job) = self.jobs.get(&given.lease.id) else { return false };
+        let Place::Finished(fact) = &job.place else { return false };
+        let asked = match given.outcome {
+            "complete" => "completed",
+            "fail" => "failed",
+            "cancel" => "cancelled",
+            _ => return false,
+        };
+        let lost = fact.error.as_ref().is_some_and(|error| error["code"] == "lost");
+        job.attempts == given.lease.attempt
+            && fact.status == asked
+            && fact.worker.as_deref() == Some(worker)
+            && !lost
     }
 
     /// Ends an attempt whose lease is held; `lost` is an outcome too.

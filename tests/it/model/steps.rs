@@ -277,7 +277,7 @@ fn settlements() -> impl Strategy<Value = Vec<Settlement>> {
             let delay = if outcome == "snooze" {
                 delay.filter(|&seconds| seconds > 0).or(Some(5))
             } else {
-                delay
+                delay.filter(|_| outcome == "retry")
             };
             Settlement { pick, outcome, delay }
         })
@@ -285,6 +285,7 @@ fn settlements() -> impl Strategy<Value = Vec<Settlement>> {
     let complete = |mut all: Vec<Settlement>| {
         for one in &mut all {
             one.outcome = "complete";
+            one.delay = None;
         }
         all
     };

@@ -36,7 +36,7 @@ async fn a_second_tick_at_the_same_time_answers_busy_and_does_nothing() {
         let counts = ["promoted", "returned", "moved", "floors", "closed", "deleted"];
         assert_eq!(counts.map(|name| row.get::<_, i32>(name)), [0; 6]);
     }
-    let again = "select next_tick_in = interval '1 second' from fairclaim.tick()";
+    let again = "select next_tick_in = 1 from fairclaim.tick()";
     let row = second.query_one(again, &[]).await.expect("tick");
     assert!(row.get::<_, bool>(0), "it says when to come again");
     open.rollback().await.expect("rollback");

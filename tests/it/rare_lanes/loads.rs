@@ -68,7 +68,7 @@ impl Minute {
     /// A second passes, and whoever maintains the queue comes as often as it is wanted.
     async fn second(&self) {
         self.db.advance("1 s").await;
-        let sql = "select extract(epoch from next_tick_in)::float8 from fairclaim.tick()";
+        let sql = "select next_tick_in from fairclaim.tick()";
         for _ in 0..TICKS_MAX {
             let next: f64 = self.worker.query_one(sql, &[]).await.expect("tick").get(0);
             if next >= 0.5 {

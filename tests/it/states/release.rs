@@ -10,7 +10,7 @@ use crate::{
 
 /// A claim of a worker with a lease of a day.
 async fn claim(stage: &Stage, worker_id: &str) -> Claimed {
-    let sql = "select * from fairclaim.claim_jobs($1, null, 1, p_lease => '24 hours')";
+    let sql = "select * from fairclaim.claim_jobs($1, null, 1, p_lease => 86400)";
     Claimed::from(&stage.worker.query_one(sql, &[&worker_id]).await.expect("a job is due"))
 }
 
@@ -125,7 +125,7 @@ async fn a_job_that_is_being_settled_is_left_to_whoever_does_it() {
     let open = other.transaction().await.expect("begin");
     let token = "select lease_token from fairclaim_internal.running where id = $1";
     let token: Uuid = stage.owner.query_one(token, &[&id]).await.expect("running").get(0);
-    let settle = "select accepted from fairclaim.settle_jobs('w', array[$1::uuid], array[1], array[$2::uuid], '{complete}')";
+    let settle = "select kind = 'settled' from fairclaim.settle_jobs('w', array[$1::uuid], array[1], array[$2::uuid], '{complete}')";
     let row = open.query_one(settle, &[&id, &token]).await.expect("settle_jobs");
     assert!(row.get::<_, bool>(0));
     // answers at once: it waits for no transaction

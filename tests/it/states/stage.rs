@@ -119,7 +119,7 @@ impl Stage {
             .worker
             .query_one(
                 "select accepted, cancel_requested
-                   from fairclaim.extend_leases('worker', array[$1::uuid], array[$2::int], array[$3::uuid], $4::text::interval)",
+                   from fairclaim.extend_leases('worker', array[$1::uuid], array[$2::int], array[$3::uuid], extract(epoch from $4::text::interval)::float8)",
                 &[&job.id, &job.attempts, &job.token, &lease],
             )
             .await

@@ -90,7 +90,7 @@ async fn ticks_of_an_idle_fleet_write_nothing() {
 
 /// In how many milliseconds the next tick is wanted.
 async fn wanted_in(worker: &Client) -> i64 {
-    let sql = "select (extract(epoch from next_tick_in) * 1000)::int8 from fairclaim.tick()";
+    let sql = "select (next_tick_in * 1000)::int8 from fairclaim.tick()";
     worker.query_one(sql, &[]).await.expect("tick").get(0)
 }
 

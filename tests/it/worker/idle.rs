@@ -77,7 +77,7 @@ async fn a_lease_that_ends_while_everybody_sleeps_is_returned() {
     until_quiet(&rig).await;
     let mut listener = Listener::new(&rig.db).await;
     let session = rig.db.worker().await;
-    let claim = "select count(*) from fairclaim.claim_jobs('dies', null, 1, p_lease => '2 s')";
+    let claim = "select count(*) from fairclaim.claim_jobs('dies', null, 1, p_lease => 2)";
     assert_eq!(session.query_one(claim, &[]).await.expect("claim_jobs").get::<_, i64>(0), 1);
     assert_eq!(listener.told().await, (0, 1), "they learn of its lease");
     let waits = rig.until(id, Status::Pending).await;

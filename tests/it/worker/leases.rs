@@ -178,6 +178,30 @@ async fn cancelling_a_running_job_reaches_its_handler() {
     assert_eq!((report.cancelled, report.retried, report.snoozed), (3, 0, 0));
 }
 
+/// The next heartbeat would come in ten minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_is_heard_at_once_by_who_listens_and_with_the_next_answer_by_who_does_not() {
+    for (listens, slots) in [(true, 1), (false, 2)] {
+        let (rig, gate) = (Rig::new().await, Gate::new());
+        let id = rig.dispatch("job", "complete".into()).await;
+        let worker = rig.worker().await.lease(3600 * SECOND).queue("default", slots);
+        let worker = worker.listen(listens).state(Arc::clone(&gate));
+        let worker = Running::start(worker.handler_for::<String, _>("job", when_cancelled));
+        wait(&gate.started).await;
+        if listens {
+            let superuser = rig.db.superuser().await;
+            let sql = "select from pg_stat_activity where datname = current_database() and query = 'listen fairclaim'";
+            until("it listens", PATIENCE, || async {
+                superuser.query_opt(sql, &[]).await.expect(sql)
+            })
+            .await;
+        }
+        rig.producer.cancel(Some(acme()), &[id]).await.expect("cancel");
+        rig.until(id, Status::Completed).await;
+        worker.stop().await;
+    }
+}
+
 /// The first attempt gives up when it is told to stop, as a well-behaved handler does.
 async fn give_up_when_told(
     _job: RawJob,

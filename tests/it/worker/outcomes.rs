@@ -115,7 +115,7 @@ async fn a_final_error_fails_the_job_whatever_is_left() {
 async fn a_result_that_cannot_be_stored_fails_its_job_and_none_of_the_same_batch() {
     let (_rig, rows) = run(&["unstorable", "complete", "complete_with", "snooze"]).await;
     assert_eq!(rows["unstorable"].status, Status::Failed);
-    assert_eq!(rows["unstorable"].error.as_ref().expect("an error")["code"], "bad_result");
+    assert_eq!(rows["unstorable"].error.as_ref().expect("an error")["code"], "result_invalid");
     assert_eq!(rows["complete"].status, Status::Completed);
     assert_eq!(rows["complete_with"].status, Status::Completed);
     assert_eq!(rows["snooze"].status, Status::Scheduled);

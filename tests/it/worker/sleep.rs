@@ -61,7 +61,7 @@ async fn a_worker_that_sleeps_wakes_when_a_job_is_due_or_a_lease_ends() {
     rig.until(delayed, Status::Completed).await;
 
     let lost = rig.send(job("other", json!({}))).await;
-    let claim = "select count(*) from fairclaim.claim_jobs('dies', null, 1, p_lease => '6 s')";
+    let claim = "select count(*) from fairclaim.claim_jobs('dies', null, 1, p_lease => 6)";
     let session = rig.db.owner().await;
     assert_eq!(session.query_one(claim, &[]).await.expect("claim_jobs").get::<_, i64>(0), 1);
     until_asleep(&rig, &superuser).await;

@@ -1,0 +1,1 @@
+select fairclaim.next_due()::float8 as next_due
