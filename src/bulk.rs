@@ -173,7 +173,8 @@ impl Client {
                 let mut page = filter.clone().status(*status).limit(filter.limit.unwrap_or(PAGE));
                 loop {
                     let found = self.jobs(&page).await?;
-                    let changed = self.change_page(goal, filter.tenant, &found, &mut asked).await?;
+                    let changed =
+                        self.change_page(goal, filter.tenant.clone(), &found, &mut asked).await?;
                     totals.add(goal, &changed);
                     on_page(&totals);
                     match found.next {

@@ -141,7 +141,7 @@ impl JobFilter {
     /// The filter as the first parameters of a call.
     pub(crate) fn sent(&self) -> Sent<'_> {
         Sent {
-            tenant: self.tenant.map(Tenant::uuid),
+            tenant: self.tenant.as_ref().map(Tenant::uuid),
             queue: self.queue.as_deref(),
             job_type: self.job_type.as_deref(),
             status: self.status.map(Status::as_str),

@@ -95,6 +95,8 @@ pub struct JobRow {
     pub id: Uuid,
     /// Its owner.
     pub tenant_id: Tenant,
+    /// What the owner is called; none where no job was dispatched for it by name.
+    pub tenant: Option<String>,
     /// The queue it was dispatched to.
     pub queue: String,
     /// The name its handler is registered for.
@@ -180,6 +182,7 @@ impl JobRow {
         Ok(Self {
             id: row.try_get("id")?,
             tenant_id: row.try_get::<_, Uuid>("tenant_id")?.into(),
+            tenant: row.try_get("tenant")?,
             queue: row.try_get("queue")?,
             job_type: row.try_get("type")?,
             status: row.try_get::<_, &str>("status")?.parse()?,
@@ -260,6 +263,7 @@ mod tests {
         JobRow {
             id: Uuid::nil(),
             tenant_id: Uuid::nil().into(),
+            tenant: None,
             queue: "default".into(),
             job_type: "test".into(),
             status: Status::Pending,

@@ -69,6 +69,7 @@ mod doctor;
 mod error;
 mod executor;
 mod job;
+mod job_brief;
 mod job_filter;
 mod job_row;
 mod json;
@@ -77,8 +78,10 @@ mod outcome;
 mod queues;
 #[cfg(feature = "migrate")]
 mod schema;
+mod settings;
 mod statements;
 mod tenant;
+mod tenant_names;
 mod timestamp;
 #[cfg(feature = "worker")]
 mod worker;
@@ -95,6 +98,7 @@ pub use doctor::{Diagnosis, Finding, Level};
 pub use error::{Bounds, Error, ErrorKind, Result};
 pub use executor::Executor;
 pub use job::Job;
+pub use job_brief::JobBrief;
 pub use job_filter::JobFilter;
 pub use job_row::{JobRow, JobTexts, Status};
 pub use operator::{Changed, JobPage, Pruned, RangesDropped};
@@ -104,7 +108,9 @@ pub use queues::{QueueChange, QueueRow};
 pub use schema::{
     MigrateOptions, MigrateReport, script as migration_script, version as schema_version,
 };
-pub use tenant::Tenant;
+pub use settings::Setting;
+pub use tenant::{DefaultTenant, Owner, Tenant};
+pub use tenant_names::TenantNames;
 #[cfg(feature = "worker")]
 pub use worker::{
     Attempt, CLAIM_SIZE_CLASSES, Handler, RawJob, State, Worker, WorkerBuilder, WorkerHandle,

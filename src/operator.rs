@@ -100,7 +100,7 @@ impl Client {
     }
 
     async fn show(&self, tenant: Option<Tenant>, id: Uuid) -> Result<Option<JobRow>> {
-        let rows = self.rows(&SHOW, &[&id, &tenant.map(Tenant::uuid)]).await?;
+        let rows = self.rows(&SHOW, &[&id, &tenant.as_ref().map(Tenant::uuid)]).await?;
         rows.first().map(JobRow::from_row).transpose()
     }
 
@@ -126,8 +126,8 @@ impl Client {
     /// Cancels jobs: a waiting one at once; a running one is marked, answers `processing`, and its handler is told.
     ///
     /// # Errors
-    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) when no tenant is given
-    /// by a login that is no operator.
+    /// [`ErrorKind::TenantMissing`](crate::ErrorKind::TenantMissing) when no tenant is given by a
+    /// login that is no operator, and the settings have no default tenant.
     pub async fn cancel(&self, tenant: Option<Tenant>, ids: &[Uuid]) -> Result<Vec<Changed>> {
         self.change(&CANCEL, tenant, ids).await
     }
@@ -202,7 +202,7 @@ impl Client {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = self.rows(statement, &[&tenant.map(Tenant::uuid), &ids]).await?;
+        let rows = self.rows(statement, &[&tenant.as_ref().map(Tenant::uuid), &ids]).await?;
         rows.iter().map(changed).collect()
     }
 }

@@ -175,57 +175,26 @@ pub(crate) const SCHEMA_VERSION: Statement =
 pub(crate) const DISPATCH: Statement = Statement {
     sql: "select fairclaim.dispatch_job(p_tenant_id => $1::uuid, p_type => $2::text, p_payload => $3::jsonb, \
           p_queue => $4::text, p_priority => $5::int4, p_run_at => $6::timestamptz, p_max_attempts => $7::int4, \
-          p_timeout => pg_catalog.make_interval(secs => $8::float8), p_tags => $9::text[], p_metadata => $10::jsonb)",
-    types: DISPATCH_TYPES,
-};
-
-/// The same, due a span from now by the clock of the database.
-pub(crate) const DISPATCH_DELAYED: Statement = Statement {
-    sql: "select fairclaim.dispatch_job(p_tenant_id => $1::uuid, p_type => $2::text, p_payload => $3::jsonb, \
-          p_queue => $4::text, p_priority => $5::int4, \
-          p_run_at => fairclaim.clock() operator(pg_catalog.+) pg_catalog.make_interval(secs => $6::float8), p_max_attempts => $7::int4, \
-          p_timeout => pg_catalog.make_interval(secs => $8::float8), p_tags => $9::text[], p_metadata => $10::jsonb)",
+          p_timeout => $8::float8, p_tags => $9::text[], p_metadata => $10::jsonb, p_tenant => $11::text, \
+          p_delay => $12::float8)",
     types: &[
         Type::UUID,
         Type::TEXT,
         Type::JSONB,
         Type::TEXT,
         Type::INT4,
-        Type::FLOAT8,
+        Type::TIMESTAMPTZ,
         Type::INT4,
         Type::FLOAT8,
         Type::TEXT_ARRAY,
         Type::JSONB,
+        Type::TEXT,
+        Type::FLOAT8,
     ],
 };
 
-const DISPATCH_TYPES: &[Type] = &[
-    Type::UUID,
-    Type::TEXT,
-    Type::JSONB,
-    Type::TEXT,
-    Type::INT4,
-    Type::TIMESTAMPTZ,
-    Type::INT4,
-    Type::FLOAT8,
-    Type::TEXT_ARRAY,
-    Type::JSONB,
-];
-
 pub(crate) const DISPATCH_MANY: Statement = Statement {
     sql: "select d.id from fairclaim.dispatch_jobs(p_jobs => $1::jsonb) d order by d.ordinal",
-    types: &[Type::JSONB],
-};
-
-/// The same for a batch of which some items have a `delay` in seconds, to be counted from now by the database's clock.
-pub(crate) const DISPATCH_MANY_DELAYED: Statement = Statement {
-    sql: "select d.id from fairclaim.dispatch_jobs(p_jobs => (\
-          select pg_catalog.jsonb_agg(case when j.item operator(pg_catalog.?) 'delay'::text \
-          then (j.item operator(pg_catalog.-) 'delay'::text) operator(pg_catalog.||) pg_catalog.jsonb_build_object('run_at'::text, \
-          fairclaim.clock() operator(pg_catalog.+) pg_catalog.make_interval(secs => (j.item operator(pg_catalog.->>) 'delay'::text)::float8)) \
-          else j.item end \
-          order by j.ordinal) from pg_catalog.jsonb_array_elements($1::jsonb) with ordinality j(item, ordinal))) d \
-          order by d.ordinal",
     types: &[Type::JSONB],
 };
 
@@ -233,32 +202,28 @@ pub(crate) const DISPATCH_LINES: Statement = Statement {
     sql: "select d.accepted, d.lines, d.dispatched, d.refused, d.digest, d.defaults from fairclaim.dispatch_lines(p_source => $1::text, \
           p_after => $2::int8, p_through => $3::int8, p_jobs => $4::jsonb, p_refused => $5::int4, \
           p_digest => $6::bytea, p_defaults => $7::bytea, p_anew => $8::bool) d",
-    types: DISPATCH_LINES_TYPES,
+    types: &[
+        Type::TEXT,
+        Type::INT8,
+        Type::INT8,
+        Type::JSONB,
+        Type::INT4,
+        Type::BYTEA,
+        Type::BYTEA,
+        Type::BOOL,
+    ],
 };
 
-/// The same for lines of which some have a `delay`.
-pub(crate) const DISPATCH_LINES_DELAYED: Statement = Statement {
-    sql: "select d.accepted, d.lines, d.dispatched, d.refused, d.digest, d.defaults from fairclaim.dispatch_lines(p_source => $1::text, \
-          p_after => $2::int8, p_through => $3::int8, p_jobs => (\
-          select pg_catalog.jsonb_agg(case when j.item operator(pg_catalog.?) 'delay'::text \
-          then (j.item operator(pg_catalog.-) 'delay'::text) operator(pg_catalog.||) pg_catalog.jsonb_build_object('run_at'::text, \
-          fairclaim.clock() operator(pg_catalog.+) pg_catalog.make_interval(secs => (j.item operator(pg_catalog.->>) 'delay'::text)::float8)) \
-          else j.item end \
-          order by j.ordinal) from pg_catalog.jsonb_array_elements($4::jsonb) with ordinality j(item, ordinal)), \
-          p_refused => $5::int4, p_digest => $6::bytea, p_defaults => $7::bytea, p_anew => $8::bool) d",
-    types: DISPATCH_LINES_TYPES,
+pub(crate) const GET_JOBS: Statement = Statement {
+    sql: "select g.id, g.status, g.attempts::int4 as attempts, g.result, g.error_code, g.ended_at \
+          from fairclaim.get_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) g",
+    types: &[Type::UUID, Type::UUID_ARRAY],
 };
 
-const DISPATCH_LINES_TYPES: &[Type] = &[
-    Type::TEXT,
-    Type::INT8,
-    Type::INT8,
-    Type::JSONB,
-    Type::INT4,
-    Type::BYTEA,
-    Type::BYTEA,
-    Type::BOOL,
-];
+pub(crate) const TENANT_NAMES: Statement = Statement {
+    sql: "select t.tenant_id, t.name from fairclaim.tenant_names(p_tenant_ids => $1::uuid[]) t",
+    types: &[Type::UUID_ARRAY],
+};
 
 pub(crate) const CANCEL: Statement = Statement {
     sql: include_str!("../protocol/statements/cancel.sql"),
@@ -284,7 +249,7 @@ pub(crate) const RELEASE_WORKER: Statement = Statement {
 
 pub(crate) const LIST: Statement = Statement {
     sql: "select l.id, l.tenant_id, l.queue, l.type, l.status, l.priority::int4 as priority, l.attempts::int4 as attempts, \
-          l.max_attempts::int4 as max_attempts, l.worker_id, l.next_retry_at, l.created_at, l.completed_at, l.tags \
+          l.max_attempts::int4 as max_attempts, l.worker_id, l.next_retry_at, l.created_at, l.completed_at, l.tags, l.tenant \
           from fairclaim.list_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, p_type => $3::text, p_status => $4::text, \
           p_older_than => $5::float8, p_newer_than => $6::float8, p_error => $7::text, \
           p_before_id => $8::uuid, p_limit => $9::int4) l order by l.id desc",
@@ -336,6 +301,17 @@ pub(crate) const RESUME_QUEUE: Statement = Statement {
     types: &[Type::TEXT],
 };
 
+pub(crate) const SETTINGS: Statement = Statement {
+    sql: "select s.name, s.value, s.default_value, s.unit, s.about from fairclaim.list_settings() s",
+    types: &[],
+};
+
+pub(crate) const SET_SETTING: Statement = Statement {
+    sql: "select s.name, s.value, s.default_value, s.unit, s.about \
+          from fairclaim.set_setting(p_name => $1::text, p_value => $2::text) s",
+    types: &[Type::TEXT, Type::TEXT],
+};
+
 /// With a retention in seconds that an operator chooses.
 pub(crate) const PRUNE_OLDER: Statement = Statement {
     sql: "select p.rows_deleted, p.passed_over, p.busy, p.more \
@@ -353,7 +329,7 @@ pub(crate) const SHOW: Statement = Statement {
     sql: "select s.id, s.tenant_id, s.queue, s.type, s.status, s.priority::int4 as priority, s.attempts::int4 as attempts, \
           s.max_attempts::int4 as max_attempts, s.worker_id, s.next_retry_at, s.created_at, s.completed_at, s.tags, \
           s.timeout as timeout_seconds, s.payload, s.result, s.error, s.metadata, \
-          s.errors from fairclaim.show_job(p_id => $1::uuid, p_tenant_id => $2::uuid) s",
+          s.errors, s.tenant from fairclaim.show_job(p_id => $1::uuid, p_tenant_id => $2::uuid) s",
     types: &[Type::UUID, Type::UUID],
 };
 

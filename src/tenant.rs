@@ -1,29 +1,41 @@
 //! Who owns a job.
 
-use std::{fmt, str::FromStr};
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+    sync::Arc,
+};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
-/// The customer a job belongs to: a uuid.
+/// What a name of a tenant must be.
+pub(crate) const NAME_RULE: &str = "must be 1 to 255 bytes without control characters";
+
+/// The customer a job belongs to: a uuid, and how the application calls it if it was named.
 ///
 /// An application that knows its tenants by a name or number maps them with [`Tenant::named`], which always gives the
-/// same uuid, the one that `fairclaim.tenant_uuid(text)` gives in SQL.
+/// same uuid, the one that `fairclaim.tenant_uuid(text)` gives in SQL. A dispatch for a named tenant sends the name, and
+/// the database remembers it: lists and logs show it beside the uuid. Two tenants are equal when their uuids are.
 ///
 /// ```
 /// use fairclaim::Tenant;
 ///
 /// let acme = Tenant::named("acme")?;
-/// assert_eq!(acme, Tenant::named("acme")?);
+/// assert_eq!(acme, Tenant::from(acme.uuid()));
 /// assert_ne!(acme, Tenant::named("Acme")?);
 /// # Ok::<(), fairclaim::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Tenant(Uuid);
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    id: Uuid,
+    name: Option<Arc<str>>,
+}
 
 impl Tenant {
     /// The tenant of a name: itself when the name is a hyphenated uuid, else the first 16 bytes of
@@ -31,26 +43,80 @@ impl Tenant {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for an empty name, one of
-    /// more than 255 bytes, or one with a NUL.
+    /// more than 255 bytes, or one with a control character.
     pub fn named(name: impl AsRef<str>) -> Result<Self> {
         let name = name.as_ref();
-        if name.is_empty() || name.len() > 255 || name.contains('\0') {
-            return Err(Error::invalid_argument("tenant", "must be 1 to 255 bytes without NUL"));
+        if name.is_empty() || name.len() > 255 || name.contains(char::is_control) {
+            return Err(Error::invalid_argument("tenant", NAME_RULE));
         }
-        if let Some(uuid) = hyphenated(name) {
-            return Ok(Self(uuid));
+        if let Some(id) = hyphenated(name) {
+            return Ok(id.into());
         }
         let mut hash = Sha256::new();
         hash.update(b"fairclaim:tenant:");
         hash.update(name.as_bytes());
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash.finalize()[..16]);
-        Ok(Self(uuid::Builder::from_custom_bytes(bytes).into_uuid()))
+        let id = uuid::Builder::from_custom_bytes(bytes).into_uuid();
+        Ok(Self { id, name: Some(name.into()) })
     }
 
     /// The uuid that the database knows the tenant by.
-    pub fn uuid(self) -> Uuid {
-        self.0
+    pub fn uuid(&self) -> Uuid {
+        self.id
+    }
+
+    /// The name that it was made of; none when it was made of a uuid.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+}
+
+/// The tenant of an application that has one only: dispatches for it name no tenant, and the jobs belong to the one that
+/// the setting `default_tenant` names (`fairclaim settings set default_tenant app`, once, or [`Client::set_setting`]).
+/// Without that setting, such a dispatch is refused with [`ErrorKind::TenantMissing`](crate::ErrorKind::TenantMissing).
+///
+/// ```no_run
+/// use fairclaim::{Client, DefaultTenant, Dispatch};
+/// # #[derive(serde::Serialize, serde::Deserialize)]
+/// # struct SendMail { to: String }
+/// # impl fairclaim::Job for SendMail { const TYPE: &'static str = "send_mail"; }
+///
+/// # async fn example(client: Client) -> Result<(), fairclaim::Error> {
+/// let mail = SendMail { to: "a@b.example".into() };
+/// client.dispatch(Dispatch::new(DefaultTenant, &mail)?).await?;
+/// # Ok(()) }
+/// ```
+///
+/// [`Client::set_setting`]: crate::Client::set_setting
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DefaultTenant;
+
+/// Whose a job is: a [`Tenant`], a uuid, or the [`DefaultTenant`]. What takes it takes each of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner(pub(crate) Option<Tenant>);
+
+impl From<Tenant> for Owner {
+    fn from(tenant: Tenant) -> Self {
+        Self(Some(tenant))
+    }
+}
+
+impl From<&Tenant> for Owner {
+    fn from(tenant: &Tenant) -> Self {
+        Self(Some(tenant.clone()))
+    }
+}
+
+impl From<Uuid> for Owner {
+    fn from(id: Uuid) -> Self {
+        Self(Some(id.into()))
+    }
+}
+
+impl From<DefaultTenant> for Owner {
+    fn from(_: DefaultTenant) -> Self {
+        Self(None)
     }
 }
 
@@ -61,14 +127,53 @@ fn hyphenated(name: &str) -> Option<Uuid> {
 }
 
 impl From<Uuid> for Tenant {
-    fn from(uuid: Uuid) -> Self {
-        Self(uuid)
+    fn from(id: Uuid) -> Self {
+        Self { id, name: None }
     }
 }
 
 impl From<Tenant> for Uuid {
     fn from(tenant: Tenant) -> Self {
-        tenant.0
+        tenant.id
+    }
+}
+
+impl PartialEq for Tenant {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Tenant {}
+
+impl Hash for Tenant {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+impl PartialOrd for Tenant {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Tenant {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.id.cmp(&other.id)
+    }
+}
+
+/// As its uuid.
+impl Serialize for Tenant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.id.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Tenant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Uuid::deserialize(deserializer).map(Self::from)
     }
 }
 
@@ -82,7 +187,7 @@ impl FromStr for Tenant {
 
 impl fmt::Display for Tenant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+        self.id.fmt(formatter)
     }
 }
 
@@ -102,6 +207,15 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_keeps_the_name_that_it_was_made_of_and_is_known_by_its_uuid() {
+        let (acme, uuid) = (Tenant::named("acme").unwrap(), "0192f0c1-2345-7abc-8def-0123456789ab");
+        assert_eq!((acme.name(), Tenant::named(uuid).unwrap().name()), (Some("acme"), None));
+        let text = serde_json::to_string(&acme).unwrap();
+        let read: Tenant = serde_json::from_str(&text).unwrap();
+        assert_eq!((&read, read.name()), (&acme, None));
+    }
+
+    #[test]
     fn other_forms_of_a_uuid_are_names() {
         let simple = "0192f0c123457abc8def0123456789ab";
         assert_ne!(named(simple), "0192f0c1-2345-7abc-8def-0123456789ab");
@@ -117,7 +231,7 @@ mod tests {
 
     #[test]
     fn names_without_meaning_are_refused() {
-        for name in ["", "a\0b", &"x".repeat(256)] {
+        for name in ["", "a\0b", "a\nb", "\u{7f}", "a\u{9b}", &"x".repeat(256)] {
             assert_eq!(Tenant::named(name).unwrap_err().code(), Some("JQ004"));
         }
         assert!(Tenant::named("x".repeat(255)).is_ok());

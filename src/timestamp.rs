@@ -28,11 +28,6 @@ fn civil(days: i128) -> (i128, i128, i128) {
     (era * 400 + year_in_era + i128::from(month <= 2), month, day)
 }
 
-/// A span in the one form that `interval` reads the same under every setting.
-pub(crate) fn interval_text(span: Duration) -> String {
-    format!("{}.{:06} seconds", span.as_secs(), span.subsec_micros())
-}
-
 /// For serde's `serialize_with`.
 pub(crate) fn serialize<S: serde::Serializer>(
     at: &SystemTime,
@@ -80,10 +75,5 @@ mod tests {
         check(1_709_251_200, "2024-03-01T00:00:00.000000Z");
         check(4_107_542_400, "2100-03-01T00:00:00.000000Z");
         assert_eq!(rfc3339(UNIX_EPOCH - Duration::from_micros(1)), "1969-12-31T23:59:59.999999Z");
-    }
-
-    #[test]
-    fn spans_print_as_seconds() {
-        assert_eq!(interval_text(Duration::from_millis(1500)), "1.500000 seconds");
     }
 }

@@ -3,7 +3,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{completions, dispatch, doctor, jobs, man, migrate, prune, queues, work};
+use crate::command::{
+    completions, dispatch, doctor, jobs, man, migrate, prune, queues, settings, work,
+};
 use crate::demo;
 use crate::global::Global;
 
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Jobs(jobs::JobsArgs),
     /// Look at queues, stop them, let them go on
     Queues(queues::QueuesArgs),
+    /// Look at what this installation is set to, and change it
+    Settings(settings::SettingsArgs),
     /// Delete what ended longer ago than the retention
     Prune(prune::PruneArgs),
     /// Examine the database: what is wrong, who is in the way, what to do

@@ -216,7 +216,7 @@ fn batches(plan: &Plan, share: &Share) -> anyhow::Result<Vec<Vec<Dispatch>>> {
     let numbers: Vec<usize> = (1..=share.jobs).collect();
     let batch = |numbers: &[usize]| {
         let job =
-            |&number| Ok(Dispatch::new(share.tenant, &DemoJob { number })?.queue(&plan.queue));
+            |&number| Ok(Dispatch::new(&share.tenant, &DemoJob { number })?.queue(&plan.queue));
         numbers.iter().map(job).collect::<anyhow::Result<Vec<_>>>()
     };
     numbers.chunks(BATCH).map(batch).collect()

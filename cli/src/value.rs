@@ -43,6 +43,40 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(signed).map_err(|_| "it cannot be negative".to_owned())
 }
 
+/// The same the other way round, in the largest unit that leaves a whole number.
+pub(crate) fn duration_text(seconds: f64) -> String {
+    const UNITS: [(&str, f64); 5] =
+        [("d", 86_400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001)];
+    if seconds <= 0.0 {
+        return "0s".to_owned();
+    }
+    let mut counts = UNITS.iter().map(|(unit, size)| (unit, seconds / size));
+    let is_whole = |count: f64| count > 0.5 && (count - count.round()).abs() < 1e-9;
+    counts.find(|(_, count)| is_whole(*count)).map_or_else(
+        || seconds.to_string(), // which is read as seconds
+        |(unit, count)| format!("{}{unit}", count.round()),
+    )
+}
+
+/// The units of sizes, largest first.
+const SIZES: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+/// `1 MiB`, `256KiB`, or a bare number of bytes.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let shape = || "write it like 500 KiB or 1 MiB".to_owned();
+    let unit = SIZES.into_iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)));
+    let (count, size) = unit.unwrap_or((text, 1));
+    let count: u64 = count.trim_end().parse().map_err(|_| shape())?;
+    count.checked_mul(size).ok_or_else(shape)
+}
+
+/// The same the other way round, in the largest unit that leaves a whole number.
+pub(crate) fn size_text(bytes: u64) -> String {
+    let unit = SIZES.into_iter().find(|(_, size)| bytes > 0 && bytes % size == 0);
+    let (unit, size) = unit.unwrap_or(("B", 1));
+    format!("{} {unit}", bytes / size)
+}
+
 /// An RFC 3339 moment with its offset: `2027-01-31T09:00:00Z`.
 pub(crate) fn moment(text: &str) -> Result<SystemTime, String> {
     text.parse::<Timestamp>()

@@ -160,6 +160,19 @@ create table fairclaim_internal.tenant (
   tenant_id uuid primary key,
   weight smallint not null default 1 check (weight between 1 and 100)
 );
+-- How the application calls a tenant, for those that it has dispatched for by name. Only tick() writes it.
+create table fairclaim_internal.tenant_name (
+  tenant_id uuid primary key,
+  name text collate "C" not null
+);
+-- Names that dispatches have used and that tick() has not folded into tenant_name yet. Inserted only, and unique in nothing but
+-- its number: a dispatch must not wait for another one that uses the same name at this moment.
+create table fairclaim_internal.tenant_note (
+  note_id bigint generated always as identity primary key,
+  tenant_id uuid not null,
+  name text collate "C" not null
+);
+create index tenant_note_tenant on fairclaim_internal.tenant_note (tenant_id);
 create table fairclaim_internal.tenant_limit (         -- locked by claims; limited tenants only
   tenant_id uuid primary key,
   max_running int not null check (max_running >= 0),
@@ -188,7 +201,9 @@ create table fairclaim_internal.setting (
   max_own_lanes int not null default 1000 check (max_own_lanes >= 1),          -- of a tenant in a queue: refused at dispatch
   tick_every interval not null default '0.5 s' check (tick_every between '0' and '10 s'),
   -- how long a job whose workers died twice waits for a worker that runs it alone; then it fails
-  suspect_wait interval not null default '1 hour' check (suspect_wait between '1 minute' and '100 years')
+  suspect_wait interval not null default '1 hour' check (suspect_wait between '1 minute' and '100 years'),
+  -- whose job it is when a dispatch names no tenant; null: such a dispatch is refused
+  default_tenant text collate "C"
 );
 insert into fairclaim_internal.setting default values;
 

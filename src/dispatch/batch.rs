@@ -8,7 +8,8 @@ use super::{Dispatch, Due};
 use crate::{
     error::Result,
     executor::Executor,
-    statements::{DISPATCH_MANY, DISPATCH_MANY_DELAYED, Via},
+    statements::{DISPATCH_MANY, Via},
+    tenant::Tenant,
     timestamp,
 };
 
@@ -20,7 +21,11 @@ const BATCH_BYTES_MAX: usize = 16 << 20;
 impl Serialize for Dispatch {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut item = serializer.serialize_map(None)?;
-        item.serialize_entry("tenant_id", &self.tenant)?;
+        match self.tenant.0.as_ref().map(|tenant| (tenant, Tenant::name(tenant))) {
+            Some((_, Some(name))) => item.serialize_entry("tenant", name)?,
+            Some((tenant, None)) => item.serialize_entry("tenant_id", tenant)?,
+            None => {}
+        }
         item.serialize_entry("type", &self.job_type)?;
         item.serialize_entry("payload", &self.payload)?;
         if self.queue != "default" {
@@ -38,7 +43,7 @@ impl Serialize for Dispatch {
             item.serialize_entry("max_attempts", &self.max_attempts)?;
         }
         if let Some(timeout) = self.timeout {
-            item.serialize_entry("timeout", &timestamp::interval_text(timeout))?;
+            item.serialize_entry("timeout", &timeout.as_secs_f64())?;
         }
         if !self.tags.is_empty() {
             item.serialize_entry("tags", &self.tags)?;
@@ -73,8 +78,7 @@ pub(crate) async fn send_many<C: GenericClient + Sync>(
     check_all(jobs)?;
     let mut ids = Vec::with_capacity(jobs.len());
     for batch in batches(jobs) {
-        let statement = if any_is_delayed(batch) { DISPATCH_MANY_DELAYED } else { DISPATCH_MANY };
-        for row in statement
+        for row in DISPATCH_MANY
             .rows_via(via, &[&Json(batch)])
             .await
             .map_err(|error| error.behind(ids.len()))?
@@ -90,11 +94,6 @@ pub(super) fn check_all(jobs: &[Dispatch]) -> Result<()> {
     jobs.iter()
         .enumerate()
         .try_for_each(|(index, job)| job.check().map_err(|error| error.of_job(index)))
-}
-
-/// Whether some are due a span from now, which the database has to count.
-pub(super) fn any_is_delayed(jobs: &[Dispatch]) -> bool {
-    jobs.iter().any(|job| matches!(job.due, Due::After(_)))
 }
 
 /// Whether these jobs travel in one call, which is a transaction by itself.
@@ -154,7 +153,7 @@ mod tests {
             .metadata("k", 1);
         let expected = json!({
             "tenant_id": Uuid::nil(), "type": "send_mail", "payload": null, "queue": "mail", "priority": 3,
-            "run_at": "1970-01-01T00:00:00.000000Z", "max_attempts": 2, "timeout": "1.500000 seconds", "tags": ["t"],
+            "run_at": "1970-01-01T00:00:00.000000Z", "max_attempts": 2, "timeout": 1.5, "tags": ["t"],
             "metadata": {"k": 1}
         });
         assert_eq!(serde_json::to_value(full.clone()).unwrap(), expected);

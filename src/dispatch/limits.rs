@@ -37,9 +37,9 @@ impl Dispatch {
             let rule = "must be finite, at most 1 day ago and at most 5 years ahead";
             return Err(Error::invalid_argument("run_at", rule));
         }
-        let five_years = DAY * (5 * 366);
+        let five_years = Duration::from_secs(157_766_400);
         if matches!(self.due, Due::After(delay) if delay > five_years) {
-            return Err(Error::invalid_argument("delay", "must be at most 5 years"));
+            return Err(Error::invalid_argument("delay", "must be from 0 to 5 years"));
         }
         if self.timeout.is_some_and(|timeout| timeout > DAY) {
             return Err(Error::invalid_argument("timeout", "must be from 1 ms to 24 h"));

@@ -5,7 +5,7 @@ use tokio_postgres::{GenericClient, types::Json};
 use super::{Dispatch, batch};
 use crate::{
     error::{Error, Result},
-    statements::{DISPATCH_LINES, DISPATCH_LINES_DELAYED, Via},
+    statements::{DISPATCH_LINES, Via},
 };
 
 /// A stretch of a source's lines and what they dispatch.
@@ -111,10 +111,8 @@ pub(crate) async fn send_lines<C: GenericClient + Sync>(
         return Err(Error::invalid_argument("source", "must not hold a NUL"));
     }
     batch::check_all(lines.jobs)?;
-    let statement =
-        if batch::any_is_delayed(lines.jobs) { DISPATCH_LINES_DELAYED } else { DISPATCH_LINES };
     let number = |line: u64| i64::try_from(line).unwrap_or(i64::MAX);
-    let row = statement
+    let row = DISPATCH_LINES
         .row_via(
             via,
             &[

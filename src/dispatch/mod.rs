@@ -16,8 +16,8 @@ use crate::{
     executor::Executor,
     job::Job,
     json,
-    statements::{DISPATCH, DISPATCH_DELAYED, Value, Via},
-    tenant::Tenant,
+    statements::{DISPATCH, Via},
+    tenant::{Owner, Tenant},
 };
 
 pub use self::{
@@ -58,7 +58,7 @@ enum Due {
 #[derive(Debug, Clone)]
 #[must_use = "a dispatch does nothing until it is executed"]
 pub struct Dispatch {
-    tenant: Tenant,
+    tenant: Owner,
     job_type: String,
     payload: Box<RawValue>,
     queue: String,
@@ -71,12 +71,13 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// A typed job, with the defaults that its type states.
+    /// A typed job, with the defaults that its type states. `tenant` is a [`Tenant`], a uuid, or
+    /// [`DefaultTenant`](crate::DefaultTenant).
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) when the payload cannot be
     /// written as JSON that the database stores.
-    pub fn new<J: Job>(tenant: impl Into<Tenant>, job: &J) -> Result<Self> {
+    pub fn new<J: Job>(tenant: impl Into<Owner>, job: &J) -> Result<Self> {
         let mut dispatch =
             Self::with_payload(tenant.into(), J::TYPE, json::to_raw("payload", job)?);
         J::QUEUE.clone_into(&mut dispatch.queue);
@@ -91,14 +92,14 @@ impl Dispatch {
     /// # Errors
     /// As [`Dispatch::new`].
     pub fn raw(
-        tenant: impl Into<Tenant>,
+        tenant: impl Into<Owner>,
         job_type: impl Into<String>,
         payload: impl Serialize,
     ) -> Result<Self> {
         Ok(Self::with_payload(tenant.into(), job_type, json::to_raw("payload", &payload)?))
     }
 
-    fn with_payload(tenant: Tenant, job_type: impl Into<String>, payload: Box<RawValue>) -> Self {
+    fn with_payload(tenant: Owner, job_type: impl Into<String>, payload: Box<RawValue>) -> Self {
         Self {
             tenant,
             job_type: job_type.into(),
@@ -191,22 +192,25 @@ impl Dispatch {
             Due::At(at) => (Some(at), None),
             Due::After(delay) => (None, Some(delay.as_secs_f64())),
         };
-        let (statement, due): (_, Value<'_>) =
-            if after.is_some() { (DISPATCH_DELAYED, &after) } else { (DISPATCH, &at) };
-        let row = statement
+        // a name tells the id, which the database makes of it, and is remembered
+        let name = self.tenant.0.as_ref().and_then(Tenant::name);
+        let id = self.tenant.0.as_ref().filter(|_| name.is_none()).map(Tenant::uuid);
+        let row = DISPATCH
             .row_via(
                 via,
                 &[
-                    &self.tenant.uuid(),
+                    &id,
                     &self.job_type,
                     &Json(&self.payload),
                     &self.queue,
                     &self.priority,
-                    due,
+                    &at,
                     &self.max_attempts,
                     &self.timeout.map(|timeout| timeout.as_secs_f64()),
                     &self.tags,
                     &Json(&metadata),
+                    &name,
+                    &after,
                 ],
             )
             .await?;

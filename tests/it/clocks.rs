@@ -137,7 +137,7 @@ async fn a_claim_holds_few_locks_however_many_jobs_wait_for_long() {
     owner.batch_execute(short).await.expect(short);
     let mut most = 0;
     for hour in 0..600 {
-        let at = "select (fairclaim.clock() + interval '30 days')::text";
+        let at = "select to_jsonb(fairclaim.clock() + interval '30 days') #>> '{}'";
         let run_at: String = owner.query_one(at, &[]).await.expect(at).get(0);
         let reminder = json!({"tenant_id": tenant(1), "type": "mail", "run_at": run_at});
         dispatch_object(&producer, reminder).await;

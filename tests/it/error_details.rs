@@ -60,6 +60,18 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "test_producer",
+        "dispatch_job(p_tenant => E'MARK\\n', p_type => 'mail')",
+        "JQ004",
+        r#"{"argument": "p_tenant", "field": "tenant", "limit": 255}"#,
+    ),
+    (
+        "test_producer",
+        "dispatch_jobs('[{\"tenant\": \"a\", \"type\": \"mail\"}, {\"tenant\": \"a\", \"type\": \"mail\", \"timeout\": \"MARK\"}]')",
+        "JQ004",
+        r#"{"argument": "p_jobs", "field": "timeout", "item": 1, "minimum": 0.001, "maximum": 86400}"#,
+    ),
+    (
+        "test_producer",
         "dispatch_jobs('[]')",
         "JQ004",
         r#"{"argument": "p_jobs", "field": "jobs", "limit": 10000}"#,
@@ -212,7 +224,7 @@ fn bad(of_type: &str) -> &'static [&'static str] {
 }
 
 /// Those that have an argument with limits.
-const EXPECTED: [&str; 20] = [
+const EXPECTED: [&str; 23] = [
     "cancel_jobs",
     "claim_job",
     "claim_jobs",
@@ -221,6 +233,7 @@ const EXPECTED: [&str; 20] = [
     "dispatch_jobs",
     "drop_ranges",
     "extend_leases",
+    "get_jobs",
     "list_jobs",
     "list_queues",
     "pause_queue",
@@ -230,8 +243,10 @@ const EXPECTED: [&str; 20] = [
     "release_worker",
     "resume_queue",
     "retry_jobs",
+    "set_setting",
     "settle_and_claim",
     "settle_jobs",
+    "tenant_names",
     "tenant_uuid",
 ];
 

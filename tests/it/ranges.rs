@@ -215,7 +215,7 @@ async fn a_pinned_range_is_emptied_row_by_row() {
 /// A job that is due in an interval from now.
 async fn due_in(producer: &Client, owner: &Client, interval: &str) -> Uuid {
     let run_at: String = owner
-        .query_one("select (fairclaim.clock() + $1::text::interval)::text", &[&interval])
+        .query_one("select to_jsonb(fairclaim.clock() + $1::text::interval) #>> '{}'", &[&interval])
         .await
         .expect("a time")
         .get(0);

@@ -75,7 +75,7 @@ async fn an_operator_deletes_what_ended_an_hour_ago_and_nothing_else() {
     }
     dispatch(&producer, tenant(1), "mail").await;
     let late = claim_jobs(&worker, 1, &mut None).await;
-    let later = "select (fairclaim.clock() + interval '30 days')::text";
+    let later = "select to_jsonb(fairclaim.clock() + interval '30 days') #>> '{}'";
     let later: String = owner.query_one(later, &[]).await.expect(later).get(0);
     let due = json!({"tenant_id": tenant(1), "type": "mail", "run_at": later});
     dispatch_object(&producer, due).await;

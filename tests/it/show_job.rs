@@ -16,7 +16,7 @@ const SHOW: &str = "select * from fairclaim.show_job($1, $2)";
 async fn a_job_that_failed(db: &TestDb) -> Uuid {
     let (producer, worker) = (db.producer().await, db.worker().await);
     let job = json!({"tenant_id": tenant(1), "type": "mail", "queue": "letters", "payload": {"to": "MARK"}, "priority": 3,
-                     "max_attempts": 4, "tags": ["blue"], "metadata": {"trace": "MARK"}, "timeout": "1 min"});
+                     "max_attempts": 4, "tags": ["blue"], "metadata": {"trace": "MARK"}, "timeout": 60});
     let id = dispatch_object(&producer, job).await;
     let job = claim_job(&worker, "w").await.expect("the job");
     settle_after(&worker, &job, "retry", Some(60.0)).await;

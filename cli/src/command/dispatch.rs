@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use fairclaim::{Dispatch, Tenant};
+use fairclaim::{DefaultTenant, Dispatch, Owner, Tenant};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -44,7 +44,7 @@ pub(crate) struct DispatchArgs {
     /// By which name to remember how far the lines were sent [default: the SHA-256 of the file]
     #[arg(long, value_name = "NAME", requires = "file")]
     source: Option<String>,
-    /// Who the job is for: a uuid, or any name, which always means the same uuid
+    /// Who the job is for: a uuid, or any name, which always means the same uuid [default: the setting default_tenant]
     #[arg(long, value_name = "NAME-OR-UUID", value_parser = value::tenant)]
     tenant: Option<Tenant>,
     /// What kind of work it is: the name a handler is registered for
@@ -101,10 +101,10 @@ fn build(args: &DispatchArgs) -> anyhow::Result<Dispatch> {
     let missing = |flag: &str| {
         Hinted::usage(
             format!("{flag} is missing"),
-            "one job needs --tenant and --type; --file takes many, as JSON Lines",
+            "one job needs --type, and --tenant where there is no default tenant; --file takes many, as JSON Lines",
         )
     };
-    let tenant = args.tenant.ok_or_else(|| missing("--tenant"))?;
+    let tenant: Owner = args.tenant.as_ref().map_or_else(|| DefaultTenant.into(), Owner::from);
     let job_type = args.job_type.as_deref().ok_or_else(|| missing("--type"))?;
     if args.payload == "-" && args.metadata.as_deref() == Some("-") {
         return Err(Hinted::usage(

@@ -7,7 +7,7 @@ const NOWHERE: &str = "postgres://nobody:hunter2@127.0.0.1:1/none?connect_timeou
 
 const COMMANDS: &str = "--help` says what may stand there";
 
-const ONE_JOB: &str = "one job needs --tenant and --type";
+const ONE_JOB: &str = "one job needs --type, and --tenant";
 
 const ROWS: &[Row] = &[
     (&["dispath"], "unrecognized subcommand 'dispath'", COMMANDS),
@@ -18,7 +18,6 @@ const ROWS: &[Row] = &[
         "invalid value 'bogus' for '--connection <MODE>'",
         COMMANDS,
     ),
-    (&["dispatch", "--type", "mail"], "--tenant", ONE_JOB),
     (&["dispatch", "--tenant", "acme"], "--type", ONE_JOB),
     (&["jobs"], "list", COMMANDS),
     (&["jobs", "list", "--status", "done"], "it is one of scheduled, pending", COMMANDS),
@@ -26,7 +25,11 @@ const ROWS: &[Row] = &[
     (&["jobs", "list", "--limit", "1001"], "1..=1000", COMMANDS),
     (&["jobs", "list", "--limit", "many"], "--limit", COMMANDS),
     (&["jobs", "list", "--before", "17"], "--before", COMMANDS),
-    (&["jobs", "list", "--tenant", ""], "must be 1 to 255 bytes without NUL", COMMANDS),
+    (
+        &["jobs", "list", "--tenant", ""],
+        "must be 1 to 255 bytes without control characters",
+        COMMANDS,
+    ),
     (&["jobs", "show"], "<ID>", COMMANDS),
     (&["jobs", "show", "17"], "it must be the id of a job, such as 01990000", COMMANDS),
     (&["migrate", "--print", "--json"], "cannot be used with", COMMANDS),
@@ -161,7 +164,7 @@ const DISPATCHES: &[Row] = &[
     (&["--delay", "NaN"], "write it like 250ms, 30s", COMMANDS),
     (&["--delay", "9e99d"], "write it like 250ms, 30s", COMMANDS),
     (&["--delay", "99999999999999999d"], "write it like 250ms, 30s", COMMANDS),
-    (&["--delay", "1831d"], "delay: must be at most 5 years", "says what it takes"),
+    (&["--delay", "1831d"], "delay: must be from 0 to 5 years", "says what it takes"),
     (&["--delay", "5s", "--run-at", "2027-01-01T00:00:00Z"], "cannot be used with", COMMANDS),
     (&["--run-at", "infinity"], "write it like 2027-01-31T09:00:00Z", COMMANDS),
     (&["--run-at", "2027-01-31T09:00:00"], "write it like 2027-01-31T09:00:00Z", COMMANDS),

@@ -51,7 +51,7 @@ async fn every_kind_of_flag_can_stand_in_the_file() {
     let passed = ["dispatch", "--run-at", "2001-01-01T00:00:00Z"];
     let passed = place.fairclaim(passed).current_dir(folder.path("")).output().unwrap();
     assert!(
-        stderr(&passed).contains("run_at"),
+        stderr(&passed).contains("--run-at"),
         "a moment long past is refused: {}",
         stderr(&passed)
     );

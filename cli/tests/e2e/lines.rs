@@ -106,11 +106,14 @@ const BAD: &[(&str, &str, &str)] = &[
     ("{\"tenant\":\"a\",\"type\":\"mail\",\"priority\":1e99}", "priority", "JQ004"),
     ("{\"tenant\":\"a\",\"type\":\"mail\",\"max_attempts\":0}", "max_attempts", "JQ004"),
     ("{\"tenant\":\"a\",\"type\":\"mail\",\"timeout\":\"SECRET\"}", "timeout", "JQ004"),
-    ("{\"tenant\":\"a\",\"type\":\"mail\",\"timeout\":\"25h\"}", "timeout", "JQ004"),
+    ("{\"tenant\":\"a\",\"type\":\"mail\",\"timeout\":90000}", "timeout", "JQ004"),
     ("{\"tenant\":\"a\",\"type\":\"mail\",\"run_at\":\"SECRET\"}", "run_at", "JQ004"),
     ("{\"tenant\":\"a\",\"type\":\"mail\",\"run_at\":\"2001-01-01T00:00:00Z\"}", "run_at", "JQ004"),
     ("{\"tenant\":\"a\",\"type\":\"mail\",\"run_at\":\"2099-01-01T00:00:00Z\"}", "run_at", "JQ004"),
+    ("{\"tenant\":\"a\",\"type\":\"mail\",\"timeout\":\"1m\"}", "timeout", "JQ004"),
     ("{\"tenant\":\"a\",\"type\":\"mail\",\"delay\":-1}", "delay", "JQ004"),
+    ("{\"tenant\":\"a\",\"type\":\"mail\",\"delay\":\"1m\"}", "delay", "JQ004"),
+    ("{\"tenant\":\"SECRET\\n\",\"type\":\"mail\"}", "tenant", "JQ004"),
     (
         "{\"tenant\":\"a\",\"type\":\"mail\",\"delay\":1,\"run_at\":\"2027-01-01T00:00:00Z\"}",
         "delay",
@@ -238,7 +241,7 @@ async fn a_line_says_all_that_the_flags_can_and_they_fill_in_what_it_lacks() {
     let (place, folder) = (Place::installed().await, Folder::new());
     let text = "{}\n\
         {\"tenant_id\":\"0192f0c1-2345-7abc-8def-0123456789ab\",\"type\":\"other\",\"payload\":{\"a\":[1.50]},\"queue\":\"q\",\
-         \"priority\":-3,\"max_attempts\":2,\"timeout\":\"1m\",\"tags\":[\"own\"],\"metadata\":{\"own\":1},\"delay\":\"1h\"}\n\
+         \"priority\":-3,\"max_attempts\":2,\"timeout\":60,\"tags\":[\"own\"],\"metadata\":{\"own\":1},\"delay\":3600}\n\
         {\"tenant\":42,\"type\":null,\"queue\":null,\"timeout\":1.5}\n";
     let file = folder.write("jobs.jsonl", text);
     let flags = [

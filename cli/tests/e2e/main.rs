@@ -13,6 +13,7 @@ mod lines;
 mod operate;
 mod pooled;
 mod rig;
+mod settings;
 mod sleep;
 mod slow;
 mod survival;

@@ -14,7 +14,7 @@ begin
                  and l.turn = uuid_hash_extended(d.t, hashtextextended(d.q, 0)) and l.drained is null
                limit v_most + 1) z) > v_most) then
     perform refuse('JQ003', 'type', format('a tenant may have jobs of %s pairs of type and priority waiting in lanes of their own in one queue', v_most),
-      'dispatch later, name fewer types, or have the owner raise setting.max_own_lanes',
+      'dispatch later, name fewer types, or raise the setting: `fairclaim settings set max_own_lanes`',
       jsonb_build_object('limit', v_most));
   end if;
 end

@@ -9,6 +9,7 @@ declare
   v_name text := case when starts_with(v_field, 'p_') then substr(v_field, 3) else v_field end;
   v_again text := case when p_item is null then '' else ', and send the batch again: nothing was written' end;
   v_bounds jsonb := case v_name
+    when 'tenant' then case when starts_with(v_rule, 'must') then '{"limit": 255}'::jsonb else '{}' end
     when 'type' then '{"limit": 64}'
     when 'queue' then '{"limit": 64}'
     when 'priority' then '{"minimum": -100, "maximum": 100}'
@@ -22,19 +23,23 @@ declare
       case when starts_with(v_rule, 'must nest') then 128 else (select s.max_payload from setting s) end)
     else '{}' end;
   v_hint text := case v_name
-    when 'tenant_id' then 'give the id of the tenant: fairclaim.tenant_uuid(name) makes one of a name or a number'
+    when 'tenant_id' then 'name the tenant, by its uuid as tenant_id or by its name or number as tenant (for an application with one tenant only, '
+                          || 'once: `fairclaim settings set default_tenant app`)'
+    when 'tenant' then case when starts_with(v_rule, 'must') then 'use the name or the number that your application knows the tenant by'
+                            else 'name the tenant by its uuid as tenant_id or by its name as tenant, not by both' end
+    when 'delay' then 'choose seconds from 0 to 157766400, or a time as run_at, and not both; leave both out to run the job at once'
     when 'type' then 'use letters, digits and _ . : - with a letter or a digit first'
     when 'queue' then 'use lowercase letters, digits and _ . : - with a letter or a digit first'
     when 'priority' then 'choose a number from -100 to 100, higher first, or leave it out'
     when 'max_attempts' then 'choose a number from 1 to 100, or leave it out: then it is 25'
-    when 'run_at' then 'leave it out to run the job at once'
-    when 'timeout' then 'choose from 1 ms to 24 h, or leave it out: then an attempt may take any time'
+    when 'run_at' then 'write it in ISO 8601 with its offset, like 2027-01-31T09:00:00Z, or leave it out to run the job at once'
+    when 'timeout' then 'choose seconds from 0.001 to 86400, or leave it out: then an attempt may take any time'
     when 'payload' then 'store large data elsewhere and put a reference to it into the payload'
     when 'tags' then 'send at most 20 texts of 1 to 64 characters each'
     when 'metadata' then 'send a small object; what the handler works on belongs into the payload'
     else 'change ' || v_name || ' as the message says' end;
 begin
-  perform refuse(case when v_name in ('tenant_id', 'tenant') then 'JQ002' else 'JQ004' end,
+  perform refuse(case when v_rule = 'is missing' then 'JQ002' else 'JQ004' end,
     case when p_item is null then v_field else format('p_jobs[%s].%s', p_item, v_name) end, v_rule, v_hint || v_again, v_bounds);
 end
 $$;

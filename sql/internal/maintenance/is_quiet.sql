@@ -11,6 +11,7 @@ begin
      and not exists (select from cancel_request)
      and not exists (select from tenant_limit b where not b.active)
      and p_state.limits = limits_digest()
+     and not exists (select from tenant_note)
      and not exists (select from tick_fault);
 exception
   when lock_not_available then return false;  -- the step that needs the table will tell

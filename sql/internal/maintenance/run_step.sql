@@ -50,6 +50,8 @@ begin
     when 'sweep' then
       select * into r from sweep_ready(p_state, p_size, p_skip);
       p_state := r.p_state; done := r.swept;
+    when 'names' then
+      done := fold_names(p_size);
     when 'ranges' then
       perform make_ranges(p_state.at + 3 * range_width());
   end case;

@@ -11,8 +11,8 @@ language plpgsql
 as $$
 declare
   v_steps text[] := case
-    when p_round then array['promote', 'return', 'cancel', 'suspects', 'marks', 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges']
-    when p_state.left_over then array['promote', 'return', 'limits', 'renew', 'close']
+    when p_round then array['promote', 'return', 'cancel', 'suspects', 'marks', 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges', 'names']
+    when p_state.left_over then array['promote', 'return', 'limits', 'renew', 'close', 'names']
     else array['promote'] end;
   v_step text;
   v_left boolean := false;
@@ -23,8 +23,9 @@ begin
   did := '{}'; failed := '{}';
   foreach v_step in array v_steps loop
     continue when v_step = 'sweep' and not p_all;
-    continue when v_step = 'ranges' and exists (      -- one that runs into a time-out would make all ticks as slow
-      select from tick_fault f where f.step = 'ranges' and f.last_at > p_state.at - interval '1 minute' and f.last_at <= p_state.at);
+    continue when v_step = 'names' and not exists (select from tenant_note);
+    continue when v_step in ('ranges', 'names') and exists (      -- one that runs into a time-out would make all ticks as slow
+      select from tick_fault f where f.step = v_step and f.last_at > p_state.at - interval '1 minute' and f.last_at <= p_state.at);
     select * into r from try_step(v_step, p_state, p_all);
     p_state := r.p_state;
     did := did || jsonb_build_object(v_step, r.done, v_step || '_more', r.more);

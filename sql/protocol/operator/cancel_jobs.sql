@@ -12,7 +12,7 @@ declare
   v_ids uuid[];
   v_tenants uuid[];
 begin
-  perform check_scope(p_tenant_id, p_ids);
+  p_tenant_id := check_scope(p_tenant_id, p_ids);
   select array_agg(k.id), array_agg(k.tenant_id) into v_ids, v_tenants from find_jobs(p_tenant_id, p_ids) k;
   perform end_waiting(v_ids, v_tenants, v_now);
   insert into cancel_request (id, tenant_id, at)

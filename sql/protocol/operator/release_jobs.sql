@@ -16,7 +16,7 @@ declare
   v_tokens uuid[];
   v_jobs bigint;
 begin
-  perform check_scope(p_tenant_id, p_ids);
+  p_tenant_id := check_scope(p_tenant_id, p_ids);
   select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token) into v_ids, v_attempts, v_tokens
     from (select * from running r
            where r.id = any (p_ids) and (p_tenant_id is null or r.tenant_id = p_tenant_id) for update skip locked) r;

@@ -13,7 +13,7 @@ declare
   v_left smallint[];
   v_lost smallint[];
 begin
-  perform check_scope(p_tenant_id, p_ids);
+  p_tenant_id := check_scope(p_tenant_id, p_ids);
   with due as materialized (
     select s.ctid c from scheduled s
      where s.id = any (p_ids) and (p_tenant_id is null or s.tenant_id = p_tenant_id) for update skip locked),

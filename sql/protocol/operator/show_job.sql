@@ -1,7 +1,7 @@
 create or replace function fairclaim.show_job(p_id uuid, p_tenant_id uuid default null) returns table (
   id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int, max_attempts int, worker_id text,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[], payload jsonb, result jsonb, error jsonb,
-  metadata jsonb, timeout float8, errors jsonb
+  metadata jsonb, timeout float8, errors jsonb, tenant text
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -22,13 +22,14 @@ begin
          (select jsonb_agg(jsonb_build_object('attempt', e.attempt, 'at', e.at, 'worker_id', e.worker_id,
                                               'error', case when v_open then e.error
                                                             else jsonb_strip_nulls(jsonb_build_object('code', e.error -> 'code', 'ended_as', e.error -> 'ended_as')) end) order by e.attempt)
-            from attempt_error e where e.id = q.id and e.tenant_id = q.tenant_id)
+            from attempt_error e where e.id = q.id and e.tenant_id = q.tenant_id),
+         tenant_label(q.tenant_id)
     from fairclaim.job_queue q
    where q.id = p_id and q.tenant_id = v_tenant;
 end
 $$;
 
 comment on function fairclaim.show_job(uuid, uuid) is
-'One job with the errors of its attempts, for operators. Payload, result, metadata and error texts only for auditors, else null.';
+'One job with the errors of its attempts, for operators. tenant: what the owner is called, if a job was dispatched for it by name. Payload, result, metadata and error texts only for auditors, else null.';
 
 grant execute on function fairclaim.show_job(uuid, uuid) to fairclaim_operator, fairclaim_auditor;

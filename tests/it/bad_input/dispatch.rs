@@ -80,15 +80,26 @@ const LIMITS: &[Limit] = &[
     Limit {
         field: "p_timeout",
         rule: "must be from 1 ms to 24 h",
-        good: &["null", "'1 ms'", "'1 s'", "'23 h 59 min'", "'24 h'"],
-        bad: &[
-            "'0'",
-            "'-1 s'",
-            "'999 microseconds'",
-            "'24 h 1 microsecond'",
-            "'1 mon'",
-            "'178000000 years'",
-        ],
+        good: &["null", "0.001", "1", "86399.5", "86400"],
+        bad: &["0", "-1", "0.000999", "86400.000001", "'infinity'", "'-infinity'", "'NaN'"],
+    },
+    Limit {
+        field: "p_delay",
+        rule: "must be from 0 to 5 years",
+        good: &["null", "0", "1e-9", "0.5", "157766399.5", "157766400"],
+        bad: &["-0.001", "157766400.001", "1e300", "'infinity'", "'-infinity'", "'NaN'"],
+    },
+    Limit {
+        field: "p_delay",
+        rule: "excludes p_run_at",
+        good: &["null, p_run_at => clock_timestamp()", "5, p_run_at => null"],
+        bad: &["0, p_run_at => clock_timestamp()", "5, p_run_at => clock_timestamp()"],
+    },
+    Limit {
+        field: "p_tenant",
+        rule: "excludes p_tenant_id",
+        good: &["null"],
+        bad: &["'acme'", "''", "'MARK'"],
     },
     Limit {
         field: "p_payload",
@@ -197,6 +208,42 @@ async fn a_job_without_a_tenant_is_refused_as_such() {
         format!("select fairclaim.dispatch_job({}{field} => …)", others(GOOD, field))
     })
     .await;
+}
+
+/// A name of a tenant, in a call that gives no id.
+const NAMES: &[Limit] = &[Limit {
+    field: "p_tenant",
+    rule: "must be 1 to 255 bytes without control characters",
+    good: &[
+        "'a'",
+        "'MARK'",
+        "repeat('t', 255)",
+        "repeat('ü', 127)",
+        "'42'",
+        "gen_random_uuid()::text",
+    ],
+    bad: &[
+        "''",
+        "repeat('t', 256)",
+        "repeat('ü', 128)",
+        "E'MARK\\n'",
+        "E'\\tMARK'",
+        "E'MARK\\u007f'",
+        "E'MARK\\u009b31m'",
+        "repeat('MARK', 250000)",
+    ],
+}];
+
+#[tokio::test]
+async fn a_name_of_a_tenant_is_refused_beyond_every_limit_and_accepted_at_it() {
+    let site = Site::new().await;
+    let producer = site.db.producer().await;
+    let call = Call::new(&site, &producer, "use the name or the number that your application");
+    call.table(NAMES, |_| {
+        "select fairclaim.dispatch_job(p_type => 'mail', p_tenant => …)".to_owned()
+    })
+    .await;
+    site.names_nothing().await;
 }
 
 #[tokio::test]

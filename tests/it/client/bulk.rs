@@ -51,7 +51,7 @@ async fn a_cancel_without_a_tenant_finds_waiting_jobs_of_all() {
     let rig = Rig::new().await;
     for name in ["acme", "bolt", "cog"] {
         let tenant = Tenant::named(name).expect("a name");
-        let jobs = (0..30).map(|n| Dispatch::raw(tenant, "mail", json!(n)).expect("a payload"));
+        let jobs = (0..30).map(|n| Dispatch::raw(&tenant, "mail", json!(n)).expect("a payload"));
         rig.producer.dispatch_many(jobs).await.expect("dispatch_many");
     }
     let filter = JobFilter::new().job_type("mail").limit(7);

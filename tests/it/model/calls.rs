@@ -70,7 +70,7 @@ pub(super) async fn dispatch(
     payload: &Value,
 ) -> Result<Uuid, Error> {
     let sql = "select fairclaim.dispatch_job($1, $2, $3, p_queue => $4, p_priority => $5,
-                 p_run_at => fairclaim.clock() + make_interval(secs => $6), p_max_attempts => $7)";
+                 p_delay => $6, p_max_attempts => $7)";
     let (tenant, delay) = (Model::tenant(job.tenant), job.delay.map(f64::from));
     let (queue, job_type) = (QUEUES[job.queue], TYPES[job.job_type]);
     let row = producer
@@ -93,11 +93,7 @@ pub(super) async fn dispatch_many(
                    "payload": payload, "priority": job.priority, "max_attempts": job.max_attempts, "delay": job.delay})
         })
         .collect();
-    // the database turns delays into times
-    let sql = "select d.id from fairclaim.dispatch_jobs((
-                 select jsonb_agg((x.v - 'delay') || jsonb_build_object('run_at',
-                          fairclaim.clock() + make_interval(secs => (x.v ->> 'delay')::float8)) order by x.o)
-                   from jsonb_array_elements($1) with ordinality x(v, o))) d order by d.ordinal";
+    let sql = "select d.id from fairclaim.dispatch_jobs($1) d order by d.ordinal";
     let rows = producer.query(sql, &[&json!(objects)]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use fairclaim::{Dispatch, Error, Tenant};
+use fairclaim::{DefaultTenant, Dispatch, Error, Owner, Tenant};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json, value::RawValue};
 use sha2::{Digest, Sha256};
@@ -136,11 +136,11 @@ fn options(
     if let Some(attempts) = fields.read("max_attempts", "must be a whole number from 1 to 100")? {
         dispatch = dispatch.max_attempts(attempts);
     }
-    if let Some(timeout) = fields.read_by("timeout", value::duration)? {
+    if let Some(timeout) = fields.seconds("timeout", "must be from 1 ms to 24 h")? {
         dispatch = dispatch.timeout(timeout);
     }
-    let (run_at, delay) =
-        (fields.read_by("run_at", value::moment)?, fields.read_by("delay", value::duration)?);
+    let run_at = fields.read_by("run_at", value::moment)?;
+    let delay = fields.seconds("delay", "must be from 0 to 5 years")?;
     dispatch = match (run_at, delay) {
         (Some(_), Some(_)) => return Err(Reason::bad("delay", "excludes run_at")),
         (Some(at), None) => dispatch.run_at(at),
@@ -211,6 +211,13 @@ impl<'a> Fields<'a> {
         parse(&text).map(Some).map_err(|rule| Reason::bad(name, rule))
     }
 
+    /// A number of seconds.
+    fn seconds(&self, name: &str, bounds: &str) -> Result<Option<Duration>, Reason> {
+        let seconds: Option<f64> = self.read(name, "must be a number of seconds")?;
+        let span = seconds.map(Duration::try_from_secs_f64).transpose();
+        span.map_err(|_| Reason::bad(name, bounds))
+    }
+
     /// Any JSON in which no key comes twice.
     fn json(&self, name: &str) -> Result<Option<&'a RawValue>, Reason> {
         let Some(raw) = self.get(name) else { return Ok(None) };
@@ -218,9 +225,11 @@ impl<'a> Fields<'a> {
         Ok(Some(raw))
     }
 
-    fn tenant(&self, defaults: &Defaults) -> Result<Tenant, Reason> {
+    /// Whose job it is; the database knows whether there is a default tenant.
+    fn tenant(&self, defaults: &Defaults) -> Result<Owner, Reason> {
         let named = self.read_by("tenant", |name| {
-            Tenant::named(name).map_err(|_| "must be 1 to 255 bytes without NUL".to_owned())
+            Tenant::named(name)
+                .map_err(|_| "must be 1 to 255 bytes without control characters".to_owned())
         })?;
         let id: Option<String> = self.read("tenant_id", "must be a uuid")?;
         let id = id
@@ -228,13 +237,11 @@ impl<'a> Fields<'a> {
             .transpose()?;
         match (named, id) {
             (Some(_), Some(_)) => Err(Reason::bad("tenant", "excludes tenant_id")),
-            (Some(tenant), None) => Ok(tenant),
+            (Some(tenant), None) => Ok(tenant.into()),
             (None, Some(id)) => Ok(id.into()),
-            (None, None) => defaults.tenant.ok_or_else(|| Reason {
-                field: "tenant_id".to_owned(),
-                code: "JQ002".to_owned(),
-                message: "is missing, as is tenant, and --tenant is not given".to_owned(),
-            }),
+            (None, None) => {
+                Ok(defaults.tenant.as_ref().map_or_else(|| DefaultTenant.into(), Owner::from))
+            }
         }
     }
 }

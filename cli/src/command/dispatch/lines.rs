@@ -36,7 +36,8 @@ pub(super) async fn run(global: &Global, args: &DispatchArgs, path: &Path) -> an
     let client = connect::client(global).await?;
     let mut stands = client.dispatch_lines(Lines::of(&source.name, 0, 0)).await?;
     let now = client.clock().await?;
-    let defaults = Defaults { tenant: args.tenant, job_type: args.job_type.clone(), job, now };
+    let defaults =
+        Defaults { tenant: args.tenant.clone(), job_type: args.job_type.clone(), job, now };
     let origin = Origin {
         name: source.name.clone(),
         named: source.named,

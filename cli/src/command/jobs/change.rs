@@ -98,8 +98,8 @@ async fn by_id(client: &Client, action: Action, args: &ChangeArgs) -> anyhow::Re
     let mut changed = Vec::new();
     for ids in args.ids.chunks(BATCH) {
         changed.extend(match action {
-            Action::Cancel => client.cancel(args.filter.tenant, ids).await?,
-            Action::Retry => client.retry(args.filter.tenant, ids).await?,
+            Action::Cancel => client.cancel(args.filter.tenant.clone(), ids).await?,
+            Action::Retry => client.retry(args.filter.tenant.clone(), ids).await?,
         });
     }
     answer(&changed, args.json)

@@ -37,7 +37,7 @@ impl FilterArgs {
     /// What the library takes.
     pub(super) fn filter(&self) -> JobFilter {
         JobFilter {
-            tenant: self.tenant,
+            tenant: self.tenant.clone(),
             queue: self.queue.clone(),
             job_type: self.job_type.clone(),
             status: self.status,

@@ -114,6 +114,6 @@ fn add(table: &mut Table, job: &JobRow) {
         Cell::from(format!("{}/{}", job.attempts, job.max_attempts)),
         Cell::from(job.worker_id.clone().unwrap_or_else(|| "-".to_owned())),
         Cell::from(value::moment_text(job.created_at)),
-        Cell::from(job.tenant_id.to_string()),
+        Cell::from(job.tenant.clone().unwrap_or_else(|| job.tenant_id.to_string())),
     ]);
 }

@@ -48,7 +48,7 @@ pub(super) async fn run(global: &Global, args: &ReleaseArgs) -> anyhow::Result<(
     }
     let mut changed = Vec::new();
     for ids in args.ids.chunks(BATCH) {
-        changed.extend(client.release(args.tenant, ids).await?);
+        changed.extend(client.release(args.tenant.clone(), ids).await?);
     }
     let held = changed.iter().filter(|job| job.status == Some(Status::Processing)).count();
     change::answer(&changed, args.json)?;

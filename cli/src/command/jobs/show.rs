@@ -46,6 +46,7 @@ fn details(job: &JobRow) -> String {
     let facts = [
         ("id", Some(job.id.to_string())),
         ("tenant", Some(job.tenant_id.to_string())),
+        ("called", job.tenant.clone()),
         ("queue", Some(job.queue.clone())),
         ("type", Some(job.job_type.clone())),
         ("status", Some(job.status.to_string())),

@@ -36,11 +36,11 @@ pub(crate) async fn handlers_misbehave(size: Size) {
     let tenant = Tenant::named("acme").unwrap();
     for n in 0..each {
         for (job_type, _) in &bad {
-            let job = Dispatch::raw(tenant, *job_type, json!({ "n": n })).unwrap();
+            let job = Dispatch::raw(&tenant, *job_type, json!({ "n": n })).unwrap();
             let job = job.timeout(Duration::from_secs(2)).max_attempts(1);
             rig.place.client.dispatch(job).await.unwrap();
         }
-        let plain = (0..40).map(|_| Dispatch::raw(tenant, "job", json!({})).unwrap());
+        let plain = (0..40).map(|_| Dispatch::raw(&tenant, "job", json!({})).unwrap());
         rig.place.client.dispatch_many(plain).await.unwrap();
     }
     // the look for what is left behind sees it as long as it runs

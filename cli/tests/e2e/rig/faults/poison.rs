@@ -18,7 +18,7 @@ pub(crate) async fn poison_harms_its_own_tenant_only(size: Size) {
     let dispatch = async |name: &str, job_type: &str, count: usize| {
         let tenant = Tenant::named(name).unwrap();
         let jobs = (0..count)
-            .map(|n| Dispatch::raw(tenant, job_type, json!({ "n": n })).unwrap().max_attempts(1));
+            .map(|n| Dispatch::raw(&tenant, job_type, json!({ "n": n })).unwrap().max_attempts(1));
         rig.place.client.dispatch_many(jobs).await.unwrap();
     };
     dispatch("poisoner", "poison", poison).await;
