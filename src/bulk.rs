@@ -1,6 +1,9 @@
-//! Many jobs at once, by what they have in common: counted first, then cancelled or retried a page at a time.
+//! Many jobs at once, by what they have in common: counted first, then cancelled, retried or deleted a page at a time.
 
-use std::{collections::HashSet, time::UNIX_EPOCH};
+use std::{
+    collections::HashSet,
+    time::{Instant, UNIX_EPOCH},
+};
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -10,12 +13,12 @@ use crate::{
     error::{Error, Result},
     job_filter::JobFilter,
     job_row::Status,
-    operator::{Changed, JobPage},
+    operator::{Changed, Deleted, JobPage},
     statements::{COUNT, Value},
     tenant::Tenant,
 };
 
-/// How many jobs one call cancels or retries; each page is a transaction of its own.
+/// How many jobs one call changes; each page is a transaction of its own.
 const PAGE: i32 = 1000;
 /// How often a cancel looks again for jobs that moved past it.
 const ROUNDS: usize = 20;
@@ -36,7 +39,7 @@ pub struct Count {
 pub struct BulkTotals {
     /// How many matched when their page was read.
     pub matched: u64,
-    /// How many the action changed: they are cancelled, or wait again.
+    /// How many the action changed: they are cancelled, wait again, or are deleted.
     pub changed: u64,
     /// How many run and were asked to stop; cancelling only. They end as cancelled unless they complete first.
     pub asked: u64,
@@ -45,17 +48,26 @@ pub struct BulkTotals {
 }
 
 impl BulkTotals {
-    fn add(&mut self, goal: Status, page: &[Changed]) {
+    fn add(&mut self, action: Action, page: &[Changed]) {
         for job in page {
             self.matched += 1;
-            match job.status {
-                Some(status) if status == goal => self.changed += 1,
+            match (action, job.status) {
+                (Action::Cancel, Some(Status::Cancelled))
+                | (Action::Retry, Some(Status::Pending))
+                | (Action::Delete, None) => self.changed += 1,
                 // a wish to cancel stands, also for a job that is about to start
-                Some(status) if goal == Status::Cancelled && !status.is_final() => self.asked += 1,
+                (Action::Cancel, Some(status)) if !status.is_final() => self.asked += 1,
                 _ => self.unchanged += 1,
             }
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Cancel,
+    Retry,
+    Delete,
 }
 
 impl Client {
@@ -104,6 +116,14 @@ impl Client {
         self.count_each(filter, retryable(filter)?).await
     }
 
+    /// Counts the jobs that [`Client::delete_where`] would delete.
+    ///
+    /// # Errors
+    /// As [`Client::delete_where`].
+    pub async fn count_deletable(&self, filter: &JobFilter) -> Result<Count> {
+        self.count_each(filter, deletable(filter)?).await
+    }
+
     async fn count_each(&self, filter: &JobFilter, statuses: Vec<Status>) -> Result<Count> {
         let mut sum = Count::default();
         for status in statuses {
@@ -138,7 +158,7 @@ impl Client {
         filter: &JobFilter,
         on_page: impl FnMut(&BulkTotals),
     ) -> Result<BulkTotals> {
-        self.change_where(filter, cancellable(filter)?, Status::Cancelled, on_page).await
+        self.change_where(filter, cancellable(filter)?, Action::Cancel, on_page).await
     }
 
     /// Runs all jobs that match again, as [`Client::cancel_where`] cancels. Without a status it is for those that failed; the
@@ -153,33 +173,50 @@ impl Client {
         filter: &JobFilter,
         on_page: impl FnMut(&BulkTotals),
     ) -> Result<BulkTotals> {
-        self.change_where(filter, retryable(filter)?, Status::Pending, on_page).await
+        self.change_where(filter, retryable(filter)?, Action::Retry, on_page).await
+    }
+
+    /// Deletes all jobs that match, with their results, errors and history, as [`Client::cancel_where`] cancels. Without a status it
+    /// is for those that have ended; with one, also for scheduled or pending ones. After each page it rests for as long as the page
+    /// took, so that it takes at most half of one connection's time.
+    ///
+    /// # Errors
+    /// As [`Client::cancel_where`]; [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for running jobs, which cannot be deleted.
+    pub async fn delete_where(
+        &self,
+        filter: &JobFilter,
+        on_page: impl FnMut(&BulkTotals),
+    ) -> Result<BulkTotals> {
+        self.change_where(filter, deletable(filter)?, Action::Delete, on_page).await
     }
 
     async fn change_where(
         &self,
         filter: &JobFilter,
         statuses: Vec<Status>,
-        goal: Status,
+        action: Action,
         mut on_page: impl FnMut(&BulkTotals),
     ) -> Result<BulkTotals> {
         let mut totals = BulkTotals::default();
         let filter = self.until_now(filter).await?;
-        let rounds = if statuses.len() > 1 { ROUNDS } else { 1 };
+        // what waits or runs may go on past a cancel; what has ended stays where it is
+        let rounds = if action == Action::Cancel && statuses.len() > 1 { ROUNDS } else { 1 };
         let mut asked = HashSet::new();
         for _ in 0..rounds {
             let before = totals.matched;
             for status in &statuses {
                 let mut page = filter.clone().status(*status).limit(filter.limit.unwrap_or(PAGE));
                 loop {
+                    let began = Instant::now();
                     let found = self.jobs(&page).await?;
                     let changed =
-                        self.change_page(goal, filter.tenant.clone(), &found, &mut asked).await?;
-                    totals.add(goal, &changed);
+                        self.change_page(action, filter.tenant.clone(), &found, &mut asked).await?;
+                    totals.add(action, &changed);
                     on_page(&totals);
-                    match found.next {
-                        Some(next) => page.before = Some(next),
-                        None => break,
+                    let Some(next) = found.next else { break };
+                    page.before = Some(next);
+                    if action == Action::Delete {
+                        tokio::time::sleep(began.elapsed()).await;
                     }
                 }
             }
@@ -193,16 +230,21 @@ impl Client {
     /// All of a page but what was asked to stop before, and runs on.
     async fn change_page(
         &self,
-        goal: Status,
+        action: Action,
         tenant: Option<Tenant>,
         page: &JobPage,
         asked: &mut HashSet<Uuid>,
     ) -> Result<Vec<Changed>> {
         let ids = page.jobs.iter().map(|job| job.id);
         let ids: Vec<Uuid> = ids.filter(|id| !asked.contains(id)).collect();
-        let changed = match goal {
-            Status::Cancelled => self.cancel(tenant, &ids).await?,
-            _ => self.retry(tenant, &ids).await?,
+        let changed = match action {
+            Action::Cancel => self.cancel(tenant, &ids).await?,
+            Action::Retry => self.retry(tenant, &ids).await?,
+            Action::Delete => {
+                let left = |job: Deleted| job.status.filter(|_| !job.deleted);
+                let answers = self.delete(tenant, &ids).await?.into_iter();
+                return Ok(answers.map(|job| Changed { id: job.id, status: left(job) }).collect());
+            }
         };
         let unfinished = |job: &&Changed| job.status.is_some_and(|status| !status.is_final());
         asked.extend(changed.iter().filter(unfinished).map(|job| job.id));
@@ -233,6 +275,17 @@ fn retryable(filter: &JobFilter) -> Result<Vec<Status>> {
     }
 }
 
+fn deletable(filter: &JobFilter) -> Result<Vec<Status>> {
+    match filter.status {
+        None => Ok(vec![Status::Completed, Status::Failed, Status::Cancelled]),
+        Some(Status::Processing) => Err(Error::invalid_argument(
+            "status",
+            "must be scheduled, pending, completed, failed or cancelled: cancel jobs that run, and delete them when they have ended",
+        )),
+        Some(status) => Ok(vec![status]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,11 +299,14 @@ mod tests {
         let mut totals = BulkTotals::default();
         let answers =
             [Some(Status::Cancelled), Some(Status::Processing), Some(Status::Completed), None];
-        totals.add(Status::Cancelled, &page(&answers));
+        totals.add(Action::Cancel, &page(&answers));
         assert_eq!(totals, BulkTotals { matched: 4, changed: 1, asked: 1, unchanged: 2 });
         let mut totals = BulkTotals::default();
-        totals.add(Status::Pending, &page(&[Some(Status::Pending), Some(Status::Processing)]));
+        totals.add(Action::Retry, &page(&[Some(Status::Pending), Some(Status::Processing)]));
         assert_eq!(totals, BulkTotals { matched: 2, changed: 1, asked: 0, unchanged: 1 });
+        let mut totals = BulkTotals::default();
+        totals.add(Action::Delete, &page(&[None, None, Some(Status::Processing)]));
+        assert_eq!(totals, BulkTotals { matched: 3, changed: 2, asked: 0, unchanged: 1 });
     }
 
     #[test]
@@ -260,6 +316,7 @@ mod tests {
             assert_eq!(cancellable(&filter).is_ok(), !status.is_final(), "cancel {status}");
             let waits_or_runs = matches!(status, Status::Pending | Status::Processing);
             assert_eq!(retryable(&filter).is_ok(), !waits_or_runs, "retry {status}");
+            assert_eq!(deletable(&filter).is_ok(), status != Status::Processing, "delete {status}");
         }
     }
 }

@@ -43,7 +43,7 @@ pub struct JobFilter {
     pub older_than: Option<Duration>,
     /// Only jobs dispatched within this time; at most 50 years.
     pub newer_than: Option<Duration>,
-    /// Only jobs that did not complete and whose last error has this in its code or message, upper or lower case. For auditors.
+    /// Only jobs that did not complete and whose last error has this in its code, message or trace, upper or lower case. For auditors.
     pub error: Option<String>,
     /// Only jobs dispatched before this one: the `next` of the page before.
     pub before: Option<Uuid>,
@@ -100,7 +100,7 @@ impl JobFilter {
         self
     }
 
-    /// Only jobs whose last error has this in its code or message.
+    /// Only jobs whose last error has this in its code, message or trace.
     #[must_use]
     pub fn error(mut self, text: impl Into<String>) -> Self {
         self.error = Some(text.into());

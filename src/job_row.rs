@@ -86,8 +86,8 @@ impl FromStr for Status {
 
 /// A job as [`Client::job`](crate::Client::job) and [`Client::jobs`](crate::Client::jobs) answer it.
 ///
-/// Lists leave payload, result, error, metadata and time-out out; so does the database for a login that may not see them.
-/// Serialised, it has all of these as the database keeps them, to the last digit.
+/// Lists leave payload, result, error, metadata and time-out out, and the database does so for a login that may not see them.
+/// Serialised, it has those of them that are there, as the database keeps them, to the last digit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct JobRow {
@@ -110,6 +110,12 @@ pub struct JobRow {
     pub attempts: i32,
     /// How many attempts may fail before it does.
     pub max_attempts: i32,
+    /// How many attempts may still fail; none for a job that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts_left: Option<i32>,
+    /// How many workers died with it since it was dispatched or run again; none in lists, and for a job that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<i32>,
     /// Who claimed it last.
     pub worker_id: Option<String>,
     /// When it is due, while it is scheduled.
@@ -118,13 +124,41 @@ pub struct JobRow {
     /// When it was dispatched.
     #[serde(serialize_with = "crate::timestamp::serialize")]
     pub created_at: SystemTime,
+    /// When it was to run first, where that was not at once; none in lists.
+    #[serde(
+        serialize_with = "crate::timestamp::serialize_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub run_at: Option<SystemTime>,
+    /// Until when its worker has it; none in lists, and for a job that does not run.
+    #[serde(
+        serialize_with = "crate::timestamp::serialize_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub lease_expires_at: Option<SystemTime>,
+    /// Whether it runs and was asked to stop; not known in lists.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cancel_requested: bool,
     /// When it reached its final state.
     #[serde(serialize_with = "crate::timestamp::serialize_option")]
     pub completed_at: Option<SystemTime>,
     /// The words it was tagged with.
     pub tags: Vec<String>,
+    /// The code of its last error, unless it completed; only in lists, where [`JobRow::error`] is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// The first 200 characters of that error's message, for auditors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+    /// The database's time when it answered this.
+    #[serde(skip)]
+    pub read_at: SystemTime,
     /// How long one attempt may take.
-    #[serde(rename = "timeout_seconds", serialize_with = "crate::timestamp::serialize_seconds")]
+    #[serde(
+        rename = "timeout_seconds",
+        serialize_with = "crate::timestamp::serialize_seconds",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub timeout: Option<Duration>,
     /// What it was dispatched with. Here and below, a number beyond the range of `f64` stands as its text; [`JobRow::exact`]
     /// has every digit.
@@ -152,14 +186,19 @@ pub struct JobRow {
 #[non_exhaustive]
 pub struct JobTexts {
     /// What it was dispatched with.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<Box<RawValue>>,
     /// What its handler returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Box<RawValue>>,
     /// Its last error.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Box<RawValue>>,
     /// What the dispatcher noted beside the payload.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Box<RawValue>>,
     /// The errors of its failed attempts, oldest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Box<RawValue>>,
 }
 
@@ -177,8 +216,17 @@ impl PartialEq for JobTexts {
 }
 
 impl JobRow {
-    /// Reads the columns of a list: no payload, result or error.
-    pub(crate) fn from_overview(row: &Row) -> Result<Self> {
+    /// Reads a row of a list: no payload or result, and of the last error its code and the beginning of its message.
+    pub(crate) fn from_list(row: &Row) -> Result<Self> {
+        Ok(Self {
+            error_code: row.try_get("error_code")?,
+            error_message: row.try_get("error_message")?,
+            ..Self::from_overview(row)?
+        })
+    }
+
+    /// Reads what lists and single jobs have in common.
+    fn from_overview(row: &Row) -> Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             tenant_id: row.try_get::<_, Uuid>("tenant_id")?.into(),
@@ -189,11 +237,19 @@ impl JobRow {
             priority: row.try_get("priority")?,
             attempts: row.try_get("attempts")?,
             max_attempts: row.try_get("max_attempts")?,
+            attempts_left: row.try_get("attempts_left")?,
+            lost: None,
             worker_id: row.try_get("worker_id")?,
             next_retry_at: row.try_get("next_retry_at")?,
             created_at: row.try_get("created_at")?,
+            run_at: None,
+            lease_expires_at: None,
+            cancel_requested: false,
             completed_at: row.try_get("completed_at")?,
             tags: row.try_get::<_, Option<Vec<String>>>("tags")?.unwrap_or_default(),
+            error_code: None,
+            error_message: None,
+            read_at: row.try_get("read_at")?,
             timeout: None,
             payload: None,
             result: None,
@@ -218,6 +274,10 @@ impl JobRow {
             errors: text("errors")?,
         };
         Ok(Self {
+            lost: row.try_get("lost")?,
+            run_at: row.try_get("run_at")?,
+            lease_expires_at: row.try_get("lease_expires_at")?,
+            cancel_requested: row.try_get("cancel_requested")?,
             timeout: timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
             payload: value(exact.payload.as_deref()),
             result: value(exact.result.as_deref()),
@@ -259,6 +319,18 @@ mod tests {
         assert_eq!(row.payload, Some(serde_json::json!({"n": "1e400", "exact": 0.1})));
     }
 
+    #[test]
+    fn what_was_not_read_has_no_key_and_a_null_that_was_read_has_one() {
+        let mut row = row();
+        row.exact.result = Some(RawValue::from_string("null".into()).unwrap());
+        let serialised = serde_json::to_value(&row).unwrap();
+        for absent in ["payload", "error", "errors", "metadata", "timeout_seconds", "error_code"] {
+            assert_eq!(serialised.get(absent), None, "{absent}");
+        }
+        assert_eq!(serialised.get("result"), Some(&Value::Null));
+        assert_eq!(serialised["attempts_left"], 25);
+    }
+
     fn row() -> JobRow {
         JobRow {
             id: Uuid::nil(),
@@ -270,11 +342,19 @@ mod tests {
             priority: 0,
             attempts: 0,
             max_attempts: 25,
+            attempts_left: Some(25),
+            lost: None,
             worker_id: None,
             next_retry_at: None,
             created_at: SystemTime::UNIX_EPOCH,
+            run_at: None,
+            lease_expires_at: None,
+            cancel_requested: false,
             completed_at: None,
             tags: Vec::new(),
+            error_code: None,
+            error_message: None,
+            read_at: SystemTime::UNIX_EPOCH,
             timeout: None,
             payload: None,
             result: None,

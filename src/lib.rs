@@ -101,7 +101,7 @@ pub use job::Job;
 pub use job_brief::JobBrief;
 pub use job_filter::JobFilter;
 pub use job_row::{JobRow, JobTexts, Status};
-pub use operator::{Changed, JobPage, Pruned, RangesDropped};
+pub use operator::{Changed, Deleted, JobPage, Pruned, RangesDropped};
 pub use outcome::{JobError, Next, Outcome, Settled};
 pub use queues::{QueueChange, QueueRow};
 #[cfg(feature = "migrate")]

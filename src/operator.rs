@@ -12,7 +12,7 @@ use crate::{
     job_filter::JobFilter,
     job_row::{JobRow, Status},
     statements::{
-        CANCEL, DROP_RANGES, DROP_RANGES_OLDER, LIST, PRUNE, PRUNE_OLDER, RELEASE_JOBS,
+        CANCEL, DELETE, DROP_RANGES, DROP_RANGES_OLDER, LIST, PRUNE, PRUNE_OLDER, RELEASE_JOBS,
         RELEASE_WORKER, RETRY, SHOW, Statement, Value,
     },
     tenant::Tenant,
@@ -25,6 +25,18 @@ pub struct Changed {
     pub id: Uuid,
     /// Its status now; none when there is no such job, or it is another tenant's.
     pub status: Option<Status>,
+}
+
+/// What became of one job of [`Client::delete`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Deleted {
+    /// The job.
+    pub id: Uuid,
+    /// The status that it had, or that it has if it was not deleted; none when there is no such job, or it is another tenant's.
+    pub status: Option<Status>,
+    /// Whether it is gone.
+    pub deleted: bool,
 }
 
 /// One page of a list, newest job first.
@@ -117,9 +129,11 @@ impl Client {
         let sent = filter.sent();
         let page: [Value<'_>; 2] = [&filter.before, &limit];
         let rows = self.rows(&LIST, &[&sent.values()[..], &page].concat()).await?;
-        let jobs = rows.iter().map(JobRow::from_overview).collect::<Result<Vec<_>>>()?;
-        let full = usize::try_from(limit).is_ok_and(|limit| jobs.len() >= limit);
-        let next = jobs.last().filter(|_| full).map(|job| job.id);
+        let jobs = rows.iter().map(JobRow::from_list).collect::<Result<Vec<_>>>()?;
+        let next = match rows.last() {
+            Some(last) if last.try_get("more")? => Some(last.try_get("id")?),
+            _ => None,
+        };
         Ok(JobPage { jobs, next })
     }
 
@@ -138,6 +152,24 @@ impl Client {
     /// As [`Client::cancel`].
     pub async fn retry(&self, tenant: Option<Tenant>, ids: &[Uuid]) -> Result<Vec<Changed>> {
         self.change(&RETRY, tenant, ids).await
+    }
+
+    /// Deletes jobs that wait or have ended, with their results, errors and history. A running one stays, and its answer says so:
+    /// cancel it, or [release](Client::release) it, and delete it when it has ended. One that is being moved at this moment stays
+    /// too: call it again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no operator.
+    pub async fn delete(&self, tenant: Option<Tenant>, ids: &[Uuid]) -> Result<Vec<Deleted>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.rows(&DELETE, &[&tenant.as_ref().map(Tenant::uuid), &ids]).await?;
+        let read = |row: &Row| {
+            let Changed { id, status } = changed(row)?;
+            Ok(Deleted { id, status, deleted: row.try_get("deleted")? })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Takes running jobs from workers that are gone, before their leases end: they wait again, or end as cancelled where that was

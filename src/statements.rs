@@ -247,9 +247,15 @@ pub(crate) const RELEASE_WORKER: Statement = Statement {
     types: &[Type::TEXT, Type::INT4],
 };
 
+pub(crate) const DELETE: Statement = Statement {
+    sql: "select d.id, d.status, d.deleted from fairclaim.delete_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) d",
+    types: &[Type::UUID, Type::UUID_ARRAY],
+};
+
 pub(crate) const LIST: Statement = Statement {
     sql: "select l.id, l.tenant_id, l.queue, l.type, l.status, l.priority::int4 as priority, l.attempts::int4 as attempts, \
-          l.max_attempts::int4 as max_attempts, l.worker_id, l.next_retry_at, l.created_at, l.completed_at, l.tags, l.tenant \
+          l.max_attempts::int4 as max_attempts, l.worker_id, l.next_retry_at, l.created_at, l.completed_at, l.tags, \
+          l.attempts_left::int4 as attempts_left, l.error_code, l.error_message, l.more, l.tenant, fairclaim.clock() as read_at \
           from fairclaim.list_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, p_type => $3::text, p_status => $4::text, \
           p_older_than => $5::float8, p_newer_than => $6::float8, p_error => $7::text, \
           p_before_id => $8::uuid, p_limit => $9::int4) l order by l.id desc",
@@ -329,7 +335,9 @@ pub(crate) const SHOW: Statement = Statement {
     sql: "select s.id, s.tenant_id, s.queue, s.type, s.status, s.priority::int4 as priority, s.attempts::int4 as attempts, \
           s.max_attempts::int4 as max_attempts, s.worker_id, s.next_retry_at, s.created_at, s.completed_at, s.tags, \
           s.timeout as timeout_seconds, s.payload, s.result, s.error, s.metadata, \
-          s.errors, s.tenant from fairclaim.show_job(p_id => $1::uuid, p_tenant_id => $2::uuid) s",
+          s.errors, s.tenant, s.attempts_left::int4 as attempts_left, s.lost::int4 as lost, s.run_at, s.lease_expires_at, \
+          s.cancel_requested, fairclaim.clock() as read_at \
+          from fairclaim.show_job(p_id => $1::uuid, p_tenant_id => $2::uuid) s",
     types: &[Type::UUID, Type::UUID],
 };
 

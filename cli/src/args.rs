@@ -11,7 +11,8 @@ use crate::global::Global;
 
 /// A multi-tenant background-job queue in your own PostgreSQL.
 #[derive(Debug, Parser)]
-#[command(name = "fairclaim", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "fairclaim", version, max_term_width = 100)]
+#[command(after_help = GET_GOING, after_long_help = AFTER_HELP)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -20,14 +21,26 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+const GET_GOING: &str = "\
+New here? `fairclaim demo` shows it without a database. On one of yours, with a login that has
+CREATEROLE and CREATE on it (export DATABASE_URL=postgres://user@host/database):
+  fairclaim migrate --grant-self
+  fairclaim dispatch --tenant acme --type greet --payload '{\"name\": \"Ada\"}'
+  fairclaim work --exec greet=cat --drain
+  fairclaim jobs list";
+
 const AFTER_HELP: &str = "\
-New here? `fairclaim demo` shows the whole of it and needs nothing but PostgreSQL's programs.
+New here? `fairclaim demo` shows the whole of it and needs nothing but PostgreSQL's programs. On a
+database of yours, DATABASE_URL names it, with a login that has CREATEROLE and CREATE on it.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or wrong configuration (a URL, a file, a setting),
 130 interrupted. Errors go to stderr with a `hint:`.
 
 Examples:
-  fairclaim --version";
+  fairclaim migrate --grant-self
+  fairclaim dispatch --tenant acme --type greet --payload '{\"name\": \"Ada\"}'
+  fairclaim work --exec greet=cat --drain
+  fairclaim jobs list";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -39,7 +52,7 @@ pub(crate) enum Command {
     Dispatch(dispatch::DispatchArgs),
     /// Claim jobs and run a command for each
     Work(work::WorkArgs),
-    /// Look at jobs, cancel them, run them again
+    /// Look at jobs, cancel them, run them again, delete them
     Jobs(jobs::JobsArgs),
     /// Look at queues, stop them, let them go on
     Queues(queues::QueuesArgs),

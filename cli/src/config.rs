@@ -10,17 +10,18 @@ use std::{collections::BTreeSet, ffi::OsString};
 use clap::{
     ArgMatches, Command, CommandFactory, FromArgMatches,
     builder::{OsStr, Resettable},
+    error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand as HelpWhereNothingIsAsked,
     parser::ValueSource,
 };
 
 use self::{file::ConfigFile, setting::Setting};
-use crate::{args::Cli, error::Hinted};
+use crate::{args::Cli, error::Hinted, pages};
 
 /// Parses the arguments of this process.
 pub(crate) fn command_line(args: &[OsString]) -> anyhow::Result<Cli> {
     // help shows what this program does by itself, and shows it whatever the file is like
-    if let Err(help) = own_command().try_get_matches_from(args)
-        && !help.use_stderr()
+    if let Err(help) = pages::of(own_command()).try_get_matches_from(args)
+        && (!help.use_stderr() || help.kind() == HelpWhereNothingIsAsked)
     {
         return Err(help.into());
     }

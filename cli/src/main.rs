@@ -20,9 +20,12 @@ mod flags;
 mod global;
 mod log;
 mod output;
+mod pages;
+mod screen;
 mod signals;
 mod value;
 mod wake_port;
+mod words;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -89,6 +89,12 @@ pub(crate) fn moment_text(at: SystemTime) -> String {
     Timestamp::try_from(at).map_or_else(|_| "?".to_owned(), |at| format!("{at:.3}"))
 }
 
+/// For people, in UTC: `2027-01-31 09:00:00Z`.
+pub(crate) fn second_text(at: SystemTime) -> String {
+    Timestamp::try_from(at)
+        .map_or_else(|_| "?".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
 /// A JSON document given as itself, as `@file`, or as `-` for stdin.
 pub(crate) fn document(flag: &str, text: &str) -> anyhow::Result<Box<RawValue>> {
     let source = match text {

@@ -109,6 +109,48 @@ fn help_of_work_explains_what_a_command_answers() {
     }
 }
 
+/// The flags of every command stand on one page, and a short page fits a screen.
+#[test]
+fn a_short_page_fits_a_screen_and_leaves_out_the_flags_of_every_command() {
+    let mut seen = Vec::new();
+    ask_for_help(&[], &mut seen);
+    for command in
+        seen.iter().filter(|command| !command.is_empty() && !command.starts_with("bench"))
+    {
+        let args = |flag| command.split_whitespace().chain([flag]).collect::<Vec<_>>();
+        let (short, long) =
+            (text(&fairclaim(&args("-h")).stdout), text(&fairclaim(&args("--help")).stdout));
+        for page in [&short, &long] {
+            assert!(
+                !page.contains("--log-format") && !page.contains("--color"),
+                "{command}:\n{page}"
+            );
+            assert!(
+                page.contains("`fairclaim --help`"),
+                "{command} does not say where they are:\n{page}"
+            );
+        }
+        assert!(long.contains("Examples:") && !short.contains("Examples:"), "{command}");
+        assert!(short.lines().count() <= 40, "{command} -h is long:\n{short}");
+    }
+    assert!(text(&fairclaim(&["jobs", "show", "-h"]).stdout).lines().count() <= 20);
+    assert!(text(&fairclaim(&["-h"]).stdout).contains("--log-format"));
+}
+
+#[test]
+fn a_newcomer_is_told_the_four_lines_that_get_going() {
+    let said = text(&fairclaim(&[]).stderr);
+    let commands = [
+        "migrate --grant-self",
+        "dispatch --tenant acme",
+        "work --exec greet=cat --drain",
+        "jobs list",
+    ];
+    for command in commands {
+        assert!(said.contains(&format!("\n  fairclaim {command}")), "{command}:\n{said}");
+    }
+}
+
 #[test]
 fn help_never_shows_the_database_url_of_the_environment() {
     let output = Command::new(env!("CARGO_BIN_EXE_fairclaim"))

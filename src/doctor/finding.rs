@@ -121,6 +121,11 @@ pub(super) const NAMES: &[&str] = &[
     "wraparound",
 ];
 
+/// `1 job`, `12 jobs`.
+pub(super) fn counted(count: i64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A span for people: 90 s, 12 min, 5 h, 3 days.
 pub(super) fn span(seconds: f64) -> String {
     let seconds = seconds.abs();

@@ -2,7 +2,11 @@
 
 use tokio_postgres::Row;
 
-use super::{Check, Finding, finding::span, number};
+use super::{
+    Check, Finding,
+    finding::{counted, span},
+    number,
+};
 use crate::{
     error::Result,
     statements::doctor::{FAULTS, HOLDERS, STATE, STRAYS, TICKERS},
@@ -67,13 +71,14 @@ fn leases(row: &Row) -> Result<Finding> {
     if expired == 0 || age < LEASE_LATE {
         return Ok(Finding::ok(
             "leases",
-            format!("{running} jobs run; none has waited for its return"),
+            format!("{} running; none has waited for its return", counted(running, "job")),
         ));
     }
     Ok(Finding::warning(
         "leases",
         format!(
-            "{expired} jobs whose lease has expired were not returned; the oldest expired {} ago",
+            "{} not returned though the lease has expired; the oldest expired {} ago",
+            counted(expired, "job"),
             span(age)
         ),
         "ticks return them: see `ticks`. If ticks run, a transaction holds these rows: see `long_transaction`",
@@ -202,7 +207,7 @@ fn strays(rows: &[Row]) -> Result<Vec<Finding>> {
     } else {
         Finding::warning(
             "strays",
-            format!("{count} waiting jobs stand in no lane and are not claimed"),
+            format!("{} in no lane, which no claim finds", counted(count, "waiting job")),
             "ticks put them back within minutes; if they stay, report it",
         )
     }])

@@ -3,7 +3,11 @@
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Check, Finding, finding::span, number};
+use super::{
+    Check, Finding,
+    finding::{counted, span},
+    number,
+};
 use crate::{error::Result, statements::doctor::RETENTION};
 
 pub(super) const CHECKS: &[Check] =
@@ -103,7 +107,8 @@ fn undeletable(row: &Row) -> Result<Finding> {
     Ok(Finding::warning(
         "undeletable",
         format!(
-            "{count} jobs are past retention and cannot be deleted ({}): {}",
+            "{} past retention that cannot be deleted ({}): {}",
+            counted(count, "job"),
             sqlstate.unwrap_or("?"),
             ids.join(", ")
         ),

@@ -4,7 +4,7 @@ use tokio_postgres::Row;
 
 use super::{
     Check, Finding,
-    finding::{some, span},
+    finding::{counted, some, span},
     number,
 };
 use crate::{
@@ -84,7 +84,8 @@ fn limits(rows: &[Row]) -> Result<Vec<Finding>> {
     let count = |name: &str| number::<i64>(row, name);
     let (limited, paused, inactive) = (count("limited")?, count("paused")?, count("inactive")?);
     let seen = format!(
-        "{limited} tenants have one; {paused} are paused, {} are at it, {inactive} wait for it to take effect",
+        "{} with one; {paused} paused, {} at it, {inactive} waiting for it to take effect",
+        counted(limited, "tenant"),
         count("at_limit")?
     );
     Ok(vec![if inactive > 0 && number::<f64>(row, "inactive_seconds")? > LIMIT_LATE {

@@ -73,6 +73,8 @@ pub struct MigrateReport {
     pub to: i32,
     /// The names of the migrations that were applied.
     pub applied: Vec<String>,
+    /// The roles that the installer has got, where that was asked for.
+    pub granted: Vec<String>,
 }
 
 /// Runs the script on a connection of its own: after an error it may be left inside an aborted transaction, and no later
@@ -96,7 +98,7 @@ async fn repeat(
     loop {
         tries += 1;
         match run(connection, &text, wait).await {
-            Ok(rows) => return report(&rows),
+            Ok(rows) => return report(&rows, options),
             Err(error)
                 if !is_worth_another(&error, tries, started.elapsed() < options.lock_wait) =>
             {
@@ -135,7 +137,8 @@ fn rows_of(messages: Vec<SimpleQueryMessage>) -> Vec<SimpleQueryRow> {
 }
 
 /// The script's last row says what it did.
-fn report(rows: &[SimpleQueryRow]) -> Result<MigrateReport> {
+fn report(rows: &[SimpleQueryRow], options: &MigrateOptions) -> Result<MigrateReport> {
+    let granted: &[&str] = if options.grant_self { &script::SELF_ROLES } else { &[] };
     let read = || {
         let row = rows.last()?;
         let version = |name: &str| row.try_get(name).ok()??.parse::<i32>().ok();
@@ -148,6 +151,7 @@ fn report(rows: &[SimpleQueryRow]) -> Result<MigrateReport> {
                 .filter(|name| !name.is_empty())
                 .map(str::to_owned)
                 .collect(),
+            granted: granted.iter().map(|&role| role.to_owned()).collect(),
         })
     };
     read().ok_or_else(|| {

@@ -122,6 +122,10 @@ const REPORT: &str = "select pg_catalog.current_setting('fairclaim.migrated_from
        pg_catalog.current_setting('fairclaim.applied') as applied;
 ";
 
+/// What an installer gets who asks for it.
+pub(crate) const SELF_ROLES: [&str; 4] =
+    ["fairclaim_worker", "fairclaim_producer", "fairclaim_operator", "fairclaim_auditor"];
+
 const GRANT_SELF: &str = "
 -- one login for everything: for trying out
 do $grant$
@@ -201,6 +205,8 @@ mod tests {
 
     #[test]
     fn roles_are_granted_to_the_installer_only_on_request() {
+        let list = format!("array['{}']", SELF_ROLES.join("', '"));
+        assert!(GRANT_SELF.contains(&list), "the report names what is granted");
         assert!(!script(&MigrateOptions::default()).contains("$grant$"));
         assert!(script(&MigrateOptions::default().grant_self(true)).contains("$grant$"));
     }

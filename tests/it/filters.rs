@@ -115,6 +115,51 @@ async fn an_auditor_finds_jobs_by_the_last_error_of_those_that_did_not_complete(
 }
 
 #[tokio::test]
+async fn a_list_says_why_a_job_failed_how_many_attempts_are_left_and_whether_there_is_more() {
+    let db = TestDb::new().await;
+    let (producer, worker) = (db.producer().await, db.worker().await);
+    for job_type in ["failed", "retrying", "snoozing", "completed"] {
+        dispatch(&producer, tenant(1), job_type).await;
+    }
+    for job in claim_jobs(&worker, 10, &mut None).await {
+        match job.job_type.as_str() {
+            "failed" => settle(&worker, &job, "fail").await,
+            "retrying" => settle_after(&worker, &job, "retry", Some(600.0)).await,
+            "snoozing" => settle_after(&worker, &job, "snooze", Some(600.0)).await,
+            _ => settle(&worker, &job, "complete").await,
+        };
+    }
+    dispatch(&producer, tenant(1), "waiting").await;
+    let (auditor, plain) = (db.auditor().await, db.plain_operator().await);
+    let expected = [
+        ("waiting", Some(25), None),
+        ("completed", None, None),
+        ("snoozing", Some(25), None),
+        ("retrying", Some(24), Some("boom")),
+        ("failed", None, Some("boom")),
+    ];
+    for (session, message) in [(&auditor, Some("it failed")), (&plain, None)] {
+        let sql = "select type, attempts_left, error_code, error_message, more from fairclaim.list_jobs(p_limit => $1)";
+        for (limit, more) in [(5, false), (4, true)] {
+            let rows = session.query(sql, &[&limit]).await.expect("list_jobs");
+            assert_eq!(rows.len(), usize::try_from(limit).expect("a few"));
+            for row in &rows {
+                let job_type: &str = row.get(0);
+                let (_, left, code) = expected
+                    .into_iter()
+                    .find(|(expected, ..)| *expected == job_type)
+                    .expect("a job of this test");
+                assert_eq!(row.get::<_, Option<i32>>(1), left, "{job_type}");
+                // a snooze may carry an error, which is no failure
+                let seen = (row.get::<_, Option<&str>>(2), row.get::<_, Option<&str>>(3));
+                assert_eq!(seen, (code, code.and(message)), "{job_type}");
+                assert_eq!(row.get::<_, bool>(4), more, "{limit}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_operator_who_may_not_read_errors_may_not_look_for_them_either() {
     let db = TestDb::new().await;
     let plain = db.plain_operator().await;

@@ -37,6 +37,9 @@ async fn show_job_tells_an_auditor_everything() {
     assert_eq!(texts, ["letters", "mail", "scheduled"]);
     let numbers = ["priority", "attempts", "max_attempts"].map(|column| row.get::<_, i32>(column));
     assert_eq!(numbers, [3, 1, 4]);
+    let counted = ["attempts_left", "lost"].map(|column| row.get::<_, Option<i32>>(column));
+    assert_eq!(counted, [Some(3), Some(0)]);
+    assert!(!row.get::<_, bool>("cancel_requested"), "it does not run");
     assert_eq!(row.get::<_, Vec<String>>("tags"), ["blue"]);
     assert_eq!(row.get::<_, Value>("payload"), json!({"to": "MARK"}));
     assert_eq!(row.get::<_, Value>("metadata"), json!({"trace": "MARK"}));
@@ -58,6 +61,13 @@ async fn show_job_keeps_payloads_and_error_texts_from_an_operator() {
     }
     let errors: Value = row.get("errors");
     assert_eq!(errors[0]["error"], json!({"code": "boom"}), "the code and no text");
+
+    let (producer, worker) = (db.producer().await, db.worker().await);
+    let id = dispatch_object(&producer, json!({"tenant_id": tenant(1), "type": "mail"})).await;
+    let job = claim_job(&worker, "w").await.expect("the job");
+    settle_after(&worker, &job, "fail", None).await;
+    let row = show(&operator, id, None).await.expect("the job");
+    assert_eq!(row.get::<_, Value>("error"), json!({"code": "boom"}), "of its end as well");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Every transition of a job: which outcome leads where, what it costs, and what never changes.
 
 mod cancel;
+mod delete;
 mod release;
 mod retry;
 mod stage;

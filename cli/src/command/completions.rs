@@ -6,7 +6,9 @@ use clap_complete::{Shell, generate};
 use crate::output;
 
 const EXAMPLES: &str = "\
-For good, with bash: fairclaim completions bash > ~/.local/share/bash-completion/completions/fairclaim
+For good, with bash:
+  mkdir -p ~/.local/share/bash-completion/completions
+  fairclaim completions bash > ~/.local/share/bash-completion/completions/fairclaim
 
 Examples:
   fairclaim completions bash > fairclaim.bash

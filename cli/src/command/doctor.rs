@@ -6,6 +6,7 @@ use fairclaim::{Diagnosis, Finding, Level};
 use crate::error::Hinted;
 use crate::global::Global;
 use crate::output::printable;
+use crate::words::counted;
 use crate::{connect, output};
 
 /// Changes nothing and locks nothing that others wait for. Looks as far as the login may: grant it
@@ -41,8 +42,8 @@ pub(crate) async fn run(global: &Global, args: DoctorArgs) -> anyhow::Result<()>
     }
     let errors = count(&diagnosis, Level::Error);
     Err(Hinted::failed(
-        format!("the doctor found {errors} {}", plural(errors, "error")),
-        "each finding says what to do; docs/operate/doctor.md has all of them",
+        format!("the doctor found {}", counted(errors, "error")),
+        "each of them says behind `do:` what to do; `fairclaim doctor --quiet` shows nothing else",
     )
     .into())
 }
@@ -64,17 +65,12 @@ fn lines(finding: &Finding) -> Vec<String> {
 }
 
 fn summary(diagnosis: &Diagnosis) -> String {
-    let counts = [Level::Error, Level::Warning, Level::Note].map(|level| {
-        let n = count(diagnosis, level);
-        format!("{n} {}", plural(n, level.as_str()))
-    });
-    format!("{} findings: {}", diagnosis.findings.len(), counts.join(", "))
+    let counts = [Level::Error, Level::Warning, Level::Note]
+        .map(|level| counted(count(diagnosis, level), level.as_str()));
+    let all = counted(diagnosis.findings.len() as u64, "finding");
+    format!("{all}: {}", counts.join(", "))
 }
 
-fn count(diagnosis: &Diagnosis, level: Level) -> usize {
-    diagnosis.findings.iter().filter(|finding| finding.level == level).count()
-}
-
-fn plural(n: usize, word: &str) -> String {
-    if n == 1 { word.to_owned() } else { format!("{word}s") }
+fn count(diagnosis: &Diagnosis, level: Level) -> u64 {
+    diagnosis.findings.iter().filter(|finding| finding.level == level).count() as u64
 }

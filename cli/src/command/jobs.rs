@@ -3,8 +3,12 @@
 mod change;
 mod filter;
 mod list;
+mod matches;
 mod release;
 mod show;
+mod story;
+mod table;
+mod watch;
 
 use clap::{Args, Subcommand};
 
@@ -37,6 +41,9 @@ enum JobsCommand {
     /// Run jobs again, with all their attempts
     #[command(after_help = change::RETRY_HELP)]
     Retry(change::ChangeArgs),
+    /// Delete jobs that wait or have ended, with their results, errors and history
+    #[command(after_help = change::DELETE_HELP)]
+    Delete(change::ChangeArgs),
     /// Take running jobs back from workers that are gone
     #[command(after_help = release::HELP)]
     Release(release::ReleaseArgs),
@@ -48,6 +55,7 @@ pub(crate) async fn run(global: &Global, args: JobsArgs) -> anyhow::Result<()> {
         JobsCommand::Show(args) => show::run(global, &args).await,
         JobsCommand::Cancel(args) => change::run(global, Action::Cancel, &args).await,
         JobsCommand::Retry(args) => change::run(global, Action::Retry, &args).await,
+        JobsCommand::Delete(args) => change::run(global, Action::Delete, &args).await,
         JobsCommand::Release(args) => release::run(global, &args).await,
     }
 }

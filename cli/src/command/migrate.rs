@@ -20,8 +20,8 @@ pub(crate) struct MigrateArgs {
     /// nowhere
     #[arg(long, conflicts_with = "json")]
     print: bool,
-    /// Also grant this login the roles of a worker, a producer and an operator: for trying out, and
-    /// for applications with a single login
+    /// Also grant this login the roles of a worker, a producer, an operator and an auditor (who reads
+    /// payloads and errors): for trying out, and for applications with a single login
     #[arg(long)]
     grant_self: bool,
     /// Answer in JSON
@@ -40,6 +40,14 @@ pub(crate) async fn run(global: &Global, args: MigrateArgs) -> anyhow::Result<()
 }
 
 fn sentence(report: &MigrateReport) -> String {
+    let mut text = installed(report);
+    if !report.granted.is_empty() {
+        text.push_str(&format!("; this login now has the roles {}", report.granted.join(", ")));
+    }
+    text
+}
+
+fn installed(report: &MigrateReport) -> String {
     match (report.from, report.to) {
         (0, to) => format!("installed the schema fairclaim, version {to}"),
         (from, to) if from == to => {

@@ -4,10 +4,11 @@ use std::{fmt::Write, time::Duration};
 
 use clap::Args;
 use fairclaim::Client;
-use indicatif::{HumanCount, ProgressBar};
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::global::Global;
+use crate::words::counted;
 use crate::{connect, output, value};
 
 const EXAMPLES: &str = "\
@@ -105,12 +106,9 @@ fn sentence(sum: Sum) -> String {
     let mut text = if sum.ranges_dropped == 0 && sum.rows_deleted == 0 {
         "nothing is past retention, or what is is in use just now".to_owned()
     } else {
-        let ranges = match sum.ranges_dropped {
-            1 => "1 range of jobs".to_owned(),
-            ranges => format!("{ranges} ranges of jobs"),
-        };
-        let jobs = HumanCount(sum.rows_deleted.unsigned_abs());
-        format!("dropped {ranges}, deleted {jobs} jobs one by one")
+        let ranges = counted(u64::from(sum.ranges_dropped.unsigned_abs()), "range");
+        let jobs = counted(sum.rows_deleted.unsigned_abs(), "job");
+        format!("dropped {ranges} of jobs, deleted {jobs} one by one")
     };
     if sum.passed_over > 0 {
         let _ = write!(text, "; {} could not be deleted: see `fairclaim doctor`", sum.passed_over);

@@ -9,6 +9,7 @@ mod doctor;
 mod examples;
 mod faults;
 mod handlers;
+mod jobs;
 mod lines;
 mod operate;
 mod pooled;

@@ -72,8 +72,7 @@ async fn jobs_are_changed_by_their_ids_and_a_missing_one_is_a_failure() {
         assert!(table.contains(&line), "{table}");
     }
     assert_eq!(json(&place, &["jobs", "show", bolt])["status"], "pending");
-    let answer =
-        fails(&place, &["jobs", "retry", NOBODY, "--json"], 1, "1 of 1 jobs were not found");
+    let answer = fails(&place, &["jobs", "retry", NOBODY, "--json"], 1, "1 of 1 job was not found");
     assert_eq!(serde_json::from_str::<Value>(&answer).unwrap()["not_found"], 1);
 }
 
@@ -116,6 +115,7 @@ async fn lists_filter_by_age_and_error_and_show_every_page() {
     let found = |text: &str| json(&place, &["jobs", "list", "--error", text])["jobs"].clone();
     assert_eq!(found("exit_65")[0]["id"], failing.as_str());
     assert_eq!(found("EXITED WITH")[0]["id"], failing.as_str());
+    assert_eq!(found("the mast broke")[0]["id"], failing.as_str(), "what it wrote to stderr");
     assert_eq!(found("keel"), json!([]));
     let retried = json(&place, &["jobs", "retry", "--error", "exit_65", "--yes"]);
     assert_eq!(retried["changed"], 1);
@@ -247,7 +247,7 @@ async fn the_jobs_of_a_worker_that_is_gone_are_taken_back() {
     let answer = json(&place, &["jobs", "release", &ids[0]]);
     assert_eq!(answer, json!({"jobs": [{"id": ids[0], "status": "pending"}], "not_found": 0}));
     let table =
-        fails(&place, &["jobs", "release", &ids[0], NOBODY], 1, "1 of 2 jobs were not found");
+        fails(&place, &["jobs", "release", &ids[0], NOBODY], 1, "1 of 2 jobs was not found");
     assert!(table.contains(&format!("{NOBODY}  not found")), "{table}");
     assert_eq!(place.run(["jobs", "release", "--worker", "other"]), "this worker holds no job\n");
     assert_eq!(

@@ -22,12 +22,12 @@ struct Session {
 
 impl Session {
     fn start(command: &Command) -> Self {
-        Self::sized(command, 120, 40)
+        Self::start_at(command, Size::new(40, 120))
     }
 
-    fn sized(command: &Command, columns: u16, rows: u16) -> Self {
+    fn start_at(command: &Command, size: Size) -> Self {
         let (terminal, child_side) = blocking::open().expect("a terminal");
-        terminal.resize(Size::new(rows, columns)).expect("its size");
+        terminal.resize(size).expect("its size");
         let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
         let on_terminal = blocking::Command::new(command.get_program())
             .args(command.get_args())
@@ -77,16 +77,77 @@ async fn a_bulk_action_asks_and_takes_only_a_yes_for_one() {
     place.dispatch("mail", 3).await;
     for answer in ["n\n", "\n", "yo\n", "\u{4}"] {
         let mut asked = at_terminal(&place, ["jobs", "cancel", "--type", "mail"]);
-        asked.answer("3 jobs match\r\ncancel them? [y/N] ", answer);
+        asked.answer(
+            "cancel 3 pending jobs of type mail in queue default, of 2 tenants? [y/N] ",
+            answer,
+        );
         let (code, screen) = asked.end();
-        assert!(screen.contains("error: nothing was changed"), "{answer:?}: {screen}");
-        assert_eq!((code, place.count(Status::Cancelled).await), (Some(1), 0), "{answer:?}");
+        assert!(screen.contains("nothing was changed"), "{answer:?}: {screen}");
+        assert!(!screen.contains("error"), "{answer:?}: {screen}");
+        assert_eq!((code, place.count(Status::Cancelled).await), (Some(0), 0), "{answer:?}");
     }
     let mut asked = at_terminal(&place, ["jobs", "cancel", "--type", "mail"]);
-    asked.answer("cancel them? [y/N] ", "y\n");
+    asked.answer("[y/N] ", "y\n");
     let (code, screen) = asked.end();
     assert!(screen.contains("3 cancelled"), "{screen}");
     assert_eq!((code, place.count(Status::Cancelled).await), (Some(0), 3));
+}
+
+/// What a terminal of 80 columns shows of a command, without colours.
+fn at_80(place: &Place, args: &[&str]) -> String {
+    let command = place.fairclaim(args.iter().copied());
+    let (code, screen) = Session::start_at(&command, Size::new(40, 80)).end();
+    assert_eq!(code, Some(0), "{screen}");
+    let plain = anstream::adapter::strip_str(&screen).to_string().replace('\r', "");
+    for line in plain.lines() {
+        assert!(line.chars().count() <= 80, "wider than the terminal: {line:?}\n{plain}");
+    }
+    plain
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_and_a_story_fit_eighty_columns_and_say_why_a_job_failed() {
+    let place = Place::installed().await;
+    let long = "a_type_with_a_name_that_is_much_longer_than_any_column_may_be";
+    let id = place.dispatch(long, 1).await[0].to_string();
+    place.dispatch("waits", 1).await;
+    let exec = format!("{long}=echo the mast broke >&2; exit 65");
+    place.run(["work", "--drain", "--exec", &exec]);
+    let list = at_80(&place, &["jobs", "list"]);
+    let lines: Vec<&str> = list.lines().collect();
+    assert_eq!(
+        lines[0].split_whitespace().collect::<Vec<_>>()[1..4],
+        ["STATUS", "TYPE", "ATTEMPTS"]
+    );
+    assert!(
+        lines[1].contains("pending") && lines[1].contains("0/2") && lines[1].ends_with("due"),
+        "{list}"
+    );
+    assert!(lines[2].contains("failed") && lines[2].ends_with('-'), "{list}");
+    assert!(lines[3].starts_with("    exit_65: the command exited with 65"), "{list}");
+    let wide = Session::start_at(&place.fairclaim(["jobs", "list"]), Size::new(40, 240)).end().1;
+    assert!(wide.contains("QUEUE") && wide.contains("WORKER") && wide.contains("ERROR"), "{wide}");
+    let story = at_80(&place, &["jobs", "show", &id]);
+    for part in
+        ["attempt 1 failed: exit_65 (", "\n      the mast broke", "ended as failed", "payload\n"]
+    {
+        assert!(story.contains(part), "{part}: {story}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_list_is_drawn_in_place_and_ends_well_with_ctrl_c() {
+    let place = Place::installed().await;
+    place.dispatch("mail", 1).await;
+    let mut watching = at_terminal(&place, ["jobs", "list", "--watch", "0.2"]);
+    wait_for("a first look", || watching.seen().contains("pending"));
+    place.run(["jobs", "cancel", "--type", "mail", "--yes"]);
+    wait_for("a look that sees the change", || watching.seen().contains("cancelled"));
+    watching.keyboard.write_all(b"\x03").unwrap();
+    let (code, screen) = watching.end();
+    assert_eq!(code, Some(0), "{screen}");
+    let again = screen.matches("\u{1b}[3A").count();
+    assert!(again >= 1, "each look takes the three lines of the one before: {screen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,7 +197,7 @@ fn pictures(screen: &str) -> Vec<Vec<String>> {
 fn a_picture_of_the_demo_fits_its_terminal_and_its_numbers_add_up() {
     for (columns, rows) in [(80, 24), (120, 40)] {
         let demo = fairclaim(["demo", "--offline", "--jobs", "4000", "--tenants", "30"]);
-        let (code, screen) = Session::sized(&demo, columns, rows).end();
+        let (code, screen) = Session::start_at(&demo, Size::new(rows, columns)).end();
         assert_eq!(code, Some(0), "{screen}");
         let pictures = pictures(&screen);
         let number = |text: &str| text.replace(',', "").parse::<usize>().unwrap();

@@ -1,4 +1,5 @@
--- Newest first, by id. Where a page starts and what it costs: matching_jobs.
+-- Newest first, by id. Where a page starts and what it costs: matching_jobs, which is asked for one more to know whether there is another
+-- page. Beside the overview, each row looks up its last error by id.
 create or replace function fairclaim.list_jobs(
   p_tenant_id uuid default null,
   p_queue text default null,
@@ -11,7 +12,8 @@ create or replace function fairclaim.list_jobs(
   p_error text default null
 ) returns table (
   id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int, max_attempts int, worker_id text,
-  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[], tenant text
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[],
+  attempts_left int, error_code text, error_message text, more boolean, tenant text
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -23,6 +25,8 @@ as $$
 declare
   v_ids uuid[];
   v_tenants uuid[];
+  v_more boolean;
+  v_open boolean := pg_has_role(caller(), 'fairclaim_auditor', 'USAGE');
 begin
   if p_limit is null or p_limit not between 1 and 1000 then
     perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
@@ -31,19 +35,30 @@ begin
   perform check_filter(p_status, p_older_than, p_newer_than, p_error);
   select array_agg(m.id order by m.id desc), array_agg(m.tenant_id order by m.id desc) into v_ids, v_tenants
     from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, make_interval(secs => p_older_than),
-           make_interval(secs => p_newer_than), p_error, p_limit) m;
+           make_interval(secs => p_newer_than), p_error, p_limit + 1) m;
+  v_more := coalesce(cardinality(v_ids), 0) > p_limit;
   return query
   select o.id, o.tenant_id, o.queue, o.type, o.status, o.priority::int, o.attempts, o.max_attempts::int, o.worker_id,
-         o.next_retry_at, o.created_at, o.completed_at, o.tags, tenant_label(o.tenant_id)
-    from unnest(v_ids, v_tenants) with ordinality x(i, t, n)
-   cross join lateral (select * from fairclaim.job_overview o where o.tenant_id = x.t and o.id = x.i offset 0) o
-   order by x.n;
+         o.next_retry_at, o.created_at, o.completed_at, o.tags, o.attempts_left,
+         last.error ->> 'code', case when v_open then left(last.error ->> 'message', 200) end, v_more,
+         tenant_label(o.tenant_id)
+    from unnest(v_ids[:p_limit], v_tenants[:p_limit]) with ordinality page(id, tenant_id, place)
+   cross join lateral (
+     select * from fairclaim.job_overview o where o.tenant_id = page.tenant_id and o.id = page.id offset 0) o
+   cross join lateral (
+     select case when o.status <> 'completed' then coalesce(
+              (select f.error from finished f where f.id = o.id and f.tenant_id = o.tenant_id),
+              (select e.error from attempt_error e
+                where e.id = o.id and e.tenant_id = o.tenant_id order by e.attempt desc limit 1)) end as error
+     offset 0) last
+   order by page.place;
 end
 $$;
 
 comment on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, float8, float8, text) is
-'Jobs, newest first, without payloads, for operators. tenant: what the owner is called, if a job was dispatched for it by name. All filters are optional. The next page: p_before_id = the last id of this one. p_limit 1 to 1,000.
-p_older_than, p_newer_than: seconds since the dispatch, 0 to 1,577,836,800 (50 years). p_error: 1 to 255 characters that the code or the message of the last error has, upper or lower case; never a completed job; auditors only.
+'Jobs, newest first, without payloads, for operators. tenant: what the owner is called, if a job was dispatched for it by name. All filters are optional. more: there are older ones that match, and the next page is p_before_id = the last id of this one. p_limit 1 to 1,000.
+attempts_left: how many attempts may still fail, null for a job that has ended. error_code, error_message: of the last error of a job that did not complete; the message only for auditors, and no more than its first 200 characters.
+p_older_than, p_newer_than: seconds since the dispatch, 0 to 1,577,836,800 (50 years). p_error: 1 to 255 characters that the code, the message or the trace of the last error has, upper or lower case; never a completed job; auditors only.
 A page costs as many rows as it has, if all that it comes by match. A filter that few match looks on until the page is full: give it a tenant, or ages. What waits (pending, or no status without a tenant) has no order by id and is read whole for each page.
 Errors: JQ004, JQ007.';
 

@@ -86,6 +86,69 @@ async fn a_cancel_meets_a_claim_in_every_order() {
     }
 }
 
+fn delete_of(id: Uuid) -> String {
+    format!("select deleted::text from fairclaim.delete_jobs(null, array['{id}'::uuid])")
+}
+
+/// What is deleted is claimed by nobody, and what is claimed is deleted by nobody.
+#[tokio::test]
+async fn a_delete_meets_a_claim_in_every_order() {
+    let stage = Stage::set().await;
+    for order in super::rig::orders(&[3, 3]) {
+        for end in ["commit", "rollback"] {
+            stage.clear().await;
+            let id = dispatch(&*stage.producers[0], tenant(1), "mail").await;
+            let parts = [
+                part(&stage.operator, &["begin", &delete_of(id), "commit"]),
+                part(&stage.workers[0], &["begin", CLAIM, end]),
+            ];
+            let outcome = stage.play(&parts, &order).await;
+            let told = format!("{order:?} {end}: {outcome:?}");
+            assert!(outcome.waited.is_empty(), "{told}");
+            let got = !outcome.of(1, 1).is_empty();
+            stage.one_place_each().await;
+            let left = stage.number("select count(*) from fairclaim_internal.job").await;
+            let running = stage.number("select count(*) from fairclaim_internal.running").await;
+            match outcome.of(0, 1) {
+                "true" => assert_eq!((left, running), (0, 0), "{told}"),
+                _ => assert_eq!((left, running), (1, i64::from(got && end == "commit")), "{told}"),
+            }
+            stage.audit().await;
+        }
+    }
+}
+
+/// A job that has ended is deleted or run again, and never both.
+#[tokio::test]
+async fn a_delete_meets_a_retry_in_every_order() {
+    let stage = Stage::set().await;
+    for order in super::rig::orders(&[3, 3]) {
+        stage.clear().await;
+        let job = claimed(&stage).await;
+        settle(&stage.worker, &job, "fail").await;
+        let retry = format!(
+            "select status from fairclaim.retry_jobs('{}', array['{}'::uuid])",
+            tenant(1),
+            job.id
+        );
+        let parts = [
+            part(&stage.operator, &["begin", &delete_of(job.id), "commit"]),
+            part(&stage.producers[0], &["begin", &retry, "commit"]),
+        ];
+        let outcome = stage.play(&parts, &order).await;
+        let told = format!("{order:?}: {outcome:?}");
+        assert!(outcome.waited.is_empty(), "{told}");
+        stage.one_place_each().await;
+        let left = stage.number("select count(*) from fairclaim_internal.job").await;
+        let history = stage.number("select count(*) from fairclaim_internal.attempt_error").await;
+        match outcome.of(0, 1) {
+            "true" => assert_eq!((left, history), (0, 0), "{told}"),
+            _ => assert_eq!((left, history), (1, 1), "{told}"),
+        }
+        stage.audit().await;
+    }
+}
+
 /// A job that is given back does not outlive the wish to cancel it, whoever commits first.
 #[tokio::test]
 async fn a_cancel_meets_an_attempt_that_is_given_back_in_every_order() {

@@ -273,7 +273,7 @@ pub(super) async fn release(
     Ok(usize::try_from(jobs).expect("a number of jobs"))
 }
 
-/// `cancel_jobs` or `retry_jobs`.
+/// `cancel_jobs`, `retry_jobs` or `delete_jobs`.
 pub(super) async fn change(
     client: &Session,
     function: &str,

@@ -75,6 +75,7 @@ impl Game {
             }
             Step::Cancel(asks, picks) => self.change("cancel_jobs", *asks, picks).await?,
             Step::Retry(asks, picks) => self.change("retry_jobs", *asks, picks).await?,
+            Step::Delete(picks) => self.change("delete_jobs", Asks::Operator, picks).await?,
             Step::Advance(seconds) => self.advance(*seconds).await?,
             Step::Tick => self.tick().await?,
             Step::Prune(hours) => prune::prune(&self.database, &mut self.model, *hours).await?,
@@ -167,7 +168,7 @@ impl Game {
         same("release_claims", &answer, &self.model.release(name, tokens))
     }
 
-    /// `cancel_jobs` or `retry_jobs`.
+    /// `cancel_jobs`, `retry_jobs` or `delete_jobs`.
     async fn change(
         &mut self,
         function: &'static str,
@@ -187,11 +188,21 @@ impl Game {
         };
         let answers =
             calls::change(client, function, tenant, &ids).await.map_err(failed(function))?;
-        match function {
-            "cancel_jobs" => self.model.cancel(tenant, &ids),
-            _ => self.model.retry(tenant, &ids),
-        }
-        let statuses = self.model.statuses(tenant, &ids);
+        let before = self.model.statuses(tenant, &ids);
+        let statuses = match function {
+            "cancel_jobs" => {
+                self.model.cancel(tenant, &ids);
+                self.model.statuses(tenant, &ids)
+            }
+            "retry_jobs" => {
+                self.model.retry(tenant, &ids);
+                self.model.statuses(tenant, &ids)
+            }
+            _ => {
+                self.model.delete(&ids);
+                before
+            }
+        };
         same(function, &answers, &ids.into_iter().zip(statuses).collect())
     }
 

@@ -235,6 +235,11 @@ impl Model {
         }
     }
 
+    /// What waits or has ended is gone; what runs stays.
+    pub(super) fn delete(&mut self, ids: &[Uuid]) {
+        self.jobs.retain(|id, job| !ids.contains(id) || matches!(job.place, Place::Running { .. }));
+    }
+
     /// How many jobs became due, and how many leases had expired. It looks for those every 5 seconds, if anything runs.
     pub(super) fn tick(&mut self) -> (i32, i32) {
         let mut promoted = 0;

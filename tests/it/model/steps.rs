@@ -81,6 +81,8 @@ pub(super) enum Step {
     Release(usize, Vec<Pick>),
     Cancel(Asks, Vec<Index>),
     Retry(Asks, Vec<Index>),
+    /// By an operator.
+    Delete(Vec<Index>),
     /// The clock goes on by so many seconds.
     Advance(u32),
     Tick,
@@ -93,7 +95,7 @@ pub(super) enum Step {
 }
 
 /// The kinds of steps, in the order of [`Step`].
-pub(crate) const KINDS: [&str; 15] = [
+pub(crate) const KINDS: [&str; 16] = [
     "dispatch",
     "dispatch many",
     "claim",
@@ -109,6 +111,7 @@ pub(crate) const KINDS: [&str; 15] = [
     "pause",
     "weight",
     "release",
+    "delete",
 ];
 
 impl Step {
@@ -130,6 +133,7 @@ impl Step {
             Self::Pause(..) => 12,
             Self::Weight(..) => 13,
             Self::Release(..) => 14,
+            Self::Delete(_) => 15,
         }
     }
 }
@@ -176,6 +180,7 @@ impl ReferenceStateMachine for Steps {
             4 => (tenants(), prop::option::of(0..3_i32)).prop_map(|(tenant, max)| Step::Limit(tenant, max)),
             2 => (0..QUEUES.len(), any::<bool>()).prop_map(|(queue, on)| Step::Pause(queue, on)),
             1 => (tenants(), 1..6_i16).prop_map(|(tenant, weight)| Step::Weight(tenant, weight)),
+            2 => indexes().prop_map(Step::Delete),
         ]
         .boxed()
     }
@@ -195,7 +200,9 @@ impl ReferenceStateMachine for Steps {
                 shape.held = shape.held.saturating_sub(all.len());
                 claims(&mut shape, claim.limit);
             }
-            Step::Cancel(_, all) => shape.waiting = shape.waiting.saturating_sub(all.len() / 2),
+            Step::Cancel(_, all) | Step::Delete(all) => {
+                shape.waiting = shape.waiting.saturating_sub(all.len() / 2);
+            }
             Step::Release(_, picks) => shape.held = shape.held.saturating_sub(picks.len()),
             Step::Retry(_, all) => shape.waiting += all.len() / 2,
             _ => {}

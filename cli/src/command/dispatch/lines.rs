@@ -20,7 +20,7 @@ use super::{
     sender::Sender,
     source::Source,
 };
-use crate::{connect, error::Hinted, global::Global, output, signals::Signals};
+use crate::{connect, error::Hinted, global::Global, output, signals::Signals, words::counted};
 
 pub(super) async fn run(global: &Global, args: &DispatchArgs, path: &Path) -> anyhow::Result<()> {
     let job = args.options()?;
@@ -175,8 +175,9 @@ impl Run<'_> {
             ),
             None => format!("{BY_HAND}; --refused FILE keeps such lines and their reasons"),
         };
-        Err(Hinted::failed(format!("{} lines were refused", HumanCount(stands.refused)), hint)
-            .into())
+        let verb = if stands.refused == 1 { "was" } else { "were" };
+        let refused = counted(stands.refused, "line");
+        Err(Hinted::failed(format!("{refused} {verb} refused"), hint).into())
     }
 }
 
@@ -198,16 +199,19 @@ fn sentence(before: LinesProgress, stands: LinesProgress, now: u64, took: Durati
     let count = |count: u64| HumanCount(count).to_string();
     if stands.lines == before.lines && before.lines > 0 {
         return format!(
-            "nothing to do: all {} lines were dealt with before, {} dispatched, {} refused \
-             (to send them once more, name them anew with --source)",
-            count(stands.lines),
+            "nothing to do: {} dealt with before, {} dispatched, {} refused \
+             (to send them once more, give --source another name)",
+            match stands.lines {
+                1 => "the 1 line was".to_owned(),
+                lines => format!("all {} were", counted(lines, "line")),
+            },
             count(stands.dispatched),
             count(stands.refused)
         );
     }
     let mut text = format!(
-        "{} lines: {} dispatched, {} refused",
-        count(stands.lines),
+        "{}: {} dispatched, {} refused",
+        counted(stands.lines, "line"),
         count(stands.dispatched),
         count(stands.refused)
     );

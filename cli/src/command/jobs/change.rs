@@ -1,17 +1,20 @@
-//! `fairclaim jobs cancel` and `retry`: by id, or all that a filter finds, counted before anything is changed.
+//! `fairclaim jobs cancel`, `retry` and `delete`: by id, or all that a filter finds, counted before
+//! anything is changed.
 
 use std::io::{self, IsTerminal, Write as _};
 
 use clap::Args;
-use fairclaim::{BulkTotals, Changed, Client, Count, JobFilter};
+use fairclaim::{BulkTotals, Changed, Client, Count, Deleted, JobFilter, Status};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::filter::FilterArgs;
+use super::matches;
 use crate::error::Hinted;
 use crate::global::Global;
 use crate::output::{Cell, Table};
+use crate::words::counted;
 use crate::{color, connect, output};
 
 pub(super) const CANCEL_HELP: &str = "\
@@ -30,6 +33,17 @@ Examples:
   fairclaim jobs retry 01990000-0000-7000-8000-000000000000
   fairclaim jobs retry --tenant acme --error timeout --newer-than 1d --dry-run
   fairclaim jobs retry --type welcome_mail --yes --json";
+
+pub(super) const DELETE_HELP: &str = "\
+Without a --status a filter is for what has ended: completed, failed, cancelled. --status scheduled
+or pending deletes what waits. What runs is never deleted: cancel it first. Nothing brings a deleted
+job back, and no list shows it; `jobs cancel` keeps a trace of what did not run. It goes in steps of
+1,000 jobs and rests between them; workers delete what is past the retention by themselves.
+
+Examples:
+  fairclaim jobs delete 01990000-0000-7000-8000-000000000000
+  fairclaim jobs delete --tenant acme --status failed --older-than 1d --dry-run
+  fairclaim jobs delete --type report --status pending --yes";
 
 /// Ids in one call.
 pub(super) const BATCH: usize = 1000;
@@ -57,13 +71,15 @@ pub(super) struct ChangeArgs {
 pub(super) enum Action {
     Cancel,
     Retry,
+    Delete,
 }
 
 impl Action {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Cancel => "cancel",
             Self::Retry => "retry",
+            Self::Delete => "delete",
         }
     }
 
@@ -72,6 +88,7 @@ impl Action {
         match self {
             Self::Cancel => "cancelled",
             Self::Retry => "waiting again",
+            Self::Delete => "deleted",
         }
     }
 }
@@ -95,14 +112,52 @@ pub(super) async fn run(global: &Global, action: Action, args: &ChangeArgs) -> a
 }
 
 async fn by_id(client: &Client, action: Action, args: &ChangeArgs) -> anyhow::Result<()> {
-    let mut changed = Vec::new();
+    let (mut changed, mut deleted) = (Vec::new(), Vec::new());
     for ids in args.ids.chunks(BATCH) {
-        changed.extend(match action {
-            Action::Cancel => client.cancel(args.filter.tenant.clone(), ids).await?,
-            Action::Retry => client.retry(args.filter.tenant.clone(), ids).await?,
-        });
+        let tenant = args.filter.tenant.clone();
+        match action {
+            Action::Cancel => changed.extend(client.cancel(tenant, ids).await?),
+            Action::Retry => changed.extend(client.retry(tenant, ids).await?),
+            Action::Delete => deleted.extend(client.delete(tenant, ids).await?),
+        }
     }
-    answer(&changed, args.json)
+    if action == Action::Delete {
+        answer_deleted(&deleted, args.json)
+    } else {
+        answer(&changed, args.json)
+    }
+}
+
+/// What became of each id; a failure when one is still there, or never was.
+fn answer_deleted(deleted: &[Deleted], as_json: bool) -> anyhow::Result<()> {
+    let missing = deleted.iter().filter(|job| job.status.is_none()).count();
+    if as_json {
+        output::json(&json!({ "jobs": deleted, "not_found": missing }))?;
+    } else {
+        let mut table = Table::new(["ID", "STATUS"]);
+        for job in deleted {
+            let cell = match job.status {
+                Some(status) if job.deleted => Cell::from(format!("deleted, was {status}")),
+                Some(status) => Cell::styled(&format!("{status}, not deleted"), color::warning()),
+                None => Cell::styled("not found", color::warning()),
+            };
+            table.row([Cell::from(job.id.to_string()), cell]);
+        }
+        output::line(table.render())?;
+    }
+    let left: Vec<_> = deleted.iter().filter(|job| job.status.is_some() && !job.deleted).collect();
+    if left.is_empty() {
+        return found(missing, deleted.len());
+    }
+    let hint = if left.iter().any(|job| job.status == Some(Status::Processing)) {
+        "`fairclaim jobs cancel` asks a running job to stop, `fairclaim jobs release` takes \
+         it from a worker that is gone; delete it when it has ended"
+    } else {
+        "another transaction moves such a job at this moment; run it again"
+    };
+    let verb = if left.len() == 1 { "was" } else { "were" };
+    Err(Hinted::failed(format!("{} {verb} not deleted", counted(left.len() as u64, "job")), hint)
+        .into())
 }
 
 /// What became of each id; a failure when one is not there.
@@ -113,11 +168,16 @@ pub(super) fn answer(changed: &[Changed], as_json: bool) -> anyhow::Result<()> {
     } else {
         output::line(table(changed).render())?;
     }
+    found(missing, changed.len())
+}
+
+fn found(missing: usize, all: usize) -> anyhow::Result<()> {
     if missing == 0 {
         return Ok(());
     }
+    let verb = if missing == 1 { "was" } else { "were" };
     Err(Hinted::failed(
-        format!("{missing} of {} jobs were not found", changed.len()),
+        format!("{missing} of {} {verb} not found", counted(all as u64, "job")),
         "`fairclaim jobs list` shows which there are; with --tenant only that tenant's are found",
     )
     .into())
@@ -146,52 +206,56 @@ async fn by_filter(
     let count = match action {
         Action::Cancel => client.count_cancellable(filter).await?,
         Action::Retry => client.count_retryable(filter).await?,
+        Action::Delete => client.count_deletable(filter).await?,
     };
     if args.dry_run {
         let counted = json!({ "matched": count.jobs, "more": count.more, "dry_run": true });
-        let text = format!("{} match; nothing was changed", jobs(count));
+        let text = format!("{}; nothing was changed", match_in_words(count));
         return if args.json { output::json(&counted) } else { output::line(text) };
     }
+    let mut totals = BulkTotals::default();
     if count.jobs > 0 {
-        eprintln!("{} match", jobs(count));
-        confirm(action, count, args.yes)?;
+        if !args.yes && !is_wanted(client, action, filter, count).await? {
+            totals = BulkTotals { matched: count.jobs, unchanged: count.jobs, ..totals };
+            let text = "nothing was changed";
+            return if args.json { output::json(&totals) } else { output::line(text) };
+        }
+        totals = change(client, action, filter, count).await?;
     }
-    let totals = if count.jobs == 0 {
-        BulkTotals::default()
-    } else {
-        change(client, action, filter, count).await?
-    };
     if args.json { output::json(&totals) } else { output::line(sentence(action, totals)) }
 }
 
-fn jobs(count: Count) -> String {
+/// `12 jobs`, `more than 100,000 jobs`.
+pub(super) fn jobs(count: Count) -> String {
     let more = if count.more { "more than " } else { "" };
-    let noun = if count.jobs == 1 && !count.more { "job" } else { "jobs" };
-    format!("{more}{} {noun}", HumanCount(count.jobs))
+    format!("{more}{}", counted(count.jobs, "job"))
+}
+
+fn match_in_words(count: Count) -> String {
+    let verb = if count.jobs == 1 && !count.more { "matches" } else { "match" };
+    format!("{} {verb}", jobs(count))
 }
 
 /// Asks on a terminal; elsewhere the answer has to be on the command line.
-fn confirm(action: Action, count: Count, yes: bool) -> anyhow::Result<()> {
-    if yes {
-        return Ok(());
-    }
-    let word = action.word();
+async fn is_wanted(
+    client: &Client,
+    action: Action,
+    filter: &JobFilter,
+    count: Count,
+) -> anyhow::Result<bool> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(Hinted::usage(
             format!("{} would be changed, and there is no terminal to ask on", jobs(count)),
-            format!("pass --yes to {word} them, or --dry-run to count only"),
+            format!("pass --yes to {} them, or --dry-run to count only", action.word()),
         )
         .into());
     }
-    eprint!("{word} them? [y/N] ");
+    let question = matches::question(client, action, filter, count).await?;
+    eprint!("{} [y/N] ", output::printable(&question));
     io::stderr().flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
-    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
-        return Ok(());
-    }
-    Err(Hinted::failed("nothing was changed", format!("answer y, or pass --yes, to {word} them"))
-        .into())
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Page by page, with a bar where somebody looks.
@@ -207,13 +271,13 @@ async fn change(
     let totals = match action {
         Action::Cancel => client.cancel_where(filter, show).await,
         Action::Retry => client.retry_where(filter, show).await,
+        Action::Delete => client.delete_where(filter, show).await,
     };
     let reached = bar.position();
     bar.finish_and_clear();
     totals.map_err(|error| {
-        let so_far = HumanCount(reached);
-        anyhow::Error::from(error)
-            .context(format!("after {so_far} jobs, which stay as they are now"))
+        let so_far = counted(reached, "job");
+        anyhow::Error::from(error).context(format!("after {so_far}, which stay as they are now"))
     })
 }
 
@@ -253,7 +317,9 @@ mod tests {
 
     #[test]
     fn a_count_says_when_there_are_more() {
-        assert_eq!(jobs(Count { jobs: 1, more: false }), "1 job");
-        assert_eq!(jobs(Count { jobs: 100_000, more: true }), "more than 100,000 jobs");
+        let words = |jobs, more| match_in_words(Count { jobs, more });
+        assert_eq!(words(1, false), "1 job matches");
+        assert_eq!(words(12, false), "12 jobs match");
+        assert_eq!(words(100_000, true), "more than 100,000 jobs match");
     }
 }

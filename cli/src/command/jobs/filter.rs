@@ -28,7 +28,8 @@ pub(super) struct FilterArgs {
     /// Only those dispatched within this time
     #[arg(long, value_name = "AGE", value_parser = value::duration)]
     newer_than: Option<Duration>,
-    /// Only those whose last error has this in its code or message; needs fairclaim_auditor
+    /// Only those whose last error has this in its code, message or trace (what a command wrote to
+    /// stderr); needs fairclaim_auditor
     #[arg(long, value_name = "TEXT")]
     error: Option<String>,
 }

@@ -1,18 +1,28 @@
-//! `fairclaim jobs list`: a page of jobs, or all pages as they come.
+//! `fairclaim jobs list`: a page of jobs, once or again and again, or all pages as they come.
+
+use std::time::Duration;
 
 use clap::Args;
-use fairclaim::{Client, JobFilter, JobPage, JobRow};
+use fairclaim::{Client, JobFilter, JobPage};
 use uuid::Uuid;
 
 use super::filter::FilterArgs;
+use super::table::JobTable;
+use super::watch;
 use crate::global::Global;
-use crate::output::{Cell, Table};
-use crate::{color, connect, output, value};
+use crate::{connect, output, value};
 
 /// How many jobs a page has, when all of them are asked for.
 const ALL_PAGE: i32 = 1000;
 
 const EXAMPLES: &str = "\
+ATTEMPTS is 3/25 where the third attempt runs or has failed and 25 may fail; where some were snoozed
+or given back, or an operator ran the job again, it says how many there were and how many are left.
+NEXT is when the job can be claimed. Its last error has a line of its own where the terminal is too
+narrow for a column; the message is for a login with fairclaim_auditor, others see the code.
+
+To see it change: fairclaim jobs list --status processing --watch
+
 A filter that few jobs match looks through all the others: give it a tenant, or --newer-than.
 
 Examples:
@@ -34,15 +44,40 @@ pub(super) struct ListArgs {
     /// All of them, a page after the other, as they are read
     #[arg(long, conflicts_with = "limit")]
     all: bool,
-    /// Answer in JSON: {"jobs": […], "next": id to pass to --before, or null}
+    /// Look again every 2 seconds, or as often as is said; Ctrl-C ends it
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        default_missing_value = "2",
+        value_parser = pause,
+        conflicts_with = "all"
+    )]
+    watch: Option<Duration>,
+    /// Answer in JSON: {"jobs": […], "next": id to pass to --before, or null}; with --watch one
+    /// line each time
     #[arg(long)]
     json: bool,
+}
+
+/// Looking is not free, so there is a pause.
+fn pause(text: &str) -> Result<Duration, String> {
+    let pause = value::duration(text)?;
+    let bounds = Duration::from_millis(200)..=Duration::from_secs(3600);
+    if bounds.contains(&pause) {
+        Ok(pause)
+    } else {
+        Err("it must be from 0.2 to 3600 seconds".to_owned())
+    }
 }
 
 pub(super) async fn run(global: &Global, args: &ListArgs) -> anyhow::Result<()> {
     let client = connect::client(global).await?;
     let limit = if args.all { ALL_PAGE } else { args.limit };
     let filter = JobFilter { before: args.before, limit: Some(limit), ..args.filter.filter() };
+    if let Some(pause) = args.watch {
+        return watch::run(&client, &filter, pause, args.json).await;
+    }
     match (args.all, args.json) {
         (true, true) => all_in_json(&client, filter).await,
         (true, false) => all_in_a_table(&client, filter).await,
@@ -52,27 +87,27 @@ pub(super) async fn run(global: &Global, args: &ListArgs) -> anyhow::Result<()> 
 }
 
 fn one_page(page: &JobPage) -> anyhow::Result<()> {
+    output::line(lines(page).join("\n"))
+}
+
+/// A page as people read it.
+pub(super) fn lines(page: &JobPage) -> Vec<String> {
     if page.jobs.is_empty() {
-        return output::line("no jobs");
+        return vec!["no jobs".to_owned()];
     }
-    let mut table = table();
-    page.jobs.iter().for_each(|job| add(&mut table, job));
-    output::line(table.render())?;
-    match page.next {
-        Some(next) => output::line(format!("more: --before {next}")),
-        None => Ok(()),
-    }
+    let mut lines = JobTable::new().lines(&page.jobs);
+    lines.extend(page.next.map(|next| format!("more: --before {next}")));
+    lines
 }
 
 async fn all_in_a_table(client: &Client, mut filter: JobFilter) -> anyhow::Result<()> {
-    let mut table = table();
+    let mut table = JobTable::new();
     let mut none = true;
     loop {
         let page = client.jobs(&filter).await?;
-        page.jobs.iter().for_each(|job| add(&mut table, job));
         none &= page.jobs.is_empty();
         if !page.jobs.is_empty() {
-            output::line(table.render())?;
+            output::line(table.lines(&page.jobs).join("\n"))?;
         }
         match page.next {
             Some(_) if output::is_closed() => return Ok(()),
@@ -99,21 +134,4 @@ async fn all_in_json(client: &Client, mut filter: JobFilter) -> anyhow::Result<(
             None => return output::line("{\"jobs\": [], \"next\": null}"),
         }
     }
-}
-
-fn table() -> Table {
-    Table::new(["ID", "STATUS", "QUEUE", "TYPE", "ATTEMPTS", "WORKER", "CREATED", "TENANT"])
-}
-
-fn add(table: &mut Table, job: &JobRow) {
-    table.row([
-        Cell::from(job.id.to_string()),
-        Cell::styled(job.status.as_str(), color::of_status(job.status)),
-        Cell::from(job.queue.clone()),
-        Cell::from(job.job_type.clone()),
-        Cell::from(format!("{}/{}", job.attempts, job.max_attempts)),
-        Cell::from(job.worker_id.clone().unwrap_or_else(|| "-".to_owned())),
-        Cell::from(value::moment_text(job.created_at)),
-        Cell::from(job.tenant.clone().unwrap_or_else(|| job.tenant_id.to_string())),
-    ]);
 }

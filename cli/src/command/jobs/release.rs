@@ -10,6 +10,7 @@ use super::change::{self, BATCH};
 use crate::error::Hinted;
 use crate::global::Global;
 use crate::value::tenant;
+use crate::words::counted;
 use crate::{connect, output};
 
 pub(super) const HELP: &str = "\
@@ -21,7 +22,8 @@ Examples:
   fairclaim jobs release 01990000-0000-7000-8000-000000000000
   fairclaim jobs release --worker worker-1";
 
-/// How many jobs of a worker are taken back in one call, and in how many calls at most: one that lives claims on.
+/// How many jobs of a worker are taken back in one call, and in how many calls at most: one that
+/// lives claims on.
 const LIMIT: i32 = 1000;
 const CALLS_MAX: u32 = 100;
 
@@ -56,7 +58,11 @@ pub(super) async fn run(global: &Global, args: &ReleaseArgs) -> anyhow::Result<(
         return Ok(());
     }
     Err(Hinted::failed(
-        format!("{held} of {} jobs are being settled or extended at this moment", changed.len()),
+        format!(
+            "{held} of {} {} being settled or extended at this moment",
+            counted(changed.len() as u64, "job"),
+            if held == 1 { "is" } else { "are" }
+        ),
         "their worker seems to live; run it again for those that still run then",
     )
     .into())
