@@ -436,10 +436,11 @@ as $$ select (lpad(to_hex(p_ms), 12, '0') || '00000000000000000000')::uuid $$;
 comment on function fairclaim_internal.id_at(bigint) is 'The least id that a job dispatched in this millisecond can have.';
 
 -- internal/support/id_prefix.sql
--- The first 16 hex digits of ids made now: 48 bits of milliseconds, the version, 12 bits of the fraction (uuid v7).
--- Beyond the last range the id is taken at that range's end, and before the first at its start, so that a dispatch never fails
--- because no worker ran for a month or because the clock was wrong; created_at stays true. The two sequences lag, and say 0 after
--- a crash, so only a time outside of them looks at the table.
+-- The first 16 hex digits of ids made now: 48 bits of milliseconds, the version, 12 bits of the
+-- fraction (uuid v7). For a time beyond the last range the id is made for that range's end, and
+-- before the first for its start, so that a dispatch never fails because no worker ran for a month
+-- or because the clock was wrong; created_at stays true. The two sequences lag, and say 0 after a
+-- crash, so only a time outside of them looks at the table.
 create or replace function fairclaim_internal.id_prefix(p_now timestamptz) returns text
 language plpgsql volatile
 as $$
@@ -458,21 +459,25 @@ comment on function fairclaim_internal.id_prefix(timestamptz) is
 'The first 16 hex digits of the ids (uuid v7) of jobs dispatched at this time.';
 
 -- internal/support/is_name.sql
--- Names are ASCII slugs of at most 64 characters; types may have upper case. length() and an unbounded repeat: a bounded
--- repeat in a regular expression is twelve times slower.
-create or replace function fairclaim_internal.is_name(p_name text, p_upper boolean default false) returns boolean
+-- Names are ASCII slugs of at most 64 characters; types may have upper case. It uses length() and
+-- an unbounded repeat, since a bounded repeat in a regular expression is twelve times slower.
+create or replace function fairclaim_internal.is_name(p_name text, p_upper boolean default false)
+returns boolean
 language sql immutable parallel safe
 as $$
   select p_name is not null and length(p_name) <= 64
-     and case when p_upper then p_name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]*$' else p_name ~ '^[a-z0-9][a-z0-9_.:-]*$' end
+     and case when p_upper then p_name ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]*$'
+              else p_name ~ '^[a-z0-9][a-z0-9_.:-]*$' end
 $$;
 
 comment on function fairclaim_internal.is_name(text, boolean) is 'Whether a text may name a queue, or with p_upper a type.';
 
 -- internal/support/json_fault.sql
--- What is wrong with a payload, result or metadata of the caller's: null when nothing is. For the message: callers look at size and
--- depth themselves, in one expression. A text of at most 257 bytes cannot nest deeper than 128.
-create or replace function fairclaim_internal.json_fault(p_value jsonb, p_max_bytes int) returns text
+-- What is wrong with a payload, a result or metadata of the caller's: null when nothing is. It
+-- makes the text of the message: callers look at size and depth themselves, in one expression. A
+-- text of at most 257 bytes cannot nest deeper than 128.
+create or replace function fairclaim_internal.json_fault(p_value jsonb, p_max_bytes int)
+returns text
 language plpgsql immutable
 as $$
 declare
@@ -488,8 +493,9 @@ $$;
 comment on function fairclaim_internal.json_fault(jsonb, int) is 'Why a JSON value is refused (size, depth), or null.';
 
 -- internal/support/lane_group.sql
--- Which group of lane numbers the shared lanes of a queue have: `lane_id >> 32` of each of them. Own lanes are of group 0. Two queues
--- may share a group by chance: then their light tenants are judged together, no more.
+-- Which group of lane numbers the shared lanes of a queue have: `lane_id >> 32` of each of them.
+-- Own lanes are of group 0. Two queues may share a group by chance: then their light tenants are
+-- judged together, and nothing else happens.
 create or replace function fairclaim_internal.lane_group(p_queue text) returns bigint
 language sql immutable parallel safe
 as $$ select -1 - (hashtextextended(p_queue collate "C", 0) & 1073741823) $$;
@@ -498,8 +504,9 @@ comment on function fairclaim_internal.lane_group(text) is
 'The group of the shared lanes of a queue: what their lane_id shifted right by 32 bits is. Negative.';
 
 -- internal/support/millis.sql
--- Whole milliseconds since 1970, as ids and hint sequences carry them. Stable, as extract() is: declared immutable, it would not be
--- inlined, and every call would be a query of its own.
+-- Whole milliseconds since 1970, as ids and hint sequences carry them. It is stable, as extract()
+-- is: if it were declared immutable, it would not be inlined, and every call would be a query of
+-- its own.
 create or replace function fairclaim_internal.millis(p_at timestamptz) returns bigint
 language sql stable parallel safe
 as $$ select (extract(epoch from p_at) * 1000)::bigint $$;
@@ -520,12 +527,14 @@ comment on function fairclaim_internal.refuse(text, text, text, text) is
 'Raises an error of one of the codes JQ001 to JQ007 that names the field and the rule.';
 
 -- internal/support/too_deep.sql
--- Whether an array or an object stands 128 levels below the outermost one. One walk over the value, without a copy; strict, since
--- a lax path opens arrays by itself and misses an empty innermost one. Inlined wherever it is called.
+-- Whether an array or an object stands 128 levels below the outermost one. It is one walk over the
+-- value, without a copy. The path is strict, since a lax path opens arrays by itself and misses an
+-- empty innermost one. The function is inlined wherever it is called.
 create or replace function fairclaim_internal.too_deep(p_value jsonb) returns boolean
 language sql immutable parallel safe
 as $$
-  select pg_catalog.jsonb_path_exists(p_value, 'strict $.**{128} ? (@.type() == "object" || @.type() == "array")'::pg_catalog.jsonpath)
+  select pg_catalog.jsonb_path_exists(p_value,
+    'strict $.**{128} ? (@.type() == "object" || @.type() == "array")'::pg_catalog.jsonpath)
 $$;
 
 comment on function fairclaim_internal.too_deep(jsonb) is 'Whether arrays and objects nest deeper in a value than 128.';
@@ -547,7 +556,7 @@ create or replace function fairclaim.schema_version() returns int
 language sql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
-as $$ select coalesce(max(m.version), 0) from migration m $$;
+as $$ select coalesce(max(migration.version), 0) from migration $$;
 
 comment on function fairclaim.schema_version() is
 'The number of the newest migration applied. A client that needs another one refuses to work (JQ006).';
@@ -608,8 +617,9 @@ $$;
 comment on function fairclaim_internal.check_claim(text, text[], int, text[], interval) is 'Refuses bad arguments of a claim (JQ004); true for good ones.';
 
 -- internal/claim/check_cursor.sql
--- A cursor is 'queue|turn|used|shared' for each queue visited of late, the last one first, joined by ';'. used: what is spent
--- of the quantum of the tenant at that turn; shared: how many claims of one in a row came from shared lanes. It names no tenant.
+-- A cursor is 'queue|turn|used|shared' for each queue that the worker visited of late, the last one
+-- first, joined by ';'. used: how much of its quantum the tenant at that turn has given; shared:
+-- how many claims of one job in a row came from shared lanes. A cursor names no tenant.
 create or replace function fairclaim_internal.check_cursor(p_cursor text) returns text[]
 language plpgsql immutable
 as $$
@@ -622,8 +632,11 @@ begin
     return array[p_cursor];
   end if;
   v_entries := string_to_array(p_cursor, ';');
-  if cardinality(v_entries) not between 1 and 33 or exists (select from unnest(v_entries) e where not is_cursor_entry(e)) then
-    perform refuse('JQ004', 'p_cursor', 'must be null or the next_cursor of an earlier claim', 'begin again with null');
+  if cardinality(v_entries) not between 1 and 33
+     or exists (
+          select from unnest(v_entries) part(entry) where not is_cursor_entry(part.entry)) then
+    perform refuse('JQ004', 'p_cursor', 'must be null or the next_cursor of an earlier claim',
+      'begin again with null');
   end if;
   return v_entries;
 end
@@ -1022,14 +1035,19 @@ comment on function fairclaim_internal.hop_turns(text, bigint, int, int) is
 'As next_turns, one index descent a tenant: for tenants with many lanes.';
 
 -- internal/claim/is_cursor_entry.sql
--- Inlined into the caller's expression: the cursor of a worker with one queue is checked without running a query.
+-- The server inlines this function into the caller's expression, so the cursor of a worker with one
+-- queue is checked without running a query.
 create or replace function fairclaim_internal.is_cursor_entry(p_entry text) returns boolean
 language sql immutable parallel safe
 as $$
-  select case when length(p_entry) > 110 or p_entry !~ '^[a-z0-9][a-z0-9_.:-]*[|]-?[0-9]+[|][0-9]+[|][0-9]+$' then false
-              when length(split_part(p_entry, '|', 2)) > 20 or length(split_part(p_entry, '|', 3)) > 6
-                or length(split_part(p_entry, '|', 4)) > 6 then false
-              else split_part(p_entry, '|', 2)::numeric between -9223372036854775808 and 9223372036854775807 end
+  select case
+           when length(p_entry) > 110
+             or p_entry !~ '^[a-z0-9][a-z0-9_.:-]*[|]-?[0-9]+[|][0-9]+[|][0-9]+$' then false
+           when length(split_part(p_entry, '|', 2)) > 20 or length(split_part(p_entry, '|', 3)) > 6
+             or length(split_part(p_entry, '|', 4)) > 6 then false
+           else split_part(p_entry, '|', 2)::numeric
+                between -9223372036854775808 and 9223372036854775807
+         end
 $$;
 
 comment on function fairclaim_internal.is_cursor_entry(text) is 'Whether a text is one queue''s part of a cursor: queue|turn|used|shared.';
@@ -1223,10 +1241,15 @@ comment on function fairclaim_internal.next_turns_by_type(text, text[], bigint, 
 'As next_turns, where the types of a claim are few of those that wait.';
 
 -- internal/claim/note_idle.sql
--- A claim found nothing: from now on dispatches wake the worker, for as long as it says that it will be idle. 0: nothing wakes it (it polls).
--- null: a caller that does not say polls about once a second. The sequence is set once in a twentieth of that time at most, whoever
--- asks; one that lies more than an hour ahead is of a clock that was wrong.
-create or replace function fairclaim_internal.note_idle(p_now timestamptz, p_idle_for float8 default null) returns void
+-- Called when a claim found nothing. From then on dispatches wake the worker, for as long as it
+-- says that it will be idle. 0 means that nothing wakes it, since it polls. Null stands for a
+-- caller that does not say: it polls about once a second. However many workers ask, the sequence is
+-- set at most once in a twentieth of that time. A value more than an hour ahead was written by a
+-- clock that was wrong, and is replaced.
+create or replace function fairclaim_internal.note_idle(
+  p_now timestamptz,
+  p_idle_for float8 default null
+) returns void
 language plpgsql
 as $$
 declare
@@ -1234,7 +1257,8 @@ declare
   v_for bigint := (least(coalesce(p_idle_for, 1.5), 600) * 1000)::bigint;
 begin
   if v_for > 0
-     and coalesce(pg_sequence_last_value('asleep_until'), 0) not between v_ms + v_for - v_for / 20 and v_ms + 3600000 then
+     and coalesce(pg_sequence_last_value('asleep_until'), 0)
+         not between v_ms + v_for - v_for / 20 and v_ms + 3600000 then
     perform setval('asleep_until', v_ms + v_for);
   end if;
 end
@@ -1244,8 +1268,9 @@ comment on function fairclaim_internal.note_idle(timestamptz, float8) is
 'Notes that a claim found nothing and how long its worker will be idle, in seconds, so that dispatch wakes it.';
 
 -- internal/claim/open_queues.sql
--- The given queues in their order (null: every queue that has lanes, by name), less the paused ones.
--- The names of queues with lanes are hopped to through the two walking indexes: one hop a queue.
+-- The given queues in their order, less the paused ones. Null stands for every queue that has
+-- lanes, by name: their names are hopped to through the two walking indexes of `lane`, one hop a
+-- queue.
 create or replace function fairclaim_internal.open_queues(p_queues text[]) returns text[]
 language plpgsql stable
 as $$
@@ -1254,23 +1279,31 @@ declare
 begin
   if v_queues is null then
     with recursive
-      own(q) as (
-        (select l.queue from lane l where l.tenant_id is not null order by l.queue limit 1)
+      own(queue) as (
+        (select lane.queue from lane where lane.tenant_id is not null order by lane.queue limit 1)
         union all
-        select (select l.queue from lane l where l.tenant_id is not null and l.queue > own.q order by l.queue limit 1)
-          from own where own.q is not null),
-      shared(q) as (
-        (select l.queue from lane l where l.tenant_id is null order by l.queue limit 1)
+        select (select lane.queue from lane
+                 where lane.tenant_id is not null and lane.queue > own.queue
+                 order by lane.queue limit 1)
+          from own where own.queue is not null),
+      shared(queue) as (
+        (select lane.queue from lane where lane.tenant_id is null order by lane.queue limit 1)
         union all
-        select (select l.queue from lane l where l.tenant_id is null and l.queue > shared.q order by l.queue limit 1)
-          from shared where shared.q is not null)
-    select array_agg(u.q) into v_queues
-      from (select own.q from own where own.q is not null union select shared.q from shared where shared.q is not null order by 1) u;
+        select (select lane.queue from lane
+                 where lane.tenant_id is null and lane.queue > shared.queue
+                 order by lane.queue limit 1)
+          from shared where shared.queue is not null)
+    select array_agg(either.queue) into v_queues
+      from (select own.queue from own where own.queue is not null
+            union
+            select shared.queue from shared where shared.queue is not null
+            order by 1) either;
   end if;
-  if exists (select from queue q where q.paused_at is not null) then
-    select array_agg(x.q order by x.o) into v_queues
-      from unnest(v_queues) with ordinality x(q, o)
-     where not exists (select from queue p where p.name = x.q and p.paused_at is not null);
+  if exists (select from queue where queue.paused_at is not null) then
+    select array_agg(named.queue order by named.ordinal) into v_queues
+      from unnest(v_queues) with ordinality named(queue, ordinal)
+     where not exists (
+             select from queue where queue.name = named.queue and queue.paused_at is not null);
   end if;
   return v_queues;
 end
@@ -1279,9 +1312,11 @@ $$;
 comment on function fairclaim_internal.open_queues(text[]) is 'The given queues, or all that have lanes, less the paused ones.';
 
 -- internal/claim/quanta.sql
--- How many jobs each tenant of a window may give: its weight, times what is needed if the window is the whole round, and else once for every
--- 64 that are asked for, since who claims hundreds at a time would pay for as many visits.
-create or replace function fairclaim_internal.quanta(p_weights int[], p_limit int, p_whole boolean) returns int[]
+-- How many jobs each tenant of a window may give. It is the tenant's weight, times what is needed
+-- if the window is the whole round. Otherwise it is the weight once for every 64 jobs that are
+-- asked for: a claim of hundreds of jobs would have to pay for as many visits.
+create or replace function fairclaim_internal.quanta(p_weights int[], p_limit int, p_whole boolean)
+returns int[]
 language plpgsql immutable
 as $$
 declare
@@ -1290,12 +1325,12 @@ begin
   if not p_whole then
     v_times := p_limit / 64;
   elsif p_limit > cardinality(p_weights) then
-    v_times := p_limit / (select sum(w) from unnest(p_weights) w);
+    v_times := p_limit / (select sum(tenant.weight) from unnest(p_weights) tenant(weight));
   end if;
   if v_times is null or v_times <= 1 then
     return p_weights;
   end if;
-  return (select array_agg(w * v_times) from unnest(p_weights) w);
+  return (select array_agg(tenant.weight * v_times) from unnest(p_weights) tenant(weight));
 end
 $$;
 
@@ -1303,15 +1338,18 @@ comment on function fairclaim_internal.quanta(int[], int, boolean) is
 'How many jobs each tenant of a window may give, by its weight.';
 
 -- internal/claim/refuse_late.sql
--- A claim that had to wait (for a lock on a whole table, for a machine that stood still) until the lease it would give is over: nobody can
--- use it, and most likely nobody waits for it any more. Raised, so that its jobs stay where they are; 55P03 is what clients repeat.
+-- A claim may have to wait until the lease that it would give is over: for a lock on a whole table,
+-- or on a machine that stood still. No worker can use such a lease, and most likely none waits for
+-- it any more. This is raised, so that the jobs stay where they are; 55P03 is what clients repeat.
 create or replace function fairclaim_internal.refuse_late(p_expires timestamptz) returns void
 language plpgsql
 as $$
 begin
   if fairclaim.clock() >= p_expires then
-    raise exception 'the claim took longer than the lease that it would have given' using errcode = '55P03',
-      hint = 'repeat it; if it happens again, look in pg_locks for who locks a table of fairclaim for long';
+    raise exception 'the claim took longer than the lease that it would have given'
+      using errcode = '55P03',
+            hint = 'repeat it; if it happens again, look in pg_locks for who locks a table of '
+              'fairclaim for long';
   end if;
 end
 $$;
@@ -1684,8 +1722,10 @@ comment on function fairclaim_internal.check_lanes(uuid[], text[]) is
 'Refuses a dispatch (JQ003) after which a tenant has more own lanes in a queue than fairclaim_internal.setting.max_own_lanes.';
 
 -- internal/dispatch/extras_fault.sql
--- Called only where there are tags or metadata. In plpgsql: a function in SQL that is not inlined is planned anew in every transaction.
-create or replace function fairclaim_internal.extras_fault(p_tags text[], p_metadata jsonb) returns text
+-- Called only where there are tags or metadata. It is in plpgsql, since a function in the language
+-- SQL that is not inlined is planned again in every transaction.
+create or replace function fairclaim_internal.extras_fault(p_tags text[], p_metadata jsonb)
+returns text
 language plpgsql immutable
 as $$
 declare
@@ -1696,7 +1736,8 @@ begin
   elsif cardinality(p_tags) > 20 or array_ndims(p_tags) > 1 then
     return 'p_tags: must be a list of at most 20';
   end if;
-  foreach v_tag in array p_tags loop         -- of plain expressions: for 20 at most, cheaper than a query
+  -- Plain expressions: for 20 tags at most they are cheaper than a query.
+  foreach v_tag in array p_tags loop
     if v_tag is null or length(v_tag) not between 1 and 64 then
       return 'p_tags: each must have 1 to 64 characters';
     end if;
@@ -1713,10 +1754,13 @@ $$;
 comment on function fairclaim_internal.extras_fault(text[], jsonb) is 'Why tags or metadata are refused, or null.';
 
 -- internal/dispatch/into_lane.sql
--- One new row into `ready`: through the open own lane of its key; else, if the tenant is light, through the shared lane; else through a
--- new lane. Each statement chooses and inserts (I3). The own lane comes in a statement of its own, so that a tenant with a backlog
--- does not pay for the second look. Light: fewer than 8 rows of the tenant wait in the shared lanes of the queue together, whatever
--- their types and priorities, counted from an age bound on, so that dead entries are not walked. Only in READ COMMITTED.
+-- Puts one new row into `ready`: through the open own lane of its key; else, if the tenant is
+-- light, through the shared lane; else through a new lane. Each statement both chooses the lane and
+-- inserts (I3). The own lane is looked for in a statement of its own, so that a tenant with a
+-- backlog does not pay for the second look. A tenant is light while fewer than 8 of its rows wait
+-- in the shared lanes of the queue together, whatever their types and priorities. They are counted
+-- from a bound of age on, so that dead entries of the index are not walked. Called only in READ
+-- COMMITTED.
 create or replace function fairclaim_internal.into_lane(
   p_id uuid,
   p_tenant_id uuid,
@@ -1732,29 +1776,32 @@ declare
   v_since uuid;
 begin
   insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select l.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
-    from lane l
-   where l.queue = p_queue and l.type = p_type and l.turn = v_turn and l.priority = p_priority
-     and l.tenant_id = p_tenant_id and l.drained is null
+  select lane.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
+    from lane
+   where lane.queue = p_queue and lane.type = p_type and lane.turn = v_turn
+     and lane.priority = p_priority and lane.tenant_id = p_tenant_id and lane.drained is null
    limit 1;
   if found then
     return;
   end if;
-  v_since := id_at(coalesce(pg_sequence_last_value('shared_since'), 0));      -- a condition for the index, so a value
+  -- a variable, since only a value can be a condition of the index
+  v_since := id_at(coalesce(pg_sequence_last_value('shared_since'), 0));
   insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select l.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
-    from lane l
-   where l.tenant_id is null and not l.alone and l.queue = p_queue and l.type = p_type and l.priority = p_priority and l.drained is null
-     and not exists (select from tenant_limit b where b.tenant_id = p_tenant_id)
+  select lane.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
+    from lane
+   where lane.tenant_id is null and not lane.alone and lane.queue = p_queue and lane.type = p_type
+     and lane.priority = p_priority and lane.drained is null
+     and not exists (select from tenant_limit where tenant_limit.tenant_id = p_tenant_id)
      and (select count(*) from (
-            select from ready y
-             where y.tenant_id = p_tenant_id and (y.lane_id >> 32) = lane_group(p_queue)
-               and y.id >= v_since
-             limit 8) z) < 8
-   order by l.queue, l.type, l.priority, l.lane_id
+            select from ready
+             where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
+               and ready.id >= v_since
+             limit 8) shared) < 8
+   order by lane.queue, lane.type, lane.priority, lane.lane_id
    limit 1;
   if not found then
-    perform into_lanes(array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0)::ready],
+    perform into_lanes(
+      array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0)::ready],
       array[p_queue], array[p_type], array[p_priority::smallint], v_since, true);
   end if;
 end
@@ -1764,14 +1811,26 @@ comment on function fairclaim_internal.into_lane(uuid, uuid, text, text, int, in
 'Puts one new job into the lane where it waits, and makes the lane if there is none it may use. Errors: JQ003 when the tenant has too many own lanes in the queue.';
 
 -- internal/dispatch/into_lanes.sql
--- Many rows into `ready`: look for the lanes that are there, open what is missing, insert. One statement (I3); what is asked before it
--- only chooses the way. Only in READ COMMITTED. The rows come as they will be, but lane_id is the number of their kind (queue, type and
--- priority, each kind once, from 1) and seq their order: one list of rows costs a fraction of a list for each column, and joins by number
--- a fraction of joins by text. Every pass over the rows is felt, so those whose own lane is found go straight in.
--- Hash joins only: a nested loop over the keys was nine tenths of the time. Own lanes come from one scan of the queues where these have
--- at most twice as many as there are rows, else from one descent for each distinct key. p_since bounds the count of a light tenant's
--- rows; rows that come back have old ids and are counted without it. A job that was lost twice goes to a lane for jobs that run alone.
--- p_capped: new jobs, never lost, and refused when their tenant has too many own lanes in the queue; what comes back is never refused.
+-- Puts many rows into `ready`: looks for the lanes that are there, opens those that are missing,
+-- and inserts. All of it is one statement (I3); what is asked before it only chooses the way.
+-- Called only in READ COMMITTED.
+--
+-- The rows come as they will be, except that lane_id is the number of their kind and seq is their
+-- order. A kind is a queue, a type and a priority; each stands once in the three lists, and its
+-- number is its place there, from 1. One list of rows costs a fraction of a list for each column,
+-- and a join by number costs a fraction of one by text. Every pass over the rows is felt, so the
+-- rows whose own lane is found go straight in.
+--
+-- A tenant's own lanes come from one scan of the queues where these have at most twice as many as
+-- there are rows, else from one descent of the index for each distinct key. p_since bounds the
+-- count of a light tenant's rows; rows that come back have old ids, and are counted without a
+-- bound. A job that was lost twice goes to a lane for jobs that run alone. p_capped: the rows are
+-- new jobs, which were never lost, and are refused when their tenant has too many own lanes in the
+-- queue; what comes back is never refused.
+--
+-- The plan is pinned to hash joins and to scans of indexes: a nested loop over the keys was nine
+-- tenths of the time, and the statistics of `lane` and `ready` may say "empty" when they are full.
+-- The generic plan holds, whatever the lists are, so the statement is planned once in a session.
 create or replace function fairclaim_internal.into_lanes(
   p_rows fairclaim_internal.ready[],
   p_queues text[],
@@ -1793,104 +1852,163 @@ declare
   v_now timestamptz := fairclaim.clock();
   v_most bigint := 2 * cardinality(p_rows);
   v_size bigint := pg_relation_size('lane');
-  v_few boolean := v_size <= 1024 * v_most;      -- a page of `lane` has some seven lanes: see its fillfactor
+  v_few boolean := v_size <= 1024 * v_most;   -- a page has some seven lanes: see its fillfactor
   v_tenants uuid[];
   v_queues text[];
 begin
-  if not v_few and v_size <= 8192 * v_most and v_most >= 32 then      -- neither surely few nor probably many
+  -- neither surely few nor probably many: counted
+  if not v_few and v_size <= 8192 * v_most and v_most >= 32 then
     v_few := v_most >= (
       select count(*) from (
-        select from (select distinct x.q collate "C" q from unnest(p_queues) x(q)) d
+        select from (select distinct listed.queue collate "C" as queue
+                       from unnest(p_queues) listed(queue)) named
          cross join lateral (
-           select from lane l where l.queue = d.q and l.tenant_id is not null
-            order by l.queue, l.turn, l.priority desc, l.lane_id limit v_most + 1) l) z);
+           select from lane where lane.queue = named.queue and lane.tenant_id is not null
+            order by lane.queue, lane.turn, lane.priority desc, lane.lane_id
+            limit v_most + 1) own) counted);
   end if;
-  with kind as materialized (      -- with the oldest open shared lane; m: the number under which a missing one is opened
-    select d.*, d.n m, false alone, lane_group(d.q) g,
-           (select l.lane_id from lane l
-             where l.tenant_id is null and not l.alone and l.queue = d.q and l.type = d.k and l.priority = d.p and l.drained is null
-             order by l.queue, l.type, l.priority, l.lane_id limit 1) lane_id
-      from (select x.n, x.q collate "C" q, x.k collate "C" k, x.p
-              from unnest(p_queues, p_types, p_priorities) with ordinality x(q, k, p, n)) d
+  -- kind: with its oldest open shared lane. opens_as: the number under which a missing one opens.
+  -- Jobs that run alone wait in one lane, whatever their priorities: their kinds share a number for
+  -- it, which is below zero.
+  with kind as materialized (
+    select named.number, named.queue, named.type, named.priority, named.number as opens_as,
+           false as alone, lane_group(named.queue) as lane_group,
+           (select lane.lane_id from lane
+             where lane.tenant_id is null and not lane.alone and lane.queue = named.queue
+               and lane.type = named.type and lane.priority = named.priority
+               and lane.drained is null
+             order by lane.queue, lane.type, lane.priority, lane.lane_id limit 1) as lane_id
+      from (select listed.number, listed.queue collate "C" as queue,
+                   listed.type collate "C" as type, listed.priority
+              from unnest(p_queues, p_types, p_priorities) with ordinality
+                   listed(queue, type, priority, number)) named
     union all
-    select d.*, -min(d.n) over (partition by d.q, d.k), true, lane_group(d.q),
-           (select l.lane_id from lane l where l.alone and l.queue = d.q and l.type = d.k and l.drained is null
-             order by l.queue, l.type, l.lane_id limit 1)
-      from (select x.n, x.q collate "C" q, x.k collate "C" k, 0::smallint p
-              from unnest(p_queues, p_types) with ordinality x(q, k, n)
-             where not p_capped and exists (select from unnest(p_rows) r where r.lost >= 2)) d),
-  item as materialized (           -- each row with its own lane: with each of them, if its key has several
-    select r.*, own.lane_id own_id
-      from unnest(p_rows) r
+    select named.number, named.queue, named.type, named.priority,
+           -min(named.number) over (partition by named.queue, named.type),
+           true, lane_group(named.queue),
+           (select lane.lane_id from lane
+             where lane.alone and lane.queue = named.queue and lane.type = named.type
+               and lane.drained is null
+             order by lane.queue, lane.type, lane.lane_id limit 1)
+      from (select listed.number, listed.queue collate "C" as queue,
+                   listed.type collate "C" as type, 0::smallint as priority
+              from unnest(p_queues, p_types) with ordinality listed(queue, type, number)
+             where not p_capped
+               and exists (select from unnest(p_rows) given where given.lost >= 2)) named),
+  -- item: a row with its tenant's own lane; once with each of them, if its key has several
+  item as materialized (
+    select given.lane_id as number, given.seq, given.id, given.tenant_id, given.attempts,
+           given.attempts_left, given.lost, own.lane_id as own_id
+      from unnest(p_rows) given
       left join (
-        select kind.n, l.tenant_id t, l.lane_id
-          from lane l join kind on kind.q = l.queue and kind.k = l.type and kind.p = l.priority and not kind.alone
-         where v_few and l.queue = any (p_queues collate "C") and l.tenant_id is not null and l.drained is null
+        select kind.number, lane.tenant_id, lane.lane_id
+          from lane
+          join kind on kind.queue = lane.queue and kind.type = lane.type
+                   and kind.priority = lane.priority and not kind.alone
+         where v_few and lane.queue = any (p_queues collate "C")
+           and lane.tenant_id is not null and lane.drained is null
         union all
-        select kind.n, d.t,
-               (select l.lane_id from lane l
-                 where l.queue = kind.q and l.type = kind.k and l.turn = uuid_hash_extended(d.t, hashtextextended(kind.q, 0))
-                   and l.priority = kind.p and l.tenant_id = d.t and l.drained is null limit 1)
-          from (select distinct r.lane_id n, r.tenant_id t from unnest(p_rows) r) d join kind on kind.n = d.n and not kind.alone
-         where not v_few) own on own.n = r.lane_id and own.t = r.tenant_id and r.lost < 2),
-  rest as materialized (           -- those without one; light: what is there and what comes now make 8 at most
-    select item.*, kind.m, kind.lane_id shared_id,
-           kind.alone or coalesce(light.yes, false) and (kind.lane_id is not null or kind.g in (
-             select d.g from (select distinct k.g, k.q from kind k where k.lane_id is null and not k.alone) d
-              where (select count(*) from (
-                       select from lane l where l.tenant_id is null and not l.alone and l.queue = d.q
-                        limit (select s.max_shared_lanes from setting s)) z)
-                    < (select s.max_shared_lanes from setting s))) as shares
+        select kind.number, wanted.tenant_id,
+               (select lane.lane_id from lane
+                 where lane.queue = kind.queue and lane.type = kind.type
+                   and lane.turn
+                       = uuid_hash_extended(wanted.tenant_id, hashtextextended(kind.queue, 0))
+                   and lane.priority = kind.priority and lane.tenant_id = wanted.tenant_id
+                   and lane.drained is null limit 1)
+          from (select distinct given.lane_id as number, given.tenant_id
+                  from unnest(p_rows) given) wanted
+          join kind on kind.number = wanted.number and not kind.alone
+         where not v_few) own
+        on own.number = given.lane_id and own.tenant_id = given.tenant_id and given.lost < 2),
+  -- rest: a row without an own lane. shares: it may wait in a shared lane, one that is there or a
+  -- new one, if its queue may have more. light: what waits in shared lanes and what comes now make
+  -- 8 rows at most.
+  rest as materialized (
+    select item.*, kind.opens_as, kind.lane_id as shared_id,
+           kind.alone or coalesce(light.is_light, false) and (
+             kind.lane_id is not null or kind.lane_group in (
+               select lacking.lane_group
+                 from (select distinct unmet.lane_group, unmet.queue from kind unmet
+                        where unmet.lane_id is null and not unmet.alone) lacking
+                where (select count(*) from (
+                         select from lane
+                          where lane.tenant_id is null and not lane.alone
+                            and lane.queue = lacking.queue
+                          limit (select setting.max_shared_lanes from setting)) counted)
+                      < (select setting.max_shared_lanes from setting))) as shares
       from item
-      join kind on kind.n = item.lane_id and kind.alone = (item.lost >= 2)
+      join kind on kind.number = item.number and kind.alone = (item.lost >= 2)
       left join (
-        select w.g, w.t,
-               w.c <= 8
+        select coming.lane_group, coming.tenant_id,
+               coming.jobs <= 8
                and not ((select exists (select from tenant_limit))
-                        and exists (select from tenant_limit b where b.tenant_id = w.t))
+                        and exists (
+                              select from tenant_limit
+                               where tenant_limit.tenant_id = coming.tenant_id))
                and not exists (
-                     select from ready y
-                      where y.tenant_id = w.t and (y.lane_id >> 32) = w.g and y.id >= p_since
-                     offset greatest(0, 8 - w.c)) yes
-          from (select kind.g, item.tenant_id t, count(*) c
-                  from item join kind on kind.n = item.lane_id and not kind.alone
-                 where item.own_id is null and item.lost < 2 group by 1, 2) w
-        offset 0) light on light.g = kind.g and light.t = item.tenant_id
+                     select from ready
+                      where ready.tenant_id = coming.tenant_id
+                        and (ready.lane_id >> 32) = coming.lane_group and ready.id >= p_since
+                     offset greatest(0, 8 - coming.jobs)) as is_light
+          from (select kind.lane_group, item.tenant_id, count(*) as jobs
+                  from item join kind on kind.number = item.number and not kind.alone
+                 where item.own_id is null and item.lost < 2 group by 1, 2) coming
+        offset 0) light on light.lane_group = kind.lane_group and light.tenant_id = item.tenant_id
      where item.own_id is null),
+  -- opened: the lanes to be made. The number of a shared one carries the group of its queue.
   opened as materialized (
-    select d.m, null::uuid t, (kind.g << 32) + (nextval('lane_lane_id_seq') & 4294967295) lane_id
-      from (select distinct rest.m from rest where rest.shares and rest.shared_id is null) d
-      join kind on kind.n = abs(d.m) and kind.alone = (d.m < 0)
+    select missing.opens_as, null::uuid as tenant_id,
+           (kind.lane_group << 32) + (nextval('lane_lane_id_seq') & 4294967295) as lane_id
+      from (select distinct rest.opens_as from rest
+             where rest.shares and rest.shared_id is null) missing
+      join kind on kind.number = abs(missing.opens_as) and kind.alone = (missing.opens_as < 0)
     union all
-    select d.m, d.t, nextval('lane_lane_id_seq')
-      from (select distinct rest.m, rest.tenant_id t from rest where not rest.shares) d),
+    select missing.opens_as, missing.tenant_id, nextval('lane_lane_id_seq')
+      from (select distinct rest.opens_as, rest.tenant_id from rest
+             where not rest.shares) missing),
   made as (
-    insert into lane (lane_id, turn, floor, opened_at, used_at, tenant_id, weight, priority, queue, type, alone)
+    insert into lane (
+      lane_id, turn, floor, opened_at, used_at, tenant_id, weight, priority, queue, type, alone)
     overriding system value
-    select opened.lane_id, case when opened.t is null then 0 else uuid_hash_extended(opened.t, hashtextextended(kind.q, 0)) end,
-           0, v_now, v_now, opened.t, coalesce((select t.weight from tenant t where t.tenant_id = opened.t), 1),
-           kind.p, kind.q, kind.k, kind.alone
-      from opened join kind on kind.n = abs(opened.m) and kind.alone = (opened.m < 0)
-    returning tenant_id, queue),
+    select opened.lane_id,
+           case when opened.tenant_id is null then 0
+                else uuid_hash_extended(opened.tenant_id, hashtextextended(kind.queue, 0)) end,
+           0, v_now, v_now, opened.tenant_id,
+           coalesce(
+             (select tenant.weight from tenant where tenant.tenant_id = opened.tenant_id), 1),
+           kind.priority, kind.queue, kind.type, kind.alone
+      from opened
+      join kind on kind.number = abs(opened.opens_as) and kind.alone = (opened.opens_as < 0)
+    returning lane.tenant_id, lane.queue),
+  -- placed: of several own lanes of its key a row goes into the oldest
   placed as (
     insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-    select z.lane_id, z.id, z.tenant_id, z.attempts, z.attempts_left, z.lost
-      from (select distinct on (seq) x.*
-              from (select item.own_id lane_id, item.seq, item.id, item.tenant_id, item.attempts, item.attempts_left, item.lost
+    select chosen.lane_id, chosen.id, chosen.tenant_id, chosen.attempts, chosen.attempts_left,
+           chosen.lost
+      from (select distinct on (place.seq) place.*
+              from (select item.own_id as lane_id, item.seq, item.id, item.tenant_id,
+                           item.attempts, item.attempts_left, item.lost
                       from item where item.own_id is not null
                     union all
-                    select rest.shared_id, rest.seq, rest.id, rest.tenant_id, rest.attempts, rest.attempts_left, rest.lost
+                    select rest.shared_id, rest.seq, rest.id, rest.tenant_id,
+                           rest.attempts, rest.attempts_left, rest.lost
                       from rest where rest.shares and rest.shared_id is not null
                     union all
-                    select opened.lane_id, rest.seq, rest.id, rest.tenant_id, rest.attempts, rest.attempts_left, rest.lost
-                      from rest join opened on opened.m = rest.m and opened.t is null
+                    select opened.lane_id, rest.seq, rest.id, rest.tenant_id,
+                           rest.attempts, rest.attempts_left, rest.lost
+                      from rest
+                      join opened on opened.opens_as = rest.opens_as and opened.tenant_id is null
                      where rest.shares and rest.shared_id is null
                     union all
-                    select opened.lane_id, rest.seq, rest.id, rest.tenant_id, rest.attempts, rest.attempts_left, rest.lost
-                      from rest join opened on opened.m = rest.m and opened.t = rest.tenant_id
-                     where not rest.shares) x
-             order by seq, lane_id) z)
-  select array_agg(made.tenant_id), array_agg(made.queue) into v_tenants, v_queues from made where made.tenant_id is not null;
+                    select opened.lane_id, rest.seq, rest.id, rest.tenant_id,
+                           rest.attempts, rest.attempts_left, rest.lost
+                      from rest
+                      join opened on opened.opens_as = rest.opens_as
+                                 and opened.tenant_id = rest.tenant_id
+                     where not rest.shares) place
+             order by place.seq, place.lane_id) chosen)
+  select array_agg(made.tenant_id), array_agg(made.queue) into v_tenants, v_queues
+    from made where made.tenant_id is not null;
   if v_tenants is not null and p_capped then
     perform check_lanes(v_tenants, v_queues);
   end if;
@@ -1928,8 +2046,10 @@ comment on function fairclaim_internal.tell(text) is
 'NOTIFY fairclaim with a word that names nobody''s job: empty (jobs wait) or due (something is due sooner than workers may know). False where it may not.';
 
 -- internal/dispatch/to_ready.sql
--- Retry, release, lost lease, promotion: back into a lane; the key comes from `job`. The join order is pinned. Outside READ COMMITTED,
--- where no lane may be chosen (I3), they become due at once and the next tick places them. Returns how many are in a lane.
+-- Puts jobs that come back (retry, release, lost lease, promotion) into a lane again; its key comes
+-- from `job`. The order of the join is pinned: each job is looked up by its key. Outside READ
+-- COMMITTED, where no lane may be chosen (I3), they become due at once, and the next tick places
+-- them. Returns how many are in a lane.
 create or replace function fairclaim_internal.to_ready(
   p_tenants uuid[],
   p_ids uuid[],
@@ -1946,26 +2066,37 @@ declare
   v_priorities smallint[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    insert into scheduled
-    select fairclaim.clock(), x.i, x.t, x.a, x.l, x.z from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) x(t, i, a, l, z);
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    select fairclaim.clock(), back.id, back.tenant_id, back.attempts, back.attempts_left, back.lost
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost)
+           back(tenant_id, id, attempts, attempts_left, lost);
     return 0;
   end if;
   with item as materialized (
-    select x.*, j.queue q, j.type k, j.priority p
-      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) with ordinality x(t, i, a, l, z, o)
+    select back.*, known.queue, known.type, known.priority
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) with ordinality
+           back(tenant_id, id, attempts, attempts_left, lost, ordinal)
      cross join lateral (
-       select j.queue, j.type, j.priority from job j where j.tenant_id = x.t and j.id = x.i offset 0) j),
+       select job.queue, job.type, job.priority from job
+        where job.tenant_id = back.tenant_id and job.id = back.id offset 0) known),
   kind as materialized (
-    select d.*, row_number() over () n from (select distinct item.q, item.k, item.p from item) d)
-  select (select array_agg(row (kind.n, item.o, item.i, item.t, item.a, item.l, item.z)::ready)
-            from item join kind on kind.q = item.q and kind.k = item.k and kind.p = item.p),
-         array_agg(kind.q order by kind.n), array_agg(kind.k order by kind.n), array_agg(kind.p order by kind.n)
+    select met.*, row_number() over () as number
+      from (select distinct item.queue, item.type, item.priority from item) met)
+  select (select array_agg(row (kind.number, item.ordinal, item.id, item.tenant_id, item.attempts,
+                                item.attempts_left, item.lost)::ready)
+            from item
+            join kind on kind.queue = item.queue and kind.type = item.type
+                     and kind.priority = item.priority),
+         array_agg(kind.queue order by kind.number),
+         array_agg(kind.type order by kind.number),
+         array_agg(kind.priority order by kind.number)
     into v_rows, v_queues, v_types, v_priorities
     from kind;
   if v_rows is null then
     return 0;
   end if;
-  return into_lanes(v_rows, v_queues, v_types, v_priorities, '00000000-0000-0000-0000-000000000000');
+  return into_lanes(
+    v_rows, v_queues, v_types, v_priorities, '00000000-0000-0000-0000-000000000000');
 end
 $$;
 
@@ -1973,10 +2104,13 @@ comment on function fairclaim_internal.to_ready(uuid[], uuid[], int[], smallint[
 'Puts jobs that come back (retry, release, lost lease, due) into lanes, by way of the next tick outside READ COMMITTED.';
 
 -- internal/dispatch/wake.sql
--- Notifies only while some worker is asleep: it has said until when (note_idle). At most 250 times a second, after a burst of 25:
--- `notified_at` runs ahead of the clock by 4 ms for each. A worker counts what it hears by the same rule, and polls where one may have
--- been left out. A dispatch that commits long after this look is found by the polls of a worker that has only now gone to sleep: they
--- are as far apart as it has been asleep. So a missed wake costs a poll, never a job.
+-- Notifies only while some worker is asleep; workers have said until when (note_idle). It notifies
+-- at most 250 times a second, after a burst of 25: `notified_at` runs ahead of the clock by 4 ms
+-- for each. A worker counts what it hears by the same rule, and polls where a notification may have
+-- been left out. A dispatch that commits long after this look is found by the polls of a worker
+-- that has only now gone to sleep: they are as far apart as it has been asleep. So a missed wake
+-- costs a poll, never a job.
+--
 -- Callers ask first, in one expression:
 --   coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now)
 create or replace function fairclaim_internal.wake(p_now timestamptz) returns void
@@ -1989,7 +2123,8 @@ begin
   if coalesce(pg_sequence_last_value('asleep_until'), 0) > v_ms
      and v_last not between v_ms + 100 and v_ms + 1000
      and tell('') then
-    perform setval('notified_at', 4 + case when v_last between v_ms and v_ms + 100 then v_last else v_ms end);
+    perform setval('notified_at',
+      4 + case when v_last between v_ms and v_ms + 100 then v_last else v_ms end);
   end if;
 end
 $$;
@@ -2021,9 +2156,15 @@ comment on function fairclaim_internal.wake_before(timestamptz, timestamptz) is
 'Tells idle workers that something is due before they all tick again (NOTIFY fairclaim, with the payload due).';
 
 -- internal/maintenance/apply_limits.sql
--- A new limit takes effect when the claims open when it was set have ended: only then are all the tenant's running jobs marked, so
--- that counting them is exact. Meanwhile none of its jobs is claimed. Rows of limited tenants in shared lanes move to own lanes.
-create or replace function fairclaim_internal.apply_limits(p_state fairclaim_internal.tick_state, p_size int, p_skip uuid[]) returns int
+-- A new limit takes effect when the claims that were open when it was set have ended. Only then are
+-- all of the tenant's running jobs marked, so that counting them is exact. Until then none of its
+-- jobs is claimed. Rows of limited tenants in shared lanes move to own lanes. Locks rows of
+-- tenant_limit, of `running` and of `ready`, in this order and each skip locked.
+create or replace function fairclaim_internal.apply_limits(
+  p_state fairclaim_internal.tick_state,
+  p_size int,
+  p_skip uuid[]
+) returns int
 language plpgsql
 as $$
 declare
@@ -2036,40 +2177,56 @@ begin
   if not exists (select from tenant_limit) then
     return 0;
   end if;
-  update tenant_limit b set seen = p_state.n, seen_at = p_state.at
-   where b.tenant_id = any (array(select z.tenant_id from tenant_limit z where z.seen is null for update skip locked));
+  update tenant_limit set seen = p_state.n, seen_at = p_state.at
+   where tenant_limit.tenant_id = any (array(
+     select unseen.tenant_id from tenant_limit unseen
+      where unseen.seen is null for update skip locked));
   with ripe as materialized (
-    select b.tenant_id from tenant_limit b where not b.active and b.seen + 1 < p_state.oldest and b.seen < p_state.n)
-  update running r set limited = true
-   where r.id = any (array(
-     select z.id from running z where not z.limited and z.tenant_id in (select ripe.tenant_id from ripe) for update skip locked));
-  update tenant_limit b set active = true
-   where b.tenant_id = any (array(
-     select z.tenant_id from tenant_limit z
-      where not z.active and z.seen + 1 < p_state.oldest and z.seen < p_state.n
-        and not exists (select from running r where not r.limited and r.tenant_id = z.tenant_id)
+    select tenant_limit.tenant_id from tenant_limit
+     where not tenant_limit.active and tenant_limit.seen + 1 < p_state.oldest
+       and tenant_limit.seen < p_state.n)
+  update running set limited = true
+   where running.id = any (array(
+     select unmarked.id from running unmarked
+      where not unmarked.limited and unmarked.tenant_id in (select ripe.tenant_id from ripe)
+        for update skip locked));
+  update tenant_limit set active = true
+   where tenant_limit.tenant_id = any (array(
+     select ripe.tenant_id from tenant_limit ripe
+      where not ripe.active and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n
+        and not exists (
+              select from running where not running.limited and running.tenant_id = ripe.tenant_id)
         for update skip locked));
 
-  -- read only first: a lock on another tenant's row would hide it from claims
-  with mine as materialized (
-    select y.lane_id, y.seq
-      from (select l.lane_id, l.floor from lane l
-             where l.tenant_id is null and l.lane_id > p_state.shared_slice order by l.lane_id limit 200) l
+  -- It only reads at first: a lock on a row of a tenant without a limit would hide it from claims.
+  with misplaced as materialized (
+    select waiting.lane_id, waiting.seq
+      from (select lane.lane_id, lane.floor from lane
+             where lane.tenant_id is null and lane.lane_id > p_state.shared_slice
+             order by lane.lane_id limit 200) shared
      cross join lateral (
-       select y.lane_id, y.seq, y.id, y.tenant_id from ready y
-        where y.lane_id = l.lane_id and y.seq >= l.floor order by y.lane_id, y.seq limit 1000) y
-     where exists (select from tenant_limit b where b.tenant_id = y.tenant_id) and y.id <> all (p_skip)
+       select ready.lane_id, ready.seq, ready.id, ready.tenant_id from ready
+        where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
+        order by ready.lane_id, ready.seq limit 1000) waiting
+     where exists (select from tenant_limit where tenant_limit.tenant_id = waiting.tenant_id)
+       and waiting.id <> all (p_skip)
      limit p_size),
   locked as materialized (
-    select z.c from mine
+    select found.place from misplaced
      cross join lateral (
-       select z.ctid c from ready z where z.lane_id = mine.lane_id and z.seq = mine.seq for update skip locked) z),
+       select ready.ctid as place from ready
+        where ready.lane_id = misplaced.lane_id and ready.seq = misplaced.seq
+          for update skip locked) found),
   gone as (
-    delete from ready y where y.ctid = any (array(select locked.c from locked)) returning y.*)
-  select array_agg(g.tenant_id order by g.seq), array_agg(g.id order by g.seq), array_agg(g.attempts order by g.seq),
-         array_agg(g.attempts_left order by g.seq), array_agg(g.lost order by g.seq)
+    delete from ready where ready.ctid = any (array(select locked.place from locked))
+    returning ready.*)
+  select array_agg(gone.tenant_id order by gone.seq),
+         array_agg(gone.id order by gone.seq),
+         array_agg(gone.attempts order by gone.seq),
+         array_agg(gone.attempts_left order by gone.seq),
+         array_agg(gone.lost order by gone.seq)
     into v_tenants, v_ids, v_attempts, v_left, v_lost
-    from gone g;
+    from gone;
   if v_ids is null then
     return 0;
   end if;
@@ -2081,12 +2238,25 @@ comment on function fairclaim_internal.apply_limits(fairclaim_internal.tick_stat
 'Puts new limits into effect and moves limited tenants'' jobs from shared lanes to own lanes. Returns how many moved.';
 
 -- internal/maintenance/close_lanes.sql
--- A slice of lanes. Deleted: lanes drained at tick d, once everybody who was first seen by the tick after d or before has ended (so nobody can
--- still insert), that are empty in a later snapshot and have nothing to renew; not those that a tick closed which was passed and has not been
--- freed (see take_guard). Closed to dispatch: empty ones that are own and old enough, or shared and unused for an hour, or shared
--- and not the oldest open one of their key; in a slice at most 1,000 more than stay open, or under a transaction that stays open for long
--- drained lanes would pile up. Weights are copied here. Locks lanes, and passes over locked ones: a tick that was passed may hold them.
-create or replace function fairclaim_internal.close_lanes(inout p_state fairclaim_internal.tick_state, p_size int, out closed int, out deleted int)
+-- Looks at a slice of lanes: deletes drained ones, closes empty ones to dispatch, and copies
+-- weights.
+--
+-- Deleted are lanes drained at tick d that are empty in a later snapshot and have nothing to renew,
+-- once every transaction that the tick after d or an earlier one saw first has ended, so that none
+-- can still insert. Lanes that a passed tick closed stay until it has been freed (see take_guard).
+--
+-- Closed to dispatch are empty lanes: own ones that are old enough, and shared ones that have not
+-- been used for an hour or are not the oldest open one of their key. In a slice at most 1,000 more
+-- are drained than stay open: under a transaction that stays open for long, drained lanes would
+-- pile up.
+--
+-- Locks lanes, and passes over locked ones: a tick that was passed may hold them.
+create or replace function fairclaim_internal.close_lanes(
+  inout p_state fairclaim_internal.tick_state,
+  p_size int,
+  out closed int,
+  out deleted int
+)
 language plpgsql
 as $$
 declare
@@ -2094,53 +2264,85 @@ declare
   v_close bigint[];
   v_weigh bigint[];
   v_room bigint;
-  v_delay interval := (select s.close_delay from setting s);
+  v_delay interval := (select setting.close_delay from setting);
 begin
-  select array_agg(z.lane_id), array_agg(z.lane_id) filter (where z.drained is null
-             and (z.tenant_id is not null and z.opened_at < p_state.at - v_delay
-                  or z.tenant_id is null and (z.used_at < p_state.at - interval '1 hour' or exists (
-                       select from lane o
-                        where o.tenant_id is null and o.queue = z.queue and o.type = z.type and o.priority = z.priority and o.alone = z.alone and o.drained is null
-                          and (o.opened_at, o.lane_id) < (z.opened_at, z.lane_id))))
-             and not exists (select from ready y where y.lane_id = z.lane_id and y.seq >= z.floor)),
-         array_agg(z.lane_id) filter (where z.tenant_id is not null
-             and z.weight <> coalesce((select t.weight from tenant t where t.tenant_id = z.tenant_id), 1)),
-         1000 + count(*) filter (where z.drained is null) - count(*) filter (where z.drained is not null)
+  select array_agg(looked.lane_id),
+         array_agg(looked.lane_id) filter (
+           where looked.drained is null
+             and (looked.tenant_id is not null and looked.opened_at < p_state.at - v_delay
+                  or looked.tenant_id is null
+                     and (looked.used_at < p_state.at - interval '1 hour' or exists (
+                            select from lane older
+                             where older.tenant_id is null and older.queue = looked.queue
+                               and older.type = looked.type and older.priority = looked.priority
+                               and older.alone = looked.alone and older.drained is null
+                               and (older.opened_at, older.lane_id)
+                                   < (looked.opened_at, looked.lane_id))))
+             and not exists (
+                   select from ready
+                    where ready.lane_id = looked.lane_id and ready.seq >= looked.floor)),
+         array_agg(looked.lane_id) filter (
+           where looked.tenant_id is not null
+             and looked.weight <> coalesce((
+                   select tenant.weight from tenant
+                    where tenant.tenant_id = looked.tenant_id), 1)),
+         1000 + count(*) filter (where looked.drained is null)
+              - count(*) filter (where looked.drained is not null)
     into v_lanes, v_close, v_weigh, v_room
-    from (select l.* from lane l where l.lane_id > p_state.slice order by l.lane_id limit p_size) z;
+    from (select lane.* from lane
+           where lane.lane_id > p_state.slice order by lane.lane_id limit p_size) looked;
 
-  delete from lane l
-   where l.ctid = any (array(
-     select z.ctid from lane z
-      where z.lane_id = any (v_lanes) and z.drained + 1 < p_state.oldest and z.drained < p_state.n
-        and not exists (select from unnest(p_state.passed_from, p_state.passed_to) u(a, b) where z.drained > u.a and z.drained < u.b)
-        and not exists (select from ready y where y.lane_id = z.lane_id and y.seq >= z.floor)
-        and not exists (select from renewal x where x.lane_id = z.lane_id)
+  delete from lane
+   where lane.ctid = any (array(
+     select useless.ctid from lane useless
+      where useless.lane_id = any (v_lanes) and useless.drained + 1 < p_state.oldest
+        and useless.drained < p_state.n
+        and not exists (
+              select from unnest(p_state.passed_from, p_state.passed_to) passed(from_n, to_n)
+               where useless.drained > passed.from_n and useless.drained < passed.to_n)
+        and not exists (
+              select from ready
+               where ready.lane_id = useless.lane_id and ready.seq >= useless.floor)
+        and not exists (select from renewal where renewal.lane_id = useless.lane_id)
         for update skip locked));
   get diagnostics deleted = row_count;
-  update lane l set drained = p_state.n
-   where l.ctid = any (array(
-     select z.ctid from lane z where z.lane_id = any (v_close) limit greatest(0, v_room + deleted) for update skip locked));
+  update lane set drained = p_state.n
+   where lane.ctid = any (array(
+     select idle.ctid from lane idle
+      where idle.lane_id = any (v_close)
+      limit greatest(0, v_room + deleted) for update skip locked));
   get diagnostics closed = row_count;
   if v_weigh is not null then
-    update lane l
-       set weight = coalesce((select t.weight from tenant t where t.tenant_id = l.tenant_id), 1)
-     where l.ctid = any (array(select z.ctid from lane z where z.lane_id = any (v_weigh) for update skip locked));
+    update lane
+       set weight = coalesce(
+             (select tenant.weight from tenant where tenant.tenant_id = lane.tenant_id), 1)
+     where lane.ctid = any (array(
+       select outdated.ctid from lane outdated
+        where outdated.lane_id = any (v_weigh) for update skip locked));
   end if;
-  p_state.slice := case when cardinality(v_lanes) = p_size then v_lanes[p_size] else -9223372036854775808 end;
+  p_state.slice := case when cardinality(v_lanes) = p_size then v_lanes[p_size]
+                        else -9223372036854775808 end;
 end
 $$;
 
 comment on function fairclaim_internal.close_lanes(fairclaim_internal.tick_state, int) is
-'Closes lanes that ran empty and deletes those that nobody can use any more.';
+'Closes lanes that ran empty and deletes those that no transaction can use any more.';
 
 -- internal/maintenance/end_cancelled.sql
--- A wish to cancel can meet a settlement, a promotion or a claim in a transaction that is still open: then the job waits again with the
--- wish beside it, and ends here. A wish goes when its job has ended or is gone, and never before: what is neither is running, or held
--- by somebody whose transaction is open. Nearly always there is no wish at all. Lock order: those of end_waiting, then
--- cancel_request (skip locked). Each wish costs a few look-ups by id, at most; `offset 0` keeps them from becoming a join that reads all of
--- `running` or `finished`.
-create or replace function fairclaim_internal.end_cancelled(p_now timestamptz, p_size int, p_skip uuid[]) returns int
+-- A wish to cancel can meet a settlement, a promotion or a claim in a transaction that is still
+-- open. Then the job waits again with the wish beside it, and ends here. A wish goes when its job
+-- has ended or is gone, and never before: a job that is neither is running, or is held by a
+-- transaction that is open. Nearly always there is no wish at all.
+--
+-- Lock order: that of end_waiting, then cancel_request (skip locked). Each wish costs a few
+-- look-ups by id at most; `offset 0` keeps them from becoming a join that reads all of `running` or
+-- `finished`. Sequential scans are off for the same reason: the statistics of these tables say
+-- "empty" at the wrong moment.
+create or replace function fairclaim_internal.end_cancelled(
+  p_now timestamptz,
+  p_size int,
+  p_skip uuid[]
+) returns int
 language plpgsql
 set jit = off
 set enable_seqscan = off
@@ -2148,89 +2350,114 @@ as $$
 declare
   v_ids uuid[];
   v_tenants uuid[];
-  v_n int;
+  v_count int;
 begin
-  select array_agg(w.id), array_agg(w.tenant_id) into v_ids, v_tenants
-    from (select c.id, c.tenant_id from cancel_request c
-           where c.id <> all (p_skip)
-             and not exists (select from running r where r.id = c.id offset 0)
-             and not exists (select from finished f where f.id = c.id and f.tenant_id = c.tenant_id offset 0)
-           order by c.request_id limit p_size) w;
+  select array_agg(wish.id), array_agg(wish.tenant_id) into v_ids, v_tenants
+    from (select cancel_request.id, cancel_request.tenant_id from cancel_request
+           where cancel_request.id <> all (p_skip)
+             and not exists (
+                   select from running where running.id = cancel_request.id offset 0)
+             and not exists (
+                   select from finished
+                    where finished.id = cancel_request.id
+                      and finished.tenant_id = cancel_request.tenant_id offset 0)
+           order by cancel_request.request_id limit p_size) wish;
   if v_ids is not null then
     perform end_waiting(v_ids, v_tenants, p_now);
   end if;
-  delete from cancel_request c
-   where c.ctid = any (array(
-     select z.ctid from cancel_request z
-      where exists (select from finished f where f.id = z.id and f.tenant_id = z.tenant_id offset 0)
-         or not exists (select from job j where j.tenant_id = z.tenant_id and j.id = z.id offset 0)
+  delete from cancel_request
+   where cancel_request.ctid = any (array(
+     select settled.ctid from cancel_request settled
+      where exists (
+              select from finished
+               where finished.id = settled.id and finished.tenant_id = settled.tenant_id offset 0)
+         or not exists (
+              select from job
+               where job.tenant_id = settled.tenant_id and job.id = settled.id offset 0)
       limit p_size for update skip locked));
-  get diagnostics v_n = row_count;
-  return v_n;
+  get diagnostics v_count = row_count;
+  return v_count;
 end
 $$;
 
 comment on function fairclaim_internal.end_cancelled(timestamptz, int, uuid[]) is
-'Ends what waits although somebody asked to cancel it, as cancelled; deletes the wishes of jobs that have ended, and returns how many.';
+'Ends waiting jobs that were asked to cancel as cancelled; deletes the wishes of jobs that have ended, and returns how many.';
 
 -- internal/maintenance/first_job.sql
--- The job that a step would take first: the one at which a slice of one has failed. The same order and the same locks as the step's own.
-create or replace function fairclaim_internal.first_job(p_step text, p_state fairclaim_internal.tick_state, p_skip uuid[]) returns uuid
+-- A slice of one job has failed in a step of tick: which job was it? Each branch finds it in the
+-- order of the step itself, and with the locks that the step takes, so that it is the one which the
+-- step took. What the step passes over (p_skip, locked rows) is passed over here.
+create or replace function fairclaim_internal.first_job(
+  p_step text,
+  p_state fairclaim_internal.tick_state,
+  p_skip uuid[]
+) returns uuid
 language plpgsql
 as $$
 declare
   v_id uuid;
 begin
   case p_step
-    when 'promote' then
-      select s.id into v_id from scheduled s
-       where s.run_at >= p_state.sched_floor and s.run_at <= p_state.at and s.id <> all (p_skip)
-       order by s.run_at, s.id limit 1 for update skip locked;
-    when 'return' then
-      select r.id into v_id from running r
-       where r.lease_expires_at < p_state.at and r.id <> all (p_skip)
-       order by r.lease_expires_at, r.id limit 1 for update skip locked;
-    when 'cancel' then
-      select c.id into v_id from cancel_request c
-       where c.id <> all (p_skip) and not exists (select from running r where r.id = c.id offset 0)
-       order by c.request_id limit 1;
-    when 'renew' then
-      select z.id into v_id
-        from (select x.lane_id, min(x.next_seq) as next_seq, max(x.end_seq) as upto from renewal x group by x.lane_id) x
+    when 'promote' then                       -- promote_due: the job that is due first
+      select scheduled.id into v_id from scheduled
+       where scheduled.run_at >= p_state.sched_floor and scheduled.run_at <= p_state.at
+         and scheduled.id <> all (p_skip)
+       order by scheduled.run_at, scheduled.id limit 1 for update skip locked;
+    when 'return' then                        -- return_expired: the lease that ended first
+      select running.id into v_id from running
+       where running.lease_expires_at < p_state.at and running.id <> all (p_skip)
+       order by running.lease_expires_at, running.id limit 1 for update skip locked;
+    when 'cancel' then                        -- end_cancelled: the oldest wish
+      select cancel_request.id into v_id from cancel_request
+       where cancel_request.id <> all (p_skip)
+         and not exists (select from running where running.id = cancel_request.id offset 0)
+       order by cancel_request.request_id limit 1;
+    when 'renew' then                         -- renew_passed: a row below a floor
+      select below.id into v_id
+        from (select renewal.lane_id, min(renewal.next_seq) as next_seq,
+                     max(renewal.end_seq) as end_seq
+                from renewal group by renewal.lane_id) stretch
        cross join lateral (
-         select z.id from ready z
-          where z.lane_id = x.lane_id and z.seq >= x.next_seq and z.seq < x.upto and z.id <> all (p_skip)
-          order by z.lane_id, z.seq limit 1 for update skip locked) z
+         select ready.id from ready
+          where ready.lane_id = stretch.lane_id and ready.seq >= stretch.next_seq
+            and ready.seq < stretch.end_seq and ready.id <> all (p_skip)
+          order by ready.lane_id, ready.seq limit 1 for update skip locked) below
        limit 1;
-    when 'limits' then
-      select y.id into v_id
-        from lane l
+    when 'limits' then                        -- apply_limits: a limited row in a shared lane
+      select limited.id into v_id
+        from lane
        cross join lateral (
-         select y.id from ready y
-          where y.lane_id = l.lane_id and y.seq >= l.floor and y.id <> all (p_skip)
-            and exists (select from tenant_limit b where b.tenant_id = y.tenant_id)
-          order by y.lane_id, y.seq limit 1) y
-       where l.tenant_id is null and l.lane_id > p_state.shared_slice
-       order by l.lane_id limit 1;
-    when 'sweep' then
-      select y.id into v_id from ready y
-       where y.lane_id > p_state.sweep and y.id <> all (p_skip)
-         and not exists (select from lane l where l.lane_id = y.lane_id offset 0)
-       order by y.lane_id, y.seq limit 1 for update skip locked;
+         select ready.id from ready
+          where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
+            and ready.id <> all (p_skip)
+            and exists (select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id)
+          order by ready.lane_id, ready.seq limit 1) limited
+       where lane.tenant_id is null and lane.lane_id > p_state.shared_slice
+       order by lane.lane_id limit 1;
+    when 'sweep' then                         -- sweep_ready: a row whose lane does not exist
+      select ready.id into v_id from ready
+       where ready.lane_id > p_state.sweep and ready.id <> all (p_skip)
+         and not exists (select from lane where lane.lane_id = ready.lane_id offset 0)
+       order by ready.lane_id, ready.seq limit 1 for update skip locked;
     else
-      null;                                   -- the others take no jobs
+      null;                                   -- the other steps take no jobs
   end case;
   return v_id;
 end
 $$;
 
-comment on function fairclaim_internal.first_job(text, fairclaim_internal.tick_state, uuid[]) is 'The job that a step of tick would take first.';
+comment on function fairclaim_internal.first_job(text, fairclaim_internal.tick_state, uuid[]) is
+'The job that a step of tick would take first.';
 
 -- internal/maintenance/free_passed.sql
--- Ticks that were passed and whose transactions have ended since (see take_guard). Rows below the floors that such a one moved in
--- shared lanes are noted for renewal, now, and when those who are open now have ended; lanes that it closed count as closed from this tick
--- on. Runs after mark_holders of the same tick, so that whoever it passed has ended or is known.
-create or replace function fairclaim_internal.free_passed(inout p_state fairclaim_internal.tick_state)
+-- Puts right what passed ticks left whose transactions have ended since (see take_guard). Rows
+-- below the floors that such a tick moved in shared lanes are noted for renewal: now, and again
+-- when the transactions that are open now have ended. Lanes that it closed count as closed from
+-- this tick on. It runs after mark_holders of the same tick, so that each transaction that the
+-- passed tick had passed has ended or is known.
+create or replace function fairclaim_internal.free_passed(
+  inout p_state fairclaim_internal.tick_state
+)
 language plpgsql
 as $$
 declare
@@ -2239,28 +2466,39 @@ begin
   if p_state.passed_slot = '{}' then
     return;
   end if;
-  v_free := array(select u.slot from unnest(p_state.passed_slot) u(slot) where u.slot not in (select w.slot from ticks_at_work() w));
+  v_free := array(
+    select passed.slot from unnest(p_state.passed_slot) passed(slot)
+     where passed.slot not in (select working.slot from ticks_at_work() working));
   if v_free = '{}' then
     return;
   end if;
   perform note_below((
-    select min(u.safe) from unnest(p_state.passed_slot, p_state.passed_safe) u(slot, safe) where u.slot = any (v_free)), false);
+    select min(passed.safe)
+      from unnest(p_state.passed_slot, p_state.passed_safe) passed(slot, safe)
+     where passed.slot = any (v_free)), false);
   p_state.holder_passed := array_fill(true, array[cardinality(p_state.holders)]);
-  update lane l set drained = p_state.n
-   where l.ctid = any (array(
-     select z.ctid from lane z
-       join unnest(p_state.passed_slot, p_state.passed_from, p_state.passed_to) u(slot, a, b)
-         on u.slot = any (v_free) and z.drained > u.a and z.drained < u.b
-        for update of z skip locked));
-  if exists (select from lane l
-               join unnest(p_state.passed_slot, p_state.passed_from, p_state.passed_to) u(slot, a, b)
-                 on u.slot = any (v_free) and l.drained > u.a and l.drained < u.b) then
-    return;                                   -- another one that was passed holds such a lane: the next tick tries again
+  update lane set drained = p_state.n
+   where lane.ctid = any (array(
+     select closed.ctid from lane closed
+       join unnest(p_state.passed_slot, p_state.passed_from, p_state.passed_to)
+              passed(slot, from_n, to_n)
+         on passed.slot = any (v_free)
+            and closed.drained > passed.from_n and closed.drained < passed.to_n
+        for update of closed skip locked));
+  if exists (
+       select from lane
+         join unnest(p_state.passed_slot, p_state.passed_from, p_state.passed_to)
+                passed(slot, from_n, to_n)
+           on passed.slot = any (v_free)
+              and lane.drained > passed.from_n and lane.drained < passed.to_n) then
+    return;                -- another passed tick holds such a lane: the next tick tries again
   end if;
-  select coalesce(array_agg(u.slot), '{}'), coalesce(array_agg(u.a), '{}'), coalesce(array_agg(u.b), '{}'), coalesce(array_agg(u.s), '{}')
+  select coalesce(array_agg(passed.slot), '{}'), coalesce(array_agg(passed.from_n), '{}'),
+         coalesce(array_agg(passed.to_n), '{}'), coalesce(array_agg(passed.safe), '{}')
     into p_state.passed_slot, p_state.passed_from, p_state.passed_to, p_state.passed_safe
-    from unnest(p_state.passed_slot, p_state.passed_from, p_state.passed_to, p_state.passed_safe) u(slot, a, b, s)
-   where u.slot <> all (v_free);
+    from unnest(p_state.passed_slot, p_state.passed_from, p_state.passed_to, p_state.passed_safe)
+           passed(slot, from_n, to_n, safe)
+   where passed.slot <> all (v_free);
 end
 $$;
 
@@ -2291,69 +2529,110 @@ comment on function fairclaim_internal.is_quiet(fairclaim_internal.tick_state, t
 'Whether maintenance has nothing to do but what has a known time.';
 
 -- internal/maintenance/is_wanted.sql
--- Whether this tick has something to do: between two looks at everything only what is due or was left over.
-create or replace function fairclaim_internal.is_wanted(p_state fairclaim_internal.tick_state, p_now timestamptz, p_round boolean) returns boolean
+-- Whether this tick has something to do. Between two looks at everything that is only what is due
+-- or was left over. `running` is small, and a plain scan of it the cheapest look: sequential scans
+-- are on.
+create or replace function fairclaim_internal.is_wanted(
+  p_state fairclaim_internal.tick_state,
+  p_now timestamptz,
+  p_round boolean
+) returns boolean
 language plpgsql
-set enable_seqscan = on                       -- of `running`: a plain scan of a small table
+set enable_seqscan = on
 as $$
 begin
   if p_state.left_over
-     or exists (select from scheduled s where s.run_at >= p_state.sched_floor and s.run_at <= p_now) then
+     or exists (select from scheduled
+                 where scheduled.run_at >= p_state.sched_floor and scheduled.run_at <= p_now) then
     return true;
   end if;
   return p_round and (
     not is_quiet(p_state, p_now)
-    or not (p_state.reaped_at >= p_now - interval '5 s' and p_state.reaped_at <= p_now) and exists (select from running)
+    or not (p_state.reaped_at >= p_now - interval '5 s' and p_state.reaped_at <= p_now)
+       and exists (select from running)
     or ranges_wanted(p_now));
 exception
   when lock_not_available then return p_round;
 end
 $$;
 
-comment on function fairclaim_internal.is_wanted(fairclaim_internal.tick_state, timestamptz, boolean) is 'Whether a tick has something to do now.';
+comment on function fairclaim_internal.is_wanted(fairclaim_internal.tick_state, timestamptz, boolean) is
+'Whether a tick has something to do now.';
 
 -- internal/maintenance/keep_state.sql
--- The state that this tick leaves, in the row of its own that nobody else writes.
-create or replace function fairclaim_internal.keep_state(p_state fairclaim_internal.tick_state) returns void
-language sql volatile
+-- Writes the state that this tick leaves into its own row, which no other tick writes. It is in
+-- plpgsql, since a function in the language SQL would be planned again at every tick.
+create or replace function fairclaim_internal.keep_state(p_state fairclaim_internal.tick_state)
+returns void
+language plpgsql
 as $$
-  insert into fairclaim_internal.tick_state as t
-  select (p_state).*
+begin
+  insert into tick_state (
+    slot, n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
+    holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to, passed_safe,
+    slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over, quiet_until, mended,
+    mended_at, limits)
+  select p_state.slot, p_state.n, p_state.at, p_state.worked_by, p_state.prev,
+         p_state.oldest, p_state.mark, p_state.safe, p_state.shared_safe,
+         p_state.holders, p_state.holder_n, p_state.holder_mark, p_state.holder_at,
+         p_state.holder_passed, p_state.passed_slot, p_state.passed_from,
+         p_state.passed_to, p_state.passed_safe, p_state.slice, p_state.shared_slice,
+         p_state.sweep, p_state.hint, p_state.sched_floor, p_state.reaped_at,
+         p_state.left_over, p_state.quiet_until, p_state.mended, p_state.mended_at,
+         p_state.limits
   on conflict (slot) do update
-     set (n, mark, safe, shared_safe, holders, holder_n, holder_mark, slice, shared_slice, sweep, hint, sched_floor, reaped_at, at, worked_by,
-          prev, oldest, holder_at, holder_passed, passed_slot, passed_from, passed_to, passed_safe, left_over, quiet_until, mended, mended_at,
-          limits)
-       = (excluded.n, excluded.mark, excluded.safe, excluded.shared_safe, excluded.holders, excluded.holder_n, excluded.holder_mark,
-          excluded.slice, excluded.shared_slice, excluded.sweep, excluded.hint, excluded.sched_floor, excluded.reaped_at, excluded.at,
-          excluded.worked_by, excluded.prev, excluded.oldest, excluded.holder_at, excluded.holder_passed, excluded.passed_slot,
-          excluded.passed_from, excluded.passed_to, excluded.passed_safe, excluded.left_over, excluded.quiet_until, excluded.mended,
-          excluded.mended_at, excluded.limits)
+     set (n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
+          holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to,
+          passed_safe, slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over,
+          quiet_until, mended, mended_at, limits)
+       = (excluded.n, excluded.at, excluded.worked_by, excluded.prev, excluded.oldest,
+          excluded.mark, excluded.safe, excluded.shared_safe, excluded.holders,
+          excluded.holder_n, excluded.holder_mark, excluded.holder_at, excluded.holder_passed,
+          excluded.passed_slot, excluded.passed_from, excluded.passed_to, excluded.passed_safe,
+          excluded.slice, excluded.shared_slice, excluded.sweep, excluded.hint,
+          excluded.sched_floor, excluded.reaped_at, excluded.left_over, excluded.quiet_until,
+          excluded.mended, excluded.mended_at, excluded.limits);
+end
 $$;
 
 comment on function fairclaim_internal.keep_state(fairclaim_internal.tick_state) is 'Keeps the state of maintenance.';
 
 -- internal/maintenance/limits_digest.sql
--- A limit that was raised or lifted, or has taken effect, lets jobs go that waited for it, and nobody dispatches then who would wake
--- the workers. So a look at everything compares this digest of all limits with the last one, and wakes whoever sleeps where it differs;
--- a limit that was set or lowered wakes in vain, once. Reads all of a small table.
+-- A limit that was raised or lifted, or has taken effect, lets jobs go that waited for it, and
+-- there is no dispatch then that would wake the workers. So a look at everything compares this
+-- digest of all limits with the last one, and wakes the workers that sleep where it differs. A
+-- limit that was set or lowered wakes them in vain, once. Reads all of a small table, for which a
+-- sequential scan is the right plan.
 create or replace function fairclaim_internal.limits_digest() returns bigint
 language sql volatile
 set enable_seqscan = on
 as $$
-  select coalesce(bit_xor(uuid_hash_extended(b.tenant_id, b.max_running * 2::bigint + b.active::int)), 0) from fairclaim_internal.tenant_limit b
+  select coalesce(bit_xor(uuid_hash_extended(
+           tenant_limit.tenant_id,
+           tenant_limit.max_running * 2::bigint + tenant_limit.active::int)), 0)
+    from fairclaim_internal.tenant_limit
 $$;
 
 comment on function fairclaim_internal.limits_digest() is 'A number that is another one when the limits of tenants have changed.';
 
 -- internal/maintenance/mark_holders.sql
--- Safe marks, without transaction ids. FIRST the sequence, by pg_sequence_last_value: a plain read can show a value 32 too high
--- for a moment. THEN, in a new statement, who holds the lock on `ready`. A holder keeps the number after that of the tick before the one that
--- saw it first, that time, and the mark of the tick before; a prepared transaction changes its name, so a new such name counts as the
--- oldest known. For shared lanes only, the mark passes holders older than three seconds; when such a one has ended, what it left below the
--- floor of a shared lane is noted for renewal.
--- A sequence behind the mark was not copied with its database (logical replication, a restore by hand): it goes on from the mark, and
--- rows that got too low a number meanwhile are noted until everybody who was open then has ended.
-create or replace function fairclaim_internal.mark_holders(inout p_state fairclaim_internal.tick_state)
+-- Finds safe marks, without transaction ids: up to which number of ready_seq no open transaction
+-- can commit a row any more. FIRST it reads the sequence, by pg_sequence_last_value: a plain read
+-- can show a value 32 too high for a moment. THEN, in a new statement, it reads which transactions
+-- hold the lock on `ready` (I4).
+--
+-- Each holder keeps what it got when a tick first saw it: the number after that of the tick before
+-- that one, the time, and the mark of the tick before. A prepared transaction changes its name
+-- ('-1/...'), so a new such name counts as the oldest holder that was known. For shared lanes only,
+-- the mark passes holders older than three seconds. When such a one has ended, the rows that it
+-- left below the floor of a shared lane are noted for renewal.
+--
+-- A sequence behind the mark was not copied with its database (by logical replication, or a restore
+-- by hand). It goes on from the mark, and rows that got too low a number meanwhile are noted, until
+-- all transactions that were open then have ended.
+create or replace function fairclaim_internal.mark_holders(
+  inout p_state fairclaim_internal.tick_state
+)
 language plpgsql
 as $$
 declare
@@ -2365,34 +2644,56 @@ begin
     p_state.mended := p_state.n;
     p_state.mended_at := p_state.at;
   end if;
-  with old as materialized (
-    select u.name, u.n, u.mark, least(coalesce(u.at, p_state.at), p_state.at) as at, coalesce(u.passed, true) as passed
-      from unnest(v_old.holders, v_old.holder_n, v_old.holder_mark, v_old.holder_at, v_old.holder_passed) u(name, n, mark, at, passed)),
-  eldest as materialized (select min(old.n) as n, min(old.mark) as mark, min(old.at) as at, bool_or(old.passed) as passed from old),
-  now as (
-    select g.name, coalesce(o.n, e.n, v_old.prev + 1) as n, coalesce(o.mark, e.mark, v_old.mark) as mark,
-           coalesce(o.at, e.at, p_state.at) as at, coalesce(o.passed, e.passed, false) as passed
-      from (select distinct p.virtualtransaction as name
-              from pg_catalog.pg_locks p
-             where p.relation = 'ready'::regclass and p.mode = 'RowExclusiveLock' and p.granted and p.locktype = 'relation'
-               and p.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
-               and p.pid is distinct from pg_backend_pid()) g
-      left join old o on o.name = g.name
-      left join eldest e on g.name like '-1/%')
-  select coalesce(array_agg(now.name), '{}'), coalesce(array_agg(now.n), '{}'), coalesce(array_agg(now.mark), '{}'),
-         coalesce(array_agg(now.at), '{}'), coalesce(array_agg(now.passed or now.at < p_state.at - interval '3 s'), '{}')
-    into p_state.holders, p_state.holder_n, p_state.holder_mark, p_state.holder_at, p_state.holder_passed
-    from now;
+  with known as materialized (
+    select holder.name, holder.n, holder.mark,
+           least(coalesce(holder.at, p_state.at), p_state.at) as at,
+           coalesce(holder.passed, true) as passed
+      from unnest(v_old.holders, v_old.holder_n, v_old.holder_mark, v_old.holder_at,
+                  v_old.holder_passed) holder(name, n, mark, at, passed)),
+  eldest as materialized (
+    select min(known.n) as n, min(known.mark) as mark, min(known.at) as at,
+           bool_or(known.passed) as passed
+      from known),
+  holder as (
+    select locker.name,
+           coalesce(known.n, eldest.n, v_old.prev + 1) as n,
+           coalesce(known.mark, eldest.mark, v_old.mark) as mark,
+           coalesce(known.at, eldest.at, p_state.at) as at,
+           coalesce(known.passed, eldest.passed, false) as passed
+      from (select distinct pg_locks.virtualtransaction as name
+              from pg_catalog.pg_locks
+             where pg_locks.relation = 'ready'::regclass and pg_locks.mode = 'RowExclusiveLock'
+               and pg_locks.granted and pg_locks.locktype = 'relation'
+               and pg_locks.database = (
+                     select pg_database.oid from pg_catalog.pg_database
+                      where pg_database.datname = current_database())
+               and pg_locks.pid is distinct from pg_backend_pid()) locker
+      left join known on known.name = locker.name
+      left join eldest on locker.name like '-1/%')
+  select coalesce(array_agg(holder.name), '{}'),
+         coalesce(array_agg(holder.n), '{}'),
+         coalesce(array_agg(holder.mark), '{}'),
+         coalesce(array_agg(holder.at), '{}'),
+         coalesce(array_agg(holder.passed or holder.at < p_state.at - interval '3 s'), '{}')
+    into p_state.holders, p_state.holder_n, p_state.holder_mark, p_state.holder_at,
+         p_state.holder_passed
+    from holder;
 
-  perform note_below(e.mark, false)
-     from (select min(o.mark) as mark
-             from unnest(v_old.holders, v_old.holder_mark, v_old.holder_passed) o(name, mark, passed)
-            where coalesce(o.passed, true) and o.name <> all (p_state.holders)) e
-    where e.mark is not null;
-  p_state.safe := greatest(p_state.safe, coalesce((select min(u.mark) from unnest(p_state.holder_mark) u(mark)), v_mark));
-  p_state.shared_safe := greatest(p_state.shared_safe, coalesce((
-    select min(u.mark) from unnest(p_state.holder_mark, p_state.holder_passed) u(mark, passed) where not u.passed), v_mark));
-  p_state.oldest := coalesce((select min(u.n) from unnest(p_state.holder_n) u(n)), p_state.n + 1);
+  -- holders that the mark had passed and that have ended
+  perform note_below(ended.mark, false)
+     from (select min(holder.mark) as mark
+             from unnest(v_old.holders, v_old.holder_mark, v_old.holder_passed)
+                    holder(name, mark, passed)
+            where coalesce(holder.passed, true) and holder.name <> all (p_state.holders)) ended
+    where ended.mark is not null;
+  p_state.safe := greatest(p_state.safe, coalesce(
+    (select min(holder.mark) from unnest(p_state.holder_mark) holder(mark)), v_mark));
+  p_state.shared_safe := greatest(p_state.shared_safe, coalesce(
+    (select min(holder.mark)
+       from unnest(p_state.holder_mark, p_state.holder_passed) holder(mark, passed)
+      where not holder.passed), v_mark));
+  p_state.oldest := coalesce(
+    (select min(holder.n) from unnest(p_state.holder_n) holder(n)), p_state.n + 1);
   p_state.mark := v_mark;
   if p_state.mended is not null then
     perform note_below(0, true);
@@ -2484,24 +2785,32 @@ comment on function fairclaim_internal.move_floors(fairclaim_internal.tick_state
 'Moves the floors of lanes, where claims start, up to the first row that waits.';
 
 -- internal/maintenance/newest_state.sql
--- The state that the last tick left: of all rows the one with the highest number. A tick that was passed may commit later, with a
--- lower one, and is not looked at.
+-- The state that the last tick left: of all rows the one with the highest number. A tick that was
+-- passed may commit later, with a lower number, and is not looked at.
 create or replace function fairclaim_internal.newest_state() returns fairclaim_internal.tick_state
 language sql stable
-as $$ select t from fairclaim_internal.tick_state t order by t.n desc limit 1 $$;
+as $$
+  select tick_state from fairclaim_internal.tick_state order by tick_state.n desc limit 1
+$$;
 
 comment on function fairclaim_internal.newest_state() is 'The state of maintenance, as the last tick left it.';
 
 -- internal/maintenance/next_look.sql
--- When the next tick is wanted: at once when something was left over, at the time of the next job or lease, every second while jobs wait or
--- lanes come and go, and else after half a minute. Of leases only the next look at them is known, which is 5 s after the last. A job
--- that is due and still there is locked by somebody.
-create or replace function fairclaim_internal.next_look(p_state fairclaim_internal.tick_state, p_now timestamptz) returns interval
+-- When the next tick is wanted: at once when something was left over, at the time of the next job
+-- or lease, every second while jobs wait or lanes come and go, and else after half a minute. Of
+-- leases only the next look at them is known, which is 5 s after the last. A job that is due and
+-- still there is locked by another transaction. `running` is small: a sequential scan is the
+-- cheapest look.
+create or replace function fairclaim_internal.next_look(
+  p_state fairclaim_internal.tick_state,
+  p_now timestamptz
+) returns interval
 language plpgsql
 set enable_seqscan = on
 as $$
 declare
-  v_due timestamptz := (select min(s.run_at) from scheduled s where s.run_at >= p_state.sched_floor);
+  v_due timestamptz := (
+    select min(scheduled.run_at) from scheduled where scheduled.run_at >= p_state.sched_floor);
   v_pause interval := interval '30 s';
 begin
   if p_state.left_over then
@@ -2510,7 +2819,8 @@ begin
   if v_due <= p_now or not is_quiet(p_state, p_now) then
     v_pause := interval '1 s';
   elsif exists (select from running) then
-    v_pause := least(interval '5 s', greatest(interval '1 s', p_state.reaped_at + interval '5.01 s' - p_now));
+    v_pause := least(interval '5 s',
+      greatest(interval '1 s', p_state.reaped_at + interval '5.01 s' - p_now));
   end if;
   return least(v_pause, case when v_due > p_now then greatest(interval '20 ms', v_due - p_now) end);
 exception
@@ -2518,28 +2828,37 @@ exception
 end
 $$;
 
-comment on function fairclaim_internal.next_look(fairclaim_internal.tick_state, timestamptz) is 'In how long the next tick is wanted.';
+comment on function fairclaim_internal.next_look(fairclaim_internal.tick_state, timestamptz) is
+'In how long the next tick is wanted.';
 
 -- internal/maintenance/note_below.sql
--- Notes for renewal the lanes in which a row waits below the floor, above a number. Only those: who left rows there has ended, so they
--- are seen; most lanes have none, and nothing is written for them.
+-- Notes for renewal the lanes in which a row waits below the floor, above a number. It notes only
+-- those where it sees such a row: the transactions that left rows there have ended, so their rows
+-- are seen. Most lanes have none, and nothing is written for them.
 create or replace function fairclaim_internal.note_below(p_above bigint, p_all boolean) returns void
 language sql volatile
 as $$
   insert into fairclaim_internal.renewal (lane_id, next_seq, end_seq)
-  select l.lane_id, p_above + 1, l.floor
-    from fairclaim_internal.lane l
-   where (p_all or l.tenant_id is null) and l.floor > p_above + 1
-     and exists (select from fairclaim_internal.ready y where y.lane_id = l.lane_id and y.seq > p_above and y.seq < l.floor offset 0)
-     and not exists (select from fairclaim_internal.renewal x where x.lane_id = l.lane_id and x.next_seq <= p_above + 1 and x.end_seq >= l.floor)
+  select lane.lane_id, p_above + 1, lane.floor
+    from fairclaim_internal.lane
+   where (p_all or lane.tenant_id is null) and lane.floor > p_above + 1
+     and exists (
+           select from fairclaim_internal.ready
+            where ready.lane_id = lane.lane_id and ready.seq > p_above and ready.seq < lane.floor
+           offset 0)
+     and not exists (
+           select from fairclaim_internal.renewal
+            where renewal.lane_id = lane.lane_id and renewal.next_seq <= p_above + 1
+              and renewal.end_seq >= lane.floor)
 $$;
 
 comment on function fairclaim_internal.note_below(bigint, boolean) is
 'Notes the shared lanes, or all, in which rows with numbers above this one wait below the floor.';
 
 -- internal/maintenance/note_fault.sql
--- Writes down that a step failed, for the next tick and for doctor, and warns. Messages that may quote a value of a row (data that cannot
--- be read, and what others raise) are left out; making ranges reads no row, and event triggers are named with it. Returns whether
+-- Writes down that a step failed, for the next tick and for doctor, and warns. Messages that may
+-- quote a value of a row (about data that cannot be read, and what others raise) are left out.
+-- Making ranges reads no row, and the event triggers are named with its message. Returns whether
 -- trying again soon makes sense.
 create or replace function fairclaim_internal.note_fault(
   p_step text,
@@ -2552,9 +2871,11 @@ create or replace function fairclaim_internal.note_fault(
 language plpgsql
 as $$
 declare
-  v_note text := case when p_step = 'ranges' then p_message || coalesce(' (event triggers: ' || event_triggers() || ')', '')
-                      when p_sqlstate !~ '^(22|P0|JQ)' then p_message
-                      else 'its message may quote a row: see what refuses it' end;
+  v_note text := case
+    when p_step = 'ranges' then
+      p_message || coalesce(' (event triggers: ' || event_triggers() || ')', '')
+    when p_sqlstate !~ '^(22|P0|JQ)' then p_message
+    else 'its message may quote a row: see what refuses it' end;
   v_size int := least(p_full, p_fault.size);
   v_next int := v_size;
   v_passed uuid[] := coalesce(p_fault.passed, '{}');
@@ -2568,15 +2889,20 @@ begin
     end if;
   end if;
   raise warning 'fairclaim: the step % of tick failed (SQLSTATE %): %', p_step, p_sqlstate, v_note
-    using hint = case when v_job is not null then format('job %s is passed over for a minute', v_job)
-                      when v_next < v_size then format('the next slice has at most %s rows', v_next)
-                      else 'it is tried again' end;
-  insert into tick_fault as f (step, since, last_at, sqlstate, times, size, note, passed, passed_at)
-  values (p_step, p_state.at, p_state.at, p_sqlstate, 1, v_next, v_note, array_remove(v_passed, null), p_state.at)
+    using hint = case
+      when v_job is not null then format('job %s is passed over for a minute', v_job)
+      when v_next < v_size then format('the next slice has at most %s rows', v_next)
+      else 'it is tried again' end;
+  insert into tick_fault (step, since, last_at, sqlstate, times, size, note, passed, passed_at)
+  values (p_step, p_state.at, p_state.at, p_sqlstate, 1, v_next, v_note,
+          array_remove(v_passed, null), p_state.at)
   on conflict (step) do update
-     set last_at = excluded.last_at, sqlstate = excluded.sqlstate, times = f.times + 1, size = excluded.size, note = excluded.note,
-         passed = excluded.passed,
-         passed_at = case when f.passed = '{}' or excluded.passed = '{}' or p_fault.passed = '{}' then excluded.passed_at else f.passed_at end;
+     set last_at = excluded.last_at, sqlstate = excluded.sqlstate, times = tick_fault.times + 1,
+         size = excluded.size, note = excluded.note, passed = excluded.passed,
+         passed_at = case
+           when tick_fault.passed = '{}' or excluded.passed = '{}' or p_fault.passed = '{}'
+             then excluded.passed_at
+           else tick_fault.passed_at end;
   return (v_next < v_size or v_job is not null) and coalesce(p_fault.times, 0) < 100;
 end
 $$;
@@ -2603,14 +2929,22 @@ $$;
 comment on function fairclaim_internal.note_look(timestamptz, interval) is 'Notes by when everybody who ticks will have ticked again.';
 
 -- internal/maintenance/note_prune_fault.sql
--- The first row behind an id is the one that could not be deleted: it is noted without anything that is in it.
-create or replace function fairclaim_internal.note_prune_fault(p_range timestamptz, p_from uuid, p_sqlstate text) returns uuid
+-- The first row behind an id is the one that could not be deleted. It is noted without anything
+-- that is in it.
+create or replace function fairclaim_internal.note_prune_fault(
+  p_range timestamptz,
+  p_from uuid,
+  p_sqlstate text
+) returns uuid
 language plpgsql
 as $$
 declare
   v_id uuid;
 begin
-  execute format('select f.id from fairclaim_internal.%I f where f.id > $1 order by f.id limit 1', range_name('finished', p_range))
+  execute format($sql$
+    select finished.id from fairclaim_internal.%I finished
+     where finished.id > $1 order by finished.id limit 1$sql$,
+    range_name('finished', p_range))
     into v_id using p_from;
   raise warning 'fairclaim cannot delete job % and passes it over for an hour: %', v_id, p_sqlstate;
   if (select count(*) from prune_fault) < 100 then
@@ -2621,11 +2955,18 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.note_prune_fault(timestamptz, uuid, text) is 'Notes the first finished job behind an id as one that cannot be deleted, and returns it.';
+comment on function fairclaim_internal.note_prune_fault(timestamptz, uuid, text) is
+'Notes the first finished job behind an id as one that cannot be deleted, and returns it.';
 
 -- internal/maintenance/promote_due.sql
--- Due jobs into lanes, a slice. Starts behind the dead prefix of what was promoted before.
-create or replace function fairclaim_internal.promote_due(p_now timestamptz, p_floor timestamptz, p_size int, p_skip uuid[]) returns int
+-- Moves a slice of the jobs that are due into lanes. It starts behind the dead rows of what was
+-- promoted before.
+create or replace function fairclaim_internal.promote_due(
+  p_now timestamptz,
+  p_floor timestamptz,
+  p_size int,
+  p_skip uuid[]
+) returns int
 language plpgsql
 as $$
 declare
@@ -2636,17 +2977,19 @@ declare
   v_lost smallint[];
 begin
   with gone as (
-    delete from scheduled s
-     where s.ctid = any (array(
-       select z.ctid from scheduled z
-        where z.run_at >= p_floor and z.run_at <= p_now and z.id <> all (p_skip)
-        order by z.run_at, z.id limit p_size for update skip locked))
-    returning s.*)
-  select array_agg(g.tenant_id order by g.run_at, g.id), array_agg(g.id order by g.run_at, g.id),
-         array_agg(g.attempts order by g.run_at, g.id), array_agg(g.attempts_left order by g.run_at, g.id),
-         array_agg(g.lost order by g.run_at, g.id)
+    delete from scheduled
+     where scheduled.ctid = any (array(
+       select due.ctid from scheduled due
+        where due.run_at >= p_floor and due.run_at <= p_now and due.id <> all (p_skip)
+        order by due.run_at, due.id limit p_size for update skip locked))
+    returning scheduled.*)
+  select array_agg(gone.tenant_id order by gone.run_at, gone.id),
+         array_agg(gone.id order by gone.run_at, gone.id),
+         array_agg(gone.attempts order by gone.run_at, gone.id),
+         array_agg(gone.attempts_left order by gone.run_at, gone.id),
+         array_agg(gone.lost order by gone.run_at, gone.id)
     into v_tenants, v_ids, v_attempts, v_left, v_lost
-    from gone g;
+    from gone;
   if v_ids is null then
     return 0;
   end if;
@@ -2655,7 +2998,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.promote_due(timestamptz, timestamptz, int, uuid[]) is 'Moves jobs whose time has come into lanes.';
+comment on function fairclaim_internal.promote_due(timestamptz, timestamptz, int, uuid[]) is
+'Moves jobs whose time has come into lanes.';
 
 -- internal/maintenance/prune_before.sql
 create or replace function fairclaim_internal.prune_before(p_retention interval, p_now timestamptz) returns timestamptz
@@ -2676,44 +3020,66 @@ comment on function fairclaim_internal.prune_before(interval, timestamptz) is
 'When a retention that ends now began: the one that is given, which only an operator may give, or that of the settings.';
 
 -- internal/maintenance/prune_piece.sql
--- Ranges are walked one after the other: old ones up to p_end, then those that are ahead of the clock, where only a clock that was wrong
--- has put jobs. Each has a place of its own, since time passes from one to the other.
+-- Ranges are walked one after the other: old ones up to p_end, then those that are ahead of the
+-- clock, where only a clock that was wrong has put jobs. Each of the two has a place of its own,
+-- since with time ranges pass from the second to the first.
 create or replace function fairclaim_internal.prune_piece(
-  p_place fairclaim_internal.prune_place, p_now timestamptz, p_end uuid,
-  out starts_at timestamptz, out from_id uuid, out to_id uuid, out is_ahead boolean
+  p_place fairclaim_internal.prune_place,
+  p_now timestamptz,
+  p_end uuid,
+  out starts_at timestamptz,
+  out from_id uuid,
+  out to_id uuid,
+  out is_ahead boolean
 )
 language sql stable
 as $$
-  select w.starts_at, w.from_id, w.to_id, w.is_ahead
-    from (select r.starts_at, r.starts_at > p_now as is_ahead,
-                 case when r.starts_at > p_now then p_place.ahead else p_place.place end as from_id,
-                 case when r.starts_at > p_now then fairclaim_internal.id_at(fairclaim_internal.millis(r.ends_at))
-                      else least(fairclaim_internal.id_at(fairclaim_internal.millis(r.ends_at)), p_end) end as to_id
-            from fairclaim_internal.id_range r) w
-   where w.from_id < w.to_id and fairclaim_internal.id_at(fairclaim_internal.millis(w.starts_at)) < w.to_id
-   order by w.is_ahead, w.starts_at limit 1
+  select piece.starts_at, piece.from_id, piece.to_id, piece.is_ahead
+    from (select id_range.starts_at,
+                 id_range.starts_at > p_now as is_ahead,
+                 case when id_range.starts_at > p_now then p_place.ahead
+                      else p_place.place end as from_id,
+                 case when id_range.starts_at > p_now then
+                        fairclaim_internal.id_at(fairclaim_internal.millis(id_range.ends_at))
+                      else least(
+                        fairclaim_internal.id_at(fairclaim_internal.millis(id_range.ends_at)),
+                        p_end) end as to_id
+            from fairclaim_internal.id_range) piece
+   where piece.from_id < piece.to_id
+     and fairclaim_internal.id_at(fairclaim_internal.millis(piece.starts_at)) < piece.to_id
+   order by piece.is_ahead, piece.starts_at limit 1
 $$;
 
 comment on function fairclaim_internal.prune_piece(fairclaim_internal.prune_place, timestamptz, uuid) is
 'What prune is to look at next: a range, and from which id to which. Null at the end of a round.';
 
 -- internal/maintenance/prune_round.sql
--- Between rounds only what has become old since is walked, from the place where the last walk ended. Another round begins when one
--- that was left may be past: one that was seen not to be past yet, or one that ended behind the place, which was after the round began.
--- Rounds take at most a sixteenth of the time, since each walks over dead rows too. A clock that went back begins a new one at once.
+-- Between rounds only what has become old since is walked, from the place where the last walk
+-- ended. Another round begins when a job that was left may be past: one that was seen not to be
+-- past yet, or one that ended behind the place, which was after the round began. Rounds take at
+-- most a sixteenth of the time, since each walks over dead rows too. When the clock went back, a
+-- new round begins at once. For calls of operators (asked) a new round begins when the last one has
+-- ended, for another retention, and a minute after its rest is over.
 create or replace function fairclaim_internal.prune_round(
-  inout p_place fairclaim_internal.prune_place, p_retention interval, p_now timestamptz, p_before timestamptz, p_end uuid, out begins boolean
+  inout p_place fairclaim_internal.prune_place,
+  p_retention interval,
+  p_now timestamptz,
+  p_before timestamptz,
+  p_end uuid,
+  out begins boolean
 )
 language plpgsql
 as $$
 begin
   if p_place.asked then
-    begins := p_place.ended or p_place.retention is distinct from p_retention or p_place.rest_until < p_now - interval '1 minute'
+    begins := p_place.ended or p_place.retention is distinct from p_retention
+              or p_place.rest_until < p_now - interval '1 minute'
               or p_place.round_at > p_now;
   else
     begins := p_place.round_at > p_now or p_place.place > p_end
               or least(p_place.round_at, p_place.left_since) < p_before
-                 and (p_place.ended and p_place.round_at + 16 * p_place.cost < p_now or p_place.round_at = '-infinity');
+                 and (p_place.ended and p_place.round_at + 16 * p_place.cost < p_now
+                      or p_place.round_at = '-infinity');
   end if;
   if begins then
     p_place.retention := p_retention;
@@ -2731,12 +3097,25 @@ comment on function fairclaim_internal.prune_round(fairclaim_internal.prune_plac
 'Whether another round of pruning begins, and if so its place: the first id.';
 
 -- internal/maintenance/prune_step.sql
--- Looks at the next rows of `finished` in one range, in the order of their ids, and deletes those whose job ended before the retention:
--- with their errors and their jobs, all found by their keys in the tables of that range, so that no other is locked. A row that somebody
--- retries just now is passed over. Locks rows of `finished` (skip locked) only: who has one may delete what belongs to it.
+-- Looks at the next rows of `finished` in one range, in the order of their ids, and deletes those
+-- whose job ended before the retention: with their errors and their jobs. All of them are found by
+-- their keys in the three tables of that range (finished: %1$I, attempt_error: %2$I, job: %3$I), so
+-- that no other range is locked. A row that is being retried just now is passed over. Locks rows of
+-- `finished` only (skip locked): the transaction that has one may delete what belongs to it.
+--
+-- The plan is pinned to walks of indexes: the statistics of a range may say "empty", and then a
+-- join would read all of it.
 create or replace function fairclaim_internal.prune_step(
-  p_range timestamptz, p_from uuid, p_to uuid, p_before timestamptz, p_limit int, p_faults uuid[],
-  out looked int, out deleted int, out last uuid, out left_since timestamptz
+  p_range timestamptz,
+  p_from uuid,
+  p_to uuid,
+  p_before timestamptz,
+  p_limit int,
+  p_faults uuid[],
+  out looked int,
+  out deleted int,
+  out last uuid,
+  out left_since timestamptz
 )
 language plpgsql
 set enable_seqscan = off
@@ -2747,27 +3126,39 @@ as $$
 begin
   execute format($sql$
     with look as materialized (
-      select f.id, f.completed_at, f.ctid c from fairclaim_internal.%1$I f
-       where f.id > $1 and f.id < $2 order by f.id limit $4),
-    mine as materialized (
-      select z.id, z.tenant_id, z.ctid c from fairclaim_internal.%1$I z
-       where z.ctid = any (array(select k.c from look k where k.completed_at < $3 and k.id <> all ($5))) and z.completed_at < $3
+      select finished.id, finished.completed_at, finished.ctid as place
+        from fairclaim_internal.%1$I finished
+       where finished.id > $1 and finished.id < $2 order by finished.id limit $4),
+    past as materialized (
+      select finished.id, finished.tenant_id, finished.ctid as place
+        from fairclaim_internal.%1$I finished
+       where finished.ctid = any (array(
+         select look.place from look where look.completed_at < $3 and look.id <> all ($5)))
+         and finished.completed_at < $3
          for update skip locked),
     errors as (
-      delete from fairclaim_internal.%2$I e
-       where e.ctid = any (array(
-         select x.c from mine m
-          cross join lateral (select y.ctid c from fairclaim_internal.%2$I y where y.id = m.id and y.tenant_id = m.tenant_id offset 0) x))),
+      delete from fairclaim_internal.%2$I attempt_error
+       where attempt_error.ctid = any (array(
+         select found.place from past
+          cross join lateral (
+            select error.ctid as place from fairclaim_internal.%2$I error
+             where error.id = past.id and error.tenant_id = past.tenant_id offset 0) found))),
     jobs as (
-      delete from fairclaim_internal.%3$I j
-       where j.ctid = any (array(
-         select x.c from mine m
-          cross join lateral (select y.ctid c from fairclaim_internal.%3$I y where y.tenant_id = m.tenant_id and y.id = m.id offset 0) x))),
+      delete from fairclaim_internal.%3$I job
+       where job.ctid = any (array(
+         select found.place from past
+          cross join lateral (
+            select old.ctid as place from fairclaim_internal.%3$I old
+             where old.tenant_id = past.tenant_id and old.id = past.id offset 0) found))),
     gone as (
-      delete from fairclaim_internal.%1$I f where f.ctid = any (array(select m.c from mine m)) returning f.id)
-    select (select count(*) from look), (select count(*) from gone), (select k.id from look k order by k.id desc limit 1),
-           (select min(k.completed_at) from look k where k.completed_at >= $3)$sql$,
-    range_name('finished', p_range), range_name('attempt_error', p_range), range_name('job', p_range))
+      delete from fairclaim_internal.%1$I finished
+       where finished.ctid = any (array(select past.place from past)) returning finished.id)
+    select (select count(*) from look),
+           (select count(*) from gone),
+           (select look.id from look order by look.id desc limit 1),
+           (select min(look.completed_at) from look where look.completed_at >= $3)$sql$,
+    range_name('finished', p_range), range_name('attempt_error', p_range),
+    range_name('job', p_range))
     into looked, deleted, last, left_since
     using p_from, p_to, p_before, p_limit, p_faults;
 end
@@ -2777,12 +3168,19 @@ comment on function fairclaim_internal.prune_step(timestamptz, uuid, uuid, times
 'Deletes those among the next p_limit finished jobs of a range, from an id on, that ended before a time. left_since: the earliest end among the others.';
 
 -- internal/maintenance/prune_walk.sql
--- Steps, each in a subtransaction. They begin small and grow while they are fast, and all of them take 200 ms, or a quarter of a
--- statement_timeout, so that a call makes progress whatever time it is given. A step that fails is made smaller; one row that fails by
--- itself (a trigger of the administrator, say) is noted in prune_fault and passed over for an hour, at most 16 in a call. A range whose
--- locks are not free is passed over in this round. What the server has no means for (disk, memory) ends the call.
+-- Walks in steps, each in a subtransaction. They begin small and grow while they are fast, and all
+-- of them together take 200 ms, or a quarter of a statement_timeout, so that a call makes progress
+-- whatever time it is given. A step that fails is made smaller. One row that fails by itself (at a
+-- trigger of the administrator, say) is noted in prune_fault and passed over for an hour, at most
+-- 16 in a call. A range whose locks are not free is passed over in this round. What the server has
+-- no means for (disk, memory) ends the call.
 create or replace function fairclaim_internal.prune_walk(
-  inout p_place fairclaim_internal.prune_place, p_now timestamptz, p_before timestamptz, p_end uuid, out deleted bigint, out passed_over int
+  inout p_place fairclaim_internal.prune_place,
+  p_now timestamptz,
+  p_before timestamptz,
+  p_end uuid,
+  out deleted bigint,
+  out passed_over int
 )
 language plpgsql
 as $$
@@ -2790,14 +3188,17 @@ declare
   v_timeout interval := nullif(current_setting('statement_timeout')::interval, '0');
   v_budget interval := least(interval '200 ms', v_timeout / 4);
   v_size int := case when v_timeout < interval '2 s' then 50 else 500 end;
-  v_faults uuid[] := array(select x.id from prune_fault x where x.at between p_now - interval '1 hour' and p_now);
+  v_faults uuid[] := array(
+    select prune_fault.id from prune_fault
+     where prune_fault.at between p_now - interval '1 hour' and p_now);
   v_last timestamptz := fairclaim.clock();
   v_end timestamptz := v_last + v_budget;
   v_piece record;
   v_step record;
   v_at uuid;
 begin
-  deleted := 0; passed_over := 0;
+  deleted := 0;
+  passed_over := 0;
   p_place.ended := false;
   for v_n in 1 .. 400 loop
     select * into v_piece from prune_piece(p_place, p_now, p_end);
@@ -2806,11 +3207,14 @@ begin
       exit;
     end if;
     begin
-      select * into v_step from prune_step(v_piece.starts_at, v_piece.from_id, v_piece.to_id, p_before, v_size, v_faults);
+      select * into v_step
+        from prune_step(
+          v_piece.starts_at, v_piece.from_id, v_piece.to_id, p_before, v_size, v_faults);
       v_at := case when v_step.looked < v_size then v_piece.to_id else v_step.last end;
       deleted := deleted + v_step.deleted;
       p_place.left_since := least(p_place.left_since, v_step.left_since);
-      v_size := case when fairclaim.clock() - v_last < interval '30 ms' then least(v_size * 2, 5000) else greatest(v_size / 2, 20) end;
+      v_size := case when fairclaim.clock() - v_last < interval '30 ms' then least(v_size * 2, 5000)
+                     else greatest(v_size / 2, 20) end;
     exception
       when lock_not_available or deadlock_detected or serialization_failure or undefined_table then
         v_at := v_piece.to_id;
@@ -2841,72 +3245,94 @@ comment on function fairclaim_internal.prune_walk(fairclaim_internal.prune_place
 'Walks finished jobs from a place on, for a short time, and deletes those that ended before a time. passed_over: how many could not be deleted.';
 
 -- internal/maintenance/quiet_until.sql
--- Until when nothing has to be done if nobody does anything: now, while own lanes are there, while lanes are drained, and while others hold the lock on
--- `ready` or a tick was passed; else until a shared lane has been unused for an hour, and for ten minutes at most.
-create or replace function fairclaim_internal.quiet_until(p_state fairclaim_internal.tick_state, p_waiting boolean) returns timestamptz
+-- Until when there is nothing to do if no caller does anything. That is now while jobs wait, while
+-- own lanes are there, while lanes are drained, and while other transactions hold the lock on
+-- `ready` or a tick was passed. Otherwise it is when a shared lane has been unused for an hour, and
+-- at most in ten minutes.
+create or replace function fairclaim_internal.quiet_until(
+  p_state fairclaim_internal.tick_state,
+  p_waiting boolean
+) returns timestamptz
 language plpgsql
 as $$
 begin
-  if p_waiting or p_state.holders <> '{}' or p_state.passed_slot <> '{}' or p_state.mended is not null
-     or exists (select from lane l where l.tenant_id is not null) then
+  if p_waiting or p_state.holders <> '{}' or p_state.passed_slot <> '{}'
+     or p_state.mended is not null
+     or exists (select from lane where lane.tenant_id is not null) then
     return p_state.at;
   end if;
-  return (select case when coalesce(bool_or(l.drained is not null), false) then p_state.at
-                      else least(p_state.at + interval '10 minutes', min(l.used_at) + interval '1 hour') end
-            from lane l where l.tenant_id is null);
+  return (
+    select case when coalesce(bool_or(lane.drained is not null), false) then p_state.at
+                else least(p_state.at + interval '10 minutes',
+                           min(lane.used_at) + interval '1 hour') end
+      from lane where lane.tenant_id is null);
 end
 $$;
 
 comment on function fairclaim_internal.quiet_until(fairclaim_internal.tick_state, boolean) is
-'Until when there is nothing to do if nobody does anything.';
+'Until when there is nothing to do if no caller does anything.';
 
 -- internal/maintenance/renew_passed.sql
--- Rows that a transaction left below the floor of a lane, because tick had passed it, get a fresh number in the same lane. Bounded by
--- rows: an empty stretch costs a look into the index, so all ranges are looked at (at most 4,000, at random), a million numbers of each; a
--- range with a locked row stays and stops no other. Lock order: renewal (skip locked) -> ready (skip locked).
+-- Rows that a transaction left below the floor of a lane, because tick had passed it, get a fresh
+-- number in the same lane. The work is bounded by rows. An empty stretch costs a look into the
+-- index, so all ranges are looked at (at most 4,000, at random), a million numbers of each. A range
+-- with a locked row stays, and stops no other. Lock order: renewal (skip locked) -> ready (skip
+-- locked).
 create or replace function fairclaim_internal.renew_passed(p_size int, p_skip uuid[]) returns int
 language plpgsql
 as $$
 declare
   v_part bigint[];
-  v_n int;
+  v_count int;
 begin
   v_part := array(
-    select z.renewal_id from renewal z
-     where z.renewal_id = any (array(select x.renewal_id from renewal x order by random() limit 4000)) for update skip locked);
+    select renewal.renewal_id from renewal
+     where renewal.renewal_id = any (array(
+       select drawn.renewal_id from renewal drawn order by random() limit 4000))
+       for update skip locked);
   if v_part = '{}' then
     return 0;
   end if;
-  with part as materialized (
-    select x.lane_id, min(x.next_seq) as next_seq, max(least(x.next_seq + 1000000, x.end_seq)) as upto
-      from renewal x where x.renewal_id = any (v_part) group by x.lane_id),
+  with stretch as materialized (
+    select renewal.lane_id, min(renewal.next_seq) as next_seq,
+           max(least(renewal.next_seq + 1000000, renewal.end_seq)) as end_seq
+      from renewal where renewal.renewal_id = any (v_part) group by renewal.lane_id),
   gone as (
-    delete from ready y
-     where y.ctid = any (array(
-       select z.c from part
+    delete from ready
+     where ready.ctid = any (array(
+       select below.place from stretch
         cross join lateral (
-          select z.ctid c from ready z
-           where z.lane_id = part.lane_id and z.seq >= part.next_seq and z.seq < part.upto and z.id <> all (p_skip)
-           order by z.lane_id, z.seq limit p_size for update skip locked) z
+          select passed.ctid as place from ready passed
+           where passed.lane_id = stretch.lane_id and passed.seq >= stretch.next_seq
+             and passed.seq < stretch.end_seq and passed.id <> all (p_skip)
+           order by passed.lane_id, passed.seq limit p_size for update skip locked) below
         limit p_size))
-    returning y.*)
+    returning ready.*)
   insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select g.lane_id, g.id, g.tenant_id, g.attempts, g.attempts_left, g.lost from gone g order by g.seq;
-  get diagnostics v_n = row_count;
+  select gone.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost
+    from gone order by gone.seq;
+  get diagnostics v_count = row_count;
 
-  with part as materialized (
-    select x.renewal_id, x.next_seq, x.end_seq, coalesce(y.seq, least(x.next_seq + 1000000, x.end_seq)) as upto
-      from renewal x
+  -- upto: the first row that is still there, or the end of what was looked at
+  with stretch as materialized (
+    select renewal.renewal_id, renewal.next_seq, renewal.end_seq,
+           coalesce(oldest.seq, least(renewal.next_seq + 1000000, renewal.end_seq)) as upto
+      from renewal
       left join lateral (
-        select y.seq from ready y
-         where y.lane_id = x.lane_id and y.seq >= x.next_seq and y.seq < least(x.next_seq + 1000000, x.end_seq)
-         order by y.lane_id, y.seq limit 1) y on true
-     where x.renewal_id = any (v_part)),
+        select ready.seq from ready
+         where ready.lane_id = renewal.lane_id and ready.seq >= renewal.next_seq
+           and ready.seq < least(renewal.next_seq + 1000000, renewal.end_seq)
+         order by ready.lane_id, ready.seq limit 1) oldest on true
+     where renewal.renewal_id = any (v_part)),
   done as (
-    delete from renewal x where x.renewal_id = any (array(select part.renewal_id from part where part.upto >= part.end_seq)))
-  update renewal x set next_seq = part.upto
-    from part where x.renewal_id = part.renewal_id and part.upto > part.next_seq and part.upto < part.end_seq;
-  return v_n;
+    delete from renewal
+     where renewal.renewal_id = any (array(
+       select stretch.renewal_id from stretch where stretch.upto >= stretch.end_seq)))
+  update renewal set next_seq = stretch.upto
+    from stretch
+   where renewal.renewal_id = stretch.renewal_id
+     and stretch.upto > stretch.next_seq and stretch.upto < stretch.end_seq;
+  return v_count;
 end
 $$;
 
@@ -3006,9 +3432,15 @@ $$;
 comment on function fairclaim_internal.run_step(text, fairclaim_internal.tick_state, int, uuid[], boolean) is 'Runs one step of tick.';
 
 -- internal/maintenance/sweep_ready.sql
--- The net: rows of `ready` whose lane does not exist. There should be none. Four times a minute, 50 lane numbers at a time (a hop walks over the
--- dead rows of a lane), hopped to through the index.
-create or replace function fairclaim_internal.sweep_ready(inout p_state fairclaim_internal.tick_state, p_size int, p_skip uuid[], out swept int)
+-- The safety net: it finds rows of `ready` whose lane does not exist. There should be none. It runs
+-- four times a minute and looks at 50 lane numbers each time, since a hop walks over the dead rows
+-- of a lane; it hops to them through the index.
+create or replace function fairclaim_internal.sweep_ready(
+  inout p_state fairclaim_internal.tick_state,
+  p_size int,
+  p_skip uuid[],
+  out swept int
+)
 language plpgsql
 as $$
 declare
@@ -3021,87 +3453,120 @@ declare
 begin
   swept := 0;
   with recursive hop(lane_id) as (
-    (select y.lane_id from ready y where y.lane_id > p_state.sweep order by y.lane_id limit 1)
+    (select ready.lane_id from ready
+      where ready.lane_id > p_state.sweep order by ready.lane_id limit 1)
     union all
-    select (select y.lane_id from ready y where y.lane_id > hop.lane_id order by y.lane_id limit 1)
+    select (select ready.lane_id from ready
+             where ready.lane_id > hop.lane_id order by ready.lane_id limit 1)
       from hop where hop.lane_id is not null)
-  select array_agg(z.lane_id) into v_lanes from (select hop.lane_id from hop where hop.lane_id is not null limit 50) z;
-  p_state.sweep := case when cardinality(v_lanes) = 50 then v_lanes[50] else -9223372036854775808 end;
+  select array_agg(met.lane_id) into v_lanes
+    from (select hop.lane_id from hop where hop.lane_id is not null limit 50) met;
+  p_state.sweep := case when cardinality(v_lanes) = 50 then v_lanes[50]
+                        else -9223372036854775808 end;
   if v_lanes is null then
     return;
   end if;
   with gone as (
-    delete from ready y
-     where y.ctid = any (array(
-       select z.ctid from ready z
-        where z.lane_id = any (array(
-          select u.l from unnest(v_lanes) u(l) where not exists (select from lane l where l.lane_id = u.l)))
-          and z.id <> all (p_skip)
-        order by z.lane_id, z.seq limit p_size for update skip locked))
-    returning y.*)
-  select array_agg(g.tenant_id order by g.seq), array_agg(g.id order by g.seq), array_agg(g.attempts order by g.seq),
-         array_agg(g.attempts_left order by g.seq), array_agg(g.lost order by g.seq)
+    delete from ready
+     where ready.ctid = any (array(
+       select stray.ctid from ready stray
+        where stray.lane_id = any (array(
+          select met.lane_id from unnest(v_lanes) met(lane_id)
+           where not exists (select from lane where lane.lane_id = met.lane_id)))
+          and stray.id <> all (p_skip)
+        order by stray.lane_id, stray.seq limit p_size for update skip locked))
+    returning ready.*)
+  select array_agg(gone.tenant_id order by gone.seq),
+         array_agg(gone.id order by gone.seq),
+         array_agg(gone.attempts order by gone.seq),
+         array_agg(gone.attempts_left order by gone.seq),
+         array_agg(gone.lost order by gone.seq)
     into v_tenants, v_ids, v_attempts, v_left, v_lost
-    from gone g;
+    from gone;
   if v_ids is not null then
     swept := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
   end if;
 end
 $$;
 
-comment on function fairclaim_internal.sweep_ready(fairclaim_internal.tick_state, int, uuid[]) is 'Puts rows of `ready` that belong to no lane back into lanes.';
+comment on function fairclaim_internal.sweep_ready(fairclaim_internal.tick_state, int, uuid[]) is
+'Puts rows of `ready` that belong to no lane back into lanes.';
 
 -- internal/maintenance/take_guard.sql
--- One tick works at a time. It holds a row of tick_lock until its transaction ends, and that may be never: whoever called tick may stay
--- open, or prepare its transaction. Such a tick is passed: after 12 s without any tick at work another takes the next row, and
--- remembers the passed one in the state that it leaves.
+-- One tick works at a time. It holds a row of tick_lock until its transaction ends, and that may be
+-- never: the session that called tick may stay open, or prepare its transaction. Such a tick is
+-- passed: when no tick has begun to work for 12 s, another one takes the next row, and remembers
+-- the passed one in the state that it leaves.
 --
--- Why nothing breaks, whatever a passed transaction does later, and although "12 s" may be wrong at times:
--- * A tick locks its row, then draws its number, then looks who else is at work and reads the newest state, and goes on only if nobody
---   has drawn a number since. So of any two ticks the one with the higher number knows the other: as ended, and then it sees what that
---   one did; or as passed. The state with the highest number is the one that counts, and its tick knows all that matter.
--- * Rows that a passed tick holds are passed over (skip locked) by everybody. What it promoted, returned or deleted was right when it
---   did it, and stays right: nothing that it relied on can be undone by others.
--- * Floors of own lanes that it moved are below a safe mark, which is true for ever. Floors of shared lanes may have passed holders
---   that only it knew as passed, and the lanes that it closed are closed only from its commit on. free_passed mends both when it has
---   ended; until then no lane that was closed under a number between the tick before it and the tick that passed it is deleted.
-create or replace function fairclaim_internal.take_guard(p_now timestamptz) returns fairclaim_internal.tick_state
+-- Why nothing breaks, whatever a passed transaction does later, and although "12 s" may be wrong at
+-- times:
+-- * A tick locks its row, then draws its number, then looks which others are at work and reads the
+--   newest state. It goes on only if no other has drawn a number since. So of any two ticks the one
+--   with the higher number knows the other: either as ended, and then it sees what that one did, or
+--   as passed. The state with the highest number is the one that counts, and its tick knows all
+--   that matter.
+-- * All others pass over the rows that a passed tick holds (skip locked). What it promoted,
+--   returned or deleted was right when it did it, and stays right: no other can undo what it relied
+--   on.
+-- * Floors of own lanes that it moved are below a safe mark, which is true for ever. Floors of
+--   shared lanes may have passed holders that only it knew as passed, and the lanes that it closed
+--   are closed only from its commit on. free_passed mends both when it has ended. Until then no
+--   lane is deleted that was closed under a number between that of the tick before it and that of
+--   the tick that passed it.
+create or replace function fairclaim_internal.take_guard(p_now timestamptz)
+returns fairclaim_internal.tick_state
 language plpgsql
 as $$
 declare
   v_state tick_state := newest_state();
-  v_held smallint[] := array(select w.slot from ticks_at_work() w);
-  v_last bigint := coalesce(pg_sequence_last_value('guard_at'), 0);         -- after v_held: who works has set it
+  v_held smallint[] := array(select working.slot from ticks_at_work() working);
+  -- read after v_held: each tick that is seen at work there has set it already
+  v_last bigint := coalesce(pg_sequence_last_value('guard_at'), 0);
   v_young boolean := millis(p_now) - v_last between 0 and 12000;
   v_slot smallint;
   v_n bigint;
 begin
+  -- A tick that is not passed works, and one began less than 12 s ago: this one has nothing to do.
   if v_young and not v_held <@ v_state.passed_slot then
     return null;
   end if;
-  select k.slot into v_slot from tick_lock k
-   where k.slot = (select min(z.slot) from tick_lock z where z.slot <> all (v_held || v_state.passed_slot))
+
+  -- It takes the first row that no tick holds, unless another was faster.
+  select tick_lock.slot into v_slot from tick_lock
+   where tick_lock.slot = (
+     select min(free.slot) from tick_lock free
+      where free.slot <> all (v_held || v_state.passed_slot))
      for update skip locked;
   if v_slot is null or coalesce(pg_sequence_last_value('guard_at'), 0) <> v_last then
     return null;
   end if;
   perform setval('guard_at', greatest(0, millis(p_now)));
+
+  -- It draws its number, and only then looks again.
   v_n := nextval('tick_n');
-  v_held := array(select w.slot from ticks_at_work() w where w.slot <> v_slot);
+  v_held := array(
+    select working.slot from ticks_at_work() working where working.slot <> v_slot);
   v_state := newest_state();
   if v_n <= v_state.n then                    -- a copy of the database without its sequences
     perform setval('tick_n', v_state.n);
     return null;
   end if;
-  v_held := array(select h from unnest(v_held) h where h <> all (v_state.passed_slot));
-  if pg_sequence_last_value('tick_n') <> v_n or v_slot = any (v_state.passed_slot)
-     or v_state.worked_by = pg_current_xact_id_if_assigned() or v_young and v_held <> '{}' then
+  v_held := array(
+    select held.slot from unnest(v_held) held(slot)
+     where held.slot <> all (v_state.passed_slot));
+  if pg_sequence_last_value('tick_n') <> v_n
+     or v_slot = any (v_state.passed_slot)
+     or v_state.worked_by = pg_current_xact_id_if_assigned()
+     or v_young and v_held <> '{}' then
     return null;
   end if;
+
+  -- It works, and passes the ticks that still hold a row.
   v_state.passed_slot := v_state.passed_slot || v_held;
   v_state.passed_from := v_state.passed_from || array_fill(v_state.n, array[cardinality(v_held)]);
   v_state.passed_to := v_state.passed_to || array_fill(v_n, array[cardinality(v_held)]);
-  v_state.passed_safe := v_state.passed_safe || array_fill(v_state.safe, array[cardinality(v_held)]);
+  v_state.passed_safe := v_state.passed_safe
+    || array_fill(v_state.safe, array[cardinality(v_held)]);
   v_state.slot := v_slot;
   v_state.prev := v_state.n;
   v_state.n := v_n;
@@ -3115,30 +3580,40 @@ comment on function fairclaim_internal.take_guard(timestamptz) is
 'Makes this tick the one that works and returns the state that it begins with; null while another works.';
 
 -- internal/maintenance/ticks_at_work.sql
--- Which rows of tick_lock an open transaction has locked. The row itself says who locked it last (xmax), and the server whether that
--- transaction, or the one it is a part of, is in progress; a prepared one is. So it is seen without locking anything, in the
--- very moment in which somebody takes a lock, whatever the snapshot.
+-- Which rows of tick_lock an open transaction has locked. The row itself says which transaction
+-- locked it last (xmax), and the server says whether that transaction, or the one that it is a part
+-- of, is in progress; a prepared one is. So a lock is seen without locking anything, in the very
+-- moment in which it is taken, whatever the snapshot. tick_lock has 16 rows: a sequential scan is
+-- the right plan.
+--
+-- snapshot.next is the next transaction id with its epoch, locker.id the id of the locker in that
+-- epoch. It is moved by one epoch where the two lie more than half an epoch apart.
 create or replace function fairclaim_internal.ticks_at_work() returns table (slot smallint, xid xid)
 language sql volatile
 set enable_seqscan = on
 as $$
-  select k.slot, k.xmax
-    from fairclaim_internal.tick_lock k
-   cross join (select (pg_snapshot_xmax(pg_current_snapshot())::text)::bigint as next offset 0) s
+  select tick_lock.slot, tick_lock.xmax
+    from fairclaim_internal.tick_lock
+   cross join (
+     select (pg_snapshot_xmax(pg_current_snapshot())::text)::bigint as next offset 0) snapshot
    cross join lateral (
-     select k.xmax::text::bigint + (s.next & -4294967296) as id offset 0) x
-   where k.xmax <> '0'::xid
-     and pg_xact_status((case when x.id > s.next + 2147483648 then x.id - 4294967296 when x.id < s.next - 2147483648 then x.id + 4294967296
-                              else x.id end)::text::xid8) = 'in progress'
+     select tick_lock.xmax::text::bigint + (snapshot.next & -4294967296) as id offset 0) locker
+   where tick_lock.xmax <> '0'::xid
+     and pg_xact_status((
+           case when locker.id > snapshot.next + 2147483648 then locker.id - 4294967296
+                when locker.id < snapshot.next - 2147483648 then locker.id + 4294967296
+                else locker.id end)::text::xid8) = 'in progress'
 $$;
 
 comment on function fairclaim_internal.ticks_at_work() is 'The rows of tick_lock that open transactions hold, with their transactions.';
 
 -- internal/maintenance/try_step.sql
--- One step of tick in a subtransaction, so that one that fails stops no other. Its slices get smaller with every failure, down to one,
--- and grow again with every success; at a slice of one that fails the job is passed over. A step that a time-out of the statement cancels ends
--- the tick soon: `canceled`; where there is no such time-out, the caller cancels, and the tick ends at once. A lock that is not free within the time-out of tick is nobody's fault: the
--- step is tried again by the next tick as it is.
+-- Runs one step of tick in a subtransaction, so that one that fails stops no other. Its slices get
+-- smaller with every failure, down to one, and grow again with every success. A job at which a
+-- slice of one fails is passed over. A step that a time-out of the statement cancels ends the tick
+-- soon: `canceled`. Where there is no such time-out, the caller cancels, and the tick ends at once.
+-- A lock that is not free within the time-out of tick is the fault of no step: the next tick tries
+-- the step again as it is.
 create or replace function fairclaim_internal.try_step(
   p_step text,
   inout p_state fairclaim_internal.tick_state,
@@ -3155,21 +3630,33 @@ declare
   v_fault tick_fault;
   v_full int := case p_step when 'close' then 2000 else 5000 end;
   v_message text;
-  r record;
+  v_result record;
 begin
-  select * into v_fault from tick_fault f where f.step = p_step;
-  if v_fault.passed <> '{}' and not (v_fault.passed_at > p_state.at - interval '1 minute' and v_fault.passed_at <= p_state.at) then
-    v_fault.passed := '{}';                   -- once a minute those passed over are tried again, one at a time
+  select * into v_fault from tick_fault where tick_fault.step = p_step;
+  if v_fault.passed <> '{}'
+     and not (v_fault.passed_at > p_state.at - interval '1 minute'
+              and v_fault.passed_at <= p_state.at) then
+    -- Once a minute the jobs that are passed over are tried again, one at a time.
+    v_fault.passed := '{}';
     v_fault.size := 1;
   end if;
-  done := 0; more := 0; again := false; failed := false; canceled := false;
+  done := 0;
+  more := 0;
+  again := false;
+  failed := false;
+  canceled := false;
   begin
-    select * into r from run_step(p_step, p_state, least(v_full, v_fault.size), coalesce(v_fault.passed, '{}'), p_all);
-    p_state := r.p_state; done := r.done; more := r.more; again := r.again;
+    select * into v_result
+      from run_step(
+        p_step, p_state, least(v_full, v_fault.size), coalesce(v_fault.passed, '{}'), p_all);
+    p_state := v_result.p_state;
+    done := v_result.done;
+    more := v_result.more;
+    again := v_result.again;
   exception
     when query_canceled or others then
       if sqlstate = '57014' and current_setting('statement_timeout') = '0' then
-        raise;                                -- the caller's wish, and no step's fault
+        raise;                                -- the caller's wish, and the fault of no step
       end if;
       failed := true;
       canceled := sqlstate = '57014';
@@ -3179,18 +3666,24 @@ begin
       exception
         when lock_not_available then null;    -- a tick that was passed has written about it
       end;
-      if p_step = 'close' and v_fault.size = 1 then       -- past that lane
-        p_state.slice := coalesce((select min(l.lane_id) from lane l where l.lane_id > p_state.slice), -9223372036854775808);
+      if p_step = 'close' and v_fault.size = 1 then       -- go on behind that lane
+        p_state.slice := coalesce(
+          (select min(lane.lane_id) from lane where lane.lane_id > p_state.slice),
+          -9223372036854775808);
       end if;
   end;
   if not failed and v_fault.step is not null then
     if v_fault.size >= v_full and v_fault.passed = '{}' then
-      delete from tick_fault f
-       where f.ctid = any (array(select z.ctid from tick_fault z where z.step = p_step for update skip locked));
+      delete from tick_fault
+       where tick_fault.ctid = any (array(
+         select mended.ctid from tick_fault mended
+          where mended.step = p_step for update skip locked));
     else
-      update tick_fault f
+      update tick_fault
          set size = least(v_full, v_fault.size::bigint * 2), times = 0, passed = v_fault.passed
-       where f.ctid = any (array(select z.ctid from tick_fault z where z.step = p_step for update skip locked));
+       where tick_fault.ctid = any (array(
+         select mended.ctid from tick_fault mended
+          where mended.step = p_step for update skip locked));
     end if;
   end if;
 end
@@ -3294,9 +3787,15 @@ $$;
 comment on function fairclaim_internal.check_scope(uuid, uuid[]) is 'Refuses bad ids, and a call without a tenant by anybody but an operator.';
 
 -- internal/operator/end_waiting.sql
--- Lock order: ready, scheduled, each skip locked: a locked row is being claimed, moved or promoted at this moment. Waiting rows are found
--- among the own lanes' or the shared lanes' rows of the tenant, by index whatever the statistics say.
-create or replace function fairclaim_internal.end_waiting(p_ids uuid[], p_tenants uuid[], p_now timestamptz) returns void
+-- Ends waiting jobs as cancelled. Lock order: ready, scheduled, each skip locked: a locked row is
+-- being claimed, moved or promoted at this moment. Waiting rows are found among the rows that the
+-- tenant has in own lanes or in the shared lanes of the queue, by index whatever the statistics
+-- say: so sequential scans, hash joins and merge joins are off.
+create or replace function fairclaim_internal.end_waiting(
+  p_ids uuid[],
+  p_tenants uuid[],
+  p_now timestamptz
+) returns void
 language plpgsql
 set jit = off
 set enable_seqscan = off
@@ -3305,23 +3804,34 @@ set enable_mergejoin = off
 as $$
 begin
   with known as materialized (
-    select j.id, j.tenant_id, j.queue
-      from unnest(p_ids, p_tenants) x(i, t)
-     cross join lateral (select j.* from job j where j.tenant_id = x.t and j.id = x.i offset 0) j),
-  waiting as materialized (
-    select y.c from known k
+    select found.id, found.tenant_id, found.queue
+      from unnest(p_ids, p_tenants) asked(id, tenant_id)
      cross join lateral (
-       select y.ctid c from ready y
-        where y.tenant_id = k.tenant_id and (y.lane_id >> 32) = any (array[0, lane_group(k.queue)]) and y.id = k.id for update skip locked) y),
-  gone as (
-    delete from ready y where y.ctid = any (array(select waiting.c from waiting)) returning y.id, y.tenant_id, y.attempts),
-  due as materialized (
-    select s.ctid c from scheduled s where s.id = any (array(select known.id from known)) for update skip locked),
-  gone2 as (
-    delete from scheduled s where s.ctid = any (array(select due.c from due)) returning s.id, s.tenant_id, s.attempts)
-  insert into finished
-  select g.id, g.tenant_id, p_now, g.attempts, 'cancelled', null, null, null
-    from (select * from gone union all select * from gone2) g;
+       select job.* from job
+        where job.tenant_id = asked.tenant_id and job.id = asked.id offset 0) found),
+  pending as materialized (
+    select waiting.place from known
+     cross join lateral (
+       select ready.ctid as place from ready
+        where ready.tenant_id = known.tenant_id
+          and (ready.lane_id >> 32) = any (array[0, lane_group(known.queue)])
+          and ready.id = known.id
+          for update skip locked) waiting),
+  taken as (
+    delete from ready where ready.ctid = any (array(select pending.place from pending))
+    returning ready.id, ready.tenant_id, ready.attempts),
+  delayed as materialized (
+    select scheduled.ctid as place from scheduled
+     where scheduled.id = any (array(select known.id from known)) for update skip locked),
+  unscheduled as (
+    delete from scheduled where scheduled.ctid = any (array(select delayed.place from delayed))
+    returning scheduled.id, scheduled.tenant_id, scheduled.attempts)
+  insert into finished (id, tenant_id, completed_at, attempts, status)
+  select ended.id, ended.tenant_id, p_now, ended.attempts, 'cancelled'
+    from (select taken.id, taken.tenant_id, taken.attempts from taken
+          union all
+          select unscheduled.id, unscheduled.tenant_id, unscheduled.attempts
+            from unscheduled) ended;
 end
 $$;
 
@@ -3338,9 +3848,11 @@ $$;
 comment on function fairclaim_internal.error_has(jsonb, text) is 'Whether the code or the message of an error has this text in it, upper or lower case.';
 
 -- internal/operator/find_jobs.sql
--- Whose jobs these are: without a tenant it is looked for in the narrow tables. Only ids that are in none of those with an index by id
--- cost a read of what waits (`ready`), once for all of them; never one of the history.
-create or replace function fairclaim_internal.find_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, tenant_id uuid)
+-- Finds which tenants jobs belong to. Without a tenant the jobs are looked for in the narrow
+-- tables. Only ids that are in none of those that have an index by id cost a read of what waits
+-- (`ready`), once for all of them; none costs a read of the history.
+create or replace function fairclaim_internal.find_jobs(p_tenant_id uuid, p_ids uuid[])
+returns table (id uuid, tenant_id uuid)
 language plpgsql stable
 as $$
 #variable_conflict use_column
@@ -3350,35 +3862,52 @@ declare
   v_tenants uuid[];
 begin
   if p_tenant_id is not null then
-    return query select j.id, j.tenant_id from job j where j.tenant_id = p_tenant_id and j.id = any (p_ids);
+    return query
+    select job.id, job.tenant_id from job
+     where job.tenant_id = p_tenant_id and job.id = any (p_ids);
     return;
   end if;
-  select array_agg(z.id), array_agg(z.tenant_id) into v_found, v_tenants
-    from (select f.id, f.tenant_id from finished f where f.id = any (p_ids)
+  select array_agg(narrow.id), array_agg(narrow.tenant_id) into v_found, v_tenants
+    from (select finished.id, finished.tenant_id from finished where finished.id = any (p_ids)
           union all
-          select r.id, r.tenant_id from running r where r.id = any (p_ids)
+          select running.id, running.tenant_id from running where running.id = any (p_ids)
           union all
-          select s.id, s.tenant_id from scheduled s where s.id = any (p_ids)) z;
-  return query select x.i, x.t from unnest(v_found, v_tenants) x(i, t);
-  select array_agg(u.i) into v_ids from unnest(p_ids) u(i) where u.i not in (select x.i from unnest(v_found) x(i));
+          select scheduled.id, scheduled.tenant_id from scheduled
+           where scheduled.id = any (p_ids)) narrow;
+  return query
+  select found.id, found.tenant_id from unnest(v_found, v_tenants) found(id, tenant_id);
+  select array_agg(asked.id) into v_ids
+    from unnest(p_ids) asked(id)
+   where asked.id not in (select found.id from unnest(v_found) found(id));
   if v_ids is not null then
-    return query select y.id, y.tenant_id from ready y where y.id = any (v_ids);
+    return query select ready.id, ready.tenant_id from ready where ready.id = any (v_ids);
   end if;
 end
 $$;
 
-comment on function fairclaim_internal.find_jobs(uuid, uuid[]) is 'Which of these jobs there are, with their tenants; p_tenant_id null for those of every tenant.';
+comment on function fairclaim_internal.find_jobs(uuid, uuid[]) is
+'Which of these jobs there are, with their tenants; p_tenant_id null for those of every tenant.';
 
 -- internal/operator/matching_jobs.sql
--- The jobs that a filter finds, newest first, at most p_limit. `job` has no index by id alone, so a call walks down from p_before_id
--- - with a tenant, and a status that is final or none: the tenant's own rows of `job`, by (tenant_id, id);
--- - else the table of the status, by id: `finished`, `running`, `scheduled`. `ready` has no index by id alone either: what waits (of
---   the tenant, where there is one) is read whole and sorted.
--- Each table gives at most p_limit rows, by an `order by ... limit` of its own, or the planner reads and sorts all of `finished`; for the
--- same reason the text is put together from the filters that are there, of fixed parts only. A page is full after as many rows as it
--- has, if all match; a filter that few match goes on, for as long as the ages leave something: they are turned into bounds of ids
--- (uuid v7), which leave out whole ranges. They are compared with created_at as well: an id made beyond the last range is older.
+-- The jobs that a filter finds, newest first, at most p_limit. `job` has no index by id alone, so a
+-- call walks down from p_before_id
+-- - with a tenant, and a status that is final or none: the tenant's own rows of `job`, by
+--   (tenant_id, id);
+-- - else the table of the status, by id: `finished`, `running`, `scheduled`. `ready` has no index
+--   by id alone either: what waits (of the tenant, where there is one) is read whole and sorted.
+--
+-- Each table gives at most p_limit rows, by an `order by ... limit` of its own, or the planner
+-- reads and sorts all of `finished`. For the same reason the text of the query is put together from
+-- the filters that are there; its parts are fixed. A page is full after as many rows as it has, if
+-- all match. A filter that few rows match goes on, for as long as the ages leave something: they
+-- are turned into bounds of ids (uuid v7), which leave out whole ranges. They are compared with
+-- created_at as well, since a job with an id made beyond the last range is older than its id.
+--
 -- `exists (... offset 0)` keeps the look at a row's job a look, and no join of everything.
+--
+-- Parameters of the query: $1 the id before which, $2 the id from which on, $3 tenant, $4 queue, $5
+-- type, $6 created before, $7 created since, $8 error text, $9 status, $10 limit. `found` is the
+-- row that is walked to.
 create or replace function fairclaim_internal.matching_jobs(
   p_tenant_id uuid,
   p_queue text,
@@ -3396,40 +3925,66 @@ declare
   v_now timestamptz := fairclaim.clock();
   v_until timestamptz := v_now - p_older_than;
   v_since timestamptz := v_now - p_newer_than;
-  v_before uuid := coalesce(least(p_before_id, id_at(millis(v_until) + 1)), 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+  v_before uuid := coalesce(
+    least(p_before_id, id_at(millis(v_until) + 1)), 'ffffffff-ffff-ffff-ffff-ffffffffffff');
   v_from uuid := coalesce(id_at(millis(v_since) - 1), '00000000-0000-0000-0000-000000000000');
-  v_job text := concat(case when p_queue is not null then ' and j.queue = $4' end, case when p_type is not null then ' and j.type = $5' end,
-                       case when v_until is not null then ' and j.created_at < $6' end,
-                       case when v_since is not null then ' and j.created_at >= $7' end);
+  v_final boolean := p_status is null or p_status in ('completed', 'failed', 'cancelled');
+  v_job text := concat(
+    case when p_queue is not null then ' and job.queue = $4' end,
+    case when p_type is not null then ' and job.type = $5' end,
+    case when v_until is not null then ' and job.created_at < $6' end,
+    case when v_since is not null then ' and job.created_at >= $7' end);
+  -- the error that a job ended with (%s), or else that of its last attempt
   v_error text := case when p_error is not null then
-    ' and error_has(coalesce(%s, (select e.error from attempt_error e
-        where e.id = z.id and e.tenant_id = z.tenant_id order by e.attempt desc limit 1)), $8)' end;
-  v_branch text := '(select z.id, z.tenant_id from fairclaim_internal.%I z where z.id < $1 and z.id >= $2'
-    || case when p_tenant_id is not null then ' and z.tenant_id = $3' else '' end
-    || case when v_job <> '' then ' and exists (select from job j where j.tenant_id = z.tenant_id and j.id = z.id' || v_job || ' offset 0)'
-            else '' end;
-  v_end text := ' order by z.id desc limit $10)';
+    ' and error_has(coalesce(%s, (select attempt_error.error from attempt_error
+        where attempt_error.id = found.id and attempt_error.tenant_id = found.tenant_id
+        order by attempt_error.attempt desc limit 1)), $8)' end;
+  v_branch text := concat(
+    '(select found.id, found.tenant_id from fairclaim_internal.%I found
+       where found.id < $1 and found.id >= $2',
+    case when p_tenant_id is not null then ' and found.tenant_id = $3' end,
+    case when v_job <> '' then
+      ' and exists (select from job
+          where job.tenant_id = found.tenant_id and job.id = found.id'
+        || v_job || ' offset 0)' end);
+  v_plain_error text := coalesce(format(v_error, 'null'), '');      -- of a job that has not ended
+  v_end text := ' order by found.id desc limit $10)';
   v_all text;
 begin
-  if p_tenant_id is not null and (p_status is null or p_status in ('completed', 'failed', 'cancelled')) then
-    v_all := '(select z.id, z.tenant_id from job z where z.id < $1 and z.id >= $2 and z.tenant_id = $3' || replace(v_job, ' j.', ' z.')
-      || case when p_status is not null then ' and exists (select from finished f
-           where f.id = z.id and f.tenant_id = z.tenant_id and f.status = $9 offset 0)' else '' end
-      || coalesce(' and not exists (select from finished f
-           where f.id = z.id and f.tenant_id = z.tenant_id and f.status = ''completed'' offset 0)'
-         || format(v_error, '(select f.error from finished f where f.id = z.id and f.tenant_id = z.tenant_id)'), '') || v_end;
+  if p_tenant_id is not null and v_final then
+    v_all := concat(
+      '(select found.id, found.tenant_id from job found
+         where found.id < $1 and found.id >= $2 and found.tenant_id = $3',
+      replace(v_job, ' job.', ' found.'),
+      case when p_status is not null then
+        ' and exists (select from finished
+            where finished.id = found.id and finished.tenant_id = found.tenant_id
+              and finished.status = $9 offset 0)' end,
+      ' and not exists (select from finished
+          where finished.id = found.id and finished.tenant_id = found.tenant_id
+            and finished.status = ''completed'' offset 0)'
+        || format(v_error, '(select finished.error from finished
+             where finished.id = found.id and finished.tenant_id = found.tenant_id)'),
+      v_end);
   else
-    -- each job is in exactly one of the four
+    -- each job is in exactly one of the four tables
     v_all := concat_ws(' union all ',
-      case when p_status is null or p_status in ('completed', 'failed', 'cancelled') then
-        format(v_branch, 'finished') || case when p_status is not null then ' and z.status = $9' else '' end
-          || coalesce(' and z.status <> ''completed''' || format(v_error, 'z.error'), '') || v_end end,
-      case when p_status is null or p_status = 'processing' then format(v_branch, 'running') || coalesce(format(v_error, 'null'), '') || v_end end,
-      case when p_status is null or p_status = 'scheduled' then format(v_branch, 'scheduled') || coalesce(format(v_error, 'null'), '') || v_end end,
-      case when p_status is null or p_status = 'pending' then format(v_branch, 'ready') || coalesce(format(v_error, 'null'), '') || v_end end);
+      case when v_final then
+        concat(format(v_branch, 'finished'),
+          case when p_status is not null then ' and found.status = $9' end,
+          ' and found.status <> ''completed''' || format(v_error, 'found.error'), v_end) end,
+      case when p_status is null or p_status = 'processing' then
+        format(v_branch, 'running') || v_plain_error || v_end end,
+      case when p_status is null or p_status = 'scheduled' then
+        format(v_branch, 'scheduled') || v_plain_error || v_end end,
+      case when p_status is null or p_status = 'pending' then
+        format(v_branch, 'ready') || v_plain_error || v_end end);
   end if;
-  return query execute 'select u.id, u.tenant_id from (' || v_all || ') u order by u.id desc limit $10'
-    using v_before, v_from, p_tenant_id, p_queue, p_type, v_until, v_since, p_error, p_status, p_limit;
+  return query execute
+    'select either.id, either.tenant_id from (' || v_all || ') either
+      order by either.id desc limit $10'
+    using v_before, v_from, p_tenant_id, p_queue, p_type, v_until, v_since, p_error, p_status,
+          p_limit;
 end
 $$;
 
@@ -3437,41 +3992,57 @@ comment on function fairclaim_internal.matching_jobs(uuid, text, text, text, uui
 'The ids of the jobs that a filter finds, newest first, with their tenants. What list_jobs and count_jobs have in common.';
 
 -- internal/operator/status_of.sql
-create or replace function fairclaim_internal.status_of(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
+-- Tells the status of each job by the narrow table that has a row of it (I1). Each table is looked
+-- into by the job's id.
+create or replace function fairclaim_internal.status_of(p_tenant_id uuid, p_ids uuid[])
+returns table (id uuid, status text)
 language sql stable
 as $$
-  with known as materialized (select k.id, k.tenant_id from fairclaim_internal.find_jobs(p_tenant_id, p_ids) k)
-  select u.i,
-         case when k.id is not null then coalesce(
-           (select f.status from fairclaim_internal.finished f where f.id = k.id and f.tenant_id = k.tenant_id),
-           (select 'processing' from fairclaim_internal.running r where r.id = k.id),
-           (select 'scheduled' from fairclaim_internal.scheduled s where s.id = k.id),
+  with known as materialized (
+    select found.id, found.tenant_id from fairclaim_internal.find_jobs(p_tenant_id, p_ids) found)
+  select asked.id,
+         case when known.id is not null then coalesce(
+           (select finished.status from fairclaim_internal.finished
+             where finished.id = known.id and finished.tenant_id = known.tenant_id),
+           (select 'processing' from fairclaim_internal.running where running.id = known.id),
+           (select 'scheduled' from fairclaim_internal.scheduled where scheduled.id = known.id),
            'pending') end
-    from unnest(p_ids) with ordinality u(i, o)
-    left join known k on k.id = u.i
-   order by u.o
+    from unnest(p_ids) with ordinality asked(id, ordinal)
+    left join known on known.id = asked.id
+   order by asked.ordinal
 $$;
 
 comment on function fairclaim_internal.status_of(uuid, uuid[]) is 'The status of each job, null for one that is not there.';
 
 -- internal/queue/queue_in_use.sql
--- A queue exists by use, and only a misspelt name does not. Lanes are the trace of use that is cheap to look for.
+-- Whether a queue is in use. A queue exists by use, and only a name that was misspelt does not.
+-- Lanes are the trace of use that is cheap to look for.
 create or replace function fairclaim_internal.queue_in_use(p_queue text) returns boolean
 language sql stable
 as $$
-  select exists (select from fairclaim_internal.lane l where l.tenant_id is null and l.queue = p_queue)
-      or exists (select from fairclaim_internal.lane l where l.tenant_id is not null and l.queue = p_queue)
+  select exists (
+           select from fairclaim_internal.lane
+            where lane.tenant_id is null and lane.queue = p_queue)
+      or exists (
+           select from fairclaim_internal.lane
+            where lane.tenant_id is not null and lane.queue = p_queue)
 $$;
 
 comment on function fairclaim_internal.queue_in_use(text) is 'Whether jobs wait in this queue, or have within the last hour.';
 
 -- internal/range/drop_range.sql
--- One range, in a subtransaction that gives all its locks back when it fails. First the three tables of the range against writers: a
--- retry that commits after a look would lose its job; readers and dispatch go on meanwhile. Then looks that find nothing in the way, and
--- only then the exclusive locks on the three parents, for which it waits as long as lock_timeout says, so that whoever comes later
--- waits no longer; drop_ranges() sets it to 5 ms. A range ahead of the clock goes only when it is empty. One that cannot be dropped, for
--- an event trigger that refuses it, say, is told in the server's log and stays; prune() deletes its rows.
-create or replace function fairclaim_internal.drop_range(p_starts_at timestamptz, p_before timestamptz) returns int
+-- Drops one range, in a subtransaction that gives all its locks back when it fails. First it locks
+-- the three tables of the range against writers: a retry that commits after a look would lose its
+-- job. Readers and dispatch go on meanwhile. Then it looks for what is in the way, and only when it
+-- finds nothing it asks for the exclusive locks on the three parents. For these it waits as long as
+-- lock_timeout says, so that what comes later waits no longer; drop_ranges() sets it to 5 ms.
+--
+-- A range ahead of the clock goes only when it is empty. One that cannot be dropped, since an event
+-- trigger refuses it, say, is reported in the server's log and stays; prune() deletes its rows.
+create or replace function fairclaim_internal.drop_range(
+  p_starts_at timestamptz,
+  p_before timestamptz
+) returns int
 language plpgsql
 as $$
 declare
@@ -3479,21 +4050,27 @@ declare
   v_finished text := range_name('finished', p_starts_at);
   v_error text := range_name('attempt_error', p_starts_at);
   v_from uuid := id_at(millis(p_starts_at));
-  v_to uuid := (select id_at(millis(r.ends_at)) from id_range r where r.starts_at = p_starts_at);
+  v_to uuid := (
+    select id_at(millis(id_range.ends_at)) from id_range
+     where id_range.starts_at = p_starts_at);
   v_empty boolean;
   v_last_end timestamptz;
-  v_asks boolean := false;                     -- for what everybody uses
+  v_asks boolean := false;                    -- for locks on the parents, which all sessions use
 begin
-  execute format('lock table fairclaim_internal.%I, fairclaim_internal.%I, fairclaim_internal.%I in share row exclusive mode', v_job, v_finished, v_error);
+  execute format(
+    'lock table fairclaim_internal.%I, fairclaim_internal.%I, fairclaim_internal.%I '
+      'in share row exclusive mode', v_job, v_finished, v_error);
   execute format('select not exists (select from fairclaim_internal.%I)', v_job) into v_empty;
   if not v_empty then
     if p_starts_at > fairclaim.clock() or range_waits(v_from, v_to) then
-      update id_range r set kept_at = fairclaim.clock() where r.starts_at = p_starts_at;
+      update id_range set kept_at = fairclaim.clock() where id_range.starts_at = p_starts_at;
       return 0;
     end if;
-    execute format('select max(f.completed_at) from fairclaim_internal.%I f', v_finished) into v_last_end;
+    execute format(
+      'select max(finished.completed_at) from fairclaim_internal.%I finished', v_finished)
+      into v_last_end;
     if v_last_end >= p_before then
-      update id_range r set last_end = v_last_end where r.starts_at = p_starts_at;
+      update id_range set last_end = v_last_end where id_range.starts_at = p_starts_at;
       return 0;
     end if;
   end if;
@@ -3502,50 +4079,61 @@ begin
     return -2;
   end if;
   lock table only job, only finished, only attempt_error in access exclusive mode;
-  execute format('drop table fairclaim_internal.%I, fairclaim_internal.%I, fairclaim_internal.%I', v_job, v_finished, v_error);
-  delete from id_range r where r.starts_at = p_starts_at;
+  execute format(
+    'drop table fairclaim_internal.%I, fairclaim_internal.%I, fairclaim_internal.%I',
+    v_job, v_finished, v_error);
+  delete from id_range where id_range.starts_at = p_starts_at;
   return 1;
 exception
   when lock_not_available or deadlock_detected or undefined_table then
-    return case when v_asks then -2 else -1 end;      -- in use, or somebody else dropped it
+    return case when v_asks then -2 else -1 end;      -- in use, or another session dropped it
   when others then
-    raise warning 'fairclaim: the range of ids from % cannot be dropped (SQLSTATE %): %', p_starts_at, sqlstate, sqlerrm
-      using hint = 'prune() deletes its rows meanwhile' || coalesce('; see the event triggers ' || event_triggers(), '');
+    raise warning 'fairclaim: the range of ids from % cannot be dropped (SQLSTATE %): %',
+        p_starts_at, sqlstate, sqlerrm
+      using hint = 'prune() deletes its rows meanwhile'
+        || coalesce('; see the event triggers ' || event_triggers(), '');
     return -2;
 end
 $$;
 
 comment on function fairclaim_internal.drop_range(timestamptz, timestamptz) is
-'Drops one range of ids from job, finished and attempt_error: 1. 0 if a job of it has not ended before p_before, -1 if somebody uses its tables, -2 if their parents, or if it cannot be dropped at all now (rehearse_drop, or an error, which is warned of).';
+'Drops one range of ids from job, finished and attempt_error: 1. 0 if a job of it has not ended before p_before, -1 if another session uses its tables, -2 if their parents are in use, or if it cannot be dropped at all now (rehearse_drop, or an error, which is warned of).';
 
 -- internal/range/event_triggers.sql
--- Event triggers of the database run with every range that is made or dropped. Not ours, and they may fail or be slow: so messages name them.
+-- Event triggers of the database run with every range that is made or dropped. They are not part of
+-- fairclaim, and may fail or be slow, so messages name them.
 create or replace function fairclaim_internal.event_triggers() returns text
 language sql stable
 as $$
-  select string_agg(e.evtname, ', ' order by e.evtname)
-    from pg_catalog.pg_event_trigger e
-   where e.evtenabled not in ('D', 'R') and e.evtevent in ('ddl_command_start', 'ddl_command_end', 'sql_drop')
+  select string_agg(pg_event_trigger.evtname, ', ' order by pg_event_trigger.evtname)
+    from pg_catalog.pg_event_trigger
+   where pg_event_trigger.evtenabled not in ('D', 'R')
+     and pg_event_trigger.evtevent in ('ddl_command_start', 'ddl_command_end', 'sql_drop')
 $$;
 
 comment on function fairclaim_internal.event_triggers() is 'The names of the event triggers that run when tables are made or dropped; null where there are none.';
 
 -- internal/range/is_held_long.sql
--- Who asks for an exclusive lock makes everybody wait who comes later. So nobody asks while a transaction holds one of the tables that
--- will not end at once: one that is there in two looks 20 ms apart. Reads pg_locks twice, and takes no lock.
+-- A request for an exclusive lock makes all sessions wait that come later. So there is none while a
+-- transaction holds one of the tables that will not end at once: one that is there in two looks 20
+-- ms apart. Reads pg_locks twice, and takes no lock.
 create or replace function fairclaim_internal.is_held_long() returns boolean
 language plpgsql volatile
 as $$
 declare
-  v_tables oid[] := array['job'::regclass, 'finished'::regclass, 'attempt_error'::regclass]::oid[];
+  v_tables oid[] :=
+    array['job'::regclass, 'finished'::regclass, 'attempt_error'::regclass]::oid[];
   v_names text[];
 begin
   for v_look in 1 .. 2 loop
     v_names := array(
-      select distinct l.virtualtransaction from pg_catalog.pg_locks l
-       where l.locktype = 'relation' and l.relation = any (v_tables) and l.pid is distinct from pg_backend_pid()
-         and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
-         and (v_look = 1 or l.virtualtransaction = any (v_names)));
+      select distinct pg_locks.virtualtransaction from pg_catalog.pg_locks
+       where pg_locks.locktype = 'relation' and pg_locks.relation = any (v_tables)
+         and pg_locks.pid is distinct from pg_backend_pid()
+         and pg_locks.database = (
+               select pg_database.oid from pg_catalog.pg_database
+                where pg_database.datname = current_database())
+         and (v_look = 1 or pg_locks.virtualtransaction = any (v_names)));
     exit when v_names = '{}';
     if v_look = 1 then
       perform pg_sleep(0.02);
@@ -3558,8 +4146,10 @@ $$;
 comment on function fairclaim_internal.is_held_long() is 'Whether a transaction has held one of job, finished, attempt_error for longer than 20 ms.';
 
 -- internal/range/make_range.sql
--- Each table is made standalone, with row security, and then attached: `partition of` would wait for open transactions.
-create or replace function fairclaim_internal.make_range(p_from timestamptz, p_to timestamptz) returns void
+-- Makes each table standalone, with row security, and then attaches it: `partition of` would wait
+-- for open transactions.
+create or replace function fairclaim_internal.make_range(p_from timestamptz, p_to timestamptz)
+returns void
 language plpgsql
 as $$
 declare
@@ -3567,11 +4157,15 @@ declare
   v_part text;
 begin
   foreach v_table in array array['job', 'finished', 'attempt_error'] loop
-    v_part := v_table || to_char(p_from at time zone 'UTC', '_YYYYMMDD_HH24MI');
-    execute format('create table fairclaim_internal.%I (like fairclaim_internal.%I including all)', v_part, v_table);
+    v_part := range_name(v_table, p_from);
+    execute format(
+      'create table fairclaim_internal.%I (like fairclaim_internal.%I including all)',
+      v_part, v_table);
     perform secure_table(v_part);
-    execute format('alter table fairclaim_internal.%I attach partition fairclaim_internal.%I for values from (%L) to (%L)', v_table, v_part,
-      id_at(millis(p_from)), id_at(millis(p_to)));
+    execute format(
+      'alter table fairclaim_internal.%I attach partition fairclaim_internal.%I '
+        'for values from (%L) to (%L)',
+      v_table, v_part, id_at(millis(p_from)), id_at(millis(p_to)));
   end loop;
   insert into id_range (starts_at, ends_at) values (p_from, p_to);
 end
@@ -3580,10 +4174,12 @@ $$;
 comment on function fairclaim_internal.make_range(timestamptz, timestamptz) is 'Makes one range of ids: a partition of job, of finished and of attempt_error.';
 
 -- internal/range/make_ranges.sql
--- Ranges ahead of the clock, and never farther than three widths from it, whatever is asked for: a clock that runs years ahead for a
--- while leaves a few ranges there, and when it is back the ranges around it go on where they ended. So the ranges around
--- the clock are added to, up to the next that is there already; without one around it, a new one begins a little before it. Bounded:
--- at most 16 ranges a call. A lock that is not free within 100 ms leaves it to the next call.
+-- Makes ranges ahead of the clock, and never farther than three widths from it, whatever the caller
+-- asks for: a clock that runs years ahead for a while leaves a few ranges there, and when it is
+-- back the ranges around it go on where they ended. So ranges are added behind those around the
+-- clock, up to the next that is there already. Without one around the clock, a new one begins a
+-- little before it. Bounded: at most 16 ranges a call. A lock that is not free within 100 ms leaves
+-- it to the next call.
 create or replace function fairclaim_internal.make_ranges(p_until timestamptz) returns int
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -3598,17 +4194,20 @@ declare
   v_from timestamptz;
   v_made int := 0;
 begin
-  perform note_ranges(v_now);       -- these are committed; those made below are not yet
+  perform note_ranges(v_now);                 -- these are committed; those made below are not yet
   while v_made < 16 loop
-    select b.ends_at into v_from from range_block(v_now) b;
+    select block.ends_at into v_from from range_block(v_now) block;
     exit when v_from > v_until;
     if v_from is null then
-      select greatest(max(r.ends_at), date_trunc('hour', v_now) - least(interval '1 day', range_width())) into v_from
-        from id_range r where r.ends_at <= v_now;
+      select greatest(
+               max(id_range.ends_at),
+               date_trunc('hour', v_now) - least(interval '1 day', range_width()))
+        into v_from
+        from id_range where id_range.ends_at <= v_now;
     end if;
     perform make_range(v_from, least(
       v_from + range_width((select count(*) from id_range)),
-      (select min(r.starts_at) from id_range r where r.starts_at > v_from)));
+      (select min(id_range.starts_at) from id_range where id_range.starts_at > v_from)));
     v_made := v_made + 1;
   end loop;
   return v_made;
@@ -3621,8 +4220,9 @@ comment on function fairclaim_internal.make_ranges(timestamptz) is
 'Makes the ranges of ids (partitions of job, finished, attempt_error) from the clock up to a time, at most three widths ahead, and notes how far they reach. Called by tick and by the migration.';
 
 -- internal/range/note_ranges.sql
--- The two sequences tell dispatch between which times it need not look at id_range. What is noted must be committed, or be
--- made by a migration before anybody can dispatch. Nothing is noted while the time lies in no range: what was noted stays true.
+-- Two sequences tell dispatch between which times it need not look at id_range. What is noted must
+-- be committed, or be made by a migration before any client can dispatch. Nothing is noted while
+-- the time lies in no range: what was noted stays true.
 create or replace function fairclaim_internal.note_ranges(p_now timestamptz) returns void
 language plpgsql
 as $$
@@ -3630,7 +4230,8 @@ declare
   v_start bigint;
   v_end bigint;
 begin
-  select millis(b.starts_at), millis(b.ends_at) into v_start, v_end from range_block(p_now) b;
+  select millis(block.starts_at), millis(block.ends_at) into v_start, v_end
+    from range_block(p_now) block;
   if v_start is distinct from coalesce(pg_sequence_last_value('range_start'), 0) then
     perform setval('range_start', v_start);
   end if;
@@ -3643,16 +4244,22 @@ $$;
 comment on function fairclaim_internal.note_ranges(timestamptz) is 'Notes in two sequences how far the ranges of ids reach around a time.';
 
 -- internal/range/place_in_range.sql
--- For a time in no range: the last moment of the range before it, or the first of all. Reads id_range, a few dozen rows.
+-- For a time in no range: the last moment of the range before it, or the first moment of all
+-- ranges. Reads id_range, a few dozen rows.
 create or replace function fairclaim_internal.place_in_range(p_us bigint) returns bigint
 language sql stable
 as $$
   select case
-    when exists (select from fairclaim_internal.id_range r
-                  where p_us >= fairclaim_internal.millis(r.starts_at) * 1000 and p_us < fairclaim_internal.millis(r.ends_at) * 1000) then p_us
+    when exists (
+      select from fairclaim_internal.id_range
+       where p_us >= fairclaim_internal.millis(id_range.starts_at) * 1000
+         and p_us < fairclaim_internal.millis(id_range.ends_at) * 1000) then p_us
     else coalesce(
-      (select max(fairclaim_internal.millis(r.ends_at)) * 1000 - 1 from fairclaim_internal.id_range r where fairclaim_internal.millis(r.ends_at) * 1000 <= p_us),
-      (select min(fairclaim_internal.millis(r.starts_at)) * 1000 from fairclaim_internal.id_range r),
+      (select max(fairclaim_internal.millis(id_range.ends_at)) * 1000 - 1
+         from fairclaim_internal.id_range
+        where fairclaim_internal.millis(id_range.ends_at) * 1000 <= p_us),
+      (select min(fairclaim_internal.millis(id_range.starts_at)) * 1000
+         from fairclaim_internal.id_range),
       p_us) end
 $$;
 
@@ -3660,77 +4267,101 @@ comment on function fairclaim_internal.place_in_range(bigint) is
 'A time in microseconds, moved into the nearest range of ids when it lies in none.';
 
 -- internal/range/range_block.sql
--- Ranges need not hang together: a clock that was wrong leaves some far ahead or behind. Reads id_range, a few dozen rows.
-create or replace function fairclaim_internal.range_block(p_at timestamptz, out starts_at timestamptz, out ends_at timestamptz)
+-- Ranges need not hang together: a clock that was wrong leaves some far ahead or behind. begins is
+-- 1 where a range does not start where the one before it ends; so its running sum numbers the
+-- blocks. Reads id_range, a few dozen rows.
+create or replace function fairclaim_internal.range_block(
+  p_at timestamptz,
+  out starts_at timestamptz,
+  out ends_at timestamptz
+)
 language sql stable
 as $$
-  select min(b.starts_at), max(b.ends_at)
-    from (select a.*, sum(a.begins) over (order by a.starts_at) as block
-            from (select r.starts_at, r.ends_at,
-                         (r.starts_at is distinct from lag(r.ends_at) over (order by r.starts_at))::int as begins
-                    from fairclaim_internal.id_range r) a) b
-   group by b.block
-  having min(b.starts_at) <= p_at and max(b.ends_at) > p_at
+  select min(numbered.starts_at), max(numbered.ends_at)
+    from (select parted.*, sum(parted.begins) over (order by parted.starts_at) as block
+            from (select id_range.starts_at, id_range.ends_at,
+                         (id_range.starts_at is distinct from
+                            lag(id_range.ends_at) over (order by id_range.starts_at))::int as begins
+                    from fairclaim_internal.id_range) parted) numbered
+   group by numbered.block
+  having min(numbered.starts_at) <= p_at and max(numbered.ends_at) > p_at
 $$;
 
 comment on function fairclaim_internal.range_block(timestamptz) is
 'From where to where ranges of ids reach around a time without a gap; null when the time lies in none.';
 
 -- internal/range/range_name.sql
-create or replace function fairclaim_internal.range_name(p_table text, p_starts_at timestamptz) returns text
+-- Names the tables of a range in one place, for those that make, drop and prune them.
+create or replace function fairclaim_internal.range_name(p_table text, p_starts_at timestamptz)
+returns text
 language sql immutable
 as $$ select p_table || to_char(p_starts_at at time zone 'UTC', '_YYYYMMDD_HH24MI') $$;
 
 comment on function fairclaim_internal.range_name(text, timestamptz) is 'The name of the partition of a table for the range of ids that starts then.';
 
 -- internal/range/range_waits.sql
--- Every job that has not ended has a row in `running`, `scheduled` or `ready` (I1). The first two are looked up by id; `ready` is read
--- until one is found: as many rows as jobs wait.
+-- Every job that has not ended has a row in `running`, `scheduled` or `ready` (I1). The first two
+-- are looked up by id. `ready` is read until one is found: as many rows as jobs wait.
 create or replace function fairclaim_internal.range_waits(p_from uuid, p_to uuid) returns boolean
 language sql stable
 as $$
-  select exists (select from fairclaim_internal.running g where g.id >= p_from and g.id < p_to)
-      or exists (select from fairclaim_internal.scheduled s where s.id >= p_from and s.id < p_to)
-      or exists (select from fairclaim_internal.ready y where y.id >= p_from and y.id < p_to)
+  select exists (
+           select from fairclaim_internal.running where running.id >= p_from and running.id < p_to)
+      or exists (
+           select from fairclaim_internal.scheduled
+            where scheduled.id >= p_from and scheduled.id < p_to)
+      or exists (
+           select from fairclaim_internal.ready where ready.id >= p_from and ready.id < p_to)
 $$;
 
 comment on function fairclaim_internal.range_waits(uuid, uuid) is 'Whether a job with an id in this range has not ended.';
 
 -- internal/range/range_width.sql
--- Few and wide: before PostgreSQL 18 each range costs every statement locks. A quarter of the retention, between an hour and seven
--- days. From 16 ranges on the width doubles with every four of them, so that their number stays bounded although none can be
--- dropped: the largest width yields, and with it the number grows by four when the time that they span has doubled.
+-- Ranges are few and wide: before PostgreSQL 18 each range costs every statement locks. The width
+-- is a quarter of the retention, between an hour and seven days. From 16 ranges on it doubles with
+-- every four of them, so that their number stays bounded although none can be dropped: the largest
+-- width yields, and with it the number grows by four when the time that they span has doubled.
 create or replace function fairclaim_internal.range_width(p_count bigint default 0) returns interval
 language sql stable
 as $$
-  select date_trunc('minute', least(interval '7 days', greatest(interval '1 hour', s.retention / 4)))
+  select date_trunc('minute',
+           least(interval '7 days', greatest(interval '1 hour', setting.retention / 4)))
          * (2 ^ least(greatest((p_count - 12) / 4, 0), 12))
-    from fairclaim_internal.setting s
+    from fairclaim_internal.setting
 $$;
 
 comment on function fairclaim_internal.range_width(bigint) is 'How wide the next range of ids is to be, when there are so many.';
 
 -- internal/range/ranges_wanted.sql
--- Whether ranges ahead have to be made, or the two sequences do not say what is committed. Reads id_range, a few dozen rows.
+-- Whether ranges ahead have to be made, or the two sequences do not say what is committed. Reads
+-- id_range, a few dozen rows.
 create or replace function fairclaim_internal.ranges_wanted(p_now timestamptz) returns boolean
 language sql stable
 as $$
   select not exists (
-    select from fairclaim_internal.range_block(p_now) b
-     where b.ends_at >= p_now + 2 * fairclaim_internal.range_width()
-       and fairclaim_internal.millis(b.starts_at) = coalesce(pg_sequence_last_value('fairclaim_internal.range_start'), 0)
-       and fairclaim_internal.millis(b.ends_at) = coalesce(pg_sequence_last_value('fairclaim_internal.range_end'), 0))
+    select from fairclaim_internal.range_block(p_now) block
+     where block.ends_at >= p_now + 2 * fairclaim_internal.range_width()
+       and fairclaim_internal.millis(block.starts_at)
+             = coalesce(pg_sequence_last_value('fairclaim_internal.range_start'), 0)
+       and fairclaim_internal.millis(block.ends_at)
+             = coalesce(pg_sequence_last_value('fairclaim_internal.range_end'), 0))
 $$;
 
 comment on function fairclaim_internal.ranges_wanted(timestamptz) is 'Whether make_ranges has something to do.';
 
 -- internal/range/rehearse_drop.sql
--- Whether a range may be dropped now, asked before the locks on everybody's tables are.
--- Its transaction must not be prepared: it would hold them until somebody remembers it. PREPARE refuses one that has made a
--- temporary object, even if that is gone; a notification would do too, but its commit fails when any login has filled the queue of
--- notifications, and waits for other commits that notify, with these locks. So it is only for a database in which the owner
--- may make nothing temporary, and never when that queue is half full (see tell).
--- And where event triggers take long over a table that is of no use to anybody, they would over this one, with these locks.
+-- Whether a range may be dropped now. It is asked before the exclusive locks are, which are on
+-- tables that all sessions use.
+--
+-- The transaction must not be prepared: it would hold those locks until an operator remembers it.
+-- PREPARE refuses a transaction that has made a temporary object, even if that is gone. A
+-- notification would do too, but its commit fails when any login has filled the queue of
+-- notifications, and waits for other commits that notify, with these locks. So a notification is
+-- only for a database in which the owner may make nothing temporary, and never when that queue is
+-- half full (see tell).
+--
+-- And where event triggers take long over a table that is of no use to any session, they would take
+-- long over this one, with these locks.
 create or replace function fairclaim_internal.rehearse_drop() returns boolean
 language plpgsql
 as $$
@@ -3746,15 +4377,17 @@ begin
     execute format('create temporary table %I ()', v_name);
     execute format('drop table pg_temp.%I', v_name);
     if v_triggers is not null and fairclaim.clock() > v_began + interval '250 ms' then
-      raise warning 'fairclaim: no range of ids is dropped, since event triggers (%) take too long', v_triggers
-        using hint = 'make them faster, or let them pass over the schema fairclaim; prune() deletes the rows meanwhile';
+      raise warning 'fairclaim: no range of ids is dropped, since event triggers (%) take too long',
+          v_triggers
+        using hint = 'make them faster, or let them pass over the schema fairclaim; '
+          'prune() deletes the rows meanwhile';
       return false;
     end if;
     return true;
   elsif v_prepares and pg_notification_queue_usage() >= 0.5 then
     return false;
   elsif v_prepares then
-    notify fairclaim_range;                   -- nobody listens
+    notify fairclaim_range;                   -- no client listens
   end if;
   return true;
 end
@@ -3764,18 +4397,28 @@ comment on function fairclaim_internal.rehearse_drop() is
 'Whether a range may be dropped now: makes this transaction one that cannot be prepared, and drops a temporary table to see whether event triggers take long.';
 
 -- internal/range/secure_table.sql
--- Row security on and forced, with the owner's policy: definer functions keep working, nobody else sees a row.
+-- Enables and forces row security, with a policy for the owner: definer functions keep working, and
+-- no other role sees a row.
 create or replace function fairclaim_internal.secure_table(p_table text) returns void
 language plpgsql
 as $$
 declare
   v_class oid := format('fairclaim_internal.%I', p_table)::regclass;
 begin
-  if not exists (select from pg_catalog.pg_class c where c.oid = v_class and c.relrowsecurity and c.relforcerowsecurity) then
-    execute format('alter table fairclaim_internal.%I enable row level security, force row level security', p_table);
+  if not exists (
+       select from pg_catalog.pg_class
+        where pg_class.oid = v_class and pg_class.relrowsecurity
+          and pg_class.relforcerowsecurity) then
+    execute format(
+      'alter table fairclaim_internal.%I enable row level security, force row level security',
+      p_table);
   end if;
-  if not exists (select from pg_catalog.pg_policy p where p.polrelid = v_class and p.polname = 'owner_all') then
-    execute format('create policy owner_all on fairclaim_internal.%I to fairclaim_owner using (true) with check (true)', p_table);
+  if not exists (
+       select from pg_catalog.pg_policy
+        where pg_policy.polrelid = v_class and pg_policy.polname = 'owner_all') then
+    execute format(
+      'create policy owner_all on fairclaim_internal.%I to fairclaim_owner '
+        'using (true) with check (true)', p_table);
   end if;
 end
 $$;
@@ -3889,7 +4532,8 @@ comment on function fairclaim_internal.clip_error(jsonb) is
 'An error {code, message, trace} of at most 16 KiB. A code that is no text of at most 64 characters of A-Z a-z 0-9 _ . : - is dropped.';
 
 -- internal/settle/note_freed.sql
--- Called for each limited row that a settlement of many deletes, so that the statement that answers the caller need not gather them.
+-- Called for each limited row that a settlement of many jobs deletes, so that the statement that
+-- answers the caller need not gather their tenants.
 create or replace function fairclaim_internal.note_freed(p_tenant uuid) returns void
 language plpgsql
 as $$
@@ -4006,12 +4650,16 @@ comment on function fairclaim_internal.settle_mixed(text, uuid[], int[], uuid[],
 'Settles attempts with any mix of outcomes.';
 
 -- internal/settle/wake_freed.sql
--- Attempts that counted under limits have ended, so claims that found these tenants at their limits would find something now; nobody
--- dispatches then, and so nobody else would wake whoever sleeps. A settlement that claims in the same transaction takes that room
--- itself: it sets fairclaim.freed to "?", is handed the tenants in it, and asks here when it has claimed.
+-- Attempts that counted under limits have ended, so claims that found these tenants at their limits
+-- would find something now. There is no dispatch then that would wake the workers that sleep. A
+-- settlement that claims in the same transaction takes that room itself: it sets fairclaim.freed to
+-- "?", gets the tenants back in it, and asks here when it has claimed. Sequential scans are off:
+-- the statistics of `ready` and `running` may say "empty" when they are full.
+--
 -- Callers ask first, in one expression:
 --   coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now)
-create or replace function fairclaim_internal.wake_freed(p_now timestamptz, p_tenants uuid[]) returns void
+create or replace function fairclaim_internal.wake_freed(p_now timestamptz, p_tenants uuid[])
+returns void
 language plpgsql
 set enable_seqscan = off
 as $$
@@ -4019,11 +4667,14 @@ begin
   if current_setting('fairclaim.freed', true) = '?' then
     perform set_config('fairclaim.freed', array_to_string(p_tenants, ','), true);
   elsif exists (
-      select from unnest(p_tenants) x(t)
-       where exists (select from ready y where y.tenant_id = x.t)
-         and not exists (select from tenant_limit b
-                          where b.tenant_id = x.t
-                            and b.max_running <= (select count(*) from running g where g.limited and g.tenant_id = x.t))) then
+      select from unnest(p_tenants) freed(tenant_id)
+       where exists (select from ready where ready.tenant_id = freed.tenant_id)
+         and not exists (
+               select from tenant_limit
+                where tenant_limit.tenant_id = freed.tenant_id
+                  and tenant_limit.max_running <= (
+                        select count(*) from running
+                         where running.limited and running.tenant_id = freed.tenant_id))) then
     perform wake(p_now);
   end if;
 end
@@ -4033,11 +4684,12 @@ comment on function fairclaim_internal.wake_freed(timestamptz, uuid[]) is
 'Wakes idle workers if one of these tenants, of which limited jobs have ended, has jobs waiting and room under its limit.';
 
 -- internal/tenant/caller.sql
--- Who called, seen from inside a definer function: the role that was set, else the login.
+-- The role that called, seen from inside a definer function: the role that was set, else the login.
 create or replace function fairclaim_internal.caller() returns name
 language sql stable
 as $$
-  select case when current_setting('role') = 'none' then session_user else current_setting('role')::name end
+  select case when current_setting('role') = 'none' then session_user
+              else current_setting('role')::name end
 $$;
 
 comment on function fairclaim_internal.caller() is 'The role that called into the schema.';
@@ -5004,14 +5656,17 @@ Errors: JQ004 (also outside READ COMMITTED), JQ007.';
 grant execute on function fairclaim.drop_ranges(interval) to fairclaim_worker, fairclaim_operator;
 
 -- protocol/maintenance/next_due.sql
--- For a worker that will ask nothing until then. Reads a small table and the head of an index, locks nothing, writes nothing.
+-- Asked by a worker that will ask nothing until then. It reads a small table and the head of an
+-- index, locks nothing, and writes nothing.
 create or replace function fairclaim.next_due() returns float8
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 as $$
 declare
-  v_due timestamptz := least((select min(s.run_at) from scheduled s), (select min(r.lease_expires_at) from running r));
+  v_due timestamptz := least(
+    (select min(scheduled.run_at) from scheduled),
+    (select min(running.lease_expires_at) from running));
 begin
   return extract(epoch from v_due - fairclaim.clock());
 end
@@ -5906,8 +6561,8 @@ grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], tex
   to fairclaim_worker;
 
 -- protocol/tenant/current_tenant_id.sql
--- The session's tenant, from where the installer said this login's tenant comes from. Unset or malformed is an error,
--- never "no rows" and never "every row".
+-- The tenant of the session. The installer said where the tenant of its login comes from
+-- (login_tenant). Unset or malformed is an error, never "no rows" and never "every row".
 create or replace function fairclaim.current_tenant_id() returns uuid
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -5918,12 +6573,14 @@ declare
   v_tenant uuid;
   v_text text;
 begin
-  select l.source, l.tenant_id into v_source, v_tenant from login_tenant l where l.login = session_user;
+  select login_tenant.source, login_tenant.tenant_id into v_source, v_tenant
+    from login_tenant where login_tenant.login = session_user;
   if v_source = 'fixed' then
     return v_tenant;
   elsif v_source = 'claims' then
     begin
-      v_text := nullif(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tenant_id}';
+      v_text := nullif(current_setting('request.jwt.claims', true), '')::jsonb
+        #>> '{app_metadata,tenant_id}';
     exception
       when data_exception then null;          -- its text would be in the error
     end;
@@ -5931,7 +6588,8 @@ begin
     v_text := nullif(current_setting('fairclaim.tenant_id', true), '');
   end if;
   -- a cast of anything else would fail with the text in its message
-  if translate(v_text, '0123456789abcdefABCDEF', '0000000000000000000000') is distinct from '00000000-0000-0000-0000-000000000000' then
+  if translate(v_text, '0123456789abcdefABCDEF', '0000000000000000000000')
+     is distinct from '00000000-0000-0000-0000-000000000000' then
     perform refuse('JQ002', 'tenant', 'this session has no tenant',
       'set it for the transaction: select set_config(''fairclaim.tenant_id'', ''<uuid>'', true), with this login listed in fairclaim_internal.login_tenant');
   end if;

@@ -1116,7 +1116,7 @@ create function fairclaim.json_fault(p_value jsonb, p_max_bytes integer)
 
 create function fairclaim.keep_state(p_state fairclaim_internal.tick_state)
   returns void
-  language sql volatile;
+  language plpgsql volatile;
 
 create function fairclaim.lane_group(p_queue text)
   returns bigint

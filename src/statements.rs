@@ -381,10 +381,8 @@ pub(crate) const EXCHANGE: Statement = Statement {
 };
 
 /// Neither settles nor claims: what is to be stopped.
-pub(crate) const CANCELLED: Statement = Statement {
-    sql: include_str!("../protocol/statements/cancelled.sql"),
-    types: &[Type::TEXT],
-};
+pub(crate) const CANCELLED: Statement =
+    Statement { sql: include_str!("../protocol/statements/cancelled.sql"), types: &[Type::TEXT] };
 
 /// One job that two workers died of, for a caller that holds nothing. Columns as in [`EXCHANGE`], but the last ones: the queue.
 pub(crate) const CLAIM_ALONE: Statement = Statement {
@@ -402,10 +400,8 @@ pub(crate) const EXTEND: Statement = Statement {
     types: &[Type::TEXT, Type::UUID_ARRAY, Type::INT4_ARRAY, Type::UUID_ARRAY, Type::FLOAT8],
 };
 
-pub(crate) const TICK: Statement = Statement {
-    sql: include_str!("../protocol/statements/tick.sql"),
-    types: &[],
-};
+pub(crate) const TICK: Statement =
+    Statement { sql: include_str!("../protocol/statements/tick.sql"), types: &[] };
 
 /// In how many seconds something is due; null when nothing is.
 pub(crate) const NEXT_DUE: Statement =
@@ -433,15 +429,11 @@ pub(crate) const MAY_WORK: Statement = Statement {
 };
 
 /// With the retention that the installation is set to.
-pub(crate) const PRUNE: Statement = Statement {
-    sql: include_str!("../protocol/statements/prune.sql"),
-    types: &[],
-};
+pub(crate) const PRUNE: Statement =
+    Statement { sql: include_str!("../protocol/statements/prune.sql"), types: &[] };
 
-pub(crate) const DROP_RANGES: Statement = Statement {
-    sql: include_str!("../protocol/statements/drop_ranges.sql"),
-    types: &[],
-};
+pub(crate) const DROP_RANGES: Statement =
+    Statement { sql: include_str!("../protocol/statements/drop_ranges.sql"), types: &[] };
 
 pub(crate) const CLOCK: Statement = Statement { sql: "select fairclaim.clock()", types: &[] };
 
@@ -499,7 +491,10 @@ mod tests {
         for (name, statement) in SHARED {
             for (n, of) in statement.types.iter().enumerate() {
                 let plain = of.name().trim_start_matches('_');
-                assert!(["text", "int4", "float8", "bool", "uuid"].contains(&plain), "{name}: {of}");
+                assert!(
+                    ["text", "int4", "float8", "bool", "uuid"].contains(&plain),
+                    "{name}: {of}"
+                );
                 let list = if of.name().starts_with('_') { "[]" } else { "" };
                 let said = format!("${}::{plain}{list}", n + 1);
                 let at = statement.sql.find(&said).unwrap_or_else(|| panic!("{name}: {said}"));

@@ -45,15 +45,13 @@ impl Flags {
 
 /// A flag is known by its long name, and what stands without one by its place in the code.
 fn entry(arg: &Arg) -> (String, String) {
-    match arg.get_long() {
-        Some(long) => (long.replace('-', "_"), format!("--{long}")),
-        None => {
-            let name = arg.get_id().as_str().to_owned();
-            let shown = arg.get_value_names().and_then(<[_]>::first).map(ToString::to_string);
-            let shown = shown.unwrap_or_else(|| name.to_ascii_uppercase());
-            (name, format!("<{shown}>"))
-        }
+    if let Some(long) = arg.get_long() {
+        return (long.replace('-', "_"), format!("--{long}"));
     }
+    let name = arg.get_id().as_str().to_owned();
+    let shown = arg.get_value_names().and_then(<[_]>::first).map(ToString::to_string);
+    let shown = shown.unwrap_or_else(|| name.to_ascii_uppercase());
+    (name, format!("<{shown}>"))
 }
 
 #[cfg(test)]

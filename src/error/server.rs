@@ -136,7 +136,8 @@ fn denied(message: &str) -> Error {
     }
     let mut error = error.with_hint(
         "as an administrator grant this login the role that has this right: fairclaim_producer to dispatch, fairclaim_worker to \
-         claim, fairclaim_operator to administer",
+         claim, fairclaim_operator to administer; one that has it without inheriting it (NOINHERIT) needs alter role … inherit, or from \
+         PostgreSQL 16 on a grant with inherit true",
     );
     error.0.lacks_role = true;
     error
@@ -146,7 +147,7 @@ fn denied(message: &str) -> Error {
 pub(super) fn role_hint(role: &str, login: Option<&str>) -> String {
     let login = login.map_or("<this login>".into(), quoted);
     format!(
-        "as an administrator: grant {role} to {login}; a login that has it already does not inherit it: alter role {login} inherit, or \
+        "as an administrator: grant {role} to {login}; a login that has it without inheriting it (NOINHERIT) needs alter role {login} inherit, or \
          from PostgreSQL 16 on grant {role} to {login} with inherit true"
     )
 }

@@ -202,7 +202,12 @@ async fn cancelled(shared: &Shared) -> Result<Vec<Uuid>> {
 /// Tells the handlers of these jobs that somebody asked to cancel them.
 pub(super) fn cancel(shared: &Shared, ids: &[Uuid]) {
     if !ids.is_empty() {
-        shared.ledger.all().iter().filter(|hold| ids.contains(&hold.id)).for_each(|hold| stop(hold));
+        shared
+            .ledger
+            .all()
+            .iter()
+            .filter(|hold| ids.contains(&hold.id))
+            .for_each(|hold| stop(hold));
     }
 }
 

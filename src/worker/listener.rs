@@ -128,13 +128,11 @@ impl Heard {
         message: Option<std::result::Result<AsyncMessage, tokio_postgres::Error>>,
     ) -> Result<()> {
         match message {
-            Some(Ok(AsyncMessage::Notification(notification))) => {
-                match notification.payload() {
-                    DUE => self.due += 1,
-                    CANCEL => self.cancels += 1,
-                    _ => self.jobs += 1,
-                }
-            }
+            Some(Ok(AsyncMessage::Notification(notification))) => match notification.payload() {
+                DUE => self.due += 1,
+                CANCEL => self.cancels += 1,
+                _ => self.jobs += 1,
+            },
             Some(Ok(_)) => {}
             Some(Err(error)) => return Err(error.into()),
             None => return Err(Error::unavailable("the server closed the connection")),

@@ -63,8 +63,10 @@ impl Ending {
 
     /// One that no JSON can be made of fails the job. Whether the others can be stored is the database's to say.
     fn with_result<T: Serialize + ?Sized>(result: &T) -> Self {
-        json::to_raw("result", result)
-            .map_or_else(|error| Self::of(&JobError::bad_result(&error)), |raw| Self::Complete(Some(raw)))
+        json::to_raw("result", result).map_or_else(
+            |error| Self::of(&JobError::bad_result(&error)),
+            |raw| Self::Complete(Some(raw)),
+        )
     }
 
     fn word(&self) -> &'static str {

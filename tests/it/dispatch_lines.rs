@@ -306,7 +306,7 @@ async fn the_library_counts_delays_by_the_clock_of_the_database() {
 
     let bad = [job(3), job(4).queue("a\0")];
     let error = client.dispatch_lines(Lines::of("file", 2, 4).jobs(&bad)).await.expect_err("a NUL");
-    assert!(error.to_string().contains("p_jobs[1].queue"), "{error}");
+    assert_eq!((error.item(), error.field()), (Some(1), Some("queue")), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

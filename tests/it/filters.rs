@@ -232,8 +232,7 @@ async fn pages_of_every_shape_show_each_job_once_while_others_are_dispatched() {
     for status in ["scheduled", "pending", "processing", "completed", "failed", "cancelled"] {
         shapes.push(format!("p_status => '{status}', "));
         shapes.push(format!("p_status => '{status}', p_tenant_id => '{}', ", tenant(1)));
-        shapes
-            .push(format!("p_status => '{status}', p_queue => 'mail', p_newer_than => 3600, "));
+        shapes.push(format!("p_status => '{status}', p_queue => 'mail', p_newer_than => 3600, "));
     }
     shapes.push(format!("p_tenant_id => '{}', p_type => 't2', ", tenant(2)));
     shapes.push("p_error => 'boom', ".into());

@@ -96,7 +96,8 @@ fn the_model_notices_a_wish_to_cancel_that_is_forgotten() {
 
 #[test]
 fn the_model_notices_a_job_that_starts_before_its_time() {
-    let told = noticed("promote_due", "z.run_at <= p_now", "z.run_at <= p_now + interval '1 min'");
+    let told =
+        noticed("promote_due", "due.run_at <= p_now", "due.run_at <= p_now + interval '1 min'");
     assert!(told.contains("tick answered"), "{told}");
 }
 
@@ -104,7 +105,8 @@ fn the_model_notices_a_job_that_starts_before_its_time() {
 fn the_model_notices_a_prune_that_takes_what_is_not_past_retention() {
     let told = noticed(
         "prune_step",
-        "k.completed_at < $3 and k.id <> all ($5))) and z.completed_at < $3",
+        "look.completed_at < $3 and look.id <> all ($5)))
+         and finished.completed_at < $3",
         "true))",
     );
     assert!(told.contains("before its time"), "{told}");

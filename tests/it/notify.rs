@@ -206,8 +206,7 @@ async fn workers_are_told_of_what_is_due_before_they_all_tick_again() {
     producer.query(many, &[&tenant(1)]).await.expect("dispatch_jobs");
     assert_eq!(listener.told().await, (0, 1), "a delayed job among several");
 
-    let claim =
-        "select count(*) from fairclaim.claim_jobs('w', null, 1, p_lease => extract(epoch from $1::text::interval)::float8)";
+    let claim = "select count(*) from fairclaim.claim_jobs('w', null, 1, p_lease => extract(epoch from $1::text::interval)::float8)";
     dispatch_many(&producer, tenant(1), "default", "mail", 2).await;
     listener.told().await;
     worker.query_one(claim, &[&"30 s"]).await.expect("claim_jobs");

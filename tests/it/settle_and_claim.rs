@@ -381,8 +381,11 @@ async fn a_settlement_that_is_repeated_is_told_from_one_that_is_too_late() {
     for outcome in ["fail", "cancel", "retry", "snooze", "release"] {
         let delays = (outcome == "snooze").then(|| vec![1.0_f64]);
         let sql = "select kind from fairclaim.settle_jobs('worker', array[$1::uuid], array[1], array[$2::uuid], array[$3::text], p_delays => $4)";
-        let row = worker.query_one(sql, &[&completed.id, &completed.token, &outcome, &delays]).await;
-        assert_eq!(row.expect("settle_jobs").get::<_, &str>(0), "stale", "{outcome}");
+        let row = worker
+            .query_one(sql, &[&completed.id, &completed.token, &outcome, &delays])
+            .await
+            .expect("settle_jobs");
+        assert_eq!(row.get::<_, &str>(0), "stale", "{outcome}");
     }
     let before = Claimed { attempts: completed.attempts - 1, ..completed.clone() };
     let answer = Call::settle(&[before.clone()], "complete", 0).make(&worker).await;
@@ -393,8 +396,11 @@ async fn a_settlement_that_is_repeated_is_told_from_one_that_is_too_late() {
     // a batch of all kinds, and one that is there twice
     let batch = [completed.clone(), other.clone(), other.clone()];
     let answer = Call::settle(&batch, "complete", 0).make(&worker).await;
-    let expected =
-        [already(completed, "completed"), accepted(other, "completed"), already(other, "completed")];
+    let expected = [
+        already(completed, "completed"),
+        accepted(other, "completed"),
+        already(other, "completed"),
+    ];
     assert_eq!(answer.settled, expected);
     drop(db);
 }
@@ -448,7 +454,8 @@ async fn the_last_row_says_when_to_ask_again_to_tick_to_prune_and_to_extend() {
     }
     let idle = Call::claim(2).make(&worker).await;
     assert!((idle.claim_in - 30.0).abs() < 1e-9 && idle.tick_in == idle.claim_in, "{idle:?}");
-    let delayed = "select fairclaim.dispatch_job($1, 'mail', p_run_at => fairclaim.clock() + interval '5 s')";
+    let delayed =
+        "select fairclaim.dispatch_job($1, 'mail', p_run_at => fairclaim.clock() + interval '5 s')";
     producer.execute(delayed, &[&tenant(1)]).await.expect("dispatch_job");
     let soon = Call::claim(2).make(&worker).await;
     assert!(soon.claim_in <= 6.0 && soon.tick_in <= 6.0, "a job is due sooner: {soon:?}");

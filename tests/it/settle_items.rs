@@ -48,7 +48,8 @@ async fn settle(
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.id).collect();
     let attempts: Vec<i32> = jobs.iter().map(|job| job.attempts).collect();
     let tokens: Vec<Uuid> = jobs.iter().map(|job| job.token).collect();
-    let sql = "select id, kind, status from fairclaim.settle_jobs('worker', $1, $2, $3, $4, $5, $6)";
+    let sql =
+        "select id, kind, status from fairclaim.settle_jobs('worker', $1, $2, $3, $4, $5, $6)";
     let rows = worker
         .query(sql, &[&ids, &attempts, &tokens, &outcomes, &results, &errors])
         .await
@@ -83,7 +84,10 @@ async fn a_bad_result_among_a_thousand_fails_its_own_job_and_no_other() {
         }
         let kept = kept(&db).await;
         let (result, error) = &kept[&jobs[499].id];
-        assert_eq!((result, &error.as_ref().expect(what)["code"]), (&None, &json!("result_invalid")));
+        assert_eq!(
+            (result, &error.as_ref().expect(what)["code"]),
+            (&None, &json!("result_invalid"))
+        );
         assert!(!error.as_ref().expect(what).to_string().contains("secret"), "{what}");
         assert_eq!(kept[&jobs[498].id].0.as_ref().expect("a result").to_string(), r#"{"ok":1.1}"#);
         assert_eq!(kept[&jobs[7].id], (None, None));
@@ -110,7 +114,8 @@ async fn what_may_be_a_result_is_kept() {
     let deep = "[".repeat(128) + &"]".repeat(128);
     let largest = format!("\"{}\"", "x".repeat(1_048_574));
     let spaced = format!("[1{}, 2]", " ".repeat(2_000_000));
-    let good = ["null", "\"\\\\u0000\"", "[]", deep.as_str(), largest.as_str(), spaced.as_str(), "\"😀\""];
+    let good =
+        ["null", "\"\\\\u0000\"", "[]", deep.as_str(), largest.as_str(), spaced.as_str(), "\"😀\""];
     let (db, worker, jobs) = claimed(i32::try_from(good.len()).expect("a few")).await;
     let results: Vec<Option<&str>> = good.iter().map(|text| Some(*text)).collect();
     let outcomes = vec!["complete"; jobs.len()];
@@ -125,10 +130,16 @@ async fn what_may_be_a_result_is_kept() {
 
 #[tokio::test]
 async fn an_unstorable_error_is_replaced_and_its_outcome_stands() {
-    let bad: Vec<_> = bad_results().into_iter().filter(|(what, _)| !what.starts_with("too ")).collect();
+    let bad: Vec<_> =
+        bad_results().into_iter().filter(|(what, _)| !what.starts_with("too ")).collect();
     for (what, bad) in bad {
         let (db, worker, jobs) = claimed(4).await;
-        let errors = [Some(bad.as_str()), Some(bad.as_str()), Some(bad.as_str()), Some(r#"{"code": "good"}"#)];
+        let errors = [
+            Some(bad.as_str()),
+            Some(bad.as_str()),
+            Some(bad.as_str()),
+            Some(r#"{"code": "good"}"#),
+        ];
         let outcomes = ["fail", "cancel", "retry", "fail"];
         let answers = settle(&worker, &jobs, &outcomes, &[None; 4], &errors).await;
         let expected = ["failed", "cancelled", "scheduled", "failed"].map(as_status);
@@ -153,10 +164,21 @@ async fn every_item_is_judged_by_itself() {
     let delays = [None, None, None, None, Some(5.0), Some(5.0)];
     let sql = "select kind, status from fairclaim.settle_and_claim('worker', $1, array_fill(1, array[6]), $2, $3, $4, $5, $6, null, 0)";
     let rows = worker
-        .query(sql, &[&ids, &tokens, &outcomes.as_slice(), &results.as_slice(), &errors.as_slice(), &delays.as_slice()])
+        .query(
+            sql,
+            &[
+                &ids,
+                &tokens,
+                &outcomes.as_slice(),
+                &results.as_slice(),
+                &errors.as_slice(),
+                &delays.as_slice(),
+            ],
+        )
         .await
         .expect("settle_and_claim");
-    let answers: Vec<(&str, Option<&str>)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let answers: Vec<(&str, Option<&str>)> =
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let expected = ["failed", "failed", "completed", "pending", "scheduled", "scheduled"];
     assert_eq!(answers[..6], expected.map(|status| ("settled", Some(status))));
     assert_eq!(answers[6].0, "next");

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    calls::{Claimed, claim_job, claim_jobs, dispatch, dispatch_object, settle, settle_all, tenant, tick},
+    calls::{
+        Claimed, claim_job, claim_jobs, dispatch, dispatch_object, settle, settle_all, tenant, tick,
+    },
     notify::stop_clock,
     support::{Client, TestDb},
 };

@@ -170,7 +170,7 @@ async fn was_what_it_was_meant_to_be(place: &Place, said: &str, done: [Uuid; 2])
     for line in [
         "Claimed job",
         "the settlement was refused",
-        "p_results[0]: must be at most 1 MiB",
+        "results[0]: must be at most 1 MiB",
         "lease lost",
         "asked to cancel",
     ] {

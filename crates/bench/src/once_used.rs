@@ -102,27 +102,27 @@ async fn watch(site: &Site, owner: &Session, claimer: &mut Claimer, seconds: f64
     let text = "select next_tick_in from fairclaim.tick()";
     let tick = session.prepare(text).await?;
     let (mut seen, start, mut due) = (Seen::default(), Instant::now(), 0.0);
-    let now = || start.elapsed().as_secs_f64();
-    while now() < seconds {
-        let at = now();
+    let elapsed = || start.elapsed().as_secs_f64();
+    while elapsed() < seconds {
+        let at = elapsed();
         ensure!(claimer.claim().await?.is_empty(), "a job was left when all were drained");
-        seen.claims.push((at, (now() - at) * 1e3));
+        seen.claims.push((at, (elapsed() - at) * 1e3));
         let next = CLAIM_EVERY.as_secs_f64() + at;
         // a claim that took longer than that keeps no tick away
-        while due <= next.max(now()) {
-            tokio::time::sleep(Duration::from_secs_f64((due - now()).max(0.0))).await;
-            let at = now();
+        while due <= next.max(elapsed()) {
+            tokio::time::sleep(Duration::from_secs_f64((due - elapsed()).max(0.0))).await;
+            let at = elapsed();
             let pause: f64 = session.query_one(&tick, &[]).await?.get(0);
-            seen.ticks.push((at, (now() - at) * 1e3));
-            due = now() + pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-            if now() >= next {
+            seen.ticks.push((at, (elapsed() - at) * 1e3));
+            due = elapsed() + pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+            if elapsed() >= next {
                 break;
             }
         }
-        if now() * 10.0 >= seconds * seen.lanes.len() as f64 {
+        if elapsed() * 10.0 >= seconds * seen.lanes.len() as f64 {
             seen.lanes.push(own_lanes(owner, site).await?);
         }
-        tokio::time::sleep(Duration::from_secs_f64((next - now()).max(0.0))).await;
+        tokio::time::sleep(Duration::from_secs_f64((next - elapsed()).max(0.0))).await;
     }
     Ok(seen)
 }

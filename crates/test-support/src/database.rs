@@ -160,13 +160,13 @@ impl TestDb {
     pub async fn own_lanes(&self, priority: i32) {
         let single = (
             "into_lane",
-            "limit 8) z) < 8",
-            format!("limit 8) z) < case p_priority when {priority} then 0 else 8 end"),
+            "limit 8) shared) < 8",
+            format!("limit 8) shared) < case p_priority when {priority} then 0 else 8 end"),
         );
         let many = (
             "into_lanes",
-            "light.yes, false) and (",
-            format!("light.yes, false) and kind.p <> {priority} and ("),
+            "light.is_light, false) and (",
+            format!("light.is_light, false) and kind.priority <> {priority} and ("),
         );
         let owner = self.owner().await;
         for (function, text, instead) in [single, many] {

@@ -1,5 +1,6 @@
--- A cursor is 'queue|turn|used|shared' for each queue visited of late, the last one first, joined by ';'. used: what is spent
--- of the quantum of the tenant at that turn; shared: how many claims of one in a row came from shared lanes. It names no tenant.
+-- A cursor is 'queue|turn|used|shared' for each queue that the worker visited of late, the last one
+-- first, joined by ';'. used: how much of its quantum the tenant at that turn has given; shared:
+-- how many claims of one job in a row came from shared lanes. A cursor names no tenant.
 create or replace function fairclaim_internal.check_cursor(p_cursor text) returns text[]
 language plpgsql immutable
 as $$
@@ -12,8 +13,11 @@ begin
     return array[p_cursor];
   end if;
   v_entries := string_to_array(p_cursor, ';');
-  if cardinality(v_entries) not between 1 and 33 or exists (select from unnest(v_entries) e where not is_cursor_entry(e)) then
-    perform refuse('JQ004', 'p_cursor', 'must be null or the next_cursor of an earlier claim', 'begin again with null');
+  if cardinality(v_entries) not between 1 and 33
+     or exists (
+          select from unnest(v_entries) part(entry) where not is_cursor_entry(part.entry)) then
+    perform refuse('JQ004', 'p_cursor', 'must be null or the next_cursor of an earlier claim',
+      'begin again with null');
   end if;
   return v_entries;
 end

@@ -1,7 +1,12 @@
--- A claim found nothing: from now on dispatches wake the worker, for as long as it says that it will be idle. 0: nothing wakes it (it polls).
--- null: a caller that does not say polls about once a second. The sequence is set once in a twentieth of that time at most, whoever
--- asks; one that lies more than an hour ahead is of a clock that was wrong.
-create or replace function fairclaim_internal.note_idle(p_now timestamptz, p_idle_for float8 default null) returns void
+-- Called when a claim found nothing. From then on dispatches wake the worker, for as long as it
+-- says that it will be idle. 0 means that nothing wakes it, since it polls. Null stands for a
+-- caller that does not say: it polls about once a second. However many workers ask, the sequence is
+-- set at most once in a twentieth of that time. A value more than an hour ahead was written by a
+-- clock that was wrong, and is replaced.
+create or replace function fairclaim_internal.note_idle(
+  p_now timestamptz,
+  p_idle_for float8 default null
+) returns void
 language plpgsql
 as $$
 declare
@@ -9,7 +14,8 @@ declare
   v_for bigint := (least(coalesce(p_idle_for, 1.5), 600) * 1000)::bigint;
 begin
   if v_for > 0
-     and coalesce(pg_sequence_last_value('asleep_until'), 0) not between v_ms + v_for - v_for / 20 and v_ms + 3600000 then
+     and coalesce(pg_sequence_last_value('asleep_until'), 0)
+         not between v_ms + v_for - v_for / 20 and v_ms + 3600000 then
     perform setval('asleep_until', v_ms + v_for);
   end if;
 end

@@ -1,6 +1,8 @@
--- How many jobs each tenant of a window may give: its weight, times what is needed if the window is the whole round, and else once for every
--- 64 that are asked for, since who claims hundreds at a time would pay for as many visits.
-create or replace function fairclaim_internal.quanta(p_weights int[], p_limit int, p_whole boolean) returns int[]
+-- How many jobs each tenant of a window may give. It is the tenant's weight, times what is needed
+-- if the window is the whole round. Otherwise it is the weight once for every 64 jobs that are
+-- asked for: a claim of hundreds of jobs would have to pay for as many visits.
+create or replace function fairclaim_internal.quanta(p_weights int[], p_limit int, p_whole boolean)
+returns int[]
 language plpgsql immutable
 as $$
 declare
@@ -9,12 +11,12 @@ begin
   if not p_whole then
     v_times := p_limit / 64;
   elsif p_limit > cardinality(p_weights) then
-    v_times := p_limit / (select sum(w) from unnest(p_weights) w);
+    v_times := p_limit / (select sum(tenant.weight) from unnest(p_weights) tenant(weight));
   end if;
   if v_times is null or v_times <= 1 then
     return p_weights;
   end if;
-  return (select array_agg(w * v_times) from unnest(p_weights) w);
+  return (select array_agg(tenant.weight * v_times) from unnest(p_weights) tenant(weight));
 end
 $$;
 

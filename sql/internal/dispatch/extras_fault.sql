@@ -1,5 +1,7 @@
--- Called only where there are tags or metadata. In plpgsql: a function in SQL that is not inlined is planned anew in every transaction.
-create or replace function fairclaim_internal.extras_fault(p_tags text[], p_metadata jsonb) returns text
+-- Called only where there are tags or metadata. It is in plpgsql, since a function in the language
+-- SQL that is not inlined is planned again in every transaction.
+create or replace function fairclaim_internal.extras_fault(p_tags text[], p_metadata jsonb)
+returns text
 language plpgsql immutable
 as $$
 declare
@@ -10,7 +12,8 @@ begin
   elsif cardinality(p_tags) > 20 or array_ndims(p_tags) > 1 then
     return 'p_tags: must be a list of at most 20';
   end if;
-  foreach v_tag in array p_tags loop         -- of plain expressions: for 20 at most, cheaper than a query
+  -- Plain expressions: for 20 tags at most they are cheaper than a query.
+  foreach v_tag in array p_tags loop
     if v_tag is null or length(v_tag) not between 1 and 64 then
       return 'p_tags: each must have 1 to 64 characters';
     end if;

@@ -1,7 +1,10 @@
--- One new row into `ready`: through the open own lane of its key; else, if the tenant is light, through the shared lane; else through a
--- new lane. Each statement chooses and inserts (I3). The own lane comes in a statement of its own, so that a tenant with a backlog
--- does not pay for the second look. Light: fewer than 8 rows of the tenant wait in the shared lanes of the queue together, whatever
--- their types and priorities, counted from an age bound on, so that dead entries are not walked. Only in READ COMMITTED.
+-- Puts one new row into `ready`: through the open own lane of its key; else, if the tenant is
+-- light, through the shared lane; else through a new lane. Each statement both chooses the lane and
+-- inserts (I3). The own lane is looked for in a statement of its own, so that a tenant with a
+-- backlog does not pay for the second look. A tenant is light while fewer than 8 of its rows wait
+-- in the shared lanes of the queue together, whatever their types and priorities. They are counted
+-- from a bound of age on, so that dead entries of the index are not walked. Called only in READ
+-- COMMITTED.
 create or replace function fairclaim_internal.into_lane(
   p_id uuid,
   p_tenant_id uuid,
@@ -17,29 +20,32 @@ declare
   v_since uuid;
 begin
   insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select l.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
-    from lane l
-   where l.queue = p_queue and l.type = p_type and l.turn = v_turn and l.priority = p_priority
-     and l.tenant_id = p_tenant_id and l.drained is null
+  select lane.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
+    from lane
+   where lane.queue = p_queue and lane.type = p_type and lane.turn = v_turn
+     and lane.priority = p_priority and lane.tenant_id = p_tenant_id and lane.drained is null
    limit 1;
   if found then
     return;
   end if;
-  v_since := id_at(coalesce(pg_sequence_last_value('shared_since'), 0));      -- a condition for the index, so a value
+  -- a variable, since only a value can be a condition of the index
+  v_since := id_at(coalesce(pg_sequence_last_value('shared_since'), 0));
   insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select l.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
-    from lane l
-   where l.tenant_id is null and not l.alone and l.queue = p_queue and l.type = p_type and l.priority = p_priority and l.drained is null
-     and not exists (select from tenant_limit b where b.tenant_id = p_tenant_id)
+  select lane.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
+    from lane
+   where lane.tenant_id is null and not lane.alone and lane.queue = p_queue and lane.type = p_type
+     and lane.priority = p_priority and lane.drained is null
+     and not exists (select from tenant_limit where tenant_limit.tenant_id = p_tenant_id)
      and (select count(*) from (
-            select from ready y
-             where y.tenant_id = p_tenant_id and (y.lane_id >> 32) = lane_group(p_queue)
-               and y.id >= v_since
-             limit 8) z) < 8
-   order by l.queue, l.type, l.priority, l.lane_id
+            select from ready
+             where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
+               and ready.id >= v_since
+             limit 8) shared) < 8
+   order by lane.queue, lane.type, lane.priority, lane.lane_id
    limit 1;
   if not found then
-    perform into_lanes(array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0)::ready],
+    perform into_lanes(
+      array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0)::ready],
       array[p_queue], array[p_type], array[p_priority::smallint], v_since, true);
   end if;
 end

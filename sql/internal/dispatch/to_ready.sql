@@ -1,5 +1,7 @@
--- Retry, release, lost lease, promotion: back into a lane; the key comes from `job`. The join order is pinned. Outside READ COMMITTED,
--- where no lane may be chosen (I3), they become due at once and the next tick places them. Returns how many are in a lane.
+-- Puts jobs that come back (retry, release, lost lease, promotion) into a lane again; its key comes
+-- from `job`. The order of the join is pinned: each job is looked up by its key. Outside READ
+-- COMMITTED, where no lane may be chosen (I3), they become due at once, and the next tick places
+-- them. Returns how many are in a lane.
 create or replace function fairclaim_internal.to_ready(
   p_tenants uuid[],
   p_ids uuid[],
@@ -16,26 +18,37 @@ declare
   v_priorities smallint[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    insert into scheduled
-    select fairclaim.clock(), x.i, x.t, x.a, x.l, x.z from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) x(t, i, a, l, z);
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    select fairclaim.clock(), back.id, back.tenant_id, back.attempts, back.attempts_left, back.lost
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost)
+           back(tenant_id, id, attempts, attempts_left, lost);
     return 0;
   end if;
   with item as materialized (
-    select x.*, j.queue q, j.type k, j.priority p
-      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) with ordinality x(t, i, a, l, z, o)
+    select back.*, known.queue, known.type, known.priority
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) with ordinality
+           back(tenant_id, id, attempts, attempts_left, lost, ordinal)
      cross join lateral (
-       select j.queue, j.type, j.priority from job j where j.tenant_id = x.t and j.id = x.i offset 0) j),
+       select job.queue, job.type, job.priority from job
+        where job.tenant_id = back.tenant_id and job.id = back.id offset 0) known),
   kind as materialized (
-    select d.*, row_number() over () n from (select distinct item.q, item.k, item.p from item) d)
-  select (select array_agg(row (kind.n, item.o, item.i, item.t, item.a, item.l, item.z)::ready)
-            from item join kind on kind.q = item.q and kind.k = item.k and kind.p = item.p),
-         array_agg(kind.q order by kind.n), array_agg(kind.k order by kind.n), array_agg(kind.p order by kind.n)
+    select met.*, row_number() over () as number
+      from (select distinct item.queue, item.type, item.priority from item) met)
+  select (select array_agg(row (kind.number, item.ordinal, item.id, item.tenant_id, item.attempts,
+                                item.attempts_left, item.lost)::ready)
+            from item
+            join kind on kind.queue = item.queue and kind.type = item.type
+                     and kind.priority = item.priority),
+         array_agg(kind.queue order by kind.number),
+         array_agg(kind.type order by kind.number),
+         array_agg(kind.priority order by kind.number)
     into v_rows, v_queues, v_types, v_priorities
     from kind;
   if v_rows is null then
     return 0;
   end if;
-  return into_lanes(v_rows, v_queues, v_types, v_priorities, '00000000-0000-0000-0000-000000000000');
+  return into_lanes(
+    v_rows, v_queues, v_types, v_priorities, '00000000-0000-0000-0000-000000000000');
 end
 $$;
 

@@ -1,11 +1,20 @@
--- Safe marks, without transaction ids. FIRST the sequence, by pg_sequence_last_value: a plain read can show a value 32 too high
--- for a moment. THEN, in a new statement, who holds the lock on `ready`. A holder keeps the number after that of the tick before the one that
--- saw it first, that time, and the mark of the tick before; a prepared transaction changes its name, so a new such name counts as the
--- oldest known. For shared lanes only, the mark passes holders older than three seconds; when such a one has ended, what it left below the
--- floor of a shared lane is noted for renewal.
--- A sequence behind the mark was not copied with its database (logical replication, a restore by hand): it goes on from the mark, and
--- rows that got too low a number meanwhile are noted until everybody who was open then has ended.
-create or replace function fairclaim_internal.mark_holders(inout p_state fairclaim_internal.tick_state)
+-- Finds safe marks, without transaction ids: up to which number of ready_seq no open transaction
+-- can commit a row any more. FIRST it reads the sequence, by pg_sequence_last_value: a plain read
+-- can show a value 32 too high for a moment. THEN, in a new statement, it reads which transactions
+-- hold the lock on `ready` (I4).
+--
+-- Each holder keeps what it got when a tick first saw it: the number after that of the tick before
+-- that one, the time, and the mark of the tick before. A prepared transaction changes its name
+-- ('-1/...'), so a new such name counts as the oldest holder that was known. For shared lanes only,
+-- the mark passes holders older than three seconds. When such a one has ended, the rows that it
+-- left below the floor of a shared lane are noted for renewal.
+--
+-- A sequence behind the mark was not copied with its database (by logical replication, or a restore
+-- by hand). It goes on from the mark, and rows that got too low a number meanwhile are noted, until
+-- all transactions that were open then have ended.
+create or replace function fairclaim_internal.mark_holders(
+  inout p_state fairclaim_internal.tick_state
+)
 language plpgsql
 as $$
 declare
@@ -17,34 +26,56 @@ begin
     p_state.mended := p_state.n;
     p_state.mended_at := p_state.at;
   end if;
-  with old as materialized (
-    select u.name, u.n, u.mark, least(coalesce(u.at, p_state.at), p_state.at) as at, coalesce(u.passed, true) as passed
-      from unnest(v_old.holders, v_old.holder_n, v_old.holder_mark, v_old.holder_at, v_old.holder_passed) u(name, n, mark, at, passed)),
-  eldest as materialized (select min(old.n) as n, min(old.mark) as mark, min(old.at) as at, bool_or(old.passed) as passed from old),
-  now as (
-    select g.name, coalesce(o.n, e.n, v_old.prev + 1) as n, coalesce(o.mark, e.mark, v_old.mark) as mark,
-           coalesce(o.at, e.at, p_state.at) as at, coalesce(o.passed, e.passed, false) as passed
-      from (select distinct p.virtualtransaction as name
-              from pg_catalog.pg_locks p
-             where p.relation = 'ready'::regclass and p.mode = 'RowExclusiveLock' and p.granted and p.locktype = 'relation'
-               and p.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
-               and p.pid is distinct from pg_backend_pid()) g
-      left join old o on o.name = g.name
-      left join eldest e on g.name like '-1/%')
-  select coalesce(array_agg(now.name), '{}'), coalesce(array_agg(now.n), '{}'), coalesce(array_agg(now.mark), '{}'),
-         coalesce(array_agg(now.at), '{}'), coalesce(array_agg(now.passed or now.at < p_state.at - interval '3 s'), '{}')
-    into p_state.holders, p_state.holder_n, p_state.holder_mark, p_state.holder_at, p_state.holder_passed
-    from now;
+  with known as materialized (
+    select holder.name, holder.n, holder.mark,
+           least(coalesce(holder.at, p_state.at), p_state.at) as at,
+           coalesce(holder.passed, true) as passed
+      from unnest(v_old.holders, v_old.holder_n, v_old.holder_mark, v_old.holder_at,
+                  v_old.holder_passed) holder(name, n, mark, at, passed)),
+  eldest as materialized (
+    select min(known.n) as n, min(known.mark) as mark, min(known.at) as at,
+           bool_or(known.passed) as passed
+      from known),
+  holder as (
+    select locker.name,
+           coalesce(known.n, eldest.n, v_old.prev + 1) as n,
+           coalesce(known.mark, eldest.mark, v_old.mark) as mark,
+           coalesce(known.at, eldest.at, p_state.at) as at,
+           coalesce(known.passed, eldest.passed, false) as passed
+      from (select distinct pg_locks.virtualtransaction as name
+              from pg_catalog.pg_locks
+             where pg_locks.relation = 'ready'::regclass and pg_locks.mode = 'RowExclusiveLock'
+               and pg_locks.granted and pg_locks.locktype = 'relation'
+               and pg_locks.database = (
+                     select pg_database.oid from pg_catalog.pg_database
+                      where pg_database.datname = current_database())
+               and pg_locks.pid is distinct from pg_backend_pid()) locker
+      left join known on known.name = locker.name
+      left join eldest on locker.name like '-1/%')
+  select coalesce(array_agg(holder.name), '{}'),
+         coalesce(array_agg(holder.n), '{}'),
+         coalesce(array_agg(holder.mark), '{}'),
+         coalesce(array_agg(holder.at), '{}'),
+         coalesce(array_agg(holder.passed or holder.at < p_state.at - interval '3 s'), '{}')
+    into p_state.holders, p_state.holder_n, p_state.holder_mark, p_state.holder_at,
+         p_state.holder_passed
+    from holder;
 
-  perform note_below(e.mark, false)
-     from (select min(o.mark) as mark
-             from unnest(v_old.holders, v_old.holder_mark, v_old.holder_passed) o(name, mark, passed)
-            where coalesce(o.passed, true) and o.name <> all (p_state.holders)) e
-    where e.mark is not null;
-  p_state.safe := greatest(p_state.safe, coalesce((select min(u.mark) from unnest(p_state.holder_mark) u(mark)), v_mark));
-  p_state.shared_safe := greatest(p_state.shared_safe, coalesce((
-    select min(u.mark) from unnest(p_state.holder_mark, p_state.holder_passed) u(mark, passed) where not u.passed), v_mark));
-  p_state.oldest := coalesce((select min(u.n) from unnest(p_state.holder_n) u(n)), p_state.n + 1);
+  -- holders that the mark had passed and that have ended
+  perform note_below(ended.mark, false)
+     from (select min(holder.mark) as mark
+             from unnest(v_old.holders, v_old.holder_mark, v_old.holder_passed)
+                    holder(name, mark, passed)
+            where coalesce(holder.passed, true) and holder.name <> all (p_state.holders)) ended
+    where ended.mark is not null;
+  p_state.safe := greatest(p_state.safe, coalesce(
+    (select min(holder.mark) from unnest(p_state.holder_mark) holder(mark)), v_mark));
+  p_state.shared_safe := greatest(p_state.shared_safe, coalesce(
+    (select min(holder.mark)
+       from unnest(p_state.holder_mark, p_state.holder_passed) holder(mark, passed)
+      where not holder.passed), v_mark));
+  p_state.oldest := coalesce(
+    (select min(holder.n) from unnest(p_state.holder_n) holder(n)), p_state.n + 1);
   p_state.mark := v_mark;
   if p_state.mended is not null then
     perform note_below(0, true);

@@ -1,5 +1,11 @@
--- Due jobs into lanes, a slice. Starts behind the dead prefix of what was promoted before.
-create or replace function fairclaim_internal.promote_due(p_now timestamptz, p_floor timestamptz, p_size int, p_skip uuid[]) returns int
+-- Moves a slice of the jobs that are due into lanes. It starts behind the dead rows of what was
+-- promoted before.
+create or replace function fairclaim_internal.promote_due(
+  p_now timestamptz,
+  p_floor timestamptz,
+  p_size int,
+  p_skip uuid[]
+) returns int
 language plpgsql
 as $$
 declare
@@ -10,17 +16,19 @@ declare
   v_lost smallint[];
 begin
   with gone as (
-    delete from scheduled s
-     where s.ctid = any (array(
-       select z.ctid from scheduled z
-        where z.run_at >= p_floor and z.run_at <= p_now and z.id <> all (p_skip)
-        order by z.run_at, z.id limit p_size for update skip locked))
-    returning s.*)
-  select array_agg(g.tenant_id order by g.run_at, g.id), array_agg(g.id order by g.run_at, g.id),
-         array_agg(g.attempts order by g.run_at, g.id), array_agg(g.attempts_left order by g.run_at, g.id),
-         array_agg(g.lost order by g.run_at, g.id)
+    delete from scheduled
+     where scheduled.ctid = any (array(
+       select due.ctid from scheduled due
+        where due.run_at >= p_floor and due.run_at <= p_now and due.id <> all (p_skip)
+        order by due.run_at, due.id limit p_size for update skip locked))
+    returning scheduled.*)
+  select array_agg(gone.tenant_id order by gone.run_at, gone.id),
+         array_agg(gone.id order by gone.run_at, gone.id),
+         array_agg(gone.attempts order by gone.run_at, gone.id),
+         array_agg(gone.attempts_left order by gone.run_at, gone.id),
+         array_agg(gone.lost order by gone.run_at, gone.id)
     into v_tenants, v_ids, v_attempts, v_left, v_lost
-    from gone g;
+    from gone;
   if v_ids is null then
     return 0;
   end if;
@@ -29,4 +37,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.promote_due(timestamptz, timestamptz, int, uuid[]) is 'Moves jobs whose time has come into lanes.';
+comment on function fairclaim_internal.promote_due(timestamptz, timestamptz, int, uuid[]) is
+'Moves jobs whose time has come into lanes.';

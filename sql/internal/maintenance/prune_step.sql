@@ -1,9 +1,22 @@
--- Looks at the next rows of `finished` in one range, in the order of their ids, and deletes those whose job ended before the retention:
--- with their errors and their jobs, all found by their keys in the tables of that range, so that no other is locked. A row that somebody
--- retries just now is passed over. Locks rows of `finished` (skip locked) only: who has one may delete what belongs to it.
+-- Looks at the next rows of `finished` in one range, in the order of their ids, and deletes those
+-- whose job ended before the retention: with their errors and their jobs. All of them are found by
+-- their keys in the three tables of that range (finished: %1$I, attempt_error: %2$I, job: %3$I), so
+-- that no other range is locked. A row that is being retried just now is passed over. Locks rows of
+-- `finished` only (skip locked): the transaction that has one may delete what belongs to it.
+--
+-- The plan is pinned to walks of indexes: the statistics of a range may say "empty", and then a
+-- join would read all of it.
 create or replace function fairclaim_internal.prune_step(
-  p_range timestamptz, p_from uuid, p_to uuid, p_before timestamptz, p_limit int, p_faults uuid[],
-  out looked int, out deleted int, out last uuid, out left_since timestamptz
+  p_range timestamptz,
+  p_from uuid,
+  p_to uuid,
+  p_before timestamptz,
+  p_limit int,
+  p_faults uuid[],
+  out looked int,
+  out deleted int,
+  out last uuid,
+  out left_since timestamptz
 )
 language plpgsql
 set enable_seqscan = off
@@ -14,27 +27,39 @@ as $$
 begin
   execute format($sql$
     with look as materialized (
-      select f.id, f.completed_at, f.ctid c from fairclaim_internal.%1$I f
-       where f.id > $1 and f.id < $2 order by f.id limit $4),
-    mine as materialized (
-      select z.id, z.tenant_id, z.ctid c from fairclaim_internal.%1$I z
-       where z.ctid = any (array(select k.c from look k where k.completed_at < $3 and k.id <> all ($5))) and z.completed_at < $3
+      select finished.id, finished.completed_at, finished.ctid as place
+        from fairclaim_internal.%1$I finished
+       where finished.id > $1 and finished.id < $2 order by finished.id limit $4),
+    past as materialized (
+      select finished.id, finished.tenant_id, finished.ctid as place
+        from fairclaim_internal.%1$I finished
+       where finished.ctid = any (array(
+         select look.place from look where look.completed_at < $3 and look.id <> all ($5)))
+         and finished.completed_at < $3
          for update skip locked),
     errors as (
-      delete from fairclaim_internal.%2$I e
-       where e.ctid = any (array(
-         select x.c from mine m
-          cross join lateral (select y.ctid c from fairclaim_internal.%2$I y where y.id = m.id and y.tenant_id = m.tenant_id offset 0) x))),
+      delete from fairclaim_internal.%2$I attempt_error
+       where attempt_error.ctid = any (array(
+         select found.place from past
+          cross join lateral (
+            select error.ctid as place from fairclaim_internal.%2$I error
+             where error.id = past.id and error.tenant_id = past.tenant_id offset 0) found))),
     jobs as (
-      delete from fairclaim_internal.%3$I j
-       where j.ctid = any (array(
-         select x.c from mine m
-          cross join lateral (select y.ctid c from fairclaim_internal.%3$I y where y.tenant_id = m.tenant_id and y.id = m.id offset 0) x))),
+      delete from fairclaim_internal.%3$I job
+       where job.ctid = any (array(
+         select found.place from past
+          cross join lateral (
+            select old.ctid as place from fairclaim_internal.%3$I old
+             where old.tenant_id = past.tenant_id and old.id = past.id offset 0) found))),
     gone as (
-      delete from fairclaim_internal.%1$I f where f.ctid = any (array(select m.c from mine m)) returning f.id)
-    select (select count(*) from look), (select count(*) from gone), (select k.id from look k order by k.id desc limit 1),
-           (select min(k.completed_at) from look k where k.completed_at >= $3)$sql$,
-    range_name('finished', p_range), range_name('attempt_error', p_range), range_name('job', p_range))
+      delete from fairclaim_internal.%1$I finished
+       where finished.ctid = any (array(select past.place from past)) returning finished.id)
+    select (select count(*) from look),
+           (select count(*) from gone),
+           (select look.id from look order by look.id desc limit 1),
+           (select min(look.completed_at) from look where look.completed_at >= $3)$sql$,
+    range_name('finished', p_range), range_name('attempt_error', p_range),
+    range_name('job', p_range))
     into looked, deleted, last, left_since
     using p_from, p_to, p_before, p_limit, p_faults;
 end

@@ -1,9 +1,16 @@
--- Steps, each in a subtransaction. They begin small and grow while they are fast, and all of them take 200 ms, or a quarter of a
--- statement_timeout, so that a call makes progress whatever time it is given. A step that fails is made smaller; one row that fails by
--- itself (a trigger of the administrator, say) is noted in prune_fault and passed over for an hour, at most 16 in a call. A range whose
--- locks are not free is passed over in this round. What the server has no means for (disk, memory) ends the call.
+-- Walks in steps, each in a subtransaction. They begin small and grow while they are fast, and all
+-- of them together take 200 ms, or a quarter of a statement_timeout, so that a call makes progress
+-- whatever time it is given. A step that fails is made smaller. One row that fails by itself (at a
+-- trigger of the administrator, say) is noted in prune_fault and passed over for an hour, at most
+-- 16 in a call. A range whose locks are not free is passed over in this round. What the server has
+-- no means for (disk, memory) ends the call.
 create or replace function fairclaim_internal.prune_walk(
-  inout p_place fairclaim_internal.prune_place, p_now timestamptz, p_before timestamptz, p_end uuid, out deleted bigint, out passed_over int
+  inout p_place fairclaim_internal.prune_place,
+  p_now timestamptz,
+  p_before timestamptz,
+  p_end uuid,
+  out deleted bigint,
+  out passed_over int
 )
 language plpgsql
 as $$
@@ -11,14 +18,17 @@ declare
   v_timeout interval := nullif(current_setting('statement_timeout')::interval, '0');
   v_budget interval := least(interval '200 ms', v_timeout / 4);
   v_size int := case when v_timeout < interval '2 s' then 50 else 500 end;
-  v_faults uuid[] := array(select x.id from prune_fault x where x.at between p_now - interval '1 hour' and p_now);
+  v_faults uuid[] := array(
+    select prune_fault.id from prune_fault
+     where prune_fault.at between p_now - interval '1 hour' and p_now);
   v_last timestamptz := fairclaim.clock();
   v_end timestamptz := v_last + v_budget;
   v_piece record;
   v_step record;
   v_at uuid;
 begin
-  deleted := 0; passed_over := 0;
+  deleted := 0;
+  passed_over := 0;
   p_place.ended := false;
   for v_n in 1 .. 400 loop
     select * into v_piece from prune_piece(p_place, p_now, p_end);
@@ -27,11 +37,14 @@ begin
       exit;
     end if;
     begin
-      select * into v_step from prune_step(v_piece.starts_at, v_piece.from_id, v_piece.to_id, p_before, v_size, v_faults);
+      select * into v_step
+        from prune_step(
+          v_piece.starts_at, v_piece.from_id, v_piece.to_id, p_before, v_size, v_faults);
       v_at := case when v_step.looked < v_size then v_piece.to_id else v_step.last end;
       deleted := deleted + v_step.deleted;
       p_place.left_since := least(p_place.left_since, v_step.left_since);
-      v_size := case when fairclaim.clock() - v_last < interval '30 ms' then least(v_size * 2, 5000) else greatest(v_size / 2, 20) end;
+      v_size := case when fairclaim.clock() - v_last < interval '30 ms' then least(v_size * 2, 5000)
+                     else greatest(v_size / 2, 20) end;
     exception
       when lock_not_available or deadlock_detected or serialization_failure or undefined_table then
         v_at := v_piece.to_id;

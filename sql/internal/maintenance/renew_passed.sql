@@ -1,49 +1,63 @@
--- Rows that a transaction left below the floor of a lane, because tick had passed it, get a fresh number in the same lane. Bounded by
--- rows: an empty stretch costs a look into the index, so all ranges are looked at (at most 4,000, at random), a million numbers of each; a
--- range with a locked row stays and stops no other. Lock order: renewal (skip locked) -> ready (skip locked).
+-- Rows that a transaction left below the floor of a lane, because tick had passed it, get a fresh
+-- number in the same lane. The work is bounded by rows. An empty stretch costs a look into the
+-- index, so all ranges are looked at (at most 4,000, at random), a million numbers of each. A range
+-- with a locked row stays, and stops no other. Lock order: renewal (skip locked) -> ready (skip
+-- locked).
 create or replace function fairclaim_internal.renew_passed(p_size int, p_skip uuid[]) returns int
 language plpgsql
 as $$
 declare
   v_part bigint[];
-  v_n int;
+  v_count int;
 begin
   v_part := array(
-    select z.renewal_id from renewal z
-     where z.renewal_id = any (array(select x.renewal_id from renewal x order by random() limit 4000)) for update skip locked);
+    select renewal.renewal_id from renewal
+     where renewal.renewal_id = any (array(
+       select drawn.renewal_id from renewal drawn order by random() limit 4000))
+       for update skip locked);
   if v_part = '{}' then
     return 0;
   end if;
-  with part as materialized (
-    select x.lane_id, min(x.next_seq) as next_seq, max(least(x.next_seq + 1000000, x.end_seq)) as upto
-      from renewal x where x.renewal_id = any (v_part) group by x.lane_id),
+  with stretch as materialized (
+    select renewal.lane_id, min(renewal.next_seq) as next_seq,
+           max(least(renewal.next_seq + 1000000, renewal.end_seq)) as end_seq
+      from renewal where renewal.renewal_id = any (v_part) group by renewal.lane_id),
   gone as (
-    delete from ready y
-     where y.ctid = any (array(
-       select z.c from part
+    delete from ready
+     where ready.ctid = any (array(
+       select below.place from stretch
         cross join lateral (
-          select z.ctid c from ready z
-           where z.lane_id = part.lane_id and z.seq >= part.next_seq and z.seq < part.upto and z.id <> all (p_skip)
-           order by z.lane_id, z.seq limit p_size for update skip locked) z
+          select passed.ctid as place from ready passed
+           where passed.lane_id = stretch.lane_id and passed.seq >= stretch.next_seq
+             and passed.seq < stretch.end_seq and passed.id <> all (p_skip)
+           order by passed.lane_id, passed.seq limit p_size for update skip locked) below
         limit p_size))
-    returning y.*)
+    returning ready.*)
   insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select g.lane_id, g.id, g.tenant_id, g.attempts, g.attempts_left, g.lost from gone g order by g.seq;
-  get diagnostics v_n = row_count;
+  select gone.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost
+    from gone order by gone.seq;
+  get diagnostics v_count = row_count;
 
-  with part as materialized (
-    select x.renewal_id, x.next_seq, x.end_seq, coalesce(y.seq, least(x.next_seq + 1000000, x.end_seq)) as upto
-      from renewal x
+  -- upto: the first row that is still there, or the end of what was looked at
+  with stretch as materialized (
+    select renewal.renewal_id, renewal.next_seq, renewal.end_seq,
+           coalesce(oldest.seq, least(renewal.next_seq + 1000000, renewal.end_seq)) as upto
+      from renewal
       left join lateral (
-        select y.seq from ready y
-         where y.lane_id = x.lane_id and y.seq >= x.next_seq and y.seq < least(x.next_seq + 1000000, x.end_seq)
-         order by y.lane_id, y.seq limit 1) y on true
-     where x.renewal_id = any (v_part)),
+        select ready.seq from ready
+         where ready.lane_id = renewal.lane_id and ready.seq >= renewal.next_seq
+           and ready.seq < least(renewal.next_seq + 1000000, renewal.end_seq)
+         order by ready.lane_id, ready.seq limit 1) oldest on true
+     where renewal.renewal_id = any (v_part)),
   done as (
-    delete from renewal x where x.renewal_id = any (array(select part.renewal_id from part where part.upto >= part.end_seq)))
-  update renewal x set next_seq = part.upto
-    from part where x.renewal_id = part.renewal_id and part.upto > part.next_seq and part.upto < part.end_seq;
-  return v_n;
+    delete from renewal
+     where renewal.renewal_id = any (array(
+       select stretch.renewal_id from stretch where stretch.upto >= stretch.end_seq)))
+  update renewal set next_seq = stretch.upto
+    from stretch
+   where renewal.renewal_id = stretch.renewal_id
+     and stretch.upto > stretch.next_seq and stretch.upto < stretch.end_seq;
+  return v_count;
 end
 $$;
 

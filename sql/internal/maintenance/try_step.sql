@@ -1,7 +1,9 @@
--- One step of tick in a subtransaction, so that one that fails stops no other. Its slices get smaller with every failure, down to one,
--- and grow again with every success; at a slice of one that fails the job is passed over. A step that a time-out of the statement cancels ends
--- the tick soon: `canceled`; where there is no such time-out, the caller cancels, and the tick ends at once. A lock that is not free within the time-out of tick is nobody's fault: the
--- step is tried again by the next tick as it is.
+-- Runs one step of tick in a subtransaction, so that one that fails stops no other. Its slices get
+-- smaller with every failure, down to one, and grow again with every success. A job at which a
+-- slice of one fails is passed over. A step that a time-out of the statement cancels ends the tick
+-- soon: `canceled`. Where there is no such time-out, the caller cancels, and the tick ends at once.
+-- A lock that is not free within the time-out of tick is the fault of no step: the next tick tries
+-- the step again as it is.
 create or replace function fairclaim_internal.try_step(
   p_step text,
   inout p_state fairclaim_internal.tick_state,
@@ -18,21 +20,33 @@ declare
   v_fault tick_fault;
   v_full int := case p_step when 'close' then 2000 else 5000 end;
   v_message text;
-  r record;
+  v_result record;
 begin
-  select * into v_fault from tick_fault f where f.step = p_step;
-  if v_fault.passed <> '{}' and not (v_fault.passed_at > p_state.at - interval '1 minute' and v_fault.passed_at <= p_state.at) then
-    v_fault.passed := '{}';                   -- once a minute those passed over are tried again, one at a time
+  select * into v_fault from tick_fault where tick_fault.step = p_step;
+  if v_fault.passed <> '{}'
+     and not (v_fault.passed_at > p_state.at - interval '1 minute'
+              and v_fault.passed_at <= p_state.at) then
+    -- Once a minute the jobs that are passed over are tried again, one at a time.
+    v_fault.passed := '{}';
     v_fault.size := 1;
   end if;
-  done := 0; more := 0; again := false; failed := false; canceled := false;
+  done := 0;
+  more := 0;
+  again := false;
+  failed := false;
+  canceled := false;
   begin
-    select * into r from run_step(p_step, p_state, least(v_full, v_fault.size), coalesce(v_fault.passed, '{}'), p_all);
-    p_state := r.p_state; done := r.done; more := r.more; again := r.again;
+    select * into v_result
+      from run_step(
+        p_step, p_state, least(v_full, v_fault.size), coalesce(v_fault.passed, '{}'), p_all);
+    p_state := v_result.p_state;
+    done := v_result.done;
+    more := v_result.more;
+    again := v_result.again;
   exception
     when query_canceled or others then
       if sqlstate = '57014' and current_setting('statement_timeout') = '0' then
-        raise;                                -- the caller's wish, and no step's fault
+        raise;                                -- the caller's wish, and the fault of no step
       end if;
       failed := true;
       canceled := sqlstate = '57014';
@@ -42,18 +56,24 @@ begin
       exception
         when lock_not_available then null;    -- a tick that was passed has written about it
       end;
-      if p_step = 'close' and v_fault.size = 1 then       -- past that lane
-        p_state.slice := coalesce((select min(l.lane_id) from lane l where l.lane_id > p_state.slice), -9223372036854775808);
+      if p_step = 'close' and v_fault.size = 1 then       -- go on behind that lane
+        p_state.slice := coalesce(
+          (select min(lane.lane_id) from lane where lane.lane_id > p_state.slice),
+          -9223372036854775808);
       end if;
   end;
   if not failed and v_fault.step is not null then
     if v_fault.size >= v_full and v_fault.passed = '{}' then
-      delete from tick_fault f
-       where f.ctid = any (array(select z.ctid from tick_fault z where z.step = p_step for update skip locked));
+      delete from tick_fault
+       where tick_fault.ctid = any (array(
+         select mended.ctid from tick_fault mended
+          where mended.step = p_step for update skip locked));
     else
-      update tick_fault f
+      update tick_fault
          set size = least(v_full, v_fault.size::bigint * 2), times = 0, passed = v_fault.passed
-       where f.ctid = any (array(select z.ctid from tick_fault z where z.step = p_step for update skip locked));
+       where tick_fault.ctid = any (array(
+         select mended.ctid from tick_fault mended
+          where mended.step = p_step for update skip locked));
     end if;
   end if;
 end

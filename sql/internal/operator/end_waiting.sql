@@ -1,6 +1,12 @@
--- Lock order: ready, scheduled, each skip locked: a locked row is being claimed, moved or promoted at this moment. Waiting rows are found
--- among the own lanes' or the shared lanes' rows of the tenant, by index whatever the statistics say.
-create or replace function fairclaim_internal.end_waiting(p_ids uuid[], p_tenants uuid[], p_now timestamptz) returns void
+-- Ends waiting jobs as cancelled. Lock order: ready, scheduled, each skip locked: a locked row is
+-- being claimed, moved or promoted at this moment. Waiting rows are found among the rows that the
+-- tenant has in own lanes or in the shared lanes of the queue, by index whatever the statistics
+-- say: so sequential scans, hash joins and merge joins are off.
+create or replace function fairclaim_internal.end_waiting(
+  p_ids uuid[],
+  p_tenants uuid[],
+  p_now timestamptz
+) returns void
 language plpgsql
 set jit = off
 set enable_seqscan = off
@@ -9,23 +15,34 @@ set enable_mergejoin = off
 as $$
 begin
   with known as materialized (
-    select j.id, j.tenant_id, j.queue
-      from unnest(p_ids, p_tenants) x(i, t)
-     cross join lateral (select j.* from job j where j.tenant_id = x.t and j.id = x.i offset 0) j),
-  waiting as materialized (
-    select y.c from known k
+    select found.id, found.tenant_id, found.queue
+      from unnest(p_ids, p_tenants) asked(id, tenant_id)
      cross join lateral (
-       select y.ctid c from ready y
-        where y.tenant_id = k.tenant_id and (y.lane_id >> 32) = any (array[0, lane_group(k.queue)]) and y.id = k.id for update skip locked) y),
-  gone as (
-    delete from ready y where y.ctid = any (array(select waiting.c from waiting)) returning y.id, y.tenant_id, y.attempts),
-  due as materialized (
-    select s.ctid c from scheduled s where s.id = any (array(select known.id from known)) for update skip locked),
-  gone2 as (
-    delete from scheduled s where s.ctid = any (array(select due.c from due)) returning s.id, s.tenant_id, s.attempts)
-  insert into finished
-  select g.id, g.tenant_id, p_now, g.attempts, 'cancelled', null, null, null
-    from (select * from gone union all select * from gone2) g;
+       select job.* from job
+        where job.tenant_id = asked.tenant_id and job.id = asked.id offset 0) found),
+  pending as materialized (
+    select waiting.place from known
+     cross join lateral (
+       select ready.ctid as place from ready
+        where ready.tenant_id = known.tenant_id
+          and (ready.lane_id >> 32) = any (array[0, lane_group(known.queue)])
+          and ready.id = known.id
+          for update skip locked) waiting),
+  taken as (
+    delete from ready where ready.ctid = any (array(select pending.place from pending))
+    returning ready.id, ready.tenant_id, ready.attempts),
+  delayed as materialized (
+    select scheduled.ctid as place from scheduled
+     where scheduled.id = any (array(select known.id from known)) for update skip locked),
+  unscheduled as (
+    delete from scheduled where scheduled.ctid = any (array(select delayed.place from delayed))
+    returning scheduled.id, scheduled.tenant_id, scheduled.attempts)
+  insert into finished (id, tenant_id, completed_at, attempts, status)
+  select ended.id, ended.tenant_id, p_now, ended.attempts, 'cancelled'
+    from (select taken.id, taken.tenant_id, taken.attempts from taken
+          union all
+          select unscheduled.id, unscheduled.tenant_id, unscheduled.attempts
+            from unscheduled) ended;
 end
 $$;
 

@@ -1,6 +1,8 @@
--- Whose jobs these are: without a tenant it is looked for in the narrow tables. Only ids that are in none of those with an index by id
--- cost a read of what waits (`ready`), once for all of them; never one of the history.
-create or replace function fairclaim_internal.find_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, tenant_id uuid)
+-- Finds which tenants jobs belong to. Without a tenant the jobs are looked for in the narrow
+-- tables. Only ids that are in none of those that have an index by id cost a read of what waits
+-- (`ready`), once for all of them; none costs a read of the history.
+create or replace function fairclaim_internal.find_jobs(p_tenant_id uuid, p_ids uuid[])
+returns table (id uuid, tenant_id uuid)
 language plpgsql stable
 as $$
 #variable_conflict use_column
@@ -10,21 +12,28 @@ declare
   v_tenants uuid[];
 begin
   if p_tenant_id is not null then
-    return query select j.id, j.tenant_id from job j where j.tenant_id = p_tenant_id and j.id = any (p_ids);
+    return query
+    select job.id, job.tenant_id from job
+     where job.tenant_id = p_tenant_id and job.id = any (p_ids);
     return;
   end if;
-  select array_agg(z.id), array_agg(z.tenant_id) into v_found, v_tenants
-    from (select f.id, f.tenant_id from finished f where f.id = any (p_ids)
+  select array_agg(narrow.id), array_agg(narrow.tenant_id) into v_found, v_tenants
+    from (select finished.id, finished.tenant_id from finished where finished.id = any (p_ids)
           union all
-          select r.id, r.tenant_id from running r where r.id = any (p_ids)
+          select running.id, running.tenant_id from running where running.id = any (p_ids)
           union all
-          select s.id, s.tenant_id from scheduled s where s.id = any (p_ids)) z;
-  return query select x.i, x.t from unnest(v_found, v_tenants) x(i, t);
-  select array_agg(u.i) into v_ids from unnest(p_ids) u(i) where u.i not in (select x.i from unnest(v_found) x(i));
+          select scheduled.id, scheduled.tenant_id from scheduled
+           where scheduled.id = any (p_ids)) narrow;
+  return query
+  select found.id, found.tenant_id from unnest(v_found, v_tenants) found(id, tenant_id);
+  select array_agg(asked.id) into v_ids
+    from unnest(p_ids) asked(id)
+   where asked.id not in (select found.id from unnest(v_found) found(id));
   if v_ids is not null then
-    return query select y.id, y.tenant_id from ready y where y.id = any (v_ids);
+    return query select ready.id, ready.tenant_id from ready where ready.id = any (v_ids);
   end if;
 end
 $$;
 
-comment on function fairclaim_internal.find_jobs(uuid, uuid[]) is 'Which of these jobs there are, with their tenants; p_tenant_id null for those of every tenant.';
+comment on function fairclaim_internal.find_jobs(uuid, uuid[]) is
+'Which of these jobs there are, with their tenants; p_tenant_id null for those of every tenant.';

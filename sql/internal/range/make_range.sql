@@ -1,5 +1,7 @@
--- Each table is made standalone, with row security, and then attached: `partition of` would wait for open transactions.
-create or replace function fairclaim_internal.make_range(p_from timestamptz, p_to timestamptz) returns void
+-- Makes each table standalone, with row security, and then attaches it: `partition of` would wait
+-- for open transactions.
+create or replace function fairclaim_internal.make_range(p_from timestamptz, p_to timestamptz)
+returns void
 language plpgsql
 as $$
 declare
@@ -7,11 +9,15 @@ declare
   v_part text;
 begin
   foreach v_table in array array['job', 'finished', 'attempt_error'] loop
-    v_part := v_table || to_char(p_from at time zone 'UTC', '_YYYYMMDD_HH24MI');
-    execute format('create table fairclaim_internal.%I (like fairclaim_internal.%I including all)', v_part, v_table);
+    v_part := range_name(v_table, p_from);
+    execute format(
+      'create table fairclaim_internal.%I (like fairclaim_internal.%I including all)',
+      v_part, v_table);
     perform secure_table(v_part);
-    execute format('alter table fairclaim_internal.%I attach partition fairclaim_internal.%I for values from (%L) to (%L)', v_table, v_part,
-      id_at(millis(p_from)), id_at(millis(p_to)));
+    execute format(
+      'alter table fairclaim_internal.%I attach partition fairclaim_internal.%I '
+        'for values from (%L) to (%L)',
+      v_table, v_part, id_at(millis(p_from)), id_at(millis(p_to)));
   end loop;
   insert into id_range (starts_at, ends_at) values (p_from, p_to);
 end

@@ -1,7 +1,9 @@
--- Ranges ahead of the clock, and never farther than three widths from it, whatever is asked for: a clock that runs years ahead for a
--- while leaves a few ranges there, and when it is back the ranges around it go on where they ended. So the ranges around
--- the clock are added to, up to the next that is there already; without one around it, a new one begins a little before it. Bounded:
--- at most 16 ranges a call. A lock that is not free within 100 ms leaves it to the next call.
+-- Makes ranges ahead of the clock, and never farther than three widths from it, whatever the caller
+-- asks for: a clock that runs years ahead for a while leaves a few ranges there, and when it is
+-- back the ranges around it go on where they ended. So ranges are added behind those around the
+-- clock, up to the next that is there already. Without one around the clock, a new one begins a
+-- little before it. Bounded: at most 16 ranges a call. A lock that is not free within 100 ms leaves
+-- it to the next call.
 create or replace function fairclaim_internal.make_ranges(p_until timestamptz) returns int
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -16,17 +18,20 @@ declare
   v_from timestamptz;
   v_made int := 0;
 begin
-  perform note_ranges(v_now);       -- these are committed; those made below are not yet
+  perform note_ranges(v_now);                 -- these are committed; those made below are not yet
   while v_made < 16 loop
-    select b.ends_at into v_from from range_block(v_now) b;
+    select block.ends_at into v_from from range_block(v_now) block;
     exit when v_from > v_until;
     if v_from is null then
-      select greatest(max(r.ends_at), date_trunc('hour', v_now) - least(interval '1 day', range_width())) into v_from
-        from id_range r where r.ends_at <= v_now;
+      select greatest(
+               max(id_range.ends_at),
+               date_trunc('hour', v_now) - least(interval '1 day', range_width()))
+        into v_from
+        from id_range where id_range.ends_at <= v_now;
     end if;
     perform make_range(v_from, least(
       v_from + range_width((select count(*) from id_range)),
-      (select min(r.starts_at) from id_range r where r.starts_at > v_from)));
+      (select min(id_range.starts_at) from id_range where id_range.starts_at > v_from)));
     v_made := v_made + 1;
   end loop;
   return v_made;

@@ -1,5 +1,6 @@
--- The two sequences tell dispatch between which times it need not look at id_range. What is noted must be committed, or be
--- made by a migration before anybody can dispatch. Nothing is noted while the time lies in no range: what was noted stays true.
+-- Two sequences tell dispatch between which times it need not look at id_range. What is noted must
+-- be committed, or be made by a migration before any client can dispatch. Nothing is noted while
+-- the time lies in no range: what was noted stays true.
 create or replace function fairclaim_internal.note_ranges(p_now timestamptz) returns void
 language plpgsql
 as $$
@@ -7,7 +8,8 @@ declare
   v_start bigint;
   v_end bigint;
 begin
-  select millis(b.starts_at), millis(b.ends_at) into v_start, v_end from range_block(p_now) b;
+  select millis(block.starts_at), millis(block.ends_at) into v_start, v_end
+    from range_block(p_now) block;
   if v_start is distinct from coalesce(pg_sequence_last_value('range_start'), 0) then
     perform setval('range_start', v_start);
   end if;

@@ -1,14 +1,21 @@
--- Ranges need not hang together: a clock that was wrong leaves some far ahead or behind. Reads id_range, a few dozen rows.
-create or replace function fairclaim_internal.range_block(p_at timestamptz, out starts_at timestamptz, out ends_at timestamptz)
+-- Ranges need not hang together: a clock that was wrong leaves some far ahead or behind. begins is
+-- 1 where a range does not start where the one before it ends; so its running sum numbers the
+-- blocks. Reads id_range, a few dozen rows.
+create or replace function fairclaim_internal.range_block(
+  p_at timestamptz,
+  out starts_at timestamptz,
+  out ends_at timestamptz
+)
 language sql stable
 as $$
-  select min(b.starts_at), max(b.ends_at)
-    from (select a.*, sum(a.begins) over (order by a.starts_at) as block
-            from (select r.starts_at, r.ends_at,
-                         (r.starts_at is distinct from lag(r.ends_at) over (order by r.starts_at))::int as begins
-                    from fairclaim_internal.id_range r) a) b
-   group by b.block
-  having min(b.starts_at) <= p_at and max(b.ends_at) > p_at
+  select min(numbered.starts_at), max(numbered.ends_at)
+    from (select parted.*, sum(parted.begins) over (order by parted.starts_at) as block
+            from (select id_range.starts_at, id_range.ends_at,
+                         (id_range.starts_at is distinct from
+                            lag(id_range.ends_at) over (order by id_range.starts_at))::int as begins
+                    from fairclaim_internal.id_range) parted) numbered
+   group by numbered.block
+  having min(numbered.starts_at) <= p_at and max(numbered.ends_at) > p_at
 $$;
 
 comment on function fairclaim_internal.range_block(timestamptz) is

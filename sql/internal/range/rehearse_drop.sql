@@ -1,9 +1,15 @@
--- Whether a range may be dropped now, asked before the locks on everybody's tables are.
--- Its transaction must not be prepared: it would hold them until somebody remembers it. PREPARE refuses one that has made a
--- temporary object, even if that is gone; a notification would do too, but its commit fails when any login has filled the queue of
--- notifications, and waits for other commits that notify, with these locks. So it is only for a database in which the owner
--- may make nothing temporary, and never when that queue is half full (see tell).
--- And where event triggers take long over a table that is of no use to anybody, they would over this one, with these locks.
+-- Whether a range may be dropped now. It is asked before the exclusive locks are, which are on
+-- tables that all sessions use.
+--
+-- The transaction must not be prepared: it would hold those locks until an operator remembers it.
+-- PREPARE refuses a transaction that has made a temporary object, even if that is gone. A
+-- notification would do too, but its commit fails when any login has filled the queue of
+-- notifications, and waits for other commits that notify, with these locks. So a notification is
+-- only for a database in which the owner may make nothing temporary, and never when that queue is
+-- half full (see tell).
+--
+-- And where event triggers take long over a table that is of no use to any session, they would take
+-- long over this one, with these locks.
 create or replace function fairclaim_internal.rehearse_drop() returns boolean
 language plpgsql
 as $$
@@ -19,15 +25,17 @@ begin
     execute format('create temporary table %I ()', v_name);
     execute format('drop table pg_temp.%I', v_name);
     if v_triggers is not null and fairclaim.clock() > v_began + interval '250 ms' then
-      raise warning 'fairclaim: no range of ids is dropped, since event triggers (%) take too long', v_triggers
-        using hint = 'make them faster, or let them pass over the schema fairclaim; prune() deletes the rows meanwhile';
+      raise warning 'fairclaim: no range of ids is dropped, since event triggers (%) take too long',
+          v_triggers
+        using hint = 'make them faster, or let them pass over the schema fairclaim; '
+          'prune() deletes the rows meanwhile';
       return false;
     end if;
     return true;
   elsif v_prepares and pg_notification_queue_usage() >= 0.5 then
     return false;
   elsif v_prepares then
-    notify fairclaim_range;                   -- nobody listens
+    notify fairclaim_range;                   -- no client listens
   end if;
   return true;
 end

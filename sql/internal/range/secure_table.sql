@@ -1,15 +1,25 @@
--- Row security on and forced, with the owner's policy: definer functions keep working, nobody else sees a row.
+-- Enables and forces row security, with a policy for the owner: definer functions keep working, and
+-- no other role sees a row.
 create or replace function fairclaim_internal.secure_table(p_table text) returns void
 language plpgsql
 as $$
 declare
   v_class oid := format('fairclaim_internal.%I', p_table)::regclass;
 begin
-  if not exists (select from pg_catalog.pg_class c where c.oid = v_class and c.relrowsecurity and c.relforcerowsecurity) then
-    execute format('alter table fairclaim_internal.%I enable row level security, force row level security', p_table);
+  if not exists (
+       select from pg_catalog.pg_class
+        where pg_class.oid = v_class and pg_class.relrowsecurity
+          and pg_class.relforcerowsecurity) then
+    execute format(
+      'alter table fairclaim_internal.%I enable row level security, force row level security',
+      p_table);
   end if;
-  if not exists (select from pg_catalog.pg_policy p where p.polrelid = v_class and p.polname = 'owner_all') then
-    execute format('create policy owner_all on fairclaim_internal.%I to fairclaim_owner using (true) with check (true)', p_table);
+  if not exists (
+       select from pg_catalog.pg_policy
+        where pg_policy.polrelid = v_class and pg_policy.polname = 'owner_all') then
+    execute format(
+      'create policy owner_all on fairclaim_internal.%I to fairclaim_owner '
+        'using (true) with check (true)', p_table);
   end if;
 end
 $$;

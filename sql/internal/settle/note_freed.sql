@@ -1,4 +1,5 @@
--- Called for each limited row that a settlement of many deletes, so that the statement that answers the caller need not gather them.
+-- Called for each limited row that a settlement of many jobs deletes, so that the statement that
+-- answers the caller need not gather their tenants.
 create or replace function fairclaim_internal.note_freed(p_tenant uuid) returns void
 language plpgsql
 as $$

@@ -1,7 +1,8 @@
--- The first 16 hex digits of ids made now: 48 bits of milliseconds, the version, 12 bits of the fraction (uuid v7).
--- Beyond the last range the id is taken at that range's end, and before the first at its start, so that a dispatch never fails
--- because no worker ran for a month or because the clock was wrong; created_at stays true. The two sequences lag, and say 0 after
--- a crash, so only a time outside of them looks at the table.
+-- The first 16 hex digits of ids made now: 48 bits of milliseconds, the version, 12 bits of the
+-- fraction (uuid v7). For a time beyond the last range the id is made for that range's end, and
+-- before the first for its start, so that a dispatch never fails because no worker ran for a month
+-- or because the clock was wrong; created_at stays true. The two sequences lag, and say 0 after a
+-- crash, so only a time outside of them looks at the table.
 create or replace function fairclaim_internal.id_prefix(p_now timestamptz) returns text
 language plpgsql volatile
 as $$

@@ -1,6 +1,8 @@
--- What is wrong with a payload, result or metadata of the caller's: null when nothing is. For the message: callers look at size and
--- depth themselves, in one expression. A text of at most 257 bytes cannot nest deeper than 128.
-create or replace function fairclaim_internal.json_fault(p_value jsonb, p_max_bytes int) returns text
+-- What is wrong with a payload, a result or metadata of the caller's: null when nothing is. It
+-- makes the text of the message: callers look at size and depth themselves, in one expression. A
+-- text of at most 257 bytes cannot nest deeper than 128.
+create or replace function fairclaim_internal.json_fault(p_value jsonb, p_max_bytes int)
+returns text
 language plpgsql immutable
 as $$
 declare

@@ -1,11 +1,14 @@
--- For a worker that will ask nothing until then. Reads a small table and the head of an index, locks nothing, writes nothing.
+-- Asked by a worker that will ask nothing until then. It reads a small table and the head of an
+-- index, locks nothing, and writes nothing.
 create or replace function fairclaim.next_due() returns float8
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 as $$
 declare
-  v_due timestamptz := least((select min(s.run_at) from scheduled s), (select min(r.lease_expires_at) from running r));
+  v_due timestamptz := least(
+    (select min(scheduled.run_at) from scheduled),
+    (select min(running.lease_expires_at) from running));
 begin
   return extract(epoch from v_due - fairclaim.clock());
 end

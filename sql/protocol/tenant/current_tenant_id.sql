@@ -1,5 +1,5 @@
--- The session's tenant, from where the installer said this login's tenant comes from. Unset or malformed is an error,
--- never "no rows" and never "every row".
+-- The tenant of the session. The installer said where the tenant of its login comes from
+-- (login_tenant). Unset or malformed is an error, never "no rows" and never "every row".
 create or replace function fairclaim.current_tenant_id() returns uuid
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -10,12 +10,14 @@ declare
   v_tenant uuid;
   v_text text;
 begin
-  select l.source, l.tenant_id into v_source, v_tenant from login_tenant l where l.login = session_user;
+  select login_tenant.source, login_tenant.tenant_id into v_source, v_tenant
+    from login_tenant where login_tenant.login = session_user;
   if v_source = 'fixed' then
     return v_tenant;
   elsif v_source = 'claims' then
     begin
-      v_text := nullif(current_setting('request.jwt.claims', true), '')::jsonb #>> '{app_metadata,tenant_id}';
+      v_text := nullif(current_setting('request.jwt.claims', true), '')::jsonb
+        #>> '{app_metadata,tenant_id}';
     exception
       when data_exception then null;          -- its text would be in the error
     end;
@@ -23,7 +25,8 @@ begin
     v_text := nullif(current_setting('fairclaim.tenant_id', true), '');
   end if;
   -- a cast of anything else would fail with the text in its message
-  if translate(v_text, '0123456789abcdefABCDEF', '0000000000000000000000') is distinct from '00000000-0000-0000-0000-000000000000' then
+  if translate(v_text, '0123456789abcdefABCDEF', '0000000000000000000000')
+     is distinct from '00000000-0000-0000-0000-000000000000' then
     perform refuse('JQ002', 'tenant', 'this session has no tenant',
       'set it for the transaction: select set_config(''fairclaim.tenant_id'', ''<uuid>'', true), with this login listed in fairclaim_internal.login_tenant');
   end if;

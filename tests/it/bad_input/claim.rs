@@ -197,18 +197,8 @@ const NO_IDS: &[Limit] = &[
         good: &["null", "'{}'"],
         bad: &["array['complete']", "array['MARK']"],
     },
-    Limit {
-        field: "p_results",
-        rule: RULE,
-        good: &["null", "'{}'"],
-        bad: &["array['\"MARK\"']"],
-    },
-    Limit {
-        field: "p_errors",
-        rule: RULE,
-        good: &["null", "'{}'"],
-        bad: &["array['\"MARK\"']"],
-    },
+    Limit { field: "p_results", rule: RULE, good: &["null", "'{}'"], bad: &["array['\"MARK\"']"] },
+    Limit { field: "p_errors", rule: RULE, good: &["null", "'{}'"], bad: &["array['\"MARK\"']"] },
     Limit { field: "p_delays", rule: RULE, good: &["null", "'{}'"], bad: &["array[1.0]"] },
 ];
 const RULE: &str = "must have as many items as p_ids";

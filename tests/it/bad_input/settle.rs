@@ -269,7 +269,8 @@ async fn what_an_outcome_has_no_use_for_is_refused_and_not_dropped_in_silence() 
             ("p_errors", ERROR, matches!(outcome, "retry" | "fail" | "cancel"), "'\"MARK\"'"),
             ("p_delays", DELAY, matches!(outcome, "retry" | "snooze"), "1.0"),
         ] {
-            let delays = if snoozes && list != "p_delays" { ", p_delays => array[null, 1.0]" } else { "" };
+            let delays =
+                if snoozes && list != "p_delays" { ", p_delays => array[null, 1.0]" } else { "" };
             let sql = format!(
                 "select * from fairclaim.settle_jobs({two}, array['complete', '{outcome}'], {list} => array[null, {value}]{delays})"
             );

@@ -108,10 +108,7 @@ pub(super) async fn claim(
     let (queues, types) = (names(&QUEUES, claim.queues), names(&TYPES, claim.types));
     let lease = f64::from(claim.lease);
     let Some(limit) = claim.limit else {
-        let sql = format!(
-            "select {} from fairclaim.claim_job($1, $2, $3, $4)",
-            columns()
-        );
+        let sql = format!("select {} from fairclaim.claim_job($1, $2, $3, $4)", columns());
         let rows = worker.query(&sql, &[&worker_id, &queues, &types, &lease]).await?;
         return Ok(rows.iter().map(Claimed::from).collect());
     };
@@ -154,10 +151,12 @@ impl Lists {
             attempts: leases.iter().map(|lease| lease.attempt).collect(),
             tokens: leases.iter().map(|lease| lease.token).collect(),
             outcomes: all.iter().map(|given| given.outcome).collect(),
-            results: some(all.iter().any(|given| given.result.is_some()))
-                .map(|()| all.iter().map(|given| given.result.as_ref().map(Value::to_string)).collect()),
-            errors: some(all.iter().any(|given| given.error.is_some()))
-                .map(|()| all.iter().map(|given| given.error.as_ref().map(Value::to_string)).collect()),
+            results: some(all.iter().any(|given| given.result.is_some())).map(|()| {
+                all.iter().map(|given| given.result.as_ref().map(Value::to_string)).collect()
+            }),
+            errors: some(all.iter().any(|given| given.error.is_some())).map(|()| {
+                all.iter().map(|given| given.error.as_ref().map(Value::to_string)).collect()
+            }),
             delays: some(all.iter().any(|given| given.delay.is_some()))
                 .map(|()| all.iter().map(|given| given.delay.map(f64::from)).collect()),
         }
@@ -179,8 +178,7 @@ pub(super) async fn settle(
     all: &[Given],
 ) -> Result<Vec<Answer>, Error> {
     let lists = Lists::of(all);
-    let sql =
-        "select * from fairclaim.settle_jobs($1, $2, $3, $4, $5, $6, $7, $8)";
+    let sql = "select * from fairclaim.settle_jobs($1, $2, $3, $4, $5, $6, $7, $8)";
     let rows = worker
         .query(
             sql,

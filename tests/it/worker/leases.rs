@@ -189,7 +189,7 @@ async fn a_cancel_is_heard_at_once_by_who_listens_and_with_the_next_answer_by_wh
         let worker = Running::start(worker.handler_for::<String, _>("job", when_cancelled));
         wait(&gate.started).await;
         if listens {
-            let superuser = rig.db.superuser().await;
+            let superuser = rig.db.superuser_here().await;
             let sql = "select from pg_stat_activity where datname = current_database() and query = 'listen fairclaim'";
             until("it listens", PATIENCE, || async {
                 superuser.query_opt(sql, &[]).await.expect(sql)
