@@ -24,7 +24,8 @@ begin
         when duplicate_object or unique_violation then null;      -- somebody else made it just now
         when insufficient_privilege then
           raise exception 'role % is missing and % may not create it', v_role, current_user
-            using errcode = 'JQ007', hint = pg_catalog.format('as an administrator: alter role %I createrole', current_user);
+            using errcode = 'JQ007', detail = '{"field": "role"}',
+                  hint = pg_catalog.format('as an administrator: alter role %I createrole', current_user);
       end;
     end if;
   end loop;
@@ -44,7 +45,8 @@ begin
       when unique_violation then null;
       when insufficient_privilege then
         raise exception 'role fairclaim_owner belongs to another installer and % may not use it', current_user
-          using errcode = 'JQ007', hint = pg_catalog.format('as an administrator: grant fairclaim_owner to %I', current_user);
+          using errcode = 'JQ007', detail = '{"field": "role"}',
+                hint = pg_catalog.format('as an administrator: grant fairclaim_owner to %I', current_user);
     end;
   end if;
 end
@@ -65,11 +67,11 @@ begin
       continue;
     elsif v_owner is not null then
       raise exception 'a schema % is there and does not belong to fairclaim_owner', v_schema
-        using errcode = 'JQ007',
+        using errcode = 'JQ007', detail = '{"field": "schema"}',
               hint = pg_catalog.format('as its owner: alter schema %I rename to another name, and look at what is in it', v_schema);
     elsif not pg_catalog.has_database_privilege(current_user, pg_catalog.current_database(), 'CREATE') then
       raise exception '% may not create a schema in database %', current_user, pg_catalog.current_database()
-        using errcode = 'JQ007',
+        using errcode = 'JQ007', detail = '{"field": "database"}',
               hint = pg_catalog.format('as its owner: grant create on database %I to %I', pg_catalog.current_database(), current_user);
     end if;
     begin
@@ -117,7 +119,7 @@ declare
 begin
   if v_found > 1 then
     raise exception 'the database has schema version %, this build knows 1', v_found
-      using errcode = 'JQ006', hint = 'use a build of fairclaim as new as the one that migrated the database';
+      using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use a build of fairclaim as new as the one that migrated the database';
   end if;
   perform pg_catalog.set_config('fairclaim.migrated_from', v_found::text, true),
           pg_catalog.set_config('fairclaim.applied', '', true);
@@ -293,6 +295,19 @@ create table fairclaim_internal.tenant (
   tenant_id uuid primary key,
   weight smallint not null default 1 check (weight between 1 and 100)
 );
+-- How the application calls a tenant, for those that it has dispatched for by name. Only tick() writes it.
+create table fairclaim_internal.tenant_name (
+  tenant_id uuid primary key,
+  name text collate "C" not null
+);
+-- Names that dispatches have used and that tick() has not folded into tenant_name yet. Inserted only, and unique in nothing but
+-- its number: a dispatch must not wait for another one that uses the same name at this moment.
+create table fairclaim_internal.tenant_note (
+  note_id bigint generated always as identity primary key,
+  tenant_id uuid not null,
+  name text collate "C" not null
+);
+create index tenant_note_tenant on fairclaim_internal.tenant_note (tenant_id);
 create table fairclaim_internal.tenant_limit (         -- locked by claims; limited tenants only
   tenant_id uuid primary key,
   max_running int not null check (max_running >= 0),
@@ -319,7 +334,11 @@ create table fairclaim_internal.setting (
   close_delay interval not null default '10 s',
   max_shared_lanes int not null default 2000 check (max_shared_lanes >= 1),    -- of a queue: further types get own lanes
   max_own_lanes int not null default 1000 check (max_own_lanes >= 1),          -- of a tenant in a queue: refused at dispatch
-  tick_every interval not null default '0.5 s' check (tick_every between '0' and '10 s')
+  tick_every interval not null default '0.5 s' check (tick_every between '0' and '10 s'),
+  -- how long a job whose workers died twice waits for a worker that runs it alone; then it fails
+  suspect_wait interval not null default '1 hour' check (suspect_wait between '1 minute' and '100 years'),
+  -- whose job it is when a dispatch names no tenant; null: such a dispatch is refused
+  default_tenant text collate "C"
 );
 insert into fairclaim_internal.setting default values;
 
@@ -374,6 +393,16 @@ create table fairclaim_internal.tick_fault (
   passed_at timestamptz not null
 );
 
+-- Since when tick has seen a job wait that is to run alone. Only tick writes it. A job that was taken meanwhile has other attempts,
+-- and is timed from the start. No key over (id, attempts): a tick would wait for one that was passed and has inserted the same.
+create table fairclaim_internal.suspect (
+  suspect_id bigint generated always as identity primary key,
+  id uuid not null,
+  tenant_id uuid not null,
+  attempts int not null,
+  seen_at timestamptz not null
+);
+
 -- Where prune() stands: one row for the retention of the settings, one for those that operators choose. Only prune() locks
 -- and updates it. A round walks `finished` by id: first what is old, then what a wrong clock has put ahead.
 create table fairclaim_internal.prune_place (
@@ -417,12 +446,16 @@ create unlogged sequence fairclaim_internal.round_at minvalue 0 start 0;        
 create unlogged sequence fairclaim_internal.guard_at minvalue 0 start 0;        -- when a tick last began to work
 create unlogged sequence fairclaim_internal.asleep_until minvalue 0 start 0;    -- until when some worker waits to be woken
 create unlogged sequence fairclaim_internal.look_by minvalue 0 start 0;         -- by when all who tick will have ticked again
+create unlogged sequence fairclaim_internal.suspects_at minvalue 0 start 0;     -- when tick last looked for suspects
+create unlogged sequence fairclaim_internal.tick_at minvalue 0 start 0;         -- when the next tick is wanted
+create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;       -- when history was last pruned by the settings
+create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;       -- when a cancel of a running job was last asked for
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'a838025caddef01c9e64bcb129425c53f0bb5811b4efd0f6d0c492086f99c3a3');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'a8b1b12706a5a53a35caff348e819abccb1750947d8bd109b141d66c325e3fa3');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> 'a838025caddef01c9e64bcb129425c53f0bb5811b4efd0f6d0c492086f99c3a3' then
+  elsif v_sum <> 'a8b1b12706a5a53a35caff348e819abccb1750947d8bd109b141d66c325e3fa3' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
-      using errcode = 'JQ006', hint = 'use the build that migrated it, or a newer one; migrations never change';
+      using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
 end
 $migration$;
@@ -514,17 +547,35 @@ as $$ select (extract(epoch from p_at) * 1000)::bigint $$;
 comment on function fairclaim_internal.millis(timestamptz) is 'Milliseconds since 1970.';
 
 -- internal/support/refuse.sql
--- Every refusal goes through here, so that all read alike. Never pass a value of the caller's: the field and the rule.
-create or replace function fairclaim_internal.refuse(p_code text, p_field text, p_rule text, p_hint text default null) returns void
+-- Every refusal goes through here, so that all read alike. Never pass a value of the caller: name the field and the rule. p_field
+-- is where the fault is: `p_queue`, `p_outcomes[3]` or `p_jobs[3].queue` (items count from 0), or a plain word such as `tenant` where no
+-- argument is at fault. Clients read DETAIL, people read the message and the hint.
+create or replace function fairclaim_internal.refuse(
+  p_code text,
+  p_field text,
+  p_rule text,
+  p_hint text default null,
+  p_detail jsonb default '{}'
+) returns void
 language plpgsql
 as $$
+declare
+  v_path text[] := regexp_match(p_field, '^(p_[a-z_]+)?(?:[[]([0-9]+)[]])?[.]?([a-z_]+)?$');
+  v_name text := coalesce(v_path[3], substr(v_path[1], 3));
+  v_place jsonb := jsonb_strip_nulls(jsonb_build_object('argument', v_path[1], 'field', v_name, 'item', v_path[2]::int));
 begin
-  raise exception '%: %', p_field, p_rule using errcode = p_code, hint = coalesce(p_hint, format('change %s; the limits are in the comment of the function that was called', p_field));
+  raise exception '%: %', p_field, p_rule
+    using errcode = p_code,
+          detail = (v_place || p_detail)::text,
+          hint = coalesce(p_hint,
+            'use one of these: ' || (select string_agg(x.name, ', ' order by x.place)
+                                       from jsonb_array_elements_text(p_detail -> 'allowed') with ordinality x(name, place)),
+            format('change %s as the message says, and call again: nothing was written', v_name));
 end
 $$;
 
-comment on function fairclaim_internal.refuse(text, text, text, text) is
-'Raises an error of one of the codes JQ001 to JQ007 that names the field and the rule.';
+comment on function fairclaim_internal.refuse(text, text, text, text, jsonb) is
+'Raises an error of one of the codes JQ001 to JQ007. Its message names the field and the rule, its hint says what to do next, and its DETAIL is a JSON object for programs: argument, field and item (from 0) of what p_field names, and what p_detail adds of limit, minimum, maximum and allowed.';
 
 -- internal/support/too_deep.sql
 -- Whether an array or an object stands 128 levels below the outermost one. It is one walk over the
@@ -572,7 +623,7 @@ create or replace function fairclaim_internal.check_claim(
   p_queues text[],
   p_limit int,
   p_types text[],
-  p_lease interval
+  p_lease float8
 ) returns boolean
 language plpgsql
 as $$
@@ -582,31 +633,36 @@ declare
 begin
   -- the second range by its numbers: which controls above ASCII the class knows depends on the database's locale
   if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
-    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
+    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters',
+      'name the worker by a short word, such as its host and process', '{"limit": 255}');
   elsif p_limit is null or p_limit not between 1 and 1000 then
-    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');
-  elsif p_lease is null or p_lease < interval '1 second' or p_lease > interval '24 hours' then
-    perform refuse('JQ004', 'p_lease', 'must be from 1 s to 24 h');
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
+      'claim 1,000 at most at a time', '{"minimum": 1, "maximum": 1000}');
+  elsif p_lease is null or p_lease < 1 or p_lease > 86400 then
+    perform refuse('JQ004', 'p_lease', 'must be seconds from 1 to 86,400 (24 h)',
+      'leave it out for 30 s; extend_leases keeps a job that runs longer', '{"minimum": 1, "maximum": 86400}');
   elsif p_queues is not null and (cardinality(p_queues) not between 1 and 1000 or array_ndims(p_queues) > 1 or array_position(p_queues, null) is not null) then
     perform refuse('JQ004', 'p_queues', 'must be null (every queue) or a list of 1 to 1,000 names without nulls',
-      'pass null or the names of queues');
+      'pass null or the names of queues', '{"limit": 1000}');
   elsif p_types is not null and (cardinality(p_types) not between 1 and 1000 or array_ndims(p_types) > 1 or array_position(p_types, null) is not null) then
     perform refuse('JQ004', 'p_types', 'must be null (every type) or a list of 1 to 1,000 names without nulls',
-      'pass null or the names of types');
+      'pass null or the names of types', '{"limit": 1000}');
   elsif current_setting('transaction_isolation') <> 'read committed' then
     perform refuse('JQ004', 'transaction', 'claims need isolation level read committed', 'begin isolation level read committed');
   end if;
   -- a loop of plain expressions: for the names that there are, cheaper than a query
   foreach v_name in array coalesce(p_queues, '{}') loop
     if not is_name(v_name) then
-      perform refuse('JQ004', format('p_queues[%s]', v_at), 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters');
+      perform refuse('JQ004', format('p_queues[%s]', v_at), 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+        'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
     end if;
     v_at := v_at + 1;
   end loop;
   v_at := 0;
   foreach v_name in array coalesce(p_types, '{}') loop
     if not is_name(v_name, true) then
-      perform refuse('JQ004', format('p_types[%s]', v_at), 'must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters');
+      perform refuse('JQ004', format('p_types[%s]', v_at), 'must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters',
+        'use letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
     end if;
     v_at := v_at + 1;
   end loop;
@@ -614,7 +670,7 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.check_claim(text, text[], int, text[], interval) is 'Refuses bad arguments of a claim (JQ004); true for good ones.';
+comment on function fairclaim_internal.check_claim(text, text[], int, text[], float8) is 'Refuses bad arguments of a claim (JQ004); true for good ones.';
 
 -- internal/claim/check_cursor.sql
 -- A cursor is 'queue|turn|used|shared' for each queue that the worker visited of late, the last one
@@ -758,7 +814,7 @@ create or replace function fairclaim_internal.claim_one(
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
-  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
   next_cursor text
 )
 language plpgsql
@@ -811,9 +867,9 @@ begin
     select taken.id, taken.tenant_id, p_token, p_expires, taken.a, taken.attempts_left, taken.lost, false, p_worker_id from taken)
   select j.id, j.tenant_id, j.type, 'processing'::text, j.payload, null::jsonb, p_worker_id, taken.a::int,
          null::timestamptz, j.created_at, null::timestamptz, j.queue, j.priority::int, j.max_attempts::int,
-         taken.attempts_left::int, taken.lost::int, j.timeout, j.tags, j.metadata, p_token, p_expires,
-         p_queue || '|' || taken.turn || '|' || case taken.way when 2 then 1 when 1 then p_used + 1 else p_used end
-           || '|' || case when taken.way = 0 then p_shared + 1 else 0 end || p_rest
+         taken.attempts_left::int, taken.lost::int, date_part('epoch', j.timeout), j.tags, j.metadata, p_token, p_expires,
+         set_config('fairclaim.cursor', p_queue || '|' || taken.turn || '|' || case taken.way when 2 then 1 when 1 then p_used + 1 else p_used end
+           || '|' || case when taken.way = 0 then p_shared + 1 else 0 end || p_rest, true)
     from taken
    cross join lateral (select * from job j where j.tenant_id = taken.tenant_id and j.id = taken.id offset 0) j;
   if found and random() < 0.03 then           -- a statement of its own: set up with each claim, it cost more than the walk
@@ -1670,31 +1726,42 @@ comment on function fairclaim_internal.take_shared(bigint[], bigint[], int, bool
 'Takes jobs out of shared lanes.';
 
 -- internal/dispatch/check_batch.sql
-create or replace function fairclaim_internal.check_batch(p_jobs jsonb) returns void
+-- One pass over the items, whatever it finds. It tells whether there are names of tenants to look
+-- up and times to read, so that a batch without them pays for nothing more.
+create or replace function fairclaim_internal.check_batch(p_jobs jsonb, out named boolean, out timed boolean)
 language plpgsql
 as $$
 declare
-  c_names text[] := array['tenant_id', 'type', 'payload', 'queue', 'priority', 'run_at', 'max_attempts', 'timeout', 'tags', 'metadata'];
-  v_bad record;
+  c_names text[] := array['tenant_id', 'tenant', 'type', 'payload', 'queue', 'priority', 'run_at',
+                          'delay', 'max_attempts', 'timeout', 'tags', 'metadata'];
+  v_bad int;
+  v_no_object boolean;
 begin
   if jsonb_typeof(p_jobs) is distinct from 'array' then
-    perform refuse('JQ004', 'p_jobs', 'must be an array of objects');
+    perform refuse('JQ004', 'p_jobs', 'must be an array of objects',
+      'put the jobs into a JSON array, one object each');
   elsif jsonb_array_length(p_jobs) not between 1 and 10000 then
-    perform refuse('JQ004', 'p_jobs', 'must have 1 to 10,000 items', 'send smaller batches');
+    perform refuse('JQ004', 'p_jobs', 'must have 1 to 10,000 items',
+      'send smaller batches, and no call for none', '{"limit": 10000}');
   end if;
-  select x.o, jsonb_typeof(x.v) <> 'object' as no_object into v_bad
-    from jsonb_array_elements(p_jobs) with ordinality x(v, o)
-   where case when jsonb_typeof(x.v) = 'object' then x.v - c_names <> '{}' else true end
-   limit 1;
-  if found then
-    perform refuse('JQ004', format('p_jobs[%s]', v_bad.o - 1),
-      case when v_bad.no_object then 'must be an object' else 'has an unknown name' end,
-      'the names are ' || array_to_string(c_names, ', '));
+  select min(job.place) filter (where case when jsonb_typeof(job.item) = 'object'
+                                           then job.item - c_names <> '{}' else true end),
+         bool_or(job.item ->> 'tenant_id' is null), bool_or(job.item ? 'run_at')
+    into v_bad, named, timed
+    from jsonb_array_elements(p_jobs) with ordinality job(item, place);
+  if v_bad is not null then
+    v_no_object := jsonb_typeof(p_jobs -> v_bad - 1) <> 'object';
+    perform refuse('JQ004', format('p_jobs[%s]', v_bad - 1),
+      case when v_no_object then 'must be an object' else 'has an unknown name' end,
+      case when v_no_object then 'put the jobs into a JSON array, one object each'
+           else 'the names are ' || array_to_string(c_names, ', ') end,
+      case when v_no_object then '{}' else jsonb_build_object('allowed', c_names) end);
   end if;
 end
 $$;
 
-comment on function fairclaim_internal.check_batch(jsonb) is 'Refuses a batch that is no array of 1 to 10,000 objects with known names.';
+comment on function fairclaim_internal.check_batch(jsonb) is
+'Refuses a batch that is no array of 1 to 10,000 objects with known names. named: some of them have no tenant_id. timed: some have a run_at.';
 
 -- internal/dispatch/check_lanes.sql
 -- Each type and priority of a tenant with a backlog is a lane, and each lane is looked at by the claims that come by its tenant's turn. So
@@ -1713,13 +1780,63 @@ begin
                  and l.turn = uuid_hash_extended(d.t, hashtextextended(d.q, 0)) and l.drained is null
                limit v_most + 1) z) > v_most) then
     perform refuse('JQ003', 'type', format('a tenant may have jobs of %s pairs of type and priority waiting in lanes of their own in one queue', v_most),
-      'dispatch later, name fewer types, or have the owner raise setting.max_own_lanes');
+      'dispatch later, name fewer types, or raise the setting: `fairclaim settings set max_own_lanes`',
+      jsonb_build_object('limit', v_most));
   end if;
 end
 $$;
 
 comment on function fairclaim_internal.check_lanes(uuid[], text[]) is
 'Refuses a dispatch (JQ003) after which a tenant has more own lanes in a queue than fairclaim_internal.setting.max_own_lanes.';
+
+-- internal/dispatch/check_times.sql
+-- Refuses a run_at that is no time before anything else reads it: a cast that fails quotes its
+-- text. The usual case is one pass with one cast a job; only a refusal looks at them one by one.
+-- The settings that a cast depends on are pinned here and in dispatch_jobs.
+create or replace function fairclaim_internal.check_times(p_jobs jsonb) returns void
+language plpgsql
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
+as $$
+declare
+  v_good boolean;
+  v_time record;
+begin
+  begin
+    select coalesce(bool_and(case when is_time(job.run_at)
+                                  then job.run_at::timestamptz is not null
+                                  else job.run_at is null end), true)
+      into v_good
+      from (select item ->> 'run_at' as run_at from jsonb_array_elements(p_jobs) list(item)) job;
+  exception
+    when data_exception then v_good := false;
+  end;
+  if v_good then
+    return;
+  end if;
+  for v_time in                               -- 10,000 at most
+    select item ->> 'run_at' as run_at, place
+      from jsonb_array_elements(p_jobs) with ordinality list(item, place)
+     where item ->> 'run_at' is not null order by place
+  loop
+    begin
+      v_good := is_time(v_time.run_at);
+      if v_good then
+        perform v_time.run_at::timestamptz;
+      end if;
+    exception
+      when data_exception then v_good := false;
+    end;
+    if not v_good then
+      perform refuse_job(
+        'run_at: must be a time with its offset, like 2027-01-31T09:00:00Z', v_time.place::int - 1);
+    end if;
+  end loop;
+end
+$$;
+
+comment on function fairclaim_internal.check_times(jsonb) is
+'Refuses a batch in which a run_at is no time in ISO 8601 with its offset (JQ004, with the index of the job).';
 
 -- internal/dispatch/extras_fault.sql
 -- Called only where there are tags or metadata. It is in plpgsql, since a function in the language
@@ -2019,6 +2136,72 @@ $$;
 comment on function fairclaim_internal.into_lanes(fairclaim_internal.ready[], text[], text[], smallint[], uuid, boolean) is
 'Puts many jobs into the lanes where they wait, and makes the lanes that are missing. Each row has the number of its queue, type and priority in the lists as lane_id, and its place in the order as seq. Returns how many. Errors: JQ003 when p_capped is true and a tenant has too many own lanes in a queue.';
 
+-- internal/dispatch/is_time.sql
+-- Whether a text looks like a time in ISO 8601 with its offset: no word (`tomorrow`, a zone's
+-- name), no bare number, no time without an offset. Cheap, since every job of a batch may have one:
+-- a class of characters and places of separators, where one regular expression for all of it costs
+-- five times as much. Whether there is such a time the cast tells.
+create or replace function fairclaim_internal.is_time(p_text text) returns boolean
+language sql immutable parallel safe
+as $$
+  select length(p_text) <= 40 and p_text like '____-__-_____:__%' and p_text ~ '^[0-9T:.+Z -]+$'
+     and p_text not like '%--%'
+     and (p_text like '%Z' or p_text like '%+__:__' or p_text like '%-__:__')
+$$;
+
+comment on function fairclaim_internal.is_time(text) is
+'Whether a text has the form of a time in ISO 8601 with its offset, Z or +hh:mm. Null for null.';
+
+-- internal/dispatch/refuse_job.sql
+-- The one refusal of a job that cannot be dispatched, by itself or in a batch. The checks only say which field breaks which rule, since
+-- every dispatch pays for the length of their expression; the bounds and the advice are looked up here, where a refusal alone pays.
+create or replace function fairclaim_internal.refuse_job(p_fault text, p_item int default null) returns void
+language plpgsql
+as $$
+declare
+  v_field text := split_part(p_fault, ': ', 1);
+  v_rule text := substr(p_fault, length(v_field) + 3);
+  v_name text := case when starts_with(v_field, 'p_') then substr(v_field, 3) else v_field end;
+  v_again text := case when p_item is null then '' else ', and send the batch again: nothing was written' end;
+  v_bounds jsonb := case v_name
+    when 'tenant' then case when starts_with(v_rule, 'must') then '{"limit": 255}'::jsonb else '{}' end
+    when 'type' then '{"limit": 64}'
+    when 'queue' then '{"limit": 64}'
+    when 'priority' then '{"minimum": -100, "maximum": 100}'
+    when 'max_attempts' then '{"minimum": 1, "maximum": 100}'
+    when 'run_at' then '{"minimum": -86400, "maximum": 157766400}'      -- seconds from now
+    when 'delay' then '{"minimum": 0, "maximum": 157766400}'
+    when 'timeout' then '{"minimum": 0.001, "maximum": 86400}'
+    when 'tags' then jsonb_build_object('limit', case when starts_with(v_rule, 'each') then 64 else 20 end)
+    when 'metadata' then jsonb_build_object('limit', case when starts_with(v_rule, 'must nest') then 128 else 16384 end)
+    when 'payload' then jsonb_build_object('limit',
+      case when starts_with(v_rule, 'must nest') then 128 else (select s.max_payload from setting s) end)
+    else '{}' end;
+  v_hint text := case v_name
+    when 'tenant_id' then 'name the tenant, by its uuid as tenant_id or by its name or number as tenant (for an application with one tenant only, '
+                          || 'once: `fairclaim settings set default_tenant app`)'
+    when 'tenant' then case when starts_with(v_rule, 'must') then 'use the name or the number that your application knows the tenant by'
+                            else 'name the tenant by its uuid as tenant_id or by its name as tenant, not by both' end
+    when 'delay' then 'choose seconds from 0 to 157766400, or a time as run_at, and not both; leave both out to run the job at once'
+    when 'type' then 'use letters, digits and _ . : - with a letter or a digit first'
+    when 'queue' then 'use lowercase letters, digits and _ . : - with a letter or a digit first'
+    when 'priority' then 'choose a number from -100 to 100, higher first, or leave it out'
+    when 'max_attempts' then 'choose a number from 1 to 100, or leave it out: then it is 25'
+    when 'run_at' then 'write it in ISO 8601 with its offset, like 2027-01-31T09:00:00Z, or leave it out to run the job at once'
+    when 'timeout' then 'choose seconds from 0.001 to 86400, or leave it out: then an attempt may take any time'
+    when 'payload' then 'store large data elsewhere and put a reference to it into the payload'
+    when 'tags' then 'send at most 20 texts of 1 to 64 characters each'
+    when 'metadata' then 'send a small object; what the handler works on belongs into the payload'
+    else 'change ' || v_name || ' as the message says' end;
+begin
+  perform refuse(case when v_rule = 'is missing' then 'JQ002' else 'JQ004' end,
+    case when p_item is null then v_field else format('p_jobs[%s].%s', p_item, v_name) end, v_rule, v_hint || v_again, v_bounds);
+end
+$$;
+
+comment on function fairclaim_internal.refuse_job(text, int) is
+'Refuses a job to be dispatched: JQ002 where its tenant is missing, else JQ004, with the bounds of the field. p_fault: the field, a colon and the rule, as the checks of dispatch_job and dispatch_jobs write it. p_item: its place in the batch, from 0.';
+
 -- internal/dispatch/tell.sql
 -- The one place that notifies. Committing notifiers take turns on one database-wide lock, and a full queue of notifications (any login
 -- may fill it) fails the commit of whoever adds to it: so never when it is half full. A transaction that is to be prepared may not
@@ -2043,7 +2226,7 @@ end
 $$;
 
 comment on function fairclaim_internal.tell(text) is
-'NOTIFY fairclaim with a word that names nobody''s job: empty (jobs wait) or due (something is due sooner than workers may know). False where it may not.';
+'NOTIFY fairclaim with a word that names nobody''s job: empty (jobs wait), due (something is due sooner than workers may know) or cancel (a job is to be stopped). False where it may not.';
 
 -- internal/dispatch/to_ready.sql
 -- Puts jobs that come back (retry, release, lost lease, promotion) into a lane again; its key comes
@@ -2133,7 +2316,8 @@ comment on function fairclaim_internal.wake(timestamptz) is 'Wakes idle workers 
 
 -- internal/dispatch/wake_before.sql
 -- For what will be due while everybody sleeps: a delayed job, a lease. Everybody who hears it ticks, learns of it and sleeps until then.
--- Nobody needs to be told when all will tick before (`look_by`), or when nobody listens. As seldom as wake().
+-- Nobody needs to be told when all will tick before (`look_by`), or when nobody listens. As seldom as wake(). Who asks when to tick is
+-- told of it in any case.
 -- Callers ask first, in one expression:
 --   coalesce(pg_sequence_last_value('look_by'), 0) > millis(p_due)
 create or replace function fairclaim_internal.wake_before(p_now timestamptz, p_due timestamptz) returns void
@@ -2143,6 +2327,9 @@ declare
   v_ms bigint := millis(p_now);
   v_last bigint := coalesce(pg_sequence_last_value('notified_at'), 0);
 begin
+  if coalesce(pg_sequence_last_value('tick_at'), 0) > millis(p_due) then
+    perform setval('tick_at', greatest(v_ms, millis(p_due)));
+  end if;
   if coalesce(pg_sequence_last_value('look_by'), 0) > millis(p_due)
      and coalesce(pg_sequence_last_value('asleep_until'), 0) > v_ms
      and v_last not between v_ms + 100 and v_ms + 1000
@@ -2383,6 +2570,66 @@ $$;
 comment on function fairclaim_internal.end_cancelled(timestamptz, int, uuid[]) is
 'Ends waiting jobs that were asked to cancel as cancelled; deletes the wishes of jobs that have ended, and returns how many.';
 
+-- internal/maintenance/fail_suspects.sql
+-- Jobs whose workers died twice, and that no worker has taken to run alone within setting.suspect_wait, fail as lost: clients that
+-- know nothing of them leave them here. Timed by what ticks have seen: the 1,000 oldest, less those that nobody may take now (a queue that
+-- is paused, a tenant whose limit is 0). Where nobody looked for five minutes no worker ran, so all of them begin again. Nearly always
+-- there is no such lane. Locks: rows of suspect, then of ready (skip locked): one that is being taken is left to its worker.
+create or replace function fairclaim_internal.fail_suspects(p_now timestamptz, p_size int, p_skip uuid[]) returns int
+language plpgsql
+as $$
+declare
+  v_ms bigint := millis(p_now);
+  v_seen boolean := coalesce(pg_sequence_last_value('suspects_at'), 0) between v_ms - 300000 and v_ms;
+  v_n int;
+begin
+  if not exists (select from lane l where l.alone) and not exists (select from suspect) then
+    return 0;
+  end if;
+  perform setval('suspects_at', greatest(0, v_ms));
+  with late as materialized (
+    select y.c
+      from (select distinct s.id, s.tenant_id, s.attempts from suspect s
+             where v_seen and s.seen_at < p_now - (select x.suspect_wait from setting x) and s.id <> all (p_skip) limit p_size) s
+     cross join lateral (
+       select y.ctid c from ready y
+        where y.tenant_id = s.tenant_id and (y.lane_id >> 32) < 0 and y.id = s.id and y.attempts = s.attempts and y.lost >= 2
+          for update skip locked) y),
+  gone as (
+    delete from ready y where y.ctid = any (array(select late.c from late)) returning y.id, y.tenant_id, y.attempts)
+  insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
+  select gone.id, gone.tenant_id, p_now, gone.attempts, 'failed', null, null,
+         '{"code": "lost", "message": "two workers died while they ran it, and no worker ran it alone in time"}'
+    from gone;
+  get diagnostics v_n = row_count;
+
+  with waiting as materialized (
+    select y.id, y.tenant_id, y.attempts
+      from (select l.lane_id, l.floor from lane l
+             where l.alone and not exists (select from queue q where q.name = l.queue and q.paused_at is not null)
+             order by l.queue, l.type, l.lane_id limit 1000) l
+     cross join lateral (
+       select y.id, y.tenant_id, y.attempts from ready y
+        where y.lane_id = l.lane_id and y.seq >= l.floor
+          and not exists (select from tenant_limit b where b.tenant_id = y.tenant_id and b.max_running = 0)
+        order by y.lane_id, y.seq limit 1000) y
+     limit 1000),
+  gone as (
+    delete from suspect s
+     where s.ctid = any (array(
+       select z.ctid from suspect z
+        where not v_seen or not exists (select from waiting w where w.id = z.id and w.attempts = z.attempts)
+          for update skip locked)))
+  insert into suspect (id, tenant_id, attempts, seen_at)
+  select w.id, w.tenant_id, w.attempts, p_now from waiting w
+   where not v_seen or not exists (select from suspect s where s.id = w.id and s.attempts = w.attempts);
+  return v_n;
+end
+$$;
+
+comment on function fairclaim_internal.fail_suspects(timestamptz, int, uuid[]) is
+'Fails jobs whose workers died twice and that no worker has taken for as long as setting.suspect_wait says; returns how many.';
+
 -- internal/maintenance/first_job.sql
 -- A slice of one job has failed in a step of tick: which job was it? Each branch finds it in the
 -- order of the step itself, and with the locks that the step takes, so that it is the one which the
@@ -2449,6 +2696,37 @@ $$;
 comment on function fairclaim_internal.first_job(text, fairclaim_internal.tick_state, uuid[]) is
 'The job that a step of tick would take first.';
 
+-- internal/maintenance/fold_names.sql
+-- Names that dispatches have noted go into tenant_name, a slice. Locks notes (skip locked). Of two
+-- ticks of which one never ends, the other waits for it in vain where both fold the same name, for
+-- as long as the time-out of tick's locks; see work_steps.
+create or replace function fairclaim_internal.fold_names(p_size int) returns int
+language plpgsql
+as $$
+declare
+  v_tenants uuid[];
+  v_names text[];
+begin
+  with taken as (
+    delete from tenant_note gone
+     where gone.ctid = any (array(
+       select note.ctid from tenant_note note
+        order by note.note_id limit p_size for update skip locked))
+    returning gone.tenant_id, gone.name)
+  select array_agg(taken.tenant_id), array_agg(taken.name) into v_tenants, v_names from taken;
+  insert into tenant_name (tenant_id, name)
+  select distinct on (tenant.id) tenant.id, tenant.name
+    from unnest(v_tenants, v_names) tenant(id, name)
+   where not exists (select from tenant_name known where known.tenant_id = tenant.id)
+   order by tenant.id
+      on conflict (tenant_id) do nothing;
+  return coalesce(cardinality(v_tenants), 0);
+end
+$$;
+
+comment on function fairclaim_internal.fold_names(int) is
+'Keeps the names of tenants that dispatches have noted. Returns how many notes it took.';
+
 -- internal/maintenance/free_passed.sql
 -- Puts right what passed ticks left whose transactions have ended since (see take_guard). Rows
 -- below the floors that such a tick moved in shared lanes are noted for renewal: now, and again
@@ -2505,6 +2783,22 @@ $$;
 comment on function fairclaim_internal.free_passed(fairclaim_internal.tick_state) is
 'Puts right what a tick left that was passed and has ended late.';
 
+-- internal/maintenance/is_prune_due.sql
+-- One reading of a sequence (next_step does the same in place). drop_ranges() and prune() note when they begin, so of a fleet the first
+-- that hears of it goes; whoever stops on the way is followed by another a minute later. A time ahead of the clock is of a clock that was wrong.
+create or replace function fairclaim_internal.is_prune_due(p_now timestamptz, p_active boolean) returns boolean
+language plpgsql
+as $$
+declare
+  v_ms bigint := millis(p_now);
+begin
+  return coalesce(pg_sequence_last_value('pruned_at'), 0) not between v_ms - case when p_active then 60000 else 600000 end and v_ms;
+end
+$$;
+
+comment on function fairclaim_internal.is_prune_due(timestamptz, boolean) is
+'Whether it is time that somebody prunes: once a minute, or once in ten minutes while nothing happens.';
+
 -- internal/maintenance/is_quiet.sql
 -- Whether there is nothing to do but what has a known time (due jobs, leases, ranges of ids): nobody has put anything into `ready` since the last tick
 -- that left nothing over, and nobody has left a note. Reads a handful of small indexes and writes nothing, so that ticks of an idle fleet cost no WAL.
@@ -2519,6 +2813,7 @@ begin
      and not exists (select from cancel_request)
      and not exists (select from tenant_limit b where not b.active)
      and p_state.limits = limits_digest()
+     and not exists (select from tenant_note)
      and not exists (select from tick_fault);
 exception
   when lock_not_available then return false;  -- the step that needs the table will tell
@@ -2912,8 +3207,9 @@ comment on function fairclaim_internal.note_fault(text, fairclaim_internal.tick_
 
 -- internal/maintenance/note_look.sql
 -- Whoever called this tick calls the next one within p_next, and a tenth of it: so nothing that is due later needs a wake. The latest time
--- of all callers; one that lies more than an hour ahead is of a clock that was wrong.
-create or replace function fairclaim_internal.note_look(p_now timestamptz, p_next interval) returns void
+-- of all callers; one that lies more than an hour ahead is of a clock that was wrong. When the next tick is wanted is noted for
+-- all who ask; what becomes due sooner moves it (wake_before).
+create or replace function fairclaim_internal.note_look(p_now timestamptz, p_next interval) returns float8
 language plpgsql
 as $$
 declare
@@ -2923,10 +3219,13 @@ begin
   if coalesce(pg_sequence_last_value('look_by'), 0) not between v_by and v_ms + 3600000 then
     perform setval('look_by', v_by);
   end if;
+  perform setval('tick_at', greatest(0, millis(p_now + p_next)));
+  return date_part('epoch', p_next);
 end
 $$;
 
-comment on function fairclaim_internal.note_look(timestamptz, interval) is 'Notes by when everybody who ticks will have ticked again.';
+comment on function fairclaim_internal.note_look(timestamptz, interval) is
+'Notes when the next tick is wanted, and by when everybody who ticks will have ticked again; returns the seconds until the next one.';
 
 -- internal/maintenance/note_prune_fault.sql
 -- The first row behind an id is the one that could not be deleted. It is noted without anything
@@ -3002,22 +3301,27 @@ comment on function fairclaim_internal.promote_due(timestamptz, timestamptz, int
 'Moves jobs whose time has come into lanes.';
 
 -- internal/maintenance/prune_before.sql
-create or replace function fairclaim_internal.prune_before(p_retention interval, p_now timestamptz) returns timestamptz
+-- Who prunes by the settings notes it, so that nobody else is told to (is_prune_due).
+create or replace function fairclaim_internal.prune_before(p_retention float8, p_now timestamptz) returns timestamptz
 language plpgsql
 as $$
 begin
-  if p_retention < interval '1 hour' or p_retention > interval '100 years' then
-    perform refuse('JQ004', 'p_retention', 'must be at least 1 hour and at most 100 years');
+  if p_retention < 3600 or p_retention > 3155760000 then
+    perform refuse('JQ004', 'p_retention', 'must be seconds from 3,600 (1 hour) to 3,155,760,000 (100 years)',
+      'leave it out for the retention of the settings', '{"minimum": 3600, "maximum": 3155760000}');
   end if;
-  if p_retention is not null and not pg_has_role(caller(), 'fairclaim_operator', 'USAGE') then
-    perform refuse('JQ007', 'p_retention', 'may be chosen by an operator only', 'call it without an argument');
+  if p_retention is null then
+    perform setval('pruned_at', greatest(0, millis(p_now)));
+  elsif not pg_has_role(caller(), 'fairclaim_operator', 'USAGE') then
+    perform refuse('JQ007', 'p_retention', 'may be chosen by an operator only',
+      format('leave it out, or as an administrator: grant fairclaim_operator to %I', caller()));
   end if;
-  return p_now - coalesce(p_retention, (select s.retention from setting s));
+  return p_now - coalesce(make_interval(secs => p_retention), (select s.retention from setting s));
 end
 $$;
 
-comment on function fairclaim_internal.prune_before(interval, timestamptz) is
-'When a retention that ends now began: the one that is given, which only an operator may give, or that of the settings.';
+comment on function fairclaim_internal.prune_before(float8, timestamptz) is
+'When a retention that ends now began: the one that is given, in seconds, which only an operator may give, or that of the settings.';
 
 -- internal/maintenance/prune_piece.sql
 -- Ranges are walked one after the other: old ones up to p_end, then those that are ahead of the
@@ -3363,7 +3667,7 @@ begin
   select count(*) into v_n
     from settle_mixed('(tick)', v_ids, v_attempts, v_tokens, array_fill('lost'::text, array[v_n]), null,
            array_fill('{"code": "lost", "message": "the lease expired before the attempt was settled"}'::jsonb, array[v_n]), null) s
-   where s.accepted;
+   where s.kind = 'settled';
   return v_n;
 end
 $$;
@@ -3404,6 +3708,8 @@ begin
         done := return_expired(p_state.at, p_size, p_skip);
         p_state.reaped_at := case when done < p_size then p_state.at else p_state.reaped_at end;
       end if;
+    when 'suspects' then
+      done := fail_suspects(p_state.at, p_size, p_skip);
     when 'limits' then
       done := apply_limits(p_state, p_size, p_skip);
       v_limits := limits_digest();
@@ -3422,6 +3728,8 @@ begin
     when 'sweep' then
       select * into r from sweep_ready(p_state, p_size, p_skip);
       p_state := r.p_state; done := r.swept;
+    when 'names' then
+      done := fold_names(p_size);
     when 'ranges' then
       perform make_ranges(p_state.at + 3 * range_width());
   end case;
@@ -3706,8 +4014,8 @@ language plpgsql
 as $$
 declare
   v_steps text[] := case
-    when p_round then array['promote', 'return', 'cancel', 'marks', 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges']
-    when p_state.left_over then array['promote', 'return', 'limits', 'renew', 'close']
+    when p_round then array['promote', 'return', 'cancel', 'suspects', 'marks', 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges', 'names']
+    when p_state.left_over then array['promote', 'return', 'limits', 'renew', 'close', 'names']
     else array['promote'] end;
   v_step text;
   v_left boolean := false;
@@ -3718,8 +4026,9 @@ begin
   did := '{}'; failed := '{}';
   foreach v_step in array v_steps loop
     continue when v_step = 'sweep' and not p_all;
-    continue when v_step = 'ranges' and exists (      -- one that runs into a time-out would make all ticks as slow
-      select from tick_fault f where f.step = 'ranges' and f.last_at > p_state.at - interval '1 minute' and f.last_at <= p_state.at);
+    continue when v_step = 'names' and not exists (select from tenant_note);
+    continue when v_step in ('ranges', 'names') and exists (      -- one that runs into a time-out would make all ticks as slow
+      select from tick_fault f where f.step = v_step and f.last_at > p_state.at - interval '1 minute' and f.last_at <= p_state.at);
     select * into r from try_step(v_step, p_state, p_all);
     p_state := r.p_state;
     did := did || jsonb_build_object(v_step, r.done, v_step || '_more', r.more);
@@ -3748,18 +4057,22 @@ comment on function fairclaim_internal.work_steps(fairclaim_internal.tick_state,
 
 -- internal/operator/check_filter.sql
 -- What a filter may be. Error texts come from payloads as often as not, so looking for one is reading it: auditors only.
-create or replace function fairclaim_internal.check_filter(p_status text, p_older_than interval, p_newer_than interval, p_error text) returns void
+create or replace function fairclaim_internal.check_filter(p_status text, p_older_than float8, p_newer_than float8, p_error text) returns void
 language plpgsql stable
 as $$
 begin
   if p_status not in ('scheduled', 'pending', 'processing', 'completed', 'failed', 'cancelled') then
-    perform refuse('JQ004', 'p_status', 'must be scheduled, pending, processing, completed, failed or cancelled');
-  elsif p_older_than not between interval '0' and interval '50 years' then
-    perform refuse('JQ004', 'p_older_than', 'must be from 0 to 50 years');
-  elsif p_newer_than not between interval '0' and interval '50 years' then
-    perform refuse('JQ004', 'p_newer_than', 'must be from 0 to 50 years');
+    perform refuse('JQ004', 'p_status', 'must be scheduled, pending, processing, completed, failed or cancelled',
+      p_detail => '{"allowed": ["scheduled", "pending", "processing", "completed", "failed", "cancelled"]}');
+  elsif p_older_than not between 0 and 1577836800 then
+    perform refuse('JQ004', 'p_older_than', 'must be seconds from 0 to 1,577,836,800 (50 years)',
+      'give seconds: 604800 is a week', '{"minimum": 0, "maximum": 1577836800}');
+  elsif p_newer_than not between 0 and 1577836800 then
+    perform refuse('JQ004', 'p_newer_than', 'must be seconds from 0 to 1,577,836,800 (50 years)',
+      'give seconds: 604800 is a week', '{"minimum": 0, "maximum": 1577836800}');
   elsif length(p_error) not between 1 and 255 then
-    perform refuse('JQ004', 'p_error', 'must have 1 to 255 characters');
+    perform refuse('JQ004', 'p_error', 'must have 1 to 255 characters',
+      'give a part of the error text, or null for any', '{"limit": 255}');
   elsif p_error is not null and not pg_has_role(caller(), 'fairclaim_auditor', 'USAGE') then
     perform refuse('JQ007', 'p_error', 'error texts are for auditors only',
       format('leave it out, or as an administrator: grant fairclaim_auditor to %I', caller()));
@@ -3767,24 +4080,36 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.check_filter(text, interval, interval, text) is
+comment on function fairclaim_internal.check_filter(text, float8, float8, text) is
 'Refuses a filter of jobs that cannot be (JQ004), and one by error text from anybody but an auditor (JQ007).';
 
 -- internal/operator/check_scope.sql
--- Null for the tenant means every tenant: operators only.
-create or replace function fairclaim_internal.check_scope(p_tenant_id uuid, p_ids uuid[]) returns void
+-- Null for the tenant means every tenant for an operator, and for others the default tenant of the
+-- settings, if there is one.
+create or replace function fairclaim_internal.check_scope(p_tenant_id uuid, p_ids uuid[]) returns uuid
 language plpgsql stable
 as $$
 begin
-  if cardinality(p_ids) is null or cardinality(p_ids) not between 1 and 10000 or array_ndims(p_ids) > 1 or array_position(p_ids, null) is not null then
-    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
-  elsif p_tenant_id is null and not pg_has_role(caller(), 'fairclaim_operator', 'USAGE') then
-    perform refuse('JQ002', 'p_tenant_id', 'is missing', 'only an operator may leave the tenant out');
+  if cardinality(p_ids) is null or cardinality(p_ids) not between 1 and 10000
+     or array_ndims(p_ids) > 1 or array_position(p_ids, null) is not null then
+    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls',
+      'send 10,000 at most at a time, and no call for none', '{"limit": 10000}');
+  elsif p_tenant_id is null
+        and not pg_has_role(caller(), 'fairclaim_operator', 'USAGE') then
+    p_tenant_id := default_tenant();
+    if p_tenant_id is null then
+      perform refuse('JQ002', 'p_tenant_id', 'is missing',
+        format('name the tenant; only an operator may leave it out: grant fairclaim_operator to %I'
+               ' (an application with one tenant only sets it once:'
+               ' `fairclaim settings set default_tenant app`)', caller()));
+    end if;
   end if;
+  return p_tenant_id;
 end
 $$;
 
-comment on function fairclaim_internal.check_scope(uuid, uuid[]) is 'Refuses bad ids, and a call without a tenant by anybody but an operator.';
+comment on function fairclaim_internal.check_scope(uuid, uuid[]) is
+'Refuses bad ids, and a call without a tenant by anybody but an operator where there is no default tenant. Returns whose jobs are meant; null: every tenant''s.';
 
 -- internal/operator/end_waiting.sql
 -- Ends waiting jobs as cancelled. Lock order: ready, scheduled, each skip locked: a locked row is
@@ -3838,14 +4163,109 @@ $$;
 comment on function fairclaim_internal.end_waiting(uuid[], uuid[], timestamptz) is
 'Ends those of these jobs that wait, pending or scheduled, as cancelled. One whose row another transaction holds is passed over.';
 
+-- internal/operator/erase_jobs.sql
+-- Deletes what waits or has ended, with everything that belongs to it. The row of `ready`,
+-- `scheduled` or `finished` is a job's place, and the transaction that has locked it owns the job: no
+-- other claims it, moves it, retries it, prunes it or adds an error to it. So the places are taken
+-- first, and what belongs to the jobs is deleted by statements of their own. What runs is left alone.
+-- Lock order: ready, scheduled, finished, each skip locked; then rows that only the owner of a place
+-- deletes (attempt_error, job); then cancel_request (skip locked: one that is missed here goes with
+-- one of the next ticks, since its job is gone).
+-- All of it by index, whatever the statistics say. `offset 0` keeps a look at a row from becoming a
+-- join that reads everything.
+create or replace function fairclaim_internal.erase_jobs(p_ids uuid[], p_tenants uuid[])
+returns table (id uuid, status text)
+language plpgsql
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+  v_tenants uuid[];
+  v_statuses text[];
+begin
+  with known as materialized (
+    select job.id, job.tenant_id, job.queue
+      from unnest(p_ids, p_tenants) wanted(id, tenant_id)
+     cross join lateral (
+       select j.id, j.tenant_id, j.queue from job j
+        where j.tenant_id = wanted.tenant_id and j.id = wanted.id offset 0) job),
+  waiting as materialized (
+    select place.ctid
+      from known
+     cross join lateral (
+       select y.ctid from ready y
+        where y.tenant_id = known.tenant_id and y.id = known.id
+          and (y.lane_id >> 32) = any (array[0, lane_group(known.queue)])
+          for update skip locked) place),
+  from_ready as (
+    delete from ready y where y.ctid = any (array(select waiting.ctid from waiting))
+    returning y.id, y.tenant_id),
+  due as materialized (
+    select s.ctid from scheduled s
+     where s.id = any (array(select known.id from known)) for update skip locked),
+  from_scheduled as (
+    delete from scheduled s where s.ctid = any (array(select due.ctid from due))
+    returning s.id, s.tenant_id),
+  ended as materialized (
+    select place.id, place.tenant_id, place.status
+      from known
+     cross join lateral (
+       select f.id, f.tenant_id, f.status from finished f
+        where f.id = known.id and f.tenant_id = known.tenant_id for update skip locked) place),
+  taken as (
+    select from_ready.id, from_ready.tenant_id, 'pending' as status from from_ready
+    union all
+    select from_scheduled.id, from_scheduled.tenant_id, 'scheduled' from from_scheduled
+    union all
+    select ended.id, ended.tenant_id, ended.status from ended)
+  select array_agg(taken.id), array_agg(taken.tenant_id), array_agg(taken.status)
+    into v_ids, v_tenants, v_statuses
+    from taken;
+  if v_ids is null then
+    return;
+  end if;
+  delete from finished f using unnest(v_ids, v_tenants) gone(id, tenant_id)
+   where f.id = gone.id and f.tenant_id = gone.tenant_id;
+  delete from attempt_error e using unnest(v_ids, v_tenants) gone(id, tenant_id)
+   where e.id = gone.id and e.tenant_id = gone.tenant_id;
+  delete from job j using unnest(v_ids, v_tenants) gone(id, tenant_id)
+   where j.tenant_id = gone.tenant_id and j.id = gone.id;
+  delete from cancel_request c
+   where c.ctid = any (array(
+     select wish.ctid from cancel_request wish
+      where wish.id = any (v_ids) for update skip locked));
+  return query select gone.id, gone.status from unnest(v_ids, v_statuses) gone(id, status);
+end
+$$;
+
+comment on function fairclaim_internal.erase_jobs(uuid[], uuid[]) is
+'Deletes those of these jobs that wait or have ended, with everything that belongs to them, and returns each with the status that it had. One that runs, or whose row another transaction holds, is passed over.';
+
+-- internal/operator/error_code.sql
+-- What operators may see of an error who see no payload: clip_error makes sure that a code is a short word.
+create or replace function fairclaim_internal.error_code(p_error jsonb) returns jsonb
+language sql immutable parallel safe
+as $$
+  select case when p_error is not null then
+           jsonb_strip_nulls(jsonb_build_object('code', p_error -> 'code', 'ended_as', p_error -> 'ended_as')) end
+$$;
+
+comment on function fairclaim_internal.error_code(jsonb) is 'An error without its texts: its code, and how a job ended that an operator ran again.';
+
 -- internal/operator/error_has.sql
+-- An error has at most 16 KiB (clip_error), so this reads no more than that.
 create or replace function fairclaim_internal.error_has(p_error jsonb, p_text text) returns boolean
 language sql immutable parallel safe
 as $$
-  select strpos(lower(coalesce(p_error ->> 'code', '') || E'\n' || coalesce(p_error ->> 'message', '')), lower(p_text)) > 0
+  select strpos(lower(concat_ws(E'\n', p_error ->> 'code', p_error ->> 'message', p_error ->> 'trace')), lower(p_text)) > 0
 $$;
 
-comment on function fairclaim_internal.error_has(jsonb, text) is 'Whether the code or the message of an error has this text in it, upper or lower case.';
+comment on function fairclaim_internal.error_has(jsonb, text) is
+'Whether the code, the message or the trace of an error has this text in it, upper or lower case. What a command wrote to stderr is its trace.';
 
 -- internal/operator/find_jobs.sql
 -- Finds which tenants jobs belong to. Without a tenant the jobs are looked for in the narrow
@@ -4013,6 +4433,27 @@ as $$
 $$;
 
 comment on function fairclaim_internal.status_of(uuid, uuid[]) is 'The status of each job, null for one that is not there.';
+
+-- internal/operator/wake_cancel.sql
+-- For jobs that run: workers that hear it ask at once whom to stop, and need not wait for their heartbeat. Also those that are busy, so
+-- it is not asked whether one is asleep. As seldom as wake(); one that was left out is found by the heartbeat. The next answers of
+-- settle_and_claim look for the wish as well (next_step).
+create or replace function fairclaim_internal.wake_cancel(p_now timestamptz) returns void
+language plpgsql
+as $$
+declare
+  v_ms bigint := millis(p_now);
+  v_last bigint := coalesce(pg_sequence_last_value('notified_at'), 0);
+begin
+  perform setval('wished_at', greatest(0, v_ms));
+  if v_last not between v_ms + 100 and v_ms + 1000 and tell('cancel') then
+    perform setval('notified_at', 4 + case when v_last between v_ms and v_ms + 100 then v_last else v_ms end);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.wake_cancel(timestamptz) is
+'Tells workers that a job is to be stopped (NOTIFY fairclaim, with the payload cancel), seldom.';
 
 -- internal/queue/queue_in_use.sql
 -- Whether a queue is in use. A queue exists by use, and only a name that was misspelt does not.
@@ -4425,17 +4866,83 @@ $$;
 
 comment on function fairclaim_internal.secure_table(text) is 'Enables and forces row security on a table and lets its owner through.';
 
+-- internal/settings/check_setting.sql
+-- The unit decides how a text is read: nothing is cast before it has that shape, since a cast that
+-- fails quotes it.
+create or replace function fairclaim_internal.check_setting(
+  p_unit text,
+  p_minimum numeric,
+  p_maximum numeric,
+  p_value text
+) returns void
+language plpgsql
+as $$
+declare
+  v_shape text := case p_unit when 'seconds' then '^[0-9]+([.][0-9]+)?$' else '^[0-9]+$' end;
+  v_what text := case p_unit when 'number' then 'whole number' else 'number of ' || p_unit end;
+begin
+  if p_value is null then
+    return;
+  elsif p_unit = 'name' then
+    if not is_tenant_name(p_value) then
+      perform refuse('JQ004', 'p_value', 'must be 1 to 255 bytes without control characters',
+        p_detail => '{"limit": 255}');
+    end if;
+  elsif (case when length(p_value) <= 30 and p_value ~ v_shape
+              then p_value::numeric not between p_minimum and p_maximum else true end) then
+    perform refuse('JQ004', 'p_value',
+      format('must be a %s from %s to %s', v_what, p_minimum, p_maximum),
+      p_detail => jsonb_build_object('minimum', p_minimum, 'maximum', p_maximum));
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_setting(text, numeric, numeric, text) is
+'Refuses a value that a setting with this unit and these bounds may not have (JQ004). Null is any setting''s default.';
+
+-- internal/settings/known_settings.sql
+-- The settings that an operator may change: one line each, which is all that another column of
+-- setting needs. unit: seconds, bytes, number or name; it says how a value is read and
+-- written (set_setting, list_settings). The defaults repeat those of the columns, which a test
+-- compares.
+create or replace function fairclaim_internal.known_settings() returns table (
+  place int, name text, unit text, default_value text, minimum numeric, maximum numeric, about text
+)
+language sql immutable
+as $$
+  values
+    (1, 'retention', 'seconds', '604800', 3600, 3110400000,
+      'How long a job is kept after it has ended, with its result and errors.'),
+    (2, 'max_payload', 'bytes', '1048576', 1024, 67108864,
+      'How long the JSON text of a payload may be.'),
+    (3, 'max_own_lanes', 'number', '1000', 1, 100000,
+      'How many pairs of type and priority a tenant may have waiting in a queue.'),
+    (4, 'max_shared_lanes', 'number', '2000', 1, 100000,
+      'How many pairs of type and priority of a queue may have a shared lane.'),
+    (5, 'close_delay', 'seconds', '10', 0, 86400,
+      'How old an empty lane of a tenant is before it is closed and deleted.'),
+    (6, 'tick_every', 'seconds', '0.5', 0, 10,
+      'How often maintenance looks at everything, however many workers there are.'),
+    (7, 'suspect_wait', 'seconds', '3600', 60, 3110400000,
+      'How long a job that was lost twice may wait to be run alone before it fails.'),
+    (8, 'default_tenant', 'name', null, null, null,
+      'The tenant of a dispatch that names none; without it, that is refused.')
+$$;
+
+comment on function fairclaim_internal.known_settings() is
+'The settings that can be changed by set_setting, in the order in which they are listed: unit, default, bounds, and what each is.';
+
 -- internal/settle/check_settle.sql
 -- What settle_jobs refuses before it looks at anything: not called where one expression of its own tells that all is well. A batch is
--- refused whole; clients check results before they send.
+-- refused whole. What is inside a result or an error is no reason to refuse it: see read_texts.
 create or replace function fairclaim_internal.check_settle(
   p_worker_id text,
   p_ids uuid[],
   p_attempts int[],
   p_lease_tokens uuid[],
   p_outcomes text[],
-  p_results jsonb[],
-  p_errors jsonb[],
+  p_results text[],
+  p_errors text[],
   p_delays float8[]
 ) returns void
 language plpgsql
@@ -4447,18 +4954,21 @@ declare
   v_bad int;
 begin
   if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
-    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters');
-  elsif v_n is null or v_n not between 1 and 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
-    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
+    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters',
+      'pass the name that the claim was made with', '{"minimum": 1, "maximum": 255}');
+  elsif v_n is null or v_n > 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
+    perform refuse('JQ004', 'p_ids', 'must be a list of at most 10,000 ids without nulls',
+      'settle 10,000 at most at a time', '{"limit": 10000}');
   end if;
-  v_list := case when cardinality(p_attempts) is distinct from v_n then 'p_attempts'
-                 when cardinality(p_lease_tokens) is distinct from v_n then 'p_lease_tokens'
-                 when cardinality(p_outcomes) is distinct from v_n then 'p_outcomes'
+  v_list := case when coalesce(cardinality(p_attempts), 0) <> v_n then 'p_attempts'
+                 when coalesce(cardinality(p_lease_tokens), 0) <> v_n then 'p_lease_tokens'
+                 when coalesce(cardinality(p_outcomes), 0) <> v_n then 'p_outcomes'
                  when cardinality(p_results) <> v_n then 'p_results'
                  when cardinality(p_errors) <> v_n then 'p_errors'
                  when cardinality(p_delays) <> v_n then 'p_delays' end;
   if v_list is not null then
-    perform refuse('JQ004', v_list, 'must have as many items as p_ids');
+    perform refuse('JQ004', v_list, 'must have as many items as p_ids',
+      'the lists go item by item: give one for each id, null where there is none');
   end if;
   v_list := case when array_dims(p_attempts) <> array_dims(p_ids) then 'p_attempts'
                  when array_dims(p_lease_tokens) <> array_dims(p_ids) then 'p_lease_tokens'
@@ -4467,44 +4977,80 @@ begin
                  when array_dims(p_errors) <> array_dims(p_ids) then 'p_errors'
                  when array_dims(p_delays) <> array_dims(p_ids) then 'p_delays' end;
   if v_list is not null then                  -- items would be taken for those of other jobs
-    perform refuse('JQ004', v_list, 'must be one list that begins at 1');
+    perform refuse('JQ004', v_list, 'must be one list that begins at 1', 'pass a plain array of one dimension');
   end if;
   -- the usual case is one plain expression; only a refusal pays for finding the item
   if not p_outcomes <@ array['complete', 'retry', 'fail', 'snooze', 'release', 'cancel'] then
     select x.o into v_bad from unnest(p_outcomes) with ordinality x(oc, o)
      where x.oc is null or x.oc not in ('complete', 'retry', 'fail', 'snooze', 'release', 'cancel') limit 1;
-    perform refuse('JQ004', format('p_outcomes[%s]', v_bad - 1), 'must be complete, retry, fail, snooze, release or cancel');
+    perform refuse('JQ004', format('p_outcomes[%s]', v_bad - 1), 'must be complete, retry, fail, snooze, release or cancel',
+      p_detail => '{"allowed": ["complete", "retry", "fail", "snooze", "release", "cancel"]}');
   end if;
   if (0 <= all (p_delays) and 157766400 >= all (p_delays)) is false then
     select x.o into v_bad from unnest(p_delays) with ordinality x(d, o) where not x.d between 0 and 157766400 limit 1;
-    perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be seconds from 0 to 5 years');
+    perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be seconds from 0 to 5 years',
+      'give seconds, or null for the usual pause of a retry', '{"minimum": 0, "maximum": 157766400}');
   end if;
   if 'snooze' = any (p_outcomes) then         -- without a pause it would run again and again, at no attempt's cost
     select x.o, case when x.d is null then 'must not be null where the outcome is snooze' else 'must be at least 0.1 where the outcome is snooze' end
       into v_bad, v_rule
       from unnest(p_outcomes, p_delays) with ordinality x(oc, d, o) where x.oc = 'snooze' and (x.d is null or x.d < 0.1) limit 1;
     if found then
-      perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), v_rule);
+      perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), v_rule,
+        'say for how many seconds the job shall wait, or give it back at once with release', '{"minimum": 0.1, "maximum": 157766400}');
     end if;
   end if;
-  if num_nonnulls(variadic p_results) > 0 then
-    select x.o into v_bad
-      from (select u.o, u.v, octet_length(u.v::text) n from unnest(p_results) with ordinality u(v, o) offset 0) x
-     where x.n > 1048576 or x.n > 257 and too_deep(x.v) limit 1;
+  if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0 or num_nonnulls(variadic p_delays) > 0 then
+    perform check_use(p_outcomes, p_results, p_errors, p_delays);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_settle(text, uuid[], int[], uuid[], text[], text[], text[], float8[]) is
+'Refuses bad arguments of a settlement (JQ004).';
+
+-- internal/settle/check_use.sql
+-- What an outcome has no use for would be lost without a word, and the caller would believe that it is kept: so it is refused. The lists
+-- have been checked; each of these looks is made only where it can find something.
+create or replace function fairclaim_internal.check_use(p_outcomes text[], p_results text[], p_errors text[], p_delays float8[]) returns void
+language plpgsql
+as $$
+declare
+  v_bad int;
+begin
+  if num_nonnulls(variadic p_results) > 0 and ('complete' = all (p_outcomes)) is not true then
+    select x.o into v_bad from unnest(p_outcomes, p_results) with ordinality x(oc, v, o) where x.oc <> 'complete' and x.v is not null limit 1;
     if found then
-      perform refuse('JQ004', format('p_results[%s]', v_bad - 1), 'must be at most 1 MiB of JSON text, 128 deep');
+      perform refuse('JQ004', format('p_results[%s]', v_bad - 1), 'must be null unless the outcome is complete',
+        'settle it as complete, or leave its result out');
+    end if;
+  end if;
+  if num_nonnulls(variadic p_errors) > 0 and p_outcomes && array['complete', 'snooze', 'release'] then
+    select x.o into v_bad from unnest(p_outcomes, p_errors) with ordinality x(oc, v, o)
+     where x.oc in ('complete', 'snooze', 'release') and x.v is not null limit 1;
+    if found then
+      perform refuse('JQ004', format('p_errors[%s]', v_bad - 1), 'must be null unless the outcome is retry, fail or cancel',
+        'settle it as retry, fail or cancel, or leave its error out');
+    end if;
+  end if;
+  if num_nonnulls(variadic p_delays) > 0 and p_outcomes && array['complete', 'fail', 'release', 'cancel'] then
+    select x.o into v_bad from unnest(p_outcomes, p_delays) with ordinality x(oc, v, o)
+     where x.oc in ('complete', 'fail', 'release', 'cancel') and x.v is not null limit 1;
+    if found then
+      perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be null unless the outcome is retry or snooze',
+        'settle it as retry or snooze, or leave its delay out');
     end if;
   end if;
 end
 $$;
 
-comment on function fairclaim_internal.check_settle(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
-'Refuses bad arguments of a settlement (JQ004).';
+comment on function fairclaim_internal.check_use(text[], text[], text[], float8[]) is
+'Refuses a result, an error or a delay beside an outcome that has no use for it (JQ004).';
 
 -- internal/settle/clip_error.sql
 -- An attempt's error, always an object and at most 16 KiB: code, message and trace are kept, each cut. What is no object, or nests
 -- too deep, becomes one; it is never refused, since whoever settles did not make it. A code is a short word that operators may read
--- who see no payload, so what is none is dropped. In plpgsql: a function in SQL that is not inlined is planned anew in every transaction.
+-- who see no payload, so what is none is dropped; a number becomes one. In plpgsql: a function in SQL that is not inlined is planned anew in every transaction.
 create or replace function fairclaim_internal.clip_error(p_error jsonb) returns jsonb
 language plpgsql immutable
 as $$
@@ -4516,8 +5062,11 @@ begin
     return null;
   elsif jsonb_typeof(p_error) <> 'object' then
     return jsonb_build_object('message', left(p_error #>> '{}', 900));
-  elsif (jsonb_typeof(p_error -> 'code') = 'string' and length(p_error ->> 'code') <= 64 and p_error ->> 'code' ~ '^[A-Za-z0-9_.:-]+$') is false then
+  elsif (jsonb_typeof(p_error -> 'code') in ('string', 'number') and length(p_error ->> 'code') <= 64
+         and p_error ->> 'code' ~ '^[A-Za-z0-9_.:-]+$') is false then
     v_error := p_error - 'code';
+  elsif jsonb_typeof(p_error -> 'code') = 'number' then
+    v_error := jsonb_set(p_error, '{code}', to_jsonb(p_error ->> 'code'));
   end if;
   v_bytes := octet_length(v_error::text);
   if v_bytes > 16384 or v_bytes > 257 and too_deep(v_error) then
@@ -4529,7 +5078,57 @@ end
 $$;
 
 comment on function fairclaim_internal.clip_error(jsonb) is
-'An error {code, message, trace} of at most 16 KiB. A code that is no text of at most 64 characters of A-Z a-z 0-9 _ . : - is dropped.';
+'An error {code, message, trace} of at most 16 KiB. A code that is no word of at most 64 characters of A-Z a-z 0-9 _ . : - is dropped; a number becomes one.';
+
+-- internal/settle/next_step.sql
+-- What a worker should do after its call: read from sequences, which costs next to nothing. Nothing becomes claimable by itself: a dispatch
+-- tells, and all else is done by a tick; so what a claim that was not filled has to wait for is the next tick, which comes every second
+-- while there is work. Tables are looked at only where a sequence says that there may be something: wishes to cancel when one was
+-- made within a minute (of many the newest 100; heartbeats tell of all), and jobs that run alone when a tick has seen a lane of
+-- such within a minute. A time more than a minute ahead is of a clock that was wrong.
+create or replace function fairclaim_internal.next_step(
+  p_worker_id text,
+  p_queues text[],
+  p_types text[],
+  p_is_filled boolean,                        -- the claim brought all that it asked for, or there was none
+  p_is_active boolean,                        -- something was claimed or settled
+  out next_claim_in float8,
+  out tick_in float8,
+  out prune_due boolean,
+  out cancelled uuid[],
+  out suspect_waiting boolean
+)
+language plpgsql
+as $$
+declare
+  v_ms bigint := millis(fairclaim.clock());
+  v_tick bigint := coalesce(pg_sequence_last_value('tick_at'), 0);
+begin
+  if p_is_active then
+    v_tick := least(v_tick, coalesce(pg_sequence_last_value('round_at'), 0) + 1000);
+  end if;
+  tick_in := case when v_tick between v_ms and v_ms + 60000 then (v_tick - v_ms)::float8 / 1000 else 0 end;
+  next_claim_in := case when p_is_filled then 0 else greatest(tick_in, 0.05) end;
+  prune_due := coalesce(pg_sequence_last_value('pruned_at'), 0) not between v_ms - case when p_is_active then 60000 else 600000 end and v_ms;
+  suspect_waiting := false;
+  if pg_sequence_last_value('wished_at') between v_ms - 60000 and v_ms + 60000 then
+    cancelled := (select array_agg(c.id)
+                    from (select w.id from cancel_request w order by w.request_id desc limit 100) c
+                   cross join lateral (select r.worker_id from running r where r.id = c.id offset 0) r
+                   where r.worker_id = p_worker_id);
+  end if;
+  if pg_sequence_last_value('suspects_at') between v_ms - 60000 and v_ms + 60000 then
+    suspect_waiting := exists (
+      select from lane l
+       where l.alone and (p_queues is null or l.queue = any (p_queues)) and (p_types is null or l.type = any (p_types))
+         and exists (select from ready y where y.lane_id = l.lane_id and y.seq >= l.floor)
+         and not exists (select from queue q where q.name = l.queue and q.paused_at is not null));
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.next_step(text, text[], text[], boolean, boolean) is
+'What settle_and_claim answers in its last row: when to claim, to tick and to prune, which jobs of the worker to stop, and whether a job waits that is to run alone.';
 
 -- internal/settle/note_freed.sql
 -- Called for each limited row that a settlement of many jobs deletes, so that the statement that
@@ -4548,6 +5147,71 @@ $$;
 
 comment on function fairclaim_internal.note_freed(uuid) is 'Notes for the rest of a settlement that a job of this tenant, which counted under a limit, has ended.';
 
+-- internal/settle/read_json.sql
+-- One text, for read_texts: its exception block costs as much as the reading. The classes that a text of the caller's can raise: bad
+-- JSON, a NUL or half a surrogate pair, a number out of range (22), and what is too long or too deep to be read at all (54).
+create or replace function fairclaim_internal.read_json(p_text text, p_max_bytes int) returns jsonb
+language plpgsql
+as $$
+declare
+  v_value jsonb;
+begin
+  v_value := p_text::jsonb;                   -- here: what is raised among the declarations is not caught
+  return case when p_max_bytes is null or json_fault(v_value, p_max_bytes) is null then v_value end;
+exception
+  when data_exception or program_limit_exceeded then return null;
+end
+$$;
+
+comment on function fairclaim_internal.read_json(text, int) is
+'A text as JSON, or null where it is none that can be stored, has more than p_max_bytes or nests too deep (null: whatever it has).';
+
+-- internal/settle/read_texts.sql
+-- Results and errors travel as texts of JSON, and one that cannot be stored is no reason to refuse its neighbours' settlement. All are
+-- read at once, which costs what a plain cast costs. Only when that fails, or a result breaks a limit, is each looked at by itself: an
+-- unstorable result makes its attempt a failure, an unstorable error is replaced. A list without anything becomes null.
+create or replace function fairclaim_internal.read_texts(
+  p_outcomes text[],
+  p_results text[],
+  p_errors text[],
+  out outcomes text[],
+  out results jsonb[],
+  out errors jsonb[]
+)
+language plpgsql
+as $$
+begin
+  outcomes := p_outcomes;
+  begin
+    if num_nonnulls(variadic p_results) > 0 then
+      results := p_results::jsonb[];
+    end if;
+    if num_nonnulls(variadic p_errors) > 0 then
+      errors := p_errors::jsonb[];
+    end if;
+    if results is null or not exists (
+         select from (select u.v, octet_length(u.v::text) as bytes from unnest(results) u(v) offset 0) x
+          where x.bytes > 1048576 or x.bytes > 257 and too_deep(x.v)) then
+      return;
+    end if;
+  exception
+    when data_exception or program_limit_exceeded then null;
+  end;
+  select array_agg(case when x.is_bad then 'fail' else x.outcome end order by x.place), array_agg(x.result order by x.place),
+         array_agg(case
+           when x.is_bad then '{"code": "result_invalid", "message": "the work was done, but its result cannot be stored: it must be JSON of at most 1 MiB, 128 deep, without NUL characters and lone surrogates"}'::jsonb
+           when x.error is not null then coalesce(read_json(x.error, null), '{"code": "error_invalid"}')
+         end order by x.place)
+    into outcomes, results, errors
+    from (select r.place, r.outcome, r.error, r.result, r.text is not null and r.result is null as is_bad
+            from (select u.place, u.outcome, u.error, u.text, case when u.text is not null then read_json(u.text, 1048576) end as result
+                    from unnest(p_outcomes, p_results, p_errors) with ordinality u(outcome, text, error, place) offset 0) r) x;
+end
+$$;
+
+comment on function fairclaim_internal.read_texts(text[], text[], text[]) is
+'The results and errors of a settlement, read from texts of JSON, with its outcomes: fail, with the code result_invalid, where the result cannot be stored.';
+
 -- internal/settle/settle_mixed.sql
 -- Settles with any outcome, "lost" (tick only) among them. Looks at `running` by id, never through a join whose other side could
 -- come first. Lock order: running -> (finished, attempt_error, scheduled, ready: inserts only).
@@ -4560,7 +5224,7 @@ create or replace function fairclaim_internal.settle_mixed(
   p_results jsonb[],
   p_errors jsonb[],
   p_delays float8[]
-) returns table (id uuid, accepted boolean, status text)
+) returns table (id uuid, attempts int, kind text, status text)
 language plpgsql
 set enable_hashjoin = on                     -- of the ended attempts with what was given for them: never of `running` itself
 set enable_nestloop = off
@@ -4639,15 +5303,37 @@ begin
     perform wake_freed(v_now, v_freed);
   end if;
   return query
-  select u.i, z.o is not null, z.st
-    from unnest(p_ids) with ordinality u(i, o)
-    left join unnest(v_done, v_status) z(o, st) on z.o = u.o
-   order by u.o;
+  select z.id, z.attempt, z.kind, case z.kind when 'settled' then z.status
+           when 'already' then case z.outcome when 'complete' then 'completed' when 'fail' then 'failed' else 'cancelled' end end
+    from (select u.id, u.attempt, u.outcome, u.place, d.status,
+                 case when d.place is not null then 'settled' else stale_kind(p_worker_id, u.id, u.attempt, u.outcome) end as kind
+            from unnest(p_ids, p_attempts, p_outcomes) with ordinality u(id, attempt, outcome, place)
+            left join unnest(v_done, v_status) d(place, status) on d.place = u.place offset 0) z
+   order by z.place;
 end
 $$;
 
 comment on function fairclaim_internal.settle_mixed(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
 'Settles attempts with any mix of outcomes.';
+
+-- internal/settle/stale_kind.sql
+-- Called for each settlement that changed nothing, and for no other. One whose answer got lost is sent again, and must not look like a
+-- lost lease: it is known by the final fact, which has the same attempt, worker and status. A job that ended as lost has these too, but
+-- not by that settlement. A retry, snooze or release leaves no such fact: repeated, it is stale.
+create or replace function fairclaim_internal.stale_kind(p_worker_id text, p_id uuid, p_attempt int, p_outcome text) returns text
+language plpgsql
+as $$
+begin
+  return case when exists (
+    select from finished f
+     where f.id = p_id and f.attempts = p_attempt and f.worker_id = p_worker_id
+       and f.status = case p_outcome when 'complete' then 'completed' when 'fail' then 'failed' when 'cancel' then 'cancelled' end
+       and f.error ->> 'code' is distinct from 'lost') then 'already' else 'stale' end;
+end
+$$;
+
+comment on function fairclaim_internal.stale_kind(text, uuid, int, text) is
+'already: this very settlement was accepted before; stale: the lease was lost.';
 
 -- internal/settle/wake_freed.sql
 -- Attempts that counted under limits have ended, so claims that found these tenants at their limits
@@ -4694,6 +5380,122 @@ $$;
 
 comment on function fairclaim_internal.caller() is 'The role that called into the schema.';
 
+-- internal/tenant/default_tenant.sql
+create or replace function fairclaim_internal.default_tenant() returns uuid
+language plpgsql stable
+as $$
+declare
+  v_name text := (select s.default_tenant from setting s);
+begin
+  return case when v_name is not null then fairclaim.tenant_uuid(v_name) end;
+end
+$$;
+
+comment on function fairclaim_internal.default_tenant() is
+'The id of the default tenant of the settings, for a call that names none. Null where there is none.';
+
+-- internal/tenant/is_tenant_name.sql
+create or replace function fairclaim_internal.is_tenant_name(p_name text) returns boolean
+language sql immutable parallel safe
+as $$ select octet_length(p_name) between 1 and 255 and p_name !~ $r$[[:cntrl:]\u0080-\u009f]$r$ $$;
+
+comment on function fairclaim_internal.is_tenant_name(text) is
+'Whether a text may name a tenant in a dispatch: 1 to 255 bytes without control characters. Null for null.';
+
+-- internal/tenant/named_tenant.sql
+-- The tenant of a dispatch that gives no uuid. Only such a dispatch pays for this, and where the
+-- name is known, for one look-up.
+create or replace function fairclaim_internal.named_tenant(p_name text) returns uuid
+language plpgsql
+as $$
+declare
+  v_id uuid;
+begin
+  if p_name is null then
+    p_name := (select s.default_tenant from setting s);
+  end if;
+  if is_tenant_name(p_name) then
+    v_id := fairclaim.tenant_uuid(p_name);
+    if not exists (select from tenant_name known where known.tenant_id = v_id) then
+      perform note_tenants(array[v_id], array[p_name]);
+    end if;
+    return v_id;
+  end if;
+  perform refuse_job(case when p_name is null then 'p_tenant_id: is missing'
+                                    else 'p_tenant: must be 1 to 255 bytes without control characters' end);
+end
+$$;
+
+comment on function fairclaim_internal.named_tenant(text) is
+'The id of the tenant that a dispatch names, or of the default tenant where it names none, and remembers the name. Errors: JQ002, JQ004.';
+
+-- internal/tenant/named_tenants.sql
+-- The tenants of a batch of which some jobs give no uuid: each name is mapped and remembered once,
+-- however many jobs have it. A name that may not be one is left out, so that its job is found
+-- without a tenant and refused by its index.
+create or replace function fairclaim_internal.named_tenants(p_jobs jsonb) returns jsonb
+language plpgsql
+as $$
+declare
+  v_default text := (select s.default_tenant from setting s);
+  v_names text[];
+  v_ids uuid[];
+begin
+  select array_agg(named.name), array_agg(fairclaim.tenant_uuid(named.name)) into v_names, v_ids
+    from (select job.item ->> 'tenant' as name
+            from jsonb_array_elements(p_jobs) job(item)
+           where jsonb_typeof(job.item -> 'tenant') in ('string', 'number')
+          union
+          select v_default) named
+   where is_tenant_name(named.name);
+  perform note_tenants(v_ids, v_names);
+  return coalesce(jsonb_object(v_names, v_ids::text[]), '{}')
+         || case when v_default is null then '{}'
+                 else jsonb_build_object('', fairclaim.tenant_uuid(v_default)) end;
+end
+$$;
+
+comment on function fairclaim_internal.named_tenants(jsonb) is
+'The ids of the tenants that the jobs of a batch name, by name, and that of the default tenant by the empty one; remembers the names.';
+
+-- internal/tenant/note_tenants.sql
+-- Remembers how tenants are called, once each: it appends, and tick folds. Locks nothing and waits
+-- for nobody. A tenant whose name is folded costs one look-up in an index. Notes that wait for the
+-- next tick are looked at too, so that they stay few while nobody ticks; not outside READ
+-- COMMITTED, where a serializable dispatch would collide with every other that notes a name. A text
+-- that is the uuid itself is no name worth keeping. In plpgsql: a function in SQL is planned anew
+-- in every transaction.
+create or replace function fairclaim_internal.note_tenants(p_tenant_ids uuid[], p_names text[]) returns void
+language plpgsql
+as $$
+begin
+  insert into tenant_note (tenant_id, name)
+  select tenant.id, tenant.name
+    from unnest(p_tenant_ids, p_names) tenant(id, name)
+   where lower(tenant.name) <> tenant.id::text
+     and not exists (select from tenant_name known where known.tenant_id = tenant.id offset 0)
+     and case when current_setting('transaction_isolation') = 'read committed'
+              then not exists (select from tenant_note note where note.tenant_id = tenant.id offset 0)
+              else true end;
+end
+$$;
+
+comment on function fairclaim_internal.note_tenants(uuid[], text[]) is
+'Notes the names of tenants that are not known yet, for the next tick to keep.';
+
+-- internal/tenant/tenant_label.sql
+-- Two look-ups by index: in the names that tick has folded, else in the notes of dispatches since.
+create or replace function fairclaim_internal.tenant_label(p_tenant_id uuid) returns text
+language sql stable
+as $$
+  select coalesce(
+    (select known.name from fairclaim_internal.tenant_name known where known.tenant_id = p_tenant_id),
+    (select note.name from fairclaim_internal.tenant_note note where note.tenant_id = p_tenant_id limit 1))
+$$;
+
+comment on function fairclaim_internal.tenant_label(uuid) is
+'The name of a tenant, or null when no job was dispatched for it by name.';
+
 -- protocol/claim/claim_job.sql
 -- The contract's one-job claim. It has no cursor argument: its place is a hint in a session setting, which names no tenant and is
 -- harmless if it is shared, lost or forged.
@@ -4701,11 +5503,12 @@ create or replace function fairclaim.claim_job(
   p_worker_id text,
   p_queues text[] default null,
   p_types text[] default null,
-  p_lease interval default '30 s'
+  p_lease float8 default 30,
+  p_lease_token uuid default null
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
-  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz
+  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -4723,7 +5526,7 @@ begin
       when sqlstate 'JQ004' then v_cursor := null;
     end;
   end if;
-  select * into r from fairclaim.claim_jobs(p_worker_id, p_queues, 1, p_types, p_lease, v_cursor);
+  select * into r from fairclaim.claim_jobs(p_worker_id, p_queues, 1, p_types, p_lease, v_cursor, p_lease_token);
   if found then
     perform set_config('fairclaim.turn', r.next_cursor, false);
     return query select r.id, r.tenant_id, r.type, r.status, r.payload, r.result, r.worker_id, r.attempts, r.next_retry_at,
@@ -4733,21 +5536,23 @@ begin
 end
 $$;
 
-comment on function fairclaim.claim_job(text, text[], text[], interval) is
+comment on function fairclaim.claim_job(text, text[], text[], float8, uuid) is
 'Takes one job to run, or returns no row. As claim_jobs with p_limit 1; the place in the round is kept in the session.';
 
-grant execute on function fairclaim.claim_job(text, text[], text[], interval) to fairclaim_worker;
+grant execute on function fairclaim.claim_job(text, text[], text[], float8, uuid)
+  to fairclaim_worker;
 
 -- protocol/claim/claim_jobs.sql
 -- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly those taken). Waits for nobody.
 -- Only a lock on a whole table makes it wait; if that took longer than the lease, nobody can use what it claims, and it refuses itself.
+-- The next cursor is left in fairclaim.cursor too, for settle_and_claim, which has no other way to it.
 -- A claim of one in a queue where nothing special applies is one statement (claim_one); everything else goes through claim_from_queue.
 create or replace function fairclaim.claim_jobs(
   p_worker_id text,
   p_queues text[],
   p_limit int,
   p_types text[] default null,
-  p_lease interval default '30 s',
+  p_lease float8 default 30,
   p_cursor text default null,
   p_lease_token uuid default null,
   p_idle_for float8 default null,
@@ -4755,7 +5560,7 @@ create or replace function fairclaim.claim_jobs(
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
-  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
   next_cursor text
 )
 language plpgsql security definer
@@ -4793,7 +5598,11 @@ declare
   t record;
 begin
   v_ok := check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
-  v_expires := v_now + p_lease;
+  v_expires := v_now + make_interval(secs => p_lease);
+  if p_alone is not false then
+    p_alone := coalesce(p_alone, false);
+    p_limit := case when p_alone then 1 else p_limit end;
+  end if;
   v_entries := check_cursor(p_cursor);
   v_start := coalesce(split_part(v_entries[1], '|', 1), '');
   v_last := v_start;
@@ -4845,7 +5654,7 @@ begin
   end loop;
 
   if v_jobs is not null then                     -- into `running`, and the wide rows out: never `job` first (offset 0)
-    v_cursor := array_to_string(v_entries, ';');
+    v_cursor := set_config('fairclaim.cursor', array_to_string(v_entries, ';'), true);
     return query
     with started as (
       insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost, limited, worker_id)
@@ -4854,7 +5663,7 @@ begin
         from unnest(v_jobs) taken)
     select wide.id, wide.tenant_id, wide.type, 'processing'::text, wide.payload, null::jsonb, p_worker_id, taken.attempts + 1,
            null::timestamptz, wide.created_at, null::timestamptz, wide.queue, wide.priority::int, wide.max_attempts::int,
-           taken.attempts_left::int, taken.lost::int, wide.timeout, wide.tags, wide.metadata, v_token, v_expires, v_cursor
+           taken.attempts_left::int, taken.lost::int, date_part('epoch', wide.timeout), wide.tags, wide.metadata, v_token, v_expires, v_cursor
       from unnest(v_jobs) taken
      cross join lateral (
        select * from job where job.tenant_id = taken.tenant_id and job.id = taken.id offset 0) wide;
@@ -4862,7 +5671,7 @@ begin
     perform note_idle(v_now, p_idle_for);
     return;
   end if;
-  if p_lease < interval '30 s' and coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_expires) + 5000 then
+  if p_lease < 30 and coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_expires) + 5000 then
     perform wake_before(v_now, v_expires + interval '5 s');      -- everybody ticks within half a minute anyway
   end if;
   if fairclaim.clock() >= v_expires then
@@ -4871,16 +5680,16 @@ begin
 end
 $$;
 
-comment on function fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid, float8, boolean) is
+comment on function fairclaim.claim_jobs(text, text[], int, text[], float8, text, uuid, float8, boolean) is
 'Takes up to p_limit (1 to 1,000) jobs to run, each by exactly one worker at a time, tenants in turn; empty when there is none. Starts an attempt of each: attempts grows by one, and (id, attempts, lease_token) is needed to settle it before lease_expires_at.
-p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: 1 s to 24 h.
-p_cursor: next_cursor of this worker''s last claim (null at first): it holds the worker''s place in the round.
+p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: seconds, 1 to 86,400.
+p_cursor: next_cursor of an earlier claim of this worker (null at first): its place in the round. A worker with several claims under way keeps one for each of them.
 p_lease_token: the token of all that is claimed, a random uuid of this call alone (null: one is made), so that a caller without an answer can give it back by release_claims.
 p_idle_for: for how many seconds a caller that gets nothing will be idle unless it is woken by LISTEN; 0 when nothing wakes it, null for about a second.
-p_alone: true claims only jobs whose workers died twice, oldest first, which no other claim returns: for a caller that holds nothing else and runs one alone, so that it takes no other job with it.
+p_alone: true claims one job whose workers died twice, the oldest, or nothing, whatever p_limit says; no other claim returns such a job. For a caller that holds nothing else and claims nothing until it is settled, so that no other job is lost with it. One that no worker takes within setting.suspect_wait (an hour at first) fails, with the error code lost.
 Errors: JQ004; 55P03 when it had to wait for so long that the lease would be over: nothing was claimed, repeat it. Needs READ COMMITTED.';
 
-grant execute on function fairclaim.claim_jobs(text, text[], int, text[], interval, text, uuid, float8, boolean)
+grant execute on function fairclaim.claim_jobs(text, text[], int, text[], float8, text, uuid, float8, boolean)
   to fairclaim_worker;
 
 -- protocol/claim/why_idle.sql
@@ -4978,7 +5787,7 @@ begin
                    where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
                    order by ready.lane_id, ready.seq limit 1001) ready
                 limit 1001) one) found),
-  scheduled as materialized (
+  later as materialized (
     select job.queue as queue_name, job.type as type_name, count(*)::int as jobs,
            min(soon.run_at) as run_at
       from (select scheduled.id, scheduled.tenant_id, scheduled.run_at
@@ -4992,7 +5801,7 @@ begin
   unseen as materialized (
     select served.name from served
      where not queue_in_use(served.name)
-       and not exists (select from scheduled where scheduled.queue_name = served.name)),
+       and not exists (select from later where later.queue_name = served.name)),
   told(reason, queue_name, type_name, jobs, at_least, due_in) as (
     select 'paused', served.name, null::text, coalesce(sum(waiting.jobs), 0)::int,
            coalesce(bool_or(waiting.at_least), false), null::float8
@@ -5007,11 +5816,11 @@ begin
      where waiting.jobs > 0
        and not exists (select from served where served.name = waiting.queue_name and served.paused)
     union all
-    select 'scheduled', scheduled.queue_name, scheduled.type_name, scheduled.jobs,
-           scheduled.jobs >= 1000,
-           greatest(extract(epoch from scheduled.run_at - v_now), 0)::float8
-      from scheduled
-     where scheduled.type_name = any (p_types) or p_types is null
+    select 'scheduled', later.queue_name, later.type_name, later.jobs,
+           later.jobs >= 1000,
+           greatest(extract(epoch from later.run_at - v_now), 0)::float8
+      from later
+     where later.type_name = any (p_types) or p_types is null
     union all
     select 'unseen', unseen.name, null, 0, false, null from unseen
     union all
@@ -5040,16 +5849,18 @@ grant execute on function fairclaim.why_idle(text[], text[]) to fairclaim_worker
 -- COMMITTED it is due at once and placed by the next tick: a snapshot that is older than the lock on `ready` must not choose a lane
 -- (I3). Few statements and expressions: each is set up anew in every transaction.
 create or replace function fairclaim.dispatch_job(
-  p_tenant_id uuid,
-  p_type text,
+  p_tenant_id uuid default null,
+  p_type text default null,
   p_payload jsonb default '{}',
   p_queue text default 'default',
   p_priority int default 0,
   p_run_at timestamptz default null,
   p_max_attempts int default 25,
-  p_timeout interval default null,
+  p_timeout float8 default null,
   p_tags text[] default '{}',
-  p_metadata jsonb default '{}'
+  p_metadata jsonb default '{}',
+  p_tenant text default null,
+  p_delay float8 default null
 ) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -5062,36 +5873,42 @@ declare
   v_now timestamptz := fairclaim.clock();
   v_random text := gen_random_uuid()::text;
   v_bytes int := octet_length(p_payload::text);
-  v_later timestamptz := case when p_run_at > v_now then p_run_at end;
+  v_later timestamptz := case when p_run_at > v_now then p_run_at
+                              when p_delay > 0 and p_delay <= 157766400 then v_now + make_interval(secs => p_delay) end;
   v_due timestamptz := coalesce(v_later, v_now);
   v_max int := 1024;                          -- the setting is never less
   v_fault text;
   v_id uuid;
 begin
-  if v_bytes > v_max then
+  if v_bytes > v_max or p_tenant_id is null then       -- seldom, and one expression for both
     v_max := (select s.max_payload from setting s);
+    if p_tenant_id is null then
+      p_tenant_id := named_tenant(p_tenant);
+      p_tenant := null;
+    end if;
   end if;
   v_fault := case
-    when p_tenant_id is null then 'p_tenant_id: is missing'
+    when p_tenant is not null then 'p_tenant: excludes p_tenant_id'
     when not is_name(p_type, true) then 'p_type: must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters'
     when not is_name(p_queue) then 'p_queue: must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters'
     when p_priority is null or p_priority not between -100 and 100 then 'p_priority: must be from -100 to 100'
     when p_max_attempts is null or p_max_attempts not between 1 and 100 then 'p_max_attempts: must be from 1 to 100'
     when p_run_at < v_now - interval '1 day' or p_run_at > v_now + interval '5 years' or not isfinite(p_run_at)
       then 'p_run_at: must be finite, at most 1 day ago and at most 5 years ahead'
-    when p_timeout < interval '1 millisecond' or p_timeout > interval '1 day' then 'p_timeout: must be from 1 ms to 24 h'
+    when p_delay is not null and p_run_at is not null then 'p_delay: excludes p_run_at'
+    when p_delay not between 0 and 157766400 then 'p_delay: must be from 0 to 5 years'
+    when p_timeout not between 0.001 and 86400 then 'p_timeout: must be from 1 ms to 24 h'
     when p_payload is null then 'p_payload: must not be null'
     when v_bytes > v_max or v_bytes > 257 and too_deep(p_payload) then 'p_payload: ' || json_fault(p_payload, v_max)
     when p_tags is null or p_metadata is null or cardinality(p_tags) > 0 or p_metadata <> '{}' then extras_fault(p_tags, p_metadata)
   end;
   if v_fault is not null then
-    raise exception '%', v_fault using errcode = case when p_tenant_id is null then 'JQ002' else 'JQ004' end,
-      hint = 'the limits are in the comment of fairclaim.dispatch_job';
+    perform refuse_job(v_fault);
   end if;
 
   v_id := (id_prefix(v_now) || '8' || substr(v_random, 16, 3) || right(v_random, 12))::uuid;
-  insert into job values (v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts, p_timeout,
-    v_later, v_now, p_payload, p_tags, p_metadata);
+  insert into job values (v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts,
+    make_interval(secs => p_timeout), v_later, v_now, p_payload, p_tags, p_metadata);
   if v_later is not null or current_setting('transaction_isolation') <> 'read committed' then
     insert into scheduled values (v_due, v_id, p_tenant_id, 0, p_max_attempts, 0);
     if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_due) + 1000 then
@@ -5107,15 +5924,15 @@ begin
 end
 $$;
 
-comment on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int, interval, text[], jsonb) is
-'Puts one job in, in the caller''s transaction, and returns its id (uuid v7). Outside READ COMMITTED the next tick after its commit makes it claimable.
-p_tenant_id: the owner. p_type: ^[A-Za-z0-9][A-Za-z0-9_.:-]*$, at most 64. p_payload: any JSON, at most 1 MiB of text, 128 deep.
+comment on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int, float8, text[], jsonb, text, float8) is
+'Puts one job in, in the caller''s transaction, and returns its id (uuid v7). Outside READ COMMITTED the next tick after its commit makes it claimable. Arguments are to be named.
+p_tenant_id or p_tenant: the owner, by id or by name: 1 to 255 bytes without control characters, which mean the id that tenant_uuid(name) gives, and are shown beside it from then on. Neither: the default tenant of the settings, if there is one. p_type: needed; ^[A-Za-z0-9][A-Za-z0-9_.:-]*$, at most 64. p_payload: any JSON, at most 1 MiB of text, 128 deep.
 p_queue: ^[a-z0-9][a-z0-9_.:-]*$, at most 64. p_priority: -100 to 100, higher first, among this tenant''s jobs.
-p_run_at: not before this time; at most 1 day ago (meaning now), at most 5 years ahead. p_max_attempts: 1 to 100.
-p_timeout: of one attempt, 1 ms to 24 h. p_tags: at most 20 of 1 to 64 characters. p_metadata: an object, at most 16 KiB.
+p_run_at or p_delay: not before this time, at most 1 day ago (meaning now), at most 5 years ahead; or not before so many seconds from now, 0 to 157766400 (5 years). p_max_attempts: 1 to 100.
+p_timeout: of one attempt, in seconds, 0.001 to 86400. p_tags: at most 20 of 1 to 64 characters. p_metadata: an object, at most 16 KiB.
 Errors: JQ002 without a tenant, JQ004 with the field''s name and its limit. Nothing is written then.';
 
-grant execute on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int, interval, text[], jsonb)
+grant execute on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int, float8, text[], jsonb, text, float8)
   to fairclaim_producer;
 
 -- protocol/dispatch/dispatch_jobs.sql
@@ -5131,6 +5948,8 @@ set enable_seqscan = off
 set enable_nestloop = off
 set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
 set work_mem = '128MB'
 as $$
 #variable_conflict use_column
@@ -5140,6 +5959,8 @@ declare
   v_tail text := right(gen_random_uuid()::text, 12);
   v_max int := (select s.max_payload from setting s);
   v_due timestamptz := case when current_setting('transaction_isolation') <> 'read committed' then v_now end;
+  v_found record;
+  v_tenants jsonb;                            -- ids by names
   v_bytes bigint;
   v_bad int;
   v_fault text;
@@ -5150,59 +5971,77 @@ declare
   v_priorities smallint[];
   v_later timestamptz;                        -- when the first of those in `scheduled` is due
 begin
-  perform check_batch(p_jobs);
+  v_found := check_batch(p_jobs);
+  if v_found.named then
+    v_tenants := named_tenants(p_jobs);
+  end if;
+  if v_found.timed then
+    perform check_times(p_jobs);
+  end if;
   with item as materialized (    -- what no smallint holds is brought just outside the limits, and refused with the others
-    select (v_prefix || to_hex(32768 + x.ord) || v_tail)::uuid i, x.ord::int o, x.tenant_id t,
+    select (v_prefix || to_hex(32768 + x.ord) || v_tail)::uuid i, x.ord::int o, x.tenant_id is not null and x.tenant is not null twice, x.tenant,
+           coalesce(x.tenant_id, (v_tenants ->> case when x.tenant is null then '' when x.tenant <> '' then x.tenant end)::uuid) t,
            coalesce(x.queue, 'default') collate "C" q, x.type collate "C" k, greatest(-101, least(101, coalesce(x.priority, 0))) p,
            coalesce(x.payload, '{}') b, octet_length(coalesce(x.payload, '{}')::text) n,
-           greatest(0, least(101, coalesce(x.max_attempts, 25))) ma, x.timeout to_, x.run_at at,
-           case when x.run_at > v_now then x.run_at end ra, case when x.run_at > v_now then x.run_at else v_due end due,
+           greatest(0, least(101, coalesce(x.max_attempts, 25))) ma, x.timeout, x.run_at, x.delay,
+           case when jsonb_typeof(x.timeout) = 'number' and x.timeout::numeric between 0.001 and 86400
+                then make_interval(secs => x.timeout::float8) end to_,
+           case when x.run_at is not null then x.run_at::timestamptz
+                when jsonb_typeof(x.delay) = 'number' and x.delay::numeric between 0 and 157766400
+                then v_now + make_interval(secs => x.delay::float8) end at,
            coalesce(x.tags, '{}') tg, coalesce(x.metadata, '{}') me, x.tags <> '{}' or x.metadata <> '{}' extras
       from rows from (jsonb_to_recordset(p_jobs) as (tenant_id uuid, type text, payload jsonb, queue text, priority int,
-             run_at timestamptz, max_attempts int, timeout interval, tags text[], metadata jsonb))
-           with ordinality x(tenant_id, type, payload, queue, priority, run_at, max_attempts, timeout, tags, metadata, ord)),
+             run_at text, max_attempts int, timeout jsonb, tags text[], metadata jsonb, tenant text, delay jsonb))
+           with ordinality x(tenant_id, type, payload, queue, priority, run_at, max_attempts, timeout, tags, metadata, tenant, delay, ord)),
   kind as materialized (           -- names are checked once per distinct kind; into_lanes() knows them by number
     select d.*, row_number() over () n, not (is_name(d.q) and is_name(d.k, true)) bad
       from (select distinct item.q, item.k, item.p from item offset 0) d),
   fault as (
     select item.o, case
+        when item.twice then 'tenant: excludes tenant_id'
+        when item.t is null and item.tenant is not null then 'tenant: must be 1 to 255 bytes without control characters'
         when item.t is null then 'tenant_id: is missing'
         when item.k is null or not is_name(item.k, true) then 'type: must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters'
         when not is_name(item.q) then 'queue: must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters'
         when item.p not between -100 and 100 then 'priority: must be from -100 to 100'
         when item.ma not between 1 and 100 then 'max_attempts: must be from 1 to 100'
-        when item.to_ < interval '1 millisecond' or item.to_ > interval '1 day' then 'timeout: must be from 1 ms to 24 h'
-        when item.at is not null and (not isfinite(item.at) or item.at < v_now - interval '1 day' or item.at > v_now + interval '5 years')
+        when jsonb_typeof(item.timeout) <> 'number' then 'timeout: must be a number of seconds'
+        when item.timeout is not null and item.to_ is null then 'timeout: must be from 1 ms to 24 h'
+        when item.run_at is not null and item.delay is not null then 'delay: excludes run_at'
+        when jsonb_typeof(item.delay) <> 'number' then 'delay: must be a number of seconds'
+        when item.delay is not null and item.at is null then 'delay: must be from 0 to 5 years'
+        when item.run_at is not null and (item.at < v_now - interval '1 day' or item.at > v_now + interval '5 years')
           then 'run_at: must be finite, at most 1 day ago and at most 5 years ahead'
         when item.n > v_max or item.n > 257 and too_deep(item.b) then 'payload: ' || json_fault(item.b, v_max)
         when item.extras then replace(extras_fault(item.tg, item.me), 'p_', '') end f
       from item
-     where item.t is null or item.k is null or item.p not between -100 and 100 or item.ma not between 1 and 100
-        or item.to_ is not null or item.at is not null or item.n > 257 or item.extras
+     where item.twice or item.t is null or item.k is null or item.p not between -100 and 100 or item.ma not between 1 and 100
+        or item.timeout is not null or item.run_at is not null or item.delay is not null or item.n > 257 or item.extras
         or (select bool_or(kind.bad) from kind)),
   bad as materialized (
     select fault.o, fault.f from fault where fault.f is not null order by fault.o limit 1),
   wide as (
     insert into job
-    select item.i, item.t, item.q, item.k, item.p, item.ma, item.to_, item.ra, v_now, item.b, item.tg, item.me from item
+    select item.i, item.t, item.q, item.k, item.p, item.ma, item.to_, case when item.at > v_now then item.at end,
+           v_now, item.b, item.tg, item.me from item
      where not exists (select from bad)),
   later as (
     insert into scheduled
-    select item.due, item.i, item.t, 0, item.ma, 0 from item
-     where item.due is not null and not exists (select from bad))
+    select case when item.at > v_now then item.at else v_due end, item.i, item.t, 0, item.ma, 0 from item
+     where (item.at > v_now or v_due is not null) and not exists (select from bad))
   select (select bad.o from bad), (select bad.f from bad), sum(x.z), array_agg(x.i),
          (select array_agg(kind.q order by kind.n) from kind), (select array_agg(kind.k order by kind.n) from kind),
          (select array_agg(kind.p::smallint order by kind.n) from kind),
          array_agg(row (x.n, x.o, x.i, x.t, 0, x.ma, 0)::ready) filter (where x.due is null), min(x.due)
     into v_bad, v_fault, v_bytes, v_all, v_queues, v_types, v_priorities, v_rows, v_later
-    from (select kind.n, item.o, item.i, item.t, item.ma, item.due, 100 + item.n
+    from (select kind.n, item.o, item.i, item.t, item.ma,
+                 case when item.at > v_now then item.at else v_due end due, 100 + item.n
                  + case when item.extras then octet_length(item.me::text) + octet_length(item.tg::text) else 0 end z
             from item left join kind on kind.q = item.q and kind.k = item.k and kind.p = item.p order by item.o) x;
   if v_bad is not null then
-    raise exception 'p_jobs[%].%', v_bad - 1, v_fault
-      using errcode = case when v_fault like 'tenant_id%' then 'JQ002' else 'JQ004' end, hint = 'mend this job and send the batch again; nothing was written';
+    perform refuse_job(v_fault, v_bad - 1);
   elsif v_bytes > 67108864 then
-    perform refuse('JQ004', 'p_jobs', 'must be at most 64 MiB of JSON text', 'send smaller batches');
+    perform refuse('JQ004', 'p_jobs', 'must be at most 64 MiB of JSON text', 'send smaller batches', '{"limit": 67108864}');
   end if;
   if v_rows is not null then
     if cardinality(v_rows) = 1 then
@@ -5224,7 +6063,7 @@ end
 $$;
 
 comment on function fairclaim.dispatch_jobs(jsonb) is
-'Puts 1 to 10,000 jobs in, all or nothing. p_jobs: an array of objects with the names of dispatch_job''s arguments less "p_"; tenant_id and type are needed, unknown names are refused, null means the default. At most 64 MiB of text. Returns one row a job, in order (ordinal from 1).
+'Puts 1 to 10,000 jobs in, all or nothing. p_jobs: an array of objects with the names of dispatch_job''s arguments less "p_"; type is needed, and tenant_id or tenant unless the settings have a default tenant; unknown names are refused, null means the default. timeout and delay are numbers of seconds. run_at is a text in ISO 8601 with its offset (Z or +hh:mm): the answer never depends on the settings of the session. At most 64 MiB of text. Returns one row a job, in order (ordinal from 1).
 Errors: JQ002, JQ004 with the index of the bad item (from 0), the field and its limit.';
 
 grant execute on function fairclaim.dispatch_jobs(jsonb) to fairclaim_producer;
@@ -5255,24 +6094,28 @@ declare
   v_row dispatch_progress;
 begin
   if p_source is null or octet_length(p_source) not between 1 and 255 then
-    perform refuse('JQ004', 'p_source', 'must be 1 to 255 bytes');
+    perform refuse('JQ004', 'p_source', 'must be 1 to 255 bytes',
+      'name the source by a short text, such as the path of a file', '{"limit": 255}');
   elsif p_after is null or p_after < 0 then
-    perform refuse('JQ004', 'p_after', 'must be 0 or more');
+    perform refuse('JQ004', 'p_after', 'must be 0 or more', p_detail => '{"minimum": 0}');
   elsif p_through is null or p_through < p_after then
-    perform refuse('JQ004', 'p_through', 'must be at least p_after');
+    perform refuse('JQ004', 'p_through', 'must be at least p_after',
+      'give the number of the last line that was read');
   elsif v_jobs is null then
-    perform refuse('JQ004', 'p_jobs', 'must be an array of objects');
+    perform refuse('JQ004', 'p_jobs', 'must be an array of objects',
+      'put the jobs into a JSON array, one object each');
   elsif p_refused is null or p_refused < 0 then
-    perform refuse('JQ004', 'p_refused', 'must be 0 or more');
+    perform refuse('JQ004', 'p_refused', 'must be 0 or more', p_detail => '{"minimum": 0}');
   elsif v_jobs + p_refused > p_through - p_after then
     perform refuse('JQ004', 'p_jobs', 'must have, with p_refused, at most one job a line',
       'the lines are those after p_after, up to p_through');
   elsif octet_length(p_digest) not between 1 and 64 then
-    perform refuse('JQ004', 'p_digest', 'must be 1 to 64 bytes or null');
+    perform refuse('JQ004', 'p_digest', 'must be 1 to 64 bytes or null', p_detail => '{"limit": 64}');
   elsif octet_length(p_defaults) not between 1 and 64 then
-    perform refuse('JQ004', 'p_defaults', 'must be 1 to 64 bytes or null');
+    perform refuse('JQ004', 'p_defaults', 'must be 1 to 64 bytes or null', p_detail => '{"limit": 64}');
   elsif p_anew is null or p_anew and p_after > 0 then
-    perform refuse('JQ004', 'p_anew', 'must be false unless p_after is 0');
+    perform refuse('JQ004', 'p_anew', 'must be false unless p_after is 0',
+      'begin with p_after => 0, or leave it out');
   end if;
 
   if p_through = p_after then                 -- a mere question leaves no row, and waits: the one who sends may be dead already
@@ -5321,11 +6164,85 @@ Errors: as dispatch_jobs; the source does not move then.';
 grant execute on function fairclaim.dispatch_lines(text, bigint, bigint, jsonb, int, bytea, bytea, boolean)
   to fairclaim_producer;
 
+-- protocol/dispatch/get_jobs.sql
+-- For producers: by index only, whatever the statistics say. Each id is looked up in `job` with its
+-- tenant, and then in the narrow tables until it is found; all in one statement, so that a job that
+-- moves at this moment is seen in one place. A waiting one is found through the group of its
+-- queue's shared lanes, or among the own lanes. `offset 0` keeps each look-up a look-up.
+create or replace function fairclaim.get_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (
+  id uuid, status text, attempts int, result jsonb, error_code text, ended_at timestamptz
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_memoize = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+begin
+  if p_ids is null or cardinality(p_ids) > 10000
+     or array_ndims(p_ids) > 1 or array_position(p_ids, null) is not null then
+    perform refuse('JQ004', 'p_ids', 'must be a list of at most 10,000 ids without nulls',
+      'ask for fewer jobs at once', '{"limit": 10000}');
+  end if;
+  p_tenant_id := coalesce(p_tenant_id, default_tenant());
+  if p_tenant_id is null then
+    perform refuse('JQ002', 'p_tenant_id', 'is missing',
+      'give the id of the tenant: fairclaim.tenant_uuid(name) makes one of a name'
+      ' (an application with one tenant only sets it once:'
+      ' `fairclaim settings set default_tenant app`)');
+  end if;
+  return query
+  select wanted.id,
+         coalesce(ended.status,
+           case when runs.attempt is not null then 'processing'
+                when later.attempts is not null then 'scheduled'
+                else 'pending' end),
+         coalesce(ended.attempts, runs.attempt, later.attempts, waits.attempts, 0),
+         ended.result, ended.error ->> 'code', ended.completed_at
+    from unnest(p_ids) with ordinality wanted(id, place)
+   cross join lateral (
+     select job.queue from job
+      where job.tenant_id = p_tenant_id and job.id = wanted.id offset 0) job
+    left join lateral (
+     select finished.status, finished.attempts, finished.result, finished.error,
+            finished.completed_at
+       from finished
+      where finished.id = wanted.id and finished.tenant_id = p_tenant_id offset 0) ended on true
+    left join lateral (
+     select running.attempt from running
+      where running.id = wanted.id and ended.status is null offset 0) runs on true
+    left join lateral (
+     select scheduled.attempts from scheduled
+      where scheduled.id = wanted.id and ended.status is null and runs.attempt is null
+     offset 0) later on true
+    left join lateral (
+     select ready.attempts from ready
+      where ready.tenant_id = p_tenant_id and ready.id = wanted.id
+        and (ready.lane_id >> 32) = any (array[0, lane_group(job.queue)])
+        and ended.status is null and runs.attempt is null and later.attempts is null
+      limit 1) waits on true
+   order by wanted.place;
+end
+$$;
+
+comment on function fairclaim.get_jobs(uuid, uuid[]) is
+'What became of jobs of one tenant (null: the default tenant of the settings), for producers: one row for each of p_ids (at most 10,000) that the tenant has, in their order, and none for the others, whether they are another tenant''s or were never there. An empty list answers nothing.
+status: scheduled, pending, processing, completed, failed or cancelled. attempts: how often it was claimed. Of a job that has ended: result, what its handler returned; error_code, the code of its last error; ended_at. Of one that has not, these are null.
+Costs a few look-ups an id, however many jobs there are. Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.get_jobs(uuid, uuid[]) to fairclaim_producer;
+
 -- protocol/doctor/doctor_alone.sql
 -- Jobs whose workers died twice stand in lanes that only a claim with p_alone walks, so nobody runs them where no client asks so. Bounded:
 -- at most 100 such lanes, and of each the first 16 jobs that wait for no limit of their tenant. A job has waited since its
 -- worker was lost; one that was put off meanwhile still stands alone.
-create or replace function fairclaim.doctor_alone() returns table (queue text, type text, paused boolean, jobs bigint, waits interval, first_id uuid)
+create or replace function fairclaim.doctor_alone() returns table (queue text, type text, paused boolean, jobs bigint, waits float8, first_id uuid)
 language sql volatile security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -5333,7 +6250,7 @@ set jit = off
 set enable_seqscan = off
 as $$
   select l.queue, l.type, exists (select from queue x where x.name = l.queue and x.paused_at is not null),
-         count(*), fairclaim.clock() - min(s.since), (array_agg(s.id order by s.since, s.id))[1]
+         count(*), date_part('epoch', fairclaim.clock() - min(s.since)), (array_agg(s.id order by s.since, s.id))[1]
     from (select l.queue, l.type, l.lane_id, l.floor from lane l where l.alone order by l.queue, l.type, l.lane_id limit 100) l
    cross join lateral (
      select y.id, y.tenant_id from ready y
@@ -5348,7 +6265,7 @@ as $$
 $$;
 
 comment on function fairclaim.doctor_alone() is
-'The queues and types in which jobs wait whose workers died twice and which run alone, those that wait longest first: whether the queue is paused, how many were seen, since when the first has waited, and which that is. A sample that looks at a bounded number of jobs, for `fairclaim doctor`. For operators and observers.';
+'The queues and types in which jobs wait whose workers died twice and which run alone, those that wait longest first: whether the queue is paused, how many were seen, for how many seconds the first has waited, and which that is. A sample that looks at a bounded number of jobs, for `fairclaim doctor`. For operators and observers.';
 
 grant execute on function fairclaim.doctor_alone() to fairclaim_operator, fairclaim_observer;
 
@@ -5371,36 +6288,35 @@ grant execute on function fairclaim.doctor_faults() to fairclaim_operator, fairc
 
 -- protocol/doctor/doctor_leases.sql
 -- Workers whose leases end far ahead, the farthest first, at most 20. Reads `running`, which has as many rows as jobs run.
-create or replace function fairclaim.doctor_leases(p_beyond interval) returns table (worker_id text, jobs bigint, ends_in interval)
+create or replace function fairclaim.doctor_leases(p_beyond float8) returns table (worker_id text, jobs bigint, ends_in float8)
 language sql volatile security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 set jit = off
 as $$
-  select r.worker_id, count(*), max(r.lease_expires_at) - x.now_at
+  select r.worker_id, count(*), date_part('epoch', max(r.lease_expires_at) - x.now_at)
     from (select fairclaim.clock() as now_at offset 0) x
-    join running r on r.lease_expires_at > x.now_at + p_beyond
+    join running r on r.lease_expires_at > x.now_at + make_interval(secs => p_beyond)
    group by r.worker_id, x.now_at
    order by 3 desc, 1
    limit 20
 $$;
 
-comment on function fairclaim.doctor_leases(interval) is
-'Which workers hold jobs whose leases end later than p_beyond from now, how many, and when the last one ends, for `fairclaim doctor`. For operators and observers.';
+comment on function fairclaim.doctor_leases(float8) is
+'Which workers hold jobs whose leases end later than p_beyond seconds from now, how many, and in how many seconds the last one ends, for `fairclaim doctor`. For operators and observers.';
 
-grant execute on function fairclaim.doctor_leases(interval)
-  to fairclaim_operator, fairclaim_observer;
+grant execute on function fairclaim.doctor_leases(float8) to fairclaim_operator, fairclaim_observer;
 
 -- protocol/doctor/doctor_limits.sql
 -- Counts only: an observer learns how many tenants are limited, not which.
-create or replace function fairclaim.doctor_limits() returns table (limited bigint, paused bigint, inactive bigint, inactive_for interval, at_limit bigint)
+create or replace function fairclaim.doctor_limits() returns table (limited bigint, paused bigint, inactive bigint, inactive_for float8, at_limit bigint)
 language sql volatile security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 set jit = off
 as $$
   select count(*), count(*) filter (where b.max_running = 0), count(*) filter (where not b.active),
-         fairclaim.clock() - min(b.seen_at) filter (where not b.active),
+         date_part('epoch', fairclaim.clock() - min(b.seen_at) filter (where not b.active)),
          count(*) filter (where b.max_running > 0 and b.active and r.running >= b.max_running)
     from tenant_limit b
     left join (select g.tenant_id, count(*) as running from running g where g.limited group by g.tenant_id) r
@@ -5408,7 +6324,7 @@ as $$
 $$;
 
 comment on function fairclaim.doctor_limits() is
-'How many tenants have a limit, are paused (limit 0), wait for their limit to take effect (and for how long), or are at their limit now, for `fairclaim doctor`. For operators and observers.';
+'How many tenants have a limit, are paused (limit 0), wait for their limit to take effect (and for how many seconds), or are at their limit now, for `fairclaim doctor`. For operators and observers.';
 
 grant execute on function fairclaim.doctor_limits() to fairclaim_operator, fairclaim_observer;
 
@@ -5444,8 +6360,8 @@ grant execute on function fairclaim.doctor_queues() to fairclaim_operator, fairc
 -- What `doctor` needs to know about ranges of ids and retention: one row, no tenant, no payload. Reads tables of a few dozen rows, and looks
 -- up one finished job. Locks nothing.
 create or replace function fairclaim.doctor_retention() returns table (
-  now_at timestamptz, ranges bigint, range_width interval, starts_at timestamptz, ends_at timestamptz, is_covered boolean, ranges_far bigint,
-  retention interval, oldest_end timestamptz, in_use_since timestamptz, faults bigint, fault_ids uuid[], fault_sqlstate text, pruned_at timestamptz
+  now_at timestamptz, ranges bigint, range_width float8, starts_at timestamptz, ends_at timestamptz, is_covered boolean, ranges_far bigint,
+  retention float8, oldest_end timestamptz, in_use_since timestamptz, faults bigint, fault_ids uuid[], fault_sqlstate text, pruned_at timestamptz
 )
 language sql volatile security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -5453,12 +6369,12 @@ set row_security = on
 set jit = off
 set enable_seqscan = off
 as $$
-  select x.now_at, (select count(*) from id_range), range_width(),
+  select x.now_at, (select count(*) from id_range), date_part('epoch', range_width()),
          (select min(r.starts_at) from id_range r),
          coalesce(b.ends_at, (select max(r.ends_at) from id_range r where r.ends_at <= x.now_at)),
          b.ends_at is not null,
          (select count(*) from id_range r where r.starts_at > x.now_at + 5 * range_width()),
-         s.retention,
+         date_part('epoch', s.retention),
          (select f.completed_at from finished f order by f.id limit 1),
          (select min(r.ends_at) from id_range r where r.ends_at < x.now_at - s.retention and r.kept_at is null),
          (select count(*) from prune_fault), array(select p.id from prune_fault p order by p.at desc limit 5),
@@ -5478,8 +6394,8 @@ grant execute on function fairclaim.doctor_retention() to fairclaim_operator, fa
 -- What `doctor` needs of tables that nobody but the owner reads: one row, no tenant, no payload. Reads small tables, and of
 -- `running` (as many rows as jobs run) what has expired. Locks nothing. Ticks that had nothing to do left only their time, in a sequence.
 create or replace function fairclaim.doctor_state() returns table (
-  now_at timestamptz, ticked_at timestamptz, ticks bigint, safe_lag bigint, holders text[], holder_since timestamptz[], ranges_end timestamptz,
-  range_width interval, retention interval, overdue_since timestamptz, expired bigint, expired_since timestamptz, running bigint,
+  now_at timestamptz, ticked_at timestamptz, ticks bigint, safe_lag bigint, holders text[], holder_for float8[], ranges_end timestamptz,
+  range_width float8, retention float8, overdue_since timestamptz, expired bigint, expired_since timestamptz, running bigint,
   seq_behind bigint, seq_mended_at timestamptz, working_xids text[], passed_ticks int
 )
 language sql volatile security definer
@@ -5487,8 +6403,10 @@ set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 set jit = off
 as $$
-  select x.now_at, greatest(t.at, r.at), t.n, t.mark - t.safe, t.holders, t.holder_at,
-         (select max(r.ends_at) from id_range r), greatest(interval '1 hour', s.retention / 4), s.retention,
+  select x.now_at, greatest(t.at, r.at), t.n, t.mark - t.safe, t.holders,
+         array(select date_part('epoch', x.now_at - h.since) from unnest(t.holder_at) with ordinality h(since, place) order by h.place),
+         (select max(r.ends_at) from id_range r), date_part('epoch', greatest(interval '1 hour', s.retention / 4)),
+         date_part('epoch', s.retention),
          (select min(r.ends_at) from id_range r where r.ends_at < x.now_at - s.retention), l.expired, l.expired_since, l.running,
          greatest(0, t.mark - coalesce(pg_sequence_last_value('ready_seq'), 0)), t.mended_at,
          array(select w.xid::text from ticks_at_work() w), cardinality(t.passed_slot)
@@ -5503,7 +6421,7 @@ as $$
 $$;
 
 comment on function fairclaim.doctor_state() is
-'The state of the maintenance, for `fairclaim doctor`: when a tick last looked at everything, how many numbers of `ready` open transactions hold back (safe_lag) and which of them (holders, as pg_locks.virtualtransaction, each with when it was first seen), how far ranges of ids reach, since when retention is overdue, leases that expired and were not returned, by how much the numbers of waiting jobs are behind and when that was mended, the transactions of ticks that have not ended, and how many of those ticks others have passed. For operators and observers.';
+'The state of the maintenance, for `fairclaim doctor`: when a tick last looked at everything, how many numbers of `ready` open transactions hold back (safe_lag) and which of them (holders, as pg_locks.virtualtransaction, each with for how many seconds it has been seen), how far ranges of ids reach, since when retention is overdue, leases that expired and were not returned, by how much the numbers of waiting jobs are behind and when that was mended, the transactions of ticks that have not ended, and how many of those ticks others have passed. For operators and observers.';
 
 grant execute on function fairclaim.doctor_state() to fairclaim_operator, fairclaim_observer;
 
@@ -5537,7 +6455,7 @@ grant execute on function fairclaim.doctor_strays() to fairclaim_operator, fairc
 -- What waits longest, by queue and type. Bounded: at most 200 pairs, hopped to through the two indexes of lanes, and of each at most
 -- 20 lanes, of which the first row is read. Lanes of limited tenants are left out: they wait for their limit. So are jobs that run alone:
 -- doctor_alone has them.
-create or replace function fairclaim.doctor_waiting() returns table (queue text, type text, paused boolean, runs boolean, waits interval)
+create or replace function fairclaim.doctor_waiting() returns table (queue text, type text, paused boolean, runs boolean, waits float8)
 language sql volatile security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -5583,12 +6501,13 @@ as $$
      cross join lateral (
        select j.queue, j.type from job j where j.tenant_id = g.tenant_id and j.id = g.id offset 0) j)
   select o.q, o.t, exists (select from queue x where x.name = o.q and x.paused_at is not null),
-         exists (select from runs r where r.q = o.q and r.t = o.t), fairclaim.clock() - o.since
+         exists (select from runs r where r.q = o.q and r.t = o.t),
+         date_part('epoch', fairclaim.clock() - o.since)
     from oldest o order by o.since limit 100
 $$;
 
 comment on function fairclaim.doctor_waiting() is
-'The queues and types in which jobs wait, those that wait longest first: since when the oldest job seen has been due, whether the queue is paused, and whether any job of the type runs. A sample that looks at a bounded number of lanes, for `fairclaim doctor`. For operators and observers.';
+'The queues and types in which jobs wait, those that wait longest first: for how many seconds the oldest job seen has been due, whether the queue is paused, and whether any job of the type runs. A sample that looks at a bounded number of lanes, for `fairclaim doctor`. For operators and observers.';
 
 grant execute on function fairclaim.doctor_waiting() to fairclaim_operator, fairclaim_observer;
 
@@ -5597,7 +6516,7 @@ grant execute on function fairclaim.doctor_waiting() to fairclaim_operator, fair
 -- what kept them may be past: the latest end, or a minute after an unfinished job was seen. Whoever keeps the transaction
 -- open after a drop keeps everybody waiting: so the idle time and the next statements are bounded, and the transaction cannot be
 -- prepared (rehearse_drop). Lock order: the tables of the range (share row exclusive) -> job -> finished -> attempt_error (exclusive).
-create or replace function fairclaim.drop_ranges(p_retention interval default null) returns table (ranges_dropped int, ranges_in_use int)
+create or replace function fairclaim.drop_ranges(p_retention float8 default null) returns table (ranges_dropped int, ranges_in_use int)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -5649,11 +6568,11 @@ begin
 end
 $$;
 
-comment on function fairclaim.drop_ranges(interval) is
-'Drops a range of ids (partitions of job, finished, attempt_error) in which every job has ended before the retention began, or one that a wrong clock has left far ahead and that is empty. One a call: call it until ranges_dropped is 0, each in a transaction of its own; workers do. ranges_in_use: how many it met that somebody uses just now, such as a reader that stays in its transaction, or cannot drop at this moment; prune() deletes their rows meanwhile. p_retention: operators only.
+comment on function fairclaim.drop_ranges(float8) is
+'Drops a range of ids (partitions of job, finished, attempt_error) in which every job has ended before the retention began, or one that a wrong clock has left far ahead and that is empty. One a call: call it until ranges_dropped is 0, each in a transaction of its own; workers do. ranges_in_use: how many it met that somebody uses just now, such as a reader that stays in its transaction, or cannot drop at this moment; prune() deletes their rows meanwhile. p_retention: in seconds, operators only.
 Errors: JQ004 (also outside READ COMMITTED), JQ007.';
 
-grant execute on function fairclaim.drop_ranges(interval) to fairclaim_worker, fairclaim_operator;
+grant execute on function fairclaim.drop_ranges(float8) to fairclaim_worker, fairclaim_operator;
 
 -- protocol/maintenance/next_due.sql
 -- Asked by a worker that will ask nothing until then. It reads a small table and the head of an
@@ -5683,7 +6602,7 @@ grant execute on function fairclaim.next_due() to fairclaim_worker;
 -- can go whole are drop_ranges()' affair. So with the retention of the settings, rows go row by row only when they have been past for a
 -- third of it: by then their range was dropped, if nothing keeps it. Who chooses a retention gets all of it at once.
 -- After a call that had much to do it rests twice as long, for all callers together: a fleet prunes no more than one worker.
-create or replace function fairclaim.prune(p_retention interval default null)
+create or replace function fairclaim.prune(p_retention float8 default null)
 returns table (ranges_dropped int, rows_deleted bigint, passed_over int, busy boolean, more boolean)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -5708,13 +6627,13 @@ begin
     return;
   end if;
   perform set_config('idle_in_transaction_session_timeout', '10s', true);
-  select * into r from prune_round(v_place, p_retention, v_now, v_before, v_end);
+  select * into r from prune_round(v_place, make_interval(secs => p_retention), v_now, v_before, v_end);
   v_place := r.p_place;
   if r.begins or v_place.ended then
     -- whoever makes room by a short retention must not thereby have files sent twice
     delete from dispatch_progress d
      where d.ctid = any (array(select x.ctid from dispatch_progress x
-                                where x.updated_at < v_now - greatest(p_retention, v_retention) limit 1000 for update skip locked));
+                                where x.updated_at < v_now - greatest(make_interval(secs => p_retention), v_retention) limit 1000 for update skip locked));
     delete from prune_fault x where not exists (select from finished f where f.id = x.id);
   end if;
   select * into r from prune_walk(v_place, v_now, v_before, v_end);
@@ -5730,11 +6649,11 @@ begin
 end
 $$;
 
-comment on function fairclaim.prune(interval) is
-'Deletes jobs that ended before the retention began (the setting, 7 days at first), and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). A call takes at most 200 ms or so: call it while `more`; workers do. Jobs go row by row here, once they have been past the retention of the settings for a third of it: drop_ranges() drops whole ranges before that, and is to be called first. p_retention: another one, for operators only, at least 1 hour, which holds for every job at once. rows_deleted: jobs. passed_over: jobs that could not be deleted; the server''s log has their ids and the SQLSTATE, and `fairclaim doctor` tells them. busy: another prune is at work, or all of them rest. ranges_dropped is always 0.
+comment on function fairclaim.prune(float8) is
+'Deletes jobs that ended before the retention began (the setting, 7 days at first), and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). A call takes at most 200 ms or so: call it while `more`; workers do. Jobs go row by row here, once they have been past the retention of the settings for a third of it: drop_ranges() drops whole ranges before that, and is to be called first. p_retention: another one in seconds, for operators only, at least 3,600, which holds for every job at once. rows_deleted: jobs. passed_over: jobs that could not be deleted; the server''s log has their ids and the SQLSTATE, and `fairclaim doctor` tells them. busy: another prune is at work, or all of them rest. ranges_dropped is always 0.
 Errors: JQ004, JQ007.';
 
-grant execute on function fairclaim.prune(interval) to fairclaim_worker, fairclaim_operator;
+grant execute on function fairclaim.prune(float8) to fairclaim_worker, fairclaim_operator;
 
 -- protocol/maintenance/tick.sql
 -- Safe from anywhere, any number at once: one works, the others return busy. Everything is looked at once in `tick_every` (half a second)
@@ -5743,8 +6662,8 @@ grant execute on function fairclaim.prune(interval) to fairclaim_worker, faircla
 -- A caller that stays idle in its transaction after a tick would keep the others away, so the idle time is bounded; see take_guard for those
 -- that lift the bound.
 create or replace function fairclaim.tick() returns table (
-  promoted int, returned int, moved int, floors int, closed int, deleted int, safe_lag bigint, busy boolean, next_tick_in interval,
-  failed text[]
+  promoted int, returned int, moved int, floors int, closed int, deleted int, safe_lag bigint, busy boolean, next_tick_in float8,
+  failed text[], prune_due boolean
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -5762,6 +6681,7 @@ declare
   v_round boolean := not (v_last > v_ms - v_every and v_last <= v_ms);
   v_state tick_state := newest_state();
   v_all boolean;                              -- four times a minute: whole indexes, with their dead prefixes
+  v_next interval;
   v_late boolean;                             -- that of delayed jobs also when nobody ticked for a while: what told of them may have been committed late
   r record;
 begin
@@ -5777,8 +6697,9 @@ begin
     if v_round then
       perform setval('round_at', greatest(0, v_ms));
     end if;
-    next_tick_in := next_look(v_state, v_now);
-    perform note_look(v_now, next_tick_in);
+    v_next := next_look(v_state, v_now);
+    next_tick_in := note_look(v_now, v_next);
+    prune_due := is_prune_due(v_now, v_next < interval '29 s');
     return next;
     return;
   end if;
@@ -5787,7 +6708,8 @@ begin
   v_round := v_round and v_last = coalesce(pg_sequence_last_value('round_at'), 0);          -- nobody else was quicker
   if v_state.n is null then
     busy := true;
-    next_tick_in := interval '1 second';
+    next_tick_in := 1;
+    prune_due := is_prune_due(v_now, true);
     return next;
     return;
   end if;
@@ -5810,21 +6732,22 @@ begin
   if promoted + returned + moved > 0 then
     perform wake(v_now);
   end if;
-  next_tick_in := next_look(v_state, v_now);
-  perform note_look(v_now, next_tick_in);
+  v_next := next_look(v_state, v_now);
+  next_tick_in := note_look(v_now, v_next);
+  prune_due := is_prune_due(v_now, v_next < interval '29 s');
   return next;
 end
 $$;
 
 comment on function fairclaim.tick() is
-'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, moves floors, closes and deletes empty lanes, makes ranges ahead. Call it from anywhere when next_tick_in says: after half a minute at most, sooner when something can be due. Workers do. busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
+'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, fails suspects that no worker took, moves floors, closes and deletes empty lanes, makes ranges ahead, keeps the names of tenants that dispatches have used. Call it from anywhere when next_tick_in says, in seconds: after half a minute at most, sooner when something can be due, every second while jobs wait or lanes come and go. Workers do. prune_due: nobody has pruned for a minute (ten, while nothing happens): call drop_ranges() and prune(). busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
 Errors: JQ004 outside READ COMMITTED.';
 
 grant execute on function fairclaim.tick() to fairclaim_worker, fairclaim_operator;
 
 -- protocol/operator/cancel_jobs.sql
 -- What waits ends at once (locks: those of end_waiting). What runs, or is about to, or is being settled or promoted at this moment, gets a
--- row in cancel_request, which nobody waits for: heartbeats, settlements and ticks look for it.
+-- row in cancel_request, which nobody waits for: heartbeats, settlements and ticks look for it, and workers are told to ask.
 create or replace function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -5837,19 +6760,22 @@ declare
   v_ids uuid[];
   v_tenants uuid[];
 begin
-  perform check_scope(p_tenant_id, p_ids);
+  p_tenant_id := check_scope(p_tenant_id, p_ids);
   select array_agg(k.id), array_agg(k.tenant_id) into v_ids, v_tenants from find_jobs(p_tenant_id, p_ids) k;
   perform end_waiting(v_ids, v_tenants, v_now);
-  insert into cancel_request
+  insert into cancel_request (id, tenant_id, at)
   select x.i, x.t, v_now from unnest(v_ids, v_tenants) x(i, t)
    where not exists (select from finished f where f.id = x.i and f.tenant_id = x.t)
      and not exists (select from cancel_request c where c.id = x.i for key share skip locked);      -- a locked one is being deleted
+  if found then
+    perform wake_cancel(v_now);
+  end if;
   return query select * from status_of(p_tenant_id, p_ids);
 end
 $$;
 
 comment on function fairclaim.cancel_jobs(uuid, uuid[]) is
-'Cancels jobs: a waiting one ends as cancelled at once; a running one is marked, its worker is told at its next heartbeat, and the answer is processing. One that another transaction moves at this moment is answered as it still stands, and ends as cancelled within a few ticks. Returns the status of each id, null for one that this tenant does not have. p_tenant_id null: operators only; then a waiting job is found without its tenant''s index, which is slower.
+'Cancels jobs: a waiting one ends as cancelled at once; a running one is marked, its worker is told (at once where it listens, else at its next heartbeat), and the answer is processing. One that another transaction moves at this moment is answered as it still stands, and ends as cancelled within a few ticks. Returns the status of each id, null for one that this tenant does not have. p_tenant_id null: operators only; then a waiting job is found without its tenant''s index, which is slower.
 Errors: JQ002, JQ004.';
 
 grant execute on function fairclaim.cancel_jobs(uuid, uuid[])
@@ -5862,8 +6788,8 @@ create or replace function fairclaim.count_jobs(
   p_queue text default null,
   p_type text default null,
   p_status text default null,
-  p_older_than interval default null,
-  p_newer_than interval default null,
+  p_older_than float8 default null,
+  p_newer_than float8 default null,
   p_error text default null,
   p_up_to int default 10000,
   p_before_id uuid default null
@@ -5876,23 +6802,63 @@ set plan_cache_mode = force_custom_plan
 as $$
 begin
   if p_up_to is null or p_up_to not between 1 and 100000 then
-    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000');
+    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000', p_detail => '{"minimum": 1, "maximum": 100000}');
   end if;
   perform check_filter(p_status, p_older_than, p_newer_than, p_error);
   return query
   select least(count(*), p_up_to)::int, count(*) > p_up_to
-    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, p_older_than, p_newer_than, p_error, p_up_to + 1);
+    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, make_interval(secs => p_older_than),
+           make_interval(secs => p_newer_than), p_error, p_up_to + 1);
 end
 $$;
 
-comment on function fairclaim.count_jobs(uuid, text, text, text, interval, interval, text, int, uuid) is
+comment on function fairclaim.count_jobs(uuid, text, text, text, float8, float8, text, int, uuid) is
 'How many jobs a filter of list_jobs finds, counted up to p_up_to (1 to 100,000); more: there are others beyond that. p_before_id: as in list_jobs. For operators, to look before a cancel or a retry of many. Errors: JQ004, JQ007.';
 
-grant execute on function fairclaim.count_jobs(uuid, text, text, text, interval, interval, text, int, uuid)
+grant execute on function fairclaim.count_jobs(uuid, text, text, text, float8, float8, text, int, uuid)
   to fairclaim_operator, fairclaim_auditor;
 
+-- protocol/operator/delete_jobs.sql
+-- Locks: those of erase_jobs.
+create or replace function fairclaim.delete_jobs(p_tenant_id uuid, p_ids uuid[])
+returns table (id uuid, status text, deleted boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+  v_tenants uuid[];
+  v_gone uuid[];
+  v_were text[];
+begin
+  perform check_scope(p_tenant_id, p_ids);
+  select array_agg(known.id), array_agg(known.tenant_id) into v_ids, v_tenants
+    from find_jobs(p_tenant_id, p_ids) known;
+  select array_agg(erased.id), array_agg(erased.status) into v_gone, v_were
+    from erase_jobs(v_ids, v_tenants) erased;
+  if v_gone is not null then
+    raise log 'fairclaim: % jobs deleted by %', cardinality(v_gone), session_user;
+  end if;
+  return query
+  select stands.id, coalesce(gone.status, stands.status), gone.id is not null
+    from status_of(p_tenant_id, p_ids) with ordinality stands(id, status, place)
+    left join unnest(v_gone, v_were) gone(id, status) on gone.id = stands.id
+   order by stands.place;
+end
+$$;
+
+comment on function fairclaim.delete_jobs(uuid, uuid[]) is
+'Deletes jobs (1 to 10,000 ids) that wait (scheduled, pending) or have ended (completed, failed, cancelled), with their results, errors and history, for operators. A running one is never deleted: cancel it, or release it, and delete it when it has ended. Returns a row for each id, in order: deleted, and the status that the job had; or not deleted, and the status that it has now. Not deleted and pending, scheduled or ended is one that another transaction moves at this moment: call it again. A null status: this tenant has no such job. p_tenant_id null: every tenant''s. The server''s log says who did it.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.delete_jobs(uuid, uuid[]) to fairclaim_operator;
+
 -- protocol/operator/list_jobs.sql
--- Newest first, by id. Where a page starts and what it costs: matching_jobs.
+-- Newest first, by id. Where a page starts and what it costs: matching_jobs, which is asked for one more to know whether there is another
+-- page. Beside the overview, each row looks up its last error by id.
 create or replace function fairclaim.list_jobs(
   p_tenant_id uuid default null,
   p_queue text default null,
@@ -5900,12 +6866,13 @@ create or replace function fairclaim.list_jobs(
   p_status text default null,
   p_before_id uuid default null,
   p_limit int default 100,
-  p_older_than interval default null,
-  p_newer_than interval default null,
+  p_older_than float8 default null,
+  p_newer_than float8 default null,
   p_error text default null
 ) returns table (
   id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int, max_attempts int, worker_id text,
-  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[]
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[],
+  attempts_left int, error_code text, error_message text, more boolean, tenant text
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -5917,30 +6884,70 @@ as $$
 declare
   v_ids uuid[];
   v_tenants uuid[];
+  v_more boolean;
+  v_open boolean := pg_has_role(caller(), 'fairclaim_auditor', 'USAGE');
 begin
   if p_limit is null or p_limit not between 1 and 1000 then
-    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
+      'ask for at most 1,000 and go on with p_before_id', '{"minimum": 1, "maximum": 1000}');
   end if;
   perform check_filter(p_status, p_older_than, p_newer_than, p_error);
   select array_agg(m.id order by m.id desc), array_agg(m.tenant_id order by m.id desc) into v_ids, v_tenants
-    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, p_older_than, p_newer_than, p_error, p_limit) m;
+    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, make_interval(secs => p_older_than),
+           make_interval(secs => p_newer_than), p_error, p_limit + 1) m;
+  v_more := coalesce(cardinality(v_ids), 0) > p_limit;
   return query
   select o.id, o.tenant_id, o.queue, o.type, o.status, o.priority::int, o.attempts, o.max_attempts::int, o.worker_id,
-         o.next_retry_at, o.created_at, o.completed_at, o.tags
-    from unnest(v_ids, v_tenants) with ordinality x(i, t, n)
-   cross join lateral (select * from fairclaim.job_overview o where o.tenant_id = x.t and o.id = x.i offset 0) o
-   order by x.n;
+         o.next_retry_at, o.created_at, o.completed_at, o.tags, o.attempts_left,
+         last.error ->> 'code', case when v_open then left(last.error ->> 'message', 200) end, v_more,
+         tenant_label(o.tenant_id)
+    from unnest(v_ids[:p_limit], v_tenants[:p_limit]) with ordinality page(id, tenant_id, place)
+   cross join lateral (
+     select * from fairclaim.job_overview o where o.tenant_id = page.tenant_id and o.id = page.id offset 0) o
+   cross join lateral (
+     select case when o.status <> 'completed' then coalesce(
+              (select f.error from finished f where f.id = o.id and f.tenant_id = o.tenant_id),
+              (select e.error from attempt_error e
+                where e.id = o.id and e.tenant_id = o.tenant_id order by e.attempt desc limit 1)) end as error
+     offset 0) last
+   order by page.place;
 end
 $$;
 
-comment on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, interval, interval, text) is
-'Jobs, newest first, without payloads, for operators. All filters are optional. The next page: p_before_id = the last id of this one. p_limit 1 to 1,000.
-p_older_than, p_newer_than: time since the dispatch, 0 to 50 years. p_error: 1 to 255 characters that the code or the message of the last error has, upper or lower case; never a completed job; auditors only.
+comment on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, float8, float8, text) is
+'Jobs, newest first, without payloads, for operators. tenant: what the owner is called, if a job was dispatched for it by name. All filters are optional. more: there are older ones that match, and the next page is p_before_id = the last id of this one. p_limit 1 to 1,000.
+attempts_left: how many attempts may still fail, null for a job that has ended. error_code, error_message: of the last error of a job that did not complete; the message only for auditors, and no more than its first 200 characters.
+p_older_than, p_newer_than: seconds since the dispatch, 0 to 1,577,836,800 (50 years). p_error: 1 to 255 characters that the code, the message or the trace of the last error has, upper or lower case; never a completed job; auditors only.
 A page costs as many rows as it has, if all that it comes by match. A filter that few match looks on until the page is full: give it a tenant, or ages. What waits (pending, or no status without a tenant) has no order by id and is read whole for each page.
 Errors: JQ004, JQ007.';
 
-grant execute on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, interval, interval, text)
+grant execute on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, float8, float8, text)
   to fairclaim_operator, fairclaim_auditor;
+
+-- protocol/operator/list_settings.sql
+-- Reads one row, and the list of what is in it. The style of intervals is pinned, since a span
+-- passes through its text on its way.
+create or replace function fairclaim.list_settings()
+returns table (name text, value text, default_value text, unit text, about text)
+language sql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set intervalstyle = 'postgres'
+as $$
+  select known.name,
+         case known.unit
+           when 'seconds' then trim_scale(extract(epoch from (stored.columns ->> known.name)::interval))::text
+           else stored.columns ->> known.name end,
+         known.default_value, known.unit, known.about
+    from known_settings() known
+   cross join (select to_jsonb(s) as columns from setting s) stored
+   order by known.place
+$$;
+
+comment on function fairclaim.list_settings() is
+'The settings of this installation, for operators and observers: value and default_value as texts (null: none), and unit, which says how to read them: seconds (a number, with a fraction if need be), bytes, number, name. about: what it is, in a sentence.';
+
+grant execute on function fairclaim.list_settings() to fairclaim_operator, fairclaim_observer;
 
 -- protocol/operator/release_jobs.sql
 -- Frees running jobs whose workers are gone, before their leases end. What somebody else is ending or extending at this moment is left to
@@ -5961,7 +6968,7 @@ declare
   v_tokens uuid[];
   v_jobs bigint;
 begin
-  perform check_scope(p_tenant_id, p_ids);
+  p_tenant_id := check_scope(p_tenant_id, p_ids);
   select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token) into v_ids, v_attempts, v_tokens
     from (select * from running r
            where r.id = any (p_ids) and (p_tenant_id is null or r.tenant_id = p_tenant_id) for update skip locked) r;
@@ -5969,7 +6976,7 @@ begin
     select count(*) into v_jobs
       from settle_mixed(null, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
              null, null, null) s
-     where s.accepted;
+     where s.kind = 'settled';
     raise log 'fairclaim: % running jobs released by %', v_jobs, session_user;
     perform wake(fairclaim.clock());
   end if;
@@ -6002,9 +7009,11 @@ declare
   v_tokens uuid[];
 begin
   if p_worker_id is null or length(p_worker_id) not between 1 and 255 then
-    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 characters');
+    perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 characters',
+      'give the name that list_jobs shows as worker_id', '{"limit": 255}');
   elsif p_limit is null or p_limit not between 1 and 1000 then
-    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000');
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
+      'call it again until there are none', '{"minimum": 1, "maximum": 1000}');
   end if;
   select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token) into v_ids, v_attempts, v_tokens
     from (select * from running r where r.worker_id = p_worker_id limit p_limit for update skip locked) r;
@@ -6016,7 +7025,7 @@ begin
   select s.id, s.status
     from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
            null, null, null) s
-   where s.accepted;
+   where s.kind = 'settled';
   perform wake(fairclaim.clock());
 end
 $$;
@@ -6043,7 +7052,7 @@ declare
   v_left smallint[];
   v_lost smallint[];
 begin
-  perform check_scope(p_tenant_id, p_ids);
+  p_tenant_id := check_scope(p_tenant_id, p_ids);
   with due as materialized (
     select s.ctid c from scheduled s
      where s.id = any (p_ids) and (p_tenant_id is null or s.tenant_id = p_tenant_id) for update skip locked),
@@ -6089,11 +7098,49 @@ Errors: JQ002, JQ004.';
 grant execute on function fairclaim.retry_jobs(uuid, uuid[])
   to fairclaim_producer, fairclaim_operator;
 
+-- protocol/operator/set_setting.sql
+-- Locks the one row of setting, for which nobody waits who only reads it. Every call
+-- reads the settings anew, so a change is in effect with its commit.
+create or replace function fairclaim.set_setting(p_name text, p_value text)
+returns table (name text, value text, default_value text, unit text, about text)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_known record;
+  v_value text := case when p_value in ('default', 'null') then null else p_value end;
+begin
+  select * into v_known from known_settings() known where known.name = p_name;
+  if not found then
+    perform refuse('JQ004', 'p_name', 'must be the name of a setting',
+      p_detail => (select jsonb_build_object('allowed', jsonb_agg(known.name order by known.place))
+                     from known_settings() known));
+  end if;
+  perform check_setting(v_known.unit, v_known.minimum, v_known.maximum, v_value);
+  v_value := coalesce(v_value, v_known.default_value);
+  execute format('update setting set %I = %s', v_known.name,
+                 case v_known.unit when 'seconds' then 'make_interval(secs => $1::float8)'
+                                   when 'name' then '$1' else '$1::int' end)
+    using v_value;
+  raise log 'fairclaim: setting % changed by %', v_known.name, session_user;
+  return query select * from fairclaim.list_settings() s where s.name = p_name;
+end
+$$;
+
+comment on function fairclaim.set_setting(text, text) is
+'Changes a setting (the names are those of list_settings), for operators, and returns it as list_settings does. p_value: a number of seconds or bytes or a whole number without its unit, or a name, as its unit says; null, or the word default or null, sets it back. In effect with the commit, without a restart. The server''s log says who changed which one.
+Errors: JQ004 with the bounds, or the names that are allowed.';
+
+grant execute on function fairclaim.set_setting(text, text) to fairclaim_operator;
+
 -- protocol/operator/show_job.sql
 create or replace function fairclaim.show_job(p_id uuid, p_tenant_id uuid default null) returns table (
   id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int, max_attempts int, worker_id text,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[], payload jsonb, result jsonb, error jsonb,
-  metadata jsonb, timeout interval, errors jsonb
+  metadata jsonb, timeout float8, errors jsonb,
+  attempts_left int, lost int, run_at timestamptz, lease_expires_at timestamptz, cancel_requested boolean, tenant text
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -6109,19 +7156,24 @@ begin
   return query
   select q.id, q.tenant_id, q.queue, q.type, q.status, q.priority::int, q.attempts, q.max_attempts::int, q.worker_id,
          q.next_retry_at, q.created_at, q.completed_at, q.tags,
-         case when v_open then q.payload end, case when v_open then q.result end, case when v_open then q.error end,
+         case when v_open then q.payload end, case when v_open then q.result end,
+         case when v_open then q.error else error_code(q.error) end,
          case when v_open then q.metadata end, q.timeout,
          (select jsonb_agg(jsonb_build_object('attempt', e.attempt, 'at', e.at, 'worker_id', e.worker_id,
-                                              'error', case when v_open then e.error
-                                                            else jsonb_strip_nulls(jsonb_build_object('code', e.error -> 'code', 'ended_as', e.error -> 'ended_as')) end) order by e.attempt)
-            from attempt_error e where e.id = q.id and e.tenant_id = q.tenant_id)
+                                              'error', case when v_open then e.error else error_code(e.error) end) order by e.attempt)
+            from attempt_error e where e.id = q.id and e.tenant_id = q.tenant_id),
+         q.attempts_left, q.lost, (select j.run_at from job j where j.tenant_id = q.tenant_id and j.id = q.id),
+         q.lease_expires_at, q.cancel_requested,
+         tenant_label(q.tenant_id)
     from fairclaim.job_queue q
    where q.id = p_id and q.tenant_id = v_tenant;
 end
 $$;
 
 comment on function fairclaim.show_job(uuid, uuid) is
-'One job with the errors of its attempts, for operators. Payload, result, metadata and error texts only for auditors, else null.';
+'One job with the errors of its attempts, for operators. tenant: what the owner is called, if a job was dispatched for it by name. Payload, result and metadata only for auditors, else null; of an error, others see its code.
+attempts_left: how many attempts may still fail; lost: how many workers died with it; both null for a job that has ended. run_at: when it was to run first, null for at once. lease_expires_at, cancel_requested: of a running one.
+errors: one object for each attempt that left an error, oldest first: attempt, at (when it ended), worker_id, error.';
 
 grant execute on function fairclaim.show_job(uuid, uuid) to fairclaim_operator, fairclaim_auditor;
 
@@ -6148,7 +7200,7 @@ declare
   v_more text[];
 begin
   if p_up_to is null or p_up_to not between 1 and 100000 then
-    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000');
+    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000', p_detail => '{"minimum": 1, "maximum": 100000}');
   end if;
   v_more := array_remove(array[
     case when (select count(*) > p_up_to from (select from scheduled limit p_up_to + 1) z) then 'scheduled' end,
@@ -6218,7 +7270,8 @@ declare
   v_now timestamptz := fairclaim.clock();
 begin
   if not is_name(p_queue) then
-    perform refuse('JQ004', 'p_queue', 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters');
+    perform refuse('JQ004', 'p_queue', 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+      'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
   end if;
   insert into queue as q (name, paused_at) values (p_queue, v_now)
       on conflict (name) do update set paused_at = coalesce(q.paused_at, excluded.paused_at)
@@ -6250,7 +7303,8 @@ as $$
 #variable_conflict use_column
 begin
   if not is_name(p_queue) then
-    perform refuse('JQ004', 'p_queue', 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters');
+    perform refuse('JQ004', 'p_queue', 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+      'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
   end if;
   delete from queue q where q.name = p_queue and q.paused_at is not null;
   was_paused := found;
@@ -6277,8 +7331,8 @@ create or replace function fairclaim.extend_leases(
   p_ids uuid[],
   p_attempts int[],
   p_lease_tokens uuid[],
-  p_lease interval default '30 s'
-) returns table (id uuid, accepted boolean, cancel_requested boolean)
+  p_lease float8 default 30
+) returns table (id uuid, attempts int, accepted boolean, cancel_requested boolean)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -6290,17 +7344,22 @@ as $$
 #variable_conflict use_column
 begin
   perform check_claim(p_worker_id, null, 1, null, p_lease);
-  if cardinality(p_ids) is null or cardinality(p_ids) not between 1 and 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1
+  if cardinality(p_ids) is null or cardinality(p_ids) > 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1
      or array_position(p_ids, null) is not null then
-    perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls');
-  elsif cardinality(p_attempts) is distinct from cardinality(p_ids) then
-    perform refuse('JQ004', 'p_attempts', 'must have as many items as p_ids');
-  elsif cardinality(p_lease_tokens) is distinct from cardinality(p_ids) then
-    perform refuse('JQ004', 'p_lease_tokens', 'must have as many items as p_ids');
+    perform refuse('JQ004', 'p_ids', 'must be a list of at most 10,000 ids without nulls',
+      'send 10,000 at most at a time', '{"limit": 10000}');
+  elsif coalesce(cardinality(p_attempts), 0) <> cardinality(p_ids) then
+    perform refuse('JQ004', 'p_attempts', 'must have as many items as p_ids',
+      'the lists go item by item: pass id, attempts and lease_token of each claimed job');
+  elsif coalesce(cardinality(p_lease_tokens), 0) <> cardinality(p_ids) then
+    perform refuse('JQ004', 'p_lease_tokens', 'must have as many items as p_ids',
+      'the lists go item by item: pass id, attempts and lease_token of each claimed job');
   elsif array_dims(p_attempts) <> array_dims(p_ids) then
-    perform refuse('JQ004', 'p_attempts', 'must be one list that begins at 1');
+    perform refuse('JQ004', 'p_attempts', 'must be one list that begins at 1', 'pass a plain array of one dimension');
   elsif array_dims(p_lease_tokens) <> array_dims(p_ids) then
-    perform refuse('JQ004', 'p_lease_tokens', 'must be one list that begins at 1');
+    perform refuse('JQ004', 'p_lease_tokens', 'must be one list that begins at 1', 'pass a plain array of one dimension');
+  elsif p_ids = '{}' then
+    return;
   end if;
   return query
   with held as materialized (
@@ -6311,21 +7370,22 @@ begin
   free as materialized (
     select r.id from running r where r.id = any (array(select held.id from held)) order by r.id for update skip locked),
   extended as (
-    update running r set lease_expires_at = fairclaim.clock() + p_lease
+    update running r set lease_expires_at = fairclaim.clock() + make_interval(secs => p_lease)
      where r.id = any (array(select free.id from free))
        and case when (r.id, r.attempt::int, r.lease_token) in (
              select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end)
-  select u.i,
+  select u.i, u.a,
          coalesce((u.i, u.a, u.k) in (select held.id, held.attempt, held.lease_token from held), false),
          coalesce((u.i, u.a, u.k) in (select held.id, held.attempt, held.lease_token from held where held.cancel_requested), false)
     from unnest(p_ids, p_attempts, p_lease_tokens) u(i, a, k);
 end
 $$;
 
-comment on function fairclaim.extend_leases(text, uuid[], int[], uuid[], interval) is
-'The heartbeat: moves the end of leases to now + p_lease. accepted = false: the lease is lost, stop the work. cancel_requested: somebody asked to cancel the job; stop if you can.';
+comment on function fairclaim.extend_leases(text, uuid[], int[], uuid[], float8) is
+'The heartbeat: moves the end of leases to now + p_lease seconds (1 to 86,400). Answers a row for each, in order, with the attempts that were given. accepted = false: the lease is lost, stop the work. cancel_requested: somebody asked to cancel the job; stop if you can. Call it when a third of the lease is over, and at once when LISTEN brings the payload cancel. Empty lists answer nothing.
+Errors: JQ004.';
 
-grant execute on function fairclaim.extend_leases(text, uuid[], int[], uuid[], interval)
+grant execute on function fairclaim.extend_leases(text, uuid[], int[], uuid[], float8)
   to fairclaim_worker;
 
 -- protocol/settle/release_claims.sql
@@ -6347,10 +7407,11 @@ declare
   v_attempts int[];
   v_tokens uuid[];
 begin
-  perform check_claim(p_worker_id, null, 1, null, '30 s');
+  perform check_claim(p_worker_id, null, 1, null, 30);
   if cardinality(p_lease_tokens) is null or cardinality(p_lease_tokens) not between 1 and 1000 or array_ndims(p_lease_tokens) > 1
      or array_lower(p_lease_tokens, 1) <> 1 or array_position(p_lease_tokens, null) is not null then
-    perform refuse('JQ004', 'p_lease_tokens', 'must be a list of 1 to 1,000 tokens without nulls');
+    perform refuse('JQ004', 'p_lease_tokens', 'must be a list of 1 to 1,000 tokens without nulls',
+      'send 1,000 at most at a time', '{"limit": 1000}');
   end if;
   select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token)
     into v_ids, v_attempts, v_tokens
@@ -6362,9 +7423,9 @@ begin
   return query
   select u.k, count(*)::int
     from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
-           null, null, null) with ordinality s(id, accepted, status, o)
+           null, null, null) with ordinality s(id, attempts, kind, status, o)
     join unnest(v_tokens) with ordinality u(k, o) on u.o = s.o
-   where s.accepted
+   where s.kind = 'settled'
    group by u.k;
 end
 $$;
@@ -6376,29 +7437,32 @@ Errors: JQ004.';
 grant execute on function fairclaim.release_claims(text, uuid[]) to fairclaim_worker;
 
 -- protocol/settle/settle_and_claim.sql
+-- The two halves in this order, so that what a settlement frees can be claimed, and then one row that says what to do next. An error in one
+-- half is an error of the call: both are undone.
 create or replace function fairclaim.settle_and_claim(
   p_worker_id text,
   p_ids uuid[],
   p_attempts int[],
   p_lease_tokens uuid[],
   p_outcomes text[],
-  p_results jsonb[],
-  p_errors jsonb[],
+  p_results text[],
+  p_errors text[],
   p_delays float8[],
   p_queues text[],
   p_limit int,
   p_types text[] default null,
-  p_lease interval default '30 s',
+  p_lease float8 default 30,
   p_cursor text default null,
   p_lease_token uuid default null,
   p_idle_for float8 default null,
   p_alone boolean default false
 ) returns table (
-  kind text, accepted boolean,
+  kind text,
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
   next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
-  attempts_left int, lost int, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
-  next_cursor text
+  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  next_cursor text,
+  next_claim_in float8, extend_in float8, tick_in float8, prune_due boolean, cancelled uuid[], suspect_waiting boolean
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -6409,6 +7473,8 @@ declare
   v_list text;                                -- one that has items for no id
   v_asleep boolean := p_limit > 0 and cardinality(p_ids) > 0
                       and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(fairclaim.clock());
+  v_claimed int := 0;
+  v_next record;
   v_freed text;                               -- tenants under whose limits the settlement has made room
 begin
   if v_asleep then
@@ -6416,9 +7482,10 @@ begin
   end if;
   if cardinality(p_ids) > 0 then
     return query
-    select 'settled'::text, s.accepted, s.id, null::uuid, null::text, s.status, null::jsonb, null::jsonb, null::text, null::int,
+    select s.kind, s.id, null::uuid, null::text, s.status, null::jsonb, null::jsonb, null::text, s.attempts,
            null::timestamptz, null::timestamptz, null::timestamptz, null::text, null::int, null::int,
-           null::int, null::int, null::interval, null::text[], null::jsonb, null::uuid, null::timestamptz, null::text
+           null::int, null::int, null::float8, null::text[], null::jsonb, null::uuid, null::timestamptz, null::text,
+           null::float8, null::float8, null::float8, null::boolean, null::uuid[], null::boolean
       from fairclaim.settle_jobs(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays) s;
   else
     v_list := case when cardinality(p_attempts) > 0 then 'p_attempts'
@@ -6428,13 +7495,22 @@ begin
                    when cardinality(p_errors) > 0 then 'p_errors'
                    when cardinality(p_delays) > 0 then 'p_delays' end;
     if v_list is not null then                -- a caller that lost its ids must not believe that it settled
-      perform refuse('JQ004', v_list, 'must have as many items as p_ids');
+      perform refuse('JQ004', v_list, 'must have as many items as p_ids',
+        'give p_ids too, or leave all lists of the settlement empty');
     end if;
   end if;
+  next_cursor := p_cursor;
   if p_limit <> 0 or p_limit is null then
     return query
-    select 'claimed'::text, null::boolean, c.*
+    select 'claimed'::text, c.id, c.tenant_id, c.type, c.status, c.payload, c.result, c.worker_id, c.attempts,
+           c.next_retry_at, c.created_at, c.completed_at, c.queue, c.priority, c.max_attempts,
+           c.attempts_left, c.lost, c.timeout, c.tags, c.metadata, c.lease_token, c.lease_expires_at, null::text,
+           null::float8, null::float8, null::float8, null::boolean, null::uuid[], null::boolean
       from fairclaim.claim_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token, p_idle_for, p_alone) c;
+    get diagnostics v_claimed = row_count;
+    if v_claimed > 0 then
+      next_cursor := current_setting('fairclaim.cursor');
+    end if;
   end if;
   if v_asleep then                            -- whoever sleeps gets what this claim has left
     v_freed := current_setting('fairclaim.freed');
@@ -6443,13 +7519,22 @@ begin
       perform wake_freed(fairclaim.clock(), string_to_array(v_freed, ',')::uuid[]);
     end if;
   end if;
+  v_next := next_step(p_worker_id, p_queues, p_types, v_claimed >= p_limit or p_alone and v_claimed > 0,
+                                v_claimed > 0 or cardinality(p_ids) > 0);
+  kind := 'next';
+  next_claim_in := v_next.next_claim_in; extend_in := p_lease / 3; tick_in := v_next.tick_in; prune_due := v_next.prune_due;
+  cancelled := v_next.cancelled; suspect_waiting := v_next.suspect_waiting;
+  return next;
 end
 $$;
 
-comment on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[], text[], int, text[], interval, text, uuid, float8, boolean) is
-'settle_jobs and claim_jobs in one round trip and one transaction. kind: settled (id, accepted and status are filled) or claimed (a row of claim_jobs). Empty p_ids (then every list is empty or null) or p_limit 0 leave one half out.';
+comment on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], text[], text[], float8[], text[], int, text[], float8, text, uuid, float8, boolean) is
+'settle_jobs and claim_jobs in one round trip and one transaction: the one call of a whole worker. Empty p_ids (then every list is empty or null) or p_limit 0 leave one half out. kind tells the rows apart:
+settled, already, stale: an answer of settle_jobs (id, attempts, status). claimed: a job, as claim_jobs answers it (its next_cursor is in the last row).
+next: always one, the last. next_cursor: p_cursor of the next claim that follows this one. next_claim_in: in how many seconds it is worth asking again, by what is known now: 0 at once, since the claim brought all it asked for; else wait so long, or until LISTEN tells, and never longer than your own poll (a second where nothing wakes you). extend_in: when to call extend_leases for what you still hold, a third of the lease. tick_in: when to call tick(), 0 now. prune_due: call drop_ranges() and prune(). cancelled: jobs of this worker that somebody asked to stop, null for none (the newest ones, if very many were asked for; extend_leases tells of each). suspect_waiting: a job whose workers died twice waits in these queues, of these types: run empty, then claim it with p_alone.
+An error is one of the whole call, and both halves are undone: settle again by itself (settle_jobs) and then claim. Errors: those of settle_jobs and claim_jobs.';
 
-grant execute on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[], text[], int, text[], interval, text, uuid, float8, boolean)
+grant execute on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], text[], text[], float8[], text[], int, text[], float8, text, uuid, float8, boolean)
   to fairclaim_worker;
 
 -- protocol/settle/settle_jobs.sql
@@ -6463,10 +7548,10 @@ create or replace function fairclaim.settle_jobs(
   p_attempts int[],
   p_lease_tokens uuid[],
   p_outcomes text[],
-  p_results jsonb[] default null,
-  p_errors jsonb[] default null,
+  p_results text[] default null,
+  p_errors text[] default null,
   p_delays float8[] default null
-) returns table (id uuid, accepted boolean, status text)
+) returns table (id uuid, attempts int, kind text, status text)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -6479,35 +7564,50 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := fairclaim.clock();
+  v_n int := cardinality(p_ids);
   v_dims text := array_dims(p_ids);
-  v_results jsonb[] := case when num_nonnulls(variadic p_results) > 0 then p_results end;
+  v_outcomes text[] := p_outcomes;
+  v_results jsonb[];
+  v_errors jsonb[];
   v_complete boolean := 'complete' = all (p_outcomes);
+  v_read record;
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
-  -- what can be told in one expression: everything completed, without results and delays
+  -- what can be told in one expression: everything completed, without errors and delays
   if (length(p_worker_id) between 1 and 255 and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
-      and v_dims = '[1:' || cardinality(p_ids) || ']' and cardinality(p_ids) <= 10000 and array_position(p_ids, null) is null
+      and v_dims = '[1:' || v_n || ']' and v_n <= 10000 and array_position(p_ids, null) is null
       and array_dims(p_attempts) = v_dims and array_dims(p_lease_tokens) = v_dims and array_dims(p_outcomes) = v_dims
-      and v_complete and (p_results is null or v_results is null and array_dims(p_results) = v_dims)
-      and (p_errors is null or array_dims(p_errors) = v_dims)
+      and v_complete and (p_results is null or array_dims(p_results) = v_dims)
+      and (p_errors is null or num_nonnulls(variadic p_errors) = 0 and array_dims(p_errors) = v_dims)
       and (p_delays is null or num_nonnulls(variadic p_delays) = 0 and array_dims(p_delays) = v_dims)) is not true then
     perform check_settle(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays);
+    if v_n = 0 then
+      return;
+    end if;
+  end if;
+  if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0 then
+    v_read := read_texts(p_outcomes, p_results, p_errors);
+    v_outcomes := v_read.outcomes; v_results := v_read.results; v_errors := v_read.errors;
+    v_complete := 'complete' = all (v_outcomes);
   end if;
 
   if current_setting('fairclaim.noted', true) <> '' then      -- not ours: somebody has set it in his session
     perform set_config('fairclaim.noted', '', true);
   end if;
-  if v_complete and cardinality(p_ids) = 1 then
+  if v_complete and v_n = 1 then
     with gone as (
       delete from running r
        where r.id = p_ids[1] and r.attempt = p_attempts[1] and r.lease_token = p_lease_tokens[1]
       returning r.tenant_id, r.attempt, r.limited)
-    insert into finished as f
+    insert into finished as f (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
     select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1], null from gone
     returning case when (select gone.limited from gone) then array[f.tenant_id] end into v_freed;
-    return query select p_ids[1], found, case when found then 'completed' end;
+    id := p_ids[1]; attempts := p_attempts[1];
+    kind := case when found then 'settled' else stale_kind(p_worker_id, id, attempts, 'complete') end;
+    status := case when kind <> 'stale' then 'completed' end;
+    return next;
   elsif v_complete
-        and (select count(distinct x.i) from unnest(p_ids) x(i)) = cardinality(p_ids) then     -- answers and results go by id here
+        and (select count(distinct x.i) from unnest(p_ids) x(i)) = v_n then     -- answers and results go by id here
     if v_results is null then
       return query
       with gone as (
@@ -6517,10 +7617,12 @@ begin
                  select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
         returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
       final as (
-        insert into finished
+        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
         select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null from gone returning id)
-      select z.i, z.ok, case when z.ok then 'completed' end
-        from (select u.i, u.i in (select final.id from final) ok from unnest(p_ids) u(i) offset 0) z;
+      select z.i, z.a, z.kind, case when z.kind <> 'stale' then 'completed' end
+        from (select u.i, u.a, case when u.i in (select final.id from final) then 'settled'
+                                    else stale_kind(p_worker_id, u.i, u.a, 'complete') end as kind
+                from unnest(p_ids, p_attempts) u(i, a) offset 0) z;
     else
       return query
       with gone as (
@@ -6530,15 +7632,17 @@ begin
                  select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
         returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
       final as (
-        insert into finished
+        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
         select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, x.res, null
           from gone join unnest(p_ids, v_results) x(i, res) on x.i = gone.id returning id)
-      select z.i, z.ok, case when z.ok then 'completed' end
-        from (select u.i, u.i in (select final.id from final) ok from unnest(p_ids) u(i) offset 0) z;
+      select z.i, z.a, z.kind, case when z.kind <> 'stale' then 'completed' end
+        from (select u.i, u.a, case when u.i in (select final.id from final) then 'settled'
+                                    else stale_kind(p_worker_id, u.i, u.a, 'complete') end as kind
+                from unnest(p_ids, p_attempts) u(i, a) offset 0) z;
     end if;
   else
     return query
-    select * from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, v_results, p_errors, p_delays);
+    select * from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, v_outcomes, v_results, v_errors, p_delays);
   end if;
   if current_setting('fairclaim.noted', true) <> '' then
     v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
@@ -6550,14 +7654,15 @@ begin
 end
 $$;
 
-comment on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
+comment on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[], text[], float8[]) is
 'Ends attempts. For each: id, attempts and lease_token of its claim, and an outcome:
 complete (with p_results); retry (after p_delays seconds, or by the rule: 15 s doubled for every failure, at most an hour, 20 % either way; failed when no attempt is left); fail (for good); snooze (again after p_delays, at least 0.1, no attempt used); release (at once, no attempt used); cancel.
-p_errors: {code, message, trace}, cut to 16 KiB; a code that is no word of at most 64 characters is dropped. Lists have one length, 1 to 10,000, and begin at 1.
-Outside READ COMMITTED what waits again is scheduled, and placed by the next tick. Returns a row for each, in order: accepted = false for a stale one (the lease was lost, or it is settled already), which changes nothing; else its new status.
+p_results, p_errors: texts of JSON. Each is read by itself: a result that cannot be stored (bad JSON, a NUL, more than 1 MiB as PostgreSQL writes it, deeper than 128) ends its own attempt as failed, with the code result_invalid; such an error becomes {"code": "error_invalid"}. A result belongs to complete only, an error to retry, fail and cancel, a delay to retry and snooze: elsewhere they are refused.
+An error is {code, message, trace}, cut to 16 KiB, or a text, which becomes the message; a code is a word of at most 64 characters of A-Z a-z 0-9 _ . : -, a number becomes such a word, and any other code is dropped. Lists have one length, at most 10,000, and begin at 1; empty ones answer nothing.
+Outside READ COMMITTED what waits again is scheduled, and placed by the next tick. Returns a row for each, in order, with the attempts that were given and a kind: settled, with the new status; already, with the status: this very settlement was accepted before, and the answer got lost (complete, fail and cancel only); stale: the lease was lost, and nothing was changed.
 Errors: JQ004, with the index of the bad item from 0; nothing is written then.';
 
-grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[])
+grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[], text[], float8[])
   to fairclaim_worker;
 
 -- protocol/tenant/current_tenant_id.sql
@@ -6602,6 +7707,36 @@ comment on function fairclaim.current_tenant_id() is
 
 grant execute on function fairclaim.current_tenant_id() to fairclaim_tenant;
 
+-- protocol/tenant/tenant_names.sql
+-- For workers and operators, who serve all tenants. A tenant's own session may not call it.
+create or replace function fairclaim.tenant_names(p_tenant_ids uuid[])
+returns table (tenant_id uuid, name text)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+begin
+  if p_tenant_ids is null or cardinality(p_tenant_ids) > 10000 then
+    perform refuse('JQ004', 'p_tenant_ids', 'must be a list of at most 10,000 ids',
+      'ask for fewer tenants at once', '{"limit": 10000}');
+  end if;
+  return query
+  select wanted.id, wanted.name
+    from (select tenant.id, tenant_label(tenant.id) as name
+            from (select distinct unnest(p_tenant_ids) as id) tenant offset 0) wanted
+   where wanted.name is not null;
+end
+$$;
+
+comment on function fairclaim.tenant_names(uuid[]) is
+'What these tenants (at most 10,000) are called: one row for each that a job was dispatched for by name, by p_tenant in dispatch_job or tenant in dispatch_jobs; none for the others. For workers and operators, to show names beside ids.
+Errors: JQ004.';
+
+grant execute on function fairclaim.tenant_names(uuid[]) to fairclaim_worker, fairclaim_operator;
+
 -- protocol/tenant/tenant_uuid.sql
 create or replace function fairclaim.tenant_uuid(p_name text) returns uuid
 language plpgsql immutable parallel safe
@@ -6612,7 +7747,9 @@ declare
   v_hex text;
 begin
   if p_name is null or p_name = '' or octet_length(p_name) > 255 then
-    raise exception 'p_name: must be 1 to 255 bytes' using errcode = 'JQ004', hint = 'pass the name or number your application knows the tenant by';
+    raise exception 'p_name: must be 1 to 255 bytes' using errcode = 'JQ004',      -- any role may call this, and only the owner refuse()
+      detail = '{"argument": "p_name", "field": "name", "limit": 255}',
+      hint = 'pass the name or the number by which your application knows the tenant';
   end if;
   if length(p_name) = 36 and p_name ~ '^[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+$'
      and p_name like '________-____-____-____-____________' then
@@ -6643,7 +7780,7 @@ select j.id, j.tenant_id, j.type,
        coalesce(r.lost, s.lost, y.lost)::int as lost,
        r.lease_expires_at,
        r.id is not null and exists (select from fairclaim_internal.cancel_request c where c.id = j.id) as cancel_requested,
-       f.error, j.timeout, j.tags, j.metadata
+       f.error, date_part('epoch', j.timeout) as timeout, j.tags, j.metadata
   from fairclaim_internal.job j
   left join fairclaim_internal.finished f on f.id = j.id and f.tenant_id = j.tenant_id
   left join fairclaim_internal.running r on r.id = j.id
@@ -6666,13 +7803,14 @@ select j.id, j.tenant_id, j.type,
        coalesce(f.worker_id, r.worker_id) as worker_id,
        coalesce(f.attempts, r.attempt, s.attempts, y.attempts, 0)::int as attempts,
        s.run_at as next_retry_at, j.created_at, f.completed_at,
-       j.queue, j.priority::int as priority, j.max_attempts::int as max_attempts, j.timeout, j.tags
+       j.queue, j.priority::int as priority, j.max_attempts::int as max_attempts, date_part('epoch', j.timeout) as timeout, j.tags,
+       coalesce(r.attempts_left, s.attempts_left, y.attempts_left)::int as attempts_left
   from fairclaim_internal.job j
   left join fairclaim_internal.finished f on f.id = j.id and f.tenant_id = j.tenant_id
   left join fairclaim_internal.running r on r.id = j.id
   left join fairclaim_internal.scheduled s on s.id = j.id
   left join lateral (            -- what waits stands in an own lane (group 0) or in a shared one of its queue's group
-    select y.attempts
+    select y.attempts, y.attempts_left
       from fairclaim_internal.ready y
      where y.tenant_id = j.tenant_id and (y.lane_id >> 32) = any (array[0, -1 - (hashtextextended(j.queue, 0) & 1073741823)]) and y.id = j.id
        and f.id is null and r.id is null and s.id is null
@@ -6703,7 +7841,7 @@ $leftovers$;
 select fairclaim_internal.secure_table(t) from unnest(array[
   'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled', 'cancel_request', 'lane', 'floor_hint', 'renewal',
   'tenant', 'tenant_limit', 'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
-  'prune_place', 'prune_fault']) t;
+  'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note']) t;
 
 do $policies$
 declare

@@ -354,17 +354,32 @@ create table fairclaim_internal.setting (
   max_shared_lanes integer not null default 2000,
   max_own_lanes integer not null default 1000,
   tick_every interval not null default '00:00:00.5'::interval,
+  suspect_wait interval not null default '01:00:00'::interval,
+  default_tenant text collate "C",
   constraint setting_max_own_lanes_check CHECK ((max_own_lanes >= 1)),
   constraint setting_max_payload_check CHECK ((max_payload >= 1024)),
   constraint setting_max_shared_lanes_check CHECK ((max_shared_lanes >= 1)),
   constraint setting_one_check CHECK (one),
   constraint setting_retention_bounds CHECK (((retention >= '01:00:00'::interval) AND (retention <= '100 years'::interval))),
+  constraint setting_suspect_wait_check CHECK (((suspect_wait >= '00:01:00'::interval) AND (suspect_wait <= '100 years'::interval))),
   constraint setting_tick_every_check CHECK (((tick_every >= '00:00:00'::interval) AND (tick_every <= '00:00:10'::interval))),
   constraint setting_pkey PRIMARY KEY (one)
 );
 CREATE UNIQUE INDEX setting_pkey ON fairclaim_internal.setting USING btree (one);
 alter table fairclaim_internal.setting enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.setting as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.suspect (
+  suspect_id bigint not null generated always as identity,
+  id uuid not null,
+  tenant_id uuid not null,
+  attempts integer not null,
+  seen_at timestamp with time zone not null,
+  constraint suspect_pkey PRIMARY KEY (suspect_id)
+);
+CREATE UNIQUE INDEX suspect_pkey ON fairclaim_internal.suspect USING btree (suspect_id);
+alter table fairclaim_internal.suspect enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.suspect as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.tenant (
   tenant_id uuid not null,
@@ -388,6 +403,26 @@ create table fairclaim_internal.tenant_limit (
 CREATE UNIQUE INDEX tenant_limit_pkey ON fairclaim_internal.tenant_limit USING btree (tenant_id);
 alter table fairclaim_internal.tenant_limit enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.tenant_limit as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.tenant_name (
+  tenant_id uuid not null,
+  name text collate "C" not null,
+  constraint tenant_name_pkey PRIMARY KEY (tenant_id)
+);
+CREATE UNIQUE INDEX tenant_name_pkey ON fairclaim_internal.tenant_name USING btree (tenant_id);
+alter table fairclaim_internal.tenant_name enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.tenant_name as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.tenant_note (
+  note_id bigint not null generated always as identity,
+  tenant_id uuid not null,
+  name text collate "C" not null,
+  constraint tenant_note_pkey PRIMARY KEY (note_id)
+);
+CREATE UNIQUE INDEX tenant_note_pkey ON fairclaim_internal.tenant_note USING btree (note_id);
+CREATE INDEX tenant_note_tenant ON fairclaim_internal.tenant_note USING btree (tenant_id);
+alter table fairclaim_internal.tenant_note enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.tenant_note as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.tick_fault (
   step text collate "C" not null,
@@ -463,6 +498,8 @@ create unlogged sequence fairclaim_internal.look_by as bigint start 0 increment 
 
 create unlogged sequence fairclaim_internal.notified_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
+create unlogged sequence fairclaim_internal.pruned_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
 create unlogged sequence fairclaim_internal.range_end as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create unlogged sequence fairclaim_internal.range_start as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
@@ -475,7 +512,17 @@ create unlogged sequence fairclaim_internal.round_at as bigint start 0 increment
 
 create unlogged sequence fairclaim_internal.shared_since as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
+create sequence fairclaim_internal.suspect_suspect_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.suspect.suspect_id;
+
+create unlogged sequence fairclaim_internal.suspects_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create sequence fairclaim_internal.tenant_note_note_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.tenant_note.note_id;
+
+create unlogged sequence fairclaim_internal.tick_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
 create sequence fairclaim_internal.tick_n as bigint start 1 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create unlogged sequence fairclaim_internal.wished_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create view fairclaim.job_overview with (security_invoker=true) as
  SELECT j.id,
@@ -495,13 +542,15 @@ create view fairclaim.job_overview with (security_invoker=true) as
     j.queue,
     j.priority::integer AS priority,
     j.max_attempts::integer AS max_attempts,
-    j.timeout,
-    j.tags
+    date_part('epoch'::text, j.timeout) AS timeout,
+    j.tags,
+    COALESCE(r.attempts_left, s.attempts_left, y.attempts_left)::integer AS attempts_left
    FROM fairclaim_internal.job j
      LEFT JOIN fairclaim_internal.finished f ON f.id = j.id AND f.tenant_id = j.tenant_id
      LEFT JOIN fairclaim_internal.running r ON r.id = j.id
      LEFT JOIN fairclaim_internal.scheduled s ON s.id = j.id
-     LEFT JOIN LATERAL ( SELECT y_1.attempts
+     LEFT JOIN LATERAL ( SELECT y_1.attempts,
+            y_1.attempts_left
            FROM fairclaim_internal.ready y_1
           WHERE y_1.tenant_id = j.tenant_id AND ((y_1.lane_id >> 32) = ANY (ARRAY[0::bigint, '-1'::integer - (hashtextextended(j.queue, 0::bigint) & 1073741823::bigint)])) AND y_1.id = j.id AND f.id IS NULL AND r.id IS NULL AND s.id IS NULL
          LIMIT 1) y ON true;
@@ -517,8 +566,9 @@ create view fairclaim.job_overview with (security_invoker=true) as
 -- column queue text
 -- column priority integer
 -- column max_attempts integer
--- column timeout interval
+-- column timeout double precision
 -- column tags text[]
+-- column attempts_left integer
 grant select on fairclaim.job_overview to fairclaim_auditor;
 grant select on fairclaim.job_overview to fairclaim_operator;
 grant select on fairclaim.job_overview to fairclaim_tenant;
@@ -550,7 +600,7 @@ create view fairclaim.job_queue with (security_invoker=true) as
            FROM fairclaim_internal.cancel_request c
           WHERE c.id = j.id)) AS cancel_requested,
     f.error,
-    j.timeout,
+    date_part('epoch'::text, j.timeout) AS timeout,
     j.tags,
     j.metadata
    FROM fairclaim_internal.job j
@@ -582,7 +632,7 @@ create view fairclaim.job_queue with (security_invoker=true) as
 -- column lease_expires_at timestamp with time zone
 -- column cancel_requested boolean
 -- column error jsonb
--- column timeout interval
+-- column timeout double precision
 -- column tags text[]
 -- column metadata jsonb
 grant select on fairclaim.job_queue to fairclaim_auditor;
@@ -597,15 +647,15 @@ create function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[])
 grant execute on function fairclaim.cancel_jobs to fairclaim_operator;
 grant execute on function fairclaim.cancel_jobs to fairclaim_producer;
 
-create function fairclaim.claim_job(p_worker_id text, p_queues text[] DEFAULT NULL::text[], p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval)
-  returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone)
+create function fairclaim.claim_job(p_worker_id text, p_queues text[] DEFAULT NULL::text[], p_types text[] DEFAULT NULL::text[], p_lease double precision DEFAULT 30, p_lease_token uuid DEFAULT NULL::uuid)
+  returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone)
   language plpgsql volatile security definer
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.claim_job to fairclaim_worker;
 
-create function fairclaim.claim_jobs(p_worker_id text, p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
-  returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
+create function fairclaim.claim_jobs(p_worker_id text, p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease double precision DEFAULT 30, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
+  returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
   language plpgsql volatile security definer
   set enable_bitmapscan=off
   set enable_hashjoin=off
@@ -628,7 +678,7 @@ grant execute on function fairclaim.clock to fairclaim_producer;
 grant execute on function fairclaim.clock to fairclaim_tenant;
 grant execute on function fairclaim.clock to fairclaim_worker;
 
-create function fairclaim.count_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_older_than interval DEFAULT NULL::interval, p_newer_than interval DEFAULT NULL::interval, p_error text DEFAULT NULL::text, p_up_to integer DEFAULT 10000, p_before_id uuid DEFAULT NULL::uuid)
+create function fairclaim.count_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_older_than double precision DEFAULT NULL::double precision, p_newer_than double precision DEFAULT NULL::double precision, p_error text DEFAULT NULL::text, p_up_to integer DEFAULT 10000, p_before_id uuid DEFAULT NULL::uuid)
   returns TABLE(jobs integer, more boolean)
   language plpgsql stable security definer
   set jit=off
@@ -645,7 +695,15 @@ create function fairclaim.current_tenant_id()
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.current_tenant_id to fairclaim_tenant;
 
-create function fairclaim.dispatch_job(p_tenant_id uuid, p_type text, p_payload jsonb DEFAULT '{}'::jsonb, p_queue text DEFAULT 'default'::text, p_priority integer DEFAULT 0, p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_max_attempts integer DEFAULT 25, p_timeout interval DEFAULT NULL::interval, p_tags text[] DEFAULT '{}'::text[], p_metadata jsonb DEFAULT '{}'::jsonb)
+create function fairclaim.delete_jobs(p_tenant_id uuid, p_ids uuid[])
+  returns TABLE(id uuid, status text, deleted boolean)
+  language plpgsql volatile security definer
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.delete_jobs to fairclaim_operator;
+
+create function fairclaim.dispatch_job(p_tenant_id uuid DEFAULT NULL::uuid, p_type text DEFAULT NULL::text, p_payload jsonb DEFAULT '{}'::jsonb, p_queue text DEFAULT 'default'::text, p_priority integer DEFAULT 0, p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_max_attempts integer DEFAULT 25, p_timeout double precision DEFAULT NULL::double precision, p_tags text[] DEFAULT '{}'::text[], p_metadata jsonb DEFAULT '{}'::jsonb, p_tenant text DEFAULT NULL::text, p_delay double precision DEFAULT NULL::double precision)
   returns uuid
   language plpgsql volatile security definer
   set enable_seqscan=off
@@ -658,6 +716,8 @@ grant execute on function fairclaim.dispatch_job to fairclaim_producer;
 create function fairclaim.dispatch_jobs(p_jobs jsonb)
   returns TABLE(ordinal integer, id uuid, created boolean)
   language plpgsql volatile security definer
+  set DateStyle=ISO, YMD
+  set TimeZone=UTC
   set enable_mergejoin=off
   set enable_nestloop=off
   set enable_seqscan=off
@@ -677,7 +737,7 @@ create function fairclaim.dispatch_lines(p_source text, p_after bigint, p_throug
 grant execute on function fairclaim.dispatch_lines to fairclaim_producer;
 
 create function fairclaim.doctor_alone()
-  returns TABLE(queue text, type text, paused boolean, jobs bigint, waits interval, first_id uuid)
+  returns TABLE(queue text, type text, paused boolean, jobs bigint, waits double precision, first_id uuid)
   language sql volatile security definer
   set enable_seqscan=off
   set jit=off
@@ -694,8 +754,8 @@ create function fairclaim.doctor_faults()
 grant execute on function fairclaim.doctor_faults to fairclaim_observer;
 grant execute on function fairclaim.doctor_faults to fairclaim_operator;
 
-create function fairclaim.doctor_leases(p_beyond interval)
-  returns TABLE(worker_id text, jobs bigint, ends_in interval)
+create function fairclaim.doctor_leases(p_beyond double precision)
+  returns TABLE(worker_id text, jobs bigint, ends_in double precision)
   language sql volatile security definer
   set jit=off
   set row_security=on
@@ -704,7 +764,7 @@ grant execute on function fairclaim.doctor_leases to fairclaim_observer;
 grant execute on function fairclaim.doctor_leases to fairclaim_operator;
 
 create function fairclaim.doctor_limits()
-  returns TABLE(limited bigint, paused bigint, inactive bigint, inactive_for interval, at_limit bigint)
+  returns TABLE(limited bigint, paused bigint, inactive bigint, inactive_for double precision, at_limit bigint)
   language sql volatile security definer
   set jit=off
   set row_security=on
@@ -729,7 +789,7 @@ grant execute on function fairclaim.doctor_queues to fairclaim_observer;
 grant execute on function fairclaim.doctor_queues to fairclaim_operator;
 
 create function fairclaim.doctor_retention()
-  returns TABLE(now_at timestamp with time zone, ranges bigint, range_width interval, starts_at timestamp with time zone, ends_at timestamp with time zone, is_covered boolean, ranges_far bigint, retention interval, oldest_end timestamp with time zone, in_use_since timestamp with time zone, faults bigint, fault_ids uuid[], fault_sqlstate text, pruned_at timestamp with time zone)
+  returns TABLE(now_at timestamp with time zone, ranges bigint, range_width double precision, starts_at timestamp with time zone, ends_at timestamp with time zone, is_covered boolean, ranges_far bigint, retention double precision, oldest_end timestamp with time zone, in_use_since timestamp with time zone, faults bigint, fault_ids uuid[], fault_sqlstate text, pruned_at timestamp with time zone)
   language sql volatile security definer
   set enable_seqscan=off
   set jit=off
@@ -739,7 +799,7 @@ grant execute on function fairclaim.doctor_retention to fairclaim_observer;
 grant execute on function fairclaim.doctor_retention to fairclaim_operator;
 
 create function fairclaim.doctor_state()
-  returns TABLE(now_at timestamp with time zone, ticked_at timestamp with time zone, ticks bigint, safe_lag bigint, holders text[], holder_since timestamp with time zone[], ranges_end timestamp with time zone, range_width interval, retention interval, overdue_since timestamp with time zone, expired bigint, expired_since timestamp with time zone, running bigint, seq_behind bigint, seq_mended_at timestamp with time zone, working_xids text[], passed_ticks integer)
+  returns TABLE(now_at timestamp with time zone, ticked_at timestamp with time zone, ticks bigint, safe_lag bigint, holders text[], holder_for double precision[], ranges_end timestamp with time zone, range_width double precision, retention double precision, overdue_since timestamp with time zone, expired bigint, expired_since timestamp with time zone, running bigint, seq_behind bigint, seq_mended_at timestamp with time zone, working_xids text[], passed_ticks integer)
   language sql volatile security definer
   set jit=off
   set row_security=on
@@ -758,7 +818,7 @@ grant execute on function fairclaim.doctor_strays to fairclaim_observer;
 grant execute on function fairclaim.doctor_strays to fairclaim_operator;
 
 create function fairclaim.doctor_waiting()
-  returns TABLE(queue text, type text, paused boolean, runs boolean, waits interval)
+  returns TABLE(queue text, type text, paused boolean, runs boolean, waits double precision)
   language sql volatile security definer
   set enable_seqscan=off
   set jit=off
@@ -767,7 +827,7 @@ create function fairclaim.doctor_waiting()
 grant execute on function fairclaim.doctor_waiting to fairclaim_observer;
 grant execute on function fairclaim.doctor_waiting to fairclaim_operator;
 
-create function fairclaim.drop_ranges(p_retention interval DEFAULT NULL::interval)
+create function fairclaim.drop_ranges(p_retention double precision DEFAULT NULL::double precision)
   returns TABLE(ranges_dropped integer, ranges_in_use integer)
   language plpgsql volatile security definer
   set jit=off
@@ -777,8 +837,8 @@ create function fairclaim.drop_ranges(p_retention interval DEFAULT NULL::interva
 grant execute on function fairclaim.drop_ranges to fairclaim_operator;
 grant execute on function fairclaim.drop_ranges to fairclaim_worker;
 
-create function fairclaim.extend_leases(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_lease interval DEFAULT '00:00:30'::interval)
-  returns TABLE(id uuid, accepted boolean, cancel_requested boolean)
+create function fairclaim.extend_leases(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_lease double precision DEFAULT 30)
+  returns TABLE(id uuid, attempts integer, accepted boolean, cancel_requested boolean)
   language plpgsql volatile security definer
   set enable_hashjoin=off
   set enable_mergejoin=off
@@ -788,8 +848,22 @@ create function fairclaim.extend_leases(p_worker_id text, p_ids uuid[], p_attemp
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.extend_leases to fairclaim_worker;
 
-create function fairclaim.list_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_before_id uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100, p_older_than interval DEFAULT NULL::interval, p_newer_than interval DEFAULT NULL::interval, p_error text DEFAULT NULL::text)
-  returns TABLE(id uuid, tenant_id uuid, queue text, type text, status text, priority integer, attempts integer, max_attempts integer, worker_id text, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, tags text[])
+create function fairclaim.get_jobs(p_tenant_id uuid, p_ids uuid[])
+  returns TABLE(id uuid, status text, attempts integer, result jsonb, error_code text, ended_at timestamp with time zone)
+  language plpgsql stable security definer
+  set enable_bitmapscan=off
+  set enable_hashjoin=off
+  set enable_memoize=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.get_jobs to fairclaim_producer;
+
+create function fairclaim.list_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_before_id uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100, p_older_than double precision DEFAULT NULL::double precision, p_newer_than double precision DEFAULT NULL::double precision, p_error text DEFAULT NULL::text)
+  returns TABLE(id uuid, tenant_id uuid, queue text, type text, status text, priority integer, attempts integer, max_attempts integer, worker_id text, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, tags text[], attempts_left integer, error_code text, error_message text, more boolean, tenant text)
   language plpgsql stable security definer
   set jit=off
   set plan_cache_mode=force_custom_plan
@@ -810,6 +884,15 @@ create function fairclaim.list_queues(p_up_to integer DEFAULT 10000)
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.list_queues to fairclaim_operator;
 
+create function fairclaim.list_settings()
+  returns TABLE(name text, value text, default_value text, unit text, about text)
+  language sql stable security definer
+  set IntervalStyle=postgres
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.list_settings to fairclaim_observer;
+grant execute on function fairclaim.list_settings to fairclaim_operator;
+
 create function fairclaim.next_due()
   returns double precision
   language plpgsql volatile security definer
@@ -824,7 +907,7 @@ create function fairclaim.pause_queue(p_queue text)
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.pause_queue to fairclaim_operator;
 
-create function fairclaim.prune(p_retention interval DEFAULT NULL::interval)
+create function fairclaim.prune(p_retention double precision DEFAULT NULL::double precision)
   returns TABLE(ranges_dropped integer, rows_deleted bigint, passed_over integer, busy boolean, more boolean)
   language plpgsql volatile security definer
   set jit=off
@@ -896,15 +979,22 @@ grant execute on function fairclaim.schema_version to fairclaim_producer;
 grant execute on function fairclaim.schema_version to fairclaim_tenant;
 grant execute on function fairclaim.schema_version to fairclaim_worker;
 
-create function fairclaim.settle_and_claim(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[], p_errors jsonb[], p_delays double precision[], p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease interval DEFAULT '00:00:30'::interval, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
-  returns TABLE(kind text, accepted boolean, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
+create function fairclaim.set_setting(p_name text, p_value text)
+  returns TABLE(name text, value text, default_value text, unit text, about text)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.set_setting to fairclaim_operator;
+
+create function fairclaim.settle_and_claim(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results text[], p_errors text[], p_delays double precision[], p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease double precision DEFAULT 30, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
+  returns TABLE(kind text, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text, next_claim_in double precision, extend_in double precision, tick_in double precision, prune_due boolean, cancelled uuid[], suspect_waiting boolean)
   language plpgsql volatile security definer
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.settle_and_claim to fairclaim_worker;
 
-create function fairclaim.settle_jobs(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[] DEFAULT NULL::jsonb[], p_errors jsonb[] DEFAULT NULL::jsonb[], p_delays double precision[] DEFAULT NULL::double precision[])
-  returns TABLE(id uuid, accepted boolean, status text)
+create function fairclaim.settle_jobs(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results text[] DEFAULT NULL::text[], p_errors text[] DEFAULT NULL::text[], p_delays double precision[] DEFAULT NULL::double precision[])
+  returns TABLE(id uuid, attempts integer, kind text, status text)
   language plpgsql volatile security definer
   set enable_nestloop=off
   set enable_seqscan=off
@@ -916,7 +1006,7 @@ create function fairclaim.settle_jobs(p_worker_id text, p_ids uuid[], p_attempts
 grant execute on function fairclaim.settle_jobs to fairclaim_worker;
 
 create function fairclaim.show_job(p_id uuid, p_tenant_id uuid DEFAULT NULL::uuid)
-  returns TABLE(id uuid, tenant_id uuid, queue text, type text, status text, priority integer, attempts integer, max_attempts integer, worker_id text, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, tags text[], payload jsonb, result jsonb, error jsonb, metadata jsonb, timeout interval, errors jsonb)
+  returns TABLE(id uuid, tenant_id uuid, queue text, type text, status text, priority integer, attempts integer, max_attempts integer, worker_id text, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, tags text[], payload jsonb, result jsonb, error jsonb, metadata jsonb, timeout double precision, errors jsonb, attempts_left integer, lost integer, run_at timestamp with time zone, lease_expires_at timestamp with time zone, cancel_requested boolean, tenant text)
   language plpgsql stable security definer
   set jit=off
   set plan_cache_mode=force_custom_plan
@@ -924,6 +1014,16 @@ create function fairclaim.show_job(p_id uuid, p_tenant_id uuid DEFAULT NULL::uui
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.show_job to fairclaim_auditor;
 grant execute on function fairclaim.show_job to fairclaim_operator;
+
+create function fairclaim.tenant_names(p_tenant_ids uuid[])
+  returns TABLE(tenant_id uuid, name text)
+  language plpgsql stable security definer
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.tenant_names to fairclaim_operator;
+grant execute on function fairclaim.tenant_names to fairclaim_worker;
 
 create function fairclaim.tenant_uuid(p_name text)
   returns uuid
@@ -938,7 +1038,7 @@ grant execute on function fairclaim.tenant_uuid to fairclaim_tenant;
 grant execute on function fairclaim.tenant_uuid to fairclaim_worker;
 
 create function fairclaim.tick()
-  returns TABLE(promoted integer, returned integer, moved integer, floors integer, closed integer, deleted integer, safe_lag bigint, busy boolean, next_tick_in interval, failed text[])
+  returns TABLE(promoted integer, returned integer, moved integer, floors integer, closed integer, deleted integer, safe_lag bigint, busy boolean, next_tick_in double precision, failed text[], prune_due boolean)
   language plpgsql volatile security definer
   set enable_seqscan=off
   set jit=off
@@ -968,11 +1068,11 @@ create function fairclaim.caller()
   returns name
   language sql stable;
 
-create function fairclaim.check_batch(p_jobs jsonb)
-  returns void
+create function fairclaim.check_batch(p_jobs jsonb, OUT named boolean, OUT timed boolean)
+  returns record
   language plpgsql volatile;
 
-create function fairclaim.check_claim(p_worker_id text, p_queues text[], p_limit integer, p_types text[], p_lease interval)
+create function fairclaim.check_claim(p_worker_id text, p_queues text[], p_limit integer, p_types text[], p_lease double precision)
   returns boolean
   language plpgsql volatile;
 
@@ -980,7 +1080,7 @@ create function fairclaim.check_cursor(p_cursor text)
   returns text[]
   language plpgsql immutable;
 
-create function fairclaim.check_filter(p_status text, p_older_than interval, p_newer_than interval, p_error text)
+create function fairclaim.check_filter(p_status text, p_older_than double precision, p_newer_than double precision, p_error text)
   returns void
   language plpgsql stable;
 
@@ -989,10 +1089,24 @@ create function fairclaim.check_lanes(p_tenants uuid[], p_queues text[])
   language plpgsql volatile;
 
 create function fairclaim.check_scope(p_tenant_id uuid, p_ids uuid[])
-  returns void
+  returns uuid
   language plpgsql stable;
 
-create function fairclaim.check_settle(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[], p_errors jsonb[], p_delays double precision[])
+create function fairclaim.check_setting(p_unit text, p_minimum numeric, p_maximum numeric, p_value text)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.check_settle(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results text[], p_errors text[], p_delays double precision[])
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.check_times(p_jobs jsonb)
+  returns void
+  language plpgsql volatile
+  set DateStyle=ISO, YMD
+  set TimeZone=UTC;
+
+create function fairclaim.check_use(p_outcomes text[], p_results text[], p_errors text[], p_delays double precision[])
   returns void
   language plpgsql volatile;
 
@@ -1001,7 +1115,7 @@ create function fairclaim.claim_from_queue(p_queue text, p_limit integer, p_type
   language plpgsql volatile;
 
 create function fairclaim.claim_one(p_worker_id text, p_queue text, p_types text[], p_pos bigint, p_used integer, p_shared integer, p_token uuid, p_expires timestamp with time zone, p_rest text)
-  returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout interval, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
+  returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
   language plpgsql volatile;
 
 create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[], p_limited boolean, INOUT p_pos bigint, INOUT p_used integer, p_taken fairclaim_internal.ready[], p_lanes bigint[], p_priorities smallint[], OUT jobs fairclaim_internal.ready[])
@@ -1015,6 +1129,10 @@ create function fairclaim.clip_error(p_error jsonb)
 create function fairclaim.close_lanes(INOUT p_state fairclaim_internal.tick_state, p_size integer, OUT closed integer, OUT deleted integer)
   returns record
   language plpgsql volatile;
+
+create function fairclaim.default_tenant()
+  returns uuid
+  language plpgsql stable;
 
 create function fairclaim.drop_range(p_starts_at timestamp with time zone, p_before timestamp with time zone)
   returns integer
@@ -1034,6 +1152,18 @@ create function fairclaim.end_waiting(p_ids uuid[], p_tenants uuid[], p_now time
   set enable_seqscan=off
   set jit=off;
 
+create function fairclaim.erase_jobs(p_ids uuid[], p_tenants uuid[])
+  returns TABLE(id uuid, status text)
+  language plpgsql volatile
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off;
+
+create function fairclaim.error_code(p_error jsonb)
+  returns jsonb
+  language sql immutable parallel safe;
+
 create function fairclaim.error_has(p_error jsonb, p_text text)
   returns boolean
   language sql immutable parallel safe;
@@ -1046,12 +1176,20 @@ create function fairclaim.extras_fault(p_tags text[], p_metadata jsonb)
   returns text
   language plpgsql immutable;
 
+create function fairclaim.fail_suspects(p_now timestamp with time zone, p_size integer, p_skip uuid[])
+  returns integer
+  language plpgsql volatile;
+
 create function fairclaim.find_jobs(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, tenant_id uuid)
   language plpgsql stable;
 
 create function fairclaim.first_job(p_step text, p_state fairclaim_internal.tick_state, p_skip uuid[])
   returns uuid
+  language plpgsql volatile;
+
+create function fairclaim.fold_names(p_size integer)
+  returns integer
   language plpgsql volatile;
 
 create function fairclaim.free_passed(INOUT p_state fairclaim_internal.tick_state)
@@ -1101,9 +1239,21 @@ create function fairclaim.is_name(p_name text, p_upper boolean DEFAULT false)
   returns boolean
   language sql immutable parallel safe;
 
+create function fairclaim.is_prune_due(p_now timestamp with time zone, p_active boolean)
+  returns boolean
+  language plpgsql volatile;
+
 create function fairclaim.is_quiet(p_state fairclaim_internal.tick_state, p_now timestamp with time zone)
   returns boolean
   language plpgsql volatile;
+
+create function fairclaim.is_tenant_name(p_name text)
+  returns boolean
+  language sql immutable parallel safe;
+
+create function fairclaim.is_time(p_text text)
+  returns boolean
+  language sql immutable parallel safe;
 
 create function fairclaim.is_wanted(p_state fairclaim_internal.tick_state, p_now timestamp with time zone, p_round boolean)
   returns boolean
@@ -1117,6 +1267,10 @@ create function fairclaim.json_fault(p_value jsonb, p_max_bytes integer)
 create function fairclaim.keep_state(p_state fairclaim_internal.tick_state)
   returns void
   language plpgsql volatile;
+
+create function fairclaim.known_settings()
+  returns TABLE(place integer, name text, unit text, default_value text, minimum numeric, maximum numeric, about text)
+  language sql immutable;
 
 create function fairclaim.lane_group(p_queue text)
   returns bigint
@@ -1160,6 +1314,14 @@ create function fairclaim.move_floors(INOUT p_state fairclaim_internal.tick_stat
   returns record
   language plpgsql volatile;
 
+create function fairclaim.named_tenant(p_name text)
+  returns uuid
+  language plpgsql volatile;
+
+create function fairclaim.named_tenants(p_jobs jsonb)
+  returns jsonb
+  language plpgsql volatile;
+
 create function fairclaim.newest_state()
   returns fairclaim_internal.tick_state
   language sql stable;
@@ -1171,6 +1333,10 @@ create function fairclaim.next_look(p_state fairclaim_internal.tick_state, p_now
 
 create function fairclaim.next_queue(p_after text, p_alone boolean)
   returns text
+  language plpgsql volatile;
+
+create function fairclaim.next_step(p_worker_id text, p_queues text[], p_types text[], p_is_filled boolean, p_is_active boolean, OUT next_claim_in double precision, OUT tick_in double precision, OUT prune_due boolean, OUT cancelled uuid[], OUT suspect_waiting boolean)
+  returns record
   language plpgsql volatile;
 
 create function fairclaim.next_turns(p_queue text, p_pos bigint, p_used integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT weights integer[])
@@ -1199,7 +1365,7 @@ create function fairclaim.note_idle(p_now timestamp with time zone, p_idle_for d
   language plpgsql volatile;
 
 create function fairclaim.note_look(p_now timestamp with time zone, p_next interval)
-  returns void
+  returns double precision
   language plpgsql volatile;
 
 create function fairclaim.note_prune_fault(p_range timestamp with time zone, p_from uuid, p_sqlstate text)
@@ -1207,6 +1373,10 @@ create function fairclaim.note_prune_fault(p_range timestamp with time zone, p_f
   language plpgsql volatile;
 
 create function fairclaim.note_ranges(p_now timestamp with time zone)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.note_tenants(p_tenant_ids uuid[], p_names text[])
   returns void
   language plpgsql volatile;
 
@@ -1222,7 +1392,7 @@ create function fairclaim.promote_due(p_now timestamp with time zone, p_floor ti
   returns integer
   language plpgsql volatile;
 
-create function fairclaim.prune_before(p_retention interval, p_now timestamp with time zone)
+create function fairclaim.prune_before(p_retention double precision, p_now timestamp with time zone)
   returns timestamp with time zone
   language plpgsql volatile;
 
@@ -1278,6 +1448,14 @@ create function fairclaim.ranges_wanted(p_now timestamp with time zone)
   returns boolean
   language sql stable;
 
+create function fairclaim.read_json(p_text text, p_max_bytes integer)
+  returns jsonb
+  language plpgsql volatile;
+
+create function fairclaim.read_texts(p_outcomes text[], p_results text[], p_errors text[], OUT outcomes text[], OUT results jsonb[], OUT errors jsonb[])
+  returns record
+  language plpgsql volatile;
+
 create function fairclaim.refuse(p_code text, p_field text, p_rule text, p_hint text DEFAULT NULL::text, p_detail jsonb DEFAULT '{}'::jsonb)
   returns void
   language plpgsql volatile;
@@ -1316,10 +1494,14 @@ create function fairclaim.secure_table(p_table text)
   language plpgsql volatile;
 
 create function fairclaim.settle_mixed(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[], p_errors jsonb[], p_delays double precision[])
-  returns TABLE(id uuid, accepted boolean, status text)
+  returns TABLE(id uuid, attempts integer, kind text, status text)
   language plpgsql volatile
   set enable_hashjoin=on
   set enable_nestloop=off;
+
+create function fairclaim.stale_kind(p_worker_id text, p_id uuid, p_attempt integer, p_outcome text)
+  returns text
+  language plpgsql volatile;
 
 create function fairclaim.status_of(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, status text)
@@ -1360,6 +1542,10 @@ create function fairclaim.tell(p_word text)
   returns boolean
   language plpgsql volatile;
 
+create function fairclaim.tenant_label(p_tenant_id uuid)
+  returns text
+  language sql stable;
+
 create function fairclaim.ticks_at_work()
   returns TABLE(slot smallint, xid xid)
   language sql volatile
@@ -1382,6 +1568,10 @@ create function fairclaim.wake(p_now timestamp with time zone)
   language plpgsql volatile;
 
 create function fairclaim.wake_before(p_now timestamp with time zone, p_due timestamp with time zone)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.wake_cancel(p_now timestamp with time zone)
   returns void
   language plpgsql volatile;
 

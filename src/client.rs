@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The oldest schema that this build works with: the one that it installs.
-const SCHEMA_NEEDED: i32 = 3;
+const SCHEMA_NEEDED: i32 = 1;
 
 /// A handle to the queue in one database. Clones share one pool of connections.
 ///

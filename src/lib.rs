@@ -55,10 +55,24 @@
     allow(dead_code, reason = "statements and helpers of the parts that are left out")
 )]
 
-/// The README's example, compiled like any other.
+/// The README's examples and the guide's, compiled like any other.
 #[cfg(all(doctest, feature = "worker"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod pages {
+    macro_rules! page {
+        ($name:ident, $path:literal) => {
+            #[doc = include_str!($path)]
+            struct $name;
+        };
+    }
+    page!(Readme, "../README.md");
+    page!(FirstWorker, "../docs/guide/first-worker.md");
+    page!(HandlersAndErrors, "../docs/guide/handlers-and-errors.md");
+    page!(OwnTransaction, "../docs/guide/own-transaction.md");
+    page!(Retries, "../docs/guide/retries.md");
+    page!(StateAndCancellation, "../docs/guide/state-and-cancellation.md");
+    page!(Tenants, "../docs/guide/tenants.md");
+    page!(Testing, "../docs/guide/testing.md");
+}
 
 mod bulk;
 mod client;

@@ -76,7 +76,7 @@ impl TenantNames {
     /// The name alone, where there is one.
     pub async fn name(&self, tenant_id: Uuid) -> Option<String> {
         let now = Instant::now();
-        if let Some(known) = self.state().known(tenant_id, now) {
+        if let Ok(known) = self.state().known(tenant_id, now) {
             return known;
         }
         let asked = timeout(PATIENCE, self.client.tenant_names(&[tenant_id])).await;
@@ -96,13 +96,18 @@ impl TenantNames {
     }
 }
 
+/// The database has to be asked.
+#[derive(Debug, PartialEq, Eq)]
+struct Unknown;
+
 impl Known {
     /// The name or its absence, where asking would bring nothing new.
-    fn known(&self, tenant_id: Uuid, now: Instant) -> Option<Option<String>> {
+    fn known(&self, tenant_id: Uuid, now: Instant) -> Result<Option<String>, Unknown> {
         match self.names.get(&tenant_id) {
-            Some(Name::Of(name)) => Some(Some(name.clone())),
-            Some(Name::NoneUntil(until)) if *until > now => Some(None),
-            _ => self.silent_until.filter(|until| *until > now).map(|_| None),
+            Some(Name::Of(name)) => Ok(Some(name.clone())),
+            Some(Name::NoneUntil(until)) if *until > now => Ok(None),
+            _ if self.silent_until.is_some_and(|until| until > now) => Ok(None),
+            _ => Err(Unknown),
         }
     }
 
@@ -122,21 +127,21 @@ mod tests {
     fn a_name_is_asked_for_once_and_its_absence_again_after_a_while() {
         let (mut known, now) = (Known::default(), Instant::now());
         let tenant = Uuid::from_u128(1);
-        assert_eq!(known.known(tenant, now), None);
+        assert_eq!(known.known(tenant, now), Err(Unknown));
         known.learn(tenant, None, now);
-        assert_eq!(known.known(tenant, now), Some(None));
+        assert_eq!(known.known(tenant, now), Ok(None));
         let later = now + ASK_AGAIN;
-        assert_eq!(known.known(tenant, later), None);
+        assert_eq!(known.known(tenant, later), Err(Unknown));
         known.learn(tenant, Some("acme".into()), later);
-        assert_eq!(known.known(tenant, later + ASK_AGAIN), Some(Some("acme".into())));
+        assert_eq!(known.known(tenant, later + ASK_AGAIN), Ok(Some("acme".into())));
     }
 
     #[test]
     fn a_database_that_does_not_answer_is_left_alone_for_a_while() {
         let now = Instant::now();
         let known = Known { silent_until: Some(now + ASK_AGAIN), ..Known::default() };
-        assert_eq!(known.known(Uuid::nil(), now), Some(None));
-        assert_eq!(known.known(Uuid::nil(), now + ASK_AGAIN), None);
+        assert_eq!(known.known(Uuid::nil(), now), Ok(None));
+        assert_eq!(known.known(Uuid::nil(), now + ASK_AGAIN), Err(Unknown));
     }
 
     #[test]

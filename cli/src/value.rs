@@ -72,7 +72,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 
 /// The same the other way round, in the largest unit that leaves a whole number.
 pub(crate) fn size_text(bytes: u64) -> String {
-    let unit = SIZES.into_iter().find(|(_, size)| bytes > 0 && bytes % size == 0);
+    let unit = SIZES.into_iter().find(|(_, size)| bytes > 0 && bytes.is_multiple_of(*size));
     let (unit, size) = unit.unwrap_or(("B", 1));
     format!("{} {unit}", bytes / size)
 }

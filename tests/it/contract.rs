@@ -140,7 +140,7 @@ async fn settle_with_result(worker: &Client, job: &Claimed, result: &Value) {
     let row = worker
         .query_one(
             "select kind = 'settled', status from fairclaim.settle_jobs('worker', array[$1::uuid], array[$2::int], array[$3::uuid],
-               array['complete'], array[$4::jsonb])",
+               array['complete'], array[$4::jsonb::text])",
             &[&job.id, &job.attempts, &job.token, result],
         )
         .await

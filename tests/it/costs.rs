@@ -102,7 +102,8 @@ async fn a_dispatch_in_bulk_of_many_tenants_finds_their_lanes_by_one_scan() {
 async fn a_dispatch_reads_no_more_when_a_held_snapshot_keeps_what_its_tenant_had() {
     let db = TestDb::with_test_clock().await;
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    let held = "begin isolation level repeatable read; select count(*) from fairclaim_internal.ready";
+    let held =
+        "begin isolation level repeatable read; select count(*) from fairclaim_internal.ready";
     owner.batch_execute(held).await.expect("a snapshot");
     for _ in 0..300 {
         dispatch_many(&producer, tenant(1), "default", "mail", 7).await;
@@ -122,7 +123,8 @@ async fn a_dispatch_reads_no_more_when_a_held_snapshot_keeps_what_its_tenant_had
 async fn a_claim_by_priority_reads_no_dead_rows_when_statistics_say_that_nothing_waits() {
     let db = TestDb::with_test_clock().await;
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    let held = "begin isolation level repeatable read; select count(*) from fairclaim_internal.ready";
+    let held =
+        "begin isolation level repeatable read; select count(*) from fairclaim_internal.ready";
     owner.batch_execute(held).await.expect("a snapshot");
     let some = |first: u128| -> Vec<Value> {
         let job =
@@ -248,7 +250,7 @@ async fn completions_whose_lists_are_all_nulls_are_checked_by_one_expression() {
         let jobs = claim_jobs(&worker, n, &mut None).await;
         let (ids, attempts, tokens) = lists(&jobs);
         let outcomes = vec!["complete"; jobs.len()];
-        let results = given.clone().map(|result| vec![result; jobs.len()]);
+        let results = given.map(|result| vec![result; jobs.len()]);
         let nulls = given.as_ref().map(|_| vec![None::<&str>; jobs.len()]);
         let delays = given.as_ref().map(|_| vec![None::<f64>; jobs.len()]);
         let values: [&(dyn ToSql + Sync); 7] =
@@ -268,7 +270,8 @@ async fn a_settlement_of_jobs_without_a_limit_asks_for_no_room() {
     let db = counting().await;
     let (producer, owner) = (db.producer().await, db.owner().await);
     let mut worker = db.direct_session("test_worker").await;
-    let limit = "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 50)";
+    let limit =
+        "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 50)";
     owner.execute(limit, &[&tenant(2)]).await.expect("a limit");
     while !owner
         .query_one("select bool_and(active) from fairclaim_internal.tenant_limit", &[])

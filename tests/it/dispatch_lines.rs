@@ -118,7 +118,8 @@ async fn arguments_out_of_their_limits_are_named() {
         assert!(error.message().starts_with(field), "{arguments}: {}", error.message());
         assert!(error.hint().is_some());
     }
-    let rows = db.owner().await.query("select from fairclaim_internal.dispatch_progress", &[]).await;
+    let rows =
+        db.owner().await.query("select from fairclaim_internal.dispatch_progress", &[]).await;
     assert_eq!(rows.expect("dispatch_progress").len(), 0, "nothing was written");
 }
 
@@ -187,7 +188,8 @@ async fn a_question_waits_for_a_stretch_that_is_being_sent() {
         open.commit().await.expect("commit");
         assert_eq!(other.await.expect("the question"), (false, through, through, 0));
     }
-    let rows = db.owner().await.query("select from fairclaim_internal.dispatch_progress", &[]).await;
+    let rows =
+        db.owner().await.query("select from fairclaim_internal.dispatch_progress", &[]).await;
     assert_eq!(rows.expect("dispatch_progress").len(), 1);
     assert_eq!(send(&first, 5, 5, &json!([])).await.1, 5);
 }
@@ -238,7 +240,7 @@ async fn a_short_retention_makes_no_source_forgotten() {
     let (producer, operator) = (db.producer().await, db.operator().await);
     assert!(send(&producer, 0, 1, &jobs(0..1)).await.0);
     let prune = async |retention: &str| {
-        let sql = format!("select * from fairclaim.prune(interval '{retention}')");
+        let sql = format!("select * from fairclaim.prune(extract(epoch from interval '{retention}')::float8)");
         operator.query(&sql, &[]).await.expect("prune");
     };
     db.advance("6 days").await;

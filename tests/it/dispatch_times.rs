@@ -82,7 +82,8 @@ async fn a_delay_is_counted_in_seconds_by_the_clock_of_the_database() {
         }
         assert_eq!(times(&owner, many[1]).await, (None, None), "no delay is no later time");
     }
-    let waits = "select count(*) filter (where s.id is not null), count(*) from fairclaim_internal.job j
+    let waits =
+        "select count(*) filter (where s.id is not null), count(*) from fairclaim_internal.job j
                    left join fairclaim_internal.scheduled s using (id)";
     let row = owner.query_one(waits, &[]).await.expect(waits);
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (6, 9));

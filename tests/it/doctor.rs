@@ -156,8 +156,10 @@ async fn a_database_without_the_schema_is_told_to_migrate() {
 async fn a_schema_of_another_build_is_told() {
     let (db, owner) = ticked().await;
     let known = fairclaim::schema_version();
-    let newer =
-        format!("insert into fairclaim_internal.migration values ({}, 'from_the_future', 'x')", known + 1);
+    let newer = format!(
+        "insert into fairclaim_internal.migration values ({}, 'from_the_future', 'x')",
+        known + 1
+    );
     owner.batch_execute(&newer).await.expect("a newer version");
     assert_found(
         &examine(&db, "test_operator").await,

@@ -32,7 +32,8 @@ async fn every_code_of_the_protocol_becomes_its_kind() {
         ("JQ007", ErrorKind::PrivilegeMissing),
     ];
     for (code, kind) in expected {
-        let refuse = format!("select fairclaim_internal.refuse('{code}', 'p_field', 'its rule', 'do this')");
+        let refuse =
+            format!("select fairclaim_internal.refuse('{code}', 'p_field', 'its rule', 'do this')");
         let error = failed(&owner, &refuse).await;
         assert_eq!((error.kind(), error.code()), (kind, Some(code)));
         assert_eq!(error.hint(), Some("do this"), "{code}");
@@ -184,9 +185,12 @@ async fn call(url: &str) -> Result<i32, Error> {
 async fn transactions_that_collide_are_transient() {
     let db = TestDb::new().await;
     let (a, b) = (db.owner().await, db.owner().await);
-    a.batch_execute("insert into fairclaim_internal.queue (name) values ('x'), ('y')").await.expect("rows");
-    let touch =
-        |name: &str| format!("update fairclaim_internal.queue set paused_at = null where name = '{name}'");
+    a.batch_execute("insert into fairclaim_internal.queue (name) values ('x'), ('y')")
+        .await
+        .expect("rows");
+    let touch = |name: &str| {
+        format!("update fairclaim_internal.queue set paused_at = null where name = '{name}'")
+    };
     let expect = |error: Error, code: &str| {
         assert!(error.is_transient() && !error.is_unavailable(), "{code}: {error}");
         assert_eq!(error.sqlstate(), Some(code), "{error:?}");

@@ -39,7 +39,8 @@ async fn a_producer_sees_where_each_of_its_jobs_is_and_what_came_of_it() {
         assert_eq!(job.id, id);
         match outcome {
             "complete" => {
-                let sql = "update fairclaim_internal.finished set result = '{\"n\": 1}' where id = $1";
+                let sql =
+                    "update fairclaim_internal.finished set result = '{\"n\": 1}' where id = $1";
                 settle(&worker, &job, outcome).await;
                 db.owner().await.execute(sql, &[&id]).await.expect(sql);
             }

@@ -58,11 +58,20 @@ const CHANGES: &[(&str, &[&str])] = &[
         "grant usage on sequence fairclaim_internal.ready_seq to fairclaim_worker",
         &["+ grant usage on sequence fairclaim_internal.ready_seq to fairclaim_worker;"],
     ),
-    ("drop index fairclaim_internal.lane_walk", &["- CREATE INDEX lane_walk ON fairclaim_internal.lane"]),
-    ("create index on fairclaim_internal.lane (turn)", &["+ CREATE INDEX lane_turn_idx ON fairclaim_internal.lane"]),
+    (
+        "drop index fairclaim_internal.lane_walk",
+        &["- CREATE INDEX lane_walk ON fairclaim_internal.lane"],
+    ),
+    (
+        "create index on fairclaim_internal.lane (turn)",
+        &["+ CREATE INDEX lane_turn_idx ON fairclaim_internal.lane"],
+    ),
     (
         "alter function fairclaim.tick() set search_path = public",
-        &["-   set search_path=pg_catalog, fairclaim_internal, pg_temp;", "+   set search_path=public;"],
+        &[
+            "-   set search_path=pg_catalog, fairclaim_internal, pg_temp;",
+            "+   set search_path=public;",
+        ],
     ),
     (
         "alter function fairclaim.prune security invoker stable",
@@ -96,9 +105,15 @@ const CHANGES: &[(&str, &[&str])] = &[
     ),
     (
         "alter table fairclaim_internal.tenant set unlogged",
-        &["- create table fairclaim_internal.tenant (", "+ create unlogged table fairclaim_internal.tenant ("],
+        &[
+            "- create table fairclaim_internal.tenant (",
+            "+ create unlogged table fairclaim_internal.tenant (",
+        ],
     ),
-    ("alter table fairclaim_internal.lane set (fillfactor = 100)", &["- ) with (fillfactor=", "+ ) with ("]),
+    (
+        "alter table fairclaim_internal.lane set (fillfactor = 100)",
+        &["- ) with (fillfactor=", "+ ) with ("],
+    ),
     (
         "alter table fairclaim_internal.attempt_error alter error set storage external",
         &["-   error jsonb,", "+   error jsonb storage external,"],
@@ -165,7 +180,8 @@ async fn every_range_is_like_the_first_one_of_its_table() {
     let db = TestDb::with_test_clock().await;
     let (owner, worker) = (db.owner().await, db.worker().await);
     let ranges = async || {
-        let count = "select count(*) from pg_inherits where inhparent = 'fairclaim_internal.job'::regclass";
+        let count =
+            "select count(*) from pg_inherits where inhparent = 'fairclaim_internal.job'::regclass";
         owner.query_one(count, &[]).await.expect("pg_inherits").get::<_, i64>(0)
     };
     let (before, installed) = (catalog(&db).await, ranges().await);

@@ -149,9 +149,12 @@ async fn h4_setting_a_weight_blocks_no_tick_and_takes_effect_by_the_next() {
         dispatch_many(&producer, tenant(n), "default", "mail", 200).await;
     }
     let open = admin.transaction().await.expect("begin");
-    open.execute("insert into fairclaim_internal.tenant (tenant_id, weight) values ($1, 3)", &[&tenant(2)])
-        .await
-        .expect("weight");
+    open.execute(
+        "insert into fairclaim_internal.tenant (tenant_id, weight) values ($1, 3)",
+        &[&tenant(2)],
+    )
+    .await
+    .expect("weight");
     let row = tokio::time::timeout(std::time::Duration::from_secs(60), tick(&worker))
         .await
         .expect("tick waits");
@@ -188,7 +191,8 @@ async fn h5_the_floor_of_a_shared_lane_passes_an_open_dispatcher_and_loses_nothi
         tick(&worker).await;
     }
     let floor =
-        count(&owner, "select min(floor) from fairclaim_internal.lane where tenant_id is null").await;
+        count(&owner, "select min(floor) from fairclaim_internal.lane where tenant_id is null")
+            .await;
     assert!(floor > mark + 900, "the floor {floor} waits for a transaction of number {mark}");
 
     open.commit().await.expect("commit");
@@ -217,7 +221,8 @@ async fn h6_lanes_probed_in_vain_get_their_floors_moved() {
     for _ in 0..200 {
         assert_eq!(claim_jobs(&worker, 10, &mut None).await.len(), 0);
     }
-    let hinted = count(&owner, "select count(distinct lane_id) from fairclaim_internal.floor_hint").await;
+    let hinted =
+        count(&owner, "select count(distinct lane_id) from fairclaim_internal.floor_hint").await;
     assert!(hinted > 30, "{hinted} of 60 lanes were hinted at in 200 claims that found them dry");
     tick(&worker).await;
     let moved = count(

@@ -43,7 +43,8 @@ async fn a_producer_outside_read_committed_makes_no_lane_and_its_jobs_run_after_
         let mut ids = dispatch_three(&open).await;
         open.commit().await.expect("commit");
         assert_eq!(lanes_and_ready(&owner).await, [0, 0], "{level:?}");
-        let sql = "select count(*) from fairclaim.job_queue q join fairclaim_internal.job j using (id)
+        let sql =
+            "select count(*) from fairclaim.job_queue q join fairclaim_internal.job j using (id)
                     where q.status = 'scheduled' and j.run_at is null";
         assert_eq!(number(&owner, sql).await, 3, "{level:?}: nobody asked for a later time");
         assert!(claim_jobs(&worker, 10, &mut None).await.is_empty(), "{level:?}: not yet");

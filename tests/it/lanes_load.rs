@@ -56,7 +56,9 @@ impl Load {
         db.own_lanes(OWN).await;
         db.owner()
             .await
-            .batch_execute("update fairclaim_internal.setting set close_delay = '0', tick_every = '0'")
+            .batch_execute(
+                "update fairclaim_internal.setting set close_delay = '0', tick_every = '0'",
+            )
             .await
             .expect("close delay");
         let (dispatched_all, drained) =

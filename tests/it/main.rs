@@ -14,6 +14,7 @@ mod doctor;
 mod driver_errors;
 mod error_codes;
 mod error_details;
+mod examples;
 mod filters;
 mod foreign_operators;
 mod get_jobs;

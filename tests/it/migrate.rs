@@ -64,7 +64,8 @@ async fn a_newer_build_applies_the_migrations_that_are_missing_and_is_not_undone
         installer.batch_execute(&copies::newer()).await.expect("the newer build");
     }
     let versions = "select array_agg(version order by version) from fairclaim_internal.migration";
-    let found: Vec<i32> = db.owner().await.query_one(versions, &[]).await.expect("migrations").get(0);
+    let found: Vec<i32> =
+        db.owner().await.query_one(versions, &[]).await.expect("migrations").get(0);
     assert_eq!(found, (1..=copies::NEWER).collect::<Vec<_>>());
     assert_one_job_is_claimed(&db).await;
 

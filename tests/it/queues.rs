@@ -139,14 +139,12 @@ async fn only_an_operator_pauses_resumes_and_lists_queues() {
         db.auditor().await,
         db.stranger().await,
     ] {
-        for call in
-            [
-                "fairclaim.pause_queue('mail')",
-                "fairclaim.resume_queue('mail')",
-                "fairclaim.list_queues()",
-                "fairclaim_internal.queue_in_use('mail')",
-            ]
-        {
+        for call in [
+            "fairclaim.pause_queue('mail')",
+            "fairclaim.resume_queue('mail')",
+            "fairclaim.list_queues()",
+            "fairclaim_internal.queue_in_use('mail')",
+        ] {
             let sql = format!("select * from {call}");
             refused(session.query(&sql, &[]).await, "42501");
         }

@@ -164,7 +164,8 @@ async fn retention_drops_ranges_while_jobs_run() {
 }
 
 /// Ranges that are past retention.
-const EXPIRED: &str = "select count(*) from fairclaim_internal.id_range r, fairclaim_internal.setting s
+const EXPIRED: &str =
+    "select count(*) from fairclaim_internal.id_range r, fairclaim_internal.setting s
                         where r.ends_at < fairclaim.clock() - s.retention";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,7 +183,10 @@ async fn a_pinned_range_is_emptied_row_by_row() {
     assert_eq!(prune(&worker).await.1, 5, "the finished ones go, one by one");
     assert_eq!(prune(&worker).await.1, 0, "nothing more to delete");
     for table in ["finished", "attempt_error"] {
-        assert_eq!(count(&owner, &format!("select count(*) from fairclaim_internal.{table}")).await, 0);
+        assert_eq!(
+            count(&owner, &format!("select count(*) from fairclaim_internal.{table}")).await,
+            0
+        );
     }
     assert_eq!(
         count(&owner, "select count(*) from fairclaim_internal.job").await,
@@ -204,7 +208,8 @@ async fn a_pinned_range_is_emptied_row_by_row() {
     );
     db.advance("8 days").await;
     tick(&worker).await;
-    let oldest = "select extract(epoch from min(starts_at))::bigint from fairclaim_internal.id_range";
+    let oldest =
+        "select extract(epoch from min(starts_at))::bigint from fairclaim_internal.id_range";
     let before = count(&owner, oldest).await;
     while prune(&worker).await.0 > 0 {}
     assert!(count(&owner, oldest).await > before, "a range that is pinned no longer is dropped");

@@ -180,7 +180,8 @@ async fn the_floors_of_many_shared_lanes_move_seldom() {
         for _ in 0..4 {
             tick(&worker).await;
         }
-        let sql = "select count(*) from fairclaim_internal.lane where tenant_id is null and floor > 0";
+        let sql =
+            "select count(*) from fairclaim_internal.lane where tenant_id is null and floor > 0";
         floors.push(number(&owner, sql).await);
     }
     assert_eq!(floors, [0, 60], "60 lanes: after 1,500 numbers");
@@ -190,7 +191,10 @@ async fn the_floors_of_many_shared_lanes_move_seldom() {
 async fn a_tenant_with_too_many_own_lanes_is_refused_at_dispatch_and_nobody_else_is() {
     let db = TestDb::with_test_clock().await;
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    owner.batch_execute("update fairclaim_internal.setting set max_own_lanes = 5").await.expect("a cap");
+    owner
+        .batch_execute("update fairclaim_internal.setting set max_own_lanes = 5")
+        .await
+        .expect("a cap");
     let of = |n: u128, kind: i32| json!({"tenant_id": tenant(n), "type": format!("type-{kind}")});
     dispatch_batch(&producer, &(0..40).map(|k| of(1, k % 5)).collect::<Vec<_>>()).await;
     assert_eq!(own_lanes(&owner).await, 5);
@@ -232,7 +236,10 @@ async fn a_tenant_with_too_many_own_lanes_is_refused_at_dispatch_and_nobody_else
 async fn a_queue_with_too_many_shared_lanes_gives_own_ones_and_serves_all() {
     let db = TestDb::new().await;
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    owner.batch_execute("update fairclaim_internal.setting set max_shared_lanes = 3").await.expect("a cap");
+    owner
+        .batch_execute("update fairclaim_internal.setting set max_shared_lanes = 3")
+        .await
+        .expect("a cap");
     for n in 0..10 {
         dispatch(&producer, tenant(n), &format!("type-{n}")).await;
     }

@@ -120,8 +120,7 @@ async fn pruning_goes_on_where_it_ended() {
     let kept = claim_jobs_of(&db).await;
     db.advance("10 days").await;
     assert_eq!(call(&worker, PRUNE).await.deleted, 20);
-    let round =
-        "select extract(epoch from round_at)::bigint from fairclaim_internal.prune_place where not asked";
+    let round = "select extract(epoch from round_at)::bigint from fairclaim_internal.prune_place where not asked";
     let began = count(&owner, round).await;
     settle(&worker, &kept, "complete").await;
     tick(&worker).await;
@@ -312,7 +311,9 @@ async fn a_range_that_is_in_use_is_emptied_and_stops_no_other() {
     let first = "select fairclaim_internal.range_name('job', min(starts_at)) from fairclaim_internal.id_range";
     let first: String = owner.query_one(first, &[]).await.expect(first).get(0);
     owner
-        .batch_execute(&format!("begin; lock table fairclaim_internal.{first} in row exclusive mode"))
+        .batch_execute(&format!(
+            "begin; lock table fairclaim_internal.{first} in row exclusive mode"
+        ))
         .await
         .expect("lock");
     let drop = "select ranges_dropped, ranges_in_use from fairclaim.drop_ranges()";

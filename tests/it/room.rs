@@ -37,7 +37,8 @@ impl Scene {
     }
 
     async fn limit(&self, limit: i32) {
-        let sql = "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, $2)
+        let sql =
+            "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, $2)
                    on conflict (tenant_id) do update set max_running = excluded.max_running";
         self.db.owner().await.execute(sql, &[&tenant(LIMITED), &limit]).await.expect("a limit");
     }

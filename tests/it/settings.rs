@@ -31,7 +31,10 @@ async fn every_setting_that_is_stored_is_listed_with_the_default_that_it_has() {
     let db = TestDb::new().await;
     let (operator, owner) = (db.operator().await, db.owner().await);
     // the tests' template has one of its own
-    owner.batch_execute("update fairclaim_internal.setting set tick_every = default").await.expect("reset");
+    owner
+        .batch_execute("update fairclaim_internal.setting set tick_every = default")
+        .await
+        .expect("reset");
     let columns = "select attname::text from pg_attribute
                     where attrelid = 'fairclaim_internal.setting'::regclass and attnum > 0 and not attisdropped";
     let rows = owner.query(columns, &[]).await.expect(columns);

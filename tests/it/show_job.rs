@@ -108,7 +108,9 @@ async fn current_tenant_id_comes_from_where_the_installer_said_and_from_nowhere_
         assert_eq!(found, tenant(expected), "{source}");
     }
     owner
-        .batch_execute("update fairclaim_internal.login_tenant set source = 'setting', tenant_id = null")
+        .batch_execute(
+            "update fairclaim_internal.login_tenant set source = 'setting', tenant_id = null",
+        )
         .await
         .expect("update");
     for malformed in ["", "7", "not-a-uuid", "------------------------------------"] {

@@ -291,7 +291,10 @@ async fn claims_that_are_no_json_are_refused_without_their_text() {
     let db = TestDb::new().await;
     let owner = db.owner().await;
     owner
-        .execute("insert into fairclaim_internal.login_tenant values ('test_tenant', 'claims')", &[])
+        .execute(
+            "insert into fairclaim_internal.login_tenant values ('test_tenant', 'claims')",
+            &[],
+        )
         .await
         .expect("login_tenant");
     let session = db.tenant().await;

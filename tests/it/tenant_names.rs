@@ -47,7 +47,8 @@ async fn a_dispatch_by_name_is_one_for_the_uuid_of_that_name_and_remembers_it_on
     let job = json!({"tenant": "acme", "type": "mail"});
     dispatch_batch(&producer, &vec![job; 3]).await;
     assert_eq!(noted_and_kept(&owner).await, [1, 0], "one note, however many jobs");
-    let owners = "select count(*), count(*) filter (where tenant_id = $1) from fairclaim_internal.job";
+    let owners =
+        "select count(*), count(*) filter (where tenant_id = $1) from fairclaim_internal.job";
     let row = owner.query_one(owners, &[&acme]).await.expect(owners);
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (6, 6));
     assert_eq!(names(&worker, &[acme]).await, [(acme, "acme".to_owned())], "before any tick");

@@ -23,7 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(200);
 /// A database as an older build left it.
 async fn previous() -> TestDb {
     let db = TestDb::empty().await;
-    db.session("test_installer").await.batch_execute(&copies::older()).await.expect("the older build");
+    db.session("test_installer")
+        .await
+        .batch_execute(&copies::older())
+        .await
+        .expect("the older build");
     db
 }
 
@@ -91,7 +95,10 @@ async fn workers_of_the_previous_build_go_on_while_two_migrate_at_once() {
     assert_eq!(end.undocumented(), Vec::<String>::new());
 
     // the control: a job that loses its final fact is missed
-    owner.execute("delete from fairclaim_internal.finished where id = $1", &[&late]).await.expect("a loss");
+    owner
+        .execute("delete from fairclaim_internal.finished where id = $1", &[&late])
+        .await
+        .expect("a loss");
     assert_eq!(end.audit(&owner).await.len(), 1);
 }
 

@@ -91,8 +91,7 @@ pub(super) async fn clock(client: &Client) -> anyhow::Result<SystemTime> {
     Ok(one(client, "select fairclaim.clock() as at", &[]).await?.try_get("at")?)
 }
 
-const HELD: &str =
-    "select id from fairclaim_internal.running where worker_id = $1 and tenant_id = any ($2) order by id";
+const HELD: &str = "select id from fairclaim_internal.running where worker_id = $1 and tenant_id = any ($2) order by id";
 
 /// The jobs that a worker has claimed and not settled.
 pub(super) async fn held(

@@ -13,7 +13,11 @@ const VALUE: &str = "change the value; this call wrote nothing";
 const DISPATCHES: &[Row] = &[
     (&["--type", "no spaces"], "--type: must match ^[A-Za-z0-9]", LIMITS),
     (&["--type", ""], "--type: must match ^[A-Za-z0-9]", LIMITS),
-    (&["--type", "MARK; drop table fairclaim_internal.job"], "--type: must match ^[A-Za-z0-9]", LIMITS),
+    (
+        &["--type", "MARK; drop table fairclaim_internal.job"],
+        "--type: must match ^[A-Za-z0-9]",
+        LIMITS,
+    ),
     (&["--type", "\u{1b}[31mMARK"], "--type: must match ^[A-Za-z0-9]", LIMITS),
     (
         &["--type", "ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt"],

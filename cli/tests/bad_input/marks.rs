@@ -91,7 +91,9 @@ async fn until(place: &Place, id: Uuid, status: Status) {
 
 /// Ends a running attempt behind its worker's back.
 async fn steal(place: &Place, id: Uuid) {
-    let sql = format!("select lease_token, attempt::int from fairclaim_internal.running where id = '{id}'");
+    let sql = format!(
+        "select lease_token, attempt::int from fairclaim_internal.running where id = '{id}'"
+    );
     let running = place.read(&sql).await;
     let (token, attempt): (Uuid, i32) = (running[0].get(0), running[0].get(1));
     let connection = place.client.pool().get().await.unwrap();
@@ -178,8 +180,9 @@ async fn was_what_it_was_meant_to_be(place: &Place, said: &str, done: [Uuid; 2])
     }
     assert_eq!(place.job(done[0]).await.result, Some(json!({"pin": MARK})));
     assert!(place.job(done[1]).await.result.unwrap().to_string().contains(MARK));
-    let sql =
-        format!("select count(*) from fairclaim_internal.finished f where f.error::text like '%{MARK}%'");
+    let sql = format!(
+        "select count(*) from fairclaim_internal.finished f where f.error::text like '%{MARK}%'"
+    );
     let told: i64 = place.read(&sql).await[0].get(0);
     assert!(told >= 3, "{told} errors hold the mark");
 }

@@ -135,7 +135,9 @@ async fn jobs_are_deleted_by_id_and_what_runs_is_left_with_what_to_do() {
     let answer: Value = serde_json::from_str(&table).unwrap();
     assert_eq!(answer["jobs"][0], json!({"id": waits, "status": null, "deleted": false}));
     for table in ["job", "finished", "attempt_error", "ready", "scheduled"] {
-        let left = place.read(&format!("select from fairclaim_internal.{table} where id <> '{runs}'")).await;
+        let left = place
+            .read(&format!("select from fairclaim_internal.{table} where id <> '{runs}'"))
+            .await;
         assert!(left.is_empty(), "{table}");
     }
 }

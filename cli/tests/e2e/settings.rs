@@ -24,13 +24,13 @@ fn fails(place: &Place, args: &[&str], code: i32, says: &[&str]) {
 async fn settings_are_listed_and_set_in_the_units_that_people_write() {
     let place = Place::installed().await;
     let list = place.run(["settings", "list"]);
-    let first = "NAME              VALUE   DEFAULT\n\
-                 retention         7d      7d\n  \
+    let first = "NAME              VALUE  DEFAULT\n\
+                 retention         7d     7d\n  \
                  How long a job is kept after it has ended, with its result and errors.\n\
-                 max_payload       1 MiB   1 MiB\n";
+                 max_payload       1 MiB  1 MiB\n";
     assert!(list.starts_with(first), "{list}");
-    assert!(list.contains("\ntick_every        500ms   500ms\n"), "{list}");
-    assert!(list.contains("\ndefault_tenant    -       -\n"), "{list}");
+    assert!(list.contains("\ntick_every        500ms  500ms\n"), "{list}");
+    assert!(list.contains("\ndefault_tenant    -      -\n"), "{list}");
     assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
 
     for (name, typed, shown, stored) in [
@@ -78,7 +78,7 @@ async fn settings_are_listed_and_set_in_the_units_that_people_write() {
 async fn a_tenant_may_be_left_out_where_there_is_a_default_one_and_names_are_shown() {
     let place = Place::installed().await;
     let hint = "fairclaim settings set default_tenant app";
-    fails(&place, &["dispatch", "--type", "greet"], 1, &["tenant_id: is missing", hint]);
+    fails(&place, &["dispatch", "--type", "greet"], 1, &["--tenant: is missing", hint]);
     place.run(["settings", "set", "default_tenant", "app"]);
     let id = place.run(["dispatch", "--type", "greet"]);
     let app = json!(fairclaim::Tenant::named("app").unwrap());

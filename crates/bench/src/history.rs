@@ -15,7 +15,11 @@ pub(crate) async fn make(site: &Site, ranges: u32, jobs: u32) -> Result<()> {
     for _ in 0..ranges {
         owner.batch_execute(&MAKE_RANGE.replace("{jobs}", &jobs.to_string())).await?;
     }
-    owner.batch_execute("analyze fairclaim_internal.job; analyze fairclaim_internal.finished; reset role").await?;
+    owner
+        .batch_execute(
+            "analyze fairclaim_internal.job; analyze fairclaim_internal.finished; reset role",
+        )
+        .await?;
     Ok(())
 }
 

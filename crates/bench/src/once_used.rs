@@ -83,8 +83,7 @@ async fn once(site: &Site, options: &Options, report: &mut Report, rep: u32) -> 
 }
 
 async fn own_lanes(owner: &Session, site: &Site) -> Result<f64> {
-    let text =
-        "select count(*)::float8 from fairclaim_internal.lane where queue = $1 and tenant_id is not null";
+    let text = "select count(*)::float8 from fairclaim_internal.lane where queue = $1 and tenant_id is not null";
     Ok(owner.query_typed_one(text, &[(&site.queue, Type::TEXT)]).await?.get(0))
 }
 

@@ -92,7 +92,7 @@ begin
                    where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
                    order by ready.lane_id, ready.seq limit 1001) ready
                 limit 1001) one) found),
-  scheduled as materialized (
+  later as materialized (
     select job.queue as queue_name, job.type as type_name, count(*)::int as jobs,
            min(soon.run_at) as run_at
       from (select scheduled.id, scheduled.tenant_id, scheduled.run_at
@@ -106,7 +106,7 @@ begin
   unseen as materialized (
     select served.name from served
      where not queue_in_use(served.name)
-       and not exists (select from scheduled where scheduled.queue_name = served.name)),
+       and not exists (select from later where later.queue_name = served.name)),
   told(reason, queue_name, type_name, jobs, at_least, due_in) as (
     select 'paused', served.name, null::text, coalesce(sum(waiting.jobs), 0)::int,
            coalesce(bool_or(waiting.at_least), false), null::float8
@@ -121,11 +121,11 @@ begin
      where waiting.jobs > 0
        and not exists (select from served where served.name = waiting.queue_name and served.paused)
     union all
-    select 'scheduled', scheduled.queue_name, scheduled.type_name, scheduled.jobs,
-           scheduled.jobs >= 1000,
-           greatest(extract(epoch from scheduled.run_at - v_now), 0)::float8
-      from scheduled
-     where scheduled.type_name = any (p_types) or p_types is null
+    select 'scheduled', later.queue_name, later.type_name, later.jobs,
+           later.jobs >= 1000,
+           greatest(extract(epoch from later.run_at - v_now), 0)::float8
+      from later
+     where later.type_name = any (p_types) or p_types is null
     union all
     select 'unseen', unseen.name, null, 0, false, null from unseen
     union all

@@ -14,6 +14,7 @@ use crate::outcome::Outcome;
 fn arrive(shared: &Arc<Shared>, suspect: Work) {
     let owed = shared.unheard.owe(LEASE);
     assert!(take(shared, &shared.subscriptions[0], &suspect, owed), "closing");
+    shared.subscriptions[0].pause();
     let serving = Arc::clone(shared);
     tokio::spawn(async move {
         let _still = Still::stand(&serving);
@@ -101,7 +102,9 @@ async fn what_an_answer_says_of_one_queue_holds_until_its_next_one() {
 async fn a_suspect_whose_lease_is_over_is_given_back() {
     let shared = shared();
     let suspect = work(&shared, |_| pending());
-    suspect.hold.extend(Instant::now() - LEASE, Duration::ZERO);
+    let ended =
+        Instant::now().checked_sub(LEASE).expect("a clock that runs for longer than a lease");
+    suspect.hold.extend(ended, Duration::ZERO);
     arrive(&shared, suspect);
     assert!(matches!(settled(&shared).await.settlements[0].ending, Ending::Release));
 }

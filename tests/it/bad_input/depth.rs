@@ -72,8 +72,7 @@ async fn a_value_is_too_deep_exactly_when_its_levels_are_more_than_128() {
 async fn the_checks_of_values_are_inlined() {
     let db = TestDb::new().await;
     let owner = db.owner().await;
-    let prepare =
-        "prepare look(jsonb, timestamptz) as select fairclaim_internal.too_deep($1), fairclaim_internal.millis($2)";
+    let prepare = "prepare look(jsonb, timestamptz) as select fairclaim_internal.too_deep($1), fairclaim_internal.millis($2)";
     owner.batch_execute(prepare).await.expect("prepare");
     let sql = "explain (verbose, costs off) execute look('1', '2026-01-01')";
     owner.batch_execute("set plan_cache_mode = force_generic_plan").await.expect("set");

@@ -295,7 +295,7 @@ async fn empty_lists_are_answered_by_nothing() {
     ] {
         assert!(worker.query(sql, &[]).await.expect(sql).is_empty(), "{sql}");
     }
-    let call = Call::new(&site, &worker, "change FIELD");
+    let call = Call::new(&site, &worker, "");
     for sql in [
         "select * from fairclaim.settle_jobs('w', '{}', array[1], '{}', '{}')",
         "select * from fairclaim.extend_leases('w', '{}', array[1], '{}')",

@@ -10,7 +10,7 @@ use crate::{
 /// Each function, and what it answers where one job waits, another tenant is paused, and so is a queue.
 const CALLS: [(&str, &str); 8] = [
     ("select count(*) from fairclaim.doctor_alone()", "0"),
-    ("select count(*) from fairclaim.doctor_leases('1 hour')", "0"),
+    ("select count(*) from fairclaim.doctor_leases(3600)", "0"),
     ("select limited, paused, at_limit from fairclaim.doctor_limits()", "1 1 0"),
     ("select min(version), max(version) = count(*) from fairclaim.doctor_migrations()", "1 t"),
     ("select queue, paused_at <= fairclaim.clock() from fairclaim.doctor_queues()", "quiet t"),

@@ -39,7 +39,7 @@ async fn leases_that_expired_and_were_not_returned_are_told() {
     let worker = db.worker().await;
     dispatch(&db.producer().await, tenant(1), "mail").await;
     claim_job(&worker, "w").await.expect("a job");
-    assert_found(&examine(&db, "test_operator").await, "leases", Level::Ok, &["1 jobs run"]);
+    assert_found(&examine(&db, "test_operator").await, "leases", Level::Ok, &["1 job running"]);
     db.advance("5 hours").await;
     assert_found(
         &examine(&db, "test_operator").await,
@@ -48,7 +48,7 @@ async fn leases_that_expired_and_were_not_returned_are_told() {
         &["1 jobs", "5 h ago"],
     );
     tick(&worker).await;
-    assert_found(&examine(&db, "test_operator").await, "leases", Level::Ok, &["0 jobs run"]);
+    assert_found(&examine(&db, "test_operator").await, "leases", Level::Ok, &["0 jobs running"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

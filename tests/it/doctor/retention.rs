@@ -74,6 +74,6 @@ async fn a_job_that_cannot_be_deleted_is_told_by_its_id() {
     let sql = "select faults from fairclaim.doctor_retention()";
     let faults: i64 = db.operator().await.query_one(sql, &[]).await.expect(sql).get(0);
     assert_eq!(faults, 1);
-    let named = &["1 jobs", "ZZ999", &id.to_string()];
+    let named = &["1 job", "ZZ999", &id.to_string()];
     assert_found(&examine(&db, "test_operator").await, "undeletable", Level::Warning, named);
 }

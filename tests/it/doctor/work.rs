@@ -67,7 +67,8 @@ async fn a_type_that_nobody_claims_is_told_unless_its_queue_is_paused() {
 async fn limits_are_counted_and_one_that_does_not_take_effect_is_told() {
     let (db, owner) = ticked().await;
     assert_found(&examine(&db, "test_operator").await, "limits", Level::Ok, &["0 tenants"]);
-    let limit = "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, $2)";
+    let limit =
+        "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, $2)";
     owner.execute(limit, &[&tenant(1), &0]).await.expect("a paused tenant");
     owner.execute(limit, &[&tenant(2), &1]).await.expect("a limit");
     assert_found(
@@ -146,12 +147,12 @@ async fn jobs_whose_workers_died_twice_and_that_nobody_asks_for_are_told() {
     let advice = find(&diagnosis, "suspects").expect("it").advice.clone().expect("advice");
     assert!(advice.contains("p_alone") && advice.contains("jobs cancel"), "{advice}");
 
-    let pause =
-        "insert into fairclaim_internal.queue (name, paused_at) values ('default', fairclaim.clock())";
+    let pause = "insert into fairclaim_internal.queue (name, paused_at) values ('default', fairclaim.clock())";
     owner.batch_execute(pause).await.expect("pause");
     assert_eq!(find(&told().await, "suspects"), None, "its queue is paused");
     owner.batch_execute("delete from fairclaim_internal.queue").await.expect("resume");
-    let limit = "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 0)";
+    let limit =
+        "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 0)";
     owner.execute(limit, &[&tenant(1)]).await.expect("a limit");
     assert_eq!(find(&told().await, "suspects"), None, "its tenant is paused");
     owner.batch_execute("delete from fairclaim_internal.tenant_limit").await.expect("no limit");

@@ -117,6 +117,10 @@ async fn the_reference_is_as_written_down() {
     let page = format!("{}\n", page.trim_end());
     let all = "select count(*) from pg_proc p where p.pronamespace = 'fairclaim'::regnamespace";
     let all: i64 = owner.query_one(all, &[]).await.expect("functions").get(0);
-    assert_eq!(i64::from(count), all, "every function of the schema has its file in a folder that is listed here");
+    assert_eq!(
+        i64::from(count),
+        all,
+        "every function of the schema has its file in a folder that is listed here"
+    );
     assert_as_written("docs/reference/sql.md", &page);
 }

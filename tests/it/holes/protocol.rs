@@ -127,7 +127,10 @@ async fn h9_a_claim_without_queues_visits_them_all() {
     let jobs = claim_jobs(&worker, 100, &mut None).await;
     assert_eq!(jobs.len(), 26);
     assert!(jobs.iter().all(|job| job.queue != "b"));
-    owner.batch_execute("update fairclaim_internal.queue set paused_at = null").await.expect("resume");
+    owner
+        .batch_execute("update fairclaim_internal.queue set paused_at = null")
+        .await
+        .expect("resume");
     assert_eq!(claim_jobs(&worker, 100, &mut None).await.len(), 13);
 }
 
@@ -202,9 +205,11 @@ async fn h10_the_pause_before_a_retry_grows_with_failures() {
         let before = seconds(&owner, "select extract(epoch from fairclaim.clock())::float8").await;
         settle_after(&worker, &job, "retry", None).await;
         let after = seconds(&owner, "select extract(epoch from fairclaim.clock())::float8").await;
-        let due =
-            seconds(&owner, "select extract(epoch from run_at)::float8 from fairclaim_internal.scheduled")
-                .await;
+        let due = seconds(
+            &owner,
+            "select extract(epoch from run_at)::float8 from fairclaim_internal.scheduled",
+        )
+        .await;
         let base = 15.0 * 2_f64.powi(failures);
         assert!(
             due >= before + base * 0.79 && due <= after + base * 1.21,

@@ -273,7 +273,8 @@ async fn a_login_with_a_tablespace_of_its_own_installs_ticks_and_prunes() {
     session.batch_execute("reset default_tablespace").await.expect("reset");
     dispatch_many(&session, tenant(1), "default", "mail", 3).await;
     let ranges = async || {
-        let sql = "select count(*), max(ends_at) > fairclaim.clock() from fairclaim_internal.id_range";
+        let sql =
+            "select count(*), max(ends_at) > fairclaim.clock() from fairclaim_internal.id_range";
         let row = session.query_one(sql, &[]).await.expect("id_range");
         (row.get::<_, i64>(0), row.get::<_, bool>(1))
     };

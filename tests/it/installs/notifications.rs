@@ -136,7 +136,8 @@ async fn a_range_is_dropped_while_the_queue_of_notifications_is_full() {
         .batch_execute(include_str!("../../../sql/testing/clock.sql"))
         .await
         .expect("the test clock");
-    let later = "update fairclaim_internal.test_clock set shift = shift + interval '30 days'; reset role";
+    let later =
+        "update fairclaim_internal.test_clock set shift = shift + interval '30 days'; reset role";
     worker.batch_execute(later).await.expect(later);
     tick(&worker).await;
     let (_behind, loud) = fill(&server.url("app", "nobody"), 0.999).await;

@@ -213,7 +213,8 @@ async fn works_after_installing(db: &TestDb) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_whose_row_security_is_off_is_told_so_when_it_reads_a_view() {
     let db = TestDb::new().await;
-    let trust = "insert into fairclaim_internal.login_tenant values ('test_tenant', 'setting', null)";
+    let trust =
+        "insert into fairclaim_internal.login_tenant values ('test_tenant', 'setting', null)";
     db.owner().await.batch_execute(trust).await.expect("a trusted login");
     set(&db, &["row_security = off"]).await;
     let id = db.direct_client("test_producer").await.dispatch(job("mail", json!({}))).await;

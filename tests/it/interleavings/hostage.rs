@@ -61,7 +61,11 @@ async fn a_lane_closed_by_a_hostage(stage: &Stage, end: End) -> (i64, usize) {
         let jobs = claim_jobs(&stage.worker, 10, &mut None).await;
         settle_all(&stage.worker, &jobs, "complete").await;
         stage.ticks(1).await;
-        stage.owner.batch_execute("update fairclaim_internal.lane set drained = null").await.expect("open");
+        stage
+            .owner
+            .batch_execute("update fairclaim_internal.lane set drained = null")
+            .await
+            .expect("open");
         stage.db.advance("1 min").await;
         let parts = [
             part(&stage.workers[0], &[BEGIN, TICK, &hold, &ends]),

@@ -37,7 +37,9 @@ async fn two_first_dispatches(priority: i32, begin: &str, tenants: [u128; 2]) {
         assert!(expected.contains(&lanes), "{order:?}: {lanes} lanes");
         assert_eq!(stage.audit().await.len(), 3, "{order:?}");
         stage.ticks(6).await;
-        let left = stage.number("select count(*) from fairclaim_internal.lane where drained is null").await;
+        let left = stage
+            .number("select count(*) from fairclaim_internal.lane where drained is null")
+            .await;
         assert_eq!(
             left,
             i64::from(priority == SHARED && begin == "begin"),

@@ -264,7 +264,11 @@ async fn the_sweep_of_rows_without_a_lane_meets_a_dispatch_in_every_order() {
         stage.clear().await;
         let stray = json!({"tenant_id": tenant(1), "type": "mail", "priority": 7});
         dispatch_batch(&*stage.producers[1], &vec![stray; 3]).await;
-        stage.owner.batch_execute("delete from fairclaim_internal.lane").await.expect("lose the lanes");
+        stage
+            .owner
+            .batch_execute("delete from fairclaim_internal.lane")
+            .await
+            .expect("lose the lanes");
         stage.db.advance("1 min").await; // so that the next tick sweeps
         let outcome = stage.play(&parts(), &order).await;
         assert!(outcome.waited.is_empty(), "{order:?}: {outcome:?}");

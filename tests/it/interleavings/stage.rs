@@ -118,7 +118,8 @@ impl Stage {
             .expect("no limit holds jobs back");
         self.ticks(TICKS).await;
         self.one_place_each().await;
-        let rows = self.owner.query("select id from fairclaim_internal.ready", &[]).await.expect("ready");
+        let rows =
+            self.owner.query("select id from fairclaim_internal.ready", &[]).await.expect("ready");
         let waiting: BTreeSet<Uuid> = rows.iter().map(|row| row.get(0)).collect();
         let (mut all, mut cursor) = (Vec::new(), None);
         loop {

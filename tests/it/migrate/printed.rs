@@ -96,7 +96,8 @@ async fn the_printed_script_refuses_a_newer_schema_and_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_printed_script_refuses_a_migration_that_was_edited() {
     let db = TestDb::new().await;
-    let edited = "update fairclaim_internal.migration set checksum = 'of another text' where version = 1;
+    let edited =
+        "update fairclaim_internal.migration set checksum = 'of another text' where version = 1;
                   alter function fairclaim_internal.wake rename to wake_v2";
     db.owner().await.batch_execute(edited).await.expect("another checksum");
     let before = db.installation().await;

@@ -21,7 +21,8 @@ const STOPPED_CLOCK: &str = "
     as $$ select timestamptz 'BASE' + t.shift from fairclaim_internal.test_clock t $$";
 
 /// A job's way ends in one of few hours, so that steps reach it.
-const SETTINGS: &str = "update fairclaim_internal.setting set retention = '8 hours', close_delay = '5 s'";
+const SETTINGS: &str =
+    "update fairclaim_internal.setting set retention = '8 hours', close_delay = '5 s'";
 
 /// What a case leaves behind. After the drain little has rows, and so rows are deleted: a `truncate` would write new files for
 /// every table and every range, and took longer than hundreds of steps.

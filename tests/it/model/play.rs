@@ -207,7 +207,8 @@ impl Game {
     }
 
     pub(super) async fn advance(&mut self, seconds: u32) -> Result<(), String> {
-        let sql = "update fairclaim_internal.test_clock set shift = shift + make_interval(secs => $1)";
+        let sql =
+            "update fairclaim_internal.test_clock set shift = shift + make_interval(secs => $1)";
         self.database
             .owner
             .execute(sql, &[&f64::from(seconds)])

@@ -37,7 +37,8 @@ async fn ranges_are_added_while_everybody_stays_open() {
         others.round("1 day").await;
     }
     assert!(ranges(&owner).await.0 > before.0, "no range was added beside open transactions");
-    let beyond = "select count(*) from fairclaim_internal.job where id >= fairclaim_internal.id_at($1)";
+    let beyond =
+        "select count(*) from fairclaim_internal.job where id >= fairclaim_internal.id_at($1)";
     let beyond: i64 = owner.query_one(beyond, &[&before.1]).await.expect("jobs").get(0);
     assert!(beyond > 100, "only {beyond} jobs went into ranges that were added meanwhile");
 

@@ -21,8 +21,7 @@ async fn eight_tenants() -> Behind {
     for n in 1..=8 {
         dispatch_many(&producer, tenant(n), "default", "mail", 8).await;
     }
-    let listed =
-        "insert into fairclaim_internal.login_tenant (login, source) values ('test_tenant', 'setting')";
+    let listed = "insert into fairclaim_internal.login_tenant (login, source) values ('test_tenant', 'setting')";
     behind.db.owner().await.batch_execute(listed).await.expect("login_tenant");
     behind
 }

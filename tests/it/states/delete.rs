@@ -34,7 +34,8 @@ async fn delete(
 async fn traces(stage: &Stage, ids: &[Uuid]) -> Vec<&'static str> {
     let mut found = Vec::new();
     for table in TABLES {
-        let sql = format!("select count(*) from fairclaim_internal.{table} t where t.id = any ($1)");
+        let sql =
+            format!("select count(*) from fairclaim_internal.{table} t where t.id = any ($1)");
         let row = stage.owner.query_one(&sql, &[&ids]).await.expect(table);
         if row.get::<_, i64>(0) > 0 {
             found.push(table);

@@ -88,7 +88,10 @@ async fn a_job_that_cannot_end_is_passed_over_at_its_last_loss() {
     let db = TestDb::with_test_clock().await;
     let (worker, owner) = (db.worker().await, db.owner().await);
     let ids = abandoned(&db, 5).await;
-    owner.batch_execute("update fairclaim_internal.running set lost = 2").await.expect("lost twice");
+    owner
+        .batch_execute("update fairclaim_internal.running set lost = 2")
+        .await
+        .expect("lost twice");
     refuse_in(&owner, "finished", ids[0]).await;
     db.advance("6 min").await;
     ticks(&worker, 40).await;
@@ -123,7 +126,9 @@ async fn a_lock_on_a_table_that_one_step_needs_stops_no_other() {
         "select fairclaim.dispatch_job($1, 'mail', p_run_at => fairclaim.clock() + interval '5 s')";
     for table in ["renewal", "cancel_request", "floor_hint", "running"] {
         let open = db.owner().await;
-        open.batch_execute(&format!("begin; lock table fairclaim_internal.{table}")).await.expect("lock");
+        open.batch_execute(&format!("begin; lock table fairclaim_internal.{table}"))
+            .await
+            .expect("lock");
         producer.execute(later, &[&tenant(1)]).await.expect("dispatch_job");
         db.advance("10 s").await;
         let row = tick(&worker).await;

@@ -171,8 +171,7 @@ async fn calls(session: &Session, function: &str) -> u64 {
         (count == 0).then_some(())
     })
     .await;
-    let calls =
-        "select calls from pg_stat_user_functions where schemaname in ('fairclaim', 'fairclaim_internal') and funcname = $1";
+    let calls = "select calls from pg_stat_user_functions where schemaname in ('fairclaim', 'fairclaim_internal') and funcname = $1";
     let calls: i64 = session.query_one(calls, &[&function]).await.expect("it was called").get(0);
     u64::try_from(calls).expect("a count")
 }

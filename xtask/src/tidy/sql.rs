@@ -71,9 +71,7 @@ pub(super) fn unlisted_files(tree: &Tree) -> Vec<Finding> {
     let list: String =
         tree.below("src/schema/files.rs", "rs").map(|file| file.text.as_str()).collect();
     let apart = |path: &str| {
-        is_generated(path)
-            || path.starts_with("sql/testing/")
-            || path.starts_with("sql/examples/")
+        is_generated(path) || path.starts_with("sql/testing/") || path.starts_with("sql/examples/")
     };
     tree.below("sql/", "sql")
         .filter(|file| !apart(&file.path))
@@ -112,9 +110,9 @@ pub(super) fn loose_settings(tree: &Tree) -> Vec<Finding> {
 pub(super) fn function_files(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
     let schemas = [("sql/protocol/", "fairclaim"), ("sql/internal/", "fairclaim_internal")];
-    let files = schemas.iter().flat_map(|(folder, schema)| {
-        tree.below(folder, "sql").map(move |file| (file, *schema))
-    });
+    let files = schemas
+        .iter()
+        .flat_map(|(folder, schema)| tree.below(folder, "sql").map(move |file| (file, *schema)));
     for (file, schema) in files {
         let code = words(&sql_code(&file.text));
         let created = code.matches("create function ").count()

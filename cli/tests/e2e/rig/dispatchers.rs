@@ -261,7 +261,8 @@ impl Dispatcher {
         }
         drop(client);
         link.abort();
-        let find = "select id from fairclaim_internal.job where payload ->> 'mark' like $1 order by id";
+        let find =
+            "select id from fairclaim_internal.job where payload ->> 'mark' like $1 order by id";
         let rows = ask_once(&self.direct, find, &[&format!("{mark} %")]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }

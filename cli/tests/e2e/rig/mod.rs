@@ -202,8 +202,7 @@ impl Drop for Rig {
 pub(crate) const COMPLETED: &str =
     "select count(*) from fairclaim_internal.finished where status = 'completed'";
 pub(crate) const DISPATCHED: &str = "select count(*) from fairclaim_internal.job";
-const ENDED_MINUS_JOBS: &str =
-    "select (select count(*) from fairclaim_internal.finished) - (select count(*) from fairclaim_internal.job)";
+const ENDED_MINUS_JOBS: &str = "select (select count(*) from fairclaim_internal.finished) - (select count(*) from fairclaim_internal.job)";
 
 async fn ask_once(
     url: &str,

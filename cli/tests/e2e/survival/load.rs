@@ -112,7 +112,9 @@ impl<'a> Load<'a> {
     /// What a dead worker holds. The server may still be at its last statement; that is over when two looks in a row see
     /// the same.
     pub(super) async fn held_by(&self, worker: &str) -> HashSet<Key> {
-        let sql = format!("select id, attempt from fairclaim_internal.running where worker_id = '{worker}'");
+        let sql = format!(
+            "select id, attempt from fairclaim_internal.running where worker_id = '{worker}'"
+        );
         let mut held = attempts(self.place, &sql).await;
         loop {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -139,7 +141,8 @@ impl<'a> Load<'a> {
     }
 }
 
-const COMPLETED: &str = "select count(*) from fairclaim_internal.finished where status = 'completed'";
+const COMPLETED: &str =
+    "select count(*) from fairclaim_internal.finished where status = 'completed'";
 const DISPATCHED: &str = "select count(*) from fairclaim_internal.job";
 
 async fn number(place: &Place, sql: &str) -> i64 {

@@ -115,7 +115,8 @@ pub(crate) async fn deleted_rows_are_found() {
     rig.until(DISPATCHED, 100).await;
     dispatchers.finish().await;
     let steal = |table, which| {
-        let one = format!("select s.id from fairclaim_internal.{table} s order by s.id {which} limit 1");
+        let one =
+            format!("select s.id from fairclaim_internal.{table} s order by s.id {which} limit 1");
         format!("delete from fairclaim_internal.{table} t where t.id = ({one})")
     };
     rig.as_owner(&steal("ready", "desc")).await;
@@ -175,7 +176,8 @@ pub(crate) async fn jobs_that_are_returned_twice_are_found() {
     first.kill_all();
     let other = Crew::start(&rig, 1, Orders { prefix: "other", ..Orders::plain(&rig, "1s") });
     rig.until("select count(*) from fairclaim_internal.attempt_error", 1).await;
-    rig.reaches("select count(*) from fairclaim_internal.finished", 100, Duration::from_secs(5)).await;
+    rig.reaches("select count(*) from fairclaim_internal.finished", 100, Duration::from_secs(5))
+        .await;
     drop(other);
     Audit::of(&rig).await.must_find("a job is in two places");
 }

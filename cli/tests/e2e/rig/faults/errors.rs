@@ -65,7 +65,9 @@ pub(crate) async fn no_more_connections(size: Size) {
         println!("connections: {} taken, then {} more", hogs.len(), more.len());
         drop((hogs, more));
         let freed = Instant::now();
-        while rig.number("select count(distinct worker_id) from fairclaim_internal.running").await < 2 {
+        while rig.number("select count(distinct worker_id) from fairclaim_internal.running").await
+            < 2
+        {
             assert!(freed.elapsed() < PATIENCE, "the worker never came back");
             tokio::time::sleep(Duration::from_millis(50)).await;
             crew.revive();

@@ -8,7 +8,8 @@ use super::super::dispatchers::{Dispatchers, Pace};
 use super::super::{PATIENCE, Rig, Size, signal};
 use super::kills::goes_on;
 
-const HELD_BY_FIRST: &str = "select count(*) from fairclaim_internal.running where worker_id = 'w0-0'";
+const HELD_BY_FIRST: &str =
+    "select count(*) from fairclaim_internal.running where worker_id = 'w0-0'";
 
 /// All processes of the server stand still for longer than a lease. Bound: nothing lost or doubled.
 pub(crate) async fn the_server_freezes(size: Size) {

@@ -54,7 +54,10 @@ pub(crate) async fn tables_are_rebuilt(size: Size) {
             rig.until_completed_more(2).await;
         }
         dump(&rig).await;
-        rig.as_owner("analyze fairclaim_internal.ready, fairclaim_internal.running, fairclaim_internal.lane").await;
+        rig.as_owner(
+            "analyze fairclaim_internal.ready, fairclaim_internal.running, fairclaim_internal.lane",
+        )
+        .await;
         goes_on(&rig, &dispatchers).await;
     }
     println!("rebuilt: {} times each of {} tables, and a dump", rounds, tables.len());
