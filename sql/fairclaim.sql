@@ -325,6 +325,12 @@ create table fairclaim_internal.login_tenant (         -- where the tenant of a 
   tenant_id uuid,
   check ((source = 'fixed') = (tenant_id is not null))
 );
+-- What the build that migrated last brings: its migrations, and of every function the digest of its text and the roles that may
+-- execute it. The doctor compares the catalogs with it.
+create table fairclaim_internal.build (
+  one boolean primary key default true check (one),
+  contents jsonb not null
+);
 create table fairclaim_internal.setting (
   one boolean primary key default true check (one),
   -- how long finished jobs are kept, within bounds for which every sum of times exists
@@ -451,14 +457,25 @@ create unlogged sequence fairclaim_internal.tick_at minvalue 0 start 0;         
 create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;       -- when history was last pruned by the settings
 create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;       -- when a cancel of a running job was last asked for
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'a8b1b12706a5a53a35caff348e819abccb1750947d8bd109b141d66c325e3fa3');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'f883cd85a78c73059e74724540fe90a1574549c86dee4f3bb04f068b5766ed85');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> 'a8b1b12706a5a53a35caff348e819abccb1750947d8bd109b141d66c325e3fa3' then
+  elsif v_sum <> 'f883cd85a78c73059e74724540fe90a1574549c86dee4f3bb04f068b5766ed85' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
 end
 $migration$;
+
+-- internal/support/counted.sql
+-- For sentences: 0 jobs, 1 job, 12 jobs.
+create or replace function fairclaim_internal.counted(p_count bigint, p_noun text) returns text
+language sql immutable parallel safe
+as $$
+  select p_count || ' ' || p_noun || case when p_count = 1 then '' else 's' end
+$$;
+
+comment on function fairclaim_internal.counted(bigint, text) is
+'Says a number of things as people do: 1 job, 12 jobs.';
 
 -- internal/support/id_at.sql
 -- The least id of a millisecond: the bound of a range of ids.
@@ -576,6 +593,34 @@ $$;
 
 comment on function fairclaim_internal.refuse(text, text, text, text, jsonb) is
 'Raises an error of one of the codes JQ001 to JQ007. Its message names the field and the rule, its hint says what to do next, and its DETAIL is a JSON object for programs: argument, field and item (from 0) of what p_field names, and what p_detail adds of limit, minimum, maximum and allowed.';
+
+-- internal/support/some_of.sql
+-- Eight names tell what is wrong; more of them would hide the advice.
+create or replace function fairclaim_internal.some_of(p_names text[]) returns text
+language sql immutable parallel safe
+as $$
+  select array_to_string(p_names[1:8], ', ')
+         || case when cardinality(p_names) > 8
+                 then format(' and %s more', cardinality(p_names) - 8) else '' end
+$$;
+
+comment on function fairclaim_internal.some_of(text[]) is
+'Joins at most eight names, and says how many more there are.';
+
+-- internal/support/span.sql
+-- Spans are rounded to the unit in which people say them.
+create or replace function fairclaim_internal.span(p_seconds float8) returns text
+language sql immutable parallel safe
+as $$
+  select case when s.seconds < 120 then round(s.seconds) || ' s'
+              when s.seconds < 7200 then round(s.seconds / 60) || ' min'
+              when s.seconds < 172800 then round(s.seconds / 3600) || ' h'
+              else round(s.seconds / 86400) || ' days' end
+    from (select abs(p_seconds) as seconds) s
+$$;
+
+comment on function fairclaim_internal.span(float8) is
+'Says a span of seconds as people do, without its sign: 90 s, 12 min, 5 h, 3 days.';
 
 -- internal/support/too_deep.sql
 -- Whether an array or an object stands 128 levels below the outermost one. It is one walk over the
@@ -2341,6 +2386,1013 @@ $$;
 
 comment on function fairclaim_internal.wake_before(timestamptz, timestamptz) is
 'Tells idle workers that something is due before they all tick again (NOTIFY fairclaim, with the payload due).';
+
+-- internal/doctor/findings_of_age.sql
+-- How far the counter of transactions has come. Reads catalogs only, so that a login without a role of
+-- ours can send this text itself.
+create or replace function fairclaim_internal.findings_of_age()
+returns table (level text, name text, seen text, advice text)
+language sql stable
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+as $$
+  -- the server forces vacuum at 200 million and stops at two billion: halfway, something is wrong
+  select case when oldest.age > 1000000000 then 'error' else 'ok' end, 'wraparound',
+         format('the oldest transaction id of this database is %s million old',
+                oldest.age / 1000000),
+         case when oldest.age > 1000000000
+              then 'end old transactions and slots and run vacuum now: the server stops accepting '
+                   || 'writes at two billion' end
+    from (select age(d.datfrozenxid) as age from pg_database d
+           where d.datname = current_database()) oldest
+$$;
+
+comment on function fairclaim_internal.findings_of_age() is
+'Finds a database that comes near the end of its transaction ids.';
+
+-- internal/doctor/findings_of_functions.sql
+-- Compares the functions of both schemas with those that a build brings (p_build, named $1): their
+-- texts, who may execute them, and with whose rights they run. Reads catalogs only, at most 1,000
+-- functions, so that a login without a role of ours can send this text itself: it calls no function
+-- of ours and reads no table of ours.
+create or replace function fairclaim_internal.findings_of_functions(p_build jsonb)
+returns table (level text, name text, seen text, advice text)
+language sql stable
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+as $$
+  with known as (
+    select f.key as name, f.value ->> 'digest' as digest,
+           array(select jsonb_array_elements_text(f.value -> 'roles')) as roles
+      from jsonb_each($1 -> 'functions') f),
+  found as (
+    select p.proname::text as name, p.proacl, p.proowner,
+           format('%s.%s(%s)', p.pronamespace::regnamespace, p.proname,
+                  oidvectortypes(p.proargtypes)) as signature,
+           encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex') as digest,
+           p.proowner = to_regrole('fairclaim_owner') as is_ours, p.prosecdef as runs_as_owner,
+           -- an installer that quotes all identifiers leaves quotes in the path
+           exists (select from unnest(p.proconfig) setting
+                    where replace(setting, '"', '')
+                          = 'search_path=pg_catalog, fairclaim_internal, pg_temp') as is_pinned
+      from pg_proc p
+     where p.pronamespace in (to_regnamespace('fairclaim'), to_regnamespace('fairclaim_internal'))
+     order by 1, p.oid limit 1000),
+  allowed as (
+    select found.name, found.signature,
+           coalesce(nullif(a.grantee, 0)::regrole::text, 'public') as grantee,
+           r.rolname is not null as is_role_of_ours, r.rolname::text as role
+      from found
+     cross join aclexplode(coalesce(found.proacl, acldefault('f', found.proowner))) a
+      left join pg_roles r on r.oid = a.grantee
+       and r.rolname ~ '^fairclaim_(owner|worker|producer|tenant|operator|auditor|observer)$'
+     where a.grantee <> found.proowner),
+  trouble(kind, what) as (
+    select 'missing', known.name from known
+     where not exists (select from found where found.name = known.name)
+    union all
+    select 'changed', found.signature from found join known using (name)
+     where known.digest <> found.digest
+    union all
+    select 'foreign', found.signature from found
+     where not exists (select from known where known.name = found.name)
+    union all
+    select 'insecure', found.signature from found left join known using (name)
+     where found.runs_as_owner and not found.is_pinned
+        or known.name is not null and found.is_ours is not true
+    union all
+    select 'open', format('%s by %s', allowed.signature, string_agg(allowed.grantee, ', '))
+      from allowed where not allowed.is_role_of_ours group by allowed.signature
+    union all
+    select 'open', format('%s by %s', allowed.name, allowed.role)
+      from allowed join known using (name)
+     where allowed.role <> 'fairclaim_owner' and not allowed.role = any (known.roles)
+    union all
+    select 'closed', format('%s by %s', known.name, needs.role)
+      from known cross join unnest(known.roles) needs(role)
+     where exists (select from found where found.name = known.name)
+       and not exists (select from allowed
+                        where allowed.name = known.name and allowed.role = needs.role)),
+  named as (
+    select trouble.kind,
+           array_to_string((array_agg(trouble.what order by trouble.what))[1:8], ', ')
+           || case when count(*) > 8 then format(' and %s more', count(*) - 8) else '' end as names
+      from trouble group by trouble.kind),
+  told as (
+    select max(names) filter (where kind = 'missing') as missing,
+           max(names) filter (where kind = 'changed') as changed,
+           max(names) filter (where kind = 'foreign') as foreigners,
+           max(names) filter (where kind = 'insecure') as insecure,
+           max(names) filter (where kind = 'open') as open,
+           max(names) filter (where kind = 'closed') as closed
+      from named)
+  select finding.* from told cross join lateral (values
+    (case when missing is not null then 'error' when changed is not null then 'warning'
+          else 'ok' end, 'functions',
+     coalesce('functions are missing: ' || missing,
+              'functions of another text than this build''s: ' || changed,
+              'every function is the one of this build'),
+     case when missing is not null
+          then 'run `fairclaim migrate` of the newest build in use: it puts functions and their '
+               || 'grants back'
+          when changed is not null
+          then 'fine if another build migrated last; else run `fairclaim migrate`, which puts '
+               || 'them back' end),
+    (case when insecure is null then 'ok' else 'error' end, 'function_security',
+     coalesce('functions that run with another''s rights on the caller''s path, or belong to '
+              || 'somebody else: ' || insecure,
+              'definer functions pin their search_path and are the owner''s'),
+     case when insecure is not null
+          then 'run `fairclaim migrate` of the newest build in use: it puts functions and their '
+               || 'grants back' end),
+    (case when open is null and closed is null then 'ok' else 'error' end, 'function_access',
+     coalesce(nullif(concat_ws('; ', 'executable by who should not: ' || open,
+                               'not executable by who needs it: ' || closed), ''),
+              'every function may be executed by the roles that need it and nobody else'),
+     case when open is not null or closed is not null
+          then 'as an administrator: set role fairclaim_owner; revoke execute on function ... '
+               || 'from ...; `fairclaim migrate` puts grants of ours back that are missing' end),
+    (case when foreigners is not null then 'warning' end, 'foreign_function',
+     'functions in schema fairclaim that are not of this build: ' || foreigners,
+     'a newer build''s are fine; others do not belong here: move them to a schema of yours, or '
+     || 'drop them')) finding(level, name, seen, advice)
+   where finding.level is not null
+$$;
+
+comment on function fairclaim_internal.findings_of_functions(jsonb) is
+'Finds functions that are missing, changed or foreign, that run on their caller''s path, or that
+others may execute than a build says.';
+
+-- internal/doctor/findings_of_holders.sql
+-- Transactions that are in the way of ticks, by the names that the last tick knows them by. Reads
+-- the state of that tick and the server's lists of sessions. Locks nothing.
+create or replace function fairclaim_internal.findings_of_holders()
+returns table (level text, name text, seen text, advice text)
+language sql volatile
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+  with state as materialized (
+    select fairclaim.clock() as now_at, tick.passed_slot, tick.holders, tick.holder_at
+      from newest_state() tick),
+  -- transactions that have dispatched or claimed end within seconds: after five minutes they are
+  -- late
+  holders as (
+    select array_agg(distinct holder.words) as names
+      from (
+        select case when l.pid is null
+                    then 'a prepared or just ended transaction, for ' || since.span
+                    else format('pid %s of %s (%s), for %s', l.pid, coalesce(a.usename, '?'),
+                                a.application_name, since.span) end as words
+          from state
+         cross join lateral unnest(state.holders, state.holder_at) h(name, at)
+         cross join lateral (
+           select extract(epoch from state.now_at - h.at)::float8 as seconds,
+                  span(extract(epoch from state.now_at - h.at)::float8)) since
+          left join pg_locks l on l.locktype = 'virtualxid' and l.virtualtransaction = h.name
+          left join pg_stat_activity a on a.pid = l.pid
+         where since.seconds > 300
+         order by since.seconds desc limit 5) holder),
+  -- A tick ends within seconds, and after 12 another one passes it. The age of a session's
+  -- transaction is hidden here, so a session is late when it was passed; that of a prepared one is
+  -- not.
+  open_ticks as (
+    select array_agg(ticker.words) as names
+      from (
+        select case when a.pid is not null
+                    then format('pid %s of %s (%s)', a.pid, coalesce(a.usename, '?'),
+                                a.application_name)
+                    when p.gid is not null
+                    then 'the prepared transaction ' || to_json(p.gid)
+                    else format('transaction %s', work.xid) end as words
+          from state cross join ticks_at_work() work
+          left join pg_stat_activity a on a.backend_xid = work.xid
+          left join pg_prepared_xacts p on p.transaction = work.xid
+         where work.slot = any (state.passed_slot)
+            or p.prepared < state.now_at - interval '12 s'
+         order by work.slot limit 5) ticker)
+  select case when names is null then 'ok' else 'warning' end, 'open_ticks',
+         coalesce('transactions that called tick() stay open: ' || array_to_string(names, '; '),
+                  'every tick has ended its transaction'),
+         case when names is not null
+              then 'commit or roll back there: call tick() outside of a transaction. Other ticks '
+                   || 'pass it after 12 s, without the rows that it holds' end
+    from open_ticks
+   union all
+  select case when names is null then 'ok' else 'warning' end, 'floors',
+         coalesce('transactions that have dispatched or claimed stay open: '
+                  || array_to_string(names, '; '), 'no open transaction holds them back'),
+         case when names is not null
+              then 'commit or roll back there, or end it: select pg_terminate_backend(pid). Claims '
+                   || 'get slower meanwhile, never wrong' end
+    from holders
+$$;
+
+comment on function fairclaim_internal.findings_of_holders() is
+'Finds transactions that called tick() and stay open, and those that hold floors back.';
+
+-- internal/doctor/findings_of_leases.sql
+-- A lease does not tell whether its worker is gone, but an operator may know. Reads `running`,
+-- which has as many rows as jobs run; names the 20 workers whose leases end last.
+create or replace function fairclaim_internal.findings_of_leases()
+returns table (level text, name text, seen text, advice text)
+language sql volatile
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+  with holder as (
+    select r.worker_id, count(*) as jobs,
+           extract(epoch from max(r.lease_expires_at) - moment.now_at)::float8 as seconds
+      from (select fairclaim.clock() as now_at offset 0) moment
+      -- when such a worker dies, its jobs stand still for so long that an operator should know
+      join running r on r.lease_expires_at > moment.now_at + interval '1 hour'
+     group by r.worker_id, moment.now_at
+     order by 3 desc, 1 limit 20),
+  told as (
+    select 'workers hold jobs for more than an hour from now: ' || some_of(array_agg(
+             format('%s (%s, for %s)', holder.worker_id, holder.jobs, span(holder.seconds))
+             order by holder.seconds desc, holder.worker_id)) as seen,
+           max(holder.seconds) > 86400 as is_beyond        -- no claim or heartbeat gives more
+      from holder)
+  select case when told.is_beyond then 'warning' else 'note' end, 'long_leases',
+         told.seen || case when told.is_beyond
+                           then '; no lease is longer than 24 h, so the database''s clock was '
+                                || 'ahead when they were given' else '' end,
+         case when told.is_beyond
+              then '`fairclaim jobs release --worker ID` takes its jobs back at once (stop the '
+                   || 'worker first); else they wait until then'
+              else 'if such a worker is gone, `fairclaim jobs release --worker ID` takes its jobs '
+                   || 'back at once; else they wait until then' end
+    from told where told.seen is not null
+$$;
+
+comment on function fairclaim_internal.findings_of_leases() is
+'Finds workers that hold jobs for more than an hour from now.';
+
+-- internal/doctor/findings_of_limits.sql
+-- Counts only: it is said how many tenants are limited, not which.
+create or replace function fairclaim_internal.findings_of_limits()
+returns table (level text, name text, seen text, advice text)
+language sql volatile
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+  with told as (
+    select count(*) as limited, count(*) filter (where b.max_running = 0) as paused,
+           count(*) filter (where not b.active) as inactive,
+           count(*) filter (where b.max_running > 0 and b.active and r.running >= b.max_running)
+             as at_limit,
+           -- a limit takes effect with the second tick after the claims of that moment
+           fairclaim.clock() - min(b.seen_at) filter (where not b.active) > interval '1 min'
+             as is_late
+      from tenant_limit b
+      left join (select g.tenant_id, count(*) as running from running g
+                  where g.limited group by g.tenant_id) r on r.tenant_id = b.tenant_id)
+  select case when told.is_late then 'warning'
+              when told.paused > 0 or told.inactive > 0 then 'note' else 'ok' end, 'limits',
+         format('%s with one; %s paused, %s at it, %s waiting for it to take effect',
+                counted(told.limited, 'tenant'), told.paused, told.at_limit, told.inactive),
+         case when told.is_late
+              then 'until a new limit takes effect none of the tenant''s jobs is claimed, and an '
+                   || 'open transaction is in its way: see `floors` and `long_transaction`'
+              when told.paused > 0 or told.inactive > 0
+              then 'their jobs wait; that is what a limit is for' end
+    from told
+$$;
+
+comment on function fairclaim_internal.findings_of_limits() is
+'Counts tenants that have a limit, are paused or at it, or wait for it to take effect.';
+
+-- internal/doctor/findings_of_migrations.sql
+-- A migration of another text means another build, or an edited file: then it is unknown what is in
+-- the tables.
+create or replace function fairclaim_internal.findings_of_migrations(p_build jsonb)
+returns table (level text, name text, seen text, advice text)
+language sql stable
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+as $$
+  with other as (
+    select array_agg(format('%s (%s)', applied.version, applied.name) order by applied.version)
+             as names
+      from jsonb_array_elements(p_build -> 'migrations') known(migration)
+      join migration applied on applied.version = (known.migration ->> 'version')::int
+       and applied.checksum <> known.migration ->> 'checksum')
+  select case when other.names is null then 'ok' else 'error' end, 'checksum',
+         case when other.names is null then 'every migration is the one of this build'
+              else 'migrations of another text than this build''s: ' || some_of(other.names) end,
+         case when other.names is not null
+              then 'use the build that migrated this database, or a newer one; a migration never '
+                   || 'changes once it is released' end
+    from other
+$$;
+
+comment on function fairclaim_internal.findings_of_migrations(jsonb) is
+'Finds migrations of another text than those of a build.';
+
+-- internal/doctor/findings_of_queues.sql
+-- Queues that are paused, the oldest pause first, at most 100.
+create or replace function fairclaim_internal.findings_of_queues()
+returns table (level text, name text, seen text, advice text)
+language sql volatile
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+  select case when paused.names is null then 'ok' else 'note' end, 'paused_queues',
+         coalesce('nothing is claimed from ' || some_of(paused.names), 'none'),
+         case when paused.names is not null then 'resume them when their jobs shall run' end
+    from (select array_agg(format('%s (for %s)', q.name, span(
+                   extract(epoch from fairclaim.clock() - q.paused_at)::float8))
+                           order by q.paused_at, q.name) as names
+            from (select q.name, q.paused_at from queue q where q.paused_at is not null
+                   order by q.paused_at, q.name limit 100) q) paused
+$$;
+
+comment on function fairclaim_internal.findings_of_queues() is 'Finds queues that are paused.';
+
+-- internal/doctor/findings_of_relations.sql
+-- Tables, views and sequences, and the two schemas, at most 2,000. Reads catalogs only, so that a
+-- login without a role of ours can send this text itself.
+create or replace function fairclaim_internal.findings_of_relations()
+returns table (level text, name text, seen text, advice text)
+language sql stable
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+as $$
+  with relation as (
+    select c.oid, c.relname::text as name, c.relowner as owner,
+           case when c.relkind in ('r', 'p') then c.relrowsecurity and c.relforcerowsecurity
+                when c.relkind in ('v', 'm') then coalesce(c.reloptions, '{}')
+                     && array['security_invoker=true', 'security_invoker=on']
+                else true end as is_secured,
+           array(select a.grantee from aclexplode(c.relacl) a
+                 union all
+                 select a.grantee from pg_attribute t cross join aclexplode(t.attacl) a
+                  where t.attrelid = c.oid) as grantees
+      from pg_class c
+     where c.relnamespace in (to_regnamespace('fairclaim'), to_regnamespace('fairclaim_internal'))
+       and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+    union all
+    select null, n.nspname::text, n.nspowner, true,
+           array(select a.grantee from aclexplode(n.nspacl) a)
+      from pg_namespace n where n.nspname in ('fairclaim', 'fairclaim_internal')
+     order by 2 limit 2000),
+  stranger as (
+    select relation.name,
+           string_agg(distinct coalesce(nullif(g.grantee, 0)::regrole::text, 'public'), ', ')
+             as grantees
+      from relation cross join unnest(relation.grantees) g(grantee)
+     where g.grantee <> relation.owner
+       and not exists (
+         select from pg_roles r
+          where r.oid = g.grantee and r.rolname
+             ~ '^fairclaim_(owner|worker|producer|tenant|operator|auditor|observer)$')
+     group by relation.name),
+  trouble(kind, what) as (
+    select 'bare', relation.name from relation where not relation.is_secured
+    union all
+    select 'open', format('%s (to %s)', stranger.name, stranger.grantees) from stranger
+    union all
+    select 'policy', format('%s on %s', p.polname, relation.name)
+      from relation join pg_policy p on p.polrelid = relation.oid
+     where p.polname not in ('owner_all', 'tenant_read', 'operator_read')),
+  named as (
+    select trouble.kind,
+           array_to_string((array_agg(trouble.what order by trouble.what))[1:8], ', ')
+           || case when count(*) > 8 then format(' and %s more', count(*) - 8) else '' end as names
+      from trouble group by trouble.kind),
+  told as (
+    select max(names) filter (where kind = 'bare') as bare,
+           max(names) filter (where kind = 'open') as open,
+           max(names) filter (where kind = 'policy') as policies
+      from named)
+  select finding.* from told cross join lateral (values
+    (case when bare is null then 'ok' else 'error' end, 'row_security',
+     coalesce('not enabled and forced, or a view that runs as its owner: ' || bare,
+              'enabled and forced on every table; views run as their caller'),
+     case when bare is not null
+          then 'run `fairclaim migrate`, which enables it again on the tables it knows; for '
+               || 'others: alter table ... enable row level security, force row level security' end),
+    (case when policies is not null then 'warning' end, 'foreign_policy',
+     'policies that are not of this build: ' || policies,
+     'policies add up: look at each, and drop what fairclaim did not make'),
+    (case when open is null then 'ok' else 'error' end, 'table_access',
+     coalesce('granted to strangers: ' || open,
+              'no table, view or sequence is granted to a role that is not ours'),
+     case when open is not null
+          then 'as an administrator: set role fairclaim_owner; revoke all on ... from ...; give '
+               || 'people our roles instead' end)) finding(level, name, seen, advice)
+   where finding.level is not null
+$$;
+
+comment on function fairclaim_internal.findings_of_relations() is
+'Finds tables without row security, policies that are not ours, and grants to roles that are not
+ours.';
+
+-- internal/doctor/findings_of_retention.sql
+-- Ranges of ids and retention: what dispatch needs ahead, what should have gone, and what cannot
+-- go. Reads tables of a few dozen rows, and looks up one finished job. Locks nothing.
+create or replace function fairclaim_internal.findings_of_retention()
+returns table (level text, name text, seen text, advice text)
+language sql volatile
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+as $$
+  with moment as materialized (
+    select fairclaim.clock() as now_at, range_width() as width),
+  state as materialized (
+    select extract(epoch from moment.width)::float8 as width,
+           extract(epoch from setting.retention)::float8 as kept,
+           block.ends_at is not null as is_covered,
+           (select count(*) from id_range) as ranges,
+           (select count(*) from id_range r
+             where r.starts_at > moment.now_at + 5 * moment.width) as far,
+           extract(epoch from coalesce(
+             block.ends_at,
+             (select max(r.ends_at) from id_range r where r.ends_at <= moment.now_at),
+             (select min(r.starts_at) from id_range r)) - moment.now_at)::float8 as ahead,
+           extract(epoch from moment.now_at - setting.retention
+             - (select f.completed_at from finished f order by f.id limit 1))::float8
+             as job_overdue,
+           extract(epoch from moment.now_at - setting.retention
+             - (select min(r.ends_at) from id_range r
+                 where r.ends_at < moment.now_at - setting.retention
+                   and r.kept_at is null))::float8 as range_overdue,
+           extract(epoch from moment.now_at
+             - (select nullif(p.rest_until, '-infinity') from prune_place p
+                 where not p.asked))::float8 as pruned_ago
+      from moment cross join setting cross join lateral range_block(moment.now_at) block),
+  -- A job goes later than its retention, by a third of it, when its range could not be dropped; a
+  -- range by its own width. Workers look every minute: after a day more, none of them does.
+  overdue as (
+    select coalesce(
+             case when state.job_overdue - state.kept / 3 > 86400
+                  then state.job_overdue - state.kept / 3 end,
+             case when state.range_overdue > greatest(state.width, 86400)
+                  then state.range_overdue end) as late
+      from state),
+  fault as (
+    select count(*), (array_agg(p.id order by p.at desc))[1:5] as ids,
+           (array_agg(p.sqlstate order by p.at desc))[1] as sqlstate
+      from prune_fault p),
+  -- Beyond 64, new ranges are so wide that their number hardly grows; each costs every call locks.
+  ranges as (
+    select case when state.ahead is null or not state.is_covered then 'error'
+                when state.ahead < state.width then 'warning'
+                when state.far > 0 then 'note'
+                when state.ranges > 64 then 'warning' else 'ok' end as level,
+           case when state.ahead is null then 'there is no range of ids'
+                when not state.is_covered and state.ahead <= 0
+                then format('ranges of ids ended %s ago; new jobs pile up in the last one',
+                            span(state.ahead))
+                when not state.is_covered
+                then format('the clock is %s before the first range; new jobs pile up there',
+                            span(state.ahead))
+                when state.ahead < state.width
+                then format('ranges of ids reach only %s ahead', span(state.ahead))
+                when state.far > 0
+                then format('%s of %s lie far ahead: the clock was wrong when they were made',
+                            state.far, state.ranges)
+                when state.ranges > 64
+                then format('there are %s; each costs every claim and dispatch locks', state.ranges)
+                else format('%s, which reach %s ahead', state.ranges, span(state.ahead))
+                end as seen,
+           case when state.ahead is null then 'run `fairclaim migrate`'
+                when not state.is_covered or state.ahead < state.width
+                then 'ticks make them ahead: see `ticks`. If ticks run, the server''s log has what '
+                     || 'fails, and a transaction may hold a lock on fairclaim_internal.job'
+                when state.far > 0
+                then 'they go by themselves when they are empty, and are in nobody''s way until '
+                     || 'then'
+                when state.ranges > 64
+                then 'jobs that wait for long keep them (`fairclaim jobs list --status scheduled`)'
+                     || ', or a transaction that reads fairclaim_internal.job and stays open: see '
+                     || '`long_transaction`' end as advice
+      from state)
+  select ranges.level, 'ranges', ranges.seen, ranges.advice from ranges
+   union all
+  select case when late is null then 'ok' else 'warning' end, 'retention',
+         format('finished jobs are kept for %s', span(state.kept))
+         || coalesce(', and some should have gone ' || span(late) || ' ago; '
+                     || coalesce('prune() last worked ' || span(state.pruned_ago) || ' ago',
+                                 'prune() has never worked'), ''),
+         case when late is not null
+              then 'call `select * from fairclaim.drop_ranges()` and `select * from '
+                   || 'fairclaim.prune()` every minute or so (workers do). If they run, see '
+                   || '`undeletable` and `long_transaction`: a range that somebody reads is '
+                   || 'emptied and not dropped' end
+    from state cross join overdue
+   union all
+  select 'error', 'retention', 'the settings are gone',
+         'somebody deleted from fairclaim_internal.setting: restore its row'
+   where not exists (select from state)
+   union all
+  select case when fault.count = 0 then 'ok' else 'warning' end, 'undeletable',
+         case when fault.count = 0 then 'no job was found that cannot be deleted'
+              else format('%s past retention that cannot be deleted (%s): %s',
+                          counted(fault.count, 'job'), coalesce(fault.sqlstate, '?'),
+                          array_to_string(fault.ids, ', ')) end,
+         case when fault.count > 0
+              then 'a trigger or a foreign key of yours on fairclaim_internal.job, finished or '
+                   || 'attempt_error refuses it: the server''s log has its message. They are tried '
+                   || 'again every hour' end
+    from fault
+$$;
+
+comment on function fairclaim_internal.findings_of_retention() is
+'Finds ranges of ids that end soon or are too many, finished jobs that should have gone, and jobs
+that cannot be deleted.';
+
+-- internal/doctor/findings_of_roles.sql
+-- Which roles the login has (session_user: the function may run as the owner), what ours may beyond
+-- what they should, and who shares them: roles belong to the whole cluster. Reads catalogs only, so
+-- that a login without a role of ours can send this text itself.
+create or replace function fairclaim_internal.findings_of_roles()
+returns table (level text, name text, seen text, advice text)
+language sql stable
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+as $$
+  with ours as (
+    select n.role, r.oid,
+           r.rolcanlogin or r.rolsuper or r.rolbypassrls or r.rolcreaterole as is_strong,
+           pg_has_role(acting.name, r.oid, 'usage') as is_used,
+           pg_has_role(acting.name, r.oid, 'member') as is_member
+      from unnest(array['fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
+                        'fairclaim_tenant', 'fairclaim_operator', 'fairclaim_auditor',
+                        'fairclaim_observer']) n(role)
+      -- a session may begin as a role (alter role ... set role), which a definer function keeps
+     cross join (select coalesce(nullif(current_setting('role'), 'none')::name, session_user)
+                          as name) acting
+      left join pg_roles r on r.rolname = n.role),
+  told as (
+    select (select l.rolsuper or l.rolbypassrls from pg_roles l where l.rolname = session_user)
+             as is_unbound,
+           (select string_agg(ours.role, ', ') from ours where ours.is_used) as used,
+           (select string_agg(ours.role, ', ') from ours where ours.is_member and not ours.is_used)
+             as dormant,
+           (select string_agg(ours.role, ', ') from ours where ours.oid is null) as missing,
+           (select string_agg(ours.role, ', ') from ours where ours.is_strong) as strong,
+           (select string_agg(format('%s has %s', web.rolname, ours.role), ', ')
+              from pg_roles web join ours on pg_has_role(web.oid, ours.oid, 'member')
+             where web.rolname in ('anon', 'authenticated')) as web,
+           (select string_agg(database.datname, ', ')
+              from (select distinct d.datname::text from pg_shdepend s
+                      join pg_database d on d.oid = s.dbid
+                     where s.refclassid = 'pg_authid'::regclass and s.deptype = 'o'
+                       and s.refobjid = (select ours.oid from ours
+                                          where ours.role = 'fairclaim_owner')
+                       and d.datname <> current_database() and d.datallowconn
+                       and not d.datistemplate
+                     order by 1 limit 8) database) as neighbours)
+  select finding.* from told cross join lateral (values
+    (case when is_unbound or used is null then 'warning' else 'ok' end, 'login_roles',
+     case when is_unbound
+          then 'this login is a superuser or passes row security: nothing keeps it from any '
+               || 'tenant''s rows'
+          when used is not null then 'this login has ' || used
+          when dormant is not null
+          then format('this login has %s and does not inherit what that may do (NOINHERIT)',
+                      dormant)
+          else 'this login has no role of fairclaim' end,
+     case when is_unbound
+          then 'give applications and workers a plain login with the role that they need'
+          when used is not null then null
+          when dormant is not null
+          then 'as an administrator: alter role ... inherit, and from PostgreSQL 16 on grant it '
+               || 'once more with inherit true; or have the login''s sessions begin as that role: '
+               || 'alter role ... set role fairclaim_worker'
+          else 'as an administrator grant it what it does: fairclaim_worker, fairclaim_producer, '
+               || 'fairclaim_operator, fairclaim_observer' end),
+    (case when missing is null and strong is null then 'ok' else 'error' end, 'role_attributes',
+     coalesce('roles are missing: ' || missing,
+              'roles that can log in, create roles, or pass row security: ' || strong,
+              'all are there, and none can log in or pass row security'),
+     case when missing is not null
+          then 'run `fairclaim migrate` as a login with CREATEROLE'
+          when strong is not null
+          then 'as an administrator: alter role ... nologin nosuperuser nobypassrls nocreaterole'
+          end),
+    (case when web is not null then 'error' end, 'web_roles',
+     'callers of the REST interface have our roles: ' || web,
+     'as an administrator: revoke that role from anon and authenticated; any visitor could use it'),
+    (case when neighbours is not null then 'warning' end, 'second_installation',
+     'other databases of this cluster have fairclaim too, and share its roles: ' || neighbours,
+     'their workers are workers here where they may connect: revoke connect on this database from '
+     || 'public, and grant it to the logins that belong here')) finding(level, name, seen, advice)
+   where finding.level is not null
+$$;
+
+comment on function fairclaim_internal.findings_of_roles() is
+'Finds roles that are missing or too strong, a login without any, callers of a REST interface that
+have one, and other databases of the cluster that share them.';
+
+-- internal/doctor/findings_of_settings.sql
+-- The values that new sessions of the login begin with, and how many connections are left. Reads
+-- catalogs only, so that it can be asked of a database without our schema too.
+create or replace function fairclaim_internal.findings_of_settings()
+returns table (level text, name text, seen text, advice text)
+language sql stable
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+as $$
+  with setting as (select s.name, s.reset_val as value from pg_settings s),
+  told as (
+    select (select string_agg(setting.name, ', ' order by setting.name) from setting
+             where setting.name in ('fsync', 'full_page_writes', 'synchronous_commit')
+               and setting.value = 'off') as not_durable,
+           (select value from setting where name = 'default_transaction_isolation') as isolation,
+           (select value from setting where name = 'default_transaction_read_only') as read_only,
+           (select value from setting where name = 'row_security') as row_security,
+           (select value from setting where name = 'statement_timeout')::int8 as timeout,
+           (select value from setting where name = 'log_parameter_max_length_on_error') <> '0'
+             as logs_failed,
+           (exists (select from setting where name = 'log_statement' and value = 'all')
+            or (select value from setting where name = 'log_min_duration_statement') !~ '^-')
+           and (select value from setting where name = 'log_parameter_max_length') <> '0'
+             as logs_all,
+           exists (select from setting where name in ('autovacuum', 'track_counts')
+                                         and value = 'off') as never_vacuums,
+           (select sum(d.numbackends)::int8 from pg_stat_database d) as used,
+           current_setting('max_connections')::int8
+           - current_setting('superuser_reserved_connections')::int8 as usable)
+  select finding.* from told cross join lateral (values
+    (case when not_durable is null then 'ok' else 'warning' end, 'durability',
+     coalesce('off: ' || not_durable, 'a commit survives a crash'),
+     case when not_durable is not null
+          then 'turn them on: without fsync or full_page_writes a crash can destroy the database, '
+               || 'without synchronous_commit it loses the last jobs that were dispatched' end),
+    (case when read_only = 'on' or isolation <> 'read committed' then 'error' end, 'isolation',
+     case when read_only = 'on'
+          then 'transactions of this login are read-only by default: every dispatch and claim is '
+               || 'refused'
+          else format('transactions of this login are %s by default: claims and ticks are refused '
+                      '(JQ004), and each transaction that dispatches opens lanes of its own',
+                      isolation) end,
+     case when read_only = 'on'
+          then 'as an administrator: alter role ... reset default_transaction_read_only (or alter '
+               || 'database ...)'
+          else 'as an administrator: alter role ... set default_transaction_isolation = ''read '
+               || 'committed'' for workers, and for producers that dispatch often' end),
+    -- functions set it for themselves; a view is read with what the session has
+    (case when row_security = 'off' then 'note' end, 'row_security_off',
+     'row_security is off for this login: functions work, and views that hide rows from it are '
+     || 'refused (42501)',
+     'leave it to logins that take backups, or as an administrator: alter role ... reset '
+     || 'row_security'),
+    -- parameters hold payloads
+    (case when logs_failed or logs_all then 'warning' end, 'logged_parameters',
+     case when logs_failed
+          then 'log_parameter_max_length_on_error is not 0: payloads of failed statements go to '
+               || 'the server''s log'
+          else 'statements are logged with their parameters: payloads go to the server''s log' end,
+     case when logs_failed then 'set it to 0, its default'
+          else 'set log_parameter_max_length = 0 for the logins of workers and producers (alter '
+               || 'role ...)' end),
+    -- a tick, or a batch of 1,000 jobs on a busy server, may take some seconds
+    (case when timeout between 1 and 4999 then 'warning' end, 'short_timeout',
+     format('statement_timeout of this login is %s ms: large batches and ticks may be cut short',
+            timeout),
+     'as an administrator: alter role ... set statement_timeout = ''30s'' for workers'),
+    -- what is left must do for a worker that restarts and for administrators
+    (case when used * 10 > usable * 8 then 'warning' else 'ok' end, 'connections',
+     format('%s of %s are used', used, usable),
+     case when used * 10 > usable * 8
+          then 'lower the pools of applications, put a pooler in between, or raise '
+               || 'max_connections' end),
+    (case when never_vacuums then 'error' else 'ok' end, 'autovacuum',
+     case when never_vacuums then 'autovacuum does not run: queue tables grow without end'
+          else 'it runs' end,
+     case when never_vacuums then 'turn autovacuum and track_counts on' end))
+    finding(level, name, seen, advice)
+   where finding.level is not null
+$$;
+
+comment on function fairclaim_internal.findings_of_settings() is
+'Finds settings of the server and of the login that lose jobs, refuse calls, log payloads or let
+tables grow, and connections that are nearly used up.';
+
+-- internal/doctor/findings_of_space.sql
+-- Sizes and the statistics of vacuum, without the ranges of the past: those are written once. Reads
+-- catalogs only, so that a login without a role of ours can send this text itself.
+create or replace function fairclaim_internal.findings_of_space()
+returns table (level text, name text, seen text, advice text)
+language sql stable
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+as $$
+  with size as (
+    select s.relname::text as name, s.n_live_tup as live, s.n_dead_tup as dead,
+           pg_table_size(s.relid) as table_bytes, pg_indexes_size(s.relid) as index_bytes
+      from pg_stat_all_tables s
+     where s.schemaname = 'fairclaim_internal'
+       and s.relname in ('ready', 'running', 'scheduled', 'lane', 'floor_hint', 'tick_state',
+                         'tick_lock', 'tick_fault', 'cancel_request', 'tenant_limit', 'renewal')),
+  bloated as (
+    select array_agg(format('%s: %s MiB and %s MiB of indexes for %s rows, %s dead', size.name,
+                            size.table_bytes >> 20, size.index_bytes >> 20, size.live, size.dead)
+                     order by size.name) as names
+      from size
+        -- A table below 64 MiB does no harm. A narrow row with its header, or its entries in two
+        -- indexes, takes 150 bytes, generously; beyond eight times that, pages are mostly air.
+     where greatest(size.table_bytes, size.index_bytes) > greatest(64 << 20, size.live * 150 * 8))
+  select case when bloated.names is null then 'ok' else 'warning' end, 'bloat',
+         coalesce(array_to_string(bloated.names[1:8], ', '),
+                  'no queue table is much larger than its rows need'),
+         case when bloated.names is not null
+              then 'end what keeps dead rows (`long_transaction`, `prepared_transaction`, '
+                   || '`replication_slot`), then as the owner in a quiet hour: reindex table '
+                   || 'concurrently ..., and vacuum full for the table itself' end
+    from bloated
+$$;
+
+comment on function fairclaim_internal.findings_of_space() is
+'Finds queue tables and indexes that are much larger than their rows need.';
+
+-- internal/doctor/findings_of_steps.sql
+-- Steps of tick that fail, each with at most ten ids of the jobs at which it does.
+create or replace function fairclaim_internal.findings_of_steps()
+returns table (level text, name text, seen text, advice text)
+language sql volatile
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+  select case when count(*) = 0 then 'ok' else 'warning' end, 'tick_steps',
+         coalesce('steps of tick fail: ' || string_agg(
+           format('%s, for %s, SQLSTATE %s: %s%s', f.step,
+                  span(extract(epoch from fairclaim.clock() - f.since)::float8), f.sqlstate, f.note,
+                  '; it passes over the jobs '
+                  || nullif(array_to_string(f.passed[1:10], ', '), '')),
+           ' / ' order by f.step), 'none fails'),
+         case when count(*) > 0
+              then 'take away what refuses it: a trigger, a lock, a short statement_timeout. The '
+                   || 'other steps go on, and this one is tried again by every tick' end
+    from tick_fault f
+$$;
+
+comment on function fairclaim_internal.findings_of_steps() is
+'Finds steps of tick that fail: since when, with what, and at which jobs.';
+
+-- internal/doctor/findings_of_strays.sql
+-- Rows of `ready` whose lane does not exist: claims never see them. There should be none, and tick
+-- puts them back. Bounded: 1,000 lane numbers, hopped to through the index, and of the stray ones
+-- at most 1,000 rows.
+create or replace function fairclaim_internal.findings_of_strays()
+returns table (level text, name text, seen text, advice text)
+language sql stable
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+as $$
+  with recursive hop(lane_id) as (
+    (select y.lane_id from ready y order by y.lane_id limit 1)
+    union all
+    select (select y.lane_id from ready y where y.lane_id > hop.lane_id order by y.lane_id limit 1)
+      from hop where hop.lane_id is not null),
+  stray as materialized (
+    select h.lane_id from (select hop.lane_id from hop where hop.lane_id is not null limit 1000) h
+     where not exists (select from lane l where l.lane_id = h.lane_id)),
+  found as (
+    select count(*) from (
+      select from ready y where y.lane_id = any (array(select stray.lane_id from stray))
+       limit 1000) rows)
+  select case when found.count = 0 then 'ok' else 'warning' end, 'strays',
+         case when found.count = 0 then 'every waiting job stands in a lane'
+              else counted(found.count, 'waiting job') || ' in no lane, which no claim finds' end,
+         case when found.count > 0
+              then 'ticks put them back within minutes; if they stay, report it' end
+    from found
+$$;
+
+comment on function fairclaim_internal.findings_of_strays() is
+'Finds waiting jobs that stand in no lane.';
+
+-- internal/doctor/findings_of_suspects.sql
+-- Jobs whose workers died twice stand in lanes that only a claim with p_alone walks, so none runs
+-- where no client asks so. Bounded: at most 100 such lanes, and of each the first 16 jobs that wait
+-- for no limit of their tenant. A job has waited since its worker was lost; one that was put off
+-- meanwhile still stands alone.
+create or replace function fairclaim_internal.findings_of_suspects()
+returns table (level text, name text, seen text, advice text)
+language sql volatile
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+as $$
+  with suspect as (
+    select l.queue, l.type, count(*) as jobs, (array_agg(s.id order by s.since, s.id))[1] as first,
+           extract(epoch from fairclaim.clock() - min(s.since))::float8 as seconds
+      from (select l.queue, l.type, l.lane_id, l.floor from lane l
+             where l.alone order by l.queue, l.type, l.lane_id limit 100) l
+     cross join lateral (
+       select y.id, y.tenant_id from ready y
+        where y.lane_id = l.lane_id and y.seq >= l.floor
+          and not exists (select from tenant_limit b where b.tenant_id = y.tenant_id)
+        order by y.lane_id, y.seq limit 16) y
+     cross join lateral (
+       select y.id, coalesce((select max(e.at) from attempt_error e
+                               where e.id = y.id and e.tenant_id = y.tenant_id),
+                             fairclaim.clock()) as since
+       offset 0) s
+     group by l.queue, l.type),
+  unclaimed as (
+    -- a worker that asks for such jobs takes them within minutes
+    select array_agg(format('%s of %s in %s (for %s, first %s)', suspect.jobs, suspect.type,
+                            suspect.queue, span(suspect.seconds), suspect.first)
+                     order by suspect.seconds desc) as names
+      from suspect
+     where suspect.seconds > 600
+       and not exists (select from queue q
+                        where q.name = suspect.queue and q.paused_at is not null))
+  select 'warning', 'suspects',
+         'jobs whose workers died twice wait, and nobody runs them: ' || some_of(unclaimed.names),
+         'start `fairclaim work` or a worker of the library with a handler for that type, which '
+         || 'runs such jobs alone; a client of your own asks for them by claim_jobs(..., 1, p_alone => '
+         || 'true) while it holds nothing else; or end them: `fairclaim jobs cancel ID`'
+    from unclaimed where unclaimed.names is not null
+$$;
+
+comment on function fairclaim_internal.findings_of_suspects() is
+'Finds jobs whose workers died twice and for which no client asks.';
+
+-- internal/doctor/findings_of_ticks.sql
+-- Whether ticks run, and what they are there for: leases, and the numbers of waiting jobs. Reads
+-- small tables, and of `running` (as many rows as jobs run) what has expired. Locks nothing. Ticks
+-- that had nothing to do left only their time, in a sequence.
+create or replace function fairclaim_internal.findings_of_ticks()
+returns table (level text, name text, seen text, advice text)
+language sql volatile
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+  with state as materialized (
+    select moment.now_at, nullif(greatest(tick.at, round.at), '-infinity') as ticked_at,
+           greatest(0, tick.mark - coalesce(pg_sequence_last_value('ready_seq'), 0)) as behind,
+           extract(epoch from moment.now_at - tick.mended_at)::float8 as mended_ago
+      from (select fairclaim.clock() as now_at offset 0) moment
+     cross join newest_state() tick
+     cross join setting
+     cross join (select to_timestamp(pg_sequence_last_value('round_at') / 1000.0) as at
+                 offset 0) round
+     where tick.n is not null),
+  ticked as (
+    select extract(epoch from state.now_at - state.ticked_at)::float8 as ago, sessions.count
+      from state
+     cross join (
+       select count(*) from pg_stat_activity a
+        where a.datname = current_database() and a.pid <> pg_backend_pid()
+          and a.usesysid is not null
+          and pg_has_role(a.usesysid, 'fairclaim_worker', 'usage')) sessions),
+  leases as (
+    select count(r.id) as running,
+           count(*) filter (where r.lease_expires_at < state.now_at) as expired,
+           extract(epoch from state.now_at - min(r.lease_expires_at))::float8 as late
+      from state left join running r on true
+     group by state.now_at)
+  -- an idle fleet ticks every half minute: three that are missing may be chance, ten are not
+  select case when ago > 300 then 'error' when ago is null or ago > 90 then 'warning' else 'ok' end,
+         'ticks',
+         coalesce('the last worked ' || span(ago) || ' ago; ', 'none has run yet; ')
+         || case count when 0 then 'no session of a worker is connected'
+                       when 1 then 'a session of a worker is connected'
+                       else format('%s sessions of workers are connected', count) end,
+         case when ago is null or ago > 90
+              then 'start a worker (`fairclaim work`), which ticks by itself, or have cron or '
+                   || 'pg_cron call `select * from fairclaim.tick()` every few seconds' end
+    from ticked
+   union all
+  select 'error', 'ticks', 'the state of the maintenance is gone',
+         'somebody deleted from fairclaim_internal.tick_state or fairclaim_internal.setting: '
+         || 'restore its row'
+   where not exists (select from state)
+   union all
+  -- a lease that expired is returned within six seconds
+  select case when late >= 30 then 'warning' else 'ok' end, 'leases',
+         case when late >= 30
+              then format('%s not returned though the lease has expired; the oldest expired %s ago',
+                          counted(expired, 'job'), span(late))
+              else counted(running, 'job') || ' running; none has waited for its return' end,
+         case when late >= 30
+              then 'ticks return them: see `ticks`. If ticks run, a transaction holds these rows: '
+                   || 'see `long_transaction`' end
+    from leases
+   union all
+  -- A copy of a database by logical replication has the rows and not the sequences. That a tick
+  -- mended them is said for a day.
+  select case when behind > 0 then 'error' when mended_ago < 86400 then 'warning' else 'ok' end,
+         'numbers',
+         case when behind > 0
+              then format('the sequence ready_seq is %s behind; the next tick sets it', behind)
+              when mended_ago < 86400
+              then format('the sequence ready_seq was behind; a tick has set it %s ago',
+                          span(mended_ago))
+              else 'waiting jobs are numbered in order' end,
+         case when behind > 0 or mended_ago < 86400
+              then 'a copy by logical replication has no sequences: set all of the schema '
+                   || 'fairclaim_internal by setval before anybody dispatches. Jobs dispatched '
+                   || 'meanwhile wait until a tick has given them new numbers' end
+    from state
+$$;
+
+comment on function fairclaim_internal.findings_of_ticks() is
+'Finds ticks that do not run, leases that were not returned, and numbers of waiting jobs that are
+behind.';
+
+-- internal/doctor/findings_of_waiting.sql
+-- Types that no worker seems to want, and the longest wait: a sample, see longest_waits.
+create or replace function fairclaim_internal.findings_of_waiting()
+returns table (level text, name text, seen text, advice text)
+language sql volatile
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+  -- a job that is due for ten minutes waits long, and its type is unclaimed when none of it runs
+  with waiting as materialized (
+    select w.queue, w.type, w.paused, w.runs, w.waits as seconds
+      from longest_waits() w),
+  unclaimed as (
+    select array_agg(format('%s in %s (for %s)', w.type, w.queue, span(w.seconds))
+                     order by w.seconds desc) as names
+      from waiting w where not w.paused and not w.runs and w.seconds > 600),
+  oldest as (
+    select count(*) as pairs, coalesce(max(w.seconds) filter (where not w.paused), 0) as seconds
+      from waiting w)
+  select 'warning', 'unclaimed_types',
+         'jobs wait of which none runs: ' || some_of(unclaimed.names),
+         'start a worker of that queue with a handler for that type, or cancel the jobs'
+    from unclaimed where unclaimed.names is not null
+   union all
+  select case when oldest.seconds > 600 then 'note' else 'ok' end, 'backlog',
+         case when oldest.pairs = 0 then 'nothing waits'
+              else format('of the jobs looked at the oldest has waited for %s',
+                          span(oldest.seconds)) end,
+         case when oldest.seconds > 600
+              then 'add workers, or raise their concurrency, if that is too long' end
+    from oldest
+$$;
+
+comment on function fairclaim_internal.findings_of_waiting() is
+'Finds types of which jobs wait and none runs, and how long the oldest waiting job has been due.';
+
+-- internal/doctor/longest_waits.sql
+-- What waits longest, by queue and type. Bounded: at most 200 pairs, hopped to through the two
+-- indexes of lanes, and of each at most 20 lanes, of which the first row is read. Lanes of limited
+-- tenants are left out: they wait for their limit. So are jobs that run alone: findings_of_suspects
+-- has them.
+create or replace function fairclaim_internal.longest_waits() returns table (queue text, type text, paused boolean, runs boolean, waits float8)
+language sql volatile
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+as $$
+  with recursive own(q, t) as (
+    (select l.queue, l.type from lane l where l.tenant_id is not null order by l.queue, l.type limit 1)
+    union all
+    select n.q, n.t from own cross join lateral (
+      select l.queue, l.type from lane l where l.tenant_id is not null and (l.queue, l.type) > (own.q, own.t)
+       order by l.queue, l.type limit 1) n(q, t)),
+  shared(q, t) as (
+    (select l.queue, l.type from lane l where l.tenant_id is null and not l.alone order by l.queue, l.type limit 1)
+    union all
+    select n.q, n.t from shared cross join lateral (
+      select l.queue, l.type from lane l where l.tenant_id is null and not l.alone and (l.queue, l.type) > (shared.q, shared.t)
+       order by l.queue, l.type limit 1) n(q, t)),
+  pair(q, t) as materialized (
+    select q, t from (select * from own limit 100) o union select q, t from (select * from shared limit 100) s),
+  lanes as materialized (
+    select p.q, p.t, l.lane_id, l.floor from pair p
+     cross join lateral (
+       (select l.lane_id, l.floor from lane l
+         where l.queue = p.q and l.type = p.t and l.tenant_id is null and not l.alone order by l.lane_id limit 5)
+       union all
+       (select l.lane_id, l.floor from lane l
+         where l.queue = p.q and l.type = p.t and l.tenant_id is not null
+           and not exists (select from tenant_limit b where b.tenant_id = l.tenant_id)
+         order by l.turn limit 15)) l),
+  oldest as materialized (
+    select n.q, n.t, min(greatest(j.created_at, j.run_at)) as since
+      from lanes n
+     cross join lateral (
+       select y.id, y.tenant_id from ready y
+        where y.lane_id = n.lane_id and y.seq >= n.floor order by y.lane_id, y.seq limit 1) y
+     cross join lateral (
+       select j.created_at, j.run_at from job j where j.tenant_id = y.tenant_id and j.id = y.id offset 0) j
+     group by n.q, n.t),
+  runs as materialized (
+    select distinct j.queue as q, j.type as t
+      from (select g.id, g.tenant_id from running g limit 2000) g
+     cross join lateral (
+       select j.queue, j.type from job j where j.tenant_id = g.tenant_id and j.id = g.id offset 0) j)
+  select o.q, o.t, exists (select from queue x where x.name = o.q and x.paused_at is not null),
+         exists (select from runs r where r.q = o.q and r.t = o.t),
+         date_part('epoch', fairclaim.clock() - o.since)
+    from oldest o order by o.since limit 100
+$$;
+
+comment on function fairclaim_internal.longest_waits() is
+'Gives the queues and types in which jobs wait, those that wait longest first: for how many seconds the oldest job seen has been due, whether the queue is paused, and whether any job of the type runs. A sample that looks at a bounded number of lanes.';
 
 -- internal/maintenance/apply_limits.sql
 -- A new limit takes effect when the claims that were open when it was set have ended. Only then are
@@ -6238,278 +7290,217 @@ Costs a few look-ups an id, however many jobs there are. Errors: JQ002, JQ004.';
 
 grant execute on function fairclaim.get_jobs(uuid, uuid[]) to fairclaim_producer;
 
--- protocol/doctor/doctor_alone.sql
--- Jobs whose workers died twice stand in lanes that only a claim with p_alone walks, so nobody runs them where no client asks so. Bounded:
--- at most 100 such lanes, and of each the first 16 jobs that wait for no limit of their tenant. A job has waited since its
--- worker was lost; one that was put off meanwhile still stands alone.
-create or replace function fairclaim.doctor_alone() returns table (queue text, type text, paused boolean, jobs bigint, waits float8, first_id uuid)
-language sql volatile security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set enable_seqscan = off
-as $$
-  select l.queue, l.type, exists (select from queue x where x.name = l.queue and x.paused_at is not null),
-         count(*), date_part('epoch', fairclaim.clock() - min(s.since)), (array_agg(s.id order by s.since, s.id))[1]
-    from (select l.queue, l.type, l.lane_id, l.floor from lane l where l.alone order by l.queue, l.type, l.lane_id limit 100) l
-   cross join lateral (
-     select y.id, y.tenant_id from ready y
-      where y.lane_id = l.lane_id and y.seq >= l.floor
-        and not exists (select from tenant_limit b where b.tenant_id = y.tenant_id)
-      order by y.lane_id, y.seq limit 16) y
-   cross join lateral (
-     select y.id, coalesce((select max(e.at) from attempt_error e where e.id = y.id and e.tenant_id = y.tenant_id), fairclaim.clock()) as since
-     offset 0) s
-   group by l.queue, l.type
-   order by 5 desc
-$$;
-
-comment on function fairclaim.doctor_alone() is
-'The queues and types in which jobs wait whose workers died twice and which run alone, those that wait longest first: whether the queue is paused, how many were seen, for how many seconds the first has waited, and which that is. A sample that looks at a bounded number of jobs, for `fairclaim doctor`. For operators and observers.';
-
-grant execute on function fairclaim.doctor_alone() to fairclaim_operator, fairclaim_observer;
-
--- protocol/doctor/doctor_faults.sql
--- Steps of tick that fail, with the jobs at which they do, at most 10 of each: ids only.
-create or replace function fairclaim.doctor_faults() returns table (
-  step text, since timestamptz, last_at timestamptz, sqlstate text, times bigint, note text, passed uuid[]
-)
-language sql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-  select f.step, f.since, f.last_at, f.sqlstate, f.times, f.note, f.passed[1:10] from tick_fault f order by f.step
-$$;
-
-comment on function fairclaim.doctor_faults() is
-'The steps of tick that fail, since when and with what, and the jobs that they pass over, for `fairclaim doctor`. For operators and observers.';
-
-grant execute on function fairclaim.doctor_faults() to fairclaim_operator, fairclaim_observer;
-
--- protocol/doctor/doctor_leases.sql
--- Workers whose leases end far ahead, the farthest first, at most 20. Reads `running`, which has as many rows as jobs run.
-create or replace function fairclaim.doctor_leases(p_beyond float8) returns table (worker_id text, jobs bigint, ends_in float8)
-language sql volatile security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
+-- protocol/doctor/doctor_findings.sql
+-- Each topic is asked by itself, so that one that fails stops no other. Runs with the caller's
+-- rights: see doctor_transactions. It waits a second at most for any lock, and every topic looks at
+-- a bounded number of rows, but the server counts time by statement: who wants a bound in time for
+-- each topic sets statement_timeout and asks for one topic after another, as `fairclaim doctor`
+-- does.
+create or replace function fairclaim.doctor_findings(
+  p_topic text default null, p_build jsonb default null
+) returns table (level text, name text, seen text, advice text)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '1s'
 set jit = off
 as $$
-  select r.worker_id, count(*), date_part('epoch', max(r.lease_expires_at) - x.now_at)
-    from (select fairclaim.clock() as now_at offset 0) x
-    join running r on r.lease_expires_at > x.now_at + make_interval(secs => p_beyond)
-   group by r.worker_id, x.now_at
-   order by 3 desc, 1
-   limit 20
+declare
+  v_topic text;
+  v_about text;
+begin
+  for v_topic, v_about in
+    select topics.topic, topics.about
+      from (values ('migrations', 'migrations'),
+                   ('functions', 'functions'),
+                   ('relations', 'tables'),
+                   ('roles', 'roles'),
+                   ('ticks', 'the state of maintenance'),
+                   ('holders', 'who holds ticks back'),
+                   ('steps', 'steps of tick that fail'),
+                   ('retention', 'ranges of ids and retention'),
+                   ('strays', 'jobs without a lane'),
+                   ('transactions', 'open transactions'),
+                   ('queues', 'queues'),
+                   ('leases', 'leases that end far ahead'),
+                   ('limits', 'limits'),
+                   ('waiting', 'what waits'),
+                   ('suspects', 'what waits to run alone'),
+                   ('settings', 'settings'),
+                   ('space', 'sizes of tables'),
+                   ('age', 'the age of transactions')) topics(topic, about)
+     where p_topic is null or topics.topic = p_topic
+  loop
+    begin
+      if v_topic = 'transactions' then
+        return query select * from fairclaim.doctor_transactions();
+      else
+        return query select * from fairclaim.doctor_topic(v_topic, p_build);
+      end if;
+    exception
+      when others then
+        return query values ('warning', 'failed_check',
+          format('could not look at %s: SQLSTATE %s', v_about, sqlstate),
+          'ask again; if it stays, look for locks that others hold (55P03), or report it');
+    end;
+  end loop;
+  if not found then
+    raise exception 'p_topic: must be one of the topics of the doctor'
+      using errcode = 'JQ004', detail = '{"argument": "p_topic", "field": "topic"}',
+            hint = 'leave p_topic out to ask for all topics';
+  end if;
+end
 $$;
 
-comment on function fairclaim.doctor_leases(float8) is
-'Which workers hold jobs whose leases end later than p_beyond seconds from now, how many, and in how many seconds the last one ends, for `fairclaim doctor`. For operators and observers.';
+comment on function fairclaim.doctor_findings(text, jsonb) is
+'Examines the database and says what is wrong and what to do about it, as `fairclaim doctor` prints it: the level (ok, note, warning, error), the name of the finding, which later versions keep (docs/operate/doctor.md has all of them), what was seen, and what to do (null where all is well). No tenant and no payload is in it. It changes nothing, waits for a lock for a second at most, and looks at a bounded number of rows; a topic that cannot be looked at is the finding failed_check and stops no other. The transactions of others are seen if the caller may see them (pg_read_all_stats).
+p_topic asks for one topic: migrations, functions, relations, roles, ticks, holders, steps, retention, strays, transactions, queues, leases, limits, waiting, suspects, settings, space, age. p_build is what a client expects to be installed; without it, that is what the last migration brought. What concerns a connection itself (TLS, a pooler, the version that a client needs) only the client can tell.';
 
-grant execute on function fairclaim.doctor_leases(float8) to fairclaim_operator, fairclaim_observer;
+grant execute on function fairclaim.doctor_findings(text, jsonb)
+  to fairclaim_operator, fairclaim_observer;
 
--- protocol/doctor/doctor_limits.sql
--- Counts only: an observer learns how many tenants are limited, not which.
-create or replace function fairclaim.doctor_limits() returns table (limited bigint, paused bigint, inactive bigint, inactive_for float8, at_limit bigint)
-language sql volatile security definer
+-- protocol/doctor/doctor_topic.sql
+-- Runs the checks of one topic as the owner, who reads every table and shows none: what they answer
+-- has no tenant and no payload in it.
+create or replace function fairclaim.doctor_topic(p_topic text, p_build jsonb default null)
+returns table (level text, name text, seen text, advice text)
+language plpgsql volatile security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
+set lock_timeout = '1s'
 set jit = off
 as $$
-  select count(*), count(*) filter (where b.max_running = 0), count(*) filter (where not b.active),
-         date_part('epoch', fairclaim.clock() - min(b.seen_at) filter (where not b.active)),
-         count(*) filter (where b.max_running > 0 and b.active and r.running >= b.max_running)
-    from tenant_limit b
-    left join (select g.tenant_id, count(*) as running from running g where g.limited group by g.tenant_id) r
-      on r.tenant_id = b.tenant_id
+declare
+  v_build jsonb := coalesce(p_build, (select b.contents from build b), '{}');
+begin
+  case p_topic
+    when 'migrations' then return query select * from findings_of_migrations(v_build);
+    when 'functions' then return query select * from findings_of_functions(v_build);
+    when 'relations' then return query select * from findings_of_relations();
+    when 'roles' then return query select * from findings_of_roles();
+    when 'ticks' then return query select * from findings_of_ticks();
+    when 'holders' then return query select * from findings_of_holders();
+    when 'steps' then return query select * from findings_of_steps();
+    when 'retention' then return query select * from findings_of_retention();
+    when 'strays' then return query select * from findings_of_strays();
+    when 'queues' then return query select * from findings_of_queues();
+    when 'leases' then return query select * from findings_of_leases();
+    when 'limits' then return query select * from findings_of_limits();
+    when 'waiting' then return query select * from findings_of_waiting();
+    when 'suspects' then return query select * from findings_of_suspects();
+    when 'settings' then return query select * from findings_of_settings();
+    when 'space' then return query select * from findings_of_space();
+    when 'age' then return query select * from findings_of_age();
+    else perform refuse('JQ004', 'p_topic', 'must be one of the topics of the doctor',
+                                'call doctor_findings(), which asks for every topic');
+  end case;
+end
 $$;
 
-comment on function fairclaim.doctor_limits() is
-'How many tenants have a limit, are paused (limit 0), wait for their limit to take effect (and for how many seconds), or are at their limit now, for `fairclaim doctor`. For operators and observers.';
+comment on function fairclaim.doctor_topic(text, jsonb) is
+'A part of doctor_findings(), which calls it for all topics but transactions.';
 
-grant execute on function fairclaim.doctor_limits() to fairclaim_operator, fairclaim_observer;
+grant execute on function fairclaim.doctor_topic(text, jsonb)
+  to fairclaim_operator, fairclaim_observer;
 
--- protocol/doctor/doctor_migrations.sql
--- The list of migrations, which only the owner reads, so that a client can compare checksums without migrating.
-create or replace function fairclaim.doctor_migrations() returns table (version int, name text, checksum text)
-language sql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$ select m.version, m.name, m.checksum from migration m order by m.version $$;
-
-comment on function fairclaim.doctor_migrations() is
-'The migrations applied to this database, with the checksums of their texts, for `fairclaim doctor`. For operators and observers.';
-
-grant execute on function fairclaim.doctor_migrations() to fairclaim_operator, fairclaim_observer;
-
--- protocol/doctor/doctor_queues.sql
--- Queues that are paused, oldest pause first, at most 100.
-create or replace function fairclaim.doctor_queues() returns table (queue text, paused_at timestamptz)
-language sql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
+-- protocol/doctor/doctor_transactions.sql
+-- Old snapshots: while one is held, no dead row behind it can be removed, and every queue table
+-- grows. Runs with the caller's rights, since the transactions of others are hidden from the owner
+-- of the functions. Reads catalogs and the clock only, so that a login without the right to call it
+-- can send this text itself.
+create or replace function fairclaim.doctor_transactions()
+returns table (level text, name text, seen text, advice text)
+language sql volatile
+set search_path = pg_catalog, pg_temp
 as $$
-  select q.name, q.paused_at from queue q where q.paused_at is not null order by q.paused_at, q.name limit 100
-$$;
-
-comment on function fairclaim.doctor_queues() is
-'Paused queues, for `fairclaim doctor`. For operators and observers.';
-
-grant execute on function fairclaim.doctor_queues() to fairclaim_operator, fairclaim_observer;
-
--- protocol/doctor/doctor_retention.sql
--- What `doctor` needs to know about ranges of ids and retention: one row, no tenant, no payload. Reads tables of a few dozen rows, and looks
--- up one finished job. Locks nothing.
-create or replace function fairclaim.doctor_retention() returns table (
-  now_at timestamptz, ranges bigint, range_width float8, starts_at timestamptz, ends_at timestamptz, is_covered boolean, ranges_far bigint,
-  retention float8, oldest_end timestamptz, in_use_since timestamptz, faults bigint, fault_ids uuid[], fault_sqlstate text, pruned_at timestamptz
-)
-language sql volatile security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set enable_seqscan = off
-as $$
-  select x.now_at, (select count(*) from id_range), date_part('epoch', range_width()),
-         (select min(r.starts_at) from id_range r),
-         coalesce(b.ends_at, (select max(r.ends_at) from id_range r where r.ends_at <= x.now_at)),
-         b.ends_at is not null,
-         (select count(*) from id_range r where r.starts_at > x.now_at + 5 * range_width()),
-         date_part('epoch', s.retention),
-         (select f.completed_at from finished f order by f.id limit 1),
-         (select min(r.ends_at) from id_range r where r.ends_at < x.now_at - s.retention and r.kept_at is null),
-         (select count(*) from prune_fault), array(select p.id from prune_fault p order by p.at desc limit 5),
-         (select p.sqlstate from prune_fault p order by p.at desc limit 1),
-         (select nullif(p.rest_until, '-infinity') from prune_place p where not p.asked)
-    from (select fairclaim.clock() as now_at offset 0) x
-   cross join setting s
-   cross join lateral range_block(x.now_at) b
-$$;
-
-comment on function fairclaim.doctor_retention() is
-'Ranges of ids and retention, for `fairclaim doctor`: how many ranges there are, from when they begin to where those around the clock end (is_covered: whether the clock lies in one), how many a wrong clock has left far ahead (ranges_far), when the oldest finished job ended, the jobs that prune() could not delete, and when it last worked. For operators and observers.';
-
-grant execute on function fairclaim.doctor_retention() to fairclaim_operator, fairclaim_observer;
-
--- protocol/doctor/doctor_state.sql
--- What `doctor` needs of tables that nobody but the owner reads: one row, no tenant, no payload. Reads small tables, and of
--- `running` (as many rows as jobs run) what has expired. Locks nothing. Ticks that had nothing to do left only their time, in a sequence.
-create or replace function fairclaim.doctor_state() returns table (
-  now_at timestamptz, ticked_at timestamptz, ticks bigint, safe_lag bigint, holders text[], holder_for float8[], ranges_end timestamptz,
-  range_width float8, retention float8, overdue_since timestamptz, expired bigint, expired_since timestamptz, running bigint,
-  seq_behind bigint, seq_mended_at timestamptz, working_xids text[], passed_ticks int
-)
-language sql volatile security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-as $$
-  select x.now_at, greatest(t.at, r.at), t.n, t.mark - t.safe, t.holders,
-         array(select date_part('epoch', x.now_at - h.since) from unnest(t.holder_at) with ordinality h(since, place) order by h.place),
-         (select max(r.ends_at) from id_range r), date_part('epoch', greatest(interval '1 hour', s.retention / 4)),
-         date_part('epoch', s.retention),
-         (select min(r.ends_at) from id_range r where r.ends_at < x.now_at - s.retention), l.expired, l.expired_since, l.running,
-         greatest(0, t.mark - coalesce(pg_sequence_last_value('ready_seq'), 0)), t.mended_at,
-         array(select w.xid::text from ticks_at_work() w), cardinality(t.passed_slot)
-    from (select fairclaim.clock() as now_at offset 0) x
-   cross join newest_state() t
-   cross join setting s
-   cross join (select to_timestamp(pg_sequence_last_value('round_at') / 1000.0) as at offset 0) r
-   cross join lateral (
-     select count(*) filter (where g.lease_expires_at < x.now_at) as expired, min(g.lease_expires_at) as expired_since, count(*) as running
-       from running g) l
-   where t.n is not null
-$$;
-
-comment on function fairclaim.doctor_state() is
-'The state of the maintenance, for `fairclaim doctor`: when a tick last looked at everything, how many numbers of `ready` open transactions hold back (safe_lag) and which of them (holders, as pg_locks.virtualtransaction, each with for how many seconds it has been seen), how far ranges of ids reach, since when retention is overdue, leases that expired and were not returned, by how much the numbers of waiting jobs are behind and when that was mended, the transactions of ticks that have not ended, and how many of those ticks others have passed. For operators and observers.';
-
-grant execute on function fairclaim.doctor_state() to fairclaim_operator, fairclaim_observer;
-
--- protocol/doctor/doctor_strays.sql
--- Rows of `ready` whose lane does not exist: claims never see them. There should be none, and tick puts them back. Bounded: 1,000
--- lane numbers, hopped to through the index, and of the stray ones at most 1,000 rows.
-create or replace function fairclaim.doctor_strays() returns bigint
-language sql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set enable_seqscan = off
-as $$
-  with recursive hop(lane_id) as (
-    (select y.lane_id from ready y order by y.lane_id limit 1)
+  with moment as materialized (select fairclaim.clock() as now_at),
+  -- transactions of other databases keep none of our dead rows
+  old(kind, subject, seconds, place, total) as (
+    (select 'open', format('pid %s of %s (%s), %s', a.pid, coalesce(a.usename, 'the server'),
+                           a.application_name, coalesce(a.state, 'at work')),
+            extract(epoch from moment.now_at - a.xact_start)::float8,
+            row_number() over (order by a.xact_start), 0
+       from moment cross join pg_stat_activity a
+      where a.pid <> pg_backend_pid() and a.datname = current_database()
+        and a.backend_type <> 'autovacuum worker'
+        -- transactions end within seconds; one of five minutes was forgotten
+        and a.xact_start <= moment.now_at - interval '5 min'
+      order by a.xact_start limit 5)
     union all
-    select (select y.lane_id from ready y where y.lane_id > hop.lane_id order by y.lane_id limit 1)
-      from hop where hop.lane_id is not null),
-  stray as materialized (
-    select z.lane_id from (select hop.lane_id from hop where hop.lane_id is not null limit 1000) z
-     where not exists (select from lane l where l.lane_id = z.lane_id))
-  select count(*) from (select from ready y where y.lane_id = any (array(select stray.lane_id from stray)) limit 1000) x
+    (select 'prepared', p.owner::text, extract(epoch from moment.now_at - p.prepared)::float8, 1,
+            count(*) over ()
+       from moment cross join pg_prepared_xacts p
+      where p.database = current_database() order by p.prepared limit 1)),
+  spoken as (
+    select old.*, case when old.seconds < 120 then round(old.seconds) || ' s'
+                       when old.seconds < 7200 then round(old.seconds / 60) || ' min'
+                       when old.seconds < 172800 then round(old.seconds / 3600) || ' h'
+                       else round(old.seconds / 86400) || ' days' end as span
+      from old),
+  open as (
+    select string_agg(format('%s, open for %s', spoken.subject, spoken.span), '; '
+                      order by spoken.place) as names
+      from spoken where spoken.kind = 'open'),
+  slot as (
+    select s.slot_name::text as name, s.active,
+           greatest(age(s.xmin), age(s.catalog_xmin))::int8 as behind,
+           s.xmin is not null as keeps_rows,
+           coalesce(s.wal_status in ('lost', 'unreserved'), false) as is_lost
+      from pg_replication_slots s order by 3 desc nulls last limit 10),
+  -- Standbys that make this server keep dead rows for their own queries, without a slot: those with
+  -- one are found with the slots. A busy queue ends about 100,000 transactions in the minutes after
+  -- which a transaction is long.
+  standby as (
+    select count(*), string_agg(
+             format('pid %s of %s (%s), %s transactions behind', r.pid,
+                    coalesce(r.usename, 'the server'), r.application_name, r.behind), '; ')
+             filter (where r.behind > 100000) as far
+      from (select r.pid, r.usename, r.application_name, age(r.backend_xmin)::int8 as behind
+              from pg_stat_replication r where r.backend_xmin is not null
+             order by 4 desc limit 5) r)
+  select 'note', 'unseen',
+         'this login sees its own sessions only: an old transaction of another, or a standby that '
+         || 'keeps rows, would not show',
+         'as an administrator grant pg_read_all_stats (or pg_monitor) to this login'
+   where not pg_has_role('pg_read_all_stats', 'usage')
+   union all
+  select case when open.names is null then 'ok' else 'warning' end, 'long_transaction',
+         coalesce(open.names, 'none that this login sees is older than 5 min'),
+         case when open.names is not null
+              then 'dead rows of every table stay until it ends: commit or roll back there, or '
+                   || 'select pg_terminate_backend(pid); set idle_in_transaction_session_timeout '
+                   || 'for that login' end
+    from open
+   union all
+  select case when spoken.seconds > 300 then 'warning' else 'note' end, 'prepared_transaction',
+         format('%s prepared transactions; the oldest is of %s, %s old', spoken.total,
+                spoken.subject, spoken.span),
+         'see pg_prepared_xacts, then commit prepared or rollback prepared as its owner: it '
+         || 'outlives every session'
+    from spoken where spoken.kind = 'prepared'
+   union all
+  -- a slot that is read may lag by a million transactions; one without a reader keeps rows for ever
+  select 'warning', 'replication_slot',
+         format('slot %s is %s and %s transactions behind', slot.name,
+                case when slot.active then 'in use' else 'not in use' end,
+                coalesce(slot.behind, 0)),
+         'bring its reader back, or select pg_drop_replication_slot(...) if nobody needs it: it '
+         || 'keeps dead rows and WAL'
+    from slot where slot.behind > 1000000 or slot.is_lost or not slot.active and slot.keeps_rows
+   union all
+  select case when standby.far is null then 'ok' else 'warning' end, 'standby_feedback',
+         coalesce(standby.far, 'no standby keeps more than the rows of a moment'),
+         case when standby.far is not null
+              then 'dead rows of every table stay for a query on that standby: look for old '
+                   || 'transactions in its pg_stat_activity and end them, or set '
+                   || 'hot_standby_feedback = off there' end
+    from standby where standby.count > 0
 $$;
 
-comment on function fairclaim.doctor_strays() is
-'How many waiting jobs stand in no lane (of the first 1,000 lanes; counted to 1,000), for `fairclaim doctor`. For operators and observers.';
+comment on function fairclaim.doctor_transactions() is
+'A part of doctor_findings(), which calls it with its own caller''s rights: transactions, prepared ones, replication slots and standbys that keep dead rows.';
 
-grant execute on function fairclaim.doctor_strays() to fairclaim_operator, fairclaim_observer;
-
--- protocol/doctor/doctor_waiting.sql
--- What waits longest, by queue and type. Bounded: at most 200 pairs, hopped to through the two indexes of lanes, and of each at most
--- 20 lanes, of which the first row is read. Lanes of limited tenants are left out: they wait for their limit. So are jobs that run alone:
--- doctor_alone has them.
-create or replace function fairclaim.doctor_waiting() returns table (queue text, type text, paused boolean, runs boolean, waits float8)
-language sql volatile security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set enable_seqscan = off
-as $$
-  with recursive own(q, t) as (
-    (select l.queue, l.type from lane l where l.tenant_id is not null order by l.queue, l.type limit 1)
-    union all
-    select n.q, n.t from own cross join lateral (
-      select l.queue, l.type from lane l where l.tenant_id is not null and (l.queue, l.type) > (own.q, own.t)
-       order by l.queue, l.type limit 1) n(q, t)),
-  shared(q, t) as (
-    (select l.queue, l.type from lane l where l.tenant_id is null and not l.alone order by l.queue, l.type limit 1)
-    union all
-    select n.q, n.t from shared cross join lateral (
-      select l.queue, l.type from lane l where l.tenant_id is null and not l.alone and (l.queue, l.type) > (shared.q, shared.t)
-       order by l.queue, l.type limit 1) n(q, t)),
-  pair(q, t) as materialized (
-    select q, t from (select * from own limit 100) o union select q, t from (select * from shared limit 100) s),
-  lanes as materialized (
-    select p.q, p.t, l.lane_id, l.floor from pair p
-     cross join lateral (
-       (select l.lane_id, l.floor from lane l
-         where l.queue = p.q and l.type = p.t and l.tenant_id is null and not l.alone order by l.lane_id limit 5)
-       union all
-       (select l.lane_id, l.floor from lane l
-         where l.queue = p.q and l.type = p.t and l.tenant_id is not null
-           and not exists (select from tenant_limit b where b.tenant_id = l.tenant_id)
-         order by l.turn limit 15)) l),
-  oldest as materialized (
-    select n.q, n.t, min(greatest(j.created_at, j.run_at)) as since
-      from lanes n
-     cross join lateral (
-       select y.id, y.tenant_id from ready y
-        where y.lane_id = n.lane_id and y.seq >= n.floor order by y.lane_id, y.seq limit 1) y
-     cross join lateral (
-       select j.created_at, j.run_at from job j where j.tenant_id = y.tenant_id and j.id = y.id offset 0) j
-     group by n.q, n.t),
-  runs as materialized (
-    select distinct j.queue as q, j.type as t
-      from (select g.id, g.tenant_id from running g limit 2000) g
-     cross join lateral (
-       select j.queue, j.type from job j where j.tenant_id = g.tenant_id and j.id = g.id offset 0) j)
-  select o.q, o.t, exists (select from queue x where x.name = o.q and x.paused_at is not null),
-         exists (select from runs r where r.q = o.q and r.t = o.t),
-         date_part('epoch', fairclaim.clock() - o.since)
-    from oldest o order by o.since limit 100
-$$;
-
-comment on function fairclaim.doctor_waiting() is
-'The queues and types in which jobs wait, those that wait longest first: for how many seconds the oldest job seen has been due, whether the queue is paused, and whether any job of the type runs. A sample that looks at a bounded number of lanes, for `fairclaim doctor`. For operators and observers.';
-
-grant execute on function fairclaim.doctor_waiting() to fairclaim_operator, fairclaim_observer;
+grant execute on function fairclaim.doctor_transactions()
+  to fairclaim_operator, fairclaim_observer;
 
 -- protocol/maintenance/drop_ranges.sql
 -- At most one range a call, since its locks last until the transaction ends; at most 16 are looked at. They are looked at again only when
@@ -7841,7 +8832,7 @@ $leftovers$;
 select fairclaim_internal.secure_table(t) from unnest(array[
   'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled', 'cancel_request', 'lane', 'floor_hint', 'renewal',
   'tenant', 'tenant_limit', 'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
-  'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note']) t;
+  'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note', 'build']) t;
 
 do $policies$
 declare
@@ -7910,6 +8901,192 @@ grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_auditor
 -- the first ranges, and how far they reach, so that no dispatch need look it up before the first tick
 select fairclaim_internal.make_ranges(fairclaim.clock() + 3 * fairclaim_internal.range_width()) where not exists (select from fairclaim_internal.id_range);
 select fairclaim_internal.note_ranges(fairclaim.clock());
+
+-- what this build installs, for the doctor
+insert into fairclaim_internal.build (contents) values ($build${
+"migrations": [{"checksum":"f883cd85a78c73059e74724540fe90a1574549c86dee4f3bb04f068b5766ed85","name":"tables","version":1}],
+"functions": {
+"apply_limits": {"digest":"1d26f7c8ecab5d7ddff0eec664417219318cf1ae0743853c30da7c468524d515","roles":[]},
+"caller": {"digest":"42eeb53264e9d044ce66966098a6e9e2c9b03fa9f20439a1bb951fbb14350410","roles":[]},
+"cancel_jobs": {"digest":"1377bcf668d0057b16b909e1866d39384b2c75ea47d8d46b16014d2fbf0cb4ea","roles":["fairclaim_producer","fairclaim_operator"]},
+"check_batch": {"digest":"ded6f8f45a53b54af9357adba9b483ba1d97ab8ae39a63704aac29e129b33937","roles":[]},
+"check_claim": {"digest":"bb9821380c3ece34b3e54d185d2b8452a90c158333c8654e776fc0d884c40f5b","roles":[]},
+"check_cursor": {"digest":"e2daad2475642f1fd8af35bac21b72d2eb0d3336095184b056e5eb31524a3c82","roles":[]},
+"check_filter": {"digest":"0b564ccaa2e59746dea0b3451c6135af05df9f683549833c28d6dde311a91be1","roles":[]},
+"check_lanes": {"digest":"b579448ffea8fb77a8970757b26b78cc3b64cd4da34b7fcec7a95de822038dbf","roles":[]},
+"check_scope": {"digest":"27d3d6a9a7c1c26ecea035b67d9786c859dafe6d43dc32aec4eae9ab5c0ffd7c","roles":[]},
+"check_setting": {"digest":"2abd2cc40ea6f6e15cd8a3aa43267bb120b22b55037737d4cdf25506e7141814","roles":[]},
+"check_settle": {"digest":"ecbf4275351254548660f9066820a385a4ab0e3d4493e48a25ef987778d0481e","roles":[]},
+"check_times": {"digest":"b6ba0ed4ccf8844416199f960bc8927a964db11e1e3d9f3d831602c429fb660e","roles":[]},
+"check_use": {"digest":"c93e6637e056c6b75b95553c786869ea16fa2946dccd8349081ee63cb03719a8","roles":[]},
+"claim_from_queue": {"digest":"c6f9101b15ce1805e96f51fe9a9bf91bef47b0fc2262173b257f942bc9e7b421","roles":[]},
+"claim_job": {"digest":"37defd32a5290ce1ec1b6667c94b39d35c543b2536e7245d44107c58e40e559a","roles":["fairclaim_worker"]},
+"claim_jobs": {"digest":"64cfb6c1fbcc7424b6977d0e7d40be6db1f874d43245cbfa039d0344bcebd503","roles":["fairclaim_worker"]},
+"claim_one": {"digest":"9257c5a464fdd7e74d1e3532092bef5f60e8f2b2b3fa51adc907142d5451bd57","roles":[]},
+"claim_own": {"digest":"203811046ae6a4b0ac3bd520354c77fb6e921f632be4415774a21f0f64c3b877","roles":[]},
+"clip_error": {"digest":"39f14f7786b32e7cd6a6ccc206ade2531af6e14e16bf6f22d752051dc01a34c0","roles":[]},
+"clock": {"digest":"4141c5c9c9896b369e734e1c73d28d46288316083864c10b99d582b4b29eacdf","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
+"close_lanes": {"digest":"e5d539a0f674bdb9dc89f58c65bde94f2af941555b5218a7d9ac9db3ffbc5227","roles":[]},
+"count_jobs": {"digest":"2cf414eaa98e387f76563d199a0c549b4243e48a34858323bed6ad69a763cd84","roles":["fairclaim_operator","fairclaim_auditor"]},
+"counted": {"digest":"9b67ae4ef60b232344c7e62be94a0edbfb69dce02ad47f85e12a923e12c347fe","roles":[]},
+"current_tenant_id": {"digest":"41886683ee567fe01a235597696d9c131816e248427449cbc1eec716594c9a7c","roles":["fairclaim_tenant"]},
+"default_tenant": {"digest":"5e7d26479a4458dbda67c590ffb50ba88c8cb14a951afcc2c05c7a5522796469","roles":[]},
+"delete_jobs": {"digest":"4d665a03bc49b4d72f7cdfc3e7a72505e6c34be796a4d2010321324adbd93218","roles":["fairclaim_operator"]},
+"dispatch_job": {"digest":"2598288108ec4dde88d329e4a7b6334a9074bbc4e56471479926730ff3d15845","roles":["fairclaim_producer"]},
+"dispatch_jobs": {"digest":"5db24ac6fafc02a54a90aa245db0e83a9c5bd0028dd8ca32afa7cb91ab20332e","roles":["fairclaim_producer"]},
+"dispatch_lines": {"digest":"5c8906f94db8f4a39bd5b09d0d2f9f74e5b9fca78738eaaff5d018e7d5c9d596","roles":["fairclaim_producer"]},
+"doctor_findings": {"digest":"9d5a78d32b10a736072bc9817b2fbd29c84ceda9fce3c259710ac08992eddefb","roles":["fairclaim_operator","fairclaim_observer"]},
+"doctor_topic": {"digest":"3cc1f9af4c62f2580d89d76d68740877ec3e7f2de4aec3b040e7177650c58bcc","roles":["fairclaim_operator","fairclaim_observer"]},
+"doctor_transactions": {"digest":"69f535beae8889c3bb71bef3cff2db6dbcb3a46c9f858ec0e058fb74ab462f0c","roles":["fairclaim_operator","fairclaim_observer"]},
+"drop_range": {"digest":"27c0c53bf4185acef7e20c6874c5de1b143e519b1d149ef7f6ef2b5d1692c55b","roles":[]},
+"drop_ranges": {"digest":"a460057e4368f1b10afce4c12ee33ce141f848fa6e026085d4c75740922fa4b0","roles":["fairclaim_worker","fairclaim_operator"]},
+"end_cancelled": {"digest":"54f734857e0ea3da9763790ec3f7e3f62d7b17ac31412c2b1d662d80f2d73aec","roles":[]},
+"end_waiting": {"digest":"13988f6f0d54b7ba28b0998ac120b7460665afd76efd661aef0d03e3fe8c97d6","roles":[]},
+"erase_jobs": {"digest":"c3cf3f4fafdf9d221a8883dd2ed775f8fb284ee1ccff5210769fdef198d8716a","roles":[]},
+"error_code": {"digest":"16954ceb256a78b96166f121b96dcfcb55a17ecef8a7aa3d0bffd660cbf7e0f7","roles":[]},
+"error_has": {"digest":"a9858fe1f51c40c69707c3b698112da29a178498fb2d8deb66f6be20b99bfe21","roles":[]},
+"event_triggers": {"digest":"cdb5bd3cf3f04b68e6169a543cee5911c3b5a79d81d6994ce235936310c530e9","roles":[]},
+"extend_leases": {"digest":"e38d278883a11908743c6b480df392ee48d35065ab1417888cf2203dffd5ee6c","roles":["fairclaim_worker"]},
+"extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
+"fail_suspects": {"digest":"276bbfb8397515e04d67ea1eaf3d5f44895f3c48f42e3df69bc3c8437ab59481","roles":[]},
+"find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
+"findings_of_age": {"digest":"d7d464c688b09874197a5b350b6d8966b60f2544028f4179e0028c81c8fe5812","roles":[]},
+"findings_of_functions": {"digest":"2fa79da9ec9344f6a52778d372c62155edd927f66f0089e45d3a8e1e07756136","roles":[]},
+"findings_of_holders": {"digest":"9000377bd0753e263b71582dbb3c9f84b5fc705e338e3940609fc9408ae14bef","roles":[]},
+"findings_of_leases": {"digest":"df0a7ff2b6d1cf8da786d48f4e7605557ac5b107e1949a8058692041eaf77afa","roles":[]},
+"findings_of_limits": {"digest":"015f6715c1d09564fd20334069157eba7fa0d8e9df4ee1c98d4fe7e7115283ab","roles":[]},
+"findings_of_migrations": {"digest":"33fabd1064421e0bb1e9653772536bdec2aeeb73014a43e13cbfc9237338b484","roles":[]},
+"findings_of_queues": {"digest":"f1aa1dd8a459764d99cecf66f26efda79d0385a5c552e93b11ebdee01a765d36","roles":[]},
+"findings_of_relations": {"digest":"533c7958eb127b734232dd9a6db17a263af61301ef5d3d607daedaa8a8abb465","roles":[]},
+"findings_of_retention": {"digest":"d1650ce0fc9b4458f891f261319e2d8268963e21a038cdfafc49d1d8ea59840c","roles":[]},
+"findings_of_roles": {"digest":"5595297202630f5d540fdbf41cdcd83b662510886b8be70a2ed3d6f7d6237f47","roles":[]},
+"findings_of_settings": {"digest":"6ac99de89bebcb4ab6270ebef251c1243eb2fc4b59aa0517fb714e6033f3ff9f","roles":[]},
+"findings_of_space": {"digest":"d8c017d39120c5337662547074a2836ee2e8670253969f22219f2cc3af46d7c5","roles":[]},
+"findings_of_steps": {"digest":"32ce2533cb1bfa44e5a94978db986490c18d766f919bc20d582c8ab48f591a6f","roles":[]},
+"findings_of_strays": {"digest":"022aa4b96e1b93d16e80a92df71f5da892a931789e8207b3df0cd18092878919","roles":[]},
+"findings_of_suspects": {"digest":"f786b0db5cd8fb9817cbf25e9b19f9f352d0efd719217ddeca9fa85a7e063bfc","roles":[]},
+"findings_of_ticks": {"digest":"b4bc4de63c069dc8fcf058297330cd94980ff1bb5f1c08e3756daabbbd944603","roles":[]},
+"findings_of_waiting": {"digest":"bbcc730c7dacd69500435e596286aa85088d8d60969316c2610ba97e0eb785d1","roles":[]},
+"first_job": {"digest":"8d3b140ed67c18885a7a19b8778c89ef83d2f9cb4085b1109b608669c43d371b","roles":[]},
+"fold_names": {"digest":"bf1b0c548fa5707bdb91660d0d044d62479af726c5ad32ef6890989660a72527","roles":[]},
+"free_passed": {"digest":"43f291d716f1a5c4c916a020a36b13457620bc74fc983eb8c2a0ad2eb629f3b2","roles":[]},
+"get_jobs": {"digest":"8bd5cac0a85d57c71b86cded83b6e4cf50d665807681fcef8ced5c70cb25791e","roles":["fairclaim_producer"]},
+"hint_passed": {"digest":"a1f298d7b0106f051c633f62f4ac3c98266881637e666121186efd28ad4d0812","roles":[]},
+"hop_turns": {"digest":"a4ca7955ed41d96c33f4baa1842bdc92bf81e3dc374c3190fbcec8d290c0267f","roles":[]},
+"id_at": {"digest":"10baa8453aadbfe1f1dff476ab08c981bcf3ba9bba3aace7cc18979ba326bedf","roles":[]},
+"id_prefix": {"digest":"1f161038d88700f7fc974c95e87613f422ad66c9f277233e426809d3e0d17f27","roles":[]},
+"into_lane": {"digest":"abb28e2232b6c2972ee22f2c73bae2621f09f561d3a448d49a8ee950ce315681","roles":[]},
+"into_lanes": {"digest":"c1b5b9eddf28d65a7c511bfb71abc674b2532141b03d05d1e35b5dbe210ebff6","roles":[]},
+"is_cursor_entry": {"digest":"2b6f87df78450e5b161d4e7458f21ba2d1ef4938f3dd3522a95a33065170d103","roles":[]},
+"is_held_long": {"digest":"321df77ae5bbe2fc5e90341594a59b732ef0c29a24ca0f6ed9c806944870a7fd","roles":[]},
+"is_name": {"digest":"3a5adf1fa0648d751468bc6aef27dca284cb5ad36ff6b5a5c5165631aefb5946","roles":[]},
+"is_prune_due": {"digest":"e5cb449b1a0f631ecc1308a85c54a37c407b841f2ed2ae37a834a1b267d976cf","roles":[]},
+"is_quiet": {"digest":"3305283ce20060592a4b77a4d75a317d7bcb3cf9e7d7bbc787dd9c6a4bb3e661","roles":[]},
+"is_tenant_name": {"digest":"5416dc78d899e8a14ea181661442429b825ebeb7bbff1b358c6c22b988b48127","roles":[]},
+"is_time": {"digest":"2a6a9d7d77e5659223e4b77ac71ac1c4ff30180ea010bd4b78ec1f7f3f7a39fb","roles":[]},
+"is_wanted": {"digest":"1ea052bfe9c8523c1607b1d375468edb1e81a7402a0f03f45de4898ff01414b7","roles":[]},
+"json_fault": {"digest":"e114008019a9bd1b0fc2db1b95b6a87be8cb99bb51d52b03c297e17fe27ff252","roles":[]},
+"keep_state": {"digest":"1d89655fc2d9d92edbd56d6ad28c0cc825bd3a9be2590fb0c51e1c98aaf2a84a","roles":[]},
+"known_settings": {"digest":"11b8f0297362b0f89cbfa8b8d94cf034ff1a07a52a701e5cc2b2040f691914f5","roles":[]},
+"lane_group": {"digest":"e414de76b6da3cc864c8ea00c31a43526635d6cab96efca24e3c59876e1893fa","roles":[]},
+"leave_hints": {"digest":"23e863a6e131406fb50294ad6f7a9f29f0d5f418088ddc1757c7ad0a6158062f","roles":[]},
+"limits_digest": {"digest":"0cea06fc789cc81167b9d2c7068740a7690e9207877e79051ead964d799738ad","roles":[]},
+"list_jobs": {"digest":"ef2b89441a938bf309bc6e6dda909ff3b7e753b1a3d3aff482e61ce599e4dd57","roles":["fairclaim_operator","fairclaim_auditor"]},
+"list_queues": {"digest":"b7144e35c13c4df82a313bc2fb6834ab2e0b9caa762adf9331e42c64d93dcc81","roles":["fairclaim_operator"]},
+"list_settings": {"digest":"aedff04837bd75ded602c4f6ec0377e4fa6c0378d08a53b0114d4522a5e062c4","roles":["fairclaim_operator","fairclaim_observer"]},
+"longest_waits": {"digest":"31b9306aa5dee6e79b2e78a8d75f9e6a9d0ad6a2aa73f849f403e84d87e59618","roles":[]},
+"make_range": {"digest":"c36bdc4d8846facb4b28d473776b33853becfbb684f3153908335b83aa597b36","roles":[]},
+"make_ranges": {"digest":"7830ea23c0c1e3840e713955d4b86003e98b80f43b5e747bca2828465fc93aa4","roles":[]},
+"mark_holders": {"digest":"928510c4f9c11191f69340761ac617ad35c2e1ad8e1756f7e0dee026e6fe119b","roles":[]},
+"matching_jobs": {"digest":"efb20d96449bd3ec00aeb8bfd9fa7ccb45ac3b6c90a2c83522c7eb14d47d8afb","roles":[]},
+"millis": {"digest":"0f4a0b4fffaf847ee01ae8876afb133942d4ad2b89291b965ea542b8c577c75a","roles":[]},
+"move_floors": {"digest":"28ed4ef73db3c3de99045ae99a9a2e6561ff84d611316fab8d734545bf1a75ff","roles":[]},
+"named_tenant": {"digest":"39cb5f05d6cd1d1155503efcc07bcdc78679e8b6186782b70c84b61807838c50","roles":[]},
+"named_tenants": {"digest":"0d5ae56602b2c9a47368d65bd985921a47445b2de48203ac31ba5c9141c19b89","roles":[]},
+"newest_state": {"digest":"17b8ddca9f6dbd6c4ecdf413d1102659c57ad99b5ff893c6b00fee6e42a3b616","roles":[]},
+"next_due": {"digest":"b594db740530749a51e985a8337c58367f44f4ca23ee62bd3b3ef7849bc5eff1","roles":["fairclaim_worker"]},
+"next_look": {"digest":"6b297eb64a5cd37fe600c9fa8e6cbd9ac8cf47d6ff4a98460efff64f141be239","roles":[]},
+"next_queue": {"digest":"430e4608478247c2cd8d884f9e69d9eec6ef87ad47d098e2b811a098b772f208","roles":[]},
+"next_step": {"digest":"5a2b598fc8a1d465ba089e2cb317d4b36e9f5cff81f2d9e99d61ee9e88f932d5","roles":[]},
+"next_turns": {"digest":"d5f6760506b8cc653b78703b1eb16b3fa6f51472b6623ce8666b703c2572e9b4","roles":[]},
+"next_turns_by_type": {"digest":"25dd30e71fc594fa69b43d0d492baa45d92d0326d903bc62f53d74bed886c0c6","roles":[]},
+"note_below": {"digest":"99aa3da183ab393b79258eea5a78481e5ab3a71a3f80125203fa97d0df820b01","roles":[]},
+"note_fault": {"digest":"f19fe328b1e1f5aa03a86d904544500c8d60bea253e06d624d075b2997371161","roles":[]},
+"note_freed": {"digest":"fc0417deec82aeec90a9c238c5b6b209a0c0972a9dbc302ecb2247e859a6d576","roles":[]},
+"note_idle": {"digest":"868dc1dd1e54557c46dddffb6452af28e581d1d937c22914087000b7fabf04b0","roles":[]},
+"note_look": {"digest":"7fa688a44297a1389844a212113c5f80d4098d3dd7643eaccb192ae213fe2ae4","roles":[]},
+"note_prune_fault": {"digest":"47a1d88cdbb544cd5ea5df177750e6df1cde17747fa862799e232025c57b1774","roles":[]},
+"note_ranges": {"digest":"44766fcad4c6bbdb1cf95e87d11ad2c2df4970684c9b7f30bc511962f9ff5da3","roles":[]},
+"note_tenants": {"digest":"7a445fc319deacd26ffca6f00e20448ae24edf367f217e3096feb6a83393cbbb","roles":[]},
+"open_queues": {"digest":"7bc7079fa8c26303b424e6b00072e06fdaa36af9020a7b43fec464605e3c9015","roles":[]},
+"pause_queue": {"digest":"ec639f508b4ee334844087f9a3269dd1a468516becf3bbc30c2a3202f13bd45f","roles":["fairclaim_operator"]},
+"place_in_range": {"digest":"3fea2ecfc5d77bc34bec1822157ce74a128a8e0eac535d94adc8532a2e1f783b","roles":[]},
+"promote_due": {"digest":"53cb77c403b4dd877c634af51d7fb74a10147ba1d359b69a9b0ade44e231bbb8","roles":[]},
+"prune": {"digest":"0a075dc1260f5f003825f1ba4533151748f3446b90497d6c060ae8158c70d4fb","roles":["fairclaim_worker","fairclaim_operator"]},
+"prune_before": {"digest":"ad67f66d5188e6b9fc86506709f8e457ab5276e4c59901232ea471b06336cedd","roles":[]},
+"prune_piece": {"digest":"577742d29519d7d3ba206d4442fa7ca2c496872068efdc28b2a124734cac8d48","roles":[]},
+"prune_round": {"digest":"b3f628445cd23db443540a2b19eb864e54edb47a519ec44b687f2c4d0a881849","roles":[]},
+"prune_step": {"digest":"10c089e4c4934dc760865a657b66632bbe4d9b6ae92f637a657d6882c0027340","roles":[]},
+"prune_walk": {"digest":"577a1f92213c44adc59a4c3ab8b691bdb307c18eee7e07be76a6df905ff1c687","roles":[]},
+"quanta": {"digest":"d9a9a09f9054759c1e7b3426117c3ea57f847ed4bf3bc421281065194140a950","roles":[]},
+"queue_in_use": {"digest":"30a360e35d576eff8d015921ba85e7438b0100192eac6b4e0eeb11139a5e7063","roles":[]},
+"quiet_until": {"digest":"b27cfce9f4b046d930076fcdbe30b82a25eef48748547ef2d12e9be576dbc13f","roles":[]},
+"range_block": {"digest":"4e3fbd510400f4f2d3b7722d3126d5af2c37f7952fc7a940882aa28269fe2173","roles":[]},
+"range_name": {"digest":"d28c8750c71c406d73ca466779e784581f6feffd47a1645779fc4c907a9e4349","roles":[]},
+"range_waits": {"digest":"759169feb807f783b0e02bea44b69b890992161ed60398c936c2e52e24429075","roles":[]},
+"range_width": {"digest":"5f49106ff32fb379f75fea162241c8ca60394b79ede4e37caaeb9e9684972ac7","roles":[]},
+"ranges_wanted": {"digest":"9de87fc2ae8eab66830232a0a853fb4230cee54ca6052648b963b33057b9657f","roles":[]},
+"read_json": {"digest":"65cc40dcdb0b67c543a883fc351caf0cd55b80432a4c58b5c4e6401a92f7a041","roles":[]},
+"read_texts": {"digest":"24c5a15c2f2d592693f309ac868d973c2682f756bece045a5bed0e59ac9c0379","roles":[]},
+"refuse": {"digest":"7313fc4561ddfa95678eef53dc2a5ed7bb71e069c81db6fae886e57a80bc3feb","roles":[]},
+"refuse_job": {"digest":"f6e7e329f8d1542eb9598cb8a4dc527c4fd5e681f2623632e8ef624a8764b7b2","roles":[]},
+"refuse_late": {"digest":"aa34060fc16c5012edc472886ff9c902594cc82d587ed8a39743b8a41f826f05","roles":[]},
+"rehearse_drop": {"digest":"8db5b96bb3762021c8f430733469517c84a594e27b0cf3a6e0f9899059e2225c","roles":[]},
+"release_claims": {"digest":"776a465911f43c65361d182dd1843935d85e6b558858833ac52ebf9aaa0465ad","roles":["fairclaim_worker"]},
+"release_jobs": {"digest":"5c20ef0cd0a2ed7637b080433802b8465c0dea5c884d0a08daa335f8297fbe8d","roles":["fairclaim_operator"]},
+"release_worker": {"digest":"6413be15ef25e8f6106e1a973b43c5424f796e0dc6910da168c9c279b276d8b2","roles":["fairclaim_operator"]},
+"renew_passed": {"digest":"b2df0a80eb0054a48b7ae5deaeb970269503c2037494acf2c34431c5098fc2b1","roles":[]},
+"resume_queue": {"digest":"a5c0ceb253177b12063a34b537316b0cf5a71d504f5f9025c6171e4498595410","roles":["fairclaim_operator"]},
+"retry_jobs": {"digest":"30a9bd1147d70db9d861b294aa617627be1ee7be6d1289eff1f26b86a13a907a","roles":["fairclaim_producer","fairclaim_operator"]},
+"return_expired": {"digest":"68f8fb2a3dc42cbff45ad4e5bd57479ce2fdd5d78ba1fe6e4046a43115240b4d","roles":[]},
+"room_under_limits": {"digest":"e9a8c4981511591533363d1d3dacaf645e02ec2c63ed5ace5954af6445b6d048","roles":[]},
+"run_step": {"digest":"c02f3317e10cd2274b066e4d0c15f3d3902d5150b76cbf8f06a9fbd8b6559ced","roles":[]},
+"schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
+"secure_table": {"digest":"6336849caa4c9dfcce1c45bfa9d5dca1c1dea0e42996a39691ee3b3aab2f75cf","roles":[]},
+"set_setting": {"digest":"0a32ad48f574e4ab933da881d139b55333c40e85b7eea6a8ba56ab65a254eea1","roles":["fairclaim_operator"]},
+"settle_and_claim": {"digest":"8c2b7e0c39669300ec2a2d5015813355b23f302062c8ffb461110657c26f3862","roles":["fairclaim_worker"]},
+"settle_jobs": {"digest":"8418f26fb8338a0b00d777c8e361a44571b27284608be7fc316645f921d9860d","roles":["fairclaim_worker"]},
+"settle_mixed": {"digest":"979c17cc232280121339cacdadcf7ca1c976c0a3ed0a73e41bbf812480e41c47","roles":[]},
+"show_job": {"digest":"79d395a47293b9d6f5e3175cd0f96271c4d2aff434ed4c28b4e8f2a2900fa1be","roles":["fairclaim_operator","fairclaim_auditor"]},
+"some_of": {"digest":"c5871e453cbbcfb4ab1a8b1ca4bae37ecf3a75825b11aef833426d4d27852622","roles":[]},
+"span": {"digest":"62880b47aea1cb17b970d39ef385d2ab58e336883af2b5f1c8a6f12148b08957","roles":[]},
+"stale_kind": {"digest":"1aaeab34e40c30ab17fd8e09b1fae656fc5fb2af620edcdad8859b8e9867f8ba","roles":[]},
+"status_of": {"digest":"c61c116909e3f58ab927d9b96a34e18edf9fee2ecdd949e9dad20d1639122163","roles":[]},
+"sweep_ready": {"digest":"94c38a3068c145be7f5ad8d06d6325f3b3a3a662e64be0c17d7bea0bdca17e78","roles":[]},
+"take_alone": {"digest":"05a5e921e812a643c566a07e9c1252a08f03bde5fb227c63561e6e1c7c96b051","roles":[]},
+"take_guard": {"digest":"2007d91c06222ace5507c14e34798dd16426a7193ac2fd31221a69af4ef92fe0","roles":[]},
+"take_highest": {"digest":"11f710da051cd5b311295417629d0ba0b99908009f3f2a6ee1f54e29073c6d00","roles":[]},
+"take_own": {"digest":"60659a46cd54c87ee7a3591dc55931e83492576bca0827ccb177c35f4e6390b1","roles":[]},
+"take_ranked": {"digest":"db9d82b5d402c939d90e86b786902f90105df5d4ec28de93b2af77caa059b657","roles":[]},
+"take_shared": {"digest":"58acd16f954474f89a9b441c3de9056d08267a35d85374451354bda227b98180","roles":[]},
+"tell": {"digest":"5ad5ff64adbe1ee249824f9c61d49af7aa8a271a64ad40f3bf387395b6287707","roles":[]},
+"tenant_label": {"digest":"24e0010d0fa97d722b0e06b89f0bd0582909b369a9a1f1d9e81340331935177a","roles":[]},
+"tenant_names": {"digest":"8e6224410e8c0796ed2c202ca8bc7c2f2196e09f7be3fb73338ce1598b2bbd83","roles":["fairclaim_worker","fairclaim_operator"]},
+"tenant_uuid": {"digest":"49de118f9182b74ee15da0b377d11fcda18068c1f617ade2fc503412be980ec3","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
+"tick": {"digest":"885b9d4c93526727f567759c770663e97bb4d3b29845926a3929a0f230155d9c","roles":["fairclaim_worker","fairclaim_operator"]},
+"ticks_at_work": {"digest":"85d45e4c2b1b65a684429265e947acd8583557422ab51ccf72e1678fee90bf92","roles":[]},
+"to_ready": {"digest":"04dc0cebbeb95345241bb5fd012742caba7d7c89cc0291b85dadc712bea227d2","roles":[]},
+"too_deep": {"digest":"8aec7c2d6bf6b9caa18c5d51a9aff889b221f928c801c91d771105a09d217d05","roles":[]},
+"try_step": {"digest":"55c6aa5f87f85882763c90e0894fe74fe45f54df168815b16e587cdb10c955b3","roles":[]},
+"wake": {"digest":"ffa1595814f0fbcca31e4b940d8bae894d63045daf43eff1000e9d6d1dc64697","roles":[]},
+"wake_before": {"digest":"e0f6124fe059a40e13aa175e6f4c071f5eeb19d67c91e64f02126c7f00996eb3","roles":[]},
+"wake_cancel": {"digest":"466988183425519541b0d600afdcf7503a5f56df32cee943ad1f44e761e083ae","roles":[]},
+"wake_freed": {"digest":"f2c838031a42fe4b9775445591b50cbe1fdcebcb51effe1cb4c1644c46aecb4d","roles":[]},
+"why_idle": {"digest":"c0f3d913bcbc625837f2ac29c28102563d1ebf2bc317f73fec892d2c5466a5aa","roles":["fairclaim_worker"]},
+"work_steps": {"digest":"217d2dd2911c7c6506b076d8eb8ea051c41d7592aa2939d1607586892373a5e8","roles":[]}
+}
+}$build$)
+on conflict (one) do update set contents = excluded.contents;
 
 select pg_catalog.current_setting('fairclaim.migrated_from') as from_version,
        (select pg_catalog.max(m.version) from fairclaim_internal.migration m) as to_version,

@@ -51,6 +51,16 @@ CREATE UNIQUE INDEX attempt_error_<range>_pkey ON fairclaim_internal.attempt_err
 alter table fairclaim_internal.attempt_error_<range> enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.attempt_error_<range> as permissive for all to fairclaim_owner using (true) with check (true);
 
+create table fairclaim_internal.build (
+  one boolean not null default true,
+  contents jsonb not null,
+  constraint build_one_check CHECK (one),
+  constraint build_pkey PRIMARY KEY (one)
+);
+CREATE UNIQUE INDEX build_pkey ON fairclaim_internal.build USING btree (one);
+alter table fairclaim_internal.build enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.build as permissive for all to fairclaim_owner using (true) with check (true);
+
 create table fairclaim_internal.cancel_request (
   id uuid not null,
   tenant_id uuid not null,
@@ -736,96 +746,31 @@ create function fairclaim.dispatch_lines(p_source text, p_after bigint, p_throug
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.dispatch_lines to fairclaim_producer;
 
-create function fairclaim.doctor_alone()
-  returns TABLE(queue text, type text, paused boolean, jobs bigint, waits double precision, first_id uuid)
-  language sql volatile security definer
-  set enable_seqscan=off
+create function fairclaim.doctor_findings(p_topic text DEFAULT NULL::text, p_build jsonb DEFAULT NULL::jsonb)
+  returns TABLE(level text, name text, seen text, advice text)
+  language plpgsql volatile
   set jit=off
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.doctor_alone to fairclaim_observer;
-grant execute on function fairclaim.doctor_alone to fairclaim_operator;
+  set lock_timeout=1s
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.doctor_findings to fairclaim_observer;
+grant execute on function fairclaim.doctor_findings to fairclaim_operator;
 
-create function fairclaim.doctor_faults()
-  returns TABLE(step text, since timestamp with time zone, last_at timestamp with time zone, sqlstate text, times bigint, note text, passed uuid[])
-  language sql stable security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.doctor_faults to fairclaim_observer;
-grant execute on function fairclaim.doctor_faults to fairclaim_operator;
-
-create function fairclaim.doctor_leases(p_beyond double precision)
-  returns TABLE(worker_id text, jobs bigint, ends_in double precision)
-  language sql volatile security definer
+create function fairclaim.doctor_topic(p_topic text, p_build jsonb DEFAULT NULL::jsonb)
+  returns TABLE(level text, name text, seen text, advice text)
+  language plpgsql volatile security definer
   set jit=off
+  set lock_timeout=1s
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.doctor_leases to fairclaim_observer;
-grant execute on function fairclaim.doctor_leases to fairclaim_operator;
+grant execute on function fairclaim.doctor_topic to fairclaim_observer;
+grant execute on function fairclaim.doctor_topic to fairclaim_operator;
 
-create function fairclaim.doctor_limits()
-  returns TABLE(limited bigint, paused bigint, inactive bigint, inactive_for double precision, at_limit bigint)
-  language sql volatile security definer
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.doctor_limits to fairclaim_observer;
-grant execute on function fairclaim.doctor_limits to fairclaim_operator;
-
-create function fairclaim.doctor_migrations()
-  returns TABLE(version integer, name text, checksum text)
-  language sql stable security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.doctor_migrations to fairclaim_observer;
-grant execute on function fairclaim.doctor_migrations to fairclaim_operator;
-
-create function fairclaim.doctor_queues()
-  returns TABLE(queue text, paused_at timestamp with time zone)
-  language sql stable security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.doctor_queues to fairclaim_observer;
-grant execute on function fairclaim.doctor_queues to fairclaim_operator;
-
-create function fairclaim.doctor_retention()
-  returns TABLE(now_at timestamp with time zone, ranges bigint, range_width double precision, starts_at timestamp with time zone, ends_at timestamp with time zone, is_covered boolean, ranges_far bigint, retention double precision, oldest_end timestamp with time zone, in_use_since timestamp with time zone, faults bigint, fault_ids uuid[], fault_sqlstate text, pruned_at timestamp with time zone)
-  language sql volatile security definer
-  set enable_seqscan=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.doctor_retention to fairclaim_observer;
-grant execute on function fairclaim.doctor_retention to fairclaim_operator;
-
-create function fairclaim.doctor_state()
-  returns TABLE(now_at timestamp with time zone, ticked_at timestamp with time zone, ticks bigint, safe_lag bigint, holders text[], holder_for double precision[], ranges_end timestamp with time zone, range_width double precision, retention double precision, overdue_since timestamp with time zone, expired bigint, expired_since timestamp with time zone, running bigint, seq_behind bigint, seq_mended_at timestamp with time zone, working_xids text[], passed_ticks integer)
-  language sql volatile security definer
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.doctor_state to fairclaim_observer;
-grant execute on function fairclaim.doctor_state to fairclaim_operator;
-
-create function fairclaim.doctor_strays()
-  returns bigint
-  language sql stable security definer
-  set enable_seqscan=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.doctor_strays to fairclaim_observer;
-grant execute on function fairclaim.doctor_strays to fairclaim_operator;
-
-create function fairclaim.doctor_waiting()
-  returns TABLE(queue text, type text, paused boolean, runs boolean, waits double precision)
-  language sql volatile security definer
-  set enable_seqscan=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.doctor_waiting to fairclaim_observer;
-grant execute on function fairclaim.doctor_waiting to fairclaim_operator;
+create function fairclaim.doctor_transactions()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql volatile
+  set search_path=pg_catalog, pg_temp;
+grant execute on function fairclaim.doctor_transactions to fairclaim_observer;
+grant execute on function fairclaim.doctor_transactions to fairclaim_operator;
 
 create function fairclaim.drop_ranges(p_retention double precision DEFAULT NULL::double precision)
   returns TABLE(ranges_dropped integer, ranges_in_use integer)
@@ -1130,6 +1075,10 @@ create function fairclaim.close_lanes(INOUT p_state fairclaim_internal.tick_stat
   returns record
   language plpgsql volatile;
 
+create function fairclaim.counted(p_count bigint, p_noun text)
+  returns text
+  language sql immutable parallel safe;
+
 create function fairclaim.default_tenant()
   returns uuid
   language plpgsql stable;
@@ -1183,6 +1132,111 @@ create function fairclaim.fail_suspects(p_now timestamp with time zone, p_size i
 create function fairclaim.find_jobs(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, tenant_id uuid)
   language plpgsql stable;
+
+create function fairclaim.findings_of_age()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql stable
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_functions(p_build jsonb)
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql stable
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_holders()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql volatile
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_leases()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql volatile
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_limits()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql volatile
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_migrations(p_build jsonb)
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql stable
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_queues()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql volatile
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_relations()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql stable
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_retention()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql volatile
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_roles()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql stable
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_settings()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql stable
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_space()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql stable
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_steps()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql volatile
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_strays()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql stable
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_suspects()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql volatile
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_ticks()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql volatile
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+
+create function fairclaim.findings_of_waiting()
+  returns TABLE(level text, name text, seen text, advice text)
+  language sql volatile
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
 
 create function fairclaim.first_job(p_step text, p_state fairclaim_internal.tick_state, p_skip uuid[])
   returns uuid
@@ -1284,6 +1338,14 @@ create function fairclaim.limits_digest()
   returns bigint
   language sql volatile
   set enable_seqscan=on;
+
+create function fairclaim.longest_waits()
+  returns TABLE(queue text, type text, paused boolean, runs boolean, waits double precision)
+  language sql volatile
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
 
 create function fairclaim.make_range(p_from timestamp with time zone, p_to timestamp with time zone)
   returns void
@@ -1498,6 +1560,14 @@ create function fairclaim.settle_mixed(p_worker_id text, p_ids uuid[], p_attempt
   language plpgsql volatile
   set enable_hashjoin=on
   set enable_nestloop=off;
+
+create function fairclaim.some_of(p_names text[])
+  returns text
+  language sql immutable parallel safe;
+
+create function fairclaim.span(p_seconds double precision)
+  returns text
+  language sql immutable parallel safe;
 
 create function fairclaim.stale_kind(p_worker_id text, p_id uuid, p_attempt integer, p_outcome text)
   returns text

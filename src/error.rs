@@ -13,6 +13,7 @@ mod tls;
 
 use std::{error::Error as StdError, fmt, io, sync::Arc};
 
+#[cfg(feature = "worker")]
 pub(crate) use self::server::READ_ONLY;
 pub use self::{detail::Bounds, kind::ErrorKind};
 

@@ -2,7 +2,7 @@
 select fairclaim_internal.secure_table(t) from unnest(array[
   'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled', 'cancel_request', 'lane', 'floor_hint', 'renewal',
   'tenant', 'tenant_limit', 'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
-  'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note']) t;
+  'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note', 'build']) t;
 
 do $policies$
 declare

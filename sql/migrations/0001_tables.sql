@@ -190,6 +190,12 @@ create table fairclaim_internal.login_tenant (         -- where the tenant of a 
   tenant_id uuid,
   check ((source = 'fixed') = (tenant_id is not null))
 );
+-- What the build that migrated last brings: its migrations, and of every function the digest of its text and the roles that may
+-- execute it. The doctor compares the catalogs with it.
+create table fairclaim_internal.build (
+  one boolean primary key default true check (one),
+  contents jsonb not null
+);
 create table fairclaim_internal.setting (
   one boolean primary key default true check (one),
   -- how long finished jobs are kept, within bounds for which every sum of times exists

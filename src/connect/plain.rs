@@ -12,7 +12,7 @@ pub(crate) type Connector = NoTls;
 pub(super) fn connector(target: &TlsTarget) -> Result<Connector> {
     match target.mode {
         TlsMode::Disable | TlsMode::Prefer => Ok(NoTls),
-        TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => Err(Error::config(
+        TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => Err(Error::configuration(
             "sslmode demands encryption, and this program was built without it",
             "build it with the feature `tls` of the crate fairclaim",
         )),

@@ -1,57 +1,33 @@
-//! The doctor: examines a database as far as this login may look, and says what to do. It changes nothing.
+//! The doctor: examines a database as far as this login may look, and says what to do. It changes
+//! nothing.
 //!
-//! Each check asks one bounded question in a read-only transaction of its own and judges the answer. One that fails, or is
-//! forbidden, stops no other.
+//! The database judges itself (`fairclaim.doctor_findings`), so that every client sees the same.
+//! Judged here is what only a client can tell: the way to the server, the version that this build
+//! needs, and this machine's clock.
 
-mod access;
 mod finding;
-mod maintenance;
-mod retention;
-mod roles;
 mod schema;
 mod server;
-mod settings;
-mod space;
-mod transactions;
-mod work;
+mod topics;
 
 use std::time::{Duration, SystemTime};
 
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::Json};
 
-use self::finding::span;
 pub use self::finding::{Finding, Level};
+use self::{
+    finding::span,
+    topics::{SETTINGS, TOPICS, Topic},
+};
 use crate::{
     client::Client,
     error::{Error, ErrorKind, Result},
+    schema::this_build,
     statements::{
-        Statement,
-        doctor::{GUARD, SERVER},
+        Statement, Value,
+        doctor::{FINDINGS, GUARD, SERVER},
     },
 };
-
-/// One question and how its answer is judged.
-struct Check {
-    /// What it looks at, in a few words.
-    about: &'static str,
-    statement: &'static Statement,
-    judge: fn(&[Row]) -> Result<Vec<Finding>>,
-}
-
-/// Those that a database without our schema can be asked too.
-const OF_ANY_DATABASE: &[&[Check]] = &[settings::CHECKS];
-
-/// Those of an installation, in the order in which they are told.
-const OF_THE_SCHEMA: &[&[Check]] = &[
-    schema::CHECKS,
-    access::CHECKS,
-    roles::CHECKS,
-    maintenance::CHECKS,
-    retention::CHECKS,
-    transactions::CHECKS,
-    work::CHECKS,
-    space::CHECKS,
-];
 
 /// What an examination found.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -64,16 +40,21 @@ pub struct Diagnosis {
 }
 
 impl Client {
-    /// Examines the database as far as this login may look: the connection, the schema and who may use it, whether ticks run,
-    /// who holds what back, queues, limits, space, settings. Changes nothing and locks nothing that others wait for.
+    /// Examines the database as far as this login may look: the connection, the schema and who may
+    /// use it, whether ticks run, who holds what back, queues, limits, space, settings. Changes
+    /// nothing and locks nothing that others wait for.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) or
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the database cannot be
     /// reached at all. Whatever else fails is a finding.
     pub async fn diagnose(&self) -> Result<Diagnosis> {
-        let mut examination =
-            Examination { client: self, findings: Vec::new(), unseen: Vec::new() };
+        let mut examination = Examination {
+            client: self,
+            build: this_build(),
+            findings: Vec::new(),
+            unseen: Vec::new(),
+        };
         examination.all().await?;
         let Examination { mut findings, unseen, .. } = examination;
         findings.extend(not_looked_at(&unseen));
@@ -85,6 +66,8 @@ impl Client {
 /// An examination under way.
 struct Examination<'a> {
     client: &'a Client,
+    /// What this build expects to be installed.
+    build: serde_json::Value,
     findings: Vec<Finding>,
     /// What this login may not look at.
     unseen: Vec<&'static str>,
@@ -92,39 +75,57 @@ struct Examination<'a> {
 
 impl Examination<'_> {
     async fn all(&mut self) -> Result<()> {
-        let rows = self.ask(&SERVER).await?;
+        let rows = self.ask(&SERVER, &[]).await?;
         self.findings.extend(server::judge(&rows, self.client.prepares())?);
         let installed = rows.first().map_or(Ok(false), |row| number(row, "installed"))?;
-        if installed {
-            self.version().await;
-            self.clock().await;
-            self.checks(OF_THE_SCHEMA).await;
-        } else {
+        if !installed {
             self.findings.push(schema::missing());
+            if let Some(text) = SETTINGS.text() {
+                let found = self.by_text(&SETTINGS, &text).await;
+                self.add(&SETTINGS, found);
+            }
+            return Ok(());
         }
-        self.checks(OF_ANY_DATABASE).await;
+        self.version().await;
+        self.clock().await;
+        for topic in TOPICS {
+            let found = match (self.by_call(topic).await, topic.text()) {
+                (Err(error), Some(text)) if error.kind() == ErrorKind::PrivilegeMissing => {
+                    self.by_text(topic, &text).await
+                }
+                (found, _) => found,
+            };
+            self.add(topic, found);
+        }
         Ok(())
     }
 
-    async fn checks(&mut self, checks: &[&[Check]]) {
-        for check in checks.iter().copied().flatten() {
-            let found = match self.ask(check.statement).await {
-                Ok(rows) => (check.judge)(&rows),
-                Err(error) => Err(error),
-            };
-            match found {
-                Ok(found) => self.findings.extend(found),
-                Err(error) => self.failed(check.about, &error),
-            }
+    fn add(&mut self, topic: &Topic, found: Result<Vec<Finding>>) {
+        match found {
+            Ok(found) => self.findings.extend(found),
+            Err(error) => self.failed(topic.about, &error),
         }
     }
 
+    async fn by_call(&self, topic: &Topic) -> Result<Vec<Finding>> {
+        let build = topic.of_build.then_some(Json(&self.build));
+        topics::findings(&self.ask(&FINDINGS, &[&topic.name, &build]).await?)
+    }
+
+    /// Sends the text of a topic that reads catalogs only.
+    async fn by_text(&self, topic: &Topic, text: &Statement) -> Result<Vec<Finding>> {
+        let build = Json(&self.build);
+        let build: [Value<'_>; 1] = [&build];
+        let parameters = if topic.of_build { &build[..] } else { &[] };
+        topics::findings(&self.ask(text, parameters).await?)
+    }
+
     /// Asks in a read-only transaction of its own.
-    async fn ask(&self, statement: &Statement) -> Result<Vec<Row>> {
+    async fn ask(&self, statement: &Statement, parameters: &[Value<'_>]) -> Result<Vec<Row>> {
         let mut connection = self.client.connection().await?;
         let transaction = connection.build_transaction().read_only(true).start().await?;
         transaction.batch_execute(GUARD).await?;
-        let rows = statement.rows(&*transaction, &[]).await?;
+        let rows = statement.rows(&*transaction, parameters).await?;
         transaction.commit().await?;
         Ok(rows)
     }

@@ -1,12 +1,7 @@
-//! The schema: its version, its migrations, its functions.
+//! Whether the schema is there, and of the version that this build needs.
 
-use tokio_postgres::Row;
-
-use super::{Check, Finding, finding::some};
-use crate::{error::Result, schema, statements::doctor::MIGRATIONS};
-
-pub(super) const CHECKS: &[Check] =
-    &[Check { about: "migrations", statement: &MIGRATIONS, judge: checksums }];
+use super::Finding;
+use crate::schema;
 
 pub(super) fn missing() -> Finding {
     Finding::error(
@@ -32,29 +27,6 @@ pub(super) fn version(found: i32) -> Finding {
             "it serves, since functions keep their signatures; bring this program up to date, and do not migrate with it",
         ),
     }
-}
-
-/// A migration of another text means another build, or an edited file: what is in the tables is then anybody's guess.
-fn checksums(rows: &[Row]) -> Result<Vec<Finding>> {
-    let mut other = Vec::new();
-    for (version, name, sum) in schema::checksums() {
-        for row in rows {
-            if row.try_get::<_, i32>("version")? == version
-                && row.try_get::<_, &str>("checksum")? != sum
-            {
-                other.push(format!("{version} ({name})"));
-            }
-        }
-    }
-    Ok(vec![if other.is_empty() {
-        Finding::ok("checksum", "every migration is the one of this build")
-    } else {
-        Finding::error(
-            "checksum",
-            format!("migrations of another text than this build's: {}", some(&other)),
-            "use the build that migrated this database, or a newer one; a migration never changes once it is released",
-        )
-    }])
 }
 
 #[cfg(test)]

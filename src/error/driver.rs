@@ -2,7 +2,9 @@
 
 use std::{error::Error as StdError, io, sync::Arc};
 
-use super::{Error, ErrorKind, server, tls};
+#[cfg(feature = "tls")]
+use super::tls;
+use super::{Error, ErrorKind, server};
 
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
@@ -52,6 +54,7 @@ impl Doing {
 }
 
 fn explain(error: tokio_postgres::Error) -> Error {
+    #[cfg(feature = "tls")]
     if let Some(explained) = tls::cause(&error).and_then(tls::explain) {
         return explained;
     }

@@ -3,7 +3,7 @@
 use super::files::FUNCTIONS;
 
 /// Every function and role of a `grant execute` of this build.
-pub(crate) fn executable() -> Vec<(String, String)> {
+pub(super) fn executable() -> Vec<(String, String)> {
     let code: String = FUNCTIONS
         .iter()
         .flat_map(|file| file.text.lines())
@@ -38,7 +38,9 @@ mod tests {
         };
         assert!(has("claim_jobs", "fairclaim_worker") && has("dispatch_job", "fairclaim_producer"));
         assert!(has("tenant_uuid", "fairclaim_tenant") && has("prune", "fairclaim_operator"));
-        assert!(has("doctor_state", "fairclaim_observer") && has("show_job", "fairclaim_auditor"));
+        assert!(
+            has("doctor_findings", "fairclaim_observer") && has("show_job", "fairclaim_auditor")
+        );
         assert!(!has("claim_jobs", "fairclaim_tenant") && !has("tick", "fairclaim_tenant"));
         assert!(found.iter().all(|(_, role)| role.starts_with("fairclaim_")), "{found:?}");
     }

@@ -1,5 +1,6 @@
 //! Installs and updates the schema: one script, which `migrate` executes and `migrate --print` prints.
 
+mod build;
 mod files;
 mod grants;
 mod script;
@@ -17,10 +18,7 @@ use tokio_postgres::{
 pub use self::script::{script, version};
 use self::waiting::Wait;
 #[cfg(feature = "doctor")]
-pub(crate) use self::{
-    grants::executable,
-    script::{bodies, checksums},
-};
+pub(crate) use self::{build::contents as this_build, script::bodies};
 use crate::{
     error::{Error, Result},
     statements::BACKEND_PID,

@@ -33,6 +33,7 @@ pub fn script(options: &MigrateOptions) -> String {
     for part in [FUNCTIONS, VIEWS, ACCESS].into_iter().flatten() {
         file(&mut text, part);
     }
+    text.push_str(&super::build::statement());
     text.push_str(REPORT);
     text.push_str("\nreset role;\n");
     if options.grant_self {
@@ -57,7 +58,7 @@ fn migrations() -> impl Iterator<Item = Migration> {
 }
 
 /// Number, name and checksum of every migration that this build has.
-pub(crate) fn checksums() -> impl Iterator<Item = (i32, &'static str, String)> {
+pub(super) fn checksums() -> impl Iterator<Item = (i32, &'static str, String)> {
     migrations().map(|migration| (migration.version, migration.name, checksum(migration.file.text)))
 }
 
@@ -156,8 +157,8 @@ fn tag(text: &str, word: &str) -> String {
     tag
 }
 
-/// What is recorded beside a migration, so that an edited one is noticed.
-fn checksum(text: &str) -> String {
+/// What is recorded beside a migration or a function, so that an edited one is noticed.
+pub(super) fn checksum(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex

@@ -177,7 +177,9 @@ async fn a_long_retention_makes_no_wide_ranges_and_its_bounds_are_kept() {
     }
     for absurd in ["59 minutes", "1001 years"] {
         for function in ["prune", "drop_ranges"] {
-            let sql = format!("select * from fairclaim.{function}(extract(epoch from interval '{absurd}')::float8)");
+            let sql = format!(
+                "select * from fairclaim.{function}(extract(epoch from interval '{absurd}')::float8)"
+            );
             let error = db.operator().await.query(&sql, &[]).await.expect_err(&sql);
             assert_eq!(error.code().map(SqlState::code), Some("JQ004"), "{sql}");
         }

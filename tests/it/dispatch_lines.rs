@@ -240,7 +240,9 @@ async fn a_short_retention_makes_no_source_forgotten() {
     let (producer, operator) = (db.producer().await, db.operator().await);
     assert!(send(&producer, 0, 1, &jobs(0..1)).await.0);
     let prune = async |retention: &str| {
-        let sql = format!("select * from fairclaim.prune(extract(epoch from interval '{retention}')::float8)");
+        let sql = format!(
+            "select * from fairclaim.prune(extract(epoch from interval '{retention}')::float8)"
+        );
         operator.query(&sql, &[]).await.expect("prune");
     };
     db.advance("6 days").await;

@@ -191,7 +191,7 @@ async fn claim_on(worker: Client, seed: u64, dispatched_all: Arc<AtomicBool>) ->
         let retried: Vec<bool> = attempts.iter().map(retry).collect();
         let outcomes: Vec<&str> =
             retried.iter().map(|retry| if *retry { "retry" } else { "complete" }).collect();
-        let delays = vec![0.0_f64; ids.len()];
+        let delays: Vec<Option<f64>> = retried.iter().map(|retry| retry.then_some(0.0)).collect();
         let settled = worker
             .query(
                 "select kind = 'settled' from fairclaim.settle_jobs('worker', $1, $2, $3, $4, null, null, $5)",

@@ -107,9 +107,11 @@ async fn the_doctor_tells_a_pooler_and_examines_the_rest_through_it() {
         assert!(found.seen.starts_with(seen), "{found:?}");
         let advice = found.advice.as_deref();
         assert_eq!(advice.is_some_and(|text| text.contains("the server itself")), url == &pooled);
-        names.push(diagnosis.findings.iter().map(|finding| finding.name).collect::<Vec<_>>());
+        names.push(
+            diagnosis.findings.iter().map(|finding| finding.name.clone()).collect::<Vec<_>>(),
+        );
     }
-    assert!(names[0].len() > 20 && !names[0].contains(&"failed_check"), "{names:?}");
+    assert!(names[0].len() > 20 && !names[0].contains(&"failed_check".to_owned()), "{names:?}");
     assert_eq!(names[0], names[1], "no check needs a session of its own");
 }
 

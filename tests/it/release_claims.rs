@@ -10,7 +10,7 @@ use crate::{
 const CLAIMS: [&str; 2] = [
     "select id, lease_token from fairclaim.claim_jobs('w', null, $1, p_lease_token => $2)",
     "select id, lease_token from fairclaim.settle_and_claim('w', '{}', '{}', '{}', '{}', null, null, null, null, $1,
-       p_lease_token => $2)",
+       p_lease_token => $2) c where c.kind = 'claimed'",
 ];
 
 /// Claims with a token of its own and hears nothing of it.

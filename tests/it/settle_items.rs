@@ -65,7 +65,7 @@ fn as_status(status: &str) -> (String, Option<String>) {
 /// Result and error of each job.
 async fn kept(db: &TestDb) -> BTreeMap<Uuid, (Option<Value>, Option<Value>)> {
     let sql = "select id, result, error from fairclaim_internal.finished";
-    let rows = db.auditor().await.query(sql, &[]).await.expect("finished");
+    let rows = db.owner().await.query(sql, &[]).await.expect("finished");
     rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()
 }
 
@@ -104,7 +104,7 @@ async fn a_bad_result_of_a_single_job_fails_it() {
         let answers = settle(&worker, &jobs, &["complete"], &[Some(&bad)], &[None]).await;
         assert_eq!(answers, [as_status("failed")], "{what}");
         let history = "select error ->> 'code' from fairclaim_internal.attempt_error";
-        let row = db.auditor().await.query_one(history, &[]).await.expect("its history");
+        let row = db.owner().await.query_one(history, &[]).await.expect("its history");
         assert_eq!(row.get::<_, &str>(0), "result_invalid", "{what}");
     }
 }
@@ -121,10 +121,12 @@ async fn what_may_be_a_result_is_kept() {
     let outcomes = vec!["complete"; jobs.len()];
     let answers = settle(&worker, &jobs, &outcomes, &results, &vec![None; jobs.len()]).await;
     assert!(answers.iter().all(|answer| *answer == as_status("completed")), "{answers:?}");
-    let kept = kept(&db).await;
+    // compared by the database: so deep a value is more than a client's parser takes
+    let same = "select result = $2::text::jsonb from fairclaim_internal.finished where id = $1";
+    let owner = db.owner().await;
     for (job, text) in jobs.iter().zip(good) {
-        let expected: Value = serde_json::from_str(text).expect("JSON");
-        assert_eq!(kept[&job.id].0, Some(expected));
+        let row = owner.query_one(same, &[&job.id, &text]).await.expect("finished");
+        assert!(row.get::<_, bool>(0), "{}", &text[..text.len().min(20)]);
     }
 }
 
@@ -183,7 +185,7 @@ async fn every_item_is_judged_by_itself() {
     assert_eq!(answers[..6], expected.map(|status| ("settled", Some(status))));
     assert_eq!(answers[6].0, "next");
     let sql = "select error from fairclaim_internal.attempt_error where id = $1";
-    let row = db.auditor().await.query_one(sql, &[&ids[4]]).await.expect("its history");
+    let row = db.owner().await.query_one(sql, &[&ids[4]]).await.expect("its history");
     assert_eq!(row.get::<_, Value>(0), json!({"message": "in words"}));
 }
 

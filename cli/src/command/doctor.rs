@@ -56,7 +56,7 @@ fn page(diagnosis: &Diagnosis, quiet: bool) -> String {
 }
 
 fn lines(finding: &Finding) -> Vec<String> {
-    let (level, name) = (finding.level.as_str(), finding.name);
+    let (level, name) = (finding.level.as_str(), &finding.name);
     let mut lines = vec![format!("{level:8} {name}: {}", printable(&finding.seen))];
     lines.extend(
         finding.advice.as_ref().map(|advice| format!("{:8} do: {}", "", printable(advice))),

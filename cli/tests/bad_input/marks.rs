@@ -162,7 +162,7 @@ async fn a_whole_run_says_nothing_of_what_is_in_the_jobs() {
         quotes_nothing("application_name", name.get::<_, Option<&str>>(0).unwrap_or_default());
     }
     for payload in heard.lock().unwrap().iter() {
-        assert_eq!(payload, "");
+        assert!(["", "due", "cancel"].contains(&payload.as_str()), "{payload}");
     }
     was_what_it_was_meant_to_be(&place, &said, done).await;
 }

@@ -10,6 +10,8 @@ pub const TENANT: &str = "test_tenant";
 pub const OPERATOR: &str = "test_operator";
 /// An operator who may not read payloads and errors.
 pub const PLAIN_OPERATOR: &str = "test_plain_operator";
+/// Looks at the state of the queue and changes nothing.
+pub const OBSERVER: &str = "test_observer";
 /// Reads payloads too.
 pub const AUDITOR: &str = "test_auditor";
 /// May act as the owner, to look behind the protocol, and sees what other sessions wait for.
@@ -25,6 +27,7 @@ pub const CREATED: &[(&str, &str)] = &[
     (TENANT, ""),
     (OPERATOR, ""),
     (PLAIN_OPERATOR, ""),
+    (OBSERVER, ""),
     (AUDITOR, ""),
     (OWNER, "in role pg_monitor"),
     (STRANGER, ""),
@@ -38,10 +41,21 @@ pub const GRANTED: &[(&str, &str)] = &[
     ("fairclaim_operator", OPERATOR),
     ("fairclaim_auditor", OPERATOR),
     ("fairclaim_operator", PLAIN_OPERATOR),
+    ("fairclaim_observer", OBSERVER),
     ("fairclaim_auditor", AUDITOR),
     ("fairclaim_owner", OWNER),
 ];
 
 /// All of them, for whoever has to know their names.
-pub const ALL: &[&str] =
-    &[INSTALLER, WORKER, PRODUCER, TENANT, OPERATOR, PLAIN_OPERATOR, AUDITOR, OWNER, STRANGER];
+pub const ALL: &[&str] = &[
+    INSTALLER,
+    WORKER,
+    PRODUCER,
+    TENANT,
+    OPERATOR,
+    PLAIN_OPERATOR,
+    OBSERVER,
+    AUDITOR,
+    OWNER,
+    STRANGER,
+];

@@ -172,6 +172,41 @@ async fn claimed(site: &Site) -> (crate::support::Client, Claimed) {
     (worker, job)
 }
 
+/// A retry may come at once, since it uses an attempt up; a snooze needs a pause.
+async fn delays_are_refused_beyond_their_bounds(
+    call: &Call<'_>,
+    all: &[(&str, &str)],
+    stale: &[(&str, &str)],
+) {
+    for bad in ["null", "array[1, null]"] {
+        let rest = others(all, "p_outcomes");
+        let sql = format!(
+            "select * from fairclaim.settle_jobs({rest}p_outcomes => array['complete', 'snooze'], p_delays => {bad})"
+        );
+        call.refused("p_delays[1]", "must not be null where the outcome is snooze", &sql).await;
+    }
+    for bad in ["0", "0.0999"] {
+        let rest = others(all, "p_outcomes");
+        let sql = format!(
+            "select * from fairclaim.settle_jobs({rest}p_outcomes => array['complete', 'snooze'], p_delays => array[null, {bad}])"
+        );
+        let rule = "must be at least 0.1 where the outcome is snooze";
+        call.refused("p_delays[1]", rule, &sql).await;
+        let rest = others(stale, "p_outcomes");
+        call.accepted(&format!(
+            "select * from fairclaim.settle_jobs({rest}p_outcomes => array['retry', 'snooze'], p_delays => array[{bad}, 0.1])"
+        ))
+        .await;
+    }
+    for good in ["0", "157766399.9", "157766400"] {
+        let rest = others(stale, "p_outcomes");
+        call.accepted(&format!(
+            "select * from fairclaim.settle_jobs({rest}p_outcomes => array['retry', 'snooze'], p_delays => array[{good}, 157766400])"
+        ))
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn a_settlement_is_refused_beyond_every_limit_and_accepted_at_it() {
     let site = Site::new().await;
@@ -217,34 +252,7 @@ async fn a_settlement_is_refused_beyond_every_limit_and_accepted_at_it() {
             call.accepted(&sql(&stale, good)).await;
         }
     }
-    for bad in ["null", "array[1, null]"] {
-        let rest = others(&all, "p_outcomes");
-        let sql = format!(
-            "select * from fairclaim.settle_jobs({rest}p_outcomes => array['complete', 'snooze'], p_delays => {bad})"
-        );
-        call.refused("p_delays[1]", "must not be null where the outcome is snooze", &sql).await;
-    }
-    for bad in ["0", "0.0999"] {
-        let rest = others(&all, "p_outcomes");
-        let sql = format!(
-            "select * from fairclaim.settle_jobs({rest}p_outcomes => array['complete', 'snooze'], p_delays => array[null, {bad}])"
-        );
-        let rule = "must be at least 0.1 where the outcome is snooze";
-        call.refused("p_delays[1]", rule, &sql).await;
-        // a retry may come at once: it uses an attempt up
-        let rest = others(&stale, "p_outcomes");
-        call.accepted(&format!(
-            "select * from fairclaim.settle_jobs({rest}p_outcomes => array['retry', 'snooze'], p_delays => array[{bad}, 0.1])"
-        ))
-        .await;
-    }
-    for good in ["0", "157766399.9", "157766400"] {
-        let rest = others(&stale, "p_outcomes");
-        call.accepted(&format!(
-            "select * from fairclaim.settle_jobs({rest}p_outcomes => array['retry', 'snooze'], p_delays => array[{good}, 157766400])"
-        ))
-        .await;
-    }
+    delays_are_refused_beyond_their_bounds(&call, &all, &stale).await;
     let sql =
         format!("select * from fairclaim.settle_jobs({})", others(&all, "").trim_end_matches(", "));
     let rows = worker.query(&sql, &[]).await.expect("settle_jobs");

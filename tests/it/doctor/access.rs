@@ -104,8 +104,9 @@ const CHANGES: &[(&str, &str, Level, &[&str])] = &[
 async fn every_right_that_somebody_changed_is_told_and_nothing_else() {
     let (db, owner) = ticked().await;
     let client = db.client("test_operator").await;
-    let names = |diagnosis: &fairclaim::Diagnosis| -> Vec<&'static str> {
-        diagnosis.findings.iter().filter(|f| f.level > Level::Note).map(|f| f.name).collect()
+    let names = |diagnosis: &fairclaim::Diagnosis| -> Vec<String> {
+        let troubles = diagnosis.findings.iter().filter(|f| f.level > Level::Note);
+        troubles.map(|f| f.name.clone()).collect()
     };
     let before = names(&client.diagnose().await.expect("a diagnosis"));
     for (change, name, level, words) in CHANGES {

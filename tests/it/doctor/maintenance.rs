@@ -45,7 +45,7 @@ async fn leases_that_expired_and_were_not_returned_are_told() {
         &examine(&db, "test_operator").await,
         "leases",
         Level::Warning,
-        &["1 jobs", "5 h ago"],
+        &["1 job not returned", "5 h ago"],
     );
     tick(&worker).await;
     assert_found(&examine(&db, "test_operator").await, "leases", Level::Ok, &["0 jobs running"]);

@@ -71,9 +71,9 @@ async fn a_job_that_cannot_be_deleted_is_told_by_its_id() {
     db.advance("2 hours").await;
     let sql = "select * from fairclaim.prune(3600)";
     db.operator().await.query(sql, &[]).await.expect(sql);
-    let sql = "select faults from fairclaim.doctor_retention()";
-    let faults: i64 = db.operator().await.query_one(sql, &[]).await.expect(sql).get(0);
+    let sql = "select count(*) from fairclaim_internal.prune_fault";
+    let faults: i64 = owner.query_one(sql, &[]).await.expect(sql).get(0);
     assert_eq!(faults, 1);
-    let named = &["1 job", "ZZ999", &id.to_string()];
+    let named = &["1 job past", "ZZ999", &id.to_string()];
     assert_found(&examine(&db, "test_operator").await, "undeletable", Level::Warning, named);
 }

@@ -75,7 +75,7 @@ async fn limits_are_counted_and_one_that_does_not_take_effect_is_told() {
         &examine(&db, "test_operator").await,
         "limits",
         Level::Note,
-        &["2 tenants", "1 are paused", "2 wait"],
+        &["2 tenants", "1 paused", "2 waiting"],
     );
     let worker = db.worker().await;
     for _ in 0..4 {
@@ -84,7 +84,7 @@ async fn limits_are_counted_and_one_that_does_not_take_effect_is_told() {
     dispatch(&db.producer().await, tenant(2), "mail").await;
     claim_job(&worker, "w").await.expect("a job");
     let diagnosis = examine(&db, "test_operator").await;
-    assert_found(&diagnosis, "limits", Level::Note, &["1 are at it", "0 wait"]);
+    assert_found(&diagnosis, "limits", Level::Note, &["1 at it", "0 waiting"]);
     let text = format!("{diagnosis:?}");
     assert!(
         !text.contains(&tenant(1).to_string()) && !text.contains(&tenant(2).to_string()),
@@ -95,7 +95,7 @@ async fn limits_are_counted_and_one_that_does_not_take_effect_is_told() {
         .batch_execute("update fairclaim_internal.tenant_limit set active = false, seen_at = fairclaim.clock() - interval '2 min'")
         .await
         .expect("a limit that does not take effect");
-    assert_found(&examine(&db, "test_operator").await, "limits", Level::Warning, &["2 wait"]);
+    assert_found(&examine(&db, "test_operator").await, "limits", Level::Warning, &["2 waiting"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -195,7 +195,7 @@ async fn a_login_that_does_not_inherit_its_role_is_not_told_to_ask_for_it_again(
         "{found:?}"
     );
     let advice = found.advice.expect("advice");
-    assert!(advice.contains("alter role … inherit") && advice.contains("set role"), "{advice}");
+    assert!(advice.contains("alter role ... inherit") && advice.contains("set role"), "{advice}");
 
     // each of the ways that it tells
     administrate(&server, &["alter role w set role = 'fairclaim_worker'"]).await;

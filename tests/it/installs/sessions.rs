@@ -204,7 +204,7 @@ async fn works_after_installing(db: &TestDb) {
     round(db).await;
     let diagnosis = installer.diagnose().await.expect("a diagnosis");
     let broken = ["functions", "function_security", "function_access", "row_security"];
-    for found in diagnosis.findings.iter().filter(|found| broken.contains(&found.name)) {
+    for found in diagnosis.findings.iter().filter(|found| broken.contains(&found.name.as_str())) {
         assert_eq!(found.level, Level::Ok, "{found:?}");
     }
 }

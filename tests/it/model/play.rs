@@ -125,7 +125,7 @@ impl Game {
         }
         let (client, name) = (&self.database.workers[worker], WORKERS[worker]);
         let answers = calls::settle(client, name, all).await.map_err(failed("settle_jobs"))?;
-        let expected: Vec<_> = all.iter().map(|given| self.model.settle(name, given)).collect();
+        let expected: Vec<_> = self.model.settle_all(name, all);
         same("settle_jobs", &answers, &expected)
     }
 
@@ -134,7 +134,7 @@ impl Game {
         let cursor = &mut self.cursors[claim.worker];
         let answers = calls::settle_and_claim(worker, name, all, claim, cursor).await;
         let (answers, rows) = answers.map_err(failed("settle_and_claim"))?;
-        let expected: Vec<_> = all.iter().map(|given| self.model.settle(name, given)).collect();
+        let expected: Vec<_> = self.model.settle_all(name, all);
         same("settle_and_claim", &answers, &expected)?;
         match claim.limit {
             Some(_) => self.model.claim(name, claim, &rows),

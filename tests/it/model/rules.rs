@@ -66,19 +66,30 @@ impl Model {
         Place::Scheduled { from: self.now + pause, to: self.now + pause }
     }
 
-    /// Ends an attempt. A stale settlement changes nothing; one that is sent again is told from it by the final fact.
-    pub(super) fn settle(&mut self, worker: &str, given: &Given) -> Answer {
-        let lease = given.lease;
-        let kind = if self.holds(lease) {
+    /// Settles the attempts of one call. A stale settlement changes nothing; one that is sent again is told from it by the final fact.
+    pub(super) fn settle_all(&mut self, worker: &str, all: &[Given]) -> Vec<Answer> {
+        let settled: Vec<bool> = all.iter().map(|given| self.settle(worker, given)).collect();
+        // what is stale is looked up when all the others of the call are settled
+        let kinds = all.iter().zip(settled).map(|(given, settled)| {
+            let kind = match settled {
+                true => "settled",
+                false if self.ended_by(worker, given) => "already",
+                false => "stale",
+            };
+            let lease = given.lease;
+            let status = (kind != "stale").then(|| self.jobs[&lease.id].status().to_owned());
+            Answer { id: lease.id, attempts: lease.attempt, kind: kind.to_owned(), status }
+        });
+        kinds.collect()
+    }
+
+    /// Ends an attempt if its lease is held, and says whether it was.
+    fn settle(&mut self, worker: &str, given: &Given) -> bool {
+        let is_held = self.holds(given.lease);
+        if is_held {
             self.end(worker, given);
-            "settled"
-        } else if self.ended_by(worker, given) {
-            "already"
-        } else {
-            "stale"
-        };
-        let status = (kind != "stale").then(|| self.jobs[&lease.id].status().to_owned());
-        Answer { id: lease.id, attempts: lease.attempt, kind: kind.to_owned(), status }
+        }
+        is_held
     }
 
     /// Whether a settlement like this one ended the job.

@@ -64,7 +64,7 @@ async fn an_event_trigger_that_refuses_every_table_is_named_and_stops_ranges_alo
     let job = claim_job(&worker, "w").await.expect("the delayed job");
     settle(&worker, &job, "complete").await;
     jobs_go_on(&db).await;
-    let faults = "select note from fairclaim.doctor_faults() where step = 'ranges'";
+    let faults = "select note from fairclaim_internal.tick_fault where step = 'ranges'";
     let note: String = owner.query_one(faults, &[]).await.expect(faults).get(0);
     assert!(note.contains("not today") && note.contains("no_ddl_today"), "{note}");
 

@@ -33,8 +33,9 @@ async fn failed(worker: &Client) -> Vec<String> {
 
 /// What the doctor is told: the step, its code and its text, and the jobs that are passed over.
 async fn faults(db: &TestDb) -> Vec<(String, String, String, Vec<Uuid>)> {
-    let sql = "select step, sqlstate, note, passed from fairclaim.doctor_faults()";
-    let rows = db.operator().await.query(sql, &[]).await.expect("doctor_faults");
+    let sql =
+        "select step, sqlstate, note, passed from fairclaim_internal.tick_fault order by step";
+    let rows = db.owner().await.query(sql, &[]).await.expect(sql);
     rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect()
 }
 

@@ -256,7 +256,7 @@ struct Columns {
     attempts: Vec<i32>,
     tokens: Vec<Uuid>,
     outcomes: Vec<&'static str>,
-    results: Vec<Option<Value>>,
+    results: Vec<Option<String>>,
     delays: Vec<Option<f64>>,
 }
 
@@ -304,10 +304,12 @@ async fn work(session: Session, notes: Arc<Notes>, n: usize) {
         }
         match claim(&session, &exchange, &name, &columns, cursor.as_deref()).await {
             Ok(rows) => {
+                let is = |row: &Row, kind: &str| row.get::<_, &str>("kind") == kind;
+                let next = rows.iter().find(|row| is(row, "next")).expect("the last row");
+                cursor = next.get("next_cursor");
                 let (claimed, answered): (Vec<Row>, Vec<Row>) =
-                    rows.into_iter().partition(|row| row.get::<_, &str>("kind") == "claimed");
+                    rows.into_iter().partition(|row| is(row, "claimed"));
                 settled(&notes, &held, &answered);
-                cursor = claimed.first().map(|row| row.get("next_cursor")).or(cursor);
                 held = claimed.iter().map(Held::from).collect();
             }
             Err(error) => notes.error(&error),
@@ -364,16 +366,18 @@ async fn claim(
                 &types,
                 &30.0_f64,
                 &cursor,
+                &None::<Uuid>,
+                &0.0_f64,
             ],
         )
         .await
 }
 
-/// Of settlements only those are answered that were refused, or ended otherwise than completed.
+/// Of settlements only those are answered that are stale, or ended otherwise than completed.
 fn settled(notes: &Notes, held: &[Held], answered: &[Row]) {
     let refused: HashSet<Uuid> = answered
         .iter()
-        .filter(|row| !row.get::<_, bool>("accepted"))
+        .filter(|row| row.get::<_, &str>("kind") == "stale")
         .map(|row| row.get("id"))
         .collect();
     for job in held {

@@ -72,14 +72,14 @@ async fn slow(_job: RawJob, _attempt: Attempt) -> Result<(), JobError> {
 }
 
 /// The most jobs that each worker holds at once, looked at until all are completed.
-async fn most_held(auditor: &Session, workers: [&str; 2], jobs: usize) -> [i64; 2] {
+async fn most_held(owner: &Session, workers: [&str; 2], jobs: usize) -> [i64; 2] {
     let query =
         "select count(*) filter (where r.worker_id = $1), count(*) filter (where r.worker_id = $2),
                         (select count(*) from fairclaim_internal.finished)
                    from fairclaim_internal.running r";
     let (mut most, deadline) = ([0_i64; 2], Instant::now() + PATIENCE);
     loop {
-        let row = auditor.query_one(query, &[&workers[0], &workers[1]]).await.expect("running");
+        let row = owner.query_one(query, &[&workers[0], &workers[1]]).await.expect("running");
         most = [most[0].max(row.get(0)), most[1].max(row.get(1))];
         if row.get::<_, i64>(2) == i64::try_from(jobs).expect("few") {
             return most;
@@ -99,7 +99,7 @@ async fn a_worker_of_slow_jobs_holds_few_and_leaves_the_others_to_a_second_one()
         let worker = rig.worker().await.worker_id(worker_id).queue("default", 2);
         workers.push(Running::start(worker.handler_for("slow", slow)));
     }
-    let most = most_held(&rig.db.auditor().await, ["one", "two"], JOBS).await;
+    let most = most_held(&rig.db.owner().await, ["one", "two"], JOBS).await;
     // two that run, one ahead, and two whose settlements are on their way
     assert!(most.iter().all(|held| (2..=5).contains(held)), "{most:?}");
     let mut completed = Vec::new();

@@ -49,7 +49,7 @@ async fn run(wishes: &[&'static str]) -> (Rig, HashMap<&'static str, JobRow>) {
 /// How many attempts a scheduled job has left.
 async fn attempts_left(rig: &Rig, id: Uuid) -> i16 {
     let query = "select attempts_left from fairclaim_internal.scheduled where id = $1";
-    rig.db.auditor().await.query_one(query, &[&id]).await.expect("it is scheduled").get(0)
+    rig.db.owner().await.query_one(query, &[&id]).await.expect("it is scheduled").get(0)
 }
 
 /// For how many seconds a job is put off.

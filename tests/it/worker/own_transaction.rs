@@ -132,7 +132,7 @@ async fn an_attempt_that_lost_its_lease_cannot_complete_in_its_transaction() {
     let report = worker.stop().await;
     assert_eq!((report.claimed, report.completed, report.lost), (2, 1, 1));
     assert_eq!(rig.effects().await, [(id, 2)]);
-    assert_eq!(rig.job(id).await, row);
+    rig.assert_unchanged(&row).await;
 }
 
 /// Tries to complete in a transaction after the lease is lost, and hands the error to the test.

@@ -72,6 +72,13 @@ impl Rig {
         self.operator.job(id).await.expect("job").expect("it is there")
     }
 
+    /// Asserts that nothing of a job has changed since it was read.
+    pub(crate) async fn assert_unchanged(&self, row: &JobRow) {
+        let mut again = self.job(row.id).await;
+        again.read_at = row.read_at;
+        assert_eq!(again, *row);
+    }
+
     /// Waits until a job has a status.
     pub(crate) async fn until(&self, id: Uuid, status: Status) -> JobRow {
         until(&format!("job {id} is {status}"), PATIENCE, || async {

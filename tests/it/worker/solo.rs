@@ -15,7 +15,7 @@ use crate::support::Client;
 
 struct App {
     others: Gauge,
-    auditor: Client,
+    owner: Client,
     /// How many others had ended when each suspect did.
     ended: AtomicUsize,
     suspects: Mutex<Vec<usize>>,
@@ -24,12 +24,7 @@ struct App {
 impl App {
     async fn new(rig: &Rig) -> Arc<Self> {
         let (ended, suspects) = (AtomicUsize::new(0), Mutex::default());
-        Arc::new(Self {
-            others: Gauge::default(),
-            auditor: rig.db.auditor().await,
-            ended,
-            suspects,
-        })
+        Arc::new(Self { others: Gauge::default(), owner: rig.db.owner().await, ended, suspects })
     }
 }
 
@@ -67,7 +62,7 @@ async fn suspect(
     for _ in 0..20 {
         company = company.max(app.others.running());
         let query = "select count(*) from fairclaim_internal.running where worker_id = $1";
-        let row = app.auditor.query_one(query, &[&attempt.worker_id()]).await?;
+        let row = app.owner.query_one(query, &[&attempt.worker_id()]).await?;
         held = held.max(row.get::<_, i64>(0));
         tokio::time::sleep(millis(20)).await;
     }

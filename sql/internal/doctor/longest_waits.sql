@@ -1,8 +1,9 @@
--- What waits longest, by queue and type. Bounded: at most 200 pairs, hopped to through the two indexes of lanes, and of each at most
--- 20 lanes, of which the first row is read. Lanes of limited tenants are left out: they wait for their limit. So are jobs that run alone:
--- doctor_alone has them.
-create or replace function fairclaim.doctor_waiting() returns table (queue text, type text, paused boolean, runs boolean, waits float8)
-language sql volatile security definer
+-- What waits longest, by queue and type. Bounded: at most 200 pairs, hopped to through the two
+-- indexes of lanes, and of each at most 20 lanes, of which the first row is read. Lanes of limited
+-- tenants are left out: they wait for their limit. So are jobs that run alone: findings_of_suspects
+-- has them.
+create or replace function fairclaim_internal.longest_waits() returns table (queue text, type text, paused boolean, runs boolean, waits float8)
+language sql volatile
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 set jit = off
@@ -52,7 +53,5 @@ as $$
     from oldest o order by o.since limit 100
 $$;
 
-comment on function fairclaim.doctor_waiting() is
-'The queues and types in which jobs wait, those that wait longest first: for how many seconds the oldest job seen has been due, whether the queue is paused, and whether any job of the type runs. A sample that looks at a bounded number of lanes, for `fairclaim doctor`. For operators and observers.';
-
-grant execute on function fairclaim.doctor_waiting() to fairclaim_operator, fairclaim_observer;
+comment on function fairclaim_internal.longest_waits() is
+'Gives the queues and types in which jobs wait, those that wait longest first: for how many seconds the oldest job seen has been due, whether the queue is paused, and whether any job of the type runs. A sample that looks at a bounded number of lanes.';

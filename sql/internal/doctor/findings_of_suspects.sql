@@ -1,0 +1,47 @@
+-- Jobs whose workers died twice stand in lanes that only a claim with p_alone walks, so none runs
+-- where no client asks so. Bounded: at most 100 such lanes, and of each the first 16 jobs that wait
+-- for no limit of their tenant. A job has waited since its worker was lost; one that was put off
+-- meanwhile still stands alone.
+create or replace function fairclaim_internal.findings_of_suspects()
+returns table (level text, name text, seen text, advice text)
+language sql volatile
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+as $$
+  with suspect as (
+    select l.queue, l.type, count(*) as jobs, (array_agg(s.id order by s.since, s.id))[1] as first,
+           extract(epoch from fairclaim.clock() - min(s.since))::float8 as seconds
+      from (select l.queue, l.type, l.lane_id, l.floor from lane l
+             where l.alone order by l.queue, l.type, l.lane_id limit 100) l
+     cross join lateral (
+       select y.id, y.tenant_id from ready y
+        where y.lane_id = l.lane_id and y.seq >= l.floor
+          and not exists (select from tenant_limit b where b.tenant_id = y.tenant_id)
+        order by y.lane_id, y.seq limit 16) y
+     cross join lateral (
+       select y.id, coalesce((select max(e.at) from attempt_error e
+                               where e.id = y.id and e.tenant_id = y.tenant_id),
+                             fairclaim.clock()) as since
+       offset 0) s
+     group by l.queue, l.type),
+  unclaimed as (
+    -- a worker that asks for such jobs takes them within minutes
+    select array_agg(format('%s of %s in %s (for %s, first %s)', suspect.jobs, suspect.type,
+                            suspect.queue, span(suspect.seconds), suspect.first)
+                     order by suspect.seconds desc) as names
+      from suspect
+     where suspect.seconds > 600
+       and not exists (select from queue q
+                        where q.name = suspect.queue and q.paused_at is not null))
+  select 'warning', 'suspects',
+         'jobs whose workers died twice wait, and nobody runs them: ' || some_of(unclaimed.names),
+         'start `fairclaim work` or a worker of the library with a handler for that type, which '
+         || 'runs such jobs alone; a client of your own asks for them by claim_jobs(..., 1, p_alone => '
+         || 'true) while it holds nothing else; or end them: `fairclaim jobs cancel ID`'
+    from unclaimed where unclaimed.names is not null
+$$;
+
+comment on function fairclaim_internal.findings_of_suspects() is
+'Finds jobs whose workers died twice and for which no client asks.';
