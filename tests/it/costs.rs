@@ -11,11 +11,22 @@ use crate::{
     support::{Client, TestDb},
 };
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cost {
     pub(crate) records: i64,
     pub(crate) bytes: i64,
     pub(crate) pages: i64,
+}
+
+impl Cost {
+    /// The least of each figure by itself: a checkpoint adds whole pages to one of several runs.
+    fn least(self, other: Self) -> Self {
+        Self {
+            records: self.records.min(other.records),
+            bytes: self.bytes.min(other.bytes),
+            pages: self.pages.min(other.pages),
+        }
+    }
 }
 
 /// Of one statement, as the server counts for its own session.
@@ -32,7 +43,7 @@ pub(crate) async fn least(session: &Client, sql: &str) -> Cost {
     let mut least: Option<Cost> = None;
     for _ in 0..10 {
         let now = cost(session, sql, &[]).await;
-        least = Some(least.map_or(now, |before| before.min(now)));
+        least = Some(least.map_or(now, |before| before.least(now)));
     }
     least.expect("some calls")
 }
@@ -177,7 +188,7 @@ async fn a_settlement_writes_what_moves_and_no_more() {
             let sql = "select count(*) from fairclaim.settle_jobs('worker', $1, $2, $3, array_fill($4::text, array[100]))";
             costs.push(cost(&worker, sql, &[&ids, &attempts, &tokens, &outcome]).await);
         }
-        let least = *costs.iter().min().expect("three");
+        let least = costs.into_iter().reduce(Cost::least).expect("three");
         within(outcome, least, Cost { records, bytes, pages });
     }
 }

@@ -95,7 +95,12 @@ async fn what_makes_no_sense_is_refused_before_anything_is_changed() {
     );
     fails(&place, &["jobs", "list", "--all", "--limit", "5"], 2, "cannot be used with");
     fails(&place, &["queues", "pause", "No Name"], 2, "<QUEUE>: must match");
-    fails(&place, &["prune", "--retention", "5m"], 2, "--retention: must be at least 1 hour");
+    fails(
+        &place,
+        &["prune", "--retention", "5m"],
+        2,
+        "--retention: must be seconds from 3,600 (1 hour)",
+    );
     fails(&place, &["queues", "list", "--color", "blue"], 2, "always");
     assert_eq!(json(&place, &["jobs", "show", &id])["status"], "pending");
 }

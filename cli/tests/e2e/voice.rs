@@ -1,7 +1,6 @@
 //! What a worker of commands says: of attempts that failed, of what commands write, of programs
 //! that are not there, and of its end.
 
-use fairclaim::Status;
 use serde_json::Value;
 
 use crate::support::{Place, start, stderr};
@@ -91,10 +90,16 @@ async fn no_line_is_for_programmers_only_and_json_has_numbers_in_fields() {
 async fn a_worker_that_shuts_down_says_what_it_waits_for_and_how_to_end_that() {
     let place = Place::installed().await;
     place.dispatch("slow", 1).await;
-    let worker = start(&mut place.fairclaim(["work", "--grace", "90s", "--exec", "slow=sleep 3"]));
-    place.until(Status::Processing, 1).await;
+    // a signal before the command runs would find nothing to speak of
+    let begun = std::env::temp_dir().join(format!("fc-begun-{}", uuid::Uuid::new_v4()));
+    let exec = format!("slow=touch {}; sleep 3", begun.display());
+    let worker = start(&mut place.fairclaim(["work", "--grace", "90s", "--exec", &exec]));
+    while !begun.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     worker.signal("INT");
     let output = worker.end();
+    std::fs::remove_file(&begun).unwrap();
     let said = stderr(&output);
     assert!(output.status.success(), "{said}");
     line(&said, "shutting down: waiting for 1 job, 90 s at most");
