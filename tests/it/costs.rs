@@ -8,7 +8,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::{
     calls::{Claimed, claim_jobs, dispatch, dispatch_batch, dispatch_many, tenant, tick},
-    support::{Client, TestDb},
+    support::{Client, TestDb, waiting::until_open_transactions_end},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,7 @@ async fn cost(session: &Client, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -
 }
 
 pub(crate) async fn least(session: &Client, sql: &str) -> Cost {
+    until_open_transactions_end(session).await;
     let mut least: Option<Cost> = None;
     for _ in 0..10 {
         let now = cost(session, sql, &[]).await;
