@@ -1,4 +1,5 @@
-//! Many jobs at once, by what they have in common: counted first, then cancelled, retried or deleted a page at a time.
+//! Actions on all jobs that match a filter: they are counted first, then cancelled, retried or
+//! deleted a page at a time.
 
 use std::{
     collections::HashSet,
@@ -20,17 +21,17 @@ use crate::{
 
 /// How many jobs one call changes; each page is a transaction of its own.
 const PAGE: i32 = 1000;
-/// How often a cancel looks again for jobs that moved past it.
+/// How often a cancel looks again for jobs that moved past it, at most.
 const ROUNDS: usize = 20;
-/// How far is counted.
+/// How far jobs are counted.
 const COUNT_UP_TO: i32 = 100_000;
 
 /// How many jobs match.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Count {
-    /// So many, or so far was counted.
+    /// How many jobs were counted.
     pub jobs: u64,
-    /// There are more than that.
+    /// Whether there are more than that.
     pub more: bool,
 }
 
@@ -39,11 +40,12 @@ pub struct Count {
 pub struct BulkTotals {
     /// How many matched when their page was read.
     pub matched: u64,
-    /// How many the action changed: they are cancelled, wait again, or are deleted.
+    /// How many jobs the action changed: they are cancelled, wait again, or are deleted.
     pub changed: u64,
-    /// How many run and were asked to stop; cancelling only. They end as cancelled unless they complete first.
+    /// How many jobs run and were asked to stop, which only a cancel does. They end as cancelled
+    /// unless they complete first.
     pub asked: u64,
-    /// How many it came too late for: they ended, started or were pruned in between.
+    /// How many jobs the action came too late for: they ended, started or were pruned in between.
     pub unchanged: u64,
 }
 
@@ -55,7 +57,7 @@ impl BulkTotals {
                 (Action::Cancel, Some(Status::Cancelled))
                 | (Action::Retry, Some(Status::Pending))
                 | (Action::Delete, None) => self.changed += 1,
-                // a wish to cancel stands, also for a job that is about to start
+                // the request to cancel stands, also for a job that is about to start
                 (Action::Cancel, Some(status)) if !status.is_final() => self.asked += 1,
                 _ => self.unchanged += 1,
             }
@@ -71,8 +73,9 @@ enum Action {
 }
 
 impl Client {
-    /// The same filter for jobs that are there now: one that is dispatched later does not match, and one that is too young now
-    /// does not grow old enough. So what is counted with it is not less than what is cancelled with it later.
+    /// Narrows a filter to the jobs that are there now: a job that is dispatched later does not
+    /// match, and one that is too young now does not grow old enough. So what is counted with it is
+    /// not less than what is cancelled with it later.
     ///
     /// # Errors
     /// As [`Client::jobs`].
@@ -80,14 +83,15 @@ impl Client {
         filter.check()?;
         let now = self.clock().await?.duration_since(UNIX_EPOCH).unwrap_or_default();
         let until = now.saturating_sub(filter.older_than.unwrap_or_default());
-        // ids begin with the millisecond; those of this one count too
+        // ids begin with the millisecond, and those of this millisecond count too
         let until = u64::try_from(until.as_millis()).unwrap_or(u64::MAX - 1) + 1;
         let bound = uuid::Builder::from_unix_timestamp_millis(until, &[0; 10]).into_uuid();
         let before = filter.before.map_or(bound, |before: Uuid| before.min(bound));
         Ok(filter.clone().before(before))
     }
 
-    /// Counts the jobs that match, up to 100,000 of them. Costs as much as a list of all of these; see [`Client::jobs`].
+    /// Counts the jobs that match, up to 100,000 of them. It costs as much as a list of all of
+    /// these; see [`Client::jobs`].
     ///
     /// # Errors
     /// As [`Client::jobs`].
@@ -133,10 +137,12 @@ impl Client {
         Ok(sum)
     }
 
-    /// Cancels all jobs that match, a page of at most 1,000 at a time, newest first; each page is a transaction of its own, and
-    /// after each `on_page` gets the totals so far. Without a status it is for everything that has not ended: what is scheduled, what
-    /// waits, what runs. A job that moved meanwhile (retried, snoozed, given back) is met in another round. A job that is
-    /// dispatched meanwhile is not cancelled; [`Client::until_now`] says the same of the time between a count and this.
+    /// Cancels all jobs that match, a page of at most 1,000 at a time, newest first. Each page is a
+    /// transaction of its own, and `on_page` gets the totals so far after each. Without a status it
+    /// cancels everything that has not ended: what is scheduled, what waits, and what runs. A job
+    /// that moved meanwhile (retried, snoozed, given back) is met in another round. A job that is
+    /// dispatched meanwhile is not cancelled; [`Client::until_now`] does the same for the time
+    /// between a count and this call.
     ///
     /// ```no_run
     /// # async fn example(client: fairclaim::Client) -> Result<(), fairclaim::Error> {
@@ -152,7 +158,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a status of jobs that
-    /// have ended, and as [`Client::jobs`]. What was done before an error stays done.
+    /// have ended, and as [`Client::jobs`]. The pages before an error stay done.
     pub async fn cancel_where(
         &self,
         filter: &JobFilter,
@@ -161,8 +167,9 @@ impl Client {
         self.change_where(filter, cancellable(filter)?, Action::Cancel, on_page).await
     }
 
-    /// Runs all jobs that match again, as [`Client::cancel_where`] cancels. Without a status it is for those that failed; the
-    /// others that can be: cancelled, completed, and scheduled, which become due now.
+    /// Runs all jobs that match again, page by page as [`Client::cancel_where`] cancels. Without a
+    /// status it runs those that failed. With one it also runs cancelled and completed jobs again,
+    /// and makes scheduled ones due now.
     ///
     /// # Errors
     /// As [`Client::cancel_where`];
@@ -176,12 +183,15 @@ impl Client {
         self.change_where(filter, retryable(filter)?, Action::Retry, on_page).await
     }
 
-    /// Deletes all jobs that match, with their results, errors and history, as [`Client::cancel_where`] cancels. Without a status it
-    /// is for those that have ended; with one, also for scheduled or pending ones. After each page it rests for as long as the page
-    /// took, so that it takes at most half of one connection's time.
+    /// Deletes all jobs that match, with their results, errors and history, page by page as
+    /// [`Client::cancel_where`] cancels. Without a status it deletes those that have ended; with
+    /// one, also scheduled or pending jobs. After each page it rests for as long as the page took,
+    /// so that it takes at most half of one connection's time.
     ///
     /// # Errors
-    /// As [`Client::cancel_where`]; [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for running jobs, which cannot be deleted.
+    /// As [`Client::cancel_where`];
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for running jobs, which
+    /// cannot be deleted.
     pub async fn delete_where(
         &self,
         filter: &JobFilter,
@@ -199,7 +209,7 @@ impl Client {
     ) -> Result<BulkTotals> {
         let mut totals = BulkTotals::default();
         let filter = self.until_now(filter).await?;
-        // what waits or runs may go on past a cancel; what has ended stays where it is
+        // a job that waits or runs may move on past a cancel; one that has ended stays where it is
         let rounds = if action == Action::Cancel && statuses.len() > 1 { ROUNDS } else { 1 };
         let mut asked = HashSet::new();
         for _ in 0..rounds {
@@ -227,7 +237,7 @@ impl Client {
         Ok(totals)
     }
 
-    /// All of a page but what was asked to stop before, and runs on.
+    /// Changes the jobs of a page, but not those that were asked to stop before and run on.
     async fn change_page(
         &self,
         action: Action,
@@ -252,7 +262,8 @@ impl Client {
     }
 }
 
-/// In the order of a job's life, so that one that goes on in between is met again; one that goes back, in the next round.
+/// Lists the statuses to cancel, in the order of a job's life. So a job that goes on in between is
+/// met again, and one that goes back is met in the next round.
 fn cancellable(filter: &JobFilter) -> Result<Vec<Status>> {
     match filter.status {
         None => Ok(vec![Status::Scheduled, Status::Pending, Status::Processing]),
@@ -269,7 +280,8 @@ fn retryable(filter: &JobFilter) -> Result<Vec<Status>> {
         None => Ok(vec![Status::Failed]),
         Some(Status::Pending | Status::Processing) => Err(Error::invalid_argument(
             "status",
-            "must be failed, cancelled, completed or scheduled: jobs that wait or run need no retry",
+            "must be failed, cancelled, completed or scheduled: jobs that wait or run need no \
+             retry",
         )),
         Some(status) => Ok(vec![status]),
     }
@@ -280,7 +292,8 @@ fn deletable(filter: &JobFilter) -> Result<Vec<Status>> {
         None => Ok(vec![Status::Completed, Status::Failed, Status::Cancelled]),
         Some(Status::Processing) => Err(Error::invalid_argument(
             "status",
-            "must be scheduled, pending, completed, failed or cancelled: cancel jobs that run, and delete them when they have ended",
+            "must be scheduled, pending, completed, failed or cancelled: cancel jobs that run, \
+             and delete them when they have ended",
         )),
         Some(status) => Ok(vec![status]),
     }

@@ -1,4 +1,4 @@
-//! The way in: a pool of connections and what an application or an operator does with it.
+//! The client: a pool of connections to one database, and what an application does with it.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -26,29 +26,32 @@ const SCHEMA_NEEDED: i32 = 1;
 ///
 /// # async fn example() -> Result<(), fairclaim::Error> {
 /// let client = Client::connect("postgres://app@localhost/app").await?;
-/// let id = client.dispatch(Dispatch::raw(Tenant::named("acme")?, "send_mail", json!({"to": "a@b.example"}))?).await?;
+/// let mail = json!({"to": "a@b.example"});
+/// let id = client.dispatch(Dispatch::raw(Tenant::named("acme")?, "send_mail", mail)?).await?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
 pub struct Client {
     pool: Pool,
-    /// Where the pool connects to; unknown for a pool that the application made.
+    /// Where the pool connects to. It is unknown for a pool that the application made.
     endpoint: Option<Arc<Endpoint>>,
-    /// Direct: statements are prepared once per connection (about 0.1 ms less a call). Pooled: they travel whole every time,
-    /// since behind a transaction pooler a prepared statement may be another client's by the next call.
+    /// How statements travel. On a direct connection each is prepared once, which saves about 0.1
+    /// ms a call. On a pooled one they travel whole every time, since behind a transaction pooler a
+    /// prepared statement may be another client's by the next call.
     mode: ConnectionMode,
 }
 
 impl Client {
-    /// Connects to a `postgres://` URL (or libpq key-value text) with the default [`ConnectOptions`].
+    /// Connects to a `postgres://` URL (or libpq key-value text) with the default
+    /// [`ConnectOptions`].
     ///
-    /// `sslmode` may be `disable`, `prefer` (the default), `require`, `verify-ca` or `verify-full`; the last two trust the
-    /// machine's own roots, or the file that `sslrootcert` names.
+    /// `sslmode` may be `disable`, `prefer` (the default), `require`, `verify-ca` or `verify-full`;
+    /// the last two trust the machine's own roots, or the file that `sslrootcert` names.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the URL or its
-    /// credentials are wrong, [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when nobody
-    /// answers.
+    /// credentials are wrong, [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when no
+    /// server answers.
     pub async fn connect(url: &str) -> Result<Self> {
         Self::connect_with(url, &ConnectOptions::default()).await
     }
@@ -65,25 +68,28 @@ impl Client {
         Ok(Self { pool, endpoint: Some(Arc::new(endpoint)), mode })
     }
 
-    /// Uses a pool that the application has already. Statements are not prepared, so it may lead through any pooler.
+    /// Uses a pool that the application has already. Statements are not prepared, so it may lead
+    /// through any pooler.
     ///
-    /// Such a client cannot open the extra connection that `LISTEN` needs, so a worker on it finds new jobs by polling.
+    /// Such a client cannot open the extra connection that `LISTEN` needs, so a worker on it finds
+    /// new jobs by polling.
     pub fn from_pool(pool: Pool) -> Self {
         Self { pool, endpoint: None, mode: ConnectionMode::Pooled }
     }
 
-    /// How this client works: direct or pooled, whatever was asked for.
+    /// Says how this client works: direct or pooled, whatever was asked for.
     pub fn mode(&self) -> ConnectionMode {
         self.mode
     }
 
-    /// The pool of connections. Behind a transaction pooler keep nothing on them from one transaction to the next: no `SET`,
-    /// no prepared statement, no temporary table.
+    /// Gives the pool of connections. Behind a transaction pooler keep nothing on them from one
+    /// transaction to the next: no `SET`, no prepared statement, no temporary table.
     pub fn pool(&self) -> &Pool {
         &self.pool
     }
 
-    /// Installs or updates the schema `fairclaim`. May be run at any time, any number of times, by several at once.
+    /// Installs or updates the schema `fairclaim`. It may be run at any time, any number of times,
+    /// and by several programs at once.
     ///
     /// # Errors
     /// [`ErrorKind::SchemaMismatch`](crate::ErrorKind::SchemaMismatch) when the database is newer
@@ -94,7 +100,7 @@ impl Client {
         schema::migrate(&self.pool, options).await
     }
 
-    /// The number of the newest migration applied.
+    /// Asks for the number of the newest migration that was applied.
     ///
     /// # Errors
     /// [`ErrorKind::SchemaMismatch`](crate::ErrorKind::SchemaMismatch) when the schema is not
@@ -103,7 +109,8 @@ impl Client {
         Ok(self.row(&statements::SCHEMA_VERSION, &[]).await?.try_get(0)?)
     }
 
-    /// Refuses a database whose schema is older than this build needs. A newer one serves: functions keep their signatures.
+    /// Refuses a database whose schema is older than this build needs. A newer schema serves as
+    /// well, since functions keep their signatures.
     ///
     /// # Errors
     /// [`ErrorKind::SchemaMismatch`](crate::ErrorKind::SchemaMismatch), which says what to run.
@@ -118,7 +125,7 @@ impl Client {
         ))
     }
 
-    /// Dispatches one job in a transaction of its own. [`Dispatch::execute`] does it in yours.
+    /// Dispatches one job in a transaction of its own. [`Dispatch::execute`] dispatches in yours.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument),
@@ -131,7 +138,7 @@ impl Client {
         dispatch.send(&self.via(&connection)).await
     }
 
-    /// Dispatches many jobs, all or none; their ids come in the order of the jobs.
+    /// Dispatches many jobs, all of them or none. The ids come in the order of the jobs.
     ///
     /// # Errors
     /// As [`Client::dispatch`]; [`Error::item`] is the index of the bad job.
@@ -150,18 +157,19 @@ impl Client {
         Ok(ids)
     }
 
-    /// Dispatches a stretch of a source's lines if the source stands where the stretch begins, and moves the source on, in one
-    /// transaction. So a stretch whose outcome is unknown can be sent again, by whomever: it is dispatched once. An empty
-    /// stretch asks where the source stands.
+    /// Dispatches a stretch of a source's lines if the source stands where the stretch begins, and
+    /// moves the source on, in one transaction. So a stretch whose outcome is unknown can be sent
+    /// again by any program: it is dispatched once. An empty stretch asks where the source stands.
     ///
     /// # Errors
-    /// As [`Client::dispatch_many`]; the source does not move then. One call takes 10,000 jobs and 64 MiB at most.
+    /// As [`Client::dispatch_many`]; the source does not move then. One call takes at most 10,000
+    /// jobs and 64 MiB.
     pub async fn dispatch_lines(&self, lines: Lines<'_>) -> Result<LinesProgress> {
         let connection = self.connection().await?;
         dispatch::send_lines(&self.via(&connection), lines).await
     }
 
-    /// What time it is, by the clock of the database.
+    /// Asks the clock of the database what time it is.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when it cannot be asked.
@@ -169,31 +177,33 @@ impl Client {
         Ok(self.row(&statements::CLOCK, &[]).await?.try_get(0)?)
     }
 
-    /// A connection of the pool.
+    /// Takes a connection out of the pool.
     pub(crate) async fn connection(&self) -> Result<Object> {
         connect::from_pool(&self.pool, self.endpoint()).await
     }
 
-    /// Whether connections are sessions of their own, on which statements may be prepared.
+    /// Says whether connections are sessions of their own, on which statements may be prepared.
     pub(crate) fn prepares(&self) -> bool {
         self.mode == ConnectionMode::Direct
     }
 
-    /// Closes the connections of a pool of our own that nobody uses; they are opened again when somebody does.
+    /// Closes the idle connections of a pool that the library made; they are opened again when they
+    /// are needed.
     pub(crate) fn close_idle(&self) {
         if self.endpoint.is_some() {
             self.pool.retain(|_, _| false);
         }
     }
 
-    /// How statements travel on this connection.
+    /// Says how statements travel on this connection.
     pub(crate) fn via<'a>(&'a self, connection: &'a Object) -> Via<'a, tokio_postgres::Client> {
         let via =
             if self.prepares() { Via::prepared(connection) } else { Via::whole(&***connection) };
         via.of_login(self.login())
     }
 
-    /// Who is connected. None behind a pooler, which may have names of its own.
+    /// Names the login of the connections. Behind a pooler it is unknown, since a pooler may have
+    /// names of its own.
     pub(crate) fn login(&self) -> Option<&str> {
         self.endpoint().filter(|_| self.prepares())?.login()
     }
@@ -214,26 +224,27 @@ impl Client {
         statement.row_via(&self.via(&connection), parameters).await
     }
 
-    /// Where to open a connection beside the pool. None where that is unknown.
+    /// Says where to open a connection beside the pool, if that is known.
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         self.endpoint.as_deref()
     }
 
-    /// How to reach the server beside a connection, to cancel what runs on it. None where a pooler is or may be in between:
-    /// PgBouncer 1.18 ends itself at a request to cancel (`bad client state`), and everybody's connections with it.
+    /// Says how to reach the server beside a connection, to cancel what runs on it. There is no way
+    /// where a pooler is or may be in between: PgBouncer 1.18 ends itself at a request to cancel
+    /// (`bad client state`), and with it all connections.
     pub(crate) fn tls_to_cancel(&self) -> Option<Connector> {
         self.endpoint().filter(|_| self.prepares()).map(Endpoint::tls)
     }
 
-    /// Where to open a connection for `LISTEN`. None where that is unknown, and behind a pooler, which would swallow the
-    /// notifications.
+    /// Says where to open a connection for `LISTEN`, if that is known. Behind a pooler there is no
+    /// such place: it would swallow the notifications.
     pub(crate) fn endpoint_to_listen(&self) -> Option<&Endpoint> {
         self.endpoint().filter(|_| self.prepares())
     }
 }
 
 impl fmt::Debug for Client {
-    /// Without the endpoint: it holds a password.
+    /// Leaves the endpoint out, since it holds a password.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Client")

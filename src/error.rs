@@ -1,8 +1,9 @@
-//! The one error type of the library, and how errors of the driver become it.
+//! The one error type of the library, and how errors of the driver and the server become it.
 //!
-//! A server error carries more than a message: DETAIL, CONTEXT and the query may quote the values of a row. None of them
-//! is ever passed on, kept as a source, or logged. Only the DETAIL of an error of the protocol itself is read, since that one
-//! names what is at fault and holds no value.
+//! An error of the server carries more than a message: DETAIL, CONTEXT and the query may quote the
+//! values of a row. None of them is ever passed on, kept as a source, or logged. Only the DETAIL of
+//! an error of the protocol itself is read, since that one names what is at fault and holds no
+//! value.
 
 mod detail;
 mod driver;
@@ -20,7 +21,8 @@ pub use self::{detail::Bounds, kind::ErrorKind};
 /// The result of everything here that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong: a kind to decide by, a message for people, what to do next, and which argument is at fault.
+/// What went wrong: a kind to decide by, a message for people, what to do next, and which argument
+/// is at fault.
 ///
 /// ```
 /// use fairclaim::{Dispatch, ErrorKind, Tenant};
@@ -54,76 +56,79 @@ struct Inner {
 }
 
 impl Error {
-    /// What went wrong, as a caller decides by it.
+    /// Gives the kind of error, by which a caller decides what to do.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The protocol's own code (`JQ001` to `JQ007`), where the kind of error has one.
+    /// Gives the protocol's own code (`JQ001` to `JQ007`), where the kind of error has one.
     #[must_use]
     pub fn code(&self) -> Option<&'static str> {
         self.0.kind.code()
     }
 
-    /// The five characters of the server's SQLSTATE, where the server said it: for [`ErrorKind::Database`] always.
+    /// Gives the five characters of the server's SQLSTATE, where the server sent one. An
+    /// [`ErrorKind::Database`] always has it.
     #[must_use]
     pub fn sqlstate(&self) -> Option<&str> {
         self.0.sqlstate.as_deref()
     }
 
-    /// The name of the SQL argument that the server refused, such as `p_jobs`.
+    /// Names the SQL argument that the server refused, such as `p_jobs`.
     #[must_use]
     pub fn argument(&self) -> Option<&str> {
         self.0.argument.as_deref()
     }
 
-    /// The plain name of what is at fault: `queue`, `priority`, `results`.
+    /// Gives the plain name of what is at fault: `queue`, `priority`, `results`.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         self.0.field.as_deref()
     }
 
-    /// Which item of a list is at fault, counted from 0.
+    /// Says which item of a list is at fault, counted from 0.
     #[must_use]
     pub fn item(&self) -> Option<usize> {
         self.0.item
     }
 
-    /// The bounds that the field has, as far as they are known.
+    /// Gives the bounds of the field, as far as they are known.
     #[must_use]
     pub fn bounds(&self) -> &Bounds {
         &self.0.bounds
     }
 
-    /// The rule that the field breaks, or what happened. It never holds a value of the caller; [`fmt::Display`] puts the kind and the
-    /// field in front of it.
+    /// Gives the rule that the field breaks, or what happened. It never holds a value of the
+    /// caller. [`fmt::Display`] puts the kind and the field in front of it.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What to do next, where the error knows.
+    /// Says what to do next, where the error knows it.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// Whether a statement may have reached the database. When it may not, nothing has happened there for certain. An
-    /// answer of the server other than a lost connection ends the transaction, so nothing has happened then either.
+    /// Says whether a statement may have reached the database. If none has, nothing has happened
+    /// there for certain. An error that the server answers ends the transaction, so nothing has
+    /// happened then either; only after a lost connection it is unknown.
     #[must_use]
     pub fn was_sent(&self) -> bool {
         self.0.was_sent
     }
 
-    /// Whether the database could not be reached; the same call may succeed later.
+    /// Says whether the database could not be reached. The same call may succeed later.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         self.0.kind == ErrorKind::Unavailable
     }
 
-    /// Whether the same call may succeed when repeated: the database was away, or two transactions got in each other's
-    /// way and the server ended this one. A call that needs more temporary space than its login may use needs it again.
+    /// Says whether the same call may succeed when it is repeated: the database was away, or two
+    /// transactions got in each other's way and the server ended this one. A call that needs more
+    /// temporary space than its login may use is not among them, since it needs that space again.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match (self.0.kind, self.sqlstate()) {
@@ -137,7 +142,7 @@ impl Error {
         }
     }
 
-    /// Where the fault is, as people write it: `queue`, `results[3]`, `jobs[3].queue`.
+    /// Says where the fault is, as people write it: `queue`, `results[3]`, `jobs[3].queue`.
     fn place(&self) -> Option<String> {
         let field = self.field()?;
         let list = self.argument().map_or(field, |name| name.strip_prefix("p_").unwrap_or(name));
@@ -149,7 +154,7 @@ impl Error {
     }
 }
 
-/// How the rest of the library makes errors.
+/// The ways in which the rest of the library makes errors.
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
@@ -173,13 +178,13 @@ impl Error {
         self
     }
 
-    /// Says another thing in place of the message.
+    /// Replaces the message.
     pub(crate) fn with_message(mut self, message: impl Into<String>) -> Self {
         self.0.message = message.into();
         self
     }
 
-    /// Says that nothing can have reached the database.
+    /// Says that no statement can have reached the database.
     pub(crate) fn unsent(mut self) -> Self {
         self.0.was_sent = false;
         self
@@ -198,46 +203,46 @@ impl Error {
         self
     }
 
-    /// An argument that was refused before anything was sent.
+    /// Refuses an argument before anything is sent.
     pub(crate) fn invalid_argument(field: &str, rule: &str) -> Self {
         let mut error = Self::new(ErrorKind::InvalidArgument, rule).unsent();
         error.0.field = Some(field.to_owned());
         error.with_hint(format!("change {field} as the message says; nothing was sent"))
     }
 
-    /// A configuration that cannot work.
+    /// Reports a configuration that cannot work.
     pub(crate) fn configuration(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(ErrorKind::Configuration, message).with_hint(hint).unsent()
     }
 
-    /// A schema that does not fit this program.
+    /// Reports a schema that does not fit this program.
     pub(crate) fn schema_mismatch(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(ErrorKind::SchemaMismatch, message).with_hint(hint)
     }
 
-    /// A right that the login lacks; [`Error::wanting`] names the role that has it.
+    /// Reports a right that the login lacks; [`Error::wanting`] names the role that has it.
     pub(crate) fn privilege_missing(message: &str) -> Self {
         let mut error = Self::new(ErrorKind::PrivilegeMissing, message);
         error.0.lacks_role = true;
         error
     }
 
-    /// Names the role to ask for, if it is one that is missing.
+    /// Names the role to ask for, if the error is that a role is missing.
     pub(crate) fn wanting(self, role: &str, login: Option<&str>) -> Self {
         if self.0.lacks_role { self.with_hint(server::role_hint(role, login)) } else { self }
     }
 
-    /// Whether the login lacks a role.
+    /// Says whether the login lacks a role.
     pub(crate) fn lacks_role(&self) -> bool {
         self.0.lacks_role
     }
 
-    /// A lost connection, or none.
+    /// Reports a connection that was lost or could not be had.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unavailable, message).with_hint(server::NO_ANSWER)
     }
 
-    /// An error that keeps the code of the server.
+    /// Reports an error that keeps the code of the server.
     pub(crate) fn database(sqlstate: &str, message: impl Into<String>) -> Self {
         let mut error = Self::new(ErrorKind::Database, message);
         error.0.hint = server::database_hint(sqlstate).map(str::to_owned);
@@ -281,7 +286,8 @@ impl fmt::Debug for Error {
     }
 }
 
-/// Two errors are alike when they say the same of the same thing; what an operating system reported beneath is left aside.
+/// Compares what two errors say and what they say it of, but not what an operating system reported
+/// beneath.
 impl PartialEq for Error {
     fn eq(&self, other: &Self) -> bool {
         let says = |inner: &Inner| (inner.kind, inner.item, inner.was_sent);
@@ -296,8 +302,8 @@ impl PartialEq for Error {
 }
 
 impl StdError for Error {
-    /// The error of the operating system beneath a connection that could not be opened or broke. Nothing else is kept: errors of
-    /// the server and of the driver may quote values.
+    /// Gives the error of the operating system beneath a connection that broke or could not be
+    /// opened. Nothing else is kept, since errors of the server and of the driver may quote values.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }

@@ -1,12 +1,14 @@
-//! What a dispatch can be executed on: connections and transactions of the driver, and those of the pool.
+//! The trait of what a dispatch can be executed on: connections and transactions of the driver, and
+//! those of the pool.
 
 use tokio_postgres::GenericClient;
 
 /// A connection or a transaction of `tokio-postgres` or `deadpool-postgres`.
 ///
-/// Implemented for the clients and the transactions of both crates, which are exported from here as
-/// [`tokio_postgres`](crate::tokio_postgres) and [`deadpool_postgres`](crate::deadpool_postgres), so that an application
-/// takes the same versions. It cannot be implemented elsewhere.
+/// It is implemented for the clients and the transactions of both crates, which are exported from
+/// here as [`tokio_postgres`](crate::tokio_postgres) and
+/// [`deadpool_postgres`](crate::deadpool_postgres), so that an application takes the same versions.
+/// It cannot be implemented elsewhere.
 pub trait Executor: sealed::Sealed + Sync {
     /// The driver's own type.
     #[doc(hidden)]

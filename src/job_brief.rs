@@ -16,20 +16,21 @@ use crate::{
     tenant::{Owner, Tenant},
 };
 
-/// How many ids one call takes.
+/// How many ids one call takes at most.
 const IDS_MAX: usize = 10_000;
 
 /// What a producer sees of a job: where it is, and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct JobBrief {
-    /// The job.
+    /// The id of the job.
     pub id: Uuid,
     /// Where it is in its life.
     pub status: Status,
     /// How often it was claimed.
     pub attempts: i32,
-    /// What its handler returned, once it has completed. A number beyond the range of `f64` stands as its text.
+    /// What its handler returned, once it has completed. A number beyond the range of `f64` stands
+    /// as its text.
     pub result: Option<Value>,
     /// The code of its last error, once it has failed or was cancelled.
     pub error_code: Option<String>,
@@ -53,13 +54,15 @@ impl JobBrief {
 }
 
 impl Client {
-    /// Looks at jobs of one tenant, in the order of their ids here. An id that the tenant does not have is left out, whether it
-    /// is another tenant's or nobody's. More than 10,000 ids travel in several calls.
+    /// Looks at jobs of one tenant and answers in the order of the ids. An id that the tenant does
+    /// not have is left out, whether it is another tenant's or no job's at all. More than 10,000
+    /// ids travel in several calls.
     ///
     /// ```no_run
     /// use fairclaim::{Status, Tenant};
     ///
-    /// # async fn example(client: fairclaim::Client, id: uuid::Uuid) -> Result<(), fairclaim::Error> {
+    /// # use fairclaim::{Client, Error};
+    /// # async fn example(client: Client, id: uuid::Uuid) -> Result<(), Error> {
     /// let jobs = client.get_jobs(Tenant::named("acme")?, &[id]).await?;
     /// if let Some(job) = jobs.first().filter(|job| job.status == Status::Completed) {
     ///     println!("{:?}", job.result);
@@ -68,8 +71,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no producer,
-    /// [`ErrorKind::TenantMissing`](crate::ErrorKind::TenantMissing) for [`DefaultTenant`](crate::DefaultTenant) where the settings have none.
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no
+    /// producer, [`ErrorKind::TenantMissing`](crate::ErrorKind::TenantMissing) for
+    /// [`DefaultTenant`](crate::DefaultTenant) where the settings have none.
     pub async fn get_jobs(&self, tenant: impl Into<Owner>, ids: &[Uuid]) -> Result<Vec<JobBrief>> {
         let tenant = tenant.into().0.as_ref().map(Tenant::uuid);
         let mut jobs = Vec::with_capacity(ids.len());

@@ -1,4 +1,4 @@
-//! Which jobs an operator means.
+//! The filter by which an operator says which jobs are meant.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::{
     tenant::Tenant,
 };
 
-/// The oldest age that can be asked for; the database says the same.
+/// The greatest age that can be asked for. The database has the same bound.
 const MAX_AGE: Duration = Duration::from_secs(50 * 365 * 86_400);
 
-/// Which jobs a list shows, or an action is for. Everything that is left out matches.
+/// Says which jobs a list shows, or an action is for. A part that is left out lets every job match.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,97 +31,98 @@ const MAX_AGE: Duration = Duration::from_secs(50 * 365 * 86_400);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobFilter {
-    /// Only this tenant's.
+    /// Keeps only the jobs of this tenant.
     pub tenant: Option<Tenant>,
-    /// Only this queue.
+    /// Keeps only the jobs of this queue.
     pub queue: Option<String>,
-    /// Only this type.
+    /// Keeps only the jobs of this type.
     pub job_type: Option<String>,
-    /// Only this status.
+    /// Keeps only the jobs in this status.
     pub status: Option<Status>,
-    /// Only jobs dispatched longer ago than this; at most 50 years.
+    /// Keeps only jobs that were dispatched longer ago than this, at most 50 years.
     pub older_than: Option<Duration>,
-    /// Only jobs dispatched within this time; at most 50 years.
+    /// Keeps only jobs that were dispatched within this time, at most 50 years.
     pub newer_than: Option<Duration>,
-    /// Only jobs that did not complete and whose last error has this in its code, message or trace, upper or lower case. For auditors.
+    /// Keeps only jobs that did not complete and whose last error has this text in its code,
+    /// message or trace, in upper or lower case. Only auditors may ask for it.
     pub error: Option<String>,
-    /// Only jobs dispatched before this one: the `next` of the page before.
+    /// Keeps only jobs that were dispatched before this one: the `next` of the page before.
     pub before: Option<Uuid>,
-    /// How many at most on a page, 1 to 1,000. Defaults to 100.
+    /// How many jobs a page has at most, 1 to 1,000. It defaults to 100.
     pub limit: Option<i32>,
 }
 
 impl JobFilter {
-    /// Every job.
+    /// Makes a filter that every job matches.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Only this tenant's.
+    /// Keeps only the jobs of this tenant.
     #[must_use]
     pub fn tenant(mut self, tenant: Tenant) -> Self {
         self.tenant = Some(tenant);
         self
     }
 
-    /// Only this queue.
+    /// Keeps only the jobs of this queue.
     #[must_use]
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.queue = Some(queue.into());
         self
     }
 
-    /// Only this type.
+    /// Keeps only the jobs of this type.
     #[must_use]
     pub fn job_type(mut self, job_type: impl Into<String>) -> Self {
         self.job_type = Some(job_type.into());
         self
     }
 
-    /// Only this status.
+    /// Keeps only the jobs in this status.
     #[must_use]
     pub fn status(mut self, status: Status) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// Only jobs dispatched longer ago than this.
+    /// Keeps only jobs that were dispatched longer ago than this.
     #[must_use]
     pub fn older_than(mut self, age: Duration) -> Self {
         self.older_than = Some(age);
         self
     }
 
-    /// Only jobs dispatched within this time.
+    /// Keeps only jobs that were dispatched within this time.
     #[must_use]
     pub fn newer_than(mut self, age: Duration) -> Self {
         self.newer_than = Some(age);
         self
     }
 
-    /// Only jobs whose last error has this in its code, message or trace.
+    /// Keeps only jobs whose last error has this text in its code, message or trace.
     #[must_use]
     pub fn error(mut self, text: impl Into<String>) -> Self {
         self.error = Some(text.into());
         self
     }
 
-    /// Only jobs dispatched before this one.
+    /// Keeps only jobs that were dispatched before this one.
     #[must_use]
     pub fn before(mut self, id: Uuid) -> Self {
         self.before = Some(id);
         self
     }
 
-    /// How many at most on a page.
+    /// Sets how many jobs a page has at most.
     #[must_use]
     pub fn limit(mut self, limit: i32) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// Refuses what could not even be sent.
+    /// Refuses a value that could not even be sent.
     pub(crate) fn check(&self) -> Result<()> {
         let texts = [("queue", &self.queue), ("type", &self.job_type), ("error", &self.error)];
         let holds_nul =
@@ -138,7 +139,7 @@ impl JobFilter {
         Ok(())
     }
 
-    /// The filter as the first parameters of a call.
+    /// Turns the filter into the first parameters of a call.
     pub(crate) fn sent(&self) -> Sent<'_> {
         Sent {
             tenant: self.tenant.as_ref().map(Tenant::uuid),
@@ -152,7 +153,7 @@ impl JobFilter {
     }
 }
 
-/// What of a filter travels, in the types of the statements.
+/// The parts of a filter that travel, in the types of the statements.
 pub(crate) struct Sent<'a> {
     tenant: Option<Uuid>,
     queue: Option<&'a str>,
@@ -164,7 +165,7 @@ pub(crate) struct Sent<'a> {
 }
 
 impl Sent<'_> {
-    /// In the order of the statements.
+    /// Lists them in the order that the statements have.
     pub(crate) fn values(&self) -> [Value<'_>; 7] {
         [
             &self.tenant,

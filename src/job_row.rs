@@ -28,16 +28,16 @@ pub enum Status {
     Pending,
     /// Claimed by a worker whose lease runs.
     Processing,
-    /// Done.
+    /// Its work is done.
     Completed,
     /// Its attempts are used up, or a handler said that no other would help.
     Failed,
-    /// Ended by somebody's wish.
+    /// It was ended on request.
     Cancelled,
 }
 
 impl Status {
-    /// All of them, in the order of a job's life.
+    /// All statuses, in the order of a job's life.
     pub const ALL: [Self; 6] = [
         Self::Scheduled,
         Self::Pending,
@@ -47,7 +47,7 @@ impl Status {
         Self::Cancelled,
     ];
 
-    /// The word that the database uses.
+    /// Gives the word that the database uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Scheduled => "scheduled",
@@ -59,7 +59,7 @@ impl Status {
         }
     }
 
-    /// Whether only an operator's retry leaves it.
+    /// Says whether only an operator's retry leaves this status.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
@@ -84,10 +84,12 @@ impl FromStr for Status {
     }
 }
 
-/// A job as [`Client::job`](crate::Client::job) and [`Client::jobs`](crate::Client::jobs) answer it.
+/// A job as [`Client::job`](crate::Client::job) and [`Client::jobs`](crate::Client::jobs) answer
+/// it.
 ///
-/// Lists leave payload, result, error, metadata and time-out out, and the database does so for a login that may not see them.
-/// Serialised, it has those of them that are there, as the database keeps them, to the last digit.
+/// Lists leave payload, result, error, metadata and time-out out, and the database does so for a
+/// login that may not see them. A serialised job has those of them that are there, as the database
+/// keeps them, to the last digit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct JobRow {
@@ -97,46 +99,47 @@ pub struct JobRow {
     pub tenant_id: Tenant,
     /// What the owner is called; none where no job was dispatched for it by name.
     pub tenant: Option<String>,
-    /// The queue it was dispatched to.
+    /// The queue that it was dispatched to.
     pub queue: String,
-    /// The name its handler is registered for.
+    /// The name that its handler is registered for.
     #[serde(rename = "type")]
     pub job_type: String,
     /// Where it is in its life.
     pub status: Status,
-    /// −100 to 100, higher first.
+    /// Its place among the jobs of its tenant: −100 to 100, higher first.
     pub priority: i32,
     /// How often it was claimed.
     pub attempts: i32,
-    /// How many attempts may fail before it does.
+    /// How many attempts may fail before the job itself does.
     pub max_attempts: i32,
     /// How many attempts may still fail; none for a job that has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts_left: Option<i32>,
-    /// How many workers died with it since it was dispatched or run again; none in lists, and for a job that has ended.
+    /// How many workers died with it since it was dispatched or run again; none in lists, and for a
+    /// job that has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<i32>,
-    /// Who claimed it last.
+    /// The worker that claimed it last.
     pub worker_id: Option<String>,
-    /// When it is due, while it is scheduled.
+    /// When it is due, as long as it is scheduled.
     #[serde(serialize_with = "crate::timestamp::serialize_option")]
     pub next_retry_at: Option<SystemTime>,
     /// When it was dispatched.
     #[serde(serialize_with = "crate::timestamp::serialize")]
     pub created_at: SystemTime,
-    /// When it was to run first, where that was not at once; none in lists.
+    /// When it was to run first, if that was not at once; none in lists.
     #[serde(
         serialize_with = "crate::timestamp::serialize_option",
         skip_serializing_if = "Option::is_none"
     )]
     pub run_at: Option<SystemTime>,
-    /// Until when its worker has it; none in lists, and for a job that does not run.
+    /// When the lease of its worker ends; none in lists, and for a job that does not run.
     #[serde(
         serialize_with = "crate::timestamp::serialize_option",
         skip_serializing_if = "Option::is_none"
     )]
     pub lease_expires_at: Option<SystemTime>,
-    /// Whether it runs and was asked to stop; not known in lists.
+    /// Whether it runs and was asked to stop. Lists do not know it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cancel_requested: bool,
     /// When it reached its final state.
@@ -144,10 +147,11 @@ pub struct JobRow {
     pub completed_at: Option<SystemTime>,
     /// The words it was tagged with.
     pub tags: Vec<String>,
-    /// The code of its last error, unless it completed; only in lists, where [`JobRow::error`] is not.
+    /// The code of its last error, unless it completed. Only lists have it, in place of
+    /// [`JobRow::error`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<String>,
-    /// The first 200 characters of that error's message, for auditors.
+    /// The first 200 characters of that error's message, which only auditors see.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
     /// The database's time when it answered this.
@@ -160,8 +164,8 @@ pub struct JobRow {
         skip_serializing_if = "Option::is_none"
     )]
     pub timeout: Option<Duration>,
-    /// What it was dispatched with. Here and below, a number beyond the range of `f64` stands as its text; [`JobRow::exact`]
-    /// has every digit.
+    /// Its payload. Here and below, a number beyond the range of `f64` stands as its text;
+    /// [`JobRow::exact`] has every digit.
     #[serde(skip)]
     pub payload: Option<Value>,
     /// What its handler returned.
@@ -181,11 +185,12 @@ pub struct JobRow {
     pub exact: JobTexts,
 }
 
-/// The JSON of a job as texts: what a [`Value`] cannot hold, or would round, is in them as it is.
+/// The JSON of a job as texts. What a [`Value`] cannot hold, or would round, stands in them as it
+/// is.
 #[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct JobTexts {
-    /// What it was dispatched with.
+    /// Its payload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<Box<RawValue>>,
     /// What its handler returned.
@@ -216,7 +221,8 @@ impl PartialEq for JobTexts {
 }
 
 impl JobRow {
-    /// Reads a row of a list: no payload or result, and of the last error its code and the beginning of its message.
+    /// Reads a row of a list: no payload or result, and of the last error its code and the
+    /// beginning of its message.
     pub(crate) fn from_list(row: &Row) -> Result<Self> {
         Ok(Self {
             error_code: row.try_get("error_code")?,

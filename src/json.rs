@@ -1,5 +1,6 @@
-//! What a JSON text must be before it is sent. SQL checks all of it again; what is refused here is what the server's own
-//! input conversion would refuse with an error that quotes the value, and what would spoil a batch of other jobs' rows.
+//! Checks JSON texts before they are sent. SQL checks all of it again. What is refused here is what
+//! the server's own input conversion would refuse with an error that quotes the value, and what
+//! would spoil a call with other jobs in it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::error::{Error, Result};
 
-/// How deep arrays and objects may nest.
+/// How deep arrays and objects may nest at most.
 const DEPTH_MAX: usize = 128;
 
 /// Serialises a value and checks the text.
@@ -24,8 +25,8 @@ pub(crate) fn to_raw<T: Serialize + ?Sized>(field: &str, value: &T) -> Result<Bo
     Ok(raw)
 }
 
-/// Refuses a text that nests too deep, or whose strings hold what the database cannot store: a NUL or half a surrogate pair.
-/// The text must be valid JSON.
+/// Refuses a text that nests too deep, or whose strings hold what the database cannot store: a NUL
+/// or half a surrogate pair. The text must be valid JSON.
 pub(crate) fn check(field: &str, text: &str) -> Result<()> {
     let bytes = text.as_bytes();
     let (mut depth, mut in_string, mut at) = (0_usize, false, 0);
@@ -60,13 +61,14 @@ pub(crate) fn check(field: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// A text of the database as a value. The database nests as deep as it allows and keeps any number; the parser does neither,
-/// so where it gives up the text is read level by level, and a number that no `f64` holds stands as its text.
+/// Reads a text of the database as a value. The database allows deeper texts than the parser does,
+/// and numbers of any size. So where the parser gives up, the text is read level by level, and a
+/// number that no `f64` holds stands as its text.
 pub(crate) fn value(text: &RawValue) -> Value {
     serde_json::from_str(text.get()).unwrap_or_else(|_| by_levels(text))
 }
 
-/// As deep as the text nests, which the database bounds.
+/// Reads each level by itself. It recurs as deep as the text nests, which the database bounds.
 fn by_levels(text: &RawValue) -> Value {
     let text = text.get();
     let parts = match text.as_bytes().first() {
@@ -86,7 +88,7 @@ enum Escape {
     Refused,
 }
 
-/// What the `\uXXXX` at this place stands for.
+/// Says what the `\uXXXX` at this position stands for.
 fn escape(bytes: &[u8], at: usize) -> Escape {
     let unit = |at: usize| {
         let digits =

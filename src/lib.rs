@@ -1,17 +1,22 @@
 //! A background-job queue inside your own PostgreSQL, for applications with many tenants.
 //!
-//! An application **dispatches** jobs in its own transaction; **workers** anywhere **claim** them, each job by exactly one
-//! worker at a time; every attempt is **settled** as completed, retried, snoozed, cancelled or failed. Tenants are served
-//! in turn, so one that floods the queue delays nobody else. No extension, no second server, no superuser.
+//! An application **dispatches** jobs in its own transaction; **workers** anywhere **claim** them,
+//! each job by exactly one worker at a time; every attempt is **settled** as completed, retried,
+//! snoozed, cancelled or failed. Tenants are served in turn, so one that floods the queue delays no
+//! other. No extension, no second server, no superuser.
 //!
-//! - [`Job`] is a serde type with a name; [`Dispatch`] puts one in, on a [`Client`] or in your transaction.
-//! - [`Worker`] runs your handlers: async functions of a job and its [`Attempt`] that return an [`Outcome`].
-//! - [`Client::job`], [`Client::jobs`], [`Client::cancel`], [`Client::retry`], [`Client::queues`] and [`Client::pause_queue`] are for
-//!   operators.
+//! - [`Job`] is a serde type with a name; [`Dispatch`] puts one in, on a [`Client`] or in your
+//!   transaction.
+//! - [`Worker`] runs your handlers: async functions of a job and its [`Attempt`] that return an
+//!   [`Outcome`].
+//! - [`Client::job`], [`Client::jobs`], [`Client::cancel`], [`Client::retry`], [`Client::queues`]
+//!   and [`Client::pause_queue`] are for operators.
 //! - [`Client::migrate`] installs the schema; everything else is a call to one of its functions.
 //!
 //! ```no_run
-//! use fairclaim::{Attempt, Client, Dispatch, Job, JobError, MigrateOptions, Outcome, Tenant, Worker};
+//! use fairclaim::{
+//!     Attempt, Client, Dispatch, Job, JobError, MigrateOptions, Outcome, Tenant, Worker,
+//! };
 //!
 //! #[derive(serde::Serialize, serde::Deserialize)]
 //! struct SendMail { to: String }
@@ -28,7 +33,8 @@
 //!
 //! # async fn example() -> Result<(), fairclaim::Error> {
 //! let client = Client::connect("postgres://app@localhost/app").await?;
-//! client.migrate(&MigrateOptions::default().grant_self(true)).await?; // one login for all: to try it out
+//! let one_login_for_all = MigrateOptions::default().grant_self(true); // to try it out
+//! client.migrate(&one_login_for_all).await?;
 //!
 //! let mail = SendMail { to: "a@b.example".into() };
 //! client.dispatch(Dispatch::new(Tenant::named("acme")?, &mail)?).await?;
@@ -55,7 +61,7 @@
     allow(dead_code, reason = "statements and helpers of the parts that are left out")
 )]
 
-/// The README's examples and the guide's, compiled like any other.
+/// Compiles the examples of the README and of the guide, like any other.
 #[cfg(all(doctest, feature = "worker"))]
 mod pages {
     macro_rules! page {

@@ -1,4 +1,5 @@
-//! The operator's side: look at jobs, cancel them, retry them, take them back, delete what is past retention.
+//! The calls of operators: they show jobs, cancel, retry, release and delete them, and prune what
+//! is past retention.
 
 use std::time::Duration;
 
@@ -18,12 +19,12 @@ use crate::{
     tenant::Tenant,
 };
 
-/// What became of one job of a cancel or retry.
+/// What became of one job that was to be cancelled, retried or released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Changed {
-    /// The job.
+    /// The id of the job.
     pub id: Uuid,
-    /// Its status now; none when there is no such job, or it is another tenant's.
+    /// Its status now. There is none when no such job exists, or when it is another tenant's.
     pub status: Option<Status>,
 }
 
@@ -31,20 +32,21 @@ pub struct Changed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Deleted {
-    /// The job.
+    /// The id of the job.
     pub id: Uuid,
-    /// The status that it had, or that it has if it was not deleted; none when there is no such job, or it is another tenant's.
+    /// The status that it had, or that it has if it was not deleted. There is none when no such job
+    /// exists, or when it is another tenant's.
     pub status: Option<Status>,
     /// Whether it is gone.
     pub deleted: bool,
 }
 
-/// One page of a list, newest job first.
+/// One page of a list, with the newest job first.
 #[derive(Debug, Clone, Serialize)]
 pub struct JobPage {
     /// The jobs, without payload, result and error.
     pub jobs: Vec<JobRow>,
-    /// What to set as the filter's `before` for the next page; none on the last.
+    /// The value of the filter's `before` for the next page; the last page has none.
     pub next: Option<Uuid>,
 }
 
@@ -54,11 +56,11 @@ pub struct JobPage {
 pub struct Pruned {
     /// How many jobs it deleted.
     pub rows_deleted: i64,
-    /// How many it could not delete; the server's log has their ids.
+    /// How many jobs it could not delete; the server's log has their ids.
     pub passed_over: i32,
-    /// Another prune is at work, or all of them rest: nothing was done.
+    /// Whether nothing was done, because another prune is at work or all of them rest.
     pub busy: bool,
-    /// There is more to look at.
+    /// Whether there is more to look at.
     pub more: bool,
 }
 
@@ -77,9 +79,9 @@ impl Pruned {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RangesDropped {
-    /// How many ranges of ids it dropped: one or none.
+    /// How many ranges of ids it dropped, which is one or none.
     pub ranges_dropped: i32,
-    /// How many it met that somebody uses just now.
+    /// How many ranges it left because they are in use just now.
     pub ranges_in_use: i32,
 }
 
@@ -93,7 +95,8 @@ impl RangesDropped {
 }
 
 impl Client {
-    /// One job with all that the login may see of it. A job of another tenant is not found either.
+    /// Shows one job with all that the login may see of it. A job of another tenant is not found
+    /// either.
     ///
     /// # Errors
     /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no
@@ -102,7 +105,7 @@ impl Client {
         self.show(None, id).await
     }
 
-    /// One job of this tenant.
+    /// Shows one job of this tenant.
     ///
     /// # Errors
     /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that may not
@@ -116,8 +119,10 @@ impl Client {
         rows.first().map(JobRow::from_row).transpose()
     }
 
-    /// One page of the jobs that match. A page of ended jobs costs as much as it has jobs, however far back it lies, if all that it
-    /// comes by match; a filter that few match looks on, so give it a tenant or an age. A page of waiting jobs looks at all that wait.
+    /// Lists one page of the jobs that match. A page of ended jobs costs as much as it has jobs,
+    /// however far back it lies, as long as every job that it meets matches. A filter that few jobs
+    /// match looks at many others too, so give it a tenant or an age. A page of waiting jobs looks
+    /// at all that wait.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a value out of range,
@@ -137,7 +142,8 @@ impl Client {
         Ok(JobPage { jobs, next })
     }
 
-    /// Cancels jobs: a waiting one at once; a running one is marked, answers `processing`, and its handler is told.
+    /// Cancels jobs. A waiting job ends at once. A running one is marked and answers `processing`,
+    /// and its handler is asked to stop.
     ///
     /// # Errors
     /// [`ErrorKind::TenantMissing`](crate::ErrorKind::TenantMissing) when no tenant is given by a
@@ -146,7 +152,7 @@ impl Client {
         self.change(&CANCEL, tenant, ids).await
     }
 
-    /// Runs failed or cancelled jobs again, with all their attempts.
+    /// Runs failed or cancelled jobs again, with all their attempts before them.
     ///
     /// # Errors
     /// As [`Client::cancel`].
@@ -154,12 +160,13 @@ impl Client {
         self.change(&RETRY, tenant, ids).await
     }
 
-    /// Deletes jobs that wait or have ended, with their results, errors and history. A running one stays, and its answer says so:
-    /// cancel it, or [release](Client::release) it, and delete it when it has ended. One that is being moved at this moment stays
-    /// too: call it again.
+    /// Deletes jobs that wait or have ended, with their results, errors and history. A running job
+    /// stays, and its answer says so: cancel it, or [release](Client::release) it, and delete it
+    /// when it has ended. A job that is being moved at this moment stays too: call again.
     ///
     /// # Errors
-    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no operator.
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no
+    /// operator.
     pub async fn delete(&self, tenant: Option<Tenant>, ids: &[Uuid]) -> Result<Vec<Deleted>> {
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -172,9 +179,10 @@ impl Client {
         rows.iter().map(read).collect()
     }
 
-    /// Takes running jobs from workers that are gone, before their leases end: they wait again, or end as cancelled where that was
-    /// asked for. No attempt is used. A worker that lives after all has its settlement refused, and may run the job beside the next
-    /// one for a while. `processing` in the answer: somebody is settling or extending it at this moment.
+    /// Takes running jobs from workers that are gone, before their leases end: they wait again, or
+    /// end as cancelled where that was asked for. No attempt is used up. A worker that lives after
+    /// all has its settlement refused, and may run the job beside the next worker for a while. A
+    /// job that answers `processing` is being settled or extended at this moment.
     ///
     /// # Errors
     /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no
@@ -183,8 +191,9 @@ impl Client {
         self.change(&RELEASE_JOBS, tenant, ids).await
     }
 
-    /// The same for what a worker holds, of every tenant, at most `limit` jobs (1 to 1,000) a call: call it until none is left.
-    /// Stop the worker first, since one that lives claims on.
+    /// Releases the jobs that a worker holds, of every tenant, at most `limit` (1 to 1,000) a call:
+    /// call it until none is left. Stop the worker first, since it goes on claiming as long as it
+    /// lives.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a limit out of range,
@@ -195,15 +204,17 @@ impl Client {
         rows.iter().map(changed).collect()
     }
 
-    /// Deletes jobs that ended before the retention began, one by one, for 200 ms or so. Call it while there is `more`, and
-    /// [`Client::drop_ranges`] before it; workers do.
+    /// Deletes jobs that ended before the retention began, one by one, for about 200 ms. Call it as
+    /// long as there is `more`, and call [`Client::drop_ranges`] before it. Workers do both by
+    /// themselves.
     ///
-    /// `retention` is for operators: another than the one that the installation is set to, at least an hour.
+    /// Only an operator may give a `retention` that differs from the setting of the installation;
+    /// it is at least an hour.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for less than an hour,
     /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that may not
-    /// prune, or not choose.
+    /// prune, or may not choose the retention.
     pub async fn prune(&self, retention: Option<Duration>) -> Result<Pruned> {
         let row = match retention {
             None => self.row(&PRUNE, &[]).await?,
@@ -212,8 +223,9 @@ impl Client {
         Pruned::read(&row)
     }
 
-    /// Drops a range of ids in which every job ended before the retention began: much cheaper than to delete its jobs one by
-    /// one. Call it until it drops none. It waits for nobody, and nobody waits for it for longer than some milliseconds.
+    /// Drops a range of ids in which every job ended before the retention began, which is much
+    /// cheaper than deleting its jobs one by one. Call it until it drops none. It waits for no
+    /// transaction, and none waits for it for longer than some milliseconds.
     ///
     /// # Errors
     /// As [`Client::prune`].

@@ -1,4 +1,4 @@
-//! How an attempt ends, as a value that the handler returns.
+//! The ends of an attempt, as values that a handler returns.
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::{error::Error, json};
 
-/// What a settlement keeps of an error, as JSON text; the database cuts at the same length.
+/// How much a settlement keeps of an error, as JSON text. The database cuts at the same length.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 const MESSAGE_BYTES_MAX: usize = 4 * 1024;
 const CODE_BYTES_MAX: usize = 64;
-/// How many errors of a chain are told.
+/// How many errors of a chain are kept.
 const CAUSES_MAX: usize = 32;
 
 /// What a handler that did not fail wants to happen with its job.
@@ -22,27 +22,30 @@ const CAUSES_MAX: usize = 32;
 pub enum Outcome {
     /// The job is done.
     Complete,
-    /// The job is done, and this is kept as its result (at most 1 MiB of JSON). A [`Value`] holds numbers as 64 bits do; what needs
-    /// more digits is [`Outcome::complete_with`] or [`Outcome::CompleteWithRaw`].
+    /// The job is done, and this is kept as its result (at most 1 MiB of JSON). A [`Value`] rounds
+    /// numbers to 64 bits; use [`Outcome::complete_with`] or [`Outcome::CompleteWithRaw`] where a
+    /// number needs more digits.
     CompleteWith(Value),
-    /// The same with a result that is JSON text already: every digit of it is kept.
+    /// The job is done, and its result is JSON text already, of which every digit is kept.
     CompleteWithRaw(Box<RawValue>),
-    /// Run it again after this time, at least 100 ms; uses no attempt up.
+    /// Runs the job again after this time, at least 100 ms. It uses no attempt up.
     Snooze(Duration),
-    /// Give it back unfinished, because the attempt was told to stop; uses no attempt up. A job that a worker gives back again and
-    /// again is put off for longer every time.
+    /// Gives the job back unfinished, because the attempt was told to stop. It uses no attempt up.
+    /// A job that a worker gives back again and again is put off for longer every time.
     Release,
-    /// End it as cancelled, for this reason.
+    /// Ends the job as cancelled, for this reason.
     Cancel(String),
     /// `Attempt::complete_in` has settled it in the handler's own transaction.
     Settled(Settled),
 }
 
 impl Outcome {
-    /// The job is done, and this is kept as its result, digit by digit: an `i128` or a decimal that writes itself as a number too.
+    /// Says that the job is done, and keeps this as its result with every digit: also of an `i128`,
+    /// or of a decimal that writes itself as a number.
     ///
     /// # Errors
-    /// One that fails the job for good, if the value cannot be written as JSON or holds what the database cannot store.
+    /// A value that cannot be written as JSON, or that holds what the database cannot store, fails
+    /// the job for good.
     pub fn complete_with<T: Serialize + ?Sized>(result: &T) -> Result<Self, JobError> {
         json::to_raw("result", result)
             .map(Self::CompleteWithRaw)
@@ -50,7 +53,7 @@ impl Outcome {
     }
 }
 
-/// Raw results are equal when their texts are.
+/// Compares raw results by their texts.
 impl PartialEq for Outcome {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -85,17 +88,17 @@ pub struct Settled {
 }
 
 impl Settled {
-    /// For the runtime, once the database accepted the settlement.
+    /// Makes the proof, once the database has accepted the settlement.
     pub(crate) fn new(id: Uuid, attempt: i32) -> Self {
         Self { id, attempt }
     }
 
-    /// The job that was settled.
+    /// Names the job that was settled.
     pub fn id(&self) -> Uuid {
         self.id
     }
 
-    /// The attempt that was settled.
+    /// Gives the number of the attempt that was settled.
     pub fn attempt(&self) -> i32 {
         self.attempt
     }
@@ -105,19 +108,22 @@ impl Settled {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Next {
-    /// Another attempt, after this time or after the time that the database computes; failed when none is left.
+    /// It gets another attempt, after this time or after the time that the database computes. It
+    /// fails when none is left.
     Retry(Option<Duration>),
-    /// Failed for good.
+    /// It has failed for good.
     Fail,
-    /// Given back to the queue, no attempt used up: the worker is to blame and not the job.
+    /// It goes back to the queue and no attempt is used up, since the worker is to blame and not
+    /// the job.
     Release,
 }
 
 /// Why an attempt failed, and whether another one may help.
 ///
-/// Any error becomes a `JobError` that asks for a retry, so `?` does what one would expect. Like `anyhow::Error` it is
-/// therefore no `std::error::Error` itself. What it says is stored and shown to operators: keep payloads out of it. Of a
-/// PostgreSQL error in the chain only severity and message are kept, since its DETAIL quotes rows.
+/// Any error becomes a `JobError` that asks for a retry, so `?` does what one would expect. For
+/// that reason it is no `std::error::Error` itself, like `anyhow::Error`. Its texts are stored and
+/// shown to operators, so keep payloads out of them. Of a PostgreSQL error in the chain only
+/// severity and message are kept, since its DETAIL quotes rows.
 ///
 /// ```
 /// use fairclaim::JobError;
@@ -139,28 +145,31 @@ pub struct JobError {
 }
 
 impl JobError {
-    /// Try again later; the database says when: 15 s, 30 s, 1 min … up to an hour, ± 20 %.
+    /// Asks for another attempt later. The database says when: after 15 s, 30 s, 1 min … up to an
+    /// hour, ± 20 %.
     pub fn retry(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::of(error.into().as_ref(), Next::Retry(None))
     }
 
-    /// Try again after this time.
+    /// Asks for another attempt after this time.
     pub fn retry_after(error: impl Into<Box<dyn StdError + Send + Sync>>, delay: Duration) -> Self {
         Self::of(error.into().as_ref(), Next::Retry(Some(delay)))
     }
 
-    /// No other attempt would help.
+    /// Fails the job, since no other attempt would help.
     pub fn fail(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::of(error.into().as_ref(), Next::Fail)
     }
 
-    /// The worker is short of its own means (files, memory, processes, a licence), the job may be fine: it goes back to the queue, no
-    /// attempt is used up, and this worker claims fewer jobs of that queue for a while, and says so in its log.
+    /// Says that the worker is short of its own means (files, memory, processes, a licence), and
+    /// that the job may be fine. The job goes back to the queue and no attempt is used up. This
+    /// worker claims fewer jobs of that queue for a while, and says so in its log.
     pub fn short_of_means(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::of(error.into().as_ref(), Next::Release)
     }
 
-    /// The work is done, and its result cannot be stored; the code is the one that the database gives such a job.
+    /// Says that the work is done, but that its result cannot be stored. The database gives such a
+    /// job the same code.
     pub(crate) fn bad_result(error: &Error) -> Self {
         Self::fail(format!("the work was done, but {error}")).code("result_invalid")
     }
@@ -172,17 +181,17 @@ impl JobError {
         self
     }
 
-    /// What becomes of the job.
+    /// Says what becomes of the job.
     pub fn next(&self) -> Next {
         self.next
     }
 
-    /// What the error says.
+    /// Gives what the error says.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What is stored: `{code, message, trace}`, at most 16 KiB of text.
+    /// Gives what is stored: `{code, message, trace}`, at most 16 KiB of text.
     pub fn to_json(&self) -> Value {
         let mut object = serde_json::Map::new();
         if let Some(code) = &self.code {
@@ -213,8 +222,8 @@ impl JobError {
     }
 }
 
-/// An error's text without what a server error below it quotes of rows: its DETAIL, which the driver and those who wrap its
-/// errors repeat in their own texts.
+/// Gives an error's text without the rows that a server error below it quotes in its DETAIL. The
+/// driver and those who wrap its errors repeat that DETAIL in their own texts.
 fn without_detail(error: &&(dyn StdError + 'static), said_by_server: &[&DbError]) -> String {
     said_by_server.iter().fold(error.to_string(), |text, server| {
         let said = format!("{}: {}", server.severity(), server.message());
@@ -242,13 +251,14 @@ impl fmt::Debug for JobError {
     }
 }
 
-/// At most this many bytes of JSON, without the NUL that the database cannot store: one such text would be the end of a
-/// whole batch of settlements.
+/// Cuts a text to this many bytes of JSON, and replaces the NUL, which the database cannot store:
+/// one such text would spoil a whole call of settlements.
 fn clean(text: &str, bytes_max: usize) -> String {
     cut_as_json(&text.replace('\0', "\u{fffd}"), bytes_max + 2).to_owned()
 }
 
-/// Cuts a text so that it takes at most this many bytes as a JSON string, quotes and escapes included.
+/// Cuts a text so that it takes at most this many bytes as a JSON string, quotes and escapes
+/// included.
 fn cut_as_json(text: &str, bytes_max: usize) -> &str {
     let mut left = bytes_max.saturating_sub(2);
     for (at, character) in text.char_indices() {

@@ -1,4 +1,4 @@
-//! Queues as operators see them: what waits in each, and which are paused.
+//! The queues as operators see them: what waits in each, and which are paused.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,12 +17,12 @@ use crate::{
 pub struct QueueRow {
     /// Its name.
     pub queue: String,
-    /// Since when claims give nothing of it; none when it is not paused.
+    /// Since when claims give none of its jobs; none when it is not paused.
     #[serde(serialize_with = "crate::timestamp::serialize_option")]
     pub paused_at: Option<SystemTime>,
     /// How many jobs wait for a worker.
     pub waiting: i32,
-    /// How many tenants these belong to.
+    /// How many tenants these jobs belong to.
     pub tenants_waiting: i32,
     /// When the oldest of the jobs that are first in line was dispatched.
     #[serde(serialize_with = "crate::timestamp::serialize_option")]
@@ -33,11 +33,11 @@ pub struct QueueRow {
         serialize_with = "crate::timestamp::serialize_seconds"
     )]
     pub oldest_waiting: Option<Duration>,
-    /// How many jobs are delayed, snoozed, or to be retried.
+    /// How many jobs are delayed, snoozed or to be retried.
     pub scheduled: i32,
-    /// How many run.
+    /// How many jobs run.
     pub running: i32,
-    /// Which of these numbers are lower bounds, by their names: counting stops at 10,000.
+    /// The names of those numbers that are lower bounds, since counting stops at 10,000.
     pub at_least: Vec<String>,
 }
 
@@ -45,19 +45,20 @@ pub struct QueueRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct QueueChange {
-    /// The queue.
+    /// The name of the queue.
     pub queue: String,
     /// Since when it is paused; none when it is not.
     #[serde(serialize_with = "crate::timestamp::serialize_option")]
     pub paused_at: Option<SystemTime>,
     /// Whether it was paused before.
     pub was_paused: bool,
-    /// Whether jobs wait in it, or have within the last hour. A name that was misspelt shows by this.
+    /// Whether jobs wait in it, or have waited within the last hour. A misspelt name shows by this.
     pub in_use: bool,
 }
 
 impl Client {
-    /// The queues that are in use or paused, by name. Counted to 10,000, never what has ended.
+    /// Lists the queues that are in use or paused, by name. Each number counts up to 10,000 jobs,
+    /// and none that has ended.
     ///
     /// # Errors
     /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no
@@ -66,9 +67,11 @@ impl Client {
         self.rows(&QUEUES, &[]).await?.iter().map(queue_row).collect()
     }
 
-    /// Stops a queue: claims that begin after this give none of its jobs. Dispatch and running jobs go on.
+    /// Stops a queue: claims that begin after this give none of its jobs. Dispatch and running jobs
+    /// go on.
     ///
-    /// A queue exists by use, so any name may be paused; [`QueueChange::in_use`] tells a misspelt one.
+    /// A queue exists by use, so any name may be paused; [`QueueChange::in_use`] tells a misspelt
+    /// one.
     ///
     /// ```no_run
     /// # async fn example(client: fairclaim::Client) -> Result<(), fairclaim::Error> {
@@ -79,9 +82,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for what is no name of a
-    /// queue, [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that
-    /// is no operator.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a text that cannot be
+    /// a queue's name, [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a
+    /// login that is no operator.
     pub async fn pause_queue(&self, queue: &str) -> Result<QueueChange> {
         self.change_queue(&PAUSE_QUEUE, queue).await
     }

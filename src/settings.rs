@@ -15,14 +15,14 @@ use crate::{
 pub struct Setting {
     /// Its name.
     pub name: String,
-    /// Its value as a text without its unit; none where nothing is set.
+    /// Its value as a text without the unit; none where nothing is set.
     pub value: Option<String>,
-    /// What it is as long as nobody changes it.
+    /// The value that it has unless it is changed.
     pub default_value: Option<String>,
-    /// How the texts are to be read: `seconds` and `bytes` are numbers, the former with a fraction if need be, `number` a whole one,
-    /// `name` a text. There may be others later.
+    /// How the texts are to be read: `seconds` are a number, which may have a fraction; `bytes` and
+    /// `number` are whole numbers, and `name` is a text. Later versions may have others.
     pub unit: String,
-    /// What it is, in a sentence.
+    /// What it is for, in a sentence.
     pub about: String,
 }
 
@@ -39,15 +39,17 @@ impl Setting {
 }
 
 impl Client {
-    /// The settings of this installation.
+    /// Lists the settings of this installation.
     ///
     /// # Errors
-    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is neither operator nor observer.
+    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is
+    /// neither operator nor observer.
     pub async fn settings(&self) -> Result<Vec<Setting>> {
         self.rows(&SETTINGS, &[]).await?.iter().map(Setting::read).collect()
     }
 
-    /// Changes a setting, in effect at once for all who use this database, and returns it as it is now. `None` sets it back.
+    /// Changes a setting and returns it as it is now. The change is in effect at once for all who
+    /// use this database. `None` sets it back.
     ///
     /// ```no_run
     /// # async fn example(client: fairclaim::Client) -> Result<(), fairclaim::Error> {
@@ -57,7 +59,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) with the names or the bounds that there are, [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no operator.
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for an unknown name or a
+    /// value out of bounds, [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for
+    /// a login that is no operator.
     pub async fn set_setting(&self, name: &str, value: Option<&str>) -> Result<Setting> {
         for (field, text) in [("name", Some(name)), ("value", value)] {
             if text.is_some_and(|text| text.contains('\0')) {

@@ -1,10 +1,11 @@
-//! Every SQL text that the library sends: calls to the functions of the schema and nothing else. Those that a client of any language
-//! sends stand in `protocol/statements`.
+//! Every SQL text that the library sends. They are calls to the functions of the schema and nothing
+//! else. Those that a client of any language sends stand in `protocol/statements`.
 //!
-//! Each statement names the types of its parameters, so that it can travel in one round trip without being prepared and
-//! works behind a transaction pooler. Columns are named one by one: a function may gain columns later. Durations are
-//! seconds in `float8`, since drivers have no interval. Operators that have a literal beside them are named with their schema, and
-//! the literal with its type: an operator that somebody made in another schema must not be chosen.
+//! Each statement names the types of its parameters, so that it can travel in one round trip
+//! without being prepared and works behind a transaction pooler. Columns are named one by one,
+//! since a function may gain columns later. Durations are seconds in `float8`, since drivers have
+//! no interval. An operator that has a literal beside it is named with its schema, and the literal
+//! with its type, so that an operator of the same name in another schema is never chosen.
 
 #[cfg(feature = "doctor")]
 pub(crate) mod doctor;
@@ -22,7 +23,8 @@ use crate::error::{Error, Result};
 /// What the driver takes as the value of a parameter.
 pub(crate) type Value<'a> = &'a (dyn ToSql + Sync);
 
-/// A parameter that no log shows: at its debug level the driver prints all of them, payloads and lease tokens too.
+/// A parameter that no log shows. At its debug level the driver prints all parameters, payloads and
+/// lease tokens too.
 struct Sealed<'a>(Value<'a>);
 
 impl fmt::Debug for Sealed<'_> {
@@ -40,7 +42,7 @@ impl ToSql for Sealed<'_> {
         self.0.to_sql_checked(of, out)
     }
 
-    /// The value inside checks its type when it is written.
+    /// Accepts every type, since the value inside checks its type when it is written.
     fn accepts(_: &Type) -> bool {
         true
     }
@@ -52,7 +54,7 @@ impl ToSql for Sealed<'_> {
     tokio_postgres::types::to_sql_checked!();
 }
 
-/// A text and the types of its parameters.
+/// The text of a statement and the types of its parameters.
 #[derive(Debug)]
 pub(crate) struct Statement {
     pub(crate) sql: &'static str,
@@ -63,31 +65,32 @@ pub(crate) struct Statement {
 pub(crate) struct Via<'a, C> {
     client: &'a C,
     cache: Option<&'a StatementCache>,
-    /// Who is connected, where that is known: for the grant that a refused call asks for.
+    /// The login, where it is known. A refused call names it in the grant to ask for.
     login: Option<&'a str>,
 }
 
 impl<'a, C: GenericClient + Sync> Via<'a, C> {
-    /// Statements travel whole: right on every connection, and about 0.1 ms dearer a call.
+    /// Sends statements whole, which works on every connection and takes about 0.1 ms more a call.
     pub(crate) fn whole(client: &'a C) -> Self {
         Self { client, cache: None, login: None }
     }
 
-    /// Says who is connected.
+    /// Sets the login that is connected.
     pub(crate) fn of_login(self, login: Option<&'a str>) -> Self {
         Self { login, ..self }
     }
 }
 
 impl<'a> Via<'a, Client> {
-    /// Statements are prepared once on this connection. Not behind a transaction pooler.
+    /// Prepares statements once on this connection. It must not be used behind a transaction
+    /// pooler.
     pub(crate) fn prepared(connection: &'a ClientWrapper) -> Self {
         Self { client: connection, cache: Some(&connection.statement_cache), login: None }
     }
 }
 
 impl Statement {
-    /// Sends it whole and reads all rows.
+    /// Sends the statement whole and reads all rows.
     pub(crate) async fn rows<C: GenericClient + Sync>(
         &self,
         client: &C,
@@ -96,7 +99,7 @@ impl Statement {
         self.rows_via(&Via::whole(client), parameters).await
     }
 
-    /// Sends it and reads all rows.
+    /// Sends the statement and reads all rows.
     pub(crate) async fn rows_via<C: GenericClient + Sync>(
         &self,
         via: &Via<'_, C>,
@@ -124,7 +127,7 @@ impl Statement {
         via.client.query_typed(self.sql, &typed).await
     }
 
-    /// Sends it and reads the one row that it always answers.
+    /// Sends the statement and reads the one row that it always answers.
     pub(crate) async fn row_via<C: GenericClient + Sync>(
         &self,
         via: &Via<'_, C>,
@@ -139,7 +142,8 @@ impl Statement {
     }
 }
 
-/// The role that may send one of these texts; where several may, the one that is there for it.
+/// Names the role that may send one of these texts. Where several may, it is the one that exists
+/// for this purpose.
 fn role_of(sql: &str) -> &'static str {
     let calls =
         |names: &[&str]| names.iter().any(|name| sql.contains(&format!("fairclaim.{name}")));
@@ -173,9 +177,12 @@ pub(crate) const SCHEMA_VERSION: Statement =
 // ---- producer
 
 pub(crate) const DISPATCH: Statement = Statement {
-    sql: "select fairclaim.dispatch_job(p_tenant_id => $1::uuid, p_type => $2::text, p_payload => $3::jsonb, \
-          p_queue => $4::text, p_priority => $5::int4, p_run_at => $6::timestamptz, p_max_attempts => $7::int4, \
-          p_timeout => $8::float8, p_tags => $9::text[], p_metadata => $10::jsonb, p_tenant => $11::text, \
+    sql: "select fairclaim.dispatch_job(p_tenant_id => $1::uuid, p_type => $2::text, p_payload => \
+          $3::jsonb, \
+          p_queue => $4::text, p_priority => $5::int4, p_run_at => $6::timestamptz, \
+          p_max_attempts => $7::int4, \
+          p_timeout => $8::float8, p_tags => $9::text[], p_metadata => $10::jsonb, p_tenant => \
+          $11::text, \
           p_delay => $12::float8)",
     types: &[
         Type::UUID,
@@ -199,7 +206,8 @@ pub(crate) const DISPATCH_MANY: Statement = Statement {
 };
 
 pub(crate) const DISPATCH_LINES: Statement = Statement {
-    sql: "select d.accepted, d.lines, d.dispatched, d.refused, d.digest, d.defaults from fairclaim.dispatch_lines(p_source => $1::text, \
+    sql: "select d.accepted, d.lines, d.dispatched, d.refused, d.digest, d.defaults from \
+          fairclaim.dispatch_lines(p_source => $1::text, \
           p_after => $2::int8, p_through => $3::int8, p_jobs => $4::jsonb, p_refused => $5::int4, \
           p_digest => $6::bytea, p_defaults => $7::bytea, p_anew => $8::bool) d",
     types: &[
@@ -238,25 +246,32 @@ pub(crate) const RETRY: Statement = Statement {
 // ---- operator
 
 pub(crate) const RELEASE_JOBS: Statement = Statement {
-    sql: "select r.id, r.status from fairclaim.release_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) r",
+    sql: "select r.id, r.status from fairclaim.release_jobs(p_tenant_id => $1::uuid, p_ids => \
+          $2::uuid[]) r",
     types: &[Type::UUID, Type::UUID_ARRAY],
 };
 
 pub(crate) const RELEASE_WORKER: Statement = Statement {
-    sql: "select r.id, r.status from fairclaim.release_worker(p_worker_id => $1::text, p_limit => $2::int4) r",
+    sql: "select r.id, r.status from fairclaim.release_worker(p_worker_id => $1::text, p_limit => \
+          $2::int4) r",
     types: &[Type::TEXT, Type::INT4],
 };
 
 pub(crate) const DELETE: Statement = Statement {
-    sql: "select d.id, d.status, d.deleted from fairclaim.delete_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) d",
+    sql: "select d.id, d.status, d.deleted from fairclaim.delete_jobs(p_tenant_id => $1::uuid, \
+          p_ids => $2::uuid[]) d",
     types: &[Type::UUID, Type::UUID_ARRAY],
 };
 
 pub(crate) const LIST: Statement = Statement {
-    sql: "select l.id, l.tenant_id, l.queue, l.type, l.status, l.priority::int4 as priority, l.attempts::int4 as attempts, \
-          l.max_attempts::int4 as max_attempts, l.worker_id, l.next_retry_at, l.created_at, l.completed_at, l.tags, \
-          l.attempts_left::int4 as attempts_left, l.error_code, l.error_message, l.more, l.tenant, fairclaim.clock() as read_at \
-          from fairclaim.list_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, p_type => $3::text, p_status => $4::text, \
+    sql: "select l.id, l.tenant_id, l.queue, l.type, l.status, l.priority::int4 as priority, \
+          l.attempts::int4 as attempts, \
+          l.max_attempts::int4 as max_attempts, l.worker_id, l.next_retry_at, l.created_at, \
+          l.completed_at, l.tags, \
+          l.attempts_left::int4 as attempts_left, l.error_code, l.error_message, l.more, \
+          l.tenant, fairclaim.clock() as read_at \
+          from fairclaim.list_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, p_type => \
+          $3::text, p_status => $4::text, \
           p_older_than => $5::float8, p_newer_than => $6::float8, p_error => $7::text, \
           p_before_id => $8::uuid, p_limit => $9::int4) l order by l.id desc",
     types: &[
@@ -273,8 +288,10 @@ pub(crate) const LIST: Statement = Statement {
 };
 
 pub(crate) const COUNT: Statement = Statement {
-    sql: "select c.jobs, c.more from fairclaim.count_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, p_type => $3::text, \
-          p_status => $4::text, p_older_than => $5::float8, p_newer_than => $6::float8, p_error => $7::text, \
+    sql: "select c.jobs, c.more from fairclaim.count_jobs(p_tenant_id => $1::uuid, p_queue => \
+          $2::text, p_type => $3::text, \
+          p_status => $4::text, p_older_than => $5::float8, p_newer_than => $6::float8, p_error \
+          => $7::text, \
           p_before_id => $8::uuid, p_up_to => $9::int4) c",
     types: &[
         Type::UUID,
@@ -290,25 +307,31 @@ pub(crate) const COUNT: Statement = Statement {
 };
 
 pub(crate) const QUEUES: Statement = Statement {
-    sql: "select q.queue, q.paused_at, q.waiting::int4 as waiting, q.tenants_waiting::int4 as tenants_waiting, \
-          q.oldest_waiting_at, q.scheduled::int4 as scheduled, q.running::int4 as running, q.at_least, \
-          pg_catalog.date_part('epoch', fairclaim.clock() operator(pg_catalog.-) q.oldest_waiting_at)::float8 as oldest_seconds \
+    sql: "select q.queue, q.paused_at, q.waiting::int4 as waiting, q.tenants_waiting::int4 as \
+          tenants_waiting, \
+          q.oldest_waiting_at, q.scheduled::int4 as scheduled, q.running::int4 as running, \
+          q.at_least, \
+          pg_catalog.date_part('epoch', fairclaim.clock() operator(pg_catalog.-) \
+          q.oldest_waiting_at)::float8 as oldest_seconds \
           from fairclaim.list_queues() q order by q.queue",
     types: &[],
 };
 
 pub(crate) const PAUSE_QUEUE: Statement = Statement {
-    sql: "select q.queue, q.paused_at, q.was_paused, q.in_use from fairclaim.pause_queue(p_queue => $1::text) q",
+    sql: "select q.queue, q.paused_at, q.was_paused, q.in_use from fairclaim.pause_queue(p_queue \
+          => $1::text) q",
     types: &[Type::TEXT],
 };
 
 pub(crate) const RESUME_QUEUE: Statement = Statement {
-    sql: "select q.queue, q.paused_at, q.was_paused, q.in_use from fairclaim.resume_queue(p_queue => $1::text) q",
+    sql: "select q.queue, q.paused_at, q.was_paused, q.in_use from fairclaim.resume_queue(p_queue \
+          => $1::text) q",
     types: &[Type::TEXT],
 };
 
 pub(crate) const SETTINGS: Statement = Statement {
-    sql: "select s.name, s.value, s.default_value, s.unit, s.about from fairclaim.list_settings() s",
+    sql: "select s.name, s.value, s.default_value, s.unit, s.about from fairclaim.list_settings() \
+          s",
     types: &[],
 };
 
@@ -318,7 +341,7 @@ pub(crate) const SET_SETTING: Statement = Statement {
     types: &[Type::TEXT, Type::TEXT],
 };
 
-/// With a retention in seconds that an operator chooses.
+/// Prunes with a retention in seconds that an operator chooses.
 pub(crate) const PRUNE_OLDER: Statement = Statement {
     sql: "select p.rows_deleted, p.passed_over, p.busy, p.more \
           from fairclaim.prune(p_retention => $1::float8) p",
@@ -332,10 +355,13 @@ pub(crate) const DROP_RANGES_OLDER: Statement = Statement {
 };
 
 pub(crate) const SHOW: Statement = Statement {
-    sql: "select s.id, s.tenant_id, s.queue, s.type, s.status, s.priority::int4 as priority, s.attempts::int4 as attempts, \
-          s.max_attempts::int4 as max_attempts, s.worker_id, s.next_retry_at, s.created_at, s.completed_at, s.tags, \
+    sql: "select s.id, s.tenant_id, s.queue, s.type, s.status, s.priority::int4 as priority, \
+          s.attempts::int4 as attempts, \
+          s.max_attempts::int4 as max_attempts, s.worker_id, s.next_retry_at, s.created_at, \
+          s.completed_at, s.tags, \
           s.timeout as timeout_seconds, s.payload, s.result, s.error, s.metadata, \
-          s.errors, s.tenant, s.attempts_left::int4 as attempts_left, s.lost::int4 as lost, s.run_at, s.lease_expires_at, \
+          s.errors, s.tenant, s.attempts_left::int4 as attempts_left, s.lost::int4 as lost, \
+          s.run_at, s.lease_expires_at, \
           s.cancel_requested, fairclaim.clock() as read_at \
           from fairclaim.show_job(p_id => $1::uuid, p_tenant_id => $2::uuid) s",
     types: &[Type::UUID, Type::UUID],
@@ -357,8 +383,9 @@ pub(crate) const SETTLE: Statement = Statement {
     ],
 };
 
-/// Settles and claims in one round trip; empty ids or a limit of 0 leave one half out. Columns are read by position. Most
-/// settlements are simply completed: only the others are answered, so that a batch of a thousand costs no thousand rows.
+/// Settles and claims in one round trip. Empty ids or a limit of 0 leave one half out. Columns are
+/// read by position. Most settlements are simply completed. Only the others are answered, so that a
+/// thousand settlements do not cost a thousand rows.
 pub(crate) const EXCHANGE: Statement = Statement {
     sql: include_str!("../protocol/statements/settle_and_claim.sql"),
     types: &[
@@ -380,11 +407,12 @@ pub(crate) const EXCHANGE: Statement = Statement {
     ],
 };
 
-/// Neither settles nor claims: what is to be stopped.
+/// Asks which jobs are to be stopped. It neither settles nor claims.
 pub(crate) const CANCELLED: Statement =
     Statement { sql: include_str!("../protocol/statements/cancelled.sql"), types: &[Type::TEXT] };
 
-/// One job that two workers died of, for a caller that holds nothing. Columns as in [`EXCHANGE`], but the last ones: the queue.
+/// Claims one job that two workers died of, for a caller that holds nothing. Its columns are those
+/// of [`EXCHANGE`], but the queue stands in place of the last ones.
 pub(crate) const CLAIM_ALONE: Statement = Statement {
     sql: include_str!("../protocol/statements/claim_alone.sql"),
     types: &[Type::TEXT, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::FLOAT8, Type::UUID],
@@ -403,19 +431,20 @@ pub(crate) const EXTEND: Statement = Statement {
 pub(crate) const TICK: Statement =
     Statement { sql: include_str!("../protocol/statements/tick.sql"), types: &[] };
 
-/// In how many seconds something is due; null when nothing is.
+/// Asks in how many seconds something is due. The answer is null if nothing is.
 pub(crate) const NEXT_DUE: Statement =
     Statement { sql: include_str!("../protocol/statements/next_due.sql"), types: &[] };
 
-/// What keeps the jobs of these queues from a worker of these types.
+/// Asks what keeps the jobs of these queues from a worker of these types.
 pub(crate) const WHY_IDLE: Statement = Statement {
     sql: "select w.reason, w.queue, w.type, w.jobs::int8, w.at_least, w.due_in \
           from fairclaim.why_idle(p_queues => $1::text[], p_types => $2::text[]) w",
     types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY],
 };
 
-/// Whether all that a worker calls is there, whether this login may do it, and in which kind of transaction its calls run. By names and
-/// not by signatures: functions may gain arguments.
+/// Asks whether all functions that a worker calls are there, whether this login may call them, and
+/// in which kind of transaction its calls run. It goes by names and not by signatures, since
+/// functions may gain arguments.
 pub(crate) const MAY_WORK: Statement = Statement {
     sql: "select coalesce(pg_catalog.bool_and(pg_catalog.has_schema_privilege(n.oid, 'usage') \
           and pg_catalog.has_function_privilege(p.oid, 'execute')), false) as may_work, \
@@ -424,11 +453,12 @@ pub(crate) const MAY_WORK: Statement = Statement {
           pg_catalog.current_setting('transaction_read_only') as read_only, \
           pg_catalog.pg_is_in_recovery() as is_standby \
           from pg_catalog.pg_namespace n join pg_catalog.pg_proc p on p.pronamespace = n.oid \
-          where n.nspname = 'fairclaim' and p.proname in ('settle_and_claim', 'claim_jobs', 'extend_leases', 'release_claims')",
+          where n.nspname = 'fairclaim' and p.proname in ('settle_and_claim', 'claim_jobs', \
+          'extend_leases', 'release_claims')",
     types: &[],
 };
 
-/// With the retention that the installation is set to.
+/// Prunes with the retention that the installation is set to.
 pub(crate) const PRUNE: Statement =
     Statement { sql: include_str!("../protocol/statements/prune.sql"), types: &[] };
 
@@ -437,14 +467,17 @@ pub(crate) const DROP_RANGES: Statement =
 
 pub(crate) const CLOCK: Statement = Statement { sql: "select fairclaim.clock()", types: &[] };
 
-/// The channel on which workers are told something; the payload says what.
+/// Listens on the channel that wakes workers. The payload says what happened.
 pub(crate) const LISTEN: &str = "listen fairclaim";
 
-/// Which process of the server a session has: two sessions of one pooler may share it.
+/// Asks which process of the server a session has. Two sessions of one pooler may share it.
 pub(crate) const BACKEND_PID: &str = "select pg_catalog.pg_backend_pid()";
 
-/// Who holds, or asked earlier for, the lock that a process of the server waits for; 0 is a prepared transaction.
-pub(crate) const BLOCKERS: &str = "select distinct b.pid from pg_catalog.unnest(pg_catalog.pg_blocking_pids($1)) b(pid) order by 1";
+/// Asks which processes hold, or asked earlier for, the lock that a process of the server waits
+/// for. 0 is a prepared transaction.
+pub(crate) const BLOCKERS: &str = "select distinct b.pid from \
+                                   pg_catalog.unnest(pg_catalog.pg_blocking_pids($1)) b(pid) \
+                                   order by 1";
 
 #[cfg(test)]
 mod tests {
@@ -485,7 +518,8 @@ mod tests {
         }
     }
 
-    /// Other drivers have the types of parameters from the text alone, and not all can bind all of them.
+    /// Other drivers have the types of parameters from the text alone, and not all can bind all of
+    /// them.
     #[test]
     fn a_shared_statement_names_the_types_of_its_parameters_and_they_are_plain() {
         for (name, statement) in SHARED {

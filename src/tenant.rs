@@ -1,4 +1,4 @@
-//! Who owns a job.
+//! The owner of a job.
 
 use std::{
     cmp::Ordering,
@@ -14,14 +14,15 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
-/// What a name of a tenant must be.
+/// The rule for the name of a tenant.
 pub(crate) const NAME_RULE: &str = "must be 1 to 255 bytes without control characters";
 
-/// The customer a job belongs to: a uuid, and how the application calls it if it was named.
+/// The customer that a job belongs to: a uuid, and the name that the application gave it, if any.
 ///
-/// An application that knows its tenants by a name or number maps them with [`Tenant::named`], which always gives the
-/// same uuid, the one that `fairclaim.tenant_uuid(text)` gives in SQL. A dispatch for a named tenant sends the name, and
-/// the database remembers it: lists and logs show it beside the uuid. Two tenants are equal when their uuids are.
+/// An application that knows its tenants by a name or number maps them with [`Tenant::named`],
+/// which always gives the same uuid, the one that `fairclaim.tenant_uuid(text)` gives in SQL. A
+/// dispatch for a named tenant sends the name, and the database remembers it: lists and logs show
+/// it beside the uuid. Two tenants are equal when their uuids are.
 ///
 /// ```
 /// use fairclaim::Tenant;
@@ -38,8 +39,8 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// The tenant of a name: itself when the name is a hyphenated uuid, else the first 16 bytes of
-    /// `sha256("fairclaim:tenant:" + name)`, marked as a uuid of version 8.
+    /// Makes the tenant of a name. A hyphenated uuid names itself. Of any other name the uuid is
+    /// the first 16 bytes of `sha256("fairclaim:tenant:" + name)`, marked as a uuid of version 8.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for an empty name, one of
@@ -61,20 +62,21 @@ impl Tenant {
         Ok(Self { id, name: Some(name.into()) })
     }
 
-    /// The uuid that the database knows the tenant by.
+    /// Gives the uuid that the database knows the tenant by.
     pub fn uuid(&self) -> Uuid {
         self.id
     }
 
-    /// The name that it was made of; none when it was made of a uuid.
+    /// Gives the name that it was made of; none when it was made of a uuid.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 }
 
-/// The tenant of an application that has one only: dispatches for it name no tenant, and the jobs belong to the one that
-/// the setting `default_tenant` names (`fairclaim settings set default_tenant app`, once, or [`Client::set_setting`]).
-/// Without that setting, such a dispatch is refused with [`ErrorKind::TenantMissing`](crate::ErrorKind::TenantMissing).
+/// The tenant of an application that has only one. Dispatches for it name no tenant, and the jobs
+/// belong to the one that the setting `default_tenant` names (`fairclaim settings set
+/// default_tenant app`, once, or [`Client::set_setting`]). Without that setting, such a dispatch is
+/// refused with [`ErrorKind::TenantMissing`](crate::ErrorKind::TenantMissing).
 ///
 /// ```no_run
 /// use fairclaim::{Client, DefaultTenant, Dispatch};
@@ -92,7 +94,8 @@ impl Tenant {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DefaultTenant;
 
-/// Whose a job is: a [`Tenant`], a uuid, or the [`DefaultTenant`]. What takes it takes each of these.
+/// The owner of a job: a [`Tenant`], a uuid, or the [`DefaultTenant`]. A function that takes an
+/// owner takes each of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner(pub(crate) Option<Tenant>);
 
@@ -120,8 +123,8 @@ impl From<DefaultTenant> for Owner {
     }
 }
 
-/// A uuid in its one canonical form, of either case. The others that the `uuid` crate reads (braces, urn, no hyphens) are
-/// names like any other, as they are in SQL.
+/// Reads a uuid in its one canonical form, in either case. The other forms that the crate `uuid`
+/// reads (braces, urn, no hyphens) are names like any other, as they are in SQL.
 fn hyphenated(name: &str) -> Option<Uuid> {
     if name.len() == 36 { Uuid::try_parse(name).ok() } else { None }
 }
@@ -164,7 +167,7 @@ impl Ord for Tenant {
     }
 }
 
-/// As its uuid.
+/// Writes the tenant as its uuid.
 impl Serialize for Tenant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.id.serialize(serializer)

@@ -1,8 +1,9 @@
-//! Instants as text, for JSON in both directions. The driver carries them as `SystemTime`; a calendar is needed nowhere else.
+//! Instants as text, for JSON in both directions. The driver carries them as `SystemTime`, so that
+//! a calendar is needed nowhere else.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// RFC 3339 in UTC with microseconds, which is what the database keeps.
+/// Writes an instant as RFC 3339 in UTC with microseconds, which is what the database keeps.
 pub(crate) fn rfc3339(at: SystemTime) -> String {
     let micros = match at.duration_since(UNIX_EPOCH) {
         Ok(after) => i128::try_from(after.as_micros()).unwrap_or(i128::MAX),
@@ -15,7 +16,8 @@ pub(crate) fn rfc3339(at: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:06}Z")
 }
 
-/// The Gregorian date of a number of days since 1970. Years are counted from March, so that the leap day comes last.
+/// Computes the Gregorian date of a number of days since 1970. Years are counted from March, so
+/// that the leap day comes last.
 fn civil(days: i128) -> (i128, i128, i128) {
     const ERA: i128 = 146_097; // days in 400 years
     let since_march_0 = days + 719_468;
@@ -28,7 +30,7 @@ fn civil(days: i128) -> (i128, i128, i128) {
     (era * 400 + year_in_era + i128::from(month <= 2), month, day)
 }
 
-/// For serde's `serialize_with`.
+/// Writes an instant for serde's `serialize_with`.
 pub(crate) fn serialize<S: serde::Serializer>(
     at: &SystemTime,
     serializer: S,
@@ -36,7 +38,7 @@ pub(crate) fn serialize<S: serde::Serializer>(
     serializer.serialize_str(&rfc3339(*at))
 }
 
-/// For serde's `serialize_with`.
+/// Writes an instant that may be missing for serde's `serialize_with`.
 #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
 pub(crate) fn serialize_option<S: serde::Serializer>(
     at: &Option<SystemTime>,
@@ -48,7 +50,7 @@ pub(crate) fn serialize_option<S: serde::Serializer>(
     }
 }
 
-/// A span of time that may be missing, in seconds.
+/// Writes a span of time that may be missing as seconds, for serde's `serialize_with`.
 #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
 pub(crate) fn serialize_seconds<S: serde::Serializer>(
     span: &Option<Duration>,

@@ -1,4 +1,5 @@
-//! From a URL to connections: what libpq users expect of the URL, and a pool.
+//! Connects: it reads a URL as users of libpq expect it to be read, and makes a pool of
+//! connections.
 
 mod mode;
 #[cfg(not(feature = "tls"))]
@@ -19,22 +20,24 @@ use self::plain as tls;
 pub(crate) use self::tls::Connector;
 use crate::error::{Error, Result};
 
-/// A connection's other half, which somebody must poll: it does the reading and writing, and yields notifications.
+/// A connection's other half, which its owner must poll. It does the reading and writing, and
+/// yields notifications.
 pub(crate) type Link = Connection<Socket, <Connector as MakeTlsConnect<Socket>>::Stream>;
 
-/// How a client connects, beside what the URL says. What the URL says wins.
+/// How a client connects, as far as the URL does not say it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ConnectOptions {
-    /// How many connections the pool may hold. Defaults to 10.
+    /// How many connections the pool may hold. It defaults to 10.
     pub pool_size: usize,
-    /// What `pg_stat_activity` shows; never put a tenant in it. Defaults to `fairclaim`.
+    /// The name that `pg_stat_activity` shows. Never put a tenant in it. It defaults to
+    /// `fairclaim`.
     pub application_name: String,
-    /// How long one attempt to connect may take. Defaults to 10 s.
+    /// How long one attempt to connect may take. It defaults to 10 s.
     pub connect_timeout: Duration,
-    /// How long a call waits for a free connection of the pool. Defaults to 30 s.
+    /// How long a call waits for a free connection of the pool. It defaults to 30 s.
     pub wait_timeout: Duration,
-    /// Whether each connection is a session of its own. Defaults to finding out.
+    /// Whether each connection is a session of its own. By default the client finds out.
     pub mode: ConnectionMode,
 }
 
@@ -65,7 +68,7 @@ impl ConnectOptions {
         self
     }
 
-    /// Sets what `pg_stat_activity` shows.
+    /// Sets the name that `pg_stat_activity` shows.
     #[must_use]
     pub fn application_name(mut self, name: impl Into<String>) -> Self {
         self.application_name = name.into();
@@ -86,25 +89,25 @@ impl Endpoint {
         self.config.connect(self.tls.clone()).await.map_err(|error| self.name(error.into()))
     }
 
-    /// Whose connections they are.
+    /// Names the login of the connections.
     pub(crate) fn login(&self) -> Option<&str> {
         self.config.get_user()
     }
 
-    /// Says where the connection was tried, if none could be opened.
+    /// Adds where the connection was tried to an error, if none could be opened.
     fn name(&self, error: Error) -> Error {
         if !error.is_unavailable() || error.was_sent() {
             return error;
         }
-        let message = format!("{} ({})", error.message(), self.place());
+        let message = format!("{} ({})", error.message(), self.address());
         error.with_message(message)
     }
 
-    /// The hosts and ports, as people write them.
-    fn place(&self) -> String {
+    /// Writes the hosts and ports, as people write them.
+    fn address(&self) -> String {
         let (hosts, ports) = (self.config.get_hosts(), self.config.get_ports());
         let addresses = self.config.get_hostaddrs();
-        let place = |at: usize| {
+        let address = |at: usize| {
             let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
             match (hosts.get(at), addresses.get(at)) {
                 (Some(Host::Tcp(name)), _) if name.contains(':') => format!("[{name}]:{port}"),
@@ -116,17 +119,17 @@ impl Endpoint {
                 (None, None) => format!("port {port}"),
             }
         };
-        let places = (0..hosts.len().max(addresses.len())).map(place);
-        places.collect::<Vec<_>>().join(", ")
+        let written = (0..hosts.len().max(addresses.len())).map(address);
+        written.collect::<Vec<_>>().join(", ")
     }
 
-    /// Whom its connections trust.
+    /// Gives the connector of TLS, which knows what certificates to trust.
     pub(crate) fn tls(&self) -> Connector {
         self.tls.clone()
     }
 }
 
-/// A connection of the pool; an error says where it was tried, as far as that is known.
+/// Takes a connection out of the pool. An error says where it was tried, as far as that is known.
 pub(crate) async fn from_pool(pool: &Pool, endpoint: Option<&Endpoint>) -> Result<Object> {
     pool.get().await.map_err(|error| match endpoint {
         Some(endpoint) => endpoint.name(error.into()),
@@ -134,16 +137,16 @@ pub(crate) async fn from_pool(pool: &Pool, endpoint: Option<&Endpoint>) -> Resul
     })
 }
 
-/// After how long a connection that is not there yet is spoken of.
+/// How long the log is silent about a connection that is not there yet.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
 
-/// Waits for a connection, and says in the log what it waits for if that takes long.
+/// Waits for a connection, and writes to the log what it waits for if that takes long.
 pub(crate) async fn patiently<T>(connecting: impl Future<Output = T>, endpoint: &Endpoint) -> T {
     let mut connecting = std::pin::pin!(connecting);
     if let Ok(done) = tokio::time::timeout(SILENCE_MAX, &mut connecting).await {
         return done;
     }
-    tracing::warn!("still waiting for PostgreSQL to answer at {}", endpoint.place());
+    tracing::warn!("still waiting for PostgreSQL to answer at {}", endpoint.address());
     connecting.await
 }
 
@@ -159,7 +162,8 @@ pub(crate) fn endpoint(text: &str, options: &ConnectOptions) -> Result<Endpoint>
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(options.connect_timeout);
     }
-    // The system's default of two hours would leave a worker waiting on a connection that a firewall has forgotten.
+    // the system's default of two hours would leave a worker waiting on a connection that a
+    // firewall has forgotten
     if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
         config.keepalives_idle(Duration::from_secs(30));
     }
@@ -171,14 +175,15 @@ pub(crate) fn endpoint(text: &str, options: &ConnectOptions) -> Result<Endpoint>
     }
     let all_local = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
     if all_local && config.get_hostaddrs().is_empty() {
-        config.ssl_mode(tokio_postgres::config::SslMode::Disable); // as libpq: no TLS over a unix socket
+        // like libpq, no TLS over a unix socket
+        config.ssl_mode(tokio_postgres::config::SslMode::Disable);
     } else {
         config.ssl_mode(tls.mode.driver());
     }
     Ok(Endpoint { tls: tls::connector(&tls)?, config })
 }
 
-/// Like libpq: the usual folder of the server's socket, else the loopback.
+/// Chooses the host as libpq does: the usual folder of the server's socket, or else the loopback.
 fn default_host(config: &mut Config) {
     let port = config.get_ports().first().copied().unwrap_or(5432);
     let folder = ["/var/run/postgresql", "/tmp"]
@@ -187,7 +192,7 @@ fn default_host(config: &mut Config) {
     config.host(folder.unwrap_or("localhost"));
 }
 
-/// A pool of connections to this endpoint. Opens none yet.
+/// Makes a pool of connections to this endpoint, and opens none yet.
 pub(crate) fn pool(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Pool> {
     if options.pool_size == 0 {
         return Err(Error::configuration("a pool of no connections", "set pool_size to 1 or more"));
@@ -197,7 +202,8 @@ pub(crate) fn pool(endpoint: &Endpoint, options: &ConnectOptions) -> Result<Pool
     Pool::builder(manager)
         .max_size(options.pool_size)
         .wait_timeout(Some(options.wait_timeout))
-        // the driver's own time-out ends with the TCP handshake; this one covers TLS and authentication too
+        // the driver's own time-out ends with the TCP handshake, and this one covers TLS and
+        // authentication too
         .create_timeout(Some(options.connect_timeout * 2))
         .runtime(Runtime::Tokio1)
         .build()

@@ -1,4 +1,4 @@
-//! Direct or pooled: what a connection may be used for, and how that is found out.
+//! The mode of a connection, direct or pooled, and how it is found out.
 
 use std::{fmt, str::FromStr};
 
@@ -15,13 +15,16 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectionMode {
-    /// Find out by asking two connections which process serves them. A [`Client`](crate::Client) is then one of the others.
+    /// The client finds out, by asking two connections which process serves them. Its mode is one
+    /// of the others then.
     #[default]
     Auto,
-    /// Each connection is a session of its own: statements are prepared once on it, and workers listen for new jobs.
+    /// Each connection is a session of its own. Statements are prepared once on it, and workers
+    /// listen for new jobs.
     Direct,
-    /// A transaction pooler lends out sessions: every statement travels whole, and workers poll. Right everywhere; against a
-    /// server of one's own a little slower.
+    /// A transaction pooler lends out sessions. Every statement travels whole, and workers poll.
+    /// This works everywhere, but is a little slower than a direct connection where that is
+    /// possible.
     Pooled,
 }
 
@@ -51,39 +54,43 @@ impl FromStr for ConnectionMode {
     }
 }
 
-/// The mode to work in: the one that was asked for, after a look whether it can work.
+/// Chooses the mode to work in: the one that was asked for, if it can work.
 ///
-/// A session that is taken for one's own and is not answers with another client's prepared statement, so *direct* is never
-/// taken on trust. *Pooled* is right on every connection, so nothing is asked.
+/// A pooler's session may answer with another client's prepared statement. So *direct* is never
+/// taken on trust. *Pooled* works on every connection, so the server is not asked.
 pub(crate) async fn choose(
     asked: ConnectionMode,
     pool: &Pool,
     endpoint: &Endpoint,
 ) -> Result<ConnectionMode> {
     if asked == ConnectionMode::Pooled {
-        drop(super::from_pool(pool, Some(endpoint)).await?); // so that a wrong URL shows here and not at the first job
+        // so that a wrong URL shows here and not at the first job
+        drop(super::from_pool(pool, Some(endpoint)).await?);
         return Ok(ConnectionMode::Pooled);
     }
     match (asked, keeps_sessions(pool, endpoint).await?) {
         (_, Some(true)) | (ConnectionMode::Direct, None) => Ok(ConnectionMode::Direct),
         (ConnectionMode::Direct, Some(false)) => Err(Error::configuration(
             "the connection is to be direct, but a transaction pooler lends out its sessions",
-            "connect to the server's own port (Supabase: 5432 in place of 6543), or leave the mode to be found out: \
+            "connect to the server's own port (Supabase: 5432 in place of 6543), or leave the \
+             mode to be found out: \
              --connection auto, ConnectionMode::Auto",
         )),
         _ => Ok(ConnectionMode::Pooled),
     }
 }
 
-/// How often the two connections are asked: behind a busy pooler five answers looked like sessions of one's own in 3 of
-/// 100 tries, and each further one more than halves that.
+/// How often the two connections are asked. Behind a busy pooler five answers looked like separate
+/// sessions in 3 of 100 tries, and each further answer more than halves that.
 const QUESTIONS: usize = 16;
 
-/// Whether a connection is one session of the server, or leads through a pooler that lends sessions per transaction.
+/// Finds out whether a connection is one session of the server, or leads through a pooler that
+/// lends sessions per transaction.
 ///
-/// Through a pooler, two connections that are idle in turn are lent the same session, or one connection is lent several.
-/// So two are asked for their process in turn: a session of one's own never changes its process, and shares it with
-/// nobody. None when that cannot be told, since a second connection is refused.
+/// Through a pooler, two connections that are idle in turn are lent the same session, or one
+/// connection is lent several. So two are asked for their process in turn: a direct connection
+/// never changes its process, and shares it with no other. It cannot be told where a second
+/// connection is refused.
 async fn keeps_sessions(pool: &Pool, endpoint: &Endpoint) -> Result<Option<bool>> {
     let first = super::from_pool(pool, Some(endpoint)).await?;
     let Ok((second, link)) = endpoint.open().await else {
@@ -94,7 +101,7 @@ async fn keeps_sessions(pool: &Pool, endpoint: &Endpoint) -> Result<Option<bool>
     let mut others = None;
     let mut kept = true;
     for question in 0..QUESTIONS {
-        // own, other, other, own, own …: a pooler that lends in rotation shows too
+        // the order own, other, other, own, own … also shows a pooler that lends in rotation
         if question % 4 == 0 || question % 4 == 3 {
             kept &= process(&first).await? == own;
         } else {

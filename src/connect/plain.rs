@@ -1,4 +1,4 @@
-//! What stands in for TLS in a build without it.
+//! The connector of a build without TLS.
 
 use tokio_postgres::NoTls;
 

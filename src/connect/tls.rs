@@ -1,4 +1,5 @@
-//! Whom to trust: rustls with its ring provider, named explicitly so that no other crate's choice matters.
+//! The connector of TLS. It is rustls with its ring provider, which is named explicitly so that no
+//! other crate's choice matters.
 
 use std::{path::Path, sync::Arc};
 
@@ -20,7 +21,7 @@ use crate::error::{Error, Result};
 /// Encrypts connections.
 pub(crate) type Connector = MakeRustlsConnect;
 
-/// A connector that trusts whom the mode says.
+/// Makes a connector that trusts the certificates that the mode allows.
 pub(super) fn connector(target: &TlsTarget) -> Result<Connector> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -54,7 +55,7 @@ pub(super) fn connector(target: &TlsTarget) -> Result<Connector> {
     Ok(MakeRustlsConnect::new(config))
 }
 
-/// The authorities of a PEM file, or of the machine.
+/// Reads the authorities of a PEM file, or those of the machine.
 fn roots(file: Option<&Path>) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     if let Some(file) = file {
@@ -67,7 +68,8 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore> {
             })?;
         }
     } else {
-        // a machine's store often has a few that nobody can parse; what matters is that some can be used
+        // a machine's store often has a few that cannot be parsed, which does not matter as long as
+        // others can
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if roots.is_empty() {
             return Err(Error::configuration(
@@ -108,8 +110,8 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>> {
     })
 }
 
-/// Accepts every name, and without roots every certificate; proof that the server has the certificate's key is always
-/// demanded. This is what libpq's `verify-ca` and `require` promise, no more.
+/// Accepts every name, and without roots every certificate. The server must always prove that it
+/// has the certificate's key. This is what libpq's `verify-ca` and `require` promise, and no more.
 #[derive(Debug)]
 struct Lenient {
     provider: Arc<CryptoProvider>,

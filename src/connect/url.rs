@@ -1,7 +1,7 @@
-//! The connection text. The driver reads most of it; the parameters of TLS are taken out first, since it knows only
-//! three of libpq's six modes and none of its certificate files.
+//! Reads the connection URL. The driver reads most of it. The parameters of TLS are taken out
+//! first, since the driver knows only three of libpq's six modes and none of its certificate files.
 //!
-//! No error here quotes the text: it holds a password.
+//! No error here quotes the URL, since it holds a password.
 
 use std::path::PathBuf;
 
@@ -9,18 +9,18 @@ use tokio_postgres::{Config, config::SslMode};
 
 use crate::error::{Error, Result};
 
-/// What a connection text asks for.
+/// What a connection URL asks for.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) config: Config,
     pub(super) tls: TlsTarget,
 }
 
-/// The TLS half of it.
+/// What it asks for about TLS.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct TlsTarget {
     pub(super) mode: TlsMode,
-    /// A PEM file of the authorities to trust; none means those of the machine.
+    /// A PEM file of the authorities to trust. Without it those of the machine are trusted.
     pub(super) root_file: Option<PathBuf>,
     /// PEM files of the client's own certificate and key.
     pub(super) certificate_file: Option<PathBuf>,
@@ -30,21 +30,22 @@ pub(super) struct TlsTarget {
 /// libpq's `sslmode`.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TlsMode {
-    /// Never encrypt.
+    /// Nothing is encrypted.
     Disable,
-    /// Encrypt if the server can, whoever it is.
+    /// The connection is encrypted if the server can do it. Its certificate is not checked.
     #[default]
     Prefer,
-    /// Encrypt, whoever the server is.
+    /// The connection is encrypted. The server's certificate is not checked.
     Require,
-    /// Encrypt, and a trusted authority has signed the server's certificate.
+    /// The connection is encrypted, and a trusted authority has signed the server's certificate.
     VerifyCa,
-    /// And the certificate names the host.
+    /// In addition, the certificate names the host.
     VerifyFull,
 }
 
 impl TlsMode {
-    /// What the driver calls it: who is trusted is the connector's business.
+    /// Gives the driver's mode. The driver need not know what is trusted, since the connector
+    /// decides that.
     pub(super) fn driver(self) -> SslMode {
         match self {
             Self::Disable => SslMode::Disable,
@@ -73,8 +74,9 @@ const OWN: [&str; 7] =
 
 type Own = Vec<(String, String)>;
 
-/// Takes our parameters out of a URL's query. Like the driver, the first `@` ends the credentials. One in a parameter would make
-/// all before it the credentials, the host and `sslmode` among them, and what follows it the host: that is refused.
+/// Takes our parameters out of a URL's query. As for the driver, the first `@` ends the
+/// credentials. An `@` in a parameter would turn all that stands before it into credentials, the
+/// host and `sslmode` among them, and what follows into the host. So that is refused.
 fn split_url(url: &str) -> Result<(String, Own)> {
     let query_from = url.find('@').unwrap_or(0);
     if url[..query_from].split_once('?').is_some_and(|(_, query)| query.contains('=')) {
@@ -86,7 +88,8 @@ fn split_url(url: &str) -> Result<(String, Own)> {
     let after = url.get(query_from + 1..).unwrap_or_default();
     if after.split('?').next().is_some_and(|rest| rest.contains('@')) {
         return Err(Error::configuration(
-            "the connection URL has an @ in its user or password, so that it is unclear where the host begins",
+            "the connection URL has an @ in its user or password, so that it is unclear where the \
+             host begins",
             "write special characters of a password as %XX: @ as %40, : as %3A, / as %2F, % as %25",
         ));
     }
@@ -126,7 +129,8 @@ fn split_pairs(text: &str) -> Result<(String, Own)> {
     Ok((kept, own))
 }
 
-/// The value at the head of a text, and how long it is as written: bare or in single quotes, with backslash escapes.
+/// Reads the value at the head of a text, bare or in single quotes, with backslash escapes. Says
+/// how long it is as written.
 fn pair_value(text: &str) -> Result<(String, usize)> {
     let quoted = text.starts_with('\'');
     let (mut value, mut escaped) = (String::new(), false);
@@ -170,13 +174,14 @@ fn tls_target(own: Own) -> Result<TlsTarget> {
         if mode.is_some_and(|mode| mode != TlsMode::VerifyFull) {
             return Err(Error::configuration(
                 "sslrootcert=system needs sslmode=verify-full",
-                "a weaker mode would accept anybody that a public authority has signed",
+                "use verify-full: a weaker mode would accept every server that a public authority \
+                 has signed",
             ));
         }
         mode = Some(TlsMode::VerifyFull);
     }
     tls.mode = mode.unwrap_or_default();
-    // libpq: with a file of authorities at hand, `require` verifies against it
+    // as in libpq, `require` with a file of authorities verifies against it
     if tls.mode == TlsMode::Require && tls.root_file.is_some() {
         tls.mode = TlsMode::VerifyCa;
     }
@@ -227,11 +232,13 @@ fn percent_decode(text: &str) -> Result<String> {
 fn malformed() -> Error {
     Error::configuration(
         "the connection URL cannot be read",
-        "write postgres://user:password@host:5432/database?sslmode=verify-full, with special characters as %XX",
+        "write postgres://user:password@host:5432/database?sslmode=verify-full, with special \
+         characters as %XX",
     )
 }
 
-/// The driver names a parameter that it does not know or whose value is wrong; the rest of its messages may quote.
+/// Explains the driver's error if it names a parameter that is unknown or has a wrong value. Its
+/// other messages may quote the URL.
 fn driver_error(error: &tokio_postgres::Error) -> Error {
     match std::error::Error::source(error).map(ToString::to_string) {
         Some(cause)

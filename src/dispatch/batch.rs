@@ -1,4 +1,5 @@
-//! Many jobs in few calls: how a list is cut, how an item looks, and whose index an error names.
+//! Dispatches many jobs in few calls: it cuts the list, writes the items, and counts the index that
+//! an error names.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use tokio_postgres::{GenericClient, types::Json};
@@ -13,11 +14,12 @@ use crate::{
     timestamp,
 };
 
-/// How many jobs one call takes, and about how many bytes of JSON: well within the protocol's 64 MiB.
+/// How many jobs one call takes, and about how many bytes of JSON, which is well within the
+/// protocol's 64 MiB.
 const BATCH_JOBS_MAX: usize = 10_000;
 const BATCH_BYTES_MAX: usize = 16 << 20;
 
-/// As an item of `dispatch_jobs`; defaults are left out, to keep the batch small.
+/// Writes the job as an item of `dispatch_jobs`. Defaults are left out, to keep the list small.
 impl Serialize for Dispatch {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut item = serializer.serialize_map(None)?;
@@ -55,13 +57,15 @@ impl Serialize for Dispatch {
     }
 }
 
-/// Dispatches many jobs on this connection or in this transaction; their ids come in the order of the jobs.
+/// Dispatches many jobs on this connection or in this transaction. The ids come in the order of the
+/// jobs.
 ///
-/// More than 10,000 jobs, or 16 MiB of payloads, travel in several calls: give it a transaction, so that all commit or
-/// none.
+/// More than 10,000 jobs, or 16 MiB of payloads, travel in several calls. Pass a transaction, so
+/// that either all of them commit or none.
 ///
 /// # Errors
-/// As [`Dispatch::execute`]; [`Error::item`](crate::Error::item) is the index of the bad job, counted from 0.
+/// As [`Dispatch::execute`]; [`Error::item`](crate::Error::item) is the index of the bad job,
+/// counted from 0.
 pub async fn dispatch_many_in<E: Executor>(
     on: &E,
     jobs: impl IntoIterator<Item = Dispatch>,
@@ -70,7 +74,7 @@ pub async fn dispatch_many_in<E: Executor>(
     send_many(&Via::whole(on.driver()), &jobs).await
 }
 
-/// Sends the batches one after the other.
+/// Sends the calls one after the other.
 pub(crate) async fn send_many<C: GenericClient + Sync>(
     via: &Via<'_, C>,
     jobs: &[Dispatch],
@@ -89,19 +93,19 @@ pub(crate) async fn send_many<C: GenericClient + Sync>(
     Ok(ids)
 }
 
-/// Refuses what must not be sent, by its index.
+/// Refuses a job that must not be sent, and names its index.
 pub(super) fn check_all(jobs: &[Dispatch]) -> Result<()> {
     jobs.iter()
         .enumerate()
         .try_for_each(|(index, job)| job.check().map_err(|error| error.of_job(index)))
 }
 
-/// Whether these jobs travel in one call, which is a transaction by itself.
+/// Says whether these jobs travel in one call, which is a transaction by itself.
 pub(crate) fn is_one_call(jobs: &[Dispatch]) -> bool {
     batches(jobs).nth(1).is_none()
 }
 
-/// Cuts a list so that each part is one call.
+/// Cuts a list into the parts that travel in one call each.
 fn batches(jobs: &[Dispatch]) -> impl Iterator<Item = &[Dispatch]> {
     let mut rest = jobs;
     std::iter::from_fn(move || {

@@ -1,4 +1,5 @@
-//! What can be refused without asking the database: the protocol's limits, as far as they need no setting of an installation.
+//! Checks a job without asking the database, against those limits of the protocol that need no
+//! setting of an installation.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,8 +17,9 @@ const TAGS_MAX: usize = 20;
 const METADATA_BYTES_MAX: usize = 16_384;
 
 impl Dispatch {
-    /// Refuses what can be refused without the database: what the conversion of a parameter would refuse with the value in
-    /// its message. Every dispatch begins with it, and the database checks all limits; a program may ask before it connects.
+    /// Refuses what the conversion of a parameter would refuse, with the value in its message.
+    /// Every dispatch begins with this check, and the database checks all limits. A program may
+    /// call it before it connects.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) with the name of the field
@@ -30,10 +32,12 @@ impl Dispatch {
         {
             return Err(Error::invalid_argument(field, "must not hold a NUL"));
         }
-        // the driver counts microseconds in 64 bits and does not look whether they suffice; a JSON text has four digits of a year
+        // the driver counts microseconds in 64 bits without a check of overflow, and a JSON text
+        // has four digits of a year
         let year_9999 = Duration::from_secs(253_370_764_800);
-        if matches!(self.due, Due::At(at) if at.duration_since(UNIX_EPOCH).map_or(true, |since| since >= year_9999))
-        {
+        let is_beyond =
+            |at: SystemTime| at.duration_since(UNIX_EPOCH).map_or(true, |since| since >= year_9999);
+        if matches!(self.due, Due::At(at) if is_beyond(at)) {
             let rule = "must be finite, at most 1 day ago and at most 5 years ahead";
             return Err(Error::invalid_argument("run_at", rule));
         }
@@ -47,9 +51,10 @@ impl Dispatch {
         json::to_raw("metadata", &self.metadata).map(drop)
     }
 
-    /// Refuses what the database would refuse, before it is sent: for a program that reads many jobs from somebody else and
-    /// wants to know which of them are bad. The database checks again, and also what depends on its settings, such as the
-    /// size of a payload. `now` is a time that has passed by the clock of the database ([`Client::clock`]).
+    /// Refuses what the database would refuse, before it is sent. This is for a program that reads
+    /// many jobs from elsewhere and wants to know which of them are bad. The database checks again,
+    /// and also what depends on its settings, such as the size of a payload. `now` is a time that
+    /// has passed by the clock of the database ([`Client::clock`]).
     ///
     /// [`Client::clock`]: crate::Client::clock
     ///
@@ -73,7 +78,8 @@ impl Dispatch {
             ("max_attempts", (1..=100).contains(&self.max_attempts), "must be from 1 to 100"),
             (
                 "timeout",
-                self.timeout.is_none_or(|span| span >= Duration::from_millis(1)), // the other bound is one of `check`
+                // `check` has the other bound
+                self.timeout.is_none_or(|span| span >= Duration::from_millis(1)),
                 "must be from 1 ms to 24 h",
             ),
             (
@@ -100,7 +106,8 @@ impl Dispatch {
     }
 }
 
-/// How long a value is as the database writes it, or less: it has its own way with numbers that are not whole.
+/// Computes how long a value is as the database writes it, or less, since it writes numbers that
+/// are not whole in its own way.
 fn text_len(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(true) => 4,
@@ -117,7 +124,7 @@ fn object_len(entries: &Map<String, Value>) -> usize {
     list_len(entries.iter().map(|(key, value)| string_len(key) + 2 + text_len(value)))
 }
 
-/// With its brackets, and a comma and a blank between two.
+/// Counts the brackets of a list, and a comma and a blank between two items.
 fn list_len(items: impl Iterator<Item = usize>) -> usize {
     items.map(|item| item + 2).sum::<usize>().max(2)
 }

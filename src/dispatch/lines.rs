@@ -1,4 +1,4 @@
-//! The lines of a source, each sent once however often they are sent.
+//! Dispatches the lines of a source. Each line is dispatched once, however often it is sent.
 
 use tokio_postgres::{GenericClient, types::Json};
 
@@ -14,24 +14,26 @@ use crate::{
 pub struct Lines<'a> {
     /// The caller's name for the source, 1 to 255 bytes. Each login has sources of its own.
     pub source: &'a str,
-    /// The stretch begins behind this line; 0 is before the first.
+    /// The line behind which the stretch begins; 0 is before the first.
     pub after: u64,
-    /// Its last line.
+    /// The last line of the stretch.
     pub through: u64,
-    /// What its lines dispatch, at most one job a line.
+    /// The jobs of its lines, at most one a line.
     pub jobs: &'a [Dispatch],
-    /// How many of its lines are left out as refused, for the account.
+    /// How many of its lines are left out as refused. The database adds them up.
     pub refused: u32,
-    /// A digest of the source's lines up to `through`, to be kept with it.
+    /// A digest of the source's lines up to `through`, which the database keeps.
     pub digest: Option<[u8; 32]>,
-    /// A digest of what is filled in where a line says nothing. Another one than the source began with is not accepted.
+    /// A digest of what is filled in where a line says nothing. Only the digest that the source
+    /// began with is accepted.
     pub defaults: Option<[u8; 32]>,
-    /// Whether to begin the source again, with `after` 0; only if none of its lines was dispatched.
+    /// Whether to begin the source again, with `after` 0. That is possible only if none of its
+    /// lines was dispatched.
     pub anew: bool,
 }
 
 impl<'a> Lines<'a> {
-    /// The lines behind `after` up to `through`, with nothing in them yet.
+    /// Makes a stretch of the lines behind `after` up to `through`, with no jobs yet.
     #[must_use]
     pub fn of(source: &'a str, after: u64, through: u64) -> Self {
         Self {
@@ -46,28 +48,28 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// What they dispatch.
+    /// Sets the jobs of the lines.
     #[must_use]
     pub fn jobs(mut self, jobs: &'a [Dispatch]) -> Self {
         self.jobs = jobs;
         self
     }
 
-    /// How many of them are left out as refused.
+    /// Sets how many of the lines are left out as refused.
     #[must_use]
     pub fn refused(mut self, refused: u32) -> Self {
         self.refused = refused;
         self
     }
 
-    /// What the lines up to `through` are, by a digest of the caller's own making.
+    /// Sets a digest of the lines up to `through`, of the caller's own making.
     #[must_use]
     pub fn digest(mut self, digest: [u8; 32]) -> Self {
         self.digest = Some(digest);
         self
     }
 
-    /// What is filled in where a line says nothing, by a digest of the caller's own making.
+    /// Sets a digest of what is filled in where a line says nothing, of the caller's own making.
     #[must_use]
     pub fn defaults(mut self, defaults: [u8; 32]) -> Self {
         self.defaults = Some(defaults);
@@ -86,18 +88,19 @@ impl<'a> Lines<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct LinesProgress {
-    /// Whether this call dispatched what it was given. It does not when the source stands elsewhere, or began with other defaults.
+    /// Whether this call dispatched its jobs. It does not if the source stands elsewhere, or began
+    /// with other defaults.
     pub accepted: bool,
-    /// The last line that is dealt with.
+    /// The last line that was dispatched or refused.
     pub lines: u64,
     /// How many of the lines so far were dispatched.
     pub dispatched: u64,
     /// How many of them were refused.
     pub refused: u64,
-    /// The digest of these lines, if whoever sent them made one of 32 bytes.
+    /// The digest of these lines, if their sender made one of 32 bytes.
     #[serde(skip)]
     pub digest: Option<[u8; 32]>,
-    /// The digest of what was filled in, likewise.
+    /// The digest of what was filled in, if their sender made one of 32 bytes.
     #[serde(skip)]
     pub defaults: Option<[u8; 32]>,
 }

@@ -1,4 +1,4 @@
-//! The producer's side: one job to be dispatched, with its options, in whatever transaction the caller has.
+//! Dispatches one job, with its options, in the transaction that the caller has.
 
 mod batch;
 mod limits;
@@ -46,7 +46,8 @@ enum Due {
 /// # struct SendMail { to: String }
 /// # impl fairclaim::Job for SendMail { const TYPE: &'static str = "send_mail"; }
 ///
-/// # async fn example(transaction: &tokio_postgres::Transaction<'_>) -> Result<(), fairclaim::Error> {
+/// # use fairclaim::Error;
+/// # async fn example(transaction: &tokio_postgres::Transaction<'_>) -> Result<(), Error> {
 /// let mail = SendMail { to: "a@b.example".into() };
 /// let id = Dispatch::new(Tenant::named("acme")?, &mail)?
 ///     .delay(Duration::from_secs(60))
@@ -71,8 +72,8 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// A typed job, with the defaults that its type states. `tenant` is a [`Tenant`], a uuid, or
-    /// [`DefaultTenant`](crate::DefaultTenant).
+    /// Makes a dispatch of a typed job, with the defaults that its type states. `tenant` is a
+    /// [`Tenant`], a uuid, or [`DefaultTenant`](crate::DefaultTenant).
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) when the payload cannot be
@@ -87,7 +88,7 @@ impl Dispatch {
         Ok(dispatch)
     }
 
-    /// A job whose type and payload are known at run time only.
+    /// Makes a dispatch of a job whose type and payload are known only at run time.
     ///
     /// # Errors
     /// As [`Dispatch::new`].
@@ -114,55 +115,60 @@ impl Dispatch {
         }
     }
 
-    /// Into this queue. Defaults to the queue of the type, or `default`.
+    /// Sets the queue. It defaults to the queue of the type, or to `default`.
     pub fn queue(mut self, queue: impl Into<String>) -> Self {
         self.queue = queue.into();
         self
     }
 
-    /// Before (higher) or after (lower) the other jobs of its tenant: −100 to 100. Defaults to the type's, or 0.
+    /// Puts the job before (higher) or after (lower) the other jobs of its tenant: −100 to 100. It
+    /// defaults to the priority of the type, or to 0.
     pub fn priority(mut self, priority: i32) -> Self {
         self.priority = priority;
         self
     }
 
-    /// Not before this time. At most 5 years ahead; a time of the last day means now.
+    /// Runs the job not before this time, which is at most 5 years ahead. A time of the last day
+    /// means now.
     pub fn run_at(mut self, at: SystemTime) -> Self {
         self.due = Due::At(at);
         self
     }
 
-    /// Not before this span from now, by the clock of the database.
+    /// Runs the job not before this span from now has passed, by the clock of the database.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.due = Due::After(delay);
         self
     }
 
-    /// How many attempts may fail before the job does: 1 to 100. Defaults to the type's, or 25.
+    /// Sets how many attempts may fail before the job itself does: 1 to 100. It defaults to the
+    /// number of the type, or to 25.
     pub fn max_attempts(mut self, attempts: i32) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// How long one attempt may take: 1 ms to 24 h. Defaults to the type's, or no limit.
+    /// Sets how long one attempt may take: 1 ms to 24 h. It defaults to the time of the type, or to
+    /// no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// One more word to find the job by: at most 20 of 1 to 64 characters.
+    /// Adds a word to find the job by. A job has at most 20, of 1 to 64 characters each.
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// One more note beside the payload, such as a trace id; at most 16 KiB in all.
+    /// Adds a note beside the payload, such as a trace id. A job has at most 16 KiB of notes.
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
         self.metadata.insert(key.into(), value.into());
         self
     }
 
-    /// Dispatches it on this connection or in this transaction, with which it commits or rolls back.
+    /// Dispatches the job on this connection or in this transaction, with which it commits or rolls
+    /// back.
     ///
     /// ```no_run
     /// # async fn example(client: fairclaim::Client, invoice: i64, mail: fairclaim::Dispatch)
@@ -192,7 +198,7 @@ impl Dispatch {
             Due::At(at) => (Some(at), None),
             Due::After(delay) => (None, Some(delay.as_secs_f64())),
         };
-        // a name tells the id, which the database makes of it, and is remembered
+        // the database makes the id of the name, and remembers the name
         let name = self.tenant.0.as_ref().and_then(Tenant::name);
         let id = self.tenant.0.as_ref().filter(|_| name.is_none()).map(Tenant::uuid);
         let row = DISPATCH
@@ -217,7 +223,7 @@ impl Dispatch {
         Ok(row.try_get(0)?)
     }
 
-    /// About how many bytes it takes in a batch.
+    /// Estimates how many bytes it takes in a list.
     fn bytes(&self) -> usize {
         300 + self.payload.get().len()
     }

@@ -1,4 +1,4 @@
-//! What was found: a level, a stable name, what was seen, and what to do about it.
+//! A finding of the doctor: a level, a stable name, what was seen, and what to do about it.
 
 use serde::Serialize;
 
@@ -7,18 +7,18 @@ use serde::Serialize;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Level {
-    /// As it should be.
+    /// It is as it should be.
     Ok,
-    /// Worth knowing.
+    /// It is worth knowing.
     Note,
-    /// It works, and will hurt.
+    /// It works, but will cause trouble.
     Warning,
-    /// Something does not work, or is not safe.
+    /// It does not work, or is not safe.
     Error,
 }
 
 impl Level {
-    /// The word for it.
+    /// Gives the word for the level.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -28,7 +28,7 @@ impl Level {
         }
     }
 
-    /// The level of this word.
+    /// Finds the level of a word.
     pub(super) fn named(word: &str) -> Option<Self> {
         let all = [Self::Ok, Self::Note, Self::Warning, Self::Error];
         all.into_iter().find(|level| level.as_str() == word)
@@ -42,11 +42,12 @@ impl Level {
 pub struct Finding {
     /// How bad it is.
     pub level: Level,
-    /// What it is about: a name that later versions keep. `docs/operate/doctor.md` has all of them.
+    /// What it is about, by a name that later versions keep. `docs/operate/doctor.md` has all
+    /// names.
     pub name: String,
     /// What was seen.
     pub seen: String,
-    /// What to do about it; none where all is well.
+    /// What to do about it. There is none where all is well.
     pub advice: Option<String>,
 }
 
@@ -72,7 +73,7 @@ impl Finding {
     }
 }
 
-/// A span for people: 90 s, 12 min, 5 h, 3 days.
+/// Writes a span as people say it: 90 s, 12 min, 5 h, 3 days.
 pub(super) fn span(seconds: f64) -> String {
     let seconds = seconds.abs();
     if seconds < 120.0 {

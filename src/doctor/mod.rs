@@ -1,9 +1,9 @@
-//! The doctor: examines a database as far as this login may look, and says what to do. It changes
-//! nothing.
+//! The doctor: it examines a database as far as this login may look, and says what to do. It
+//! changes nothing.
 //!
 //! The database judges itself (`fairclaim.doctor_findings`), so that every client sees the same.
-//! Judged here is what only a client can tell: the way to the server, the version that this build
-//! needs, and this machine's clock.
+//! The library judges only what a client alone can tell: the connection, the version that this
+//! build needs, and this machine's clock.
 
 mod finding;
 mod schema;
@@ -35,7 +35,7 @@ use crate::{
 pub struct Diagnosis {
     /// The worst level among the findings.
     pub worst: Level,
-    /// Everything, in the order of docs/operate/doctor.md.
+    /// All findings, in the order of docs/operate/doctor.md.
     pub findings: Vec<Finding>,
 }
 
@@ -167,7 +167,7 @@ impl Examination<'_> {
     }
 }
 
-/// From here on a clock is wrong enough to be noticed in the times that a program computes itself.
+/// How wrong a clock may be. Beyond this it is noticed in the times that a program computes itself.
 const SKEW: Duration = Duration::from_secs(5);
 
 fn skew(ours: SystemTime, theirs: SystemTime, uncertain: Duration) -> Finding {
@@ -181,19 +181,21 @@ fn skew(ours: SystemTime, theirs: SystemTime, uncertain: Duration) -> Finding {
     Finding::warning(
         "clock",
         format!("this machine is {} {way} the database", span(off.as_secs_f64())),
-        "run NTP on both; leases do not suffer, since all times of jobs are the database's, but a time that a program here \
+        "run NTP on both; leases do not suffer, since all times of jobs are the database's, but a \
+         time that a program here \
          computes itself (run_at) is off by as much",
     )
 }
 
 fn not_looked_at(unseen: &[&'static str]) -> Option<Finding> {
-    let advice = "as an administrator grant fairclaim_observer or fairclaim_operator to this login, and run it again";
+    let advice = "as an administrator grant fairclaim_observer or fairclaim_operator to this \
+                  login, and run it again";
     let what = unseen.join(", ");
     (!unseen.is_empty())
         .then(|| Finding::note("unseen", format!("this login may not look at: {what}"), advice))
 }
 
-/// A number that must be there.
+/// Reads a number that must be there.
 fn number<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, name: &str) -> Result<T> {
     Ok(row.try_get(name)?)
 }

@@ -1,4 +1,4 @@
-//! Whether the schema is there, and of the version that this build needs.
+//! Judges whether the schema is there, and has the version that this build needs.
 
 use super::Finding;
 use crate::schema;
@@ -24,7 +24,8 @@ pub(super) fn version(found: i32) -> Finding {
         std::cmp::Ordering::Greater => Finding::warning(
             "schema",
             seen,
-            "it serves, since functions keep their signatures; bring this program up to date, and do not migrate with it",
+            "it serves, since functions keep their signatures; bring this program up to date, and \
+             do not migrate with it",
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! The server and the way to it.
+//! Judges the server and the connection to it.
 
 use tokio_postgres::Row;
 
@@ -20,7 +20,8 @@ pub(super) fn judge(rows: &[Row], direct: bool) -> Result<Vec<Finding>> {
         found.push(Finding::error(
             "standby",
             "the server is a standby and refuses every write",
-            "connect to the primary (target_session_attrs=read-write with several hosts in the URL)",
+            "connect to the primary (target_session_attrs=read-write with several hosts in the \
+             URL)",
         ));
     }
     found.push(tls(&Way {
@@ -55,7 +56,8 @@ fn encoding(encoding: &str) -> Finding {
         "SQL_ASCII" => Finding::error(
             "encoding",
             seen,
-            "move to a database made with `create database … encoding 'UTF8' template template0`: here any bytes are a text",
+            "move to a database made with `create database … encoding 'UTF8' template template0`: \
+             here any bytes are a text",
         ),
         _ => Finding::warning(
             "encoding",
@@ -86,8 +88,10 @@ fn tls(way: &Way<'_>) -> Finding {
     }
     Finding::warning(
         "tls",
-        "the connection reaches the server unencrypted: payloads and passwords can be read on the way",
-        "add sslmode=verify-full to the URL; behind a pooler, set TLS between pooler and server too",
+        "the connection reaches the server unencrypted: payloads and passwords can be read on the \
+         way",
+        "add sslmode=verify-full to the URL; behind a pooler, set TLS between pooler and server \
+         too",
     )
 }
 
@@ -97,7 +101,8 @@ fn pooler(direct: bool) -> Finding {
     } else {
         Finding::note(
             "pooler",
-            "pooled, or it cannot be told: statements travel whole, and workers find new jobs by polling",
+            "pooled, or it cannot be told: statements travel whole, and workers find new jobs by \
+             polling",
             "it works; for the shortest delay give workers a URL that leads to the server itself",
         )
     }

@@ -35,8 +35,8 @@ impl Topic {
         Self { of_build: true, ..self }
     }
 
-    /// Returns the text that can be sent instead of a call, as the function has it. It answers the same
-    /// columns.
+    /// Returns the text that can be sent instead of a call, as the function has it. It answers the
+    /// same columns.
     pub(super) fn text(&self) -> Option<Statement> {
         let function = self.catalogs?;
         let (_, sql) = schema::bodies().find(|(name, _)| *name == function)?;
@@ -44,13 +44,13 @@ impl Topic {
     }
 }
 
-/// Can be asked of a database without our schema too.
+/// The topic that can be asked of a database without our schema too.
 pub(super) const SETTINGS: Topic =
     topic("settings", "settings").by_catalogs("findings_of_settings");
 
-/// Those of an installation, in the order of their findings. Each is asked in a transaction of its
-/// own, so that one that takes too long stops no other: the server counts time by statement. A test
-/// compares the list with the function's.
+/// The topics of an installation, in the order of their findings. Each is asked in a transaction of
+/// its own, so that one that takes too long stops no other, since the server counts time by
+/// statement. A test compares the list with the function's.
 pub(super) const TOPICS: &[Topic] = &[
     topic("migrations", "migrations").of_build(),
     topic("functions", "functions").by_catalogs("findings_of_functions").of_build(),
@@ -72,8 +72,8 @@ pub(super) const TOPICS: &[Topic] = &[
     topic("age", "the age of transactions").by_catalogs("findings_of_age"),
 ];
 
-/// Reads what a topic answered, by place: a text that is sent instead of a call does not name its
-/// columns.
+/// Reads what a topic answered, by the positions of the columns, since a text that is sent instead
+/// of a call does not name them.
 pub(super) fn findings(rows: &[Row]) -> Result<Vec<Finding>> {
     rows.iter()
         .map(|row| {

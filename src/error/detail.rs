@@ -9,11 +9,11 @@ use super::{Error, Inner};
 #[serde(default)]
 #[non_exhaustive]
 pub struct Bounds {
-    /// The most that there may be: characters, bytes, items or levels.
+    /// The greatest number of characters, bytes, items or levels.
     pub limit: Option<f64>,
-    /// The least number that is allowed. Of a time: seconds from now.
+    /// The least number that is allowed; of a time, in seconds from now.
     pub minimum: Option<f64>,
-    /// The greatest number that is allowed. Of a time: seconds from now.
+    /// The greatest number that is allowed; of a time, in seconds from now.
     pub maximum: Option<f64>,
     /// The names that are allowed.
     pub allowed: Vec<String>,
@@ -29,8 +29,8 @@ struct Detail {
 }
 
 impl Error {
-    /// Takes what the DETAIL of one of the protocol's own errors says. A later version may say more, and nothing is taken from a text
-    /// that is no such object.
+    /// Takes what the DETAIL of one of the protocol's own errors says. A later version may say
+    /// more. Nothing is taken from a text that is no such object.
     pub(super) fn with_detail(mut self, text: &str) -> Self {
         let Ok(detail) = serde_json::from_str::<Detail>(text) else { return self };
         let inner: &mut Inner = &mut self.0;
@@ -46,7 +46,8 @@ impl Error {
     }
 }
 
-/// What the server's message begins with. It is shown in front of the rule again, with the item as the caller counts it.
+/// Gives the words that the server's message begins with. An error shows them in front of the rule
+/// again, with the item as the caller counts it.
 fn place(detail: &Detail) -> String {
     let field = detail.field.as_deref().unwrap_or_default();
     let Some(argument) = &detail.argument else { return format!("{field}: ") };

@@ -1,4 +1,4 @@
-//! Errors that the driver or the pool raises by itself, without an answer of the server.
+//! Explains errors that the driver or the pool raises by itself, without an answer of the server.
 
 use std::{error::Error as StdError, io, sync::Arc};
 
@@ -15,8 +15,9 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-/// What the driver was doing. It keeps its kinds private, and the fixed first words of its messages are the only way to tell a faulty
-/// program, schema or URL from a connection that broke: a test provokes each of them with the locked version.
+/// What the driver was doing. It keeps its kinds of errors private, so the fixed first words of its
+/// messages are the only way to tell a faulty program, schema or URL from a connection that broke.
+/// A test provokes each of them with the locked version.
 enum Doing {
     /// An answer or a parameter does not have the shape that this program expects.
     Reading,
@@ -72,18 +73,19 @@ fn explain(error: tokio_postgres::Error) -> Error {
         }
         Doing::Connecting if cause.contains("does not support TLS") => Error::configuration(
             "the server does not offer TLS",
-            "switch ssl on there; only where nobody can listen in, use sslmode=disable",
+            "switch ssl on there; use sslmode=disable only in a network that you trust",
         ),
         Doing::Authenticating if cause.contains("channel binding") => Error::configuration(
             "the server did not bind its authentication to the TLS connection",
-            "it needs TLS, scram-sha-256 and no proxy in between that ends TLS; else use channel_binding=prefer",
+            "it needs TLS, scram-sha-256 and no proxy in between that ends TLS; else use \
+             channel_binding=prefer",
         ),
         Doing::Authenticating => {
             Error::configuration(message, "check user, password and host of the connection URL")
         }
         Doing::Connecting => Error::unavailable(message).unsent().with_source(error),
         Doing::Talking => Error::unavailable(message).with_source(error),
-        // its cause is left out here too: what it may hold is not known
+        // the cause is left out here too, since it is not known what it may hold
         Doing::Unknown if !error.is_closed() => Error::new(ErrorKind::Driver, text)
             .with_hint("look at what was done before you repeat it, and report this"),
         Doing::Unknown => Error::unavailable(text),
@@ -91,7 +93,7 @@ fn explain(error: tokio_postgres::Error) -> Error {
 }
 
 impl Error {
-    /// Keeps what the operating system said.
+    /// Keeps what the operating system reported.
     fn with_source(mut self, error: tokio_postgres::Error) -> Self {
         let cause = error.into_source().and_then(|cause| cause.downcast::<io::Error>().ok());
         self.0.source = cause.map(|cause| Arc::from(*cause));
@@ -123,7 +125,7 @@ impl From<deadpool_postgres::PoolError> for Error {
 }
 
 impl Error {
-    /// A pool that gives no connection.
+    /// Reports a pool that gives no connection.
     fn pool(message: &str) -> Self {
         Self::unavailable(message)
             .with_hint("close what holds connections for long, or give the pool more of them")

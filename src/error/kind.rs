@@ -1,4 +1,4 @@
-//! What a caller can do about an error, in a word.
+//! The kinds of errors.
 
 use std::fmt;
 
@@ -6,22 +6,24 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// `JQ001`: another attempt has the job by now; what this attempt did is not recorded.
+    /// `JQ001`: another attempt has the job by now, and what this attempt did is not recorded.
     LeaseLost,
-    /// `JQ002`: no tenant was given, or it is not the caller's.
+    /// `JQ002`: no tenant was given, or one that is not the caller's.
     TenantMissing,
     /// `JQ003`: the tenant has as many jobs waiting as it may have.
     QuotaExceeded,
     /// `JQ004`: an argument is out of its limits. [`Error::field`](super::Error::field) names it.
     InvalidArgument,
-    /// `JQ005`: there is no such thing, or it belongs to another tenant; both answer alike.
+    /// `JQ005`: no such thing exists, or it belongs to another tenant. Both answer alike.
     NotFound,
-    /// `JQ006`: the schema in the database is missing, older or newer than this build can work with.
+    /// `JQ006`: the schema in the database is missing, older or newer than this build can work
+    /// with.
     SchemaMismatch,
     /// `JQ007`: the login lacks a role or a privilege.
     PrivilegeMissing,
-    /// The database cannot be reached, or the connection was lost. Whether the last statement took effect is unknown, unless
-    /// [`Error::was_sent`](super::Error::was_sent) says that none was sent.
+    /// The database cannot be reached, or the connection was lost. Whether the last statement took
+    /// effect is unknown, unless [`Error::was_sent`](super::Error::was_sent) says that none was
+    /// sent.
     Unavailable,
     /// Any other error of the server; [`Error::sqlstate`](super::Error::sqlstate) says which.
     Database,
@@ -32,7 +34,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The protocol's own code (`JQ001` to `JQ007`), where the kind has one.
+    /// Gives the protocol's own code (`JQ001` to `JQ007`), where the kind has one.
     #[must_use]
     pub fn code(self) -> Option<&'static str> {
         Some(match self {
@@ -47,7 +49,7 @@ impl ErrorKind {
         })
     }
 
-    /// The kind that a code of the protocol stands for.
+    /// Finds the kind that a code of the protocol stands for.
     pub(super) fn of_code(code: &str) -> Option<Self> {
         [
             Self::LeaseLost,

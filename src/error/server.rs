@@ -1,4 +1,4 @@
-//! What an error of the server, or of a pooler in its name, means for the caller.
+//! Explains errors of the server, or of a pooler that speaks in its name.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,8 @@ use tokio_postgres::error::DbError;
 
 use super::{Error, ErrorKind};
 
-/// Our own codes become their kinds; a few of the server's mean the same; the rest keeps its code.
+/// Finds the kind of an error. The protocol's own codes have their kinds, a few of the server's
+/// codes mean the same, and the rest keeps its code.
 pub(super) fn explain(server: &DbError) -> Error {
     let message = server.message();
     let sqlstate = server.code().code();
@@ -17,12 +18,13 @@ pub(super) fn explain(server: &DbError) -> Error {
             Error::schema_mismatch(message, "run `fairclaim migrate` against this database")
         }
         (None, "3D000" | "28000" | "28P01") => Error::configuration(message, login_hint(message)),
-        // a standby refuses most writes as read-only, but unlogged relations and transaction ids in words of their own
+        // a standby refuses most writes as read-only, but unlogged relations and transaction ids
+        // with other codes
         (None, "0A000" | "55000") if message.contains("during recovery") => Error::database(
             READ_ONLY,
             format!("the server is a standby, which cannot be written to: {message}"),
         ),
-        // shut down, crashed, starting up, too many connections, and whatever the class of connections holds
+        // shut down, crashed, starting up, idle for too long, too many connections
         (None, "57P01" | "57P02" | "57P03" | "57P05" | "53300") => Error::unavailable(message),
         (None, _) if sqlstate.starts_with("08") => from_pooler(message),
         (None, _) if sqlstate.starts_with("22") => Error::database(sqlstate, input_text(sqlstate)),
@@ -31,12 +33,13 @@ pub(super) fn explain(server: &DbError) -> Error {
     if sqlstate == "53300" {
         error = error.with_hint(NO_SLOT);
     }
-    // a standby's refusal is told by one code, whatever it said itself
+    // the refusal of a standby has the one code READ_ONLY already, whatever the server sent
     error.0.sqlstate.get_or_insert_with(|| sqlstate.to_owned());
     error
 }
 
-/// An error of the protocol. DETAIL is read here alone: that of any other error may quote a row.
+/// Reads an error of the protocol. DETAIL is read only here, since that of any other error may
+/// quote a row.
 fn ours(kind: ErrorKind, server: &DbError) -> Error {
     let error = Error::new(kind, server.message());
     let error = match server.hint().filter(|hint| !hint.is_empty()) {
@@ -49,36 +52,41 @@ fn ours(kind: ErrorKind, server: &DbError) -> Error {
     }
 }
 
-/// Of a transaction that may not write: a standby, or a login that is told to.
+/// The code of a transaction that may not write, on a standby or of a login that may only read.
 pub(crate) const READ_ONLY: &str = "25006";
 
-/// What to do about a server that cannot be had.
+/// What to do about a server that does not answer.
 pub(super) const NO_ANSWER: &str =
     "check that PostgreSQL answers at the connection URL (--database-url, DATABASE_URL)";
 
-/// What to do about a server that lets nobody else in.
-const NO_SLOT: &str = "its connections are used up: smaller pools, a higher limit of the login or the server, or a pooler in between";
+/// What to do about a server that has no connection left.
+const NO_SLOT: &str = "all connections are in use: make pools smaller, raise the limit of the \
+                       login or the server, or put a pooler in between";
 
-/// What to do about an error that keeps the server's code.
+/// Says what to do about an error that keeps the server's code.
 pub(super) fn database_hint(sqlstate: &str) -> Option<&'static str> {
     Some(match sqlstate {
-        // a prepared statement that does not exist, or that exists already, is another session's
+        // a prepared statement that is unexpectedly there or missing belongs to another session
         "26000" | "42P05" => {
-            "a transaction pooler seems to be in between: use --connection pooled, ConnectionMode::Pooled"
+            "a transaction pooler seems to be in between: use --connection pooled, \
+             ConnectionMode::Pooled"
         }
         READ_ONLY => {
-            "connect to the primary (target_session_attrs=read-write), or reset default_transaction_read_only of this login"
+            "connect to the primary (target_session_attrs=read-write), or reset \
+             default_transaction_read_only of this login"
         }
         "57014" => {
             "raise statement_timeout of this login, or ask for less: another filter, a smaller page"
         }
         "55P03" => {
-            "end the transaction that holds the lock (pg_terminate_backend(pid) ends its session), or let it end; then run it again"
+            "end the transaction that holds the lock (pg_terminate_backend(pid) ends its \
+             session), or let it end; then run it again"
         }
         "40001" | "40P01" => "two transactions got in each other's way: try again",
         "53100" => "the server's disk is full: make room, then try again",
         "53400" => {
-            "this call needs more temporary space than temp_file_limit gives this login: send fewer or smaller jobs at once, or as an \
+            "this call needs more temporary space than temp_file_limit gives this login: send \
+             fewer or smaller jobs at once, or as an \
              administrator raise it (alter role … set temp_file_limit = '256MB')"
         }
         "53200" => {
@@ -89,7 +97,8 @@ pub(super) fn database_hint(sqlstate: &str) -> Option<&'static str> {
     })
 }
 
-/// A pooler has one code for all that it says itself, so only its words tell what will never work from what may pass.
+/// Explains an error of a pooler. It has one code for all of its own errors, so only its words tell
+/// what will never work from what may pass.
 fn from_pooler(message: &str) -> Error {
     if message.starts_with("unsupported startup parameter") {
         return Error::configuration(
@@ -110,10 +119,11 @@ fn from_pooler(message: &str) -> Error {
     error
 }
 
-/// What a login lacks that the server just refused.
+/// Says what a login lacks that the server has refused.
 fn login_hint(message: &str) -> &'static str {
     if message.contains("client certificate") || message.starts_with("certificate auth") {
-        "give the certificate of this login: sslcert=/path/to/client.crt and sslkey=/path/to/client.key"
+        "give the certificate of this login: sslcert=/path/to/client.crt and \
+         sslkey=/path/to/client.key"
     } else if message.contains("no pg_hba.conf entry") && message.ends_with("no encryption") {
         "the server wants TLS for this login: use sslmode=verify-full, or require"
     } else {
@@ -121,38 +131,44 @@ fn login_hint(message: &str) -> &'static str {
     }
 }
 
-/// A refusal for lack of a right. Which role has it depends on what was sent, which [`Error::wanting`] says where it is known.
+/// Explains a refusal for lack of a right. Which role has the right depends on the statement;
+/// [`Error::wanting`] names it where that is known.
 fn denied(message: &str) -> Error {
     let error = Error::new(ErrorKind::PrivilegeMissing, message);
     if message.contains("for language") {
         return error.with_hint(
-            "as an administrator: grant usage on language plpgsql to public while `fairclaim migrate` runs; what it installs works without",
+            "as an administrator: grant usage on language plpgsql to public while `fairclaim \
+             migrate` runs; what it installs works without that grant",
         );
     }
     if message.contains("row-level security") {
         return error.with_hint(
-            "row_security is off in this session: set row_security = on, or as an administrator alter role … reset row_security",
+            "row_security is off in this session: set row_security = on, or as an administrator \
+             alter role … reset row_security",
         );
     }
     let mut error = error.with_hint(
-        "as an administrator grant this login the role that has this right: fairclaim_producer to dispatch, fairclaim_worker to \
-         claim, fairclaim_operator to administer; one that has it without inheriting it (NOINHERIT) needs alter role … inherit, or from \
+        "as an administrator grant this login the role that has this right: fairclaim_producer to \
+         dispatch, fairclaim_worker to \
+         claim, fairclaim_operator to administer; one that has it without inheriting it \
+         (NOINHERIT) needs alter role … inherit, or from \
          PostgreSQL 16 on a grant with inherit true",
     );
     error.0.lacks_role = true;
     error
 }
 
-/// The grant to ask for. The login is not known everywhere.
+/// Words the grant to ask for. The login is not known everywhere.
 pub(super) fn role_hint(role: &str, login: Option<&str>) -> String {
     let login = login.map_or("<this login>".into(), quoted);
     format!(
-        "as an administrator: grant {role} to {login}; a login that has it without inheriting it (NOINHERIT) needs alter role {login} inherit, or \
+        "as an administrator: grant {role} to {login}; a login that has it without inheriting it \
+         (NOINHERIT) needs alter role {login} inherit, or \
          from PostgreSQL 16 on grant {role} to {login} with inherit true"
     )
 }
 
-/// A name as SQL reads it.
+/// Writes a name as SQL reads it.
 fn quoted(name: &str) -> Cow<'_, str> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if name.bytes().all(plain) && !name.starts_with(|first: char| first.is_ascii_digit()) {
@@ -162,7 +178,8 @@ fn quoted(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The server's own messages of this class quote the value, so a fixed text stands for them.
+/// Gives a fixed text in place of the server's own message, since messages of this class quote the
+/// value.
 fn input_text(sqlstate: &str) -> &'static str {
     match sqlstate {
         "22P05" | "22021" => {

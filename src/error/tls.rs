@@ -1,4 +1,4 @@
-//! What a failed handshake means for whoever wrote the connection URL.
+//! Explains a failed TLS handshake to the person who wrote the connection URL.
 
 use std::{error::Error as StdError, io};
 
@@ -6,14 +6,14 @@ use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
 use super::Error;
 
-/// The error of TLS below one of the driver, if that is what went wrong.
+/// Finds the error of TLS below an error of the driver, if TLS is what went wrong.
 pub(super) fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a TlsError> {
     let mut next = error.source();
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<TlsError>() {
             return Some(found);
         }
-        // an I/O error does not count what it was made of as its source
+        // an I/O error does not give what it was made of as its source
         let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         if let Some(found) = inside.and_then(|inside| inside.downcast_ref::<TlsError>()) {
             return Some(found);
@@ -23,7 +23,8 @@ pub(super) fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a TlsEr
     None
 }
 
-/// In words, with what to do. None for what is no matter of certificates and versions, a cut connection for instance.
+/// Says what happened and what to do, if it is a matter of certificates and versions. A cut
+/// connection is not.
 pub(super) fn explain(error: &TlsError) -> Option<Error> {
     match error {
         TlsError::InvalidCertificate(reason) => Some(distrust(reason)),
@@ -68,7 +69,8 @@ fn distrust(reason: &CertificateError) -> Error {
         }
         CertificateError::UnknownIssuer => Error::configuration(
             "no authority that is trusted here has signed the server's certificate",
-            "name the PEM file of the server's authority: sslrootcert=/path/to/root.crt; without it the machine's own \
+            "name the PEM file of the server's authority: sslrootcert=/path/to/root.crt; without \
+             it the machine's own \
              authorities are trusted",
         ),
         other => Error::configuration(
@@ -78,16 +80,17 @@ fn distrust(reason: &CertificateError) -> Error {
     }
 }
 
-const OTHER_NAME: &str = "connect by a name that the certificate has, or accept any name that the authority has signed: \
+const OTHER_NAME: &str = "connect by a name that the certificate has, or accept any name that the \
+                          authority has signed: \
                           sslmode=verify-ca";
 
-/// `DnsName("db.example")` and `IpAddress(10.0.0.1)` without what is around them.
+/// Takes the name out of `DnsName("db.example")` and `IpAddress(10.0.0.1)`.
 fn bare(name: &str) -> &str {
     let inside = name.split_once('(').map_or(name, |(_, inside)| inside);
     inside.trim_end_matches(')').trim_matches('"')
 }
 
-/// The server ended the handshake.
+/// Explains an alert with which the server ended the handshake.
 fn alarm(alert: AlertDescription) -> Error {
     use AlertDescription as Alert;
     match alert {
@@ -107,7 +110,8 @@ fn alarm(alert: AlertDescription) -> Error {
         | Alert::DecryptError
         | Alert::AccessDenied => Error::configuration(
             format!("the server refuses the client's certificate ({alert:?})"),
-            "check sslcert: an authority of the server's ssl_ca_file has to have signed it, and it must not have expired",
+            "check sslcert: an authority of the server's ssl_ca_file has to have signed it, and \
+             it must not have expired",
         ),
         other => Error::configuration(
             format!("the server ended the TLS handshake ({other:?})"),

@@ -1,5 +1,5 @@
-//! What this build installs, as data: the script stores it in the database, and the doctor compares
-//! the catalogs with it.
+//! Describes what this build installs. The script stores it in the database, and the doctor
+//! compares the catalogs with it.
 
 use std::fmt::Write;
 

@@ -15,13 +15,14 @@ macro_rules! sql {
     };
 }
 
-/// Cluster-wide roles; runs as the installer.
+/// The roles, which belong to the whole cluster. It runs as the installer.
 pub(crate) const ROLES: SqlFile = sql!("access/roles.sql");
-/// The schema, the list of migrations, the lock; from here on as the owner.
+/// The schemas, the list of migrations and the lock of installers. From here on the script runs as
+/// the owner.
 pub(crate) const BOOTSTRAP: SqlFile = sql!("migrations/bootstrap.sql");
-/// Tables only, numbered, up-only: each is applied once.
+/// The tables. The files are numbered, only ever lead to newer versions, and each is applied once.
 pub(crate) const MIGRATIONS: &[SqlFile] = &[sql!("migrations/0001_tables.sql")];
-/// One function a file; applied again at every migrate, in this order.
+/// The functions, one a file. They are applied again at every migrate, in this order.
 pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("internal/support/counted.sql"),
     sql!("internal/support/id_at.sql"),
@@ -202,8 +203,9 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("protocol/tenant/tenant_names.sql"),
     sql!("protocol/tenant/tenant_uuid.sql"),
 ];
-/// Views, applied again at every migrate.
+/// The views. They are applied again at every migrate.
 pub(crate) const VIEWS: &[SqlFile] = &[sql!("views/job_queue.sql"), sql!("views/job_overview.sql")];
-/// What earlier versions left, row security, policies and grants, applied last at every migrate.
+/// Row security, policies and grants, and the removal of what earlier versions left. They are
+/// applied last at every migrate.
 pub(crate) const ACCESS: &[SqlFile] =
     &[sql!("access/leftovers.sql"), sql!("access/policies.sql"), sql!("access/grants.sql")];

@@ -1,8 +1,9 @@
-//! Who may execute what, as the files of the functions have it, so that a database can be compared with it.
+//! Reads from the files of the functions which role may execute which, so that a database can be
+//! compared with it.
 
 use super::files::FUNCTIONS;
 
-/// Every function and role of a `grant execute` of this build.
+/// Lists every function and role of a `grant execute` of this build.
 pub(super) fn executable() -> Vec<(String, String)> {
     let code: String = FUNCTIONS
         .iter()

@@ -1,4 +1,5 @@
-//! Installs and updates the schema: one script, which `migrate` executes and `migrate --print` prints.
+//! Installs and updates the schema: one script, which `migrate` executes and `migrate --print`
+//! prints.
 
 mod build;
 mod files;
@@ -24,18 +25,19 @@ use crate::{
     statements::BACKEND_PID,
 };
 
-/// How often the script is run when two installers meet.
+/// How often the script is run, at most, when two installers meet.
 const TRIES_MAX: u32 = 5;
 
 /// What `migrate` does beside installing.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct MigrateOptions {
-    /// Grants the roles of workers, producers, operators and auditors to the installer, so that one login can do
-    /// everything: for trying out, not for production.
+    /// Whether the installer gets the roles of workers, producers, operators and auditors, so that
+    /// one login can do everything. It is for trying out, not for production.
     pub grant_self: bool,
-    /// How long it tries, about, while a transaction of an application holds a lock that it needs. Each try waits for a second at
-    /// most, so that nobody stands behind it for longer. Defaults to 2 min.
+    /// About how long it tries while a transaction of an application holds a lock that it needs.
+    /// Each try waits for at most a second, so that no other transaction waits behind it for
+    /// longer. It defaults to 2 min.
     pub lock_wait: Duration,
 }
 
@@ -53,7 +55,7 @@ impl MigrateOptions {
         self
     }
 
-    /// Sets how long it tries while somebody holds a lock that it needs.
+    /// Sets how long it tries while a transaction holds a lock that it needs.
     #[must_use]
     pub fn lock_wait(mut self, wait: Duration) -> Self {
         self.lock_wait = wait;
@@ -65,18 +67,18 @@ impl MigrateOptions {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct MigrateReport {
-    /// The schema's version before; 0 when there was none.
+    /// The schema's version before, which is 0 if there was none.
     pub from: i32,
     /// Its version now.
     pub to: i32,
     /// The names of the migrations that were applied.
     pub applied: Vec<String>,
-    /// The roles that the installer has got, where that was asked for.
+    /// The roles that the installer got, if that was asked for.
     pub granted: Vec<String>,
 }
 
-/// Runs the script on a connection of its own: after an error it may be left inside an aborted transaction, and no later
-/// user of the pool shall find that.
+/// Runs the script on a connection of its own. After an error it may be left inside an aborted
+/// transaction, and no later user of the pool shall find that.
 pub(crate) async fn migrate(pool: &Pool, options: &MigrateOptions) -> Result<MigrateReport> {
     let connection = Object::take(pool.get().await?);
     let wait = Wait::default();
@@ -134,7 +136,7 @@ fn rows_of(messages: Vec<SimpleQueryMessage>) -> Vec<SimpleQueryRow> {
         .collect()
 }
 
-/// The script's last row says what it did.
+/// Reads the script's last row, which says what it did.
 fn report(rows: &[SimpleQueryRow], options: &MigrateOptions) -> Result<MigrateReport> {
     let granted: &[&str] = if options.grant_self { &script::SELF_ROLES } else { &[] };
     let read = || {
@@ -160,8 +162,9 @@ fn report(rows: &[SimpleQueryRow], options: &MigrateOptions) -> Result<MigrateRe
     })
 }
 
-/// Whether it may succeed when tried again. Locks, and those who want them in another order, are waited for by the clock, since
-/// a try may take long. What is there already may be somebody else's for good, so such races are counted.
+/// Says whether the script may succeed when it is run again. For locks and deadlocks the clock
+/// decides, since one try may take long. Another object of the same name may stay there for good,
+/// so the tries of such races are counted.
 fn is_worth_another(error: &tokio_postgres::Error, tries: u32, in_time: bool) -> bool {
     let Some(server) = error.as_db_error() else {
         return false;
@@ -176,12 +179,13 @@ fn is_worth_another(error: &tokio_postgres::Error, tries: u32, in_time: bool) ->
     }
 }
 
-/// Whether somebody else changed the same entry of a catalog at the same time.
+/// Says whether another transaction changed the same entry of a catalog at the same time.
 fn is_collision(server: &DbError) -> bool {
     *server.code() == SqlState::INTERNAL_ERROR && server.message().contains("tuple concurrently")
 }
 
-/// Two installers can collide in catalogs that no lock of ours covers, since roles and schemas come before the lock.
+/// Says whether two installers collided in a catalog. No lock of ours covers roles and schemas,
+/// which come before the lock.
 fn is_race(code: &SqlState) -> bool {
     [
         SqlState::UNIQUE_VIOLATION,
@@ -192,7 +196,7 @@ fn is_race(code: &SqlState) -> bool {
     .contains(code)
 }
 
-/// The hint of a denied grant or statement differs from that of everyday calls.
+/// Explains why the script failed. Its hint for a missing role differs from that of everyday calls.
 fn explain(error: tokio_postgres::Error, wait: &Wait) -> Error {
     let error = Error::from(error);
     if error.lacks_role() {
@@ -202,7 +206,8 @@ fn explain(error: tokio_postgres::Error, wait: &Wait) -> Error {
     if error.sqlstate() == Some(SqlState::LOCK_NOT_AVAILABLE.code()) {
         let blockers = wait.blockers();
         return error.with_message(format!(
-            "another transaction holds a lock that the migration needs: {blockers}; nothing was changed"
+            "another transaction holds a lock that the migration needs: {blockers}; nothing was \
+             changed"
         ));
     }
     error

@@ -1,5 +1,6 @@
-//! The text of a migration: one transaction, plain SQL, no commands of psql, so that `psql -f`, a folder of migrations
-//! and [`Client::migrate`](crate::Client::migrate) all do the same.
+//! Writes the script of a migration: one transaction of plain SQL without commands of psql, so that
+//! `psql -f`, a folder of migrations and [`Client::migrate`](crate::Client::migrate) all do the
+//! same.
 
 use std::fmt::Write;
 
@@ -10,17 +11,18 @@ use super::{
     files::{ACCESS, BOOTSTRAP, FUNCTIONS, MIGRATIONS, ROLES, SqlFile, VIEWS},
 };
 
-/// The schema version that this build brings and needs.
+/// Gives the version of the schema that this build installs and needs.
 pub fn version() -> i32 {
     migrations().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-/// The script that installs or updates the schema.
+/// Writes the script that installs or updates the schema.
 ///
-/// Run twice it changes nothing the second time. It refuses a database that a newer build has migrated.
+/// A second run changes nothing. It refuses a database that a newer build has migrated.
 pub fn script(options: &MigrateOptions) -> String {
     let mut text = format!(
-        "-- fairclaim: installs or updates the schema `fairclaim` to version {}. Run it as often as you like,\n\
+        "-- fairclaim: installs or updates the schema `fairclaim` to version {}. Run it as often \
+         as you like,\n\
          -- as a login with CREATEROLE and CREATE on the database. One transaction.\n\nbegin;\n\n",
         version()
     );
@@ -57,12 +59,13 @@ fn migrations() -> impl Iterator<Item = Migration> {
     })
 }
 
-/// Number, name and checksum of every migration that this build has.
+/// Lists number, name and checksum of every migration that this build has.
 pub(super) fn checksums() -> impl Iterator<Item = (i32, &'static str, String)> {
     migrations().map(|migration| (migration.version, migration.name, checksum(migration.file.text)))
 }
 
-/// Name and body of every function that this build installs: what the server keeps of its text.
+/// Lists name and body of every function that this build installs. The body is what the server
+/// keeps of the text.
 pub(crate) fn bodies() -> impl Iterator<Item = (&'static str, &'static str)> {
     FUNCTIONS.iter().filter_map(|file| {
         let name = file.path.rsplit('/').next()?.strip_suffix(".sql")?;
@@ -77,14 +80,18 @@ impl Migration {
         let Self { version, name, file } = self;
         let (body, sum) = (tag(file.text, "sql"), checksum(file.text));
         let block = format!(
-            "declare\n  v_sum text := (select m.checksum from fairclaim_internal.migration m where m.version = {version});\nbegin\n  \
+            "declare\n  v_sum text := (select m.checksum from fairclaim_internal.migration m \
+             where m.version = {version});\nbegin\n  \
              if v_sum is null then\n    execute {body}\n{sql}{body};\n    \
-             insert into fairclaim_internal.migration (version, name, checksum) values ({version}, '{name}', '{sum}');\n    \
+             insert into fairclaim_internal.migration (version, name, checksum) values \
+             ({version}, '{name}', '{sum}');\n    \
              perform pg_catalog.set_config('fairclaim.applied', \
              pg_catalog.current_setting('fairclaim.applied') || '{name},', true);\n  \
              elsif v_sum <> '{sum}' then\n    \
-             raise exception 'migration {version} ({name}) in this database is not the one of this build'\n      \
-             using errcode = 'JQ006', detail = '{{\"field\": \"schema\"}}', hint = 'use the build that migrated it, or a newer one; migrations never change';\n  \
+             raise exception 'migration {version} ({name}) in this database is not the one of \
+             this build'\n      \
+             using errcode = 'JQ006', detail = '{{\"field\": \"schema\"}}', hint = 'use the build \
+             that migrated it, or a newer one; migrations never change';\n  \
              end if;\nend\n",
             sql = ended(file.text),
         );
@@ -97,33 +104,38 @@ fn file(text: &mut String, file: &SqlFile) {
     let _ = write!(text, "-- {}\n{}\n", file.path, ended(file.text));
 }
 
-/// A text that ends with a line end, however its file does.
+/// Ends a text with one line end, whether its file has one or not.
 fn ended(text: &str) -> String {
     format!("{}\n", text.trim_end())
 }
 
-/// Refuses a database that knows more than this build, before anything is replaced by something older.
+/// Refuses a database that knows more than this build, before anything is replaced by something
+/// older.
 fn guard(text: &mut String) {
     let known = version();
     let _ = write!(
         text,
         "do $guard$\ndeclare\n  \
-         v_found int := (select coalesce(pg_catalog.max(m.version), 0) from fairclaim_internal.migration m);\nbegin\n  \
+         v_found int := (select coalesce(pg_catalog.max(m.version), 0) from \
+         fairclaim_internal.migration m);\nbegin\n  \
          if v_found > {known} then\n    \
-         raise exception 'the database has schema version %, this build knows {known}', v_found\n      \
-         using errcode = 'JQ006', detail = '{{\"field\": \"schema\"}}', hint = 'use a build of fairclaim as new as the one that migrated the database';\n  \
-         end if;\n  perform pg_catalog.set_config('fairclaim.migrated_from', v_found::text, true),\n          \
+         raise exception 'the database has schema version %, this build knows {known}', \
+         v_found\n      \
+         using errcode = 'JQ006', detail = '{{\"field\": \"schema\"}}', hint = 'use a build of \
+         fairclaim as new as the one that migrated the database';\n  \
+         end if;\n  perform pg_catalog.set_config('fairclaim.migrated_from', v_found::text, \
+         true),\n          \
          pg_catalog.set_config('fairclaim.applied', '', true);\nend\n$guard$;\n\n"
     );
 }
 
-/// What was done, for whoever ran the script.
+/// The query at the end, which tells what the script did.
 const REPORT: &str = "select pg_catalog.current_setting('fairclaim.migrated_from') as from_version,
        (select pg_catalog.max(m.version) from fairclaim_internal.migration m) as to_version,
        pg_catalog.current_setting('fairclaim.applied') as applied;
 ";
 
-/// What an installer gets who asks for it.
+/// The roles of an installer that grants them to itself.
 pub(crate) const SELF_ROLES: [&str; 4] =
     ["fairclaim_worker", "fairclaim_producer", "fairclaim_operator", "fairclaim_auditor"];
 
@@ -146,7 +158,7 @@ end
 $grant$;
 ";
 
-/// A dollar quote that the text cannot end.
+/// Finds a dollar quote that the text cannot end.
 fn tag(text: &str, word: &str) -> String {
     let mut tag = format!("${word}$");
     let mut number = 0_u32;
@@ -157,7 +169,8 @@ fn tag(text: &str, word: &str) -> String {
     tag
 }
 
-/// What is recorded beside a migration or a function, so that an edited one is noticed.
+/// Computes the checksum that is recorded beside a migration or a function, so that an edited one
+/// is noticed.
 pub(super) fn checksum(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");

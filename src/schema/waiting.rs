@@ -1,4 +1,5 @@
-//! Who keeps a migration waiting: asked on a second connection, since the one that waits can say nothing.
+//! Finds out who keeps a migration waiting. It asks on a second connection, since the one that
+//! waits cannot.
 
 use std::{
     convert::Infallible,
@@ -15,9 +16,9 @@ use tokio_postgres::types::Type;
 
 use crate::{error::Result, statements::BLOCKERS};
 
-/// Most migrations are over by then.
+/// How long it does not ask, since most migrations are over by then.
 const QUIET: Duration = Duration::from_secs(2);
-/// A try waits for a lock for a second, so it is seen waiting.
+/// How often it asks. A try waits for a lock for a second, so it is seen waiting.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Which session migrates, and who held a lock that it needed when it was last seen waiting.
@@ -28,12 +29,13 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// Behind a pooler each try may be another process of the server.
+    /// Sets the process that migrates. Behind a pooler each try may have another one.
     pub(super) fn is_of(&self, process: i32) {
         self.migrator.store(process, Ordering::Relaxed);
     }
 
-    /// Looks again and again until it is dropped; the first time that it finds somebody it tells the log.
+    /// Looks again and again until it is dropped. When it finds a blocker for the first time, it
+    /// warns in the log.
     pub(super) async fn watch(&self, pool: &Pool) -> Infallible {
         sleep(QUIET).await;
         let mut looks = interval(LOOK_EVERY);
@@ -41,7 +43,7 @@ impl Wait {
         let mut told = false;
         loop {
             looks.tick().await;
-            // without a free connection there is nothing to tell, and nothing else is wrong
+            // without a free connection it cannot look, which does no harm
             let Ok(found) = self.look(pool).await else { continue };
             if found.is_empty() {
                 continue;
@@ -64,7 +66,7 @@ impl Wait {
         Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
     }
 
-    /// Those that were seen last, in words.
+    /// Names the blockers that were seen last.
     pub(super) fn blockers(&self) -> String {
         in_words(&self.blockers.lock().unwrap_or_else(PoisonError::into_inner))
     }
