@@ -6,17 +6,17 @@ use deadpool_postgres::{Object, Pool};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-#[cfg(feature = "migrate")]
-use crate::schema::{self, MigrateOptions, MigrateReport};
 use crate::{
     connect::{self, ConnectOptions, ConnectionMode, Connector, Endpoint},
-    dispatch::{self, Dispatch, Lines, LinesProgress},
+    dispatch::Dispatch,
     error::{Error, Result},
-    statements::{self, Statement, Value, Via},
+    send::{self, Lines, LinesProgress},
+    statements::{self, Statement, Value},
+    via::Via,
 };
 
 /// The oldest schema that this build works with: the one that it installs.
-const SCHEMA_NEEDED: i32 = 1;
+pub(crate) const SCHEMA_NEEDED: i32 = 1;
 
 /// A handle to the queue in one database. Clones share one pool of connections.
 ///
@@ -88,18 +88,6 @@ impl Client {
         &self.pool
     }
 
-    /// Installs or updates the schema `fairclaim`. It may be run at any time, any number of times,
-    /// and by several programs at once.
-    ///
-    /// # Errors
-    /// [`ErrorKind::SchemaMismatch`](crate::ErrorKind::SchemaMismatch) when the database is newer
-    /// than this build, [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) when
-    /// the login may not install.
-    #[cfg(feature = "migrate")]
-    pub async fn migrate(&self, options: &MigrateOptions) -> Result<MigrateReport> {
-        schema::migrate(&self.pool, options).await
-    }
-
     /// Asks for the number of the newest migration that was applied.
     ///
     /// # Errors
@@ -148,11 +136,11 @@ impl Client {
     ) -> Result<Vec<Uuid>> {
         let jobs: Vec<Dispatch> = jobs.into_iter().collect();
         let mut connection = self.connection().await?;
-        if dispatch::is_one_call(&jobs) {
-            return dispatch::send_many(&self.via(&connection), &jobs).await;
+        if send::is_one_call(&jobs) {
+            return send::send_many(&self.via(&connection), &jobs).await;
         }
         let transaction = connection.transaction().await?;
-        let ids = dispatch::send_many(&Via::whole(&*transaction), &jobs).await?;
+        let ids = send::send_many(&Via::whole(&*transaction), &jobs).await?;
         transaction.commit().await?;
         Ok(ids)
     }
@@ -166,7 +154,7 @@ impl Client {
     /// jobs and 64 MiB.
     pub async fn dispatch_lines(&self, lines: Lines<'_>) -> Result<LinesProgress> {
         let connection = self.connection().await?;
-        dispatch::send_lines(&self.via(&connection), lines).await
+        send::send_lines(&self.via(&connection), lines).await
     }
 
     /// Asks the clock of the database what time it is.
@@ -251,13 +239,5 @@ impl fmt::Debug for Client {
             .field("pool", &self.pool.status())
             .field("mode", &self.mode)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(all(test, feature = "migrate"))]
-mod tests {
-    #[test]
-    fn the_schema_that_is_needed_is_the_one_that_is_installed() {
-        assert_eq!(super::SCHEMA_NEEDED, crate::schema::version());
     }
 }

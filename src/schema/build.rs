@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     grants::executable,
-    script::{bodies, checksum, checksums},
+    parts::{bodies, checksum, checksums},
 };
 
 /// Returns the migrations of this build, and of every function the digest of its text and the roles

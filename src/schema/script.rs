@@ -4,17 +4,11 @@
 
 use std::fmt::Write;
 
-use sha2::{Digest, Sha256};
-
 use super::{
-    MigrateOptions,
-    files::{ACCESS, BOOTSTRAP, FUNCTIONS, MIGRATIONS, ROLES, SqlFile, VIEWS},
+    MigrateOptions, build,
+    files::{ACCESS, BOOTSTRAP, FUNCTIONS, ROLES, SqlFile, VIEWS},
+    parts::{Migration, checksum, migrations, version},
 };
-
-/// Gives the version of the schema that this build installs and needs.
-pub fn version() -> i32 {
-    migrations().map(|migration| migration.version).max().unwrap_or(0)
-}
 
 /// Writes the script that installs or updates the schema.
 ///
@@ -35,7 +29,7 @@ pub fn script(options: &MigrateOptions) -> String {
     for part in [FUNCTIONS, VIEWS, ACCESS].into_iter().flatten() {
         file(&mut text, part);
     }
-    text.push_str(&super::build::statement());
+    text.push_str(&build::statement());
     text.push_str(REPORT);
     text.push_str("\nreset role;\n");
     if options.grant_self {
@@ -43,35 +37,6 @@ pub fn script(options: &MigrateOptions) -> String {
     }
     text.push_str("\ncommit;\n");
     text
-}
-
-/// One numbered file of tables.
-struct Migration {
-    version: i32,
-    name: &'static str,
-    file: &'static SqlFile,
-}
-
-fn migrations() -> impl Iterator<Item = Migration> {
-    MIGRATIONS.iter().filter_map(|file| {
-        let (number, name) = file.path.rsplit('/').next()?.strip_suffix(".sql")?.split_once('_')?;
-        Some(Migration { version: number.parse().ok()?, name, file })
-    })
-}
-
-/// Lists number, name and checksum of every migration that this build has.
-pub(super) fn checksums() -> impl Iterator<Item = (i32, &'static str, String)> {
-    migrations().map(|migration| (migration.version, migration.name, checksum(migration.file.text)))
-}
-
-/// Lists name and body of every function that this build installs. The body is what the server
-/// keeps of the text.
-pub(crate) fn bodies() -> impl Iterator<Item = (&'static str, &'static str)> {
-    FUNCTIONS.iter().filter_map(|file| {
-        let name = file.path.rsplit('/').next()?.strip_suffix(".sql")?;
-        let (_, rest) = file.text.split_once("as $$")?;
-        Some((name, rest.rsplit_once("$$")?.0))
-    })
 }
 
 impl Migration {
@@ -169,23 +134,10 @@ fn tag(text: &str, word: &str) -> String {
     tag
 }
 
-/// Computes the checksum that is recorded beside a migration or a function, so that an edited one
-/// is noticed.
-pub(super) fn checksum(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_function_has_a_body_to_compare() {
-        assert_eq!(bodies().count(), FUNCTIONS.len());
-    }
+    use crate::schema::files::MIGRATIONS;
 
     #[test]
     fn the_script_is_one_transaction_without_psql_commands() {
@@ -195,13 +147,6 @@ mod tests {
         assert_eq!(statements.iter().filter(|line| **line == "commit;").count(), 1);
         assert_eq!(statements.last(), Some(&"commit;"));
         assert!(!statements.iter().any(|line| line.starts_with('\\')));
-    }
-
-    #[test]
-    fn every_migration_has_its_own_version() {
-        let versions: Vec<i32> = migrations().map(|migration| migration.version).collect();
-        assert_eq!(versions.len(), MIGRATIONS.len());
-        assert_eq!(versions, (1..=version()).collect::<Vec<_>>());
     }
 
     #[test]
@@ -229,13 +174,5 @@ mod tests {
     fn a_dollar_quote_is_never_ended_by_its_text() {
         assert_eq!(tag("select 1", "sql"), "$sql$");
         assert_eq!(tag("do $sql$ x $sql$; $sql_1$", "sql"), "$sql_2$");
-    }
-
-    #[test]
-    fn a_checksum_is_sha_256_in_hex() {
-        assert_eq!(
-            checksum(""),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
     }
 }
