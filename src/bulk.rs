@@ -13,9 +13,9 @@ use crate::{
     client::Client,
     error::{Error, Result},
     job_filter::JobFilter,
-    job_row::Status,
     operator::{Changed, Deleted, JobPage},
     statements::{COUNT, Value},
+    status::Status,
     tenant::Tenant,
 };
 

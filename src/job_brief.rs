@@ -1,4 +1,4 @@
-//! What a producer may ask about the jobs that it has dispatched.
+//! A job as its producer sees it.
 
 use std::time::SystemTime;
 
@@ -7,17 +7,7 @@ use serde_json::{Value, value::RawValue};
 use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
-use crate::{
-    client::Client,
-    error::Result,
-    job_row::Status,
-    json,
-    statements::GET_JOBS,
-    tenant::{Owner, Tenant},
-};
-
-/// How many ids one call takes at most.
-const IDS_MAX: usize = 10_000;
+use crate::{error::Result, json, status::Status};
 
 /// What a producer sees of a job: where it is, and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -40,7 +30,8 @@ pub struct JobBrief {
 }
 
 impl JobBrief {
-    fn read(row: &Row) -> Result<Self> {
+    /// Reads a row of the answer.
+    pub(crate) fn read(row: &Row) -> Result<Self> {
         let result: Option<Json<Box<RawValue>>> = row.try_get("result")?;
         Ok(Self {
             id: row.try_get("id")?,
@@ -50,38 +41,5 @@ impl JobBrief {
             error_code: row.try_get("error_code")?,
             ended_at: row.try_get("ended_at")?,
         })
-    }
-}
-
-impl Client {
-    /// Looks at jobs of one tenant and answers in the order of the ids. An id that the tenant does
-    /// not have is left out, whether it is another tenant's or no job's at all. More than 10,000
-    /// ids travel in several calls.
-    ///
-    /// ```no_run
-    /// use fairclaim::{Status, Tenant};
-    ///
-    /// # use fairclaim::{Client, Error};
-    /// # async fn example(client: Client, id: uuid::Uuid) -> Result<(), Error> {
-    /// let jobs = client.get_jobs(Tenant::named("acme")?, &[id]).await?;
-    /// if let Some(job) = jobs.first().filter(|job| job.status == Status::Completed) {
-    ///     println!("{:?}", job.result);
-    /// }
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing) for a login that is no
-    /// producer, [`ErrorKind::TenantMissing`](crate::ErrorKind::TenantMissing) for
-    /// [`DefaultTenant`](crate::DefaultTenant) where the settings have none.
-    pub async fn get_jobs(&self, tenant: impl Into<Owner>, ids: &[Uuid]) -> Result<Vec<JobBrief>> {
-        let tenant = tenant.into().0.as_ref().map(Tenant::uuid);
-        let mut jobs = Vec::with_capacity(ids.len());
-        for part in ids.chunks(IDS_MAX) {
-            for row in self.rows(&GET_JOBS, &[&tenant, &part]).await? {
-                jobs.push(JobBrief::read(&row)?);
-            }
-        }
-        Ok(jobs)
     }
 }

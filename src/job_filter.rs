@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::{
     error::{Error, Result},
-    job_row::Status,
     statements::Value,
+    status::Status,
     tenant::Tenant,
 };
 

@@ -1,88 +1,13 @@
 //! A job as operators read it.
 
-use std::{
-    fmt,
-    str::FromStr,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
-use crate::{
-    error::{Error, Result},
-    json,
-    tenant::Tenant,
-};
-
-/// Where a job is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Status {
-    /// Not due yet: delayed, waiting for a retry, or snoozed.
-    Scheduled,
-    /// Waiting for a worker.
-    Pending,
-    /// Claimed by a worker whose lease runs.
-    Processing,
-    /// Its work is done.
-    Completed,
-    /// Its attempts are used up, or a handler said that no other would help.
-    Failed,
-    /// It was ended on request.
-    Cancelled,
-}
-
-impl Status {
-    /// All statuses, in the order of a job's life.
-    pub const ALL: [Self; 6] = [
-        Self::Scheduled,
-        Self::Pending,
-        Self::Processing,
-        Self::Completed,
-        Self::Failed,
-        Self::Cancelled,
-    ];
-
-    /// Gives the word that the database uses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Scheduled => "scheduled",
-            Self::Pending => "pending",
-            Self::Processing => "processing",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Says whether only an operator's retry leaves this status.
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.as_str())
-    }
-}
-
-impl FromStr for Status {
-    type Err = Error;
-
-    fn from_str(word: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word).ok_or_else(|| {
-            Error::invalid_argument(
-                "status",
-                "must be scheduled, pending, processing, completed, failed or cancelled",
-            )
-        })
-    }
-}
+use crate::{error::Result, json, status::Status, tenant::Tenant};
 
 /// A job as [`Client::job`](crate::Client::job) and [`Client::jobs`](crate::Client::jobs) answer
 /// it.
@@ -303,15 +228,6 @@ fn value(text: Option<&RawValue>) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_status_reads_what_it_prints() {
-        for status in Status::ALL {
-            assert_eq!(status.to_string().parse::<Status>().unwrap(), status);
-            assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{status}\""));
-        }
-        assert_eq!("done".parse::<Status>().unwrap_err().code(), Some("JQ004"));
-    }
 
     #[test]
     fn a_job_is_serialised_as_the_database_keeps_it() {

@@ -88,6 +88,7 @@ mod dispatch;
 mod doctor;
 mod error;
 mod executor;
+mod get_jobs;
 mod job;
 mod job_brief;
 mod job_filter;
@@ -98,11 +99,14 @@ mod outcome;
 mod queues;
 #[cfg(feature = "migrate")]
 mod schema;
+mod send;
 mod settings;
 mod statements;
+mod status;
 mod tenant;
 mod tenant_names;
 mod timestamp;
+mod via;
 #[cfg(feature = "worker")]
 mod worker;
 
@@ -112,7 +116,7 @@ pub use {deadpool_postgres, tokio_postgres};
 pub use bulk::{BulkTotals, Count};
 pub use client::Client;
 pub use connect::{ConnectOptions, ConnectionMode};
-pub use dispatch::{Dispatch, Lines, LinesProgress, dispatch_many_in};
+pub use dispatch::Dispatch;
 #[cfg(feature = "doctor")]
 pub use doctor::{Diagnosis, Finding, Level};
 pub use error::{Bounds, Error, ErrorKind, Result};
@@ -120,7 +124,7 @@ pub use executor::Executor;
 pub use job::Job;
 pub use job_brief::JobBrief;
 pub use job_filter::JobFilter;
-pub use job_row::{JobRow, JobTexts, Status};
+pub use job_row::{JobRow, JobTexts};
 pub use operator::{Changed, Deleted, JobPage, Pruned, RangesDropped};
 pub use outcome::{JobError, Next, Outcome, Settled};
 pub use queues::{QueueChange, QueueRow};
@@ -128,7 +132,9 @@ pub use queues::{QueueChange, QueueRow};
 pub use schema::{
     MigrateOptions, MigrateReport, script as migration_script, version as schema_version,
 };
+pub use send::{Lines, LinesProgress, dispatch_many_in};
 pub use settings::Setting;
+pub use status::Status;
 pub use tenant::{DefaultTenant, Owner, Tenant};
 pub use tenant_names::TenantNames;
 #[cfg(feature = "worker")]

@@ -11,11 +11,12 @@ use crate::{
     client::Client,
     error::Result,
     job_filter::JobFilter,
-    job_row::{JobRow, Status},
+    job_row::JobRow,
     statements::{
         CANCEL, DELETE, DROP_RANGES, DROP_RANGES_OLDER, LIST, PRUNE, PRUNE_OLDER, RELEASE_JOBS,
         RELEASE_WORKER, RETRY, SHOW, Statement, Value,
     },
+    status::Status,
     tenant::Tenant,
 };
 

@@ -1,37 +1,18 @@
-//! Dispatches one job, with its options, in the transaction that the caller has.
+//! A job to be dispatched, with its options.
 
-mod batch;
+mod item;
 mod limits;
-mod lines;
 
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde_json::{Map, value::RawValue};
-use tokio_postgres::{GenericClient, types::Json};
-use uuid::Uuid;
 
-use crate::{
-    error::Result,
-    executor::Executor,
-    job::Job,
-    json,
-    statements::{DISPATCH, Via},
-    tenant::{Owner, Tenant},
-};
-
-pub use self::{
-    batch::dispatch_many_in,
-    lines::{Lines, LinesProgress},
-};
-pub(crate) use self::{
-    batch::{is_one_call, send_many},
-    lines::send_lines,
-};
+use crate::{error::Result, job::Job, json, tenant::Owner};
 
 /// When a job may start.
 #[derive(Debug, Clone, Copy)]
-enum Due {
+pub(crate) enum Due {
     Now,
     At(SystemTime),
     After(Duration),
@@ -59,16 +40,16 @@ enum Due {
 #[derive(Debug, Clone)]
 #[must_use = "a dispatch does nothing until it is executed"]
 pub struct Dispatch {
-    tenant: Owner,
-    job_type: String,
-    payload: Box<RawValue>,
-    queue: String,
-    priority: i32,
-    due: Due,
-    max_attempts: i32,
-    timeout: Option<Duration>,
-    tags: Vec<String>,
-    metadata: Map<String, serde_json::Value>,
+    pub(crate) tenant: Owner,
+    pub(crate) job_type: String,
+    pub(crate) payload: Box<RawValue>,
+    pub(crate) queue: String,
+    pub(crate) priority: i32,
+    pub(crate) due: Due,
+    pub(crate) max_attempts: i32,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) metadata: Map<String, serde_json::Value>,
 }
 
 impl Dispatch {
@@ -166,72 +147,12 @@ impl Dispatch {
         self.metadata.insert(key.into(), value.into());
         self
     }
-
-    /// Dispatches the job on this connection or in this transaction, with which it commits or rolls
-    /// back.
-    ///
-    /// ```no_run
-    /// # async fn example(client: fairclaim::Client, invoice: i64, mail: fairclaim::Dispatch)
-    /// # -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut connection = client.pool().get().await?;
-    /// let transaction = connection.transaction().await?;
-    /// transaction.execute("update invoice set sent = true where id = $1", &[&invoice]).await?;
-    /// mail.execute(&transaction).await?;
-    /// transaction.commit().await?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument),
-    /// [`ErrorKind::QuotaExceeded`](crate::ErrorKind::QuotaExceeded) or
-    /// [`ErrorKind::PrivilegeMissing`](crate::ErrorKind::PrivilegeMissing); nothing is written
-    /// then, and a transaction is aborted as after any error of the server.
-    pub async fn execute<E: Executor>(self, on: &E) -> Result<Uuid> {
-        self.send(&Via::whole(on.driver())).await
-    }
-
-    pub(crate) async fn send<C: GenericClient + Sync>(self, via: &Via<'_, C>) -> Result<Uuid> {
-        self.check()?;
-        let metadata = json::to_raw("metadata", &self.metadata)?;
-        let (at, after) = match self.due {
-            Due::Now => (None, None),
-            Due::At(at) => (Some(at), None),
-            Due::After(delay) => (None, Some(delay.as_secs_f64())),
-        };
-        // the database makes the id of the name, and remembers the name
-        let name = self.tenant.0.as_ref().and_then(Tenant::name);
-        let id = self.tenant.0.as_ref().filter(|_| name.is_none()).map(Tenant::uuid);
-        let row = DISPATCH
-            .row_via(
-                via,
-                &[
-                    &id,
-                    &self.job_type,
-                    &Json(&self.payload),
-                    &self.queue,
-                    &self.priority,
-                    &at,
-                    &self.max_attempts,
-                    &self.timeout.map(|timeout| timeout.as_secs_f64()),
-                    &self.tags,
-                    &Json(&metadata),
-                    &name,
-                    &after,
-                ],
-            )
-            .await?;
-        Ok(row.try_get(0)?)
-    }
-
-    /// Estimates how many bytes it takes in a list.
-    fn bytes(&self) -> usize {
-        300 + self.payload.get().len()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use uuid::Uuid;
 
     use super::*;
 

@@ -2,10 +2,12 @@
 
 use tokio_postgres::{GenericClient, types::Json};
 
-use super::{Dispatch, batch};
+use super::many;
 use crate::{
+    dispatch::Dispatch,
     error::{Error, Result},
-    statements::{DISPATCH_LINES, Via},
+    statements::DISPATCH_LINES,
+    via::Via,
 };
 
 /// A stretch of a source's lines and what they dispatch.
@@ -113,7 +115,7 @@ pub(crate) async fn send_lines<C: GenericClient + Sync>(
     if lines.source.contains('\0') {
         return Err(Error::invalid_argument("source", "must not hold a NUL"));
     }
-    batch::check_all(lines.jobs)?;
+    many::check_all(lines.jobs)?;
     let number = |line: u64| i64::try_from(line).unwrap_or(i64::MAX);
     let row = DISPATCH_LINES
         .row_via(
