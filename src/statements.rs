@@ -78,9 +78,8 @@ pub(crate) const BACKEND_PID: &str = "select pg_catalog.pg_backend_pid()";
 /// Asks which processes hold, or asked earlier for, the lock that a process of the server waits
 /// for. 0 is a prepared transaction.
 #[cfg(feature = "migrate")]
-pub(crate) const BLOCKERS: &str = "select distinct b.pid from \
-                                   pg_catalog.unnest(pg_catalog.pg_blocking_pids($1)) b(pid) \
-                                   order by 1";
+pub(crate) const BLOCKERS: &str = "select distinct b.pid \
+          from pg_catalog.unnest(pg_catalog.pg_blocking_pids($1)) b(pid) order by 1";
 
 #[cfg(all(test, feature = "worker"))]
 mod tests {

@@ -6,15 +6,15 @@ use super::Statement;
 
 pub(crate) const LIST: Statement = Statement {
     sql: "select l.id, l.tenant_id, l.queue, l.type, l.status, l.priority::int4 as priority, \
-          l.attempts::int4 as attempts, \
-          l.max_attempts::int4 as max_attempts, l.worker_id, l.next_retry_at, l.created_at, \
-          l.completed_at, l.tags, \
+          l.attempts::int4 as attempts, l.max_attempts::int4 as max_attempts, l.worker_id, \
+          l.next_retry_at, l.created_at, l.completed_at, l.tags, \
           l.attempts_left::int4 as attempts_left, l.error_code, l.error_message, l.more, \
           l.tenant, fairclaim.clock() as read_at \
-          from fairclaim.list_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, p_type => \
-          $3::text, p_status => $4::text, \
-          p_older_than => $5::float8, p_newer_than => $6::float8, p_error => $7::text, \
-          p_before_id => $8::uuid, p_limit => $9::int4) l order by l.id desc",
+          from fairclaim.list_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, \
+          p_type => $3::text, p_status => $4::text, p_older_than => $5::float8, \
+          p_newer_than => $6::float8, p_error => $7::text, p_before_id => $8::uuid, \
+          p_limit => $9::int4) l \
+          order by l.id desc",
     types: &[
         Type::UUID,
         Type::TEXT,
@@ -29,11 +29,11 @@ pub(crate) const LIST: Statement = Statement {
 };
 
 pub(crate) const COUNT: Statement = Statement {
-    sql: "select c.jobs, c.more from fairclaim.count_jobs(p_tenant_id => $1::uuid, p_queue => \
-          $2::text, p_type => $3::text, \
-          p_status => $4::text, p_older_than => $5::float8, p_newer_than => $6::float8, p_error \
-          => $7::text, \
-          p_before_id => $8::uuid, p_up_to => $9::int4) c",
+    sql: "select c.jobs, c.more \
+          from fairclaim.count_jobs(p_tenant_id => $1::uuid, p_queue => $2::text, \
+          p_type => $3::text, p_status => $4::text, p_older_than => $5::float8, \
+          p_newer_than => $6::float8, p_error => $7::text, p_before_id => $8::uuid, \
+          p_up_to => $9::int4) c",
     types: &[
         Type::UUID,
         Type::TEXT,
@@ -49,61 +49,59 @@ pub(crate) const COUNT: Statement = Statement {
 
 pub(crate) const SHOW: Statement = Statement {
     sql: "select s.id, s.tenant_id, s.queue, s.type, s.status, s.priority::int4 as priority, \
-          s.attempts::int4 as attempts, \
-          s.max_attempts::int4 as max_attempts, s.worker_id, s.next_retry_at, s.created_at, \
-          s.completed_at, s.tags, \
-          s.timeout as timeout_seconds, s.payload, s.result, s.error, s.metadata, \
-          s.errors, s.tenant, s.attempts_left::int4 as attempts_left, s.lost::int4 as lost, \
-          s.run_at, s.lease_expires_at, \
-          s.cancel_requested, fairclaim.clock() as read_at \
+          s.attempts::int4 as attempts, s.max_attempts::int4 as max_attempts, s.worker_id, \
+          s.next_retry_at, s.created_at, s.completed_at, s.tags, s.timeout as timeout_seconds, \
+          s.payload, s.result, s.error, s.metadata, s.errors, s.tenant, \
+          s.attempts_left::int4 as attempts_left, s.lost::int4 as lost, s.run_at, \
+          s.lease_expires_at, s.cancel_requested, fairclaim.clock() as read_at \
           from fairclaim.show_job(p_id => $1::uuid, p_tenant_id => $2::uuid) s",
     types: &[Type::UUID, Type::UUID],
 };
 
 pub(crate) const RELEASE_JOBS: Statement = Statement {
-    sql: "select r.id, r.status from fairclaim.release_jobs(p_tenant_id => $1::uuid, p_ids => \
-          $2::uuid[]) r",
+    sql: "select r.id, r.status \
+          from fairclaim.release_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) r",
     types: &[Type::UUID, Type::UUID_ARRAY],
 };
 
 pub(crate) const RELEASE_WORKER: Statement = Statement {
-    sql: "select r.id, r.status from fairclaim.release_worker(p_worker_id => $1::text, p_limit => \
-          $2::int4) r",
+    sql: "select r.id, r.status \
+          from fairclaim.release_worker(p_worker_id => $1::text, p_limit => $2::int4) r",
     types: &[Type::TEXT, Type::INT4],
 };
 
 pub(crate) const DELETE: Statement = Statement {
-    sql: "select d.id, d.status, d.deleted from fairclaim.delete_jobs(p_tenant_id => $1::uuid, \
-          p_ids => $2::uuid[]) d",
+    sql: "select d.id, d.status, d.deleted \
+          from fairclaim.delete_jobs(p_tenant_id => $1::uuid, p_ids => $2::uuid[]) d",
     types: &[Type::UUID, Type::UUID_ARRAY],
 };
 
 pub(crate) const QUEUES: Statement = Statement {
-    sql: "select q.queue, q.paused_at, q.waiting::int4 as waiting, q.tenants_waiting::int4 as \
-          tenants_waiting, \
-          q.oldest_waiting_at, q.scheduled::int4 as scheduled, q.running::int4 as running, \
-          q.at_least, \
-          pg_catalog.date_part('epoch', fairclaim.clock() operator(pg_catalog.-) \
-          q.oldest_waiting_at)::float8 as oldest_seconds \
-          from fairclaim.list_queues() q order by q.queue",
+    sql: "select q.queue, q.paused_at, q.waiting::int4 as waiting, \
+          q.tenants_waiting::int4 as tenants_waiting, q.oldest_waiting_at, \
+          q.scheduled::int4 as scheduled, q.running::int4 as running, q.at_least, \
+          pg_catalog.date_part('epoch', \
+          fairclaim.clock() operator(pg_catalog.-) q.oldest_waiting_at)::float8 as oldest_seconds \
+          from fairclaim.list_queues() q \
+          order by q.queue",
     types: &[],
 };
 
 pub(crate) const PAUSE_QUEUE: Statement = Statement {
-    sql: "select q.queue, q.paused_at, q.was_paused, q.in_use from fairclaim.pause_queue(p_queue \
-          => $1::text) q",
+    sql: "select q.queue, q.paused_at, q.was_paused, q.in_use \
+          from fairclaim.pause_queue(p_queue => $1::text) q",
     types: &[Type::TEXT],
 };
 
 pub(crate) const RESUME_QUEUE: Statement = Statement {
-    sql: "select q.queue, q.paused_at, q.was_paused, q.in_use from fairclaim.resume_queue(p_queue \
-          => $1::text) q",
+    sql: "select q.queue, q.paused_at, q.was_paused, q.in_use \
+          from fairclaim.resume_queue(p_queue => $1::text) q",
     types: &[Type::TEXT],
 };
 
 pub(crate) const SETTINGS: Statement = Statement {
-    sql: "select s.name, s.value, s.default_value, s.unit, s.about from fairclaim.list_settings() \
-          s",
+    sql: "select s.name, s.value, s.default_value, s.unit, s.about \
+          from fairclaim.list_settings() s",
     types: &[],
 };
 

@@ -5,12 +5,10 @@ use tokio_postgres::types::Type;
 use super::Statement;
 
 pub(crate) const DISPATCH: Statement = Statement {
-    sql: "select fairclaim.dispatch_job(p_tenant_id => $1::uuid, p_type => $2::text, p_payload => \
-          $3::jsonb, \
-          p_queue => $4::text, p_priority => $5::int4, p_run_at => $6::timestamptz, \
-          p_max_attempts => $7::int4, \
-          p_timeout => $8::float8, p_tags => $9::text[], p_metadata => $10::jsonb, p_tenant => \
-          $11::text, \
+    sql: "select fairclaim.dispatch_job(p_tenant_id => $1::uuid, p_type => $2::text, \
+          p_payload => $3::jsonb, p_queue => $4::text, p_priority => $5::int4, \
+          p_run_at => $6::timestamptz, p_max_attempts => $7::int4, p_timeout => $8::float8, \
+          p_tags => $9::text[], p_metadata => $10::jsonb, p_tenant => $11::text, \
           p_delay => $12::float8)",
     types: &[
         Type::UUID,
@@ -34,9 +32,9 @@ pub(crate) const DISPATCH_MANY: Statement = Statement {
 };
 
 pub(crate) const DISPATCH_LINES: Statement = Statement {
-    sql: "select d.accepted, d.lines, d.dispatched, d.refused, d.digest, d.defaults from \
-          fairclaim.dispatch_lines(p_source => $1::text, \
-          p_after => $2::int8, p_through => $3::int8, p_jobs => $4::jsonb, p_refused => $5::int4, \
+    sql: "select d.accepted, d.lines, d.dispatched, d.refused, d.digest, d.defaults \
+          from fairclaim.dispatch_lines(p_source => $1::text, p_after => $2::int8, \
+          p_through => $3::int8, p_jobs => $4::jsonb, p_refused => $5::int4, \
           p_digest => $6::bytea, p_defaults => $7::bytea, p_anew => $8::bool) d",
     types: &[
         Type::TEXT,

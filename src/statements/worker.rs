@@ -89,9 +89,10 @@ pub(crate) const MAY_WORK: Statement = Statement {
           pg_catalog.current_setting('transaction_isolation') as isolation, \
           pg_catalog.current_setting('transaction_read_only') as read_only, \
           pg_catalog.pg_is_in_recovery() as is_standby \
-          from pg_catalog.pg_namespace n join pg_catalog.pg_proc p on p.pronamespace = n.oid \
-          where n.nspname = 'fairclaim' and p.proname in ('settle_and_claim', 'claim_jobs', \
-          'extend_leases', 'release_claims')",
+          from pg_catalog.pg_namespace n \
+          join pg_catalog.pg_proc p on p.pronamespace = n.oid \
+          where n.nspname = 'fairclaim' \
+          and p.proname in ('settle_and_claim', 'claim_jobs', 'extend_leases', 'release_claims')",
     types: &[],
 };
 
