@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     PATIENCE,
-    statements::{self, DISPATCH, DISPATCH_MANY, EXCHANGE, EXTEND, SETTLE, TICK},
+    statements::{DISPATCH, DISPATCH_MANY, EXCHANGE, EXTEND, SETTLE, TICK},
 };
 use crate::{
     calls::tenant,
@@ -180,8 +180,8 @@ impl End {
     }
 }
 
-async fn prepare(session: &Session, (sql, types): statements::Statement) -> Statement {
-    session.prepare_typed(sql, types).await.expect(sql)
+async fn prepare(session: &Session, sql: &str) -> Statement {
+    session.prepare(sql).await.expect(sql)
 }
 
 async fn produce(session: Session, notes: Arc<Notes>, n: u128) {
