@@ -54,7 +54,7 @@ pub struct Dispatch {
 
 impl Dispatch {
     /// Makes a dispatch of a typed job, with the defaults that its type states. `tenant` is a
-    /// [`Tenant`], a uuid, or [`DefaultTenant`](crate::DefaultTenant).
+    /// [`Tenant`](crate::Tenant), a uuid, or [`DefaultTenant`](crate::DefaultTenant).
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) when the payload cannot be
