@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: what must not be in the repository. Each rule is a function from the tree to what it found.
 
+mod floors;
 mod size;
 mod sql;
 mod text;
@@ -25,6 +26,7 @@ const RULES: &[Rule] = &[
     text::banned_crates,
     text::places_of_this_machine,
     size::too_long,
+    floors::climbs,
 ];
 
 /// Prints what the rules find in the repository; says whether that was nothing.
