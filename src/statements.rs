@@ -99,7 +99,7 @@ mod tests {
         ("release_claims", &RELEASE),
         ("retry", &RETRY),
         ("settle", &SETTLE),
-        ("settle_and_claim", &EXCHANGE),
+        ("settle_and_claim", &SETTLE_AND_CLAIM),
         ("tick", &TICK),
     ];
 

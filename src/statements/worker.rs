@@ -21,7 +21,7 @@ pub(crate) const SETTLE: Statement = Statement {
 /// Settles and claims in one round trip. Empty ids or a limit of 0 leave one half out. Columns are
 /// read by position. Most settlements are simply completed. Only the others are answered, so that a
 /// thousand settlements do not cost a thousand rows.
-pub(crate) const EXCHANGE: Statement = Statement {
+pub(crate) const SETTLE_AND_CLAIM: Statement = Statement {
     sql: include_str!("../../protocol/statements/settle_and_claim.sql"),
     types: &[
         Type::TEXT,
@@ -49,7 +49,7 @@ pub(crate) const CANCELLED: Statement = Statement {
 };
 
 /// Claims one job that two workers died of, for a caller that holds nothing. Its columns are those
-/// of [`EXCHANGE`], but the queue stands in place of the last ones.
+/// of [`SETTLE_AND_CLAIM`], but the queue stands in place of the last ones.
 pub(crate) const CLAIM_ALONE: Statement = Statement {
     sql: include_str!("../../protocol/statements/claim_alone.sql"),
     types: &[Type::TEXT, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::FLOAT8, Type::UUID],

@@ -11,13 +11,13 @@ use tokio_postgres::Transaction;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::hold::{Hold, Stage};
 use crate::{
     error::{Error, ErrorKind, Result},
     json,
     outcome::{Outcome, Settled},
     statements,
     tenant::Tenant,
+    worker::held::hold::{Hold, Stage},
 };
 
 /// One attempt at a job: which job, which number, how long it may take, and how to end it.
@@ -63,7 +63,8 @@ impl Attempt {
         self.hold.max_attempts
     }
 
-    /// How many of these are left, this one included: at 1, a retry asked for now makes the job fail.
+    /// How many of these are left, this one included: at 1, a retry asked for now makes the job
+    /// fail.
     pub fn attempts_left(&self) -> i32 {
         self.hold.attempts_left
     }
@@ -73,14 +74,15 @@ impl Attempt {
         self.hold.created_at
     }
 
-    /// What the dispatcher noted beside the payload: an object, empty if there is nothing. A number beyond the range of `f64`
-    /// stands as its text, and one with more digits than that is rounded: [`Attempt::raw_metadata`] has them all.
+    /// What the dispatcher noted beside the payload: an object, empty if there is nothing. A number
+    /// beyond the range of `f64` stands as its text, and one with more digits than that is rounded:
+    /// [`Attempt::raw_metadata`] has them all.
     pub fn metadata(&self) -> Value {
         let text = self.hold.metadata.as_ref();
         text.map_or_else(|| Value::Object(Map::new()), |text| json::value(text))
     }
 
-    /// The same as the JSON text that the database keeps; none if there is nothing.
+    /// The metadata as the JSON text that the database keeps; none if there is nothing.
     pub fn raw_metadata(&self) -> Option<&RawValue> {
         self.hold.metadata.as_deref()
     }
@@ -95,21 +97,27 @@ impl Attempt {
         self.deadline
     }
 
-    /// Cancelled when the work should stop: somebody asked to cancel the job, its lease is lost or about to be, or the
-    /// worker's grace period is over. What the handler returns then is settled as ever, if the lease still holds; but an error
-    /// that asks for another attempt uses none up, unless somebody asked to cancel.
+    /// A token that is cancelled when the work should stop: the job is to be cancelled, its lease
+    /// is lost or about to be, or the worker's grace period is over. What the handler returns then
+    /// is settled as ever, if the lease still holds; but an error that asks for another attempt
+    /// uses none up, unless the job is to be cancelled.
     pub fn cancellation(&self) -> CancellationToken {
         self.hold.cancellation.clone()
     }
 
-    /// Completes the job in the handler's own transaction, so that what the job did and that it is done commit together.
-    /// Return the outcome that it gives; if the transaction does not commit, return an error instead.
+    /// Completes the job in the handler's own transaction, so that what the job did and that it is
+    /// done commit together. Return the outcome that it gives; if the transaction does not commit,
+    /// return an error instead.
     ///
     /// ```no_run
     /// # use fairclaim::{Attempt, Client, Job, JobError, Outcome, State};
     /// # #[derive(serde::Serialize, serde::Deserialize)] struct Bill { amount: i64 }
     /// # impl Job for Bill { const TYPE: &'static str = "bill"; }
-    /// async fn bill(job: Bill, attempt: Attempt, State(client): State<Client>) -> Result<Outcome, JobError> {
+    /// async fn bill(
+    ///     job: Bill,
+    ///     attempt: Attempt,
+    ///     State(client): State<Client>,
+    /// ) -> Result<Outcome, JobError> {
     ///     let mut connection = client.pool().get().await?;
     ///     let mut transaction = connection.build_transaction().start().await?;
     ///     transaction.execute("insert into ledger (amount) values ($1)", &[&job.amount]).await?;
@@ -120,7 +128,7 @@ impl Attempt {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) when somebody else has the job: roll
+    /// [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost) when another attempt has the job: roll
     /// back. [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a result that
     /// the database cannot store: roll back too.
     pub async fn complete_in(
@@ -132,7 +140,8 @@ impl Attempt {
         self.settle_in(transaction, raw).await
     }
 
-    /// The same with a result that is kept digit by digit, as by [`Outcome::complete_with`].
+    /// Completes the job in the same way, with a result that is kept digit by digit, as by
+    /// [`Outcome::complete_with`].
     ///
     /// # Errors
     /// As [`Attempt::complete_in`].
@@ -183,8 +192,11 @@ impl Attempt {
 
     #[cfg(test)]
     pub(crate) fn for_test(number: i32) -> Self {
-        let hold =
-            super::hold::tests::hold(number, Instant::now(), std::time::Duration::from_secs(30));
+        let hold = crate::worker::held::hold::tests::hold(
+            number,
+            Instant::now(),
+            std::time::Duration::from_secs(30),
+        );
         Self::new(hold, "test".into(), None)
     }
 }
@@ -196,7 +208,7 @@ mod tests {
     #[test]
     fn metadata_that_no_parser_takes_is_told_all_the_same() {
         let second = std::time::Duration::from_secs(1);
-        let mut hold = super::super::hold::tests::hold(1, Instant::now(), second);
+        let mut hold = crate::worker::held::hold::tests::hold(1, Instant::now(), second);
         let text = RawValue::from_string(r#"{"trace": "t-1", "n": 1e400}"#.into()).unwrap();
         Arc::get_mut(&mut hold).unwrap().row.metadata = Some(text);
         let attempt = Attempt::new(hold, "test".into(), None);

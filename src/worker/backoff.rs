@@ -1,4 +1,5 @@
-//! Pauses that grow after every failure, each drawn at random so that a fleet does not come back all at once.
+//! Pauses that grow after every failure, each drawn at random so that a fleet does not come back
+//! all at once.
 
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ impl Backoff {
         Self { first, longest, failures: 0 }
     }
 
-    /// For a database that is away: 50 ms to 2 s, so that everything goes on within a few seconds of its return.
+    /// Pauses for a database that is away: 50 ms to 2 s, so that everything goes on within a few
+    /// seconds of its return.
     pub(crate) fn database() -> Self {
         Self::new(Duration::from_millis(50), DATABASE_PAUSE_MAX)
     }
@@ -30,7 +32,7 @@ impl Backoff {
         pause
     }
 
-    /// It worked: the next failure starts from the beginning.
+    /// Starts from the beginning, since it worked.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
@@ -41,7 +43,7 @@ impl Backoff {
     }
 }
 
-/// A span moved by up to a tenth either way.
+/// Moves a span by up to a tenth either way.
 pub(crate) fn jittered(span: Duration) -> Duration {
     span.mul_f64(0.9 + 0.2 * rand::random::<f64>())
 }

@@ -6,24 +6,25 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::de::DeserializeOwned;
 
-use super::{
-    Worker,
-    handler::{Bound, Handler, States},
-    pacing::Bounds,
-    registry::{Entry, Registry},
-    shared::{Settings, Shared},
-    subscription::Subscription,
-};
 use crate::{
     client::Client,
     error::{Error, Result},
     job::Job,
+    worker::{
+        Worker,
+        context::Context,
+        handler::{Bound, Handler, States},
+        queue::{pacing::Bounds, subscription::Subscription},
+        registry::{Entry, Registry},
+        settings::Settings,
+    },
 };
 
-/// Sets a [`Worker`] up; every setting has a default but the queues and the handlers.
+/// Sets a [`Worker`] up. Every setting has a default but the queues and the handlers.
 ///
-/// [`Worker::builder`] begins with a client. A program that wants to know before it connects whether its settings make sense
-/// begins with [`WorkerBuilder::default`], asks [`WorkerBuilder::check`], and gives it a [`WorkerBuilder::client`] then.
+/// [`Worker::builder`] begins with a client. A program that wants to know before it connects
+/// whether its settings make sense begins with [`WorkerBuilder::default`], calls
+/// [`WorkerBuilder::check`], and gives it a [`WorkerBuilder::client`] then.
 #[must_use = "a worker does nothing until it is built and run"]
 pub struct WorkerBuilder {
     client: Option<Client>,
@@ -72,38 +73,42 @@ impl Default for WorkerBuilder {
 }
 
 impl WorkerBuilder {
-    /// The database that it works for.
+    /// Sets the database that it works for.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// What every job that it claims records as its worker: up to 255 printable characters, best unique to the process.
-    /// Defaults to the machine's name, the process id and four random characters.
+    /// Sets what every job that it claims records as its worker: up to 255 printable characters,
+    /// best unique to the process. Defaults to the machine's name, the process id and four random
+    /// characters.
     pub fn worker_id(mut self, worker_id: impl Into<String>) -> Self {
         self.worker_id = Some(worker_id.into());
         self
     }
 
-    /// A value for the handlers that ask for `State<S>`, cloned for every attempt. There may be one of each type.
+    /// Adds a value for the handlers that ask for `State<S>`, cloned for every attempt. There may
+    /// be one of each type.
     pub fn state<S: Clone + Send + Sync + 'static>(mut self, state: S) -> Self {
         self.states.put(state);
         self
     }
 
-    /// Serves a queue, with at most so many handlers at once. Its capacity is its own, however busy the others are.
+    /// Serves a queue, with at most so many handlers at once. Its capacity is its own, however busy
+    /// the others are.
     pub fn queue(mut self, queue: impl Into<String>, concurrency: usize) -> Self {
         self.queues.push((queue.into(), concurrency));
         self
     }
 
-    /// Runs the jobs of type `J::TYPE`. A worker claims only jobs of types that it has handlers for.
+    /// Runs the jobs of type `J::TYPE`. A worker claims only jobs of types that it has handlers
+    /// for.
     pub fn handler<J: Job, Args>(self, handler: impl Handler<J, Args>) -> Self {
         self.register(J::TYPE.into(), J::TIMEOUT, handler)
     }
 
-    /// Runs the jobs of a type that has no [`Job`], as anything that reads their payload: [`RawJob`](super::RawJob) reads
-    /// every one.
+    /// Runs the jobs of a type that has no [`Job`], as anything that reads their payload:
+    /// [`RawJob`](super::RawJob) reads every one.
     pub fn handler_for<P, Args>(
         self,
         job_type: impl Into<String>,
@@ -126,69 +131,77 @@ impl WorkerBuilder {
         self
     }
 
-    /// How long a claim is good for without a heartbeat: 1 s to 24 h. A dead worker's jobs wait for that long, so it is
-    /// better short; a heartbeat extends the leases of jobs that run for longer. Defaults to 30 s.
+    /// Sets how long a claim is good for without a heartbeat: 1 s to 24 h. A dead worker's jobs
+    /// wait for that long, so it is better short; a heartbeat extends the leases of jobs that run
+    /// for longer. Defaults to 30 s.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.lease = lease;
         self
     }
 
-    /// How long a shutdown waits for running jobs, before it stops their handlers and gives them back. Defaults to 20 s.
+    /// Sets how long a shutdown waits for running jobs, before it stops their handlers and gives
+    /// them back. Defaults to 20 s.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.settings.grace = grace;
         self
     }
 
-    /// How long handlers have after the grace period, from the cancelling of [`Attempt::cancellation`](super::Attempt) until
-    /// they are dropped: what they need to stop by themselves. Defaults to 1 s.
+    /// Sets how long handlers have after the grace period, from the cancelling of
+    /// [`Attempt::cancellation`](super::Attempt) until they are dropped: what they need to stop by
+    /// themselves. Defaults to 1 s.
     pub fn stop_within(mut self, time: Duration) -> Self {
         self.settings.stop_within = time;
         self
     }
 
-    /// The longest pause between the claims of an idle queue: 5 ms to 1 min. Shorter, and jobs that no notification
-    /// announced start sooner. Defaults to 1 s where nothing wakes the worker (pooled, or without [`WorkerBuilder::listen`]),
-    /// and to 90 s where dispatches do.
+    /// Sets the longest pause between the claims of an idle queue: 5 ms to 1 min. The shorter it
+    /// is, the sooner jobs start that no notification announced. Defaults to 1 s where nothing
+    /// wakes the worker (pooled, or without [`WorkerBuilder::listen`]), and to 90 s where
+    /// dispatches do.
     pub fn poll_interval(mut self, longest: Duration) -> Self {
         self.settings.poll_interval = Some(longest);
         self
     }
 
-    /// A time-out for attempts of jobs that have none, neither their own nor their type's. Defaults to none: such a job
-    /// may run for as long as its lease can be extended.
+    /// Sets a time-out for attempts of jobs that have none, neither their own nor their type's.
+    /// Defaults to none: such a job may run for as long as its lease can be extended.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.attempt_timeout = Some(timeout);
         self
     }
 
-    /// Whether to hear of dispatches on a connection of its own. Without, and behind a transaction pooler, jobs are found
-    /// by polling. Defaults to true.
+    /// Sets whether to hear of dispatches on a connection of its own. Without, and behind a
+    /// transaction pooler, jobs are found by polling. Defaults to true.
     pub fn listen(mut self, listen: bool) -> Self {
         self.settings.listen = listen;
         self
     }
 
-    /// Whether to call the database's maintenance. At least one worker of a database should. Defaults to true.
+    /// Sets whether to call the database's maintenance. At least one worker of a database should.
+    /// Defaults to true.
     pub fn maintain(mut self, maintain: bool) -> Self {
         self.settings.maintain = maintain;
         self
     }
 
-    /// Whether to stop by itself when the queues are empty. Jobs that are due later are not waited for. Defaults to false.
+    /// Sets whether to stop by itself when the queues are empty. Jobs that are due later are not
+    /// waited for. Defaults to false.
     pub fn drain(mut self, drain: bool) -> Self {
         self.settings.drain = drain;
         self
     }
 
-    /// After how long without a job the worker closes all its connections and sends nothing, so that a database that is switched off
-    /// while nobody uses it may sleep too: 1 s to 24 h. It wakes when a job that it knew of is due or a lease ends, and when somebody
-    /// calls [`WorkerHandle::wake`](super::WorkerHandle::wake); a dispatch alone wakes nobody then. Defaults to never.
+    /// Sets after how long without a job the worker closes all its connections and sends nothing,
+    /// so that a database that is switched off while no client uses it may sleep too: 1 s to 24 h.
+    /// It wakes when a job that it knew of is due or a lease ends, and when the application calls
+    /// [`WorkerHandle::wake`](super::WorkerHandle::wake); a dispatch alone does not wake it then.
+    /// Defaults to never.
     pub fn sleep_after(mut self, idle: Duration) -> Self {
         self.settings.sleep_after = Some(idle);
         self
     }
 
-    /// Whether the log's line of a failed attempt tells the end of the causes of the handler's
+    /// Sets whether the log's line of a failed attempt shows the end of the causes of the handler's
     /// error beside its message. Both are the handler's own words, which are stored in any case:
     /// say no where they may hold what a log must not. Defaults to true.
     pub fn log_causes(mut self, log: bool) -> Self {
@@ -196,23 +209,24 @@ impl WorkerBuilder {
         self
     }
 
-    /// How many jobs one claim takes, and one call settles, at most: 1 to 1,000. Defaults to 500, which tiny jobs reach
-    /// under load.
+    /// Sets how many jobs one claim takes, and one call settles, at most: 1 to 1,000. Defaults to
+    /// 500, which tiny jobs reach under load.
     pub fn max_batch(mut self, jobs: usize) -> Self {
         self.settings.batch_max = jobs;
         self
     }
 
-    /// How many connections claims and settlements use: 1 to 8. Defaults to 2, so that one round trip is under way while
-    /// the jobs of another run; one more is for heartbeats, one for maintenance, and one for listening. Where the server has no room
-    /// for all of them, that of the heartbeats and one more will do.
+    /// Sets how many connections claims and settlements use: 1 to 8. Defaults to 2, so that one
+    /// round trip is under way while the jobs of another run; one more is for heartbeats, one for
+    /// maintenance, and one for listening. Where the server has no room for all of them, that of
+    /// the heartbeats and one more will do.
     pub fn connections(mut self, connections: usize) -> Self {
         self.settings.connections = connections;
         self
     }
 
-    /// Refuses what [`WorkerBuilder::build`] would refuse, as far as that can be known without a client and without binding
-    /// handlers to their state.
+    /// Refuses what [`WorkerBuilder::build`] would refuse, as far as that can be known without a
+    /// client and without binding handlers to their state.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) names the setting that is
@@ -224,7 +238,7 @@ impl WorkerBuilder {
         self.worker_id.as_deref().map_or(Ok(()), check::worker_id)
     }
 
-    /// The worker, ready to run.
+    /// Builds the worker, ready to run.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) names the setting that is
@@ -249,7 +263,7 @@ impl WorkerBuilder {
             Arc::new(Subscription::new(queue.into(), bounds))
         });
         let subscriptions = subscriptions.collect();
-        Ok(Worker::new(Shared::new(client, settings, registry, subscriptions)))
+        Ok(Worker::new(Context::new(client, settings, registry, subscriptions)))
     }
 }
 
@@ -300,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_up_is_checked_before_anybody_connects() {
+    fn a_set_up_is_checked_before_it_connects() {
         let builder = || WorkerBuilder::default().queue("mail", 1);
         let refused = |builder: WorkerBuilder, part: &str| {
             let error = builder.check().unwrap_err();

@@ -1,10 +1,14 @@
 //! The worker's own connections. Each is opened when it is first used, and again after it was lost.
 //!
-//! Two of them a worker cannot do without: the first, for claims and settlements, and that of the heartbeat, which it holds before it
-//! claims anything. Where the server has no room for more, calls of the others travel on the first one.
+//! Each has a seat, which is its number among them. A worker cannot do without two of them: the
+//! first, for claims and settlements, and that of the heartbeat, which it holds before it claims
+//! anything. Where the server has no room for more, the calls of the others travel on the first
+//! one.
 //!
-//! They stand beside the client's pool, so that a pool that the handlers have emptied delays no settlement and no heartbeat.
-//! From a pool that the application made they are taken out for good.
+//! They stand beside the client's pool, so that a pool that the handlers have emptied delays no
+//! settlement and no heartbeat. From a pool that the application made they are taken out for good.
+
+mod cancel_calls;
 
 use std::{
     future::Future,
@@ -16,42 +20,45 @@ use std::{
 };
 
 use deadpool_postgres::{ClientWrapper, Object, Timeouts};
-use tokio::sync::Mutex as Turn;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{
-    outage::{self, Outage},
-    unanswered::Unanswered,
-};
 use crate::{
     client::Client,
     error::{Error, ErrorKind, Result},
     statements::{Statement, Via},
+    worker::{
+        connections::cancel_calls::CancelCalls,
+        log::outage::{self, Outage},
+    },
 };
 
-/// The connection that the others may share.
+/// The seat of the connection that the others may share.
 pub(crate) const FIRST: usize = 0;
-/// After a connection was refused, how long its calls share another one before it is asked for again.
+/// How long the calls of a connection that was refused share another one, before it is asked for
+/// again.
 const SHARED_FOR: Duration = Duration::from_secs(30);
 
-/// A fixed number of connections, known by their number.
+/// A fixed number of connections, each known by its seat.
 pub(crate) struct Connections {
     client: Client,
     seats: Vec<Seat>,
-    /// That of the heartbeat.
-    heart: usize,
-    /// A pooler between us and the server answers with other clients' prepared statements, so none are used.
+    /// The seat of the heartbeat.
+    heartbeat: usize,
+    /// Whether no prepared statements are used, since a pooler between the worker and the server
+    /// answers with those of other clients.
     unprepared: AtomicBool,
-    unanswered: Unanswered,
+    cancel_calls: CancelCalls,
     /// Whether the database answers at all.
     pub(crate) outage: Outage,
 }
 
+/// The place of one connection.
 #[derive(Default)]
 struct Seat {
     current: Mutex<Option<Arc<ClientWrapper>>>,
     /// Whose turn it is to open it, and before when it is not to be tried.
-    opening: Turn<Option<Instant>>,
+    opening: AsyncMutex<Option<Instant>>,
 }
 
 impl Seat {
@@ -66,16 +73,17 @@ impl Seat {
 }
 
 impl Connections {
-    pub(crate) fn new(client: Client, count: usize, heart: usize) -> Self {
+    pub(crate) fn new(client: Client, count: usize, heartbeat: usize) -> Self {
         let seats = (0..count).map(|_| Seat::default()).collect();
         let unprepared = AtomicBool::new(!client.prepares());
-        let unanswered = Unanswered::new(client.tls_to_cancel());
-        Self { client, seats, heart, unprepared, unanswered, outage: Outage::default() }
+        let cancel_calls = CancelCalls::new(client.tls_to_cancel());
+        Self { client, seats, heartbeat, unprepared, cancel_calls, outage: Outage::default() }
     }
 
-    /// Sends a statement on one of the connections and reads all rows. Calls of several tasks on one connection are
-    /// pipelined. A call that takes longer than `patience` counts as lost: its connection is given up, and the server is told
-    /// to. The latter also when this future is dropped.
+    /// Sends a statement on one of the connections and reads all rows. Calls of several tasks on
+    /// one connection are pipelined. A call that takes longer than `patience` counts as lost: its
+    /// connection is given up, and the server is asked to cancel it, which it also is when this
+    /// future is dropped.
     pub(crate) async fn rows(
         &self,
         seat: usize,
@@ -83,13 +91,17 @@ impl Connections {
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>> {
-        self.line(seat, patience).await?.rows(patience, statement, parameters).await
+        self.connection(seat, patience).await?.rows(patience, statement, parameters).await
     }
 
-    /// One of the connections, opened if need be. An error says that nothing was sent.
-    pub(crate) async fn line(&self, seat: usize, patience: Duration) -> Result<Line<'_>> {
-        let connection = within(patience, Box::pin(self.connection(seat))).await?;
-        Ok(Line { connections: self, connection })
+    /// Takes one of the connections, and opens it if need be. An error says that nothing was sent.
+    pub(crate) async fn connection(
+        &self,
+        seat: usize,
+        patience: Duration,
+    ) -> Result<Connection<'_>> {
+        let connection = within(patience, Box::pin(self.open_or_share(seat))).await?;
+        Ok(Connection { connections: self, connection })
     }
 
     /// Whether one of the connections is open, as far as this machine knows.
@@ -97,9 +109,9 @@ impl Connections {
         self.seats[seat].held().is_some()
     }
 
-    /// Whether those are open that the worker cannot do without.
+    /// Whether the connections are open that the worker cannot do without.
     pub(crate) fn holds_what_it_needs(&self) -> bool {
-        self.holds(self.heart) && self.holds(FIRST)
+        self.holds(self.heartbeat) && self.holds(FIRST)
     }
 
     /// Closes all of them; each is opened again when it is used.
@@ -109,9 +121,10 @@ impl Connections {
         }
     }
 
-    /// Waits for the end of calls that were left without an answer: the server has given them up, or cannot be told.
+    /// Waits for the end of calls that were left without an answer: the server has given them up,
+    /// or cannot be asked.
     pub(crate) async fn given_up(&self) {
-        self.unanswered.given_up().await;
+        self.cancel_calls.given_up().await;
     }
 
     async fn send(
@@ -128,21 +141,22 @@ impl Connections {
         statement.rows_via(&via, parameters).await
     }
 
-    async fn connection(&self, seat: usize) -> Result<Arc<ClientWrapper>> {
+    async fn open_or_share(&self, seat: usize) -> Result<Arc<ClientWrapper>> {
         if let Some(connection) = self.seats[seat].held() {
             return Ok(connection);
         }
-        let shares = seat != FIRST && seat != self.heart;
-        // where there are few, the heartbeat's comes first and then that of the claims: without these two nothing runs
-        if seat != self.heart && !self.holds(self.heart) {
-            Box::pin(self.connection(self.heart)).await?;
+        let shares = seat != FIRST && seat != self.heartbeat;
+        // where there are few, the heartbeat's comes first and then that of the claims: without
+        // these two nothing runs
+        if seat != self.heartbeat && !self.holds(self.heartbeat) {
+            Box::pin(self.open_or_share(self.heartbeat)).await?;
         }
         if shares && !self.holds(FIRST) {
-            Box::pin(self.connection(FIRST)).await?;
+            Box::pin(self.open_or_share(FIRST)).await?;
         }
         let mut not_before = self.seats[seat].opening.lock().await;
         if let Some(connection) = self.seats[seat].held() {
-            return Ok(connection); // somebody else has opened it meanwhile
+            return Ok(connection); // another task has opened it meanwhile
         }
         let first = || self.seats[FIRST].held().filter(|_| shares);
         if not_before.is_some_and(|at| at > Instant::now())
@@ -161,12 +175,16 @@ impl Connections {
         };
         let Some(first) = first() else { return Err(refused) };
         *not_before = Some(Instant::now() + SHARED_FOR);
-        tracing::warn!(error = %refused, hint = refused.hint(), "a further connection was refused: its calls share the first one");
+        tracing::warn!(
+            error = %refused,
+            hint = refused.hint(),
+            "a further connection was refused: its calls share the first one"
+        );
         Ok(first)
     }
 
     async fn open(&self, seat: usize) -> Result<ClientWrapper> {
-        if seat == self.heart
+        if seat == self.heartbeat
             && let Some(spare) = self.spare().await
         {
             return Ok(spare);
@@ -183,7 +201,8 @@ impl Connections {
         Ok(ClientWrapper::new(client, task))
     }
 
-    /// A connection of the client's pool that nobody uses: that of the look at the start, as a rule. So the heartbeat needs none more.
+    /// Takes a connection of the client's pool that no task uses, as a rule that of the check at
+    /// the start. So the heartbeat needs no further one.
     async fn spare(&self) -> Option<ClientWrapper> {
         let pool = self.client.pool();
         if pool.status().available == 0 {
@@ -194,8 +213,8 @@ impl Connections {
         taken.ok().map(Object::take)
     }
 
-    /// Learns from an error: a connection that did not answer is not used again, nor are prepared statements where they
-    /// get lost.
+    /// Learns from an error: a connection that did not answer is not used again, nor are prepared
+    /// statements where they get lost.
     fn note(&self, connection: &Arc<ClientWrapper>, error: &Error) {
         match (error.kind(), error.sqlstate()) {
             (ErrorKind::Unavailable | ErrorKind::Driver, _) => {
@@ -206,7 +225,8 @@ impl Connections {
                     }
                 }
             }
-            // a prepared statement that does not exist, or that exists already, is another session's
+            // a prepared statement that does not exist, or that exists already, is another
+            // session's
             (_, Some("26000" | "42P05")) if !self.unprepared.swap(true, Relaxed) => {
                 tracing::info!("a transaction pooler is in between: prepared statements are off");
             }
@@ -216,13 +236,13 @@ impl Connections {
 }
 
 /// An open connection, for one call.
-pub(crate) struct Line<'a> {
+pub(crate) struct Connection<'a> {
     connections: &'a Connections,
     connection: Arc<ClientWrapper>,
 }
 
-impl Line<'_> {
-    /// As [`Connections::rows`].
+impl Connection<'_> {
+    /// Sends a statement and reads all rows, as [`Connections::rows`] does.
     pub(crate) async fn rows(
         self,
         patience: Duration,
@@ -230,10 +250,10 @@ impl Line<'_> {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>> {
         let Self { connections, connection } = self;
-        let watch = connections.unanswered.watch(&connection);
+        let sent = connections.cancel_calls.sent(&connection);
         let call = async {
             let answer = connections.send(&connection, statement, parameters).await;
-            watch.answered();
+            sent.answered();
             answer
         };
         let answer = within(patience, call).await;
@@ -247,6 +267,12 @@ impl Line<'_> {
         }
         answer
     }
+}
+
+/// Whether the server may have done what was sent: the connection broke. Any other error it
+/// answered with, and that is the end of the transaction.
+pub(crate) fn may_have_happened(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Configuration | ErrorKind::Driver)
 }
 
 async fn within<T>(patience: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {

@@ -11,10 +11,10 @@ use std::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use super::attempt::Attempt;
 use crate::{
     error::{Error, Result},
     outcome::{JobError, Outcome},
+    worker::attempt::Attempt,
 };
 
 /// The application's state, as a third argument of a handler; given to the worker with
@@ -32,9 +32,9 @@ pub struct RawJob {
 
 /// A function that runs jobs of type `J`.
 ///
-/// Implemented for async functions `(job: J, attempt: Attempt)` and `(job: J, attempt: Attempt, State(app): State<S>)`
-/// that return `Result<Outcome, JobError>`. `()` stands for [`Outcome::Complete`], and any error for one that asks for a
-/// retry.
+/// Implemented for async functions `(job: J, attempt: Attempt)` and
+/// `(job: J, attempt: Attempt, State(app): State<S>)` that return `Result<Outcome, JobError>`. `()`
+/// stands for [`Outcome::Complete`], and any error for one that asks for a retry.
 ///
 /// ```
 /// use fairclaim::{Attempt, Job, JobError, Outcome};
@@ -51,9 +51,12 @@ pub struct RawJob {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler of jobs",
     label = "not a handler",
-    note = "a handler is an `async fn(job: J, attempt: Attempt) -> Result<Outcome, JobError>` where `J: fairclaim::Job`",
-    note = "a third argument may be `State(app): State<App>` where `App: Clone + Send + Sync + 'static`",
-    note = "its future must be `Send`: nothing like an `Rc` or a `MutexGuard` may live across an `.await`"
+    note = "a handler is an `async fn(job: J, attempt: Attempt) -> Result<Outcome, JobError>` \
+            where `J: fairclaim::Job`",
+    note = "a third argument may be `State(app): State<App>` where \
+            `App: Clone + Send + Sync + 'static`",
+    note = "its future must be `Send`: nothing like an `Rc` or a `MutexGuard` may live across an \
+            `.await`"
 )]
 pub trait Handler<J, Args>: Clone + Send + Sync + 'static {
     /// Looks up the state it needs and becomes a function of the payload.
@@ -108,7 +111,10 @@ where
         let state: S = states.get().ok_or_else(|| {
             let needed = type_name::<S>();
             Error::configuration(
-                format!("the handler of {job_type} needs State<{needed}>, and the worker was not given one"),
+                format!(
+                    "the handler of {job_type} needs State<{needed}>, and the worker was not given \
+                     one"
+                ),
                 "call .state(..) on the worker's builder with a value of that type",
             )
         })?;

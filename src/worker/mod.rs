@@ -1,55 +1,36 @@
 //! The worker: claims jobs ahead, runs their handlers, settles how they ended.
 //!
 //! ```text
-//!             NOTIFY            claims                 work                 how it ended
-//! listener ─────────► exchangers ◄──── database    ┌────────► slots ────────┐
-//!                      (per queue) ────────► subscription (buffer, outbox) ◄┘
+//!           NOTIFY                 claims                  work            how it ended
+//! listen ───────────► sync_queue ◄──────── database     ┌────────► slots ──────────┐
+//!                     (per queue) ────────► subscription (buffer, outbox) ◄────────┘
 //!                        settlements        one for each queue
 //! ```
 //!
-//! Every task has one shape: an async function that ends when one of the signals says so ([`shared::Signals`]). What is
-//! claimed stands in the [`ledger`] until the database has answered its settlement; the [`heartbeat`] extends what stays
-//! there for long. The [`ticker`] calls the database's maintenance. [`solo`] runs jobs that are suspected of killing workers.
-//! [`unheard`] gives back what claims took whose answers got lost.
-//! [`attempt_log`] says how attempts ended, [`idle_reasons`] why there is nothing to do, and
-//! [`outage`] that the database is away.
+//! - [`queue`] decides what to claim and when: arithmetic only.
+//! - [`held`] keeps what was claimed until its settlement is answered.
+//! - [`tasks`] is what runs. Each task works on one [`context::Context`], and no task is known to
+//!   what lies below.
+//! - [`log`] is what the worker says, and [`connections`] is how it reaches the database.
 
 mod attempt;
-mod attempt_log;
 mod backoff;
 mod builder;
-mod claimed;
+mod claimed_job;
 mod connections;
-mod exchange;
-mod executor;
-mod given_back;
+mod context;
+mod drain;
 mod handler;
-mod heartbeat;
-mod hold;
-mod idle_reasons;
-mod ledger;
-mod listener;
-mod outage;
-mod pacing;
-mod ready;
+mod held;
+mod log;
+mod queue;
 mod registry;
-mod rest;
-mod settlement;
-mod shared;
-mod shutdown;
-mod sleep;
-mod solo;
+mod settings;
+mod signals;
 mod stats;
-mod subscription;
-mod ticker;
-mod unanswered;
-mod unheard;
-mod wakes;
-mod wording;
+mod tasks;
 
 use std::{future::Future, sync::Arc};
-
-use tokio_util::task::TaskTracker;
 
 pub use attempt::Attempt;
 pub use builder::WorkerBuilder;
@@ -57,9 +38,14 @@ pub use handler::{Handler, RawJob, State};
 pub use stats::{CLAIM_SIZE_CLASSES, WorkerHandle, WorkerReport};
 
 use self::{
-    exchange::Exchanger,
-    shared::Shared,
-    wording::{Listed, Span},
+    context::Context,
+    log::wording::{self, Listed, Span},
+    tasks::{
+        check_ready, explain_idle, give_back, heartbeat,
+        shutdown::{self, Tasks},
+        sleep,
+        sync_queue::SyncQueue,
+    },
 };
 use crate::{client::Client, error::Result};
 
@@ -73,7 +59,10 @@ const NAMED_MAX: usize = 20;
 ///
 /// #[derive(serde::Serialize, serde::Deserialize)]
 /// struct SendMail { to: String }
-/// impl Job for SendMail { const TYPE: &'static str = "send_mail"; const QUEUE: &'static str = "mail"; }
+/// impl Job for SendMail {
+///     const TYPE: &'static str = "send_mail";
+///     const QUEUE: &'static str = "mail";
+/// }
 ///
 /// async fn send_mail(job: SendMail, attempt: Attempt) -> Result<Outcome, JobError> {
 ///     println!("attempt {} for {}", attempt.number(), job.to);
@@ -89,87 +78,99 @@ const NAMED_MAX: usize = 20;
 /// ```
 #[derive(Debug)]
 pub struct Worker {
-    shared: Arc<Shared>,
+    context: Arc<Context>,
 }
 
 impl Worker {
-    /// Starts setting one up.
+    /// Begins to set a worker up.
     pub fn builder(client: Client) -> WorkerBuilder {
         WorkerBuilder::default().client(client)
     }
 
-    fn new(shared: Shared) -> Self {
-        Self { shared: Arc::new(shared) }
+    fn new(context: Context) -> Self {
+        Self { context: Arc::new(context) }
     }
 
-    /// The id that it claims under.
+    /// The id under which it claims.
     pub fn worker_id(&self) -> &str {
-        &self.shared.settings.worker_id
+        &self.context.settings.worker_id
     }
 
     /// Reads its counters while it runs, and ends its sleep.
     pub fn handle(&self) -> WorkerHandle {
-        WorkerHandle { stats: Arc::clone(&self.shared.stats), called: self.shared.rouse.caller() }
+        WorkerHandle {
+            stats: Arc::clone(&self.context.stats),
+            woken: Arc::clone(self.context.activity.woken()),
+        }
     }
 
-    /// Runs until `shutdown` is ready, or the queues are empty where [`WorkerBuilder::drain`] is set.
+    /// Runs until `shutdown` is ready, or the queues are empty where [`WorkerBuilder::drain`] is
+    /// set.
     ///
-    /// Then it stops claiming, waits for the grace period for what it holds, cancels the rest ([`Attempt::cancellation`]),
-    /// drops handlers that do not end by themselves, gives their jobs back, and settles everything. A database that is
-    /// away is waited for, at the start and later; dropping the future stops all handlers at once, and their leases end.
+    /// Then it stops claiming, waits for the grace period for what it holds, cancels the rest
+    /// ([`Attempt::cancellation`]), drops handlers that do not end by themselves, gives their jobs
+    /// back, and settles everything. A database that is away is waited for, at the start and later.
+    /// Dropping the future stops all handlers at once, and their leases end.
     ///
     /// # Errors
-    /// At the start only: the schema is missing or too old, the login may not work with it, or the connection's settings are
-    /// wrong. A right that is taken away later is waited for, with its hint in the log.
+    /// At the start only: the schema is missing or too old, the login may not work with it, or the
+    /// connection's settings are wrong. A right that is taken away later is waited for, with its
+    /// hint in the log.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<WorkerReport> {
-        let shared = self.shared;
-        let _stop_when_dropped = shutdown::StopGuard(Arc::clone(&shared));
+        let context = self.context;
+        let _stop_when_dropped = shutdown::StopGuard(Arc::clone(&context));
         tokio::pin!(shutdown);
         tokio::select! {
-            ready = async { ready::until_ready(&shared).await?; heartbeat::hold(&shared).await } => ready?,
-            () = &mut shutdown => return Ok(shared.stats.report()),
+            ready = become_ready(&context) => ready?,
+            () = &mut shutdown => return Ok(context.stats.report()),
         }
-        log_start(&shared);
-        let (exchangers, heart, helpers) = start(&shared);
+        log_start(&context);
+        let tasks = start(&context);
         tokio::select! {
-            () = &mut shutdown => log_shutdown(&shared),
-            () = shared.signals.drained.cancelled() => idle_reasons::at_end(&shared).await,
+            () = &mut shutdown => log_shutdown(&context),
+            () = context.signals.drained.cancelled() => explain_idle::at_end(&context).await,
         }
-        shutdown::shut_down(&shared, &exchangers, &heart, &helpers).await;
-        shared.attempt_log.flush();
-        let report = shared.stats.report();
+        shutdown::shut_down(&context, &tasks).await;
+        context.attempt_log.flush();
+        let report = context.stats.report();
         log_end(&report);
         Ok(report)
     }
 }
 
-fn log_start(shared: &Shared) {
-    let queues = shared.subscriptions.iter().map(|subscription| {
+/// Waits for a database that the worker can work with, and opens the connections it needs.
+async fn become_ready(context: &Context) -> Result<()> {
+    check_ready::until_ready(context).await?;
+    heartbeat::open_connections(context).await
+}
+
+fn log_start(context: &Context) {
+    let queues = context.subscriptions.iter().map(|subscription| {
         format!("{} ({} at once)", subscription.queue, subscription.concurrency)
     });
     let queues = Listed::of(queues, NAMED_MAX).to_string();
-    let types = Listed::of(shared.types.iter(), NAMED_MAX).to_string();
+    let types = Listed::of(context.types.iter(), NAMED_MAX).to_string();
     tracing::info!(
-        worker_id = &*shared.settings.worker_id,
+        worker_id = &*context.settings.worker_id,
         queues,
         types,
-        connections = shared.connections_wanted(),
+        connections = context.connections_wanted(),
         "the worker starts"
     );
 }
 
-fn log_shutdown(shared: &Shared) {
-    match shared.ledger.len() {
+fn log_shutdown(context: &Context) {
+    match context.ledger.len() {
         0 => tracing::info!("shutting down"),
         held => {
-            let (held, at_most) = (held as u64, Span::of(shared.settings.grace));
+            let (held, at_most) = (held as u64, Span::of(context.settings.grace));
             let jobs = wording::jobs(i64::try_from(held).unwrap_or(i64::MAX), false);
             tracing::info!(held, "shutting down: waiting for {jobs}, {at_most} at most");
         }
     }
 }
 
-/// What it has done, in numbers; those that are 0 are left out, but for the first two.
+/// Logs what the worker has done, in numbers; those that are 0 are left out, but for the first two.
 fn log_end(report: &WorkerReport) {
     let some = |count: u64| (count > 0).then_some(count);
     tracing::info!(
@@ -192,18 +193,21 @@ fn log_end(report: &WorkerReport) {
 }
 
 /// Starts everything but slots, which start with the first jobs.
-fn start(shared: &Arc<Shared>) -> (TaskTracker, TaskTracker, TaskTracker) {
-    let (exchangers, heart, helpers) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
-    for (queue_index, subscription) in shared.subscriptions.iter().enumerate() {
-        for seat in 0..shared.settings.connections {
-            let (shared, subscription) = (Arc::clone(shared), Arc::clone(subscription));
-            exchangers.spawn(Exchanger { shared, subscription, queue_index, seat }.run());
+fn start(context: &Arc<Context>) -> Tasks {
+    let tasks = Tasks::default();
+    for (queue_index, subscription) in context.subscriptions.iter().enumerate() {
+        for seat in 0..context.settings.connections {
+            let (context, subscription) = (Arc::clone(context), Arc::clone(subscription));
+            tasks.sync.spawn(SyncQueue { context, subscription, queue_index, seat }.run());
         }
     }
-    heart.spawn(heartbeat::run(Arc::clone(shared)));
-    heart.spawn(unheard::run(Arc::clone(shared)));
-    helpers.spawn(sleep::run(Arc::clone(shared)));
-    helpers.spawn(attempt_log::run(Arc::clone(shared)));
-    helpers.spawn(idle_reasons::at_start(Arc::clone(shared)));
-    (exchangers, heart, helpers)
+    tasks.leases.spawn(heartbeat::run(Arc::clone(context)));
+    tasks.leases.spawn(give_back::run(Arc::clone(context)));
+    tasks.helpers.spawn(sleep::run(Arc::clone(context)));
+    tasks.helpers.spawn(explain_idle::at_start(Arc::clone(context)));
+    let logging = Arc::clone(context);
+    tasks.helpers.spawn(async move {
+        logging.attempt_log.count_left_out(&logging.signals.closing).await;
+    });
+    tasks
 }

@@ -2,22 +2,23 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use super::handler::Bound;
+use crate::worker::handler::Bound;
 
 /// A handler under the name that its jobs carry.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) job_type: Arc<str>,
-    /// For jobs whose row has no time-out of its own.
+    /// The time-out of jobs whose row has none of its own.
     pub(crate) timeout: Option<Duration>,
     pub(crate) handler: Bound,
 }
 
+/// The handlers of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Registry(HashMap<Arc<str>, Arc<Entry>>);
 
 impl Registry {
-    /// False when the type has a handler already.
+    /// Adds a handler. False when the type has one already.
     pub(crate) fn add(&mut self, entry: Entry) -> bool {
         let job_type = Arc::clone(&entry.job_type);
         self.0.insert(job_type, Arc::new(entry)).is_none()
@@ -27,7 +28,7 @@ impl Registry {
         self.0.get(job_type)
     }
 
-    /// Every type, in order: what claims ask for.
+    /// The types of all handlers, in order: what claims ask for.
     pub(crate) fn types(&self) -> Vec<String> {
         let mut types: Vec<String> = self.0.keys().map(ToString::to_string).collect();
         types.sort_unstable();

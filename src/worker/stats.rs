@@ -1,4 +1,4 @@
-//! What a worker has done, counted.
+//! Counts what a worker has done.
 
 use std::sync::{
     Arc,
@@ -7,7 +7,8 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-/// Sizes of claims are counted in classes of a power of two: 0, 1, 2–3, 4–7, … 512–1,000.
+/// How many classes there are of the sizes of claims, by powers of two: 0, 1, 2–3, 4–7, …
+/// 512–1,000.
 pub const CLAIM_SIZE_CLASSES: usize = 11;
 
 /// What a worker has done since it started.
@@ -24,7 +25,7 @@ pub struct WorkerReport {
     pub retried: u64,
     /// Put off by their handler.
     pub snoozed: u64,
-    /// Cancelled by their handler, or by somebody else while they ran.
+    /// Cancelled by their handler, or on request while they ran.
     pub cancelled: u64,
     /// Given back unfinished.
     pub released: u64,
@@ -54,7 +55,7 @@ pub struct WorkerReport {
 #[derive(Debug, Clone)]
 pub struct WorkerHandle {
     pub(crate) stats: Arc<Stats>,
-    pub(crate) called: Arc<Notify>,
+    pub(crate) woken: Arc<Notify>,
 }
 
 impl WorkerHandle {
@@ -63,10 +64,11 @@ impl WorkerHandle {
         self.stats.report()
     }
 
-    /// Ends the sleep of [`WorkerBuilder::sleep_after`](super::WorkerBuilder::sleep_after), or the next one if it is awake: it
-    /// connects and looks for jobs. To be called after a dispatch has committed.
+    /// Ends the sleep of [`WorkerBuilder::sleep_after`](super::WorkerBuilder::sleep_after), or the
+    /// next one if it is awake: it connects and looks for jobs. Call it after a dispatch has
+    /// committed.
     pub fn wake(&self) {
-        self.called.notify_one();
+        self.woken.notify_one();
     }
 }
 

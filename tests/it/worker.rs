@@ -11,6 +11,6 @@ mod outcomes;
 mod own_transaction;
 pub(crate) mod rig;
 mod rights;
+mod run_alone;
 mod sleep;
-mod solo;
 mod traces;

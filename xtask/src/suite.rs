@@ -233,7 +233,10 @@ mod tests {
             ),
             "{quick}"
         );
-        assert!(quick.ends_with("--skip worker::solo::") && !quick.contains("--tests"), "{quick}");
+        assert!(
+            quick.ends_with("--skip worker::run_alone::") && !quick.contains("--tests"),
+            "{quick}"
+        );
         let it = ["--test", "it"];
         let pooled = |nextest| runner_arguments(nextest, &it, Part::Pooled, &[]).join(" ");
         assert_eq!(pooled(true), "nextest run --test it --no-fail-fast --profile pooled");

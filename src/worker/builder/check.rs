@@ -2,8 +2,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use super::super::shared::Settings;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    worker::settings::Settings,
+};
 
 const NAMES_MAX: usize = 1000;
 
