@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use fairclaim::{Attempt, JobError, MigrateOptions, Outcome, Status};
+use fairclaim::{Attempt, Dispatch, JobError, MigrateOptions, Outcome, Status};
 use private_postgres::PrivateServer;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{
-    rig::{PATIENCE, Rig, Running, job, millis},
+    rig::{PATIENCE, Rig, Running, acme, job, millis},
     traces::{Entry, Recorder},
 };
 use crate::support::waiting::until;
@@ -88,6 +89,45 @@ async fn each_attempt_has_a_line_that_says_how_it_ended_and_what_happens_next() 
     let row = rig.job(slow).await;
     let wait = row.next_retry_at.expect("it waits").duration_since(row.created_at).expect("later");
     assert!((11..60).contains(&wait.as_secs()), "{wait:?}");
+}
+
+/// Fails, so that the job is tried again at once.
+async fn fail_again(_job: Value, _attempt: Attempt) -> Result<(), JobError> {
+    Err(JobError::retry_after("the server is busy", millis(100)))
+}
+
+/// The tenants that the lines of failed attempts name.
+fn tenants_of_failures(recorder: &Recorder) -> Vec<String> {
+    let events = recorder.events();
+    let failed = events.iter().filter(|event| event.begins("WARN", "attempt "));
+    failed.filter_map(|event| event.field("tenant").map(str::to_owned)).collect()
+}
+
+// one thread, whose default the recorder is
+#[tokio::test]
+async fn a_line_names_the_tenant_by_its_name_where_it_has_one_and_by_its_uuid_otherwise() {
+    let nameless = Uuid::from_u128(4711);
+    let recorder = Recorder::default();
+    let _guard = tracing::subscriber::set_default(recorder.clone());
+    let rig = Rig::new().await;
+    rig.dispatch("fail_again", Value::Null).await;
+    rig.send(Dispatch::raw(nameless, "fail_again", Value::Null).expect("a payload")).await;
+    let worker = rig.worker().await.queue("default", 2).handler_for("fail_again", fail_again);
+    let running = Running::start(worker);
+    // a first line may come before the database has answered: no line waits for a name
+    until("failed attempts are logged with their tenants", PATIENCE, || async {
+        let (tenants, spans) = (tenants_of_failures(&recorder), recorder.spans("attempt"));
+        let named_span = spans.iter().any(|(_, span)| span.field("tenant") == Some("acme"));
+        let named_line = tenants.iter().any(|tenant| tenant == "acme");
+        (named_span && named_line && tenants.contains(&nameless.to_string())).then_some(())
+    })
+    .await;
+    running.stop().await;
+    let known = [acme().to_string(), "acme".to_owned(), nameless.to_string()];
+    let tenants = tenants_of_failures(&recorder);
+    assert!(tenants.iter().all(|tenant| known.contains(tenant)), "{tenants:?}");
+    let named = tenants.iter().position(|tenant| tenant == "acme").expect("the name");
+    assert!(!tenants[named..].contains(&known[0]), "a name that is known stays: {tenants:?}");
 }
 
 // one thread, whose default the recorder is
