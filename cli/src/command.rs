@@ -16,7 +16,7 @@ pub(crate) mod work;
 use clap::CommandFactory;
 
 use crate::args::{Cli, Command};
-use crate::{demo, log};
+use crate::{demo, log, pages};
 
 /// Runs the command that was asked for.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
@@ -35,7 +35,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Settings(args) => settings::run(&global, args).await,
             Command::Prune(args) => prune::run(&global, &args).await,
             Command::Completions(args) => completions::run(&args, &Cli::command()),
-            Command::Man(args) => man::run(&args, &Cli::command()),
+            Command::Man(args) => man::run(&args, &pages::of(Cli::command())),
             Command::Doctor(args) => doctor::run(&global, args).await,
             #[cfg(feature = "bench")]
             Command::Bench(args) => bench::run(&global, args).await,

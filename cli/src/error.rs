@@ -78,19 +78,26 @@ pub(crate) fn report(error: &anyhow::Error, flags: &Flags) -> ExitCode {
 /// Prints what clap found wrong, with a hint; help and version texts go to stdout and succeed.
 pub(crate) fn report_usage(error: &clap::Error, flags: &Flags) -> ExitCode {
     if !error.use_stderr() {
-        // A closed pipe is the only way this fails, and there is nobody left to tell.
+        // a closed pipe is the only way in which this fails, and then nothing reads an error either
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    // it quotes the arguments, which a script may have from anybody
+    // it quotes the arguments, which a script may have from anywhere
     let (plain, shown) = (error.render().to_string(), printable_lines(&error.render().to_string()));
     if plain == shown {
-        let _ = error.print();
+        anstream::eprint!("{}", without_pointer(&error.render().ansi().to_string()));
     } else {
-        eprint!("{shown}");
+        eprint!("{}", without_pointer(&shown));
     }
     eprintln!("hint: {} says what may stand there, with examples", flags.help());
     Exit::Usage.code()
+}
+
+/// What clap says without its own last line, `For more information, try '--help'`: the hint says it better.
+fn without_pointer(said: &str) -> String {
+    let lines = said.trim_end().lines().filter(|line| !line.starts_with("For more information"));
+    let kept: Vec<&str> = lines.collect();
+    format!("{}\n", kept.join("\n").trim_end())
 }
 
 /// The chain of causes in one line, without saying the same thing twice: library errors tend to
@@ -98,9 +105,8 @@ pub(crate) fn report_usage(error: &clap::Error, flags: &Flags) -> ExitCode {
 fn sentence(error: &anyhow::Error, flags: &Flags) -> String {
     let mut text = String::new();
     for cause in error.chain() {
-        let known = cause.downcast_ref::<fairclaim::Error>();
-        let cause = match known.and_then(|known| Some((known, flag_of(known, flags)?))) {
-            Some((known, flag)) => format!("{}: {flag}: {}", known.kind(), known.message()),
+        let cause = match cause.downcast_ref::<fairclaim::Error>() {
+            Some(known) => library_message(known, flags),
             None => cause.to_string(),
         };
         if text.is_empty() {
@@ -113,8 +119,20 @@ fn sentence(error: &anyhow::Error, flags: &Flags) -> String {
     text
 }
 
-/// The flag that a library error is about, if it is about one.
+/// What the library says, with flags for the names of SQL and Rust.
+fn library_message(error: &fairclaim::Error, flags: &Flags) -> String {
+    match flag_of(error, flags) {
+        Some(flag) => format!("{}: {flag}: {}", error.kind(), error.message()),
+        None if error.kind() == ErrorKind::Configuration => flags.told(&error.to_string()),
+        None => error.to_string(),
+    }
+}
+
+/// The flag that a library error is about, if it is about one. A tenant that the session lacks is no argument.
 fn flag_of<'a>(error: &fairclaim::Error, flags: &'a Flags) -> Option<&'a str> {
+    if error.kind() == ErrorKind::TenantMissing && error.argument().is_none() {
+        return None;
+    }
     flags.name(error.field()?)
 }
 
@@ -143,21 +161,17 @@ const DATABASE_HINT: &str =
 const GENERAL_HINT: &str = "run it again with RUST_LOG=debug to see more";
 
 fn library_hint(error: &fairclaim::Error, flags: &Flags) -> String {
-    match flag_of(error, flags) {
-        Some(flag) if error.kind() == ErrorKind::InvalidArgument => {
-            let allowed = &error.bounds().allowed;
-            let help = flags.help();
-            if allowed.is_empty() {
-                format!("change {flag}; {help} says what it takes")
-            } else {
-                format!("{flag} may be {}; {help} says more", allowed.join(", "))
-            }
+    let hint = flags.told(error.hint().unwrap_or(GENERAL_HINT));
+    match error.kind() {
+        ErrorKind::InvalidArgument if flag_of(error, flags).is_some() => {
+            format!("{hint}; {} says more", flags.help())
         }
-        _ => error.hint().unwrap_or(GENERAL_HINT).to_owned(),
+        _ => hint,
     }
 }
 
-/// A value that this command line gives is wrong, whoever found it; so is a configuration. All else is a failure.
+/// A value that this command line gives or lacks is wrong, whether the program or the database finds it; so is a
+/// configuration. All else is a failure.
 fn library_exit(error: &fairclaim::Error, flags: &Flags) -> Exit {
     match error.kind() {
         ErrorKind::Configuration => Exit::Usage,
@@ -165,7 +179,10 @@ fn library_exit(error: &fairclaim::Error, flags: &Flags) -> Exit {
         ErrorKind::Database if error.sqlstate().is_some_and(|code| code.starts_with("22")) => {
             Exit::Usage
         }
-        ErrorKind::InvalidArgument if !error.was_sent() || flag_of(error, flags).is_some() => {
+        ErrorKind::InvalidArgument if !error.was_sent() => Exit::Usage,
+        ErrorKind::InvalidArgument | ErrorKind::TenantMissing
+            if flag_of(error, flags).is_some() =>
+        {
             Exit::Usage
         }
         _ => Exit::Failed,
@@ -198,8 +215,8 @@ mod tests {
             anyhow::Error::from(job.verify(std::time::SystemTime::UNIX_EPOCH).unwrap_err());
         let said = sentence(&refused, &flags);
         assert!(said.starts_with("bad argument: --type: must match "), "{said}");
-        let hint = "change --type; `fairclaim dispatch --help` says what it takes".to_owned();
-        assert_eq!(advice(&refused, &flags), (hint, Exit::Usage));
+        let hint = "change --type as the message says; nothing was sent; `fairclaim dispatch --help` says more";
+        assert_eq!(advice(&refused, &flags), (hint.to_owned(), Exit::Usage));
         let elsewhere = Flags::default();
         assert!(sentence(&refused, &elsewhere).starts_with("bad argument: type: must match "));
         assert_eq!(advice(&refused, &elsewhere).1, Exit::Usage, "nothing was sent");
@@ -210,6 +227,15 @@ mod tests {
         let (hint, exit) = advice(&anyhow::anyhow!("something odd"), &Flags::default());
         assert!(!hint.is_empty());
         assert_eq!(exit, Exit::Failed);
+    }
+
+    #[test]
+    fn a_usage_error_leaves_the_pointing_to_the_hint() {
+        let wrong = Cli::command().try_get_matches_from(["fairclaim", "--nothing"]).unwrap_err();
+        let said = without_pointer(&wrong.render().to_string());
+        assert!(said.starts_with("error: unexpected argument '--nothing'"), "{said}");
+        assert!(said.contains("\nUsage: ") && !said.contains("try '--help'"), "{said}");
+        assert!(said.ends_with('\n') && !said.ends_with("\n\n"), "{said:?}");
     }
 
     #[test]

@@ -32,9 +32,37 @@ impl Flags {
             "tags" => "tag",
             "worker_id" if !self.names.contains_key(field) => "worker",
             "before_id" => "before",
+            "poll_interval" => "poll",
             field => field,
         };
         self.names.get(flag).map(String::as_str)
+    }
+
+    /// A text of the library or the database with the flags of this command in place of the names that SQL and Rust have
+    /// for them. A name is known by its `_`, or because it is what the text says to change or to set: `queue` and `type`
+    /// are words of plain sentences too. What stands between backticks is to be typed as it is.
+    pub(crate) fn told(&self, text: &str) -> String {
+        let mut told = String::with_capacity(text.len());
+        for (at, part) in text.split('`').enumerate() {
+            if at > 0 {
+                told.push('`');
+            }
+            if at % 2 == 0 { self.tell(part, &mut told) } else { told.push_str(part) }
+        }
+        told
+    }
+
+    fn tell(&self, text: &str, told: &mut String) {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let mut before = "";
+        for piece in text.split_inclusive(|c| !is_name(c)) {
+            let word = piece.trim_end_matches(|c| !is_name(c));
+            let names = word.contains('_') || matches!(before, "change " | "set ");
+            let flag = self.name(word.strip_prefix("p_").unwrap_or(word)).filter(|_| names);
+            told.push_str(flag.unwrap_or(word));
+            told.push_str(&piece[word.len()..]);
+            before = piece;
+        }
     }
 
     /// Where the help of this command is.
@@ -83,5 +111,25 @@ mod tests {
         assert_eq!(pause.name("queue"), Some("<QUEUE>"));
         assert_eq!(pause.help(), "`fairclaim queues pause --help`");
         assert_eq!(flags("fairclaim jobs release --worker w").name("worker_id"), Some("--worker"));
+    }
+
+    #[test]
+    fn a_hint_of_the_server_speaks_of_flags() {
+        let dispatch = flags("fairclaim dispatch --type t");
+        for (hint, told) in [
+            ("a time as run_at, and not both", "a time as --run-at, and not both"),
+            ("(p_tenant_id)", "(--tenant)"),
+            ("change queue as the message says", "change --queue as the message says"),
+            ("use lowercase letters for a queue", "use lowercase letters for a queue"),
+            ("set p_delay", "set --delay"),
+            ("or `x set max_attempts`, max_attempts", "or `x set max_attempts`, --max-attempts"),
+            ("grant fairclaim_producer to a_b", "grant fairclaim_producer to a_b"),
+            ("é_é run_at", "é_é --run-at"),
+        ] {
+            assert_eq!(dispatch.told(hint), told);
+        }
+        let work = flags("fairclaim work --exec a=b");
+        assert_eq!(work.told("set poll_interval to 5 ms"), "set --poll to 5 ms");
+        assert_eq!(work.told("set lease to 1 s"), "set --lease to 1 s");
     }
 }

@@ -30,6 +30,14 @@ pub(crate) fn job_id(text: &str) -> Result<Uuid, String> {
     })
 }
 
+/// The name of a worker, as `fairclaim jobs list` shows it.
+pub(crate) fn worker(text: &str) -> Result<String, String> {
+    if (1..=255).contains(&text.chars().count()) {
+        return Ok(text.to_owned());
+    }
+    Err("it must have 1 to 255 characters; `fairclaim jobs list` shows who has a job".to_owned())
+}
+
 /// `30s`, `5m`, `1h 30m`, `250ms`, or a bare number of seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     const SHAPE: &str = "write it like 250ms, 30s, 5m, 2h or 1d";

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use fairclaim::{DefaultTenant, Dispatch, Owner, Tenant};
+use fairclaim::{DefaultTenant, Dispatch, ErrorKind, Owner, Tenant};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -87,14 +87,24 @@ pub(crate) async fn run(global: &Global, args: DispatchArgs) -> anyhow::Result<(
         return lines::run(global, &args, path).await;
     }
     let dispatch = build(&args)?;
-    dispatch.check()?; // before anybody connects
+    dispatch.check()?; // before it connects
     let client = connect::client(global).await?;
-    let id = client.dispatch(dispatch).await?;
+    let id = client.dispatch(dispatch).await.map_err(|error| tenantless(error, &args))?;
     if args.json {
         output::json(&json!({ "id": id, "tenant_id": args.tenant }))
     } else {
         output::line(id.to_string())
     }
+}
+
+/// Says what to do where no tenant is given and the settings have none.
+fn tenantless(error: fairclaim::Error, args: &DispatchArgs) -> anyhow::Error {
+    if error.kind() != ErrorKind::TenantMissing || args.tenant.is_some() {
+        return error.into();
+    }
+    let hint = "pass --tenant with a name or a uuid; or, where there is one tenant only, say it once: \
+                `fairclaim settings set default_tenant app`";
+    Hinted::usage("--tenant is missing, and the settings have no default_tenant", hint).into()
 }
 
 fn build(args: &DispatchArgs) -> anyhow::Result<Dispatch> {

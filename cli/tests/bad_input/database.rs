@@ -6,8 +6,25 @@ use super::{
     support::{Place, fairclaim},
 };
 
-const LIMITS: &str = "`fairclaim dispatch --help` says what it takes";
+const LIMITS: &str = "`fairclaim dispatch --help` says more";
 const VALUE: &str = "change the value; this call wrote nothing";
+
+/// What follows nothing: values of other commands' flags that only the database refuses.
+const OTHERS: &[Row] = &[
+    (
+        &["dispatch", "--type", "t"],
+        "--tenant is missing, and the settings have no default_tenant",
+        "pass --tenant with a name or a uuid",
+    ),
+    (&["queues", "pause", "Mail"], "<QUEUE>: must match ^[a-z0-9]", "use lowercase letters"),
+    (&["queues", "resume", "Mail"], "<QUEUE>: must match ^[a-z0-9]", "use lowercase letters"),
+    (&["prune", "--retention", "1m"], "--retention: must be seconds from 3,600", "leave it out"),
+    (
+        &["settings", "set", "max_payload", "7"],
+        "<VALUE>: must be a number of bytes",
+        "change <VALUE> as the message says",
+    ),
+];
 
 /// What follows `dispatch --tenant acme` with a payload, metadata and a tag that hold the mark.
 const DISPATCHES: &[Row] = &[
@@ -63,6 +80,10 @@ async fn what_the_database_refuses_is_told_without_the_payload_and_leaves_every_
     let pin = ["--payload", "{\"pin\": \"MARK\"}"];
     for (args, says, hint) in DISPATCHES {
         fails(&mut call(&[&job[..], &pin, *args].concat()), "", 2, says, hint);
+        assert_eq!(look().await, before, "{args:?} wrote something");
+    }
+    for (args, says, hint) in OTHERS {
+        fails(&mut call(args), "", 2, says, hint);
         assert_eq!(look().await, before, "{args:?} wrote something");
     }
     let numbers = format!("[\"{MARK}\"{}]", ",1e300".repeat(4000));

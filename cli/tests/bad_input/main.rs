@@ -45,6 +45,7 @@ fn fails(command: &mut Command, stdin: &str, exit: i32, says: &str, hint: &str) 
     assert!(told && hints.len() == 1, "{call} has not one error and one hint: {said}");
     assert!(said.contains(says), "{call} should say {says:?}: {said}");
     assert!(hints[0].contains(hint), "{call} should hint {hint:?}: {said}");
+    assert!(!said.contains("For more information"), "{call} points to its help twice: {said}");
     quotes_nothing(&call, &said);
     said
 }

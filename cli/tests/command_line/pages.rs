@@ -77,6 +77,9 @@ fn every_command_has_a_page() {
         let page = fs::read_to_string(folder.join(format!("man1/{name}.1")));
         let page = page.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(page.contains(".SH NAME") && page.contains(".SH SYNOPSIS"), "{name}");
+        // the flags of every command stand on the first page, and the others say so
+        assert_eq!(page.contains("log\\-format"), name == "fairclaim", "{name}");
+        assert!(page.contains("database\\-url"), "{name} does not say where they are");
     }
     assert!(!folder.join("man1/fairclaim-demo-worker.1").exists());
     fs::remove_dir_all(&folder).unwrap();

@@ -20,13 +20,17 @@ async fn the_doctor_tells_what_is_wrong_and_what_to_do_and_its_exit_code_says_wh
     place.run(["migrate", "--grant-self"]);
     place.dispatch("mail", 1).await;
     place.run(["work", "--drain", "--exec", "mail=cat"]);
-    let healthy = place.run(["doctor", "--quiet"]);
+    let healthy = place.run(["doctor"]);
     // the login may not see the transactions of others, and is told the grant
     assert_eq!(healthy.lines().filter(|line| line.starts_with("note")).count(), 1, "{healthy}");
     assert!(
         healthy.contains("pg_read_all_stats") && healthy.contains("0 errors, 0 warnings, 1 note"),
         "{healthy}"
     );
+
+    let all = place.run(["doctor", "--verbose"]);
+    assert!(all.lines().filter(|line| line.starts_with("ok ")).count() > 20, "{all}");
+    assert!(!healthy.lines().any(|line| line.starts_with("ok ")), "{healthy}");
 
     let diagnosis: Value = serde_json::from_str(&place.run(["doctor", "--json"])).unwrap();
     assert_eq!(diagnosis["worst"], "note");
