@@ -155,11 +155,11 @@ async fn perform(
         crew.start(id.clone(), &orders)?;
     }
     let (client, victim) = (&database.client, &*workers[1]);
-    let stage = Stage { client, plan: &plan, scope: &scope, begun, victim };
-    let course = stage.watch(crew, &mut view).await?;
+    let play = Play { client, plan: &plan, scope: &scope, begun, victim };
+    let course = play.watch(crew, &mut view).await?;
     crew.stop().await;
     view.end();
-    stage.judge(&course, workers.len()).await
+    play.judge(&course, workers.len()).await
 }
 
 /// What to do after the demo, in a database of one's own; `has_one` when this was one.
@@ -222,8 +222,8 @@ fn batches(plan: &Plan, share: &Share) -> anyhow::Result<Vec<Vec<Dispatch>>> {
     numbers.chunks(BATCH).map(batch).collect()
 }
 
-/// Where the play takes place.
-struct Stage<'a> {
+/// A run of the demo: who takes part, and since when.
+struct Play<'a> {
     client: &'a Client,
     plan: &'a Plan,
     scope: &'a Scope,
@@ -243,7 +243,7 @@ struct Course {
     waited: Duration,
 }
 
-impl Stage<'_> {
+impl Play<'_> {
     /// Watches until every job is finished, and kills one worker on the way.
     async fn watch(&self, crew: &mut Crew, view: &mut View) -> anyhow::Result<Course> {
         let started = Instant::now();

@@ -15,13 +15,13 @@ mod library;
 mod lines;
 mod operate;
 mod settle;
-mod site;
 mod spelling;
+mod stage;
 mod types;
 
 use crate::support::Client;
 
-use site::Site;
+use stage::Stage;
 
 /// Stands in every payload and in every other value that a careless message might quote.
 pub(crate) const MARK: &str = "MARKED-7c1f";
@@ -40,7 +40,7 @@ struct Limit {
 
 /// How one function is called, and what all its refusals have in common.
 struct Call<'a> {
-    site: &'a Site,
+    stage: &'a Stage,
     session: &'a Client,
     code: &'static str,
     /// What the hint says, beside being there.
@@ -48,8 +48,8 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn new(site: &'a Site, session: &'a Client, hint: &'static str) -> Self {
-        Self { site, session, code: "JQ004", hint }
+    fn new(stage: &'a Stage, session: &'a Client, hint: &'static str) -> Self {
+        Self { stage, session, code: "JQ004", hint }
     }
 
     /// Tries every value of a table in the statement that `call` makes of a field.
@@ -74,7 +74,7 @@ impl<'a> Call<'a> {
 
     /// The statement must be refused for this field. The session is as good as before.
     async fn refused(&self, field: &str, rule: &str, sql: &str) {
-        let before = self.site.contents().await;
+        let before = self.stage.contents().await;
         let asked = self.session.query(&sql.replace("MARK", MARK), &[]).await;
         let error = asked.err().unwrap_or_else(|| panic!("{sql}\nis accepted"));
         let said = error.as_db_error().unwrap_or_else(|| panic!("{sql}\n{error}")).clone();
@@ -95,7 +95,7 @@ impl<'a> Call<'a> {
         assert_eq!(ours.code(), Some(self.code), "{sql}\n{ours:?}");
         let at = place(field);
         assert_eq!((ours.field(), ours.item()), (Some(at.field), at.item), "{sql}\n{ours:?}");
-        self.site.untouched(&before, sql).await;
+        self.stage.untouched(&before, sql).await;
         let alive = self.session.query_one("select fairclaim.clock()", &[]).await;
         alive.expect("a session after an error");
     }

@@ -13,20 +13,20 @@ use uuid::Uuid;
 
 use crate::{
     support::TestDb,
-    worker::rig::{Rig, acme, job},
+    worker::stage::{Stage, acme, job},
 };
 
 /// How many jobs there are, whatever became of them.
-async fn count(rig: &Rig) -> usize {
+async fn count(stage: &Stage) -> usize {
     let filter = JobFilter { limit: Some(1000), ..JobFilter::default() };
-    rig.operator.jobs(&filter).await.expect("jobs").jobs.len()
+    stage.operator.jobs(&filter).await.expect("jobs").jobs.len()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_and_the_callers_row_commit_or_roll_back_together() {
-    let rig = Rig::new().await;
-    rig.create_effects().await;
-    let mut session = rig.db.producer().await;
+    let stage = Stage::new().await;
+    stage.create_effects().await;
+    let mut session = stage.db.producer().await;
     let insert = "insert into app.effect values ($1, 1)";
     for commit in [false, true] {
         let transaction = session.transaction().await.expect("begin");
@@ -34,30 +34,30 @@ async fn a_job_and_the_callers_row_commit_or_roll_back_together() {
         transaction.execute(insert, &[&id]).await.expect("insert");
         let many = [job("mail", json!(1)), job("mail", json!(2))];
         let more = dispatch_many_in(&transaction, many).await.expect("dispatch_many_in");
-        assert_eq!((count(&rig).await, rig.effects().await), (0, vec![]));
+        assert_eq!((count(&stage).await, stage.effects().await), (0, vec![]));
         if !commit {
             transaction.rollback().await.expect("rollback");
-            assert_eq!((count(&rig).await, rig.effects().await), (0, vec![]));
+            assert_eq!((count(&stage).await, stage.effects().await), (0, vec![]));
             continue;
         }
         transaction.commit().await.expect("commit");
-        assert_eq!((count(&rig).await, rig.effects().await), (3, vec![(id, 1)]));
-        rig.until_all(&[id, more[0], more[1]], Status::Pending).await;
+        assert_eq!((count(&stage).await, stage.effects().await), (3, vec![(id, 1)]));
+        stage.until_all(&[id, more[0], more[1]], Status::Pending).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dispatch_that_is_refused_takes_the_callers_row_with_it() {
-    let rig = Rig::new().await;
-    rig.create_effects().await;
-    let mut connection = rig.producer.pool().get().await.expect("connection");
+    let stage = Stage::new().await;
+    stage.create_effects().await;
+    let mut connection = stage.producer.pool().get().await.expect("connection");
     let transaction = connection.transaction().await.expect("begin");
     let insert = "insert into app.effect values ($1, 1)";
     transaction.execute(insert, &[&Uuid::nil()]).await.expect("insert");
     let refused = job("mail", json!({})).priority(101).execute(&transaction).await;
     assert_eq!(refused.expect_err("a bad priority").code(), Some("JQ004"));
     let _ = transaction.commit().await; // of an aborted transaction: the server rolls it back
-    assert_eq!((count(&rig).await, rig.effects().await), (0, vec![]));
+    assert_eq!((count(&stage).await, stage.effects().await), (0, vec![]));
 }
 
 /// Every default is another than the library's.
@@ -75,19 +75,19 @@ impl Job for Bill {
 }
 
 /// Dispatches a job by itself, in a batch, and in a transaction of the caller.
-async fn every_way(rig: &Rig, dispatch: &Dispatch) -> [JobRow; 3] {
-    let alone = rig.producer.dispatch(dispatch.clone()).await.expect("dispatch");
-    let batch = rig.producer.dispatch_many([dispatch.clone()]).await.expect("dispatch_many")[0];
-    let session = rig.db.producer().await;
+async fn every_way(stage: &Stage, dispatch: &Dispatch) -> [JobRow; 3] {
+    let alone = stage.producer.dispatch(dispatch.clone()).await.expect("dispatch");
+    let batch = stage.producer.dispatch_many([dispatch.clone()]).await.expect("dispatch_many")[0];
+    let session = stage.db.producer().await;
     let whole = dispatch.clone().execute(&*session).await.expect("execute");
-    [rig.job(alone).await, rig.job(batch).await, rig.job(whole).await]
+    [stage.job(alone).await, stage.job(batch).await, stage.job(whole).await]
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_typed_job_has_the_defaults_of_its_type() {
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     let dispatch = Dispatch::new(acme(), &Bill { amount: 12 }).expect("a payload");
-    for row in every_way(&rig, &dispatch).await {
+    for row in every_way(&stage, &dispatch).await {
         assert_eq!(
             (row.job_type.as_str(), row.queue.as_str(), row.priority),
             ("Bill", "billing", 7)
@@ -101,8 +101,8 @@ async fn a_typed_job_has_the_defaults_of_its_type() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_without_a_type_has_the_defaults_of_the_library() {
-    let rig = Rig::new().await;
-    for row in every_way(&rig, &job("mail", json!([1]))).await {
+    let stage = Stage::new().await;
+    for row in every_way(&stage, &job("mail", json!([1]))).await {
         assert_eq!((row.queue.as_str(), row.priority, row.max_attempts), ("default", 0, 25));
         assert_eq!((row.timeout, row.payload), (None, Some(json!([1]))));
     }
@@ -110,8 +110,8 @@ async fn a_job_without_a_type_has_the_defaults_of_the_library() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_dispatch_says_wins_over_its_type() {
-    let rig = Rig::new().await;
-    let at = rig.producer.clock().await.expect("clock") + Duration::from_secs(7200);
+    let stage = Stage::new().await;
+    let at = stage.producer.clock().await.expect("clock") + Duration::from_secs(7200);
     let dispatch = Dispatch::new(acme(), &Bill { amount: 12 })
         .expect("a payload")
         .queue("eu:mail")
@@ -123,7 +123,7 @@ async fn what_a_dispatch_says_wins_over_its_type() {
         .tag("zweiter ✓")
         .metadata("trace", "t-1")
         .metadata("nested", json!({"a": [1]}));
-    for row in every_way(&rig, &dispatch).await {
+    for row in every_way(&stage, &dispatch).await {
         assert_eq!((row.queue.as_str(), row.priority, row.max_attempts), ("eu:mail", -100, 100));
         assert_eq!(row.timeout, Some(Duration::from_millis(86_399_999)));
         assert_eq!(row.tags, ["first", "zweiter ✓"]);
@@ -136,10 +136,10 @@ async fn what_a_dispatch_says_wins_over_its_type() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delay_counts_from_now_by_the_clock_of_the_database() {
-    let rig = Rig::on(TestDb::with_test_clock().await).await;
-    rig.db.advance("10 days").await;
+    let stage = Stage::on(TestDb::with_test_clock().await).await;
+    stage.db.advance("10 days").await;
     let minute = Duration::from_secs(60);
-    for row in every_way(&rig, &job("mail", json!({})).delay(minute)).await {
+    for row in every_way(&stage, &job("mail", json!({})).delay(minute)).await {
         let due = row.next_retry_at.expect("it is due later");
         let wait = due.duration_since(row.created_at).expect("later");
         assert!((minute..2 * minute).contains(&(wait + Duration::from_secs(1))), "{wait:?}");
@@ -148,30 +148,30 @@ async fn a_delay_counts_from_now_by_the_clock_of_the_database() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_jobs_get_their_ids_in_their_order() {
-    let rig = Rig::new().await;
-    assert!(rig.producer.dispatch_many([]).await.expect("nothing to do").is_empty());
-    let ids = rig.dispatch_many("mail", "mail", 300).await;
+    let stage = Stage::new().await;
+    assert!(stage.producer.dispatch_many([]).await.expect("nothing to do").is_empty());
+    let ids = stage.dispatch_many("mail", "mail", 300).await;
     assert_eq!(ids.len(), 300);
     for n in [0_usize, 1, 150, 299] {
-        assert_eq!(rig.job(ids[n]).await.payload, Some(json!(n)));
+        assert_eq!(stage.job(ids[n]).await.payload, Some(json!(n)));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_jobs_all_are_dispatched_or_none() {
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     for (good, index) in [(3, 3), (10_000, 10_000)] {
         // the second list travels in two calls, and only the second call is refused
         let jobs =
             (0..=good).map(|n| job("mail", json!(n)).priority(if n == good { 101 } else { 0 }));
-        let error = rig.producer.dispatch_many(jobs).await.expect_err("a bad priority");
+        let error = stage.producer.dispatch_many(jobs).await.expect_err("a bad priority");
         assert_eq!(error.code(), Some("JQ004"));
         assert_eq!((error.field(), error.item()), (Some("priority"), Some(index)), "{error}");
-        assert_eq!(count(&rig).await, 0);
+        assert_eq!(count(&stage).await, 0);
     }
-    let ids = rig.producer.dispatch_many((0..10_001).map(|n| job("mail", json!(n)))).await;
+    let ids = stage.producer.dispatch_many((0..10_001).map(|n| job("mail", json!(n)))).await;
     let ids = ids.expect("all of them");
-    assert_eq!(rig.job(ids[10_000]).await.payload, Some(json!(10_000)));
+    assert_eq!(stage.job(ids[10_000]).await.payload, Some(json!(10_000)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crate::support::binary::{PATIENCE, Place, start, stderr};
+use crate::support::binary::{PATIENCE, TestServer, start, stderr};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -45,9 +45,9 @@ fn examples() -> &'static Path {
 
 /// What an example prints on a database of its own.
 async fn prints(example: &str) -> String {
-    let place = Place::bare().await;
+    let server = TestServer::bare().await;
     let mut command = Command::new(examples().join(example));
-    let output = start(command.env("DATABASE_URL", &place.url)).end();
+    let output = start(command.env("DATABASE_URL", &server.url)).end();
     let stdout = String::from_utf8(output.stdout.clone()).unwrap();
     assert!(output.status.success(), "{stdout}\n{}", stderr(&output));
     stdout
@@ -178,16 +178,16 @@ const ENDS: &str = "
       from fairclaim.job_queue j
      group by j.type, j.status, j.attempts, j.result, j.error ->> 'code' order by 1";
 
-async fn lines(place: &Place, sql: &str) -> Vec<String> {
-    let connection = place.client.pool().get().await.unwrap();
+async fn lines(server: &TestServer, sql: &str) -> Vec<String> {
+    let connection = server.client.pool().get().await.unwrap();
     connection.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
 /// Installs by plain SQL, runs a worker of another language on some jobs, and looks what has become
 /// of them.
 async fn works(worker: &mut Command, code_of_a_failure: &str) {
-    let place = Place::bare().await;
-    let connection = place.client.pool().get().await.unwrap();
+    let server = TestServer::bare().await;
+    let connection = server.client.pool().get().await.unwrap();
     let install = fs::read_to_string(Path::new(ROOT).join("sql/fairclaim.sql")).unwrap();
     connection.batch_execute(&install).await.unwrap();
     let grant =
@@ -195,7 +195,7 @@ async fn works(worker: &mut Command, code_of_a_failure: &str) {
     connection.batch_execute(grant).await.unwrap();
     connection.batch_execute(JOBS).await.unwrap();
 
-    let worker = start(worker.env("DATABASE_URL", &place.url));
+    let worker = start(worker.env("DATABASE_URL", &server.url));
     let deadline = Instant::now() + PATIENCE;
     let mut expected = vec![
         "1 read_attachment completed 1 \"ab\"".to_owned(),
@@ -204,8 +204,8 @@ async fn works(worker: &mut Command, code_of_a_failure: &str) {
         "24 welcome_mail completed 1 {\"sent\": true}".to_owned(),
     ];
     for round in ["at first", "after it had slept"] {
-        while lines(&place, ENDS).await != expected {
-            let now = lines(&place, ENDS).await.join("\n");
+        while lines(&server, ENDS).await != expected {
+            let now = lines(&server, ENDS).await.join("\n");
             assert!(Instant::now() < deadline, "{round}, this is what became of the jobs:\n{now}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -231,7 +231,7 @@ fn blocks(page: &str) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sql_of_the_guide_runs_as_it_stands_there() {
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let mut ran = 0;
     let pages = fs::read_dir(Path::new(ROOT).join("docs/guide")).unwrap();
     let mut pages: Vec<PathBuf> = pages.map(|page| page.unwrap().path()).collect();
@@ -239,7 +239,7 @@ async fn the_sql_of_the_guide_runs_as_it_stands_there() {
     pages.push(Path::new(ROOT).join("README.md"));
     for page in pages {
         for block in blocks(&fs::read_to_string(&page).unwrap()) {
-            let connection = place.client.pool().get().await.unwrap();
+            let connection = server.client.pool().get().await.unwrap();
             let statements =
                 PLACES.iter().fold(block.to_owned(), |sql, place| sql.replace(place, NO_ID));
             let done = connection.batch_execute(&statements).await;

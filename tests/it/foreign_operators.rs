@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     calls::{claim_job, tick},
     support::TestDb,
-    worker::rig::acme,
+    worker::stage::acme,
 };
 
 /// For `jsonb` and a literal without a type, each of these is preferred to the server's `(jsonb, text)`; all of them fail.

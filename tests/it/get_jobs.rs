@@ -10,7 +10,7 @@ use crate::{
     calls::{claim_job, dispatch, dispatch_many, refused, settle, settle_after, tenant},
     costs::least,
     support::{Client, TestDb},
-    worker::rig::{Rig, acme, job},
+    worker::stage::{Stage, acme, job},
 };
 
 const GET: &str = "select * from fairclaim.get_jobs($1, $2)";
@@ -141,18 +141,18 @@ async fn a_look_reads_some_pages_an_id_and_no_table_whole() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_library_looks_at_more_ids_than_one_call_takes() {
-    let rig = Rig::new().await;
-    let id = rig.send(job("mail", json!({}))).await;
+    let stage = Stage::new().await;
+    let id = stage.send(job("mail", json!({}))).await;
     let mut ids = vec![Uuid::nil(); 20_001];
     ids[20_000] = id;
-    let found = rig.producer.get_jobs(acme(), &ids).await.expect("get_jobs");
+    let found = stage.producer.get_jobs(acme(), &ids).await.expect("get_jobs");
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].id, found[0].status, found[0].attempts), (id, Status::Pending, 0));
     let text = serde_json::to_value(&found[0]).expect("JSON");
     let expected = json!({"id": id, "status": "pending", "attempts": 0, "result": null, "error_code": null, "ended_at": null});
     assert_eq!(text, expected);
     let bolt = Tenant::named("bolt").expect("a name");
-    assert_eq!(rig.producer.get_jobs(&bolt, &ids).await.expect("get_jobs"), []);
-    let refused = rig.operator.get_jobs(acme(), &[id]).await.expect_err("no producer");
+    assert_eq!(stage.producer.get_jobs(&bolt, &ids).await.expect("get_jobs"), []);
+    let refused = stage.operator.get_jobs(acme(), &[id]).await.expect_err("no producer");
     assert_eq!(refused.code(), Some("JQ007"));
 }

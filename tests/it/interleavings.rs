@@ -6,6 +6,6 @@ mod lanes;
 mod limits;
 mod maintenance;
 mod marks;
+mod play;
 mod prepared;
-mod rig;
 mod stage;

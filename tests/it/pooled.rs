@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     support::{self, TestDb, connect, logins, pooler::Pooler, waiting::until},
-    worker::rig::{PATIENCE, Running, acme, job, millis},
+    worker::stage::{PATIENCE, Running, acme, job, millis},
 };
 
 /// Fewer than there are clients in any of these tests.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     calls::{dispatch, refused, tenant},
     support::{Client, TestDb},
-    worker::rig::Rig,
+    worker::stage::Stage,
 };
 
 /// Columns that an operator may not change.
@@ -149,26 +149,27 @@ async fn only_operators_change_settings_and_observers_may_look() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_holds_for_sessions_that_are_open_already() {
-    let rig = Rig::new().await;
-    let session = rig.db.producer().await;
+    let stage = Stage::new().await;
+    let session = stage.db.producer().await;
     dispatch(&session, tenant(1), "mail").await;
     let large =
         |length: usize| Dispatch::raw(tenant(1), "mail", "m".repeat(length)).expect("a job");
-    rig.producer.dispatch(large(2000)).await.expect("within 1 MiB");
-    let changed = rig.operator.set_setting("max_payload", Some("1500")).await.expect("set_setting");
+    stage.producer.dispatch(large(2000)).await.expect("within 1 MiB");
+    let changed =
+        stage.operator.set_setting("max_payload", Some("1500")).await.expect("set_setting");
     assert_eq!((changed.value.as_deref(), changed.unit.as_str()), (Some("1500"), "bytes"));
-    let refused = rig.producer.dispatch(large(2000)).await.expect_err("more than 1500 bytes");
+    let refused = stage.producer.dispatch(large(2000)).await.expect_err("more than 1500 bytes");
     assert!(refused.to_string().contains("1500"), "{refused}");
     let sql = "select fairclaim.dispatch_job($1, 'mail', to_jsonb(repeat('m', 2000)))";
     crate::calls::refused(session.query(sql, &[&tenant(1)]).await, "JQ004");
-    rig.operator.set_setting("max_payload", None).await.expect("set_setting");
-    rig.producer.dispatch(large(2000)).await.expect("as at first");
+    stage.operator.set_setting("max_payload", None).await.expect("set_setting");
+    stage.producer.dispatch(large(2000)).await.expect("as at first");
 
-    let listed = rig.operator.settings().await.expect("settings");
+    let listed = stage.operator.settings().await.expect("settings");
     let payload = listed.iter().find(|setting| setting.name == "max_payload").expect("it is one");
     assert_eq!(payload.value, payload.default_value);
-    let nul = rig.operator.set_setting("default_tenant", Some("a\0")).await.expect_err("a NUL");
+    let nul = stage.operator.set_setting("default_tenant", Some("a\0")).await.expect_err("a NUL");
     assert_eq!(nul.code(), Some("JQ004"));
-    let denied = rig.producer.settings().await.expect_err("no operator");
+    let denied = stage.producer.settings().await.expect_err("no operator");
     assert_eq!(denied.code(), Some("JQ007"));
 }

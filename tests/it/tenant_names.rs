@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     calls::{dispatch, dispatch_batch, refused, tenant, tick},
     support::{Client, GenericClient, TestDb},
-    worker::rig::{Rig, acme, job},
+    worker::stage::{Stage, acme, job},
 };
 
 const NAMED: &str = "select fairclaim.dispatch_job(p_tenant => $1, p_type => 'mail')";
@@ -190,34 +190,34 @@ async fn only_workers_and_operators_may_ask_for_names() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_library_sends_a_name_and_shows_it_beside_the_id() {
-    let rig = Rig::new().await;
-    let id = rig.dispatch("mail", json!({})).await; // for acme
+    let stage = Stage::new().await;
+    let id = stage.dispatch("mail", json!({})).await; // for acme
     let many = vec![job("mail", json!(1)), Dispatch::raw(tenant(1), "mail", 2).expect("a job")];
-    rig.producer.dispatch_many(many).await.expect("dispatch_many");
-    let found = rig.job(id).await;
+    stage.producer.dispatch_many(many).await.expect("dispatch_many");
+    let found = stage.job(id).await;
     assert_eq!((found.tenant.as_deref(), &found.tenant_id), (Some("acme"), &acme()));
-    let page = rig.operator.jobs(&JobFilter::new()).await.expect("jobs");
+    let page = stage.operator.jobs(&JobFilter::new()).await.expect("jobs");
     let shown: Vec<_> = page.jobs.iter().map(|job| job.tenant.as_deref()).collect();
     assert_eq!(shown, [None, Some("acme"), Some("acme")]);
 
-    let names = TenantNames::new(rig.db.client("test_worker").await);
+    let names = TenantNames::new(stage.db.client("test_worker").await);
     let label = names.label(acme().uuid()).await;
     assert_eq!(label, format!("acme ({})", acme().uuid()));
     assert_eq!(names.label(tenant(1)).await, tenant(1).to_string());
     let forget = "delete from fairclaim_internal.tenant_note";
-    rig.db.owner().await.batch_execute(forget).await.expect(forget);
+    stage.db.owner().await.batch_execute(forget).await.expect(forget);
     assert_eq!(names.label(acme().uuid()).await, label, "it is asked for once");
-    let stranger = TenantNames::new(rig.db.client("test_producer").await);
+    let stranger = TenantNames::new(stage.db.client("test_producer").await);
     assert_eq!(stranger.label(acme().uuid()).await, acme().uuid().to_string());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_with_one_tenant_names_it_once_in_the_settings() {
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     let for_nobody = || Dispatch::raw(DefaultTenant, "mail", 1).expect("a job");
     for refused in [
-        rig.producer.dispatch(for_nobody()).await.map(|id| vec![id]),
-        rig.producer.dispatch_many([job("mail", json!(1)), for_nobody()]).await,
+        stage.producer.dispatch(for_nobody()).await.map(|id| vec![id]),
+        stage.producer.dispatch_many([job("mail", json!(1)), for_nobody()]).await,
     ] {
         let error = refused.expect_err("there is no default tenant");
         assert_eq!(error.code(), Some("JQ002"));
@@ -225,26 +225,26 @@ async fn an_application_with_one_tenant_names_it_once_in_the_settings() {
         assert!(hint.contains("fairclaim settings set default_tenant app"), "{hint}");
     }
     assert_eq!(
-        rig.producer.cancel(None, &[tenant(1)]).await.map_err(|error| error.code()),
+        stage.producer.cancel(None, &[tenant(1)]).await.map_err(|error| error.code()),
         Err(Some("JQ002"))
     );
 
-    rig.operator.set_setting("default_tenant", Some("app")).await.expect("set_setting");
+    stage.operator.set_setting("default_tenant", Some("app")).await.expect("set_setting");
     let app = Tenant::named("app").expect("a name");
-    let mut ids = vec![rig.producer.dispatch(for_nobody()).await.expect("dispatch")];
+    let mut ids = vec![stage.producer.dispatch(for_nobody()).await.expect("dispatch")];
     let many = [for_nobody(), job("mail", json!(1)), for_nobody()];
-    ids.extend(rig.producer.dispatch_many(many).await.expect("dispatch_many"));
+    ids.extend(stage.producer.dispatch_many(many).await.expect("dispatch_many"));
     let owners = [&app, &app, &acme(), &app];
     for (id, owner) in ids.iter().zip(owners) {
-        assert_eq!(&rig.job(*id).await.tenant_id, owner);
+        assert_eq!(&stage.job(*id).await.tenant_id, owner);
     }
-    assert_eq!(rig.job(ids[0]).await.tenant.as_deref(), Some("app"));
-    let found = rig.producer.get_jobs(DefaultTenant, &ids).await.expect("get_jobs");
+    assert_eq!(stage.job(ids[0]).await.tenant.as_deref(), Some("app"));
+    let found = stage.producer.get_jobs(DefaultTenant, &ids).await.expect("get_jobs");
     let found: Vec<Uuid> = found.iter().map(|job| job.id).collect();
     assert_eq!(found, [ids[0], ids[1], ids[3]], "its own, and not acme's");
-    let changed = rig.producer.cancel(None, &ids).await.expect("cancel");
+    let changed = stage.producer.cancel(None, &ids).await.expect("cancel");
     let cancelled: Vec<bool> = changed.iter().map(|job| job.status.is_some()).collect();
     assert_eq!(cancelled, [true, true, false, true]);
-    let retried = rig.producer.retry(None, &ids[..1]).await.expect("retry");
+    let retried = stage.producer.retry(None, &ids[..1]).await.expect("retry");
     assert_eq!(retried[0].status, Some(fairclaim::Status::Pending));
 }

@@ -129,7 +129,7 @@ fn build(args: &DispatchArgs) -> anyhow::Result<Dispatch> {
 
 impl DispatchArgs {
     /// What the flags say that may be left out.
-    fn options(&self) -> anyhow::Result<Options> {
+    fn options(&self) -> anyhow::Result<JobOptions> {
         if self.metadata.as_deref() == Some("-")
             && self.file.as_ref().is_some_and(|file| file.as_os_str() == "-")
         {
@@ -142,7 +142,7 @@ impl DispatchArgs {
         let metadata = self.metadata.as_ref();
         let metadata =
             metadata.map(|text| object(&value::document("metadata", text)?)).transpose()?;
-        Ok(Options {
+        Ok(JobOptions {
             queue: Some(self.queue.clone()),
             priority: self.priority,
             delay: self.delay,
@@ -157,7 +157,7 @@ impl DispatchArgs {
 
 /// What a job may leave to its defaults.
 #[derive(Debug, Clone, Default)]
-struct Options {
+struct JobOptions {
     queue: Option<String>,
     priority: Option<i32>,
     delay: Option<Duration>,
@@ -168,7 +168,7 @@ struct Options {
     metadata: Map<String, Value>,
 }
 
-impl Options {
+impl JobOptions {
     /// Sets them; tags and metadata only where they are wanted, since what else is set replaces and these add.
     fn apply(&self, mut dispatch: Dispatch, tags: bool, metadata: bool) -> Dispatch {
         if let Some(queue) = &self.queue {

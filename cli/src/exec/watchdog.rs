@@ -29,11 +29,11 @@ for one in $groups; do kill -s KILL -- \"-$one\"; done";
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Watchdog {
-    state: Arc<Mutex<State>>,
+    watch: Arc<Mutex<Watch>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Watch {
     shell: Option<Child>,
     groups: HashSet<u32>,
 }
@@ -46,20 +46,20 @@ impl Watchdog {
 
     /// Watches a group until the guard is dropped. Without a shell it is not watched, and the log says so.
     pub(super) fn watch(&self, group: u32) -> impl Drop + Send + use<> {
-        let mut state = self.lock();
-        if let Err(error) = state.tell(format_args!("+ {group}\n")) {
+        let mut watch = self.lock();
+        if let Err(error) = watch.tell(format_args!("+ {group}\n")) {
             tracing::warn!(%error, "should this worker be killed, a command will outlive it: no shell could be started to watch");
         }
-        state.groups.insert(group);
+        watch.groups.insert(group);
         Watched { watchdog: self.clone(), group }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Watch {
     /// One line for the shell, which is started anew if it is gone.
     fn tell(&mut self, line: std::fmt::Arguments<'_>) -> std::io::Result<()> {
         if let Some(shell) = &mut self.shell {
@@ -96,15 +96,15 @@ struct Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        let mut state = self.watchdog.lock();
-        state.groups.remove(&self.group);
+        let mut watch = self.watchdog.lock();
+        watch.groups.remove(&self.group);
         // should that fail, the next command's line starts a shell that does not know this group
-        let _ = state.tell(format_args!("- {}\n", self.group));
+        let _ = watch.tell(format_args!("- {}\n", self.group));
     }
 }
 
 /// The pipe closes and the shell ends by itself, nothing being watched; it is collected, so that it does not stay behind as a zombie.
-impl Drop for State {
+impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(mut shell) = self.shell.take() {
             drop(shell.stdin.take());
@@ -157,8 +157,8 @@ mod tests {
         let (mut first, mut second) = (sleeper(), sleeper());
         let one = watchdog.watch(first.id());
         {
-            let mut state = watchdog.lock();
-            let shell = state.shell.as_mut().unwrap();
+            let mut watch = watchdog.lock();
+            let shell = watch.shell.as_mut().unwrap();
             shell.kill().unwrap();
             shell.wait().unwrap();
         }

@@ -3,7 +3,7 @@
 
 use super::{
     MARK, Row, fails,
-    support::{Place, fairclaim},
+    support::{TestServer, fairclaim},
 };
 
 const LIMITS: &str = "`fairclaim dispatch --help` says more";
@@ -64,14 +64,14 @@ const DISPATCHES: &[Row] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_database_refuses_is_told_without_the_payload_and_leaves_every_table_alone() {
-    let place = Place::installed().await;
-    let contents = place.read(include_str!("../../../tests/it/bad_input/contents.sql")).await;
+    let server = TestServer::installed().await;
+    let contents = server.read(include_str!("../../../tests/it/bad_input/contents.sql")).await;
     let contents: String = contents[0].get(0);
-    let look = async || -> String { place.read(&contents).await[0].get(0) };
+    let look = async || -> String { server.read(&contents).await[0].get(0) };
     let before = look().await;
     let call = |args: &[&str]| {
         let args: Vec<String> = args.iter().map(|arg| arg.replace("MARK", MARK)).collect();
-        let mut command = place.fairclaim(args.iter().map(String::as_str));
+        let mut command = server.fairclaim(args.iter().map(String::as_str));
         command.env("RUST_LOG", "trace");
         command
     };
@@ -133,9 +133,9 @@ async fn what_the_database_refuses_is_told_without_the_payload_and_leaves_every_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_or_a_database_that_is_wrong_is_told_apart() {
-    let place = Place::bare().await;
-    place.server.create_login("stranger", "").await.unwrap();
-    place.server.create_database("empty", "stranger").await.unwrap();
+    let server = TestServer::bare().await;
+    server.postgres.create_login("stranger", "").await.unwrap();
+    server.postgres.create_database("empty", "stranger").await.unwrap();
     let dispatch = [
         "dispatch",
         "--tenant",
@@ -147,7 +147,7 @@ async fn a_login_or_a_database_that_is_wrong_is_told_apart() {
     ];
     let on = |database: &str, login: &str| {
         let mut command = fairclaim(dispatch);
-        command.env("DATABASE_URL", place.server.url(database, login)).env("RUST_LOG", "trace");
+        command.env("DATABASE_URL", server.postgres.url(database, login)).env("RUST_LOG", "trace");
         command
     };
     fails(&mut on("empty", "stranger"), "", 1, "schema does not fit", "run `fairclaim migrate`");
@@ -166,9 +166,9 @@ async fn a_login_or_a_database_that_is_wrong_is_told_apart() {
         "check user, password and database",
     );
     let mut migrate = fairclaim(["migrate"]);
-    migrate.env("DATABASE_URL", place.server.url("empty", "stranger"));
+    migrate.env("DATABASE_URL", server.postgres.url("empty", "stranger"));
     fails(&mut migrate, "", 1, "role fairclaim_owner is missing", "alter role stranger createrole");
-    place.run(["migrate", "--grant-self"]);
+    server.run(["migrate", "--grant-self"]);
     fails(
         &mut on("app", "stranger"),
         "",
@@ -177,7 +177,7 @@ async fn a_login_or_a_database_that_is_wrong_is_told_apart() {
         "as an administrator: grant fairclaim_producer to stranger;",
     );
     let mut work = fairclaim(["work", "--exec", "mail=cat"]);
-    work.env("DATABASE_URL", place.server.url("app", "stranger"));
+    work.env("DATABASE_URL", server.postgres.url("app", "stranger"));
     fails(
         &mut work,
         "",

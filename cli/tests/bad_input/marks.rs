@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     MARK, quotes_nothing,
-    support::{PATIENCE, Place, start},
+    support::{PATIENCE, TestServer, start},
 };
 
 /// Types, and the commands that run them. Each has the payload, with its mark, on stdin.
@@ -77,10 +77,10 @@ async fn listen(url: &str) -> (tokio_postgres::Client, Arc<Mutex<Vec<String>>>) 
 }
 
 /// Waits until a job has a status.
-async fn until(place: &Place, id: Uuid, status: Status) {
+async fn until(server: &TestServer, id: Uuid, status: Status) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let job = place.job(id).await;
+        let job = server.job(id).await;
         if job.status == status {
             return;
         }
@@ -90,13 +90,13 @@ async fn until(place: &Place, id: Uuid, status: Status) {
 }
 
 /// Ends a running attempt behind its worker's back.
-async fn steal(place: &Place, id: Uuid) {
+async fn steal(server: &TestServer, id: Uuid) {
     let sql = format!(
         "select lease_token, attempt::int from fairclaim_internal.running where id = '{id}'"
     );
-    let running = place.read(&sql).await;
+    let running = server.read(&sql).await;
     let (token, attempt): (Uuid, i32) = (running[0].get(0), running[0].get(1));
-    let connection = place.client.pool().get().await.unwrap();
+    let connection = server.client.pool().get().await.unwrap();
     let sql = "select kind = 'settled' from fairclaim.settle_jobs('thief', array[$1::uuid], array[$2::int], array[$3::uuid], array['cancel'])";
     let row = connection.query_one(sql, &[&id, &attempt, &token]).await.unwrap();
     assert!(row.get::<_, bool>(0));
@@ -104,57 +104,57 @@ async fn steal(place: &Place, id: Uuid) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_run_says_nothing_of_what_is_in_the_jobs() {
-    let place = Place::installed().await;
-    let (listener, heard) = listen(&place.url).await;
+    let server = TestServer::installed().await;
+    let (listener, heard) = listen(&server.url).await;
     let mut failed = Vec::new();
     for job_type in FAILED {
         let job = job(job_type);
         let job = if *job_type == "slow" { job.timeout(Duration::from_millis(300)) } else { job };
-        failed.push(place.client.dispatch(job).await.unwrap());
+        failed.push(server.client.dispatch(job).await.unwrap());
     }
     let done = [
-        place.client.dispatch(job("json")).await.unwrap(),
-        place.client.dispatch(job("text")).await.unwrap(),
+        server.client.dispatch(job("json")).await.unwrap(),
+        server.client.dispatch(job("text")).await.unwrap(),
     ];
-    let nap = place.client.dispatch(job("nap")).await.unwrap();
+    let nap = server.client.dispatch(job("nap")).await.unwrap();
     let [unwanted, stolen, left] = [
-        place.client.dispatch(job("unwanted")).await.unwrap(),
-        place.client.dispatch(job("stolen")).await.unwrap(),
-        place.client.dispatch(job("left")).await.unwrap(),
+        server.client.dispatch(job("unwanted")).await.unwrap(),
+        server.client.dispatch(job("stolen")).await.unwrap(),
+        server.client.dispatch(job("left")).await.unwrap(),
     ];
-    let go = place.server.directory().with_extension("go");
-    let mut work = place.fairclaim(FLAGS.into_iter().chain(HANDLERS.iter().copied()));
+    let go = server.postgres.directory().with_extension("go");
+    let mut work = server.fairclaim(FLAGS.into_iter().chain(HANDLERS.iter().copied()));
     let worker = start(work.env("RUST_LOG", "trace").env("GO", &go));
 
     for id in [unwanted, stolen, left] {
-        until(&place, id, Status::Processing).await;
+        until(&server, id, Status::Processing).await;
     }
-    place.client.cancel(None, &[unwanted]).await.unwrap();
-    steal(&place, stolen).await;
+    server.client.cancel(None, &[unwanted]).await.unwrap();
+    steal(&server, stolen).await;
     std::fs::write(&go, "").unwrap();
     for &id in &failed {
-        until(&place, id, Status::Failed).await;
+        until(&server, id, Status::Failed).await;
     }
     for id in done {
-        until(&place, id, Status::Completed).await;
+        until(&server, id, Status::Completed).await;
     }
-    until(&place, unwanted, Status::Cancelled).await;
-    until(&place, nap, Status::Scheduled).await;
+    until(&server, unwanted, Status::Cancelled).await;
+    until(&server, nap, Status::Scheduled).await;
     // only an idle worker is woken, so it may take some
     let deadline = Instant::now() + PATIENCE;
     while heard.lock().unwrap().is_empty() {
         assert!(Instant::now() < deadline, "no dispatch woke anybody");
-        place.client.dispatch(job("json")).await.unwrap();
+        server.client.dispatch(job("json")).await.unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
         listener.batch_execute("select 1").await.unwrap();
     }
-    let names = place.read("select application_name from pg_stat_activity").await;
+    let names = server.read("select application_name from pg_stat_activity").await;
     worker.signal("TERM");
     let ended = worker.end();
     std::fs::remove_file(&go).unwrap();
     let said = String::from_utf8(ended.stderr).unwrap();
     assert!(ended.status.success(), "{said}");
-    assert_eq!(place.job(left).await.status, Status::Pending);
+    assert_eq!(server.job(left).await.status, Status::Pending);
 
     quotes_nothing("the log", &said);
     quotes_nothing("its output", &String::from_utf8(ended.stdout).unwrap());
@@ -164,19 +164,19 @@ async fn a_whole_run_says_nothing_of_what_is_in_the_jobs() {
     for payload in heard.lock().unwrap().iter() {
         assert!(["", "due", "cancel"].contains(&payload.as_str()), "{payload}");
     }
-    was_what_it_was_meant_to_be(&place, &said, done).await;
+    was_what_it_was_meant_to_be(&server, &said, done).await;
 }
 
 /// The jobs ended in all these ways, and the mark is in the database.
-async fn was_what_it_was_meant_to_be(place: &Place, said: &str, done: [Uuid; 2]) {
+async fn was_what_it_was_meant_to_be(server: &TestServer, said: &str, done: [Uuid; 2]) {
     for line in ["Claimed job", "code=\"result_invalid\"", "lease lost", "asked to cancel"] {
         assert!(said.contains(line), "{line:?} is missing: {said}");
     }
-    assert_eq!(place.job(done[0]).await.result, Some(json!({"pin": MARK})));
-    assert!(place.job(done[1]).await.result.unwrap().to_string().contains(MARK));
+    assert_eq!(server.job(done[0]).await.result, Some(json!({"pin": MARK})));
+    assert!(server.job(done[1]).await.result.unwrap().to_string().contains(MARK));
     let sql = format!(
         "select count(*) from fairclaim_internal.finished f where f.error::text like '%{MARK}%'"
     );
-    let told: i64 = place.read(&sql).await[0].get(0);
+    let told: i64 = server.read(&sql).await[0].get(0);
     assert!(told >= 3, "{told} errors hold the mark");
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     fails, output,
-    support::{Place, fairclaim},
+    support::{TestServer, fairclaim},
 };
 
 /// Clears a screen, colours, sets a title, turns writing around, and begins a sequence in the way of eight bits.
@@ -31,16 +31,16 @@ fn a_control_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_text_reaches_no_terminal_as_it_is_and_json_whole() {
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let payload = json!({ HOSTILE: HOSTILE });
     let dispatch = Dispatch::raw(Tenant::named("acme").unwrap(), "echo", &payload).unwrap();
     let dispatch = dispatch.tag(HOSTILE).metadata(HOSTILE, HOSTILE).max_attempts(1);
-    let kept = place.client.dispatch(dispatch.clone()).await.unwrap();
+    let kept = server.client.dispatch(dispatch.clone()).await.unwrap();
     let failed =
         Dispatch::raw(Tenant::named("acme").unwrap(), "spit", &payload).unwrap().max_attempts(1);
-    let failed = place.client.dispatch(failed).await.unwrap();
+    let failed = server.client.dispatch(failed).await.unwrap();
     let worker_id = "w\u{202e}1\u{2066}";
-    let mut work = place.fairclaim([
+    let mut work = server.fairclaim([
         "work",
         "--drain",
         "--worker-id",
@@ -56,7 +56,7 @@ async fn hostile_text_reaches_no_terminal_as_it_is_and_json_whole() {
 
     let show = |id: uuid::Uuid, more: &[&str]| {
         let id = id.to_string();
-        place.run(["jobs", "show", &id].into_iter().chain(more.iter().copied()))
+        server.run(["jobs", "show", &id].into_iter().chain(more.iter().copied()))
     };
     for id in [kept, failed] {
         obeys_nothing("jobs show", show(id, &[]).as_bytes());
@@ -72,10 +72,10 @@ async fn hostile_text_reaches_no_terminal_as_it_is_and_json_whole() {
             assert!(trace.starts_with("\u{1b}[2J\u{9b}31m"), "it did reach the error: {trace:?}");
         }
     }
-    let list = place.run(["jobs", "list"]);
+    let list = server.run(["jobs", "list"]);
     obeys_nothing("jobs list", list.as_bytes());
     assert!(list.contains("w\u{fffd}1\u{fffd}"), "{list}");
-    obeys_nothing("jobs list --json", place.run(["jobs", "list", "--json"]).as_bytes());
+    obeys_nothing("jobs list --json", server.run(["jobs", "list", "--json"]).as_bytes());
 }
 
 #[test]

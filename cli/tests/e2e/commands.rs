@@ -11,21 +11,21 @@ use std::{
 use fairclaim::{Dispatch, Status, Tenant};
 use serde_json::{Value, json};
 
-use crate::support::{Place, stderr};
+use crate::support::{TestServer, stderr};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_goes_from_dispatch_to_its_result() {
-    let place = Place::bare().await;
-    let early = place.fairclaim(["jobs", "list"]).output().unwrap();
+    let server = TestServer::bare().await;
+    let early = server.fairclaim(["jobs", "list"]).output().unwrap();
     assert_eq!(early.status.code(), Some(1));
     assert!(stderr(&early).contains("hint: "), "{}", stderr(&early));
 
-    assert!(place.run(["migrate", "--grant-self"]).starts_with("installed the schema"));
-    let again: Value = serde_json::from_str(&place.run(["migrate", "--json"])).unwrap();
+    assert!(server.run(["migrate", "--grant-self"]).starts_with("installed the schema"));
+    let again: Value = serde_json::from_str(&server.run(["migrate", "--json"])).unwrap();
     assert_eq!(again["from"], again["to"]);
     assert_eq!(again["applied"], json!([]));
 
-    let id = place.run([
+    let id = server.run([
         "dispatch",
         "--tenant",
         "acme",
@@ -41,7 +41,7 @@ async fn a_job_goes_from_dispatch_to_its_result() {
         "{\"request\": \"r-1\"}",
     ]);
     let id = id.trim();
-    let worked = place
+    let worked = server
         .fairclaim([
             "work",
             "--queue",
@@ -58,24 +58,24 @@ async fn a_job_goes_from_dispatch_to_its_result() {
     assert!(stderr(&worked).contains("Claimed job"), "{}", stderr(&worked));
     assert!(!stderr(&worked).contains("Ada"), "a payload in the log: {}", stderr(&worked));
 
-    let job: Value = serde_json::from_str(&place.run(["jobs", "show", id, "--json"])).unwrap();
+    let job: Value = serde_json::from_str(&server.run(["jobs", "show", id, "--json"])).unwrap();
     assert_eq!(job["status"], "completed");
     assert_eq!(job["worker_id"], "w-1");
     assert_eq!(job["attempts"], 1);
     assert_eq!(job["result"], json!({"name": "Ada"}));
     assert_eq!(job["metadata"], json!({"request": "r-1"}));
     assert_eq!(job["tags"], json!(["first"]));
-    assert!(place.run(["jobs", "show", id]).contains("completed"));
+    assert!(server.run(["jobs", "show", id]).contains("completed"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_are_paged_and_filtered() {
-    let place = Place::installed().await;
-    let ids = place.dispatch("mail", 5).await;
-    place.dispatch("other", 1).await;
+    let server = TestServer::installed().await;
+    let ids = server.dispatch("mail", 5).await;
+    server.dispatch("other", 1).await;
     let page = |args: &[&str]| -> Value {
         let all = ["jobs", "list", "--json", "--type", "mail"].iter().chain(args).copied();
-        serde_json::from_str(&place.run(all)).unwrap()
+        serde_json::from_str(&server.run(all)).unwrap()
     };
     let first = page(&["--limit", "3"]);
     let next = first["next"].as_str().unwrap().to_owned();
@@ -92,14 +92,14 @@ async fn lists_are_paged_and_filtered() {
     let acme = page(&["--tenant", "acme", "--status", "pending"]);
     assert_eq!(acme["jobs"].as_array().unwrap().len(), 3);
     assert_eq!(page(&["--queue", "none"])["jobs"], json!([]));
-    assert_eq!(place.run(["jobs", "list", "--status", "failed"]).trim(), "no jobs");
+    assert_eq!(server.run(["jobs", "list", "--status", "failed"]).trim(), "no jobs");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn log_lines_can_be_json() {
-    let place = Place::installed().await;
-    place.dispatch("ok", 1).await;
-    let output = place
+    let server = TestServer::installed().await;
+    server.dispatch("ok", 1).await;
+    let output = server
         .fairclaim(["work", "--log-format", "json", "--drain", "--exec", "ok=true"])
         .output()
         .unwrap();
@@ -115,7 +115,7 @@ async fn log_lines_can_be_json() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_serves_all_the_queues_and_types_that_it_is_given_and_no_other() {
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let mut ids = Vec::new();
     for (queue, job_type) in [
         ("mail", "send"),
@@ -127,13 +127,13 @@ async fn a_worker_serves_all_the_queues_and_types_that_it_is_given_and_no_other(
     ] {
         let tenant = Tenant::named("acme").unwrap();
         let dispatch = Dispatch::raw(tenant, job_type, json!([queue])).unwrap().queue(queue);
-        ids.push(place.client.dispatch(dispatch).await.unwrap());
+        ids.push(server.client.dispatch(dispatch).await.unwrap());
     }
     let queues = ["work", "--drain", "--queue", "mail:2", "--queue", "eu:slow:1"];
-    place.run(queues.into_iter().chain(["--exec", "send=cat", "--exec", "count=wc -c"]));
+    server.run(queues.into_iter().chain(["--exec", "send=cat", "--exec", "count=wc -c"]));
     let mut seen = Vec::new();
     for id in ids {
-        let job = place.job(id).await;
+        let job = server.job(id).await;
         seen.push((job.status, job.result));
     }
     let completed = |result: Value| (Status::Completed, Some(result));
@@ -172,10 +172,10 @@ fn programs() -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_install_lines_of_the_readme_work_as_they_are_printed() {
-    let place = Place::bare().await;
+    let server = TestServer::bare().await;
     let lines = install_lines();
     assert!(lines.contains("DATABASE_URL=postgres://…"), "{lines}");
-    let lines = lines.replace("postgres://…", &format!("'{}'", place.url));
+    let lines = lines.replace("postgres://…", &format!("'{}'", server.url));
     let programs = programs();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let mut shell = Command::new("sh");
@@ -188,19 +188,19 @@ async fn the_install_lines_of_the_readme_work_as_they_are_printed() {
     let listed = |line: &str| line.contains("completed") && line.contains("greet");
     assert!(said.lines().any(listed), "{said}");
     assert!(said.lines().last().unwrap().contains(" 0 errors"), "{said}");
-    let page = place.client.jobs(&fairclaim::JobFilter::default()).await.unwrap();
+    let page = server.client.jobs(&fairclaim::JobFilter::default()).await.unwrap();
     assert_eq!(page.jobs.len(), 1);
-    assert_eq!(place.job(page.jobs[0].id).await.result, Some(json!({"name": "Ada"})));
+    assert_eq!(server.job(page.jobs[0].id).await.result, Some(json!({"name": "Ada"})));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn migrate_says_whom_it_waits_for_and_goes_on_when_they_are_done() {
-    let place = Place::installed().await;
-    let (holder, link) = tokio_postgres::connect(&place.url, tokio_postgres::NoTls).await.unwrap();
+    let server = TestServer::installed().await;
+    let (holder, link) = tokio_postgres::connect(&server.url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(link);
     holder.batch_execute("begin; select count(*) from fairclaim.job_queue").await.unwrap();
     let pid: i32 = holder.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
-    let mut command = place.fairclaim(["migrate"]);
+    let mut command = server.fairclaim(["migrate"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = String::new();
     let mut lines = BufReader::new(child.stderr.take().unwrap());

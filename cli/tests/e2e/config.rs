@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     lines::Folder,
-    support::{Place, fairclaim, stderr},
+    support::{TestServer, fairclaim, stderr},
 };
 
 /// An address that nobody listens on.
@@ -14,8 +14,8 @@ const NOWHERE: &str = "postgres://nobody@127.0.0.1:1/none?connect_timeout=2";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flag_wins_over_the_environment_and_that_over_the_file() {
-    let (place, folder) = (Place::installed().await, Folder::new());
-    let good = folder.write("good.toml", format!("database_url = \"{}\"\n", place.url));
+    let (server, folder) = (TestServer::installed().await, Folder::new());
+    let good = folder.write("good.toml", format!("database_url = \"{}\"\n", server.url));
     let bad = folder.write("bad.toml", format!("database_url = \"{NOWHERE}\"\n"));
     let works = |file: &str, environment: Option<&str>, flag: Option<&str>| {
         let mut command = fairclaim(["jobs", "list", "--config", file]);
@@ -23,7 +23,7 @@ async fn a_flag_wins_over_the_environment_and_that_over_the_file() {
         command.args(flag.map(|url| format!("--database-url={url}")));
         command.output().unwrap().status.success()
     };
-    let url = Some(place.url.as_str());
+    let url = Some(server.url.as_str());
     assert!(works(&good, None, None), "the file");
     assert!(!works(&good, Some(NOWHERE), None), "the environment wins over the file");
     assert!(works(&bad, url, None));
@@ -34,7 +34,7 @@ async fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_flag_can_stand_in_the_file() {
-    let (place, folder) = (Place::installed().await, Folder::new());
+    let (server, folder) = (TestServer::installed().await, Folder::new());
     folder.write(
         "fairclaim.toml",
         "[dispatch]\ntenant = \"acme\"\ntype = \"greet\"\ntag = [\"a\", \"b\"]\njson = true\ndelay = 0\nmax-attempts = 3\n\
@@ -42,14 +42,14 @@ async fn every_kind_of_flag_can_stand_in_the_file() {
          [jobs.list]\nlimit = 1\nstatus = \"completed\"\njson = true\n",
     );
     let run = |args: &[&str]| {
-        let mut command = place.fairclaim(args.iter().copied());
+        let mut command = server.fairclaim(args.iter().copied());
         let output = command.current_dir(folder.path("")).output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", stderr(&output));
         String::from_utf8(output.stdout).unwrap()
     };
     // what excludes the file's `delay` on the command line wins over it
     let passed = ["dispatch", "--run-at", "2001-01-01T00:00:00Z"];
-    let passed = place.fairclaim(passed).current_dir(folder.path("")).output().unwrap();
+    let passed = server.fairclaim(passed).current_dir(folder.path("")).output().unwrap();
     assert!(
         stderr(&passed).contains("--run-at"),
         "a moment long past is refused: {}",
@@ -67,7 +67,7 @@ async fn every_kind_of_flag_can_stand_in_the_file() {
     let all: Value = serde_json::from_str(&run(&["jobs", "list", "--limit", "9"])).unwrap();
     assert_eq!(all["jobs"].as_array().unwrap().len(), 2, "a flag wins");
     let tagged: Value = serde_json::from_str(&run(&["dispatch", "--tag", "own"])).unwrap();
-    let shown = place.run(["jobs", "show", tagged["id"].as_str().unwrap(), "--json"]);
+    let shown = server.run(["jobs", "show", tagged["id"].as_str().unwrap(), "--json"]);
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(
         shown["tags"],
@@ -78,8 +78,8 @@ async fn every_kind_of_flag_can_stand_in_the_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_that_others_may_read_is_warned_of() {
-    let (place, folder) = (Place::installed().await, Folder::new());
-    let url = place.url.replace("app@", "app:hunter2@");
+    let (server, folder) = (TestServer::installed().await, Folder::new());
+    let url = server.url.replace("app@", "app:hunter2@");
     let file = folder.write("fairclaim.toml", format!("database_url = \"{url}\"\n"));
     for (mode, warned) in [(0o644, true), (0o640, true), (0o600, false)] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();

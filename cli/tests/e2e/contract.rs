@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio_postgres::Transaction;
 use uuid::Uuid;
 
-use crate::support::{Place, start, stderr};
+use crate::support::{TestServer, start, stderr};
 
 /// What a route of an application does: its own row and a job, in one transaction.
 async fn order(transaction: &Transaction<'_>, item: &str) -> Uuid {
@@ -17,10 +17,10 @@ async fn order(transaction: &Transaction<'_>, item: &str) -> Uuid {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn line_8_what_a_route_dispatches_a_worker_program_claims_logs_runs_and_completes() {
-    let place = Place::installed().await;
-    let mut connection = place.client.pool().get().await.unwrap();
+    let server = TestServer::installed().await;
+    let mut connection = server.client.pool().get().await.unwrap();
     connection.batch_execute("create table purchase (item text)").await.unwrap();
-    let worker = start(&mut place.fairclaim(["work", "--worker-id", "w-8", "--exec", "ship=cat"]));
+    let worker = start(&mut server.fairclaim(["work", "--worker-id", "w-8", "--exec", "ship=cat"]));
 
     let withdrawn = connection.transaction().await.unwrap();
     let never = order(&withdrawn, "lamp").await;
@@ -30,25 +30,25 @@ async fn line_8_what_a_route_dispatches_a_worker_program_claims_logs_runs_and_co
     // the worker is up and has looked past the open transaction
     let tenant = Tenant::named("bolt").unwrap();
     let other = Dispatch::raw(tenant, "ship", json!({})).unwrap();
-    let other = place.client.dispatch(other).await.unwrap();
-    place.until(Status::Completed, 1).await;
-    assert_eq!(place.job(other).await.status, Status::Completed);
-    assert_eq!(place.client.job(id).await.unwrap(), None);
+    let other = server.client.dispatch(other).await.unwrap();
+    server.until(Status::Completed, 1).await;
+    assert_eq!(server.job(other).await.status, Status::Completed);
+    assert_eq!(server.client.job(id).await.unwrap(), None);
     open.commit().await.unwrap();
-    place.until(Status::Completed, 2).await;
+    server.until(Status::Completed, 2).await;
 
     worker.signal("TERM");
     let output = worker.end();
     assert!(output.status.success(), "{}", stderr(&output));
     let claims = |id: Uuid| stderr(&output).matches(&format!("Claimed job id={id} ")).count();
     assert_eq!((claims(id), claims(other), claims(never)), (1, 1, 0), "{}", stderr(&output));
-    let job = place.job(id).await;
+    let job = server.job(id).await;
     assert_eq!(
         (job.status, job.attempts, job.worker_id.as_deref()),
         (Status::Completed, 1, Some("w-8"))
     );
     assert_eq!(job.result, Some(json!({"item": "chair"})));
-    assert_eq!(place.client.job(never).await.unwrap(), None);
+    assert_eq!(server.client.job(never).await.unwrap(), None);
     let items = connection.query("select item from purchase", &[]).await.unwrap();
     assert_eq!(items.iter().map(|row| row.get(0)).collect::<Vec<&str>>(), ["chair"]);
 }

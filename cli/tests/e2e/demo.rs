@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Place, fairclaim, runs, start, stderr, wait_for};
+use crate::support::{TestServer, fairclaim, runs, start, stderr, wait_for};
 
 const SMALL: [&str; 6] = ["demo", "--offline", "--jobs", "3000", "--tenants", "12"];
 
@@ -34,12 +34,12 @@ fn it_keeps_its_promises_and_leaves_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_runs_in_a_database_that_has_other_jobs() {
-    let place = Place::installed().await;
-    place.dispatch("demo", 10).await;
-    let said = place.run(SMALL.into_iter().chain(["--keep"]));
+    let server = TestServer::installed().await;
+    server.dispatch("demo", 10).await;
+    let said = server.run(SMALL.into_iter().chain(["--keep"]));
     assert_eq!(promises_kept(&said), 3, "{said}");
     assert!(said.contains("In your database stay"), "{said}");
-    assert_eq!(place.count(fairclaim::Status::Pending).await, 10);
+    assert_eq!(server.count(fairclaim::Status::Pending).await, 10);
 }
 
 /// The statement that a demo prints when jobs of it stay in the user's database.
@@ -50,9 +50,9 @@ fn statement(said: &str) -> &str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn interrupting_it_in_a_database_of_ones_own_says_what_stays_and_how_to_cancel_it() {
-    let place = Place::installed().await;
-    place.dispatch("demo", 10).await;
-    let mut demo = start(&mut place.fairclaim(["demo", "--offline", "--jobs", "30000"]));
+    let server = TestServer::installed().await;
+    server.dispatch("demo", 10).await;
+    let mut demo = start(&mut server.fairclaim(["demo", "--offline", "--jobs", "30000"]));
     let mut lines = BufReader::new(demo.take_stdout()).lines();
     assert!(lines.any(|line| line.unwrap().contains("claims/s")), "it ended early");
     demo.signal("INT");
@@ -64,13 +64,13 @@ async fn interrupting_it_in_a_database_of_ones_own_says_what_stays_and_how_to_ca
 
     let left = "select count(*) filter (where queue like 'demo-%'), count(*) filter (where queue = 'default')
                   from fairclaim.job_overview where status not in ('completed', 'failed', 'cancelled')";
-    let row = &place.read(left).await[0];
+    let row = &server.read(left).await[0];
     assert!(row.get::<_, i64>(0) > 0, "it was interrupted in the middle");
     // as the login that the demo had, which may administer
-    let connection = place.client.pool().get().await.unwrap();
+    let connection = server.client.pool().get().await.unwrap();
     let cancelled = connection.query(statement(&said), &[]).await.unwrap();
     assert_eq!(cancelled[0].get::<_, &str>(0), "cancelled", "{cancelled:?}");
-    let row = &place.read(left).await[0];
+    let row = &server.read(left).await[0];
     assert_eq!((row.get(0), row.get(1)), (0_i64, 10_i64), "the demo's jobs, and others");
 }
 

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::support::{Place, fairclaim, stderr};
+use crate::support::{TestServer, fairclaim, stderr};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_tells_what_is_wrong_and_what_to_do_and_its_exit_code_says_whether_it_is_bad() {
-    let place = Place::bare().await;
-    let early = place.fairclaim(["doctor"]).output().unwrap();
+    let server = TestServer::bare().await;
+    let early = server.fairclaim(["doctor"]).output().unwrap();
     assert_eq!(early.status.code(), Some(1));
     let text = String::from_utf8(early.stdout.clone()).unwrap();
     assert!(
@@ -17,10 +17,10 @@ async fn the_doctor_tells_what_is_wrong_and_what_to_do_and_its_exit_code_says_wh
     assert!(stderr(&early).contains("error: the doctor found 1 error"), "{}", stderr(&early));
     assert!(stderr(&early).contains("hint: "), "{}", stderr(&early));
 
-    place.run(["migrate", "--grant-self"]);
-    place.dispatch("mail", 1).await;
-    place.run(["work", "--drain", "--exec", "mail=cat"]);
-    let healthy = place.run(["doctor"]);
+    server.run(["migrate", "--grant-self"]);
+    server.dispatch("mail", 1).await;
+    server.run(["work", "--drain", "--exec", "mail=cat"]);
+    let healthy = server.run(["doctor"]);
     // the login may not see the transactions of others, and is told the grant
     assert_eq!(healthy.lines().filter(|line| line.starts_with("note")).count(), 1, "{healthy}");
     assert!(
@@ -28,11 +28,11 @@ async fn the_doctor_tells_what_is_wrong_and_what_to_do_and_its_exit_code_says_wh
         "{healthy}"
     );
 
-    let all = place.run(["doctor", "--verbose"]);
+    let all = server.run(["doctor", "--verbose"]);
     assert!(all.lines().filter(|line| line.starts_with("ok ")).count() > 20, "{all}");
     assert!(!healthy.lines().any(|line| line.starts_with("ok ")), "{healthy}");
 
-    let diagnosis: Value = serde_json::from_str(&place.run(["doctor", "--json"])).unwrap();
+    let diagnosis: Value = serde_json::from_str(&server.run(["doctor", "--json"])).unwrap();
     assert_eq!(diagnosis["worst"], "note");
     let findings = diagnosis["findings"].as_array().unwrap();
     assert!(findings.len() > 20);
@@ -45,13 +45,13 @@ async fn the_doctor_tells_what_is_wrong_and_what_to_do_and_its_exit_code_says_wh
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_that_is_found_is_in_the_json_and_the_exit_code() {
-    let place = Place::installed().await;
-    let connection = place.client.pool().get().await.unwrap();
+    let server = TestServer::installed().await;
+    let connection = server.client.pool().get().await.unwrap();
     connection
         .batch_execute("set role fairclaim_owner; alter table fairclaim_internal.job disable row level security; reset role")
         .await
         .unwrap();
-    let output = place.fairclaim(["doctor", "--json"]).output().unwrap();
+    let output = server.fairclaim(["doctor", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let diagnosis: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(diagnosis["worst"], "error");

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::{Place, fairclaim, start, stderr};
+use crate::support::{TestServer, fairclaim, start, stderr};
 
 /// Who comes first. Commands that are not listed come in between, in the order of `--help`; these last.
 const FIRST: [&str; 4] = ["", "migrate", "dispatch", "jobs show"];
@@ -75,11 +75,11 @@ fn pages() -> Vec<Page> {
 }
 
 /// Runs a line of a page in a folder as a user would who has the binary in the path.
-fn run(place: &Place, folder: &Path, page: &Page, line: &str) {
+fn run(server: &TestServer, folder: &Path, page: &Page, line: &str) {
     let binary = Path::new(env!("CARGO_BIN_EXE_fairclaim")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
     let mut shell = Command::new("sh");
-    shell.args(["-c", line]).current_dir(folder).env("PATH", path).env("DATABASE_URL", &place.url);
+    shell.args(["-c", line]).current_dir(folder).env("PATH", path).env("DATABASE_URL", &server.url);
     shell.env_remove("RUST_LOG");
     if page.command == OWN_SERVER {
         shell.env_remove("DATABASE_URL");
@@ -90,7 +90,7 @@ fn run(place: &Place, folder: &Path, page: &Page, line: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_of_every_help_page_works() {
-    let place = Place::bare().await;
+    let server = TestServer::bare().await;
     let folder = std::env::temp_dir().join(format!("fairclaim-examples-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let mut ran = 0;
@@ -100,17 +100,17 @@ async fn every_example_of_every_help_page_works() {
             if CHECKED_ONLY.iter().any(|(start, _)| page.command.starts_with(start)) {
                 line.push_str(" --help");
             } else if line.contains(SOME_ID) {
-                let id = place.dispatch("welcome_mail", 1).await[0];
+                let id = server.dispatch("welcome_mail", 1).await[0];
                 line = line.replace(SOME_ID, &id.to_string());
             }
-            run(&place, &folder, &page, &line);
+            run(&server, &folder, &page, &line);
             ran += 1;
         }
     }
     fs::remove_dir_all(&folder).unwrap();
     assert!(ran >= 20, "only {ran} examples were found");
     let left =
-        place.fairclaim(["jobs", "list", "--type", "welcome_mail", "--json"]).output().unwrap();
+        server.fairclaim(["jobs", "list", "--type", "welcome_mail", "--json"]).output().unwrap();
     let left: serde_json::Value = serde_json::from_slice(&left.stdout).unwrap();
     assert_ne!(left["jobs"], json!([]), "the examples were run on another database");
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use fairclaim::Status;
 
-use crate::rig::Size::Small;
-use crate::rig::faults::{
+use crate::stage::Size::Small;
+use crate::stage::faults::{
     controls, errors, frozen, handlers, kills, neighbours, network, planted, poison,
 };
-use crate::support::{Place, start, stderr};
+use crate::support::{TestServer, start, stderr};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_workers_and_servers_lose_and_double_nothing() {
@@ -77,13 +77,13 @@ async fn a_claim_whose_answer_is_lost_waits_where_nothing_is_given_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_started_while_the_server_is_away_waits_for_it() {
-    let place = Place::installed().await;
-    place.dispatch("echo", 1).await;
-    place.server.stop().await.unwrap();
-    let worker = start(&mut place.fairclaim(["work", "--exec", "echo=cat"]));
+    let server = TestServer::installed().await;
+    server.dispatch("echo", 1).await;
+    server.postgres.stop().await.unwrap();
+    let worker = start(&mut server.fairclaim(["work", "--exec", "echo=cat"]));
     tokio::time::sleep(Duration::from_millis(600)).await;
-    place.server.restart().await.unwrap();
-    place.until(Status::Completed, 1).await;
+    server.postgres.restart().await.unwrap();
+    server.until(Status::Completed, 1).await;
     worker.signal("TERM");
     let output = worker.end();
     assert!(output.status.success(), "{}", stderr(&output));

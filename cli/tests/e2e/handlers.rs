@@ -9,18 +9,18 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::support::{Place, fairclaim, runs, start, stderr, wait_for};
+use crate::support::{TestServer, fairclaim, runs, start, stderr, wait_for};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exit_codes_decide_what_happens_next() {
     use Status::{Completed, Failed, Scheduled};
 
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let mut jobs = Vec::new();
     for job_type in ["fine", "text", "hopeless", "later", "nap", "odd", "killed"] {
-        jobs.push(place.dispatch(job_type, 1).await[0]);
+        jobs.push(server.dispatch(job_type, 1).await[0]);
     }
-    let output = place
+    let output = server
         .fairclaim([
             "work",
             "--drain",
@@ -45,7 +45,7 @@ async fn exit_codes_decide_what_happens_next() {
 
     let mut rows = Vec::new();
     for id in jobs {
-        rows.push(place.job(id).await);
+        rows.push(server.job(id).await);
     }
     let statuses: Vec<Status> = rows.iter().map(|row| row.status).collect();
     assert_eq!(
@@ -66,30 +66,30 @@ async fn exit_codes_decide_what_happens_next() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_knows_whom_it_works_for() {
-    let place = Place::installed().await;
-    let id = place.dispatch("who", 1).await[0];
+    let server = TestServer::installed().await;
+    let id = server.dispatch("who", 1).await[0];
     let script = "who=printf '\"%s %s %s %s %s\"' $FAIRCLAIM_JOB_ID $FAIRCLAIM_TENANT_ID $FAIRCLAIM_ATTEMPT \
                   $FAIRCLAIM_TYPE $FAIRCLAIM_QUEUE";
-    place.run(["work", "--drain", "--exec", script]);
+    server.run(["work", "--drain", "--exec", script]);
     let tenant = Tenant::named("acme").unwrap();
-    assert_eq!(place.job(id).await.result, Some(json!(format!("{id} {tenant} 1 who default"))));
+    assert_eq!(server.job(id).await.result, Some(json!(format!("{id} {tenant} 1 who default"))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_time_out_ends_the_whole_process_group() {
-    let place = Place::installed().await;
-    let file = place.server.directory().with_extension("pids");
+    let server = TestServer::installed().await;
+    let file = server.postgres.directory().with_extension("pids");
     let dispatch = Dispatch::raw(Tenant::named("acme").unwrap(), "slow", json!({})).unwrap();
-    let id = place
+    let id = server
         .client
         .dispatch(dispatch.timeout(Duration::from_secs(1)).max_attempts(1))
         .await
         .unwrap();
     let script = format!("slow=sleep 300 & echo $! > {}; sleep 300", file.display());
     // ends long before the command would; a worker that waited for it is given up
-    let worker = start(&mut place.fairclaim(["work", "--drain", "--exec", &script])).end();
+    let worker = start(&mut server.fairclaim(["work", "--drain", "--exec", &script])).end();
     assert!(worker.status.success(), "{}", stderr(&worker));
-    assert_eq!(place.job(id).await.status, Status::Failed);
+    assert_eq!(server.job(id).await.status, Status::Failed);
     let pid = std::fs::read_to_string(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
     wait_for("the command's background process outlived the attempt", || !runs(&pid));
@@ -97,9 +97,9 @@ async fn a_time_out_ends_the_whole_process_group() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_job_ends_its_command() {
-    let place = Place::installed().await;
-    let id = place.dispatch("slow", 1).await[0];
-    let worker = start(&mut place.fairclaim([
+    let server = TestServer::installed().await;
+    let id = server.dispatch("slow", 1).await[0];
+    let worker = start(&mut server.fairclaim([
         "work",
         "--drain",
         "--lease",
@@ -107,17 +107,17 @@ async fn a_cancelled_job_ends_its_command() {
         "--exec",
         "slow=sleep 300",
     ]));
-    place.until(Status::Processing, 1).await;
-    place.client.cancel(None, &[id]).await.unwrap();
+    server.until(Status::Processing, 1).await;
+    server.client.cancel(None, &[id]).await.unwrap();
     assert!(worker.end().status.success());
-    assert_eq!(place.job(id).await.status, Status::Cancelled);
+    assert_eq!(server.job(id).await.status, Status::Cancelled);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_signal_lets_commands_finish_and_gives_the_rest_back() {
-    let place = Place::installed().await;
-    place.dispatch("slow", 40).await;
-    let worker = start(&mut place.fairclaim([
+    let server = TestServer::installed().await;
+    server.dispatch("slow", 40).await;
+    let worker = start(&mut server.fairclaim([
         "work",
         "--queue",
         "default:2",
@@ -126,23 +126,23 @@ async fn the_first_signal_lets_commands_finish_and_gives_the_rest_back() {
         "--exec",
         "slow=sleep 1; echo done",
     ]));
-    place.until(Status::Completed, 2).await;
+    server.until(Status::Completed, 2).await;
     worker.signal("TERM");
     let output = worker.end();
     assert!(output.status.success(), "{}", stderr(&output));
     let (completed, pending) =
-        (place.count(Status::Completed).await, place.count(Status::Pending).await);
-    assert_eq!(place.count(Status::Processing).await, 0, "something is still held");
+        (server.count(Status::Completed).await, server.count(Status::Pending).await);
+    assert_eq!(server.count(Status::Processing).await, 0, "something is still held");
     assert_eq!(completed + pending, 40);
     assert!(pending > 0, "nothing was left to give back");
     // none of it counts as a failure: a second worker completes everything
-    place.run(["work", "--drain", "--queue", "default:40", "--exec", "slow=true"]);
-    assert_eq!(place.count(Status::Completed).await, 40);
+    server.run(["work", "--drain", "--queue", "default:40", "--exec", "slow=true"]);
+    assert_eq!(server.count(Status::Completed).await, 40);
 }
 
 /// How many attempts of a waiting job may still fail.
-async fn attempts_left(place: &Place, id: Uuid) -> i16 {
-    let url = place.server.superuser_url("app");
+async fn attempts_left(server: &TestServer, id: Uuid) -> i16 {
+    let url = server.postgres.superuser_url("app");
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     let sql = "select attempts_left from fairclaim_internal.ready where id = $1
@@ -152,10 +152,10 @@ async fn attempts_left(place: &Place, id: Uuid) -> i16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_grace_period_is_over_commands_are_ended_and_use_no_attempt_up() {
-    let place = Place::installed().await;
-    let mut ids = place.dispatch("slow", 1).await;
-    ids.extend(place.dispatch("deaf", 1).await);
-    let worker = start(&mut place.fairclaim([
+    let server = TestServer::installed().await;
+    let mut ids = server.dispatch("slow", 1).await;
+    ids.extend(server.dispatch("deaf", 1).await);
+    let worker = start(&mut server.fairclaim([
         "work",
         "--grace",
         "1s",
@@ -164,44 +164,44 @@ async fn when_the_grace_period_is_over_commands_are_ended_and_use_no_attempt_up(
         "--exec",
         "deaf=trap '' TERM; sleep 300",
     ]));
-    place.until(Status::Processing, 2).await;
+    server.until(Status::Processing, 2).await;
     worker.signal("INT");
     assert!(worker.end().status.success());
     for id in ids {
-        let row = place.job(id).await;
+        let row = server.job(id).await;
         assert_eq!((row.status, row.attempts, row.errors), (Status::Pending, 1, None));
-        assert_eq!(attempts_left(&place, id).await, 2, "of the two that it was dispatched with");
+        assert_eq!(attempts_left(&server, id).await, 2, "of the two that it was dispatched with");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_job_is_given_back_while_its_command_still_cleans_up() {
-    let place = Place::installed().await;
-    let file = place.server.directory().with_extension("clean");
-    let id = place.dispatch("slow", 1).await[0];
+    let server = TestServer::installed().await;
+    let file = server.postgres.directory().with_extension("clean");
+    let id = server.dispatch("slow", 1).await[0];
     let script = format!(
         "slow=trap 'sleep 3; echo cleaned > {}; echo 600; exit 99' TERM; while :; do sleep 0.1; done",
         file.display()
     );
-    let worker = start(&mut place.fairclaim(["work", "--grace", "1s", "--exec", &script]));
-    place.until(Status::Processing, 1).await;
+    let worker = start(&mut server.fairclaim(["work", "--grace", "1s", "--exec", &script]));
+    server.until(Status::Processing, 1).await;
     worker.signal("TERM");
     assert!(worker.end().status.success());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "cleaned\n");
     std::fs::remove_file(&file).unwrap();
     // its own answer counts: it wants to go on later
-    assert_eq!(place.job(id).await.status, Status::Scheduled);
+    assert_eq!(server.job(id).await.status, Status::Scheduled);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_payload_reaches_the_log_however_much_is_logged() {
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let dispatch = ["dispatch", "--tenant", "acme", "--type", "echo", "--payload"];
     let document = "{\"marked\": \"PAYLOAD-4711\"}";
     for args in
         [[&dispatch[..], &[document]].concat(), ["work", "--drain", "--exec", "echo=cat"].to_vec()]
     {
-        let output = place.fairclaim(args).env("RUST_LOG", "trace").output().unwrap();
+        let output = server.fairclaim(args).env("RUST_LOG", "trace").output().unwrap();
         let said = stderr(&output);
         assert!(output.status.success(), "{said}");
         assert!(!said.contains("4711"), "{said}");
@@ -210,14 +210,14 @@ async fn no_payload_reaches_the_log_however_much_is_logged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_json_the_database_takes_can_be_dispatched_run_and_shown() {
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let deep = "[".repeat(128) + &"]".repeat(128);
     let precise = "{\"n\": 0.10000000000000000001, \"all\": [1, null]}";
     for payload in [deep.as_str(), precise, "1e400"] {
         let dispatch = ["dispatch", "--tenant", "acme", "--type", "size", "--payload", payload];
-        let id = place.run(dispatch);
-        place.run(["work", "--drain", "--exec", "size=cat >&2; exit 0"]);
-        let shown = place.run(["jobs", "show", id.trim(), "--json"]);
+        let id = server.run(dispatch);
+        server.run(["work", "--drain", "--exec", "size=cat >&2; exit 0"]);
+        let shown = server.run(["jobs", "show", id.trim(), "--json"]);
         let all: std::collections::BTreeMap<String, Box<RawValue>> =
             serde_json::from_str(&shown).unwrap();
         assert_eq!(all["status"].get(), "\"completed\"");
@@ -226,7 +226,7 @@ async fn whatever_json_the_database_takes_can_be_dispatched_run_and_shown() {
         let expected =
             if payload == "1e400" { "1".to_owned() + &"0".repeat(400) } else { digits(payload) };
         assert_eq!(sorted(&digits(all["payload"].get())), sorted(&expected));
-        assert!(place.run(["jobs", "show", id.trim()]).contains("payload"));
+        assert!(server.run(["jobs", "show", id.trim()]).contains("payload"));
     }
 }
 
@@ -253,14 +253,14 @@ fn a_signal_ends_a_worker_that_cannot_connect_yet() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_a_worker_that_waits_for_the_last_commands() {
-    let place = Place::installed().await;
-    let file = place.server.directory().with_extension("deaf");
+    let server = TestServer::installed().await;
+    let file = server.postgres.directory().with_extension("deaf");
     let dispatch = Dispatch::raw(Tenant::named("acme").unwrap(), "deaf", json!({})).unwrap();
-    place.client.dispatch(dispatch.timeout(Duration::from_secs(1)).max_attempts(1)).await.unwrap();
+    server.client.dispatch(dispatch.timeout(Duration::from_secs(1)).max_attempts(1)).await.unwrap();
     let script = format!("deaf=trap '' TERM; echo $$ > {}; sleep 300", file.display());
     // its attempt times out, the queue is empty then, and the command has its 5 s to end
-    let worker = start(&mut place.fairclaim(["work", "--drain", "--exec", &script]));
-    place.until(Status::Failed, 1).await;
+    let worker = start(&mut server.fairclaim(["work", "--drain", "--exec", &script]));
+    server.until(Status::Failed, 1).await;
     worker.signal("TERM");
     tokio::time::sleep(Duration::from_millis(300)).await;
     worker.signal("TERM");
@@ -273,11 +273,11 @@ async fn a_second_signal_ends_a_worker_that_waits_for_the_last_commands() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_signal_ends_everything_at_once() {
-    let place = Place::installed().await;
-    let file = place.server.directory().with_extension("pids");
-    place.dispatch("slow", 1).await;
+    let server = TestServer::installed().await;
+    let file = server.postgres.directory().with_extension("pids");
+    server.dispatch("slow", 1).await;
     let script = format!("slow=trap '' TERM; echo $$ > {}; sleep 300", file.display());
-    let worker = start(&mut place.fairclaim(["work", "--grace", "5m", "--exec", &script]));
+    let worker = start(&mut server.fairclaim(["work", "--grace", "5m", "--exec", &script]));
     wait_for("the command did not start", || {
         std::fs::read_to_string(&file).is_ok_and(|pid| pid.ends_with('\n'))
     });

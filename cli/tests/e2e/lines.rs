@@ -8,7 +8,7 @@ use std::{fs, path::PathBuf, process::Output};
 
 use serde_json::{Value, json};
 
-use crate::support::{Place, stderr};
+use crate::support::{TestServer, stderr};
 
 /// A folder for the files of a test.
 pub(crate) struct Folder(PathBuf);
@@ -64,8 +64,8 @@ pub(super) fn numbers(range: std::ops::Range<u32>) -> String {
 }
 
 /// The payloads of all jobs, in the order of their dispatch.
-pub(super) async fn payloads(place: &Place) -> Vec<Value> {
-    let rows = place.read("select j.payload from fairclaim_internal.job j order by j.id").await;
+pub(super) async fn payloads(server: &TestServer) -> Vec<Value> {
+    let rows = server.read("select j.payload from fairclaim_internal.job j order by j.id").await;
     rows.iter().map(|row| row.get(0)).collect()
 }
 
@@ -75,9 +75,9 @@ pub(super) fn totals(output: &Output) -> Value {
 }
 
 /// Dispatches a file.
-pub(super) fn send(place: &Place, args: &[&str]) -> Output {
+pub(super) fn send(server: &TestServer, args: &[&str]) -> Output {
     let all = ["dispatch", "--json", "--file"].iter().chain(args).copied();
-    place.fairclaim(all).output().unwrap()
+    server.fairclaim(all).output().unwrap()
 }
 
 /// Lines with something wrong, the field that is named and the code.
@@ -133,7 +133,7 @@ const BAD: &[(&str, &str, &str)] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_lines_do_not_stop_the_good_ones_and_are_sent_when_they_are_mended() {
-    let (place, folder) = (Place::installed().await, Folder::new());
+    let (server, folder) = (TestServer::installed().await, Folder::new());
     let bad: Vec<&str> = BAD.iter().map(|(line, _, _)| *line).collect();
     let mut mixed = String::new();
     for (n, line) in (0..).zip(&bad) {
@@ -143,7 +143,7 @@ async fn bad_lines_do_not_stop_the_good_ones_and_are_sent_when_they_are_mended()
     }
     let (file, refused) = (folder.write("jobs.jsonl", mixed), folder.path("refused.jsonl"));
 
-    let output = send(&place, &[&file, "--refused", &refused]);
+    let output = send(&server, &[&file, "--refused", &refused]);
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     let count = BAD.len();
@@ -152,7 +152,7 @@ async fn bad_lines_do_not_stop_the_good_ones_and_are_sent_when_they_are_mended()
         (&answer["lines"], &answer["dispatched"], &answer["refused"]),
         (&json!(2 * count), &json!(count), &json!(count))
     );
-    assert_eq!(payloads(&place).await, (0..count).map(|n| json!(n)).collect::<Vec<_>>());
+    assert_eq!(payloads(&server).await, (0..count).map(|n| json!(n)).collect::<Vec<_>>());
     // the first twenty are shown, and none of them with what is in it
     assert_eq!(said.lines().filter(|line| line.starts_with("line ")).count(), 20, "{said}");
     assert!(said.contains("further refused lines are counted only"), "{said}");
@@ -175,17 +175,17 @@ async fn bad_lines_do_not_stop_the_good_ones_and_are_sent_when_they_are_mended()
         assert!(!reason["message"].as_str().unwrap().is_empty(), "{line}");
     }
 
-    let again = send(&place, &[&file, "--refused", &refused]);
+    let again = send(&server, &[&file, "--refused", &refused]);
     assert_eq!(again.status.code(), Some(1), "what was refused is still refused");
     assert_eq!(folder.read("refused.jsonl.reasons"), reasons, "and reported once");
     let mended = folder.write("mended.jsonl", numbers(100..103));
-    assert_eq!(send(&place, &[&mended]).status.code(), Some(0));
-    assert_eq!(payloads(&place).await.len(), count + 3);
+    assert_eq!(send(&server, &[&mended]).status.code(), Some(0));
+    assert_eq!(payloads(&server).await.len(), count + 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_only_the_database_knows_takes_out_the_one_line() {
-    let (place, folder) = (Place::installed().await, Folder::new());
+    let (server, folder) = (TestServer::installed().await, Folder::new());
     // larger than the setting allows, which only the database knows
     let large = |n: u32| {
         format!(
@@ -195,9 +195,9 @@ async fn what_only_the_database_knows_takes_out_the_one_line() {
     };
     let text = numbers(0..3) + &large(3) + &numbers(4..6) + &large(6) + &large(7);
     let (file, refused) = (folder.write("jobs.jsonl", &text), folder.path("refused.jsonl"));
-    let output = send(&place, &[&file, "--refused", &refused]);
+    let output = send(&server, &[&file, "--refused", &refused]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert_eq!(payloads(&place).await, [0, 1, 2, 4, 5].map(|n| json!(n)));
+    assert_eq!(payloads(&server).await, [0, 1, 2, 4, 5].map(|n| json!(n)));
     assert_eq!(folder.read("refused.jsonl"), large(3) + &large(6) + &large(7));
     for n in [4, 7, 8] {
         let line = format!("line {n}: payload: must be at most 1048576 bytes of JSON text (JQ004)");
@@ -207,7 +207,7 @@ async fn what_only_the_database_knows_takes_out_the_one_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_lines_that_only_the_database_refuses_are_reported_in_their_order() {
-    let (place, folder) = (Place::installed().await, Folder::new());
+    let (server, folder) = (TestServer::installed().await, Folder::new());
     // too far ahead, by the clock of the database
     let far = |n: u32| {
         format!(
@@ -227,9 +227,9 @@ async fn many_lines_that_only_the_database_refuses_are_reported_in_their_order()
         }
     }
     let (file, refused) = (folder.write("jobs.jsonl", &text), folder.path("refused.jsonl"));
-    let output = send(&place, &[&file, "--refused", &refused]);
+    let output = send(&server, &[&file, "--refused", &refused]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert_eq!(payloads(&place).await, good);
+    assert_eq!(payloads(&server).await, good);
     assert_eq!(folder.read("refused.jsonl"), bad);
     let answer = totals(&output);
     let counts = (bad.lines().count(), good.len());
@@ -238,7 +238,7 @@ async fn many_lines_that_only_the_database_refuses_are_reported_in_their_order()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_says_all_that_the_flags_can_and_they_fill_in_what_it_lacks() {
-    let (place, folder) = (Place::installed().await, Folder::new());
+    let (server, folder) = (TestServer::installed().await, Folder::new());
     let text = "{}\n\
         {\"tenant_id\":\"0192f0c1-2345-7abc-8def-0123456789ab\",\"type\":\"other\",\"payload\":{\"a\":[1.50]},\"queue\":\"q\",\
          \"priority\":-3,\"max_attempts\":2,\"timeout\":60,\"tags\":[\"own\"],\"metadata\":{\"own\":1},\"delay\":3600}\n\
@@ -265,9 +265,9 @@ async fn a_line_says_all_that_the_flags_can_and_they_fill_in_what_it_lacks() {
         "2027-12-31T00:00:00Z",
     ];
     let args: Vec<&str> = [file.as_str()].into_iter().chain(flags).collect();
-    let output = send(&place, &args);
+    let output = send(&server, &args);
     assert!(output.status.success(), "{}", stderr(&output));
-    let rows = place.read("select jsonb_build_object('tenant', j.tenant_id, 'type', j.type, 'payload', j.payload, 'queue', j.queue, 'priority', j.priority,
+    let rows = server.read("select jsonb_build_object('tenant', j.tenant_id, 'type', j.type, 'payload', j.payload, 'queue', j.queue, 'priority', j.priority,
          'max_attempts', j.max_attempts, 'timeout', extract(epoch from j.timeout)::float8, 'tags', j.tags, 'metadata', j.metadata,
          'due', case when j.run_at = '2027-12-31T00:00:00Z' then 'flag' when j.run_at - j.created_at between '59 min' and '61 min' then 'own' end)
          from fairclaim_internal.job j order by j.id").await;
@@ -288,25 +288,29 @@ async fn a_line_says_all_that_the_flags_can_and_they_fill_in_what_it_lacks() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_sent_again_sends_nothing_unless_it_has_another_name() {
-    let (place, folder) = (Place::installed().await, Folder::new());
+    let (server, folder) = (TestServer::installed().await, Folder::new());
     let file = folder.write("jobs.jsonl", numbers(0..10));
     let plain = |more: &[&str]| {
         let args = ["dispatch", "--file", &file].into_iter().chain(more.iter().copied());
-        place.run(args)
+        server.run(args)
     };
     assert!(plain(&[]).starts_with("10 lines: 10 dispatched, 0 refused ("));
     let again = plain(&[]);
     assert!(again.starts_with("nothing to do: all 10 lines were dealt with before"), "{again}");
     let copy = folder.write("copy.jsonl", numbers(0..10));
-    assert_eq!(totals(&send(&place, &[&copy]))["before"]["dispatched"], 10, "known by its content");
-    assert_eq!(payloads(&place).await.len(), 10);
+    assert_eq!(
+        totals(&send(&server, &[&copy]))["before"]["dispatched"],
+        10,
+        "known by its content"
+    );
+    assert_eq!(payloads(&server).await.len(), 10);
     plain(&["--source", "once more"]);
-    assert_eq!(payloads(&place).await.len(), 20);
+    assert_eq!(payloads(&server).await.len(), 20);
     // a named source may grow
     folder.write("jobs.jsonl", numbers(0..12));
     assert!(
         plain(&["--source", "once more"])
             .starts_with("12 lines: 12 dispatched, 0 refused, of which 10 dispatched")
     );
-    assert_eq!(payloads(&place).await.len(), 22);
+    assert_eq!(payloads(&server).await.len(), 22);
 }

@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Place, stderr};
+use crate::support::{TestServer, stderr};
 
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 
-fn json(place: &Place, args: &[&str]) -> Value {
-    let answer = place.run(args.iter().copied().chain(["--json"]));
+fn json(server: &TestServer, args: &[&str]) -> Value {
+    let answer = server.run(args.iter().copied().chain(["--json"]));
     serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{args:?}: {error}: {answer}"))
 }
 
 /// Fails with a code, a text and a hint; answers stdout.
 #[track_caller]
-fn fails(place: &Place, args: &[&str], code: i32, says: &str) -> String {
-    let output = place.fairclaim(args.iter().copied()).output().unwrap();
+fn fails(server: &TestServer, args: &[&str], code: i32, says: &str) -> String {
+    let output = server.fairclaim(args.iter().copied()).output().unwrap();
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
     assert!(said.contains(says), "{args:?} should say {says:?}: {said}");
@@ -24,193 +24,194 @@ fn fails(place: &Place, args: &[&str], code: i32, says: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bulk_action_counts_first_and_wants_a_yes() {
-    let place = Place::installed().await;
-    place.dispatch("mail", 1200).await;
-    place.dispatch("bill", 2).await;
+    let server = TestServer::installed().await;
+    server.dispatch("mail", 1200).await;
+    server.dispatch("bill", 2).await;
     let status = |status: &str| {
-        let jobs = json(&place, &["jobs", "list", "--status", status, "--all"]);
+        let jobs = json(&server, &["jobs", "list", "--status", status, "--all"]);
         jobs["jobs"].as_array().unwrap().len()
     };
     let refused =
-        fails(&place, &["jobs", "cancel", "--type", "mail"], 2, "1,200 jobs would be changed");
+        fails(&server, &["jobs", "cancel", "--type", "mail"], 2, "1,200 jobs would be changed");
     assert_eq!(refused, "");
     assert_eq!(status("pending"), 1202, "it changed something without a yes");
     assert_eq!(
-        place.run(["jobs", "cancel", "--type", "mail", "--dry-run"]),
+        server.run(["jobs", "cancel", "--type", "mail", "--dry-run"]),
         "1,200 jobs match; nothing was changed\n"
     );
     assert_eq!(
-        json(&place, &["jobs", "cancel", "--type", "mail", "--tenant", "acme", "--dry-run"]),
+        json(&server, &["jobs", "cancel", "--type", "mail", "--tenant", "acme", "--dry-run"]),
         json!({"matched": 600, "more": false, "dry_run": true})
     );
-    assert_eq!(place.run(["jobs", "cancel", "--type", "mail", "--yes"]), "1,200 cancelled\n");
+    assert_eq!(server.run(["jobs", "cancel", "--type", "mail", "--yes"]), "1,200 cancelled\n");
     assert_eq!((status("pending"), status("cancelled")), (2, 1200));
-    assert_eq!(place.run(["jobs", "cancel", "--type", "mail"]), "no jobs match\n");
+    assert_eq!(server.run(["jobs", "cancel", "--type", "mail"]), "no jobs match\n");
 
     let totals =
-        json(&place, &["jobs", "retry", "--status", "cancelled", "--tenant", "acme", "--yes"]);
+        json(&server, &["jobs", "retry", "--status", "cancelled", "--tenant", "acme", "--yes"]);
     assert_eq!(totals, json!({"matched": 600, "changed": 600, "asked": 0, "unchanged": 0}));
     assert_eq!((status("pending"), status("cancelled")), (602, 600));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_are_changed_by_their_ids_and_a_missing_one_is_a_failure() {
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let ids: Vec<String> =
-        place.dispatch("mail", 2).await.iter().map(ToString::to_string).collect();
+        server.dispatch("mail", 2).await.iter().map(ToString::to_string).collect();
     let (acme, bolt) = (ids[0].as_str(), ids[1].as_str());
-    let answer = json(&place, &["jobs", "cancel", acme]);
+    let answer = json(&server, &["jobs", "cancel", acme]);
     assert_eq!(answer, json!({"jobs": [{"id": acme, "status": "cancelled"}], "not_found": 0}));
-    let table = place.run(["jobs", "retry", acme]);
+    let table = server.run(["jobs", "retry", acme]);
     assert_eq!(table.lines().nth(1).unwrap(), format!("{acme}  pending"));
     // another tenant's answers as a missing one
     let of_acme = ["jobs", "cancel", acme, bolt, NOBODY, "--tenant", "acme"];
-    let table = fails(&place, &of_acme, 1, "2 of 3 jobs were not found");
+    let table = fails(&server, &of_acme, 1, "2 of 3 jobs were not found");
     for line in
         [format!("{acme}  cancelled"), format!("{bolt}  not found"), format!("{NOBODY}  not found")]
     {
         assert!(table.contains(&line), "{table}");
     }
-    assert_eq!(json(&place, &["jobs", "show", bolt])["status"], "pending");
-    let answer = fails(&place, &["jobs", "retry", NOBODY, "--json"], 1, "1 of 1 job was not found");
+    assert_eq!(json(&server, &["jobs", "show", bolt])["status"], "pending");
+    let answer =
+        fails(&server, &["jobs", "retry", NOBODY, "--json"], 1, "1 of 1 job was not found");
     assert_eq!(serde_json::from_str::<Value>(&answer).unwrap()["not_found"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_makes_no_sense_is_refused_before_anything_is_changed() {
-    let place = Place::installed().await;
-    let id = place.dispatch("mail", 1).await[0].to_string();
-    fails(&place, &["jobs", "cancel"], 2, "which jobs to cancel is not said");
-    fails(&place, &["jobs", "retry", "--yes"], 2, "which jobs to retry is not said");
-    fails(&place, &["jobs", "cancel", &id, "--type", "mail"], 2, "ids and a filter are given");
-    fails(&place, &["jobs", "cancel", &id, "--dry-run"], 2, "cannot be used with");
-    fails(&place, &["jobs", "cancel", "--status", "failed", "--yes"], 2, "cannot be cancelled");
-    fails(&place, &["jobs", "retry", "--status", "pending", "--yes"], 2, "need no retry");
-    fails(&place, &["jobs", "list", "--older-than", "soon"], 2, "write it like");
+    let server = TestServer::installed().await;
+    let id = server.dispatch("mail", 1).await[0].to_string();
+    fails(&server, &["jobs", "cancel"], 2, "which jobs to cancel is not said");
+    fails(&server, &["jobs", "retry", "--yes"], 2, "which jobs to retry is not said");
+    fails(&server, &["jobs", "cancel", &id, "--type", "mail"], 2, "ids and a filter are given");
+    fails(&server, &["jobs", "cancel", &id, "--dry-run"], 2, "cannot be used with");
+    fails(&server, &["jobs", "cancel", "--status", "failed", "--yes"], 2, "cannot be cancelled");
+    fails(&server, &["jobs", "retry", "--status", "pending", "--yes"], 2, "need no retry");
+    fails(&server, &["jobs", "list", "--older-than", "soon"], 2, "write it like");
     fails(
-        &place,
+        &server,
         &["jobs", "list", "--older-than", "99999d"],
         2,
         "--older-than: must be at most 50 years",
     );
-    fails(&place, &["jobs", "list", "--all", "--limit", "5"], 2, "cannot be used with");
-    fails(&place, &["queues", "pause", "No Name"], 2, "<QUEUE>: must match");
+    fails(&server, &["jobs", "list", "--all", "--limit", "5"], 2, "cannot be used with");
+    fails(&server, &["queues", "pause", "No Name"], 2, "<QUEUE>: must match");
     fails(
-        &place,
+        &server,
         &["prune", "--retention", "5m"],
         2,
         "--retention: must be seconds from 3,600 (1 hour)",
     );
-    fails(&place, &["queues", "list", "--color", "blue"], 2, "always");
-    assert_eq!(json(&place, &["jobs", "show", &id])["status"], "pending");
+    fails(&server, &["queues", "list", "--color", "blue"], 2, "always");
+    assert_eq!(json(&server, &["jobs", "show", &id])["status"], "pending");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_filter_by_age_and_error_and_show_every_page() {
-    let place = Place::installed().await;
-    place.dispatch("mail", 1100).await;
-    let all = json(&place, &["jobs", "list", "--type", "mail", "--all"]);
+    let server = TestServer::installed().await;
+    server.dispatch("mail", 1100).await;
+    let all = json(&server, &["jobs", "list", "--type", "mail", "--all"]);
     assert_eq!((all["jobs"].as_array().unwrap().len(), &all["next"]), (1100, &Value::Null));
-    let table = place.run(["jobs", "list", "--all"]);
+    let table = server.run(["jobs", "list", "--all"]);
     assert_eq!(table.lines().count(), 1101, "a heading, and a line for each job");
-    let none = json(&place, &["jobs", "list", "--older-than", "1h", "--all"]);
+    let none = json(&server, &["jobs", "list", "--older-than", "1h", "--all"]);
     assert_eq!(none, json!({"jobs": [], "next": null}));
     assert_eq!(
-        json(&place, &["jobs", "list", "--newer-than", "1h"])["jobs"].as_array().unwrap().len(),
+        json(&server, &["jobs", "list", "--newer-than", "1h"])["jobs"].as_array().unwrap().len(),
         50
     );
 
-    let failing = place.dispatch("failing", 1).await[0].to_string();
-    place.run(["work", "--drain", "--exec", "failing=echo the mast broke >&2; exit 65"]);
-    let found = |text: &str| json(&place, &["jobs", "list", "--error", text])["jobs"].clone();
+    let failing = server.dispatch("failing", 1).await[0].to_string();
+    server.run(["work", "--drain", "--exec", "failing=echo the mast broke >&2; exit 65"]);
+    let found = |text: &str| json(&server, &["jobs", "list", "--error", text])["jobs"].clone();
     assert_eq!(found("exit_65")[0]["id"], failing.as_str());
     assert_eq!(found("EXITED WITH")[0]["id"], failing.as_str());
     assert_eq!(found("the mast broke")[0]["id"], failing.as_str(), "what it wrote to stderr");
     assert_eq!(found("keel"), json!([]));
-    let retried = json(&place, &["jobs", "retry", "--error", "exit_65", "--yes"]);
+    let retried = json(&server, &["jobs", "retry", "--error", "exit_65", "--yes"]);
     assert_eq!(retried["changed"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn colours_are_for_terminals_and_for_those_who_ask() {
-    let place = Place::installed().await;
-    let id = place.dispatch("mail", 1).await[0].to_string();
-    place.run(["jobs", "cancel", &id]);
+    let server = TestServer::installed().await;
+    let id = server.dispatch("mail", 1).await[0].to_string();
+    server.run(["jobs", "cancel", &id]);
     let list = ["jobs", "list"];
-    assert!(!place.run(list).contains('\u{1b}'), "colours in a pipe");
-    let always = place.run(list.into_iter().chain(["--color", "always"]));
+    assert!(!server.run(list).contains('\u{1b}'), "colours in a pipe");
+    let always = server.run(list.into_iter().chain(["--color", "always"]));
     assert!(always.contains("\u{1b}[35mcancelled\u{1b}[0m"), "{always:?}");
     let plain = |flag: &str| {
-        let mut command = place.fairclaim(list.into_iter().chain(["--color", flag]));
+        let mut command = server.fairclaim(list.into_iter().chain(["--color", flag]));
         command.env("NO_COLOR", "1").env("CLICOLOR_FORCE", "1");
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
     assert!(!plain("never").contains('\u{1b}'));
-    assert!(!json(&place, &["jobs", "list", "--color", "always"]).to_string().contains('\u{1b}'));
+    assert!(!json(&server, &["jobs", "list", "--color", "always"]).to_string().contains('\u{1b}'));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_queue_gives_workers_nothing_until_it_is_resumed() {
-    let place = Place::installed().await;
-    assert_eq!(place.run(["queues", "list"]), "no queues\n");
-    place.dispatch("ok", 3).await;
-    let paused = json(&place, &["queues", "pause", "default"]);
+    let server = TestServer::installed().await;
+    assert_eq!(server.run(["queues", "list"]), "no queues\n");
+    server.dispatch("ok", 3).await;
+    let paused = json(&server, &["queues", "pause", "default"]);
     assert_eq!((&paused["was_paused"], &paused["in_use"]), (&json!(false), &json!(true)));
     assert!(
-        place
+        server
             .run(["queues", "pause", "default"])
             .starts_with("default was paused already, since 20")
     );
     let work = ["work", "--drain", "--exec", "ok=true"];
-    place.run(work);
-    let rows = json(&place, &["queues", "list"]);
+    server.run(work);
+    let rows = json(&server, &["queues", "list"]);
     let row = &rows["queues"][0];
     assert_eq!(
         (&row["queue"], &row["waiting"], &row["tenants_waiting"]),
         (&json!("default"), &json!(3), &json!(2))
     );
     assert!(row["paused_at"].is_string() && row["oldest_waiting_seconds"].is_number(), "{row}");
-    let table = place.run(["queues", "list"]);
+    let table = server.run(["queues", "list"]);
     assert!(table.lines().nth(1).unwrap().starts_with("default  paused 20"), "{table}");
 
-    assert_eq!(place.run(["queues", "resume", "default"]), "resumed default\n");
-    place.run(work);
+    assert_eq!(server.run(["queues", "resume", "default"]), "resumed default\n");
+    server.run(work);
     assert_eq!(
-        json(&place, &["jobs", "list", "--status", "completed"])["jobs"].as_array().unwrap().len(),
+        json(&server, &["jobs", "list", "--status", "completed"])["jobs"].as_array().unwrap().len(),
         3
     );
-    let misspelt = place.run(["queues", "pause", "defualt"]);
+    let misspelt = server.run(["queues", "pause", "defualt"]);
     assert!(misspelt.contains("note: no job waits in defualt"), "{misspelt}");
-    assert!(place.run(["queues", "resume", "other"]).starts_with("other was not paused\n"));
+    assert!(server.run(["queues", "resume", "other"]).starts_with("other was not paused\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_count_that_stopped_at_its_bound_is_shown_with_a_plus() {
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let shown = || {
-        let table = place.run(["queues", "list"]);
+        let table = server.run(["queues", "list"]);
         table.lines().nth(1).unwrap().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
-    place.dispatch("mail", 10_000).await;
+    server.dispatch("mail", 10_000).await;
     assert_eq!(shown()[..4], ["default", "open", "10,000", "2"], "that many and no more");
-    place.dispatch("mail", 1).await;
+    server.dispatch("mail", 1).await;
     assert_eq!(shown()[..4], ["default", "open", "10,000+", "2+"]);
-    let row = &json(&place, &["queues", "list"])["queues"][0];
+    let row = &json(&server, &["queues", "list"])["queues"][0];
     assert_eq!(row["waiting"], 10_000);
     assert_eq!(row["at_least"], json!(["waiting", "tenants_waiting"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn prune_says_what_it_did_and_a_login_without_roles_what_to_ask_for() {
-    let place = Place::installed().await;
-    assert!(place.run(["prune"]).starts_with("nothing is past retention"));
-    let answer = json(&place, &["prune", "--retention", "30d"]);
+    let server = TestServer::installed().await;
+    assert!(server.run(["prune"]).starts_with("nothing is past retention"));
+    let answer = json(&server, &["prune", "--retention", "30d"]);
     assert_eq!(
         answer,
         json!({"ranges_dropped": 0, "rows_deleted": 0, "passed_over": 0, "ranges_in_use": 0, "busy": false})
     );
-    place.server.create_login("stranger", "").await.unwrap();
-    let url = place.server.url("app", "stranger");
+    server.postgres.create_login("stranger", "").await.unwrap();
+    let url = server.postgres.url("app", "stranger");
     for args in [
         &["prune"][..],
         &["queues", "list"],
@@ -221,20 +222,20 @@ async fn prune_says_what_it_did_and_a_login_without_roles_what_to_ask_for() {
         &["jobs", "release", "--worker", "gone"],
     ] {
         let args = [args, &["--database-url", &url]].concat();
-        fails(&place, &args, 1, "as an administrator: grant ");
+        fails(&server, &args, 1, "as an administrator: grant ");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_with_the_login_of_a_producer_ends_with_the_grant_to_ask_for() {
-    let place = Place::installed().await;
-    place.server.create_login("producer", "").await.unwrap();
+    let server = TestServer::installed().await;
+    server.postgres.create_login("producer", "").await.unwrap();
     let granted = "grant fairclaim_producer to producer";
-    place.client.pool().get().await.unwrap().batch_execute(granted).await.unwrap();
-    let url = place.server.url("app", "producer");
+    server.client.pool().get().await.unwrap().batch_execute(granted).await.unwrap();
+    let url = server.postgres.url("app", "producer");
     for args in [&["work"][..], &["work", "--drain"]] {
         let args = [args, &["--exec", "mail=true", "--database-url", &url]].concat();
-        let output = place.fairclaim(args.iter().copied()).output().unwrap();
+        let output = server.fairclaim(args.iter().copied()).output().unwrap();
         let said = stderr(&output);
         assert_eq!(output.status.code(), Some(1), "{said}");
         let told = said.lines().any(|line| line.starts_with("error: privilege missing"));
@@ -246,33 +247,33 @@ async fn a_worker_with_the_login_of_a_producer_ends_with_the_grant_to_ask_for() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_jobs_of_a_worker_that_is_gone_are_taken_back() {
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let ids: Vec<String> =
-        place.dispatch("mail", 4).await.iter().map(ToString::to_string).collect();
+        server.dispatch("mail", 4).await.iter().map(ToString::to_string).collect();
     let claim = "select from fairclaim.claim_jobs('gone', null, 4, p_lease => 86400)";
-    let session = place.client.pool().get().await.unwrap();
+    let session = server.client.pool().get().await.unwrap();
     assert_eq!(session.query(claim, &[]).await.unwrap().len(), 4);
-    place.run(["jobs", "cancel", &ids[3]]);
+    server.run(["jobs", "cancel", &ids[3]]);
 
-    let answer = json(&place, &["jobs", "release", &ids[0]]);
+    let answer = json(&server, &["jobs", "release", &ids[0]]);
     assert_eq!(answer, json!({"jobs": [{"id": ids[0], "status": "pending"}], "not_found": 0}));
     let table =
-        fails(&place, &["jobs", "release", &ids[0], NOBODY], 1, "1 of 2 jobs was not found");
+        fails(&server, &["jobs", "release", &ids[0], NOBODY], 1, "1 of 2 jobs was not found");
     assert!(table.contains(&format!("{NOBODY}  not found")), "{table}");
-    assert_eq!(place.run(["jobs", "release", "--worker", "other"]), "this worker holds no job\n");
+    assert_eq!(server.run(["jobs", "release", "--worker", "other"]), "this worker holds no job\n");
     assert_eq!(
-        place.run(["jobs", "release", "--worker", "gone"]),
+        server.run(["jobs", "release", "--worker", "gone"]),
         "2 waiting again, 1 cancelled as was asked for\n"
     );
-    assert_eq!(json(&place, &["jobs", "release", "--worker", "gone"]), json!({"jobs": []}));
-    assert_eq!(json(&place, &["jobs", "show", &ids[3]])["status"], "cancelled");
-    place.run(["work", "--drain", "--exec", "mail=true"]);
-    assert_eq!(place.count(fairclaim::Status::Completed).await, 3);
+    assert_eq!(json(&server, &["jobs", "release", "--worker", "gone"]), json!({"jobs": []}));
+    assert_eq!(json(&server, &["jobs", "show", &ids[3]])["status"], "cancelled");
+    server.run(["work", "--drain", "--exec", "mail=true"]);
+    assert_eq!(server.count(fairclaim::Status::Completed).await, 3);
 
-    fails(&place, &["jobs", "release"], 2, "required arguments were not provided");
-    fails(&place, &["jobs", "release", &ids[0], "--worker", "gone"], 2, "cannot be used with");
+    fails(&server, &["jobs", "release"], 2, "required arguments were not provided");
+    fails(&server, &["jobs", "release", &ids[0], "--worker", "gone"], 2, "cannot be used with");
     fails(
-        &place,
+        &server,
         &["jobs", "release", "--tenant", "acme", "--worker", "gone"],
         2,
         "cannot be used",

@@ -8,23 +8,23 @@ use serde_json::{Value, json};
 use test_support::pooler::Pooler;
 
 use crate::lines::{Folder, numbers, payloads};
-use crate::support::{Place, fairclaim, stderr};
+use crate::support::{TestServer, fairclaim, stderr};
 
 /// A database, and a pooler before it.
 struct Behind {
     url: String,
     _pooler: Pooler,
-    place: Place,
+    server: TestServer,
 }
 
 impl Behind {
-    fn of(place: Place) -> Self {
-        let pooler = Pooler::start(&place.url, &["app"], 2).unwrap_or_else(|why| panic!("{why}"));
-        Self { url: pooler.through(&place.url), _pooler: pooler, place }
+    fn of(server: TestServer) -> Self {
+        let pooler = Pooler::start(&server.url, &["app"], 2).unwrap_or_else(|why| panic!("{why}"));
+        Self { url: pooler.through(&server.url), _pooler: pooler, server }
     }
 
     async fn installed() -> Self {
-        Self::of(Place::installed().await)
+        Self::of(TestServer::installed().await)
     }
 
     fn output(&self, args: &[&str]) -> Output {
@@ -53,7 +53,7 @@ impl Behind {
     }
 
     async fn number(&self, sql: &str) -> i64 {
-        self.place.read(sql).await[0].get(0)
+        self.server.read(sql).await[0].get(0)
     }
 
     /// How many jobs of a type wait, and how many were cancelled.
@@ -70,7 +70,7 @@ impl Behind {
 
     /// Changes something as the owner of the tables.
     async fn as_owner(&self, sql: &str) {
-        let session = self.place.client.pool().get().await.unwrap();
+        let session = self.server.client.pool().get().await.unwrap();
         let sql = format!("begin; set local role fairclaim_owner; {sql}; commit");
         session.batch_execute(&sql).await.unwrap();
     }
@@ -78,7 +78,7 @@ impl Behind {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn install_dispatch_work_and_list_go_through_a_pooler() {
-    let behind = Behind::of(Place::bare().await);
+    let behind = Behind::of(TestServer::bare().await);
     assert!(behind.run(&["migrate", "--grant-self"]).starts_with("installed the schema"));
     for tenant in ["acme", "bolt", "acme"] {
         behind.run(&["dispatch", "--tenant", tenant, "--type", "greet", "--payload", "{\"n\": 1}"]);
@@ -97,7 +97,7 @@ async fn install_dispatch_work_and_list_go_through_a_pooler() {
     assert!(stderr(&direct).contains("transaction pooler"), "{}", stderr(&direct));
     assert!(stderr(&direct).contains("hint: connect to the server's own port"));
     // the control: the same flag, by the environment, without the pooler
-    let mut direct = behind.place.fairclaim(["jobs", "list"]);
+    let mut direct = behind.server.fairclaim(["jobs", "list"]);
     assert!(direct.env("FAIRCLAIM_CONNECTION", "direct").output().unwrap().status.success());
 }
 
@@ -114,14 +114,17 @@ async fn a_file_that_goes_through_a_pooler_twice_is_sent_once() {
         let totals: Value = serde_json::from_slice(&output.stdout).unwrap();
         let counts = (&totals["dispatched"], &totals["refused"], &totals["before"]["dispatched"]);
         assert_eq!(counts, (&json!(2500), &json!(1), &json!(before)), "{totals}");
-        let mut sent: Vec<u64> =
-            payloads(&behind.place).await.iter().map(|payload| payload.as_u64().unwrap()).collect();
+        let mut sent: Vec<u64> = payloads(&behind.server)
+            .await
+            .iter()
+            .map(|payload| payload.as_u64().unwrap())
+            .collect();
         sent.sort_unstable();
         assert_eq!(sent, (0..2500).collect::<Vec<u64>>());
         assert_eq!(folder.read("refused.jsonl"), far);
     }
     let rows = behind
-        .place
+        .server
         .read("select p.lines, p.dispatched, p.refused from fairclaim_internal.dispatch_progress p")
         .await;
     let noted: Vec<(i64, i64, i64)> =
@@ -133,10 +136,10 @@ async fn a_file_that_goes_through_a_pooler_twice_is_sent_once() {
 async fn jobs_are_found_and_shown_through_a_pooler() {
     let behind = Behind::installed().await;
     let mail: Vec<String> =
-        behind.place.dispatch("mail", 1100).await.iter().map(ToString::to_string).collect();
+        behind.server.dispatch("mail", 1100).await.iter().map(ToString::to_string).collect();
     let newest_first =
         |step: usize| -> Vec<String> { mail.iter().step_by(step).rev().cloned().collect() };
-    behind.place.dispatch("bill", 2).await;
+    behind.server.dispatch("bill", 2).await;
     assert_eq!(behind.listed(&["--type", "mail", "--all"]), newest_first(1), "two pages");
     let of_acme = ["--type", "mail", "--tenant", "acme", "--status", "pending", "--all"];
     assert_eq!(behind.listed(&of_acme), newest_first(2));
@@ -146,7 +149,7 @@ async fn jobs_are_found_and_shown_through_a_pooler() {
 
     behind.run(&["work", "--drain", "--exec", "bill=echo the mast broke >&2; exit 65"]);
     let failed = behind
-        .place
+        .server
         .read("select f.id::text from fairclaim_internal.finished f where f.status = 'failed' order by f.id desc")
         .await;
     let failed: Vec<String> = failed.iter().map(|row| row.get(0)).collect();
@@ -154,7 +157,7 @@ async fn jobs_are_found_and_shown_through_a_pooler() {
     assert_eq!(behind.listed(&["--error", "exit_65"]), failed);
 
     let row = behind
-        .place
+        .server
         .read(&format!(
             "select j.tenant_id::text, j.payload from fairclaim_internal.job j where j.id = '{}'",
             mail[7]
@@ -170,8 +173,8 @@ async fn jobs_are_found_and_shown_through_a_pooler() {
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_are_cancelled_and_retried_through_a_pooler() {
     let behind = Behind::installed().await;
-    let one = behind.place.dispatch("mail", 1200).await[1].to_string();
-    behind.place.dispatch("bill", 2).await;
+    let one = behind.server.dispatch("mail", 1200).await[1].to_string();
+    behind.server.dispatch("bill", 2).await;
     let unsaid = behind.output(&["jobs", "cancel", "--type", "mail"]);
     assert_eq!(unsaid.status.code(), Some(2), "{}", stderr(&unsaid));
     assert_eq!(behind.waiting_and_cancelled("mail").await, (1200, 0), "without a yes");
@@ -195,7 +198,7 @@ async fn queues_are_listed_paused_and_resumed_through_a_pooler() {
     const PAUSED: &str = "select count(*) from fairclaim_internal.queue q where q.name = 'default' and q.paused_at is not null";
     const ENDED: &str = "select count(*) from fairclaim_internal.finished";
     let behind = Behind::installed().await;
-    behind.place.dispatch("mail", 3).await;
+    behind.server.dispatch("mail", 3).await;
     let work = ["work", "--drain", "--exec", "mail=true"];
     assert!(behind.run(&["queues", "pause", "default"]).starts_with("paused default;"));
     assert_eq!(behind.number(PAUSED).await, 1);
@@ -219,12 +222,12 @@ async fn history_is_pruned_through_a_pooler() {
     const ENDED: &str = "select count(*) from fairclaim_internal.finished";
     let behind = Behind::installed().await;
     behind.as_owner(include_str!("../../../sql/testing/clock.sql")).await;
-    behind.place.dispatch("mail", 3).await;
+    behind.server.dispatch("mail", 3).await;
     behind.run(&["work", "--drain", "--exec", "mail=true"]);
     assert!(behind.run(&["prune"]).starts_with("nothing is past retention"));
     behind.as_owner("update fairclaim_internal.test_clock set shift = '15 days'").await;
     behind.as_owner("select fairclaim.tick()").await;
-    behind.place.dispatch("mail", 1).await;
+    behind.server.dispatch("mail", 1).await;
     let kept = behind.json(&["prune", "--retention", "30d"]);
     assert_eq!((&kept["ranges_dropped"], &kept["rows_deleted"]), (&json!(0), &json!(0)));
     assert_eq!((behind.number(JOBS).await, behind.number(ENDED).await), (4, 3));
@@ -244,7 +247,7 @@ async fn the_doctor_sees_the_pooler_and_everything_behind_it() {
         findings.map(|finding| (text(finding, "name"), text(finding, "level"))).collect()
     };
     let pooled = levels(&behind.run(&["doctor", "--json"]));
-    let mut direct = levels(&behind.place.run(["doctor", "--json"]));
+    let mut direct = levels(&behind.server.run(["doctor", "--json"]));
     let of_it = direct.iter_mut().find(|(name, _)| name == "pooler").unwrap();
     assert_eq!(of_it.1, "ok");
     of_it.1 = "note".to_owned();

@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Place, stderr};
+use crate::support::{TestServer, stderr};
 
-fn json(place: &Place, args: &[&str]) -> Value {
-    let answer = place.run(args.iter().copied().chain(["--json"]));
+fn json(server: &TestServer, args: &[&str]) -> Value {
+    let answer = server.run(args.iter().copied().chain(["--json"]));
     serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{args:?}: {error}: {answer}"))
 }
 
 /// Fails with a code and says this.
 #[track_caller]
-fn fails(place: &Place, args: &[&str], code: i32, says: &[&str]) {
-    let output = place.fairclaim(args.iter().copied()).output().unwrap();
+fn fails(server: &TestServer, args: &[&str], code: i32, says: &[&str]) {
+    let output = server.fairclaim(args.iter().copied()).output().unwrap();
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
     for says in says {
@@ -22,8 +22,8 @@ fn fails(place: &Place, args: &[&str], code: i32, says: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_are_listed_and_set_in_the_units_that_people_write() {
-    let place = Place::installed().await;
-    let list = place.run(["settings", "list"]);
+    let server = TestServer::installed().await;
+    let list = server.run(["settings", "list"]);
     let first = "NAME              VALUE  DEFAULT\n\
                  retention         7d     7d\n  \
                  How long a job is kept after it has ended, with its result and errors.\n\
@@ -43,29 +43,29 @@ async fn settings_are_listed_and_set_in_the_units_that_people_write() {
         ("max_own_lanes", "50", "50", "50"),
         ("default_tenant", "app", "app", "app"),
     ] {
-        let told = place.run(["settings", "set", name, typed]);
+        let told = server.run(["settings", "set", name, typed]);
         assert_eq!(told, format!("{name} is {shown}\n"));
-        let settings = json(&place, &["settings", "list"]);
+        let settings = json(&server, &["settings", "list"]);
         let is_it = |setting: &&Value| setting["name"] == name;
         let setting = settings["settings"].as_array().unwrap().iter().find(is_it).unwrap();
         assert_eq!(setting["value"], stored);
     }
-    assert_eq!(place.run(["settings", "set", "retention", "default"]), "retention is 7d\n");
-    assert_eq!(place.run(["settings", "set", "default_tenant", "null"]), "default_tenant is -\n");
-    let set = json(&place, &["settings", "set", "close_delay", "1m"]);
+    assert_eq!(server.run(["settings", "set", "retention", "default"]), "retention is 7d\n");
+    assert_eq!(server.run(["settings", "set", "default_tenant", "null"]), "default_tenant is -\n");
+    let set = json(&server, &["settings", "set", "close_delay", "1m"]);
     assert_eq!((&set["value"], &set["unit"]), (&json!("60"), &json!("seconds")));
 
     let names = "the names are retention, max_payload, ";
-    fails(&place, &["settings", "set", "retentoin", "1d"], 2, &["no setting of that name", names]);
+    fails(&server, &["settings", "set", "retentoin", "1d"], 2, &["no setting of that name", names]);
     let shape = "write it like 250ms, 30s";
     fails(
-        &place,
+        &server,
         &["settings", "set", "retention", "a while"],
         2,
         &["no value for retention", shape],
     );
-    fails(&place, &["settings", "set", "max_payload", "1 MB"], 2, &["500 KiB or 1 MiB"]);
-    let output = place.fairclaim(["settings", "set", "retention", "1m"]).output().unwrap();
+    fails(&server, &["settings", "set", "max_payload", "1 MB"], 2, &["500 KiB or 1 MiB"]);
+    let output = server.fairclaim(["settings", "set", "retention", "1m"]).output().unwrap();
     assert!(!output.status.success());
     assert!(
         stderr(&output).contains("must be a number of seconds from 3600"),
@@ -76,20 +76,20 @@ async fn settings_are_listed_and_set_in_the_units_that_people_write() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_may_be_left_out_where_there_is_a_default_one_and_names_are_shown() {
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let hint = "fairclaim settings set default_tenant app";
-    fails(&place, &["dispatch", "--type", "greet"], 1, &["--tenant: is missing", hint]);
-    place.run(["settings", "set", "default_tenant", "app"]);
-    let id = place.run(["dispatch", "--type", "greet"]);
+    fails(&server, &["dispatch", "--type", "greet"], 1, &["--tenant: is missing", hint]);
+    server.run(["settings", "set", "default_tenant", "app"]);
+    let id = server.run(["dispatch", "--type", "greet"]);
     let app = json!(fairclaim::Tenant::named("app").unwrap());
-    let job = json(&place, &["jobs", "show", id.trim()]);
+    let job = json(&server, &["jobs", "show", id.trim()]);
     assert_eq!((&job["tenant"], &job["tenant_id"]), (&json!("app"), &app));
-    place.run(["dispatch", "--type", "greet", "--tenant", "acme"]);
-    let list = json(&place, &["jobs", "list"]);
+    server.run(["dispatch", "--type", "greet", "--tenant", "acme"]);
+    let list = json(&server, &["jobs", "list"]);
     assert_eq!(
         (&list["jobs"][0]["tenant"], &list["jobs"][1]["tenant"]),
         (&json!("acme"), &json!("app"))
     );
-    let table = place.run(["jobs", "list"]);
+    let table = server.run(["jobs", "list"]);
     assert!(table.contains("acme") && table.contains("app"), "{table}");
 }

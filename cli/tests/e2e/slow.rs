@@ -2,8 +2,8 @@
 
 mod memory;
 
-use crate::rig::Size::Large;
-use crate::rig::faults::{
+use crate::stage::Size::Large;
+use crate::stage::faults::{
     clock, controls, disk, errors, frozen, handlers, kills, neighbours, network, planted, poison,
 };
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use load::{Key, Load};
 
-use crate::support::{Place, runs, start, stderr, wait_for};
+use crate::support::{TestServer, runs, start, stderr, wait_for};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_jobs_of_a_killed_worker_are_completed_by_another() {
-    let place = Place::installed().await;
-    let load = Load::start(&place, "3s").await;
+    let server = TestServer::installed().await;
+    let load = Load::start(&server, "3s").await;
     let mut workers = load.workers();
     load.until_completed(60).await;
     let doomed = workers.remove("doomed").unwrap();
@@ -34,15 +34,15 @@ async fn the_jobs_of_a_killed_worker_are_completed_by_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_a_killed_worker_end_with_it() {
-    let place = Place::installed().await;
-    let file = place.server.directory().with_extension("orphans");
-    place.dispatch("slow", 2).await;
+    let server = TestServer::installed().await;
+    let file = server.postgres.directory().with_extension("orphans");
+    server.dispatch("slow", 2).await;
     // one that ends when it is told to, and one that is deaf; both have a child
     let script = format!(
         "slow=[ -e {0} ] && trap '' TERM; sleep 300 & echo $$ $! >> {0}; sleep 300",
         file.display()
     );
-    let worker = start(&mut place.fairclaim(["work", "--queue", "default:2", "--exec", &script]));
+    let worker = start(&mut server.fairclaim(["work", "--queue", "default:2", "--exec", &script]));
     let pids = || std::fs::read_to_string(&file).unwrap_or_default();
     wait_for("both run", || pids().lines().count() == 2);
     worker.signal("KILL");
@@ -55,24 +55,24 @@ async fn the_commands_of_a_killed_worker_end_with_it() {
 
 /// The server goes away twice, orderly or by a crash, and every time the load goes on by itself.
 async fn server_goes_away(crash: bool) {
-    let place = Place::installed().await;
-    let load = Load::start(&place, "15s").await;
+    let server = TestServer::installed().await;
+    let load = Load::start(&server, "15s").await;
     let workers = load.workers();
     let mut in_flight: HashSet<Key> = HashSet::new();
     let (mut completed, mut dispatched) = (0, 0);
     for _ in 0..2 {
         load.until_completed(completed + 60).await;
         if crash {
-            place.server.kill().await.unwrap();
+            server.postgres.kill().await.unwrap();
         } else {
-            place.server.stop().await.unwrap();
+            server.postgres.stop().await.unwrap();
         }
         // everybody notices; then the workers stand still, until it is clear what they held
         tokio::time::sleep(Duration::from_millis(300)).await;
         for worker in workers.values() {
             worker.signal("STOP");
         }
-        place.server.restart().await.unwrap();
+        server.postgres.restart().await.unwrap();
         let held = load.running().await;
         assert!(!held.is_empty(), "nothing was in flight");
         in_flight.extend(held);

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use fairclaim::Status;
 use pty_process::{Size, blocking};
 
-use crate::support::{Place, fairclaim, wait_for};
+use crate::support::{TestServer, fairclaim, wait_for};
 
 /// A command that runs on a terminal, and somebody who types.
 struct Session {
@@ -67,16 +67,16 @@ impl Session {
     }
 }
 
-fn at_terminal<'a>(place: &Place, args: impl IntoIterator<Item = &'a str>) -> Session {
-    Session::start(&place.fairclaim(args))
+fn at_terminal<'a>(server: &TestServer, args: impl IntoIterator<Item = &'a str>) -> Session {
+    Session::start(&server.fairclaim(args))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bulk_action_asks_and_takes_only_a_yes_for_one() {
-    let place = Place::installed().await;
-    place.dispatch("mail", 3).await;
+    let server = TestServer::installed().await;
+    server.dispatch("mail", 3).await;
     for answer in ["n\n", "\n", "yo\n", "\u{4}"] {
-        let mut asked = at_terminal(&place, ["jobs", "cancel", "--type", "mail"]);
+        let mut asked = at_terminal(&server, ["jobs", "cancel", "--type", "mail"]);
         asked.answer(
             "cancel 3 pending jobs of type mail in queue default, of 2 tenants? [y/N] ",
             answer,
@@ -84,18 +84,18 @@ async fn a_bulk_action_asks_and_takes_only_a_yes_for_one() {
         let (code, screen) = asked.end();
         assert!(screen.contains("nothing was changed"), "{answer:?}: {screen}");
         assert!(!screen.contains("error"), "{answer:?}: {screen}");
-        assert_eq!((code, place.count(Status::Cancelled).await), (Some(0), 0), "{answer:?}");
+        assert_eq!((code, server.count(Status::Cancelled).await), (Some(0), 0), "{answer:?}");
     }
-    let mut asked = at_terminal(&place, ["jobs", "cancel", "--type", "mail"]);
+    let mut asked = at_terminal(&server, ["jobs", "cancel", "--type", "mail"]);
     asked.answer("[y/N] ", "y\n");
     let (code, screen) = asked.end();
     assert!(screen.contains("3 cancelled"), "{screen}");
-    assert_eq!((code, place.count(Status::Cancelled).await), (Some(0), 3));
+    assert_eq!((code, server.count(Status::Cancelled).await), (Some(0), 3));
 }
 
 /// What a terminal of 80 columns shows of a command, without colours.
-fn at_80(place: &Place, args: &[&str]) -> String {
-    let command = place.fairclaim(args.iter().copied());
+fn at_80(server: &TestServer, args: &[&str]) -> String {
+    let command = server.fairclaim(args.iter().copied());
     let (code, screen) = Session::start_at(&command, Size::new(40, 80)).end();
     assert_eq!(code, Some(0), "{screen}");
     let plain = anstream::adapter::strip_str(&screen).to_string().replace('\r', "");
@@ -107,13 +107,13 @@ fn at_80(place: &Place, args: &[&str]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_and_a_story_fit_eighty_columns_and_say_why_a_job_failed() {
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let long = "a_type_with_a_name_that_is_much_longer_than_any_column_may_be";
-    let id = place.dispatch(long, 1).await[0].to_string();
-    place.dispatch("waits", 1).await;
+    let id = server.dispatch(long, 1).await[0].to_string();
+    server.dispatch("waits", 1).await;
     let exec = format!("{long}=echo the mast broke >&2; exit 65");
-    place.run(["work", "--drain", "--exec", &exec]);
-    let list = at_80(&place, &["jobs", "list"]);
+    server.run(["work", "--drain", "--exec", &exec]);
+    let list = at_80(&server, &["jobs", "list"]);
     let lines: Vec<&str> = list.lines().collect();
     assert_eq!(
         lines[0].split_whitespace().collect::<Vec<_>>()[1..4],
@@ -125,9 +125,9 @@ async fn a_list_and_a_story_fit_eighty_columns_and_say_why_a_job_failed() {
     );
     assert!(lines[2].contains("failed") && lines[2].ends_with('-'), "{list}");
     assert!(lines[3].starts_with("    exit_65: the command exited with 65"), "{list}");
-    let wide = Session::start_at(&place.fairclaim(["jobs", "list"]), Size::new(40, 240)).end().1;
+    let wide = Session::start_at(&server.fairclaim(["jobs", "list"]), Size::new(40, 240)).end().1;
     assert!(wide.contains("QUEUE") && wide.contains("WORKER") && wide.contains("ERROR"), "{wide}");
-    let story = at_80(&place, &["jobs", "show", &id]);
+    let story = at_80(&server, &["jobs", "show", &id]);
     for part in
         ["attempt 1 failed: exit_65 (", "\n      the mast broke", "ended as failed", "payload\n"]
     {
@@ -137,11 +137,11 @@ async fn a_list_and_a_story_fit_eighty_columns_and_say_why_a_job_failed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watched_list_is_drawn_in_place_and_ends_well_with_ctrl_c() {
-    let place = Place::installed().await;
-    place.dispatch("mail", 1).await;
-    let mut watching = at_terminal(&place, ["jobs", "list", "--watch", "0.2"]);
+    let server = TestServer::installed().await;
+    server.dispatch("mail", 1).await;
+    let mut watching = at_terminal(&server, ["jobs", "list", "--watch", "0.2"]);
     wait_for("a first look", || watching.seen().contains("pending"));
-    place.run(["jobs", "cancel", "--type", "mail", "--yes"]);
+    server.run(["jobs", "cancel", "--type", "mail", "--yes"]);
     wait_for("a look that sees the change", || watching.seen().contains("cancelled"));
     watching.keyboard.write_all(b"\x03").unwrap();
     let (code, screen) = watching.end();
@@ -152,11 +152,12 @@ async fn a_watched_list_is_drawn_in_place_and_ends_well_with_ctrl_c() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn colours_are_for_terminals_that_want_them() {
-    let place = Place::installed().await;
-    place.dispatch("mail", 1).await;
-    place.run(["jobs", "cancel", "--type", "mail", "--yes"]); // what waits has no colour
+    let server = TestServer::installed().await;
+    server.dispatch("mail", 1).await;
+    server.run(["jobs", "cancel", "--type", "mail", "--yes"]); // what waits has no colour
     let list = |more: &[&'static str], variable: Option<&str>| {
-        let mut command = place.fairclaim(["jobs", "list"].into_iter().chain(more.iter().copied()));
+        let mut command =
+            server.fairclaim(["jobs", "list"].into_iter().chain(more.iter().copied()));
         command.envs(variable.map(|name| (name, OsStr::new("1"))));
         let (code, screen) = Session::start(&command).end();
         assert_eq!(code, Some(0), "{screen}");
@@ -166,19 +167,19 @@ async fn colours_are_for_terminals_that_want_them() {
     assert!(list(&[], None), "no colours on a terminal");
     assert!(!list(&["--color", "never"], None));
     assert!(!list(&[], Some("NO_COLOR")));
-    assert!(!place.run(["jobs", "list"]).contains('\u{1b}'), "colours in a pipe");
-    assert!(place.run(["jobs", "list", "--color", "always"]).contains('\u{1b}'));
+    assert!(!server.run(["jobs", "list"]).contains('\u{1b}'), "colours in a pipe");
+    assert!(server.run(["jobs", "list", "--color", "always"]).contains('\u{1b}'));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_dispatch_shows_how_far_it_is_and_clears_the_bar() {
     const LINES: usize = 20_000;
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let file = std::env::temp_dir().join(format!("fc-lines-{}.jsonl", uuid::Uuid::new_v4()));
     let line = r#"{"tenant": "acme", "type": "mail"}"#;
     fs::write(&file, format!("{line}\n").repeat(LINES)).unwrap();
     let arguments = ["dispatch", "--file", file.to_str().unwrap()];
-    let (code, screen) = at_terminal(&place, arguments).end();
+    let (code, screen) = at_terminal(&server, arguments).end();
     fs::remove_file(&file).unwrap();
     assert_eq!(code, Some(0), "{screen}");
     assert!(screen.contains(" dispatched  ") && screen.contains(" left"), "no bar: {screen}");

@@ -3,12 +3,12 @@
 
 use serde_json::Value;
 
-use crate::support::{Place, start, stderr};
+use crate::support::{TestServer, start, stderr};
 
 /// What `work --drain` with these flags says.
-fn said(place: &Place, flags: &[&str]) -> String {
+fn said(server: &TestServer, flags: &[&str]) -> String {
     let output =
-        place.fairclaim(["work", "--drain"].iter().chain(flags).copied()).output().unwrap();
+        server.fairclaim(["work", "--drain"].iter().chain(flags).copied()).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     stderr(&output)
 }
@@ -23,10 +23,10 @@ fn line<'a>(said: &'a str, words: &str) -> &'a str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_fails_is_told_with_the_end_of_its_stderr() {
-    let place = Place::installed().await;
-    let id = place.dispatch("dbg", 1).await[0];
+    let server = TestServer::installed().await;
+    let id = server.dispatch("dbg", 1).await[0];
     let exec = "dbg=echo first >&2; echo boom >&2; exit 3";
-    let said = said(&place, &["--exec", exec]);
+    let said = said(&server, &["--exec", exec]);
     let failed =
         line(&said, "attempt 1 of 2 failed: the command exited with 3; next try in about 15 s");
     for part in [" WARN ", &id.to_string(), "type=\"dbg\"", "exit_3", "boom"] {
@@ -38,13 +38,13 @@ async fn a_command_that_fails_is_told_with_the_end_of_its_stderr() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_commands_write_is_shown_only_as_far_as_somebody_wants() {
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let show = async |wanted: &'static str| {
-        place.dispatch("fine", 1).await;
-        place.dispatch("odd", 1).await;
+        server.dispatch("fine", 1).await;
+        server.dispatch("odd", 1).await;
         let exec =
             ["--exec", "fine=echo to out; echo to err >&2", "--exec", "odd=echo oops >&2; exit 65"];
-        said(&place, &[&["--show-output", wanted], &exec[..]].concat())
+        said(&server, &[&["--show-output", wanted], &exec[..]].concat())
     };
     let all = show("all").await;
     assert!(line(&all, "fine: to out").contains("stdout"), "{all}");
@@ -59,9 +59,9 @@ async fn what_commands_write_is_shown_only_as_far_as_somebody_wants() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_is_not_there_is_told_loudly_and_once() {
-    let place = Place::installed().await;
-    place.dispatch("lost", 3).await;
-    let said = said(&place, &["--exec", "lost=/no/such/program --now"]);
+    let server = TestServer::installed().await;
+    server.dispatch("lost", 3).await;
+    let said = said(&server, &["--exec", "lost=/no/such/program --now"]);
     let loud = line(
         &said,
         "a program was not found that the command of type lost calls: /no/such/program --now",
@@ -71,14 +71,14 @@ async fn a_program_that_is_not_there_is_told_loudly_and_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_line_is_for_programmers_only_and_json_has_numbers_in_fields() {
-    let place = Place::installed().await;
-    place.dispatch("fine", 2).await;
-    let text = said(&place, &["--exec", "fine=true"]);
+    let server = TestServer::installed().await;
+    server.dispatch("fine", 2).await;
+    let text = said(&server, &["--exec", "fine=true"]);
     let end = line(&text, "the worker has ended");
     assert!(end.contains("claimed=2 completed=2"), "{end}");
     assert!(!text.contains('{') && !text.contains("Report"), "{text}");
-    place.dispatch("fine", 2).await;
-    let json = said(&place, &["--log-format", "json", "--exec", "fine=true"]);
+    server.dispatch("fine", 2).await;
+    let json = said(&server, &["--log-format", "json", "--exec", "fine=true"]);
     let end: Value = serde_json::from_str(line(&json, "the worker has ended")).unwrap();
     assert_eq!(
         (&end["claimed"], &end["completed"], &end["failed"]),
@@ -88,12 +88,12 @@ async fn no_line_is_for_programmers_only_and_json_has_numbers_in_fields() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_shuts_down_says_what_it_waits_for_and_how_to_end_that() {
-    let place = Place::installed().await;
-    place.dispatch("slow", 1).await;
+    let server = TestServer::installed().await;
+    server.dispatch("slow", 1).await;
     // a signal before the command runs would find nothing to speak of
     let begun = std::env::temp_dir().join(format!("fc-begun-{}", uuid::Uuid::new_v4()));
     let exec = format!("slow=touch {}; sleep 3", begun.display());
-    let worker = start(&mut place.fairclaim(["work", "--grace", "90s", "--exec", &exec]));
+    let worker = start(&mut server.fairclaim(["work", "--grace", "90s", "--exec", &exec]));
     while !begun.exists() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }

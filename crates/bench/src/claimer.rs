@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 use tokio_postgres::{Row, Statement};
 use uuid::Uuid;
 
-use crate::place::{Session, Site};
+use crate::target::{Session, Site};
 
 const CLAIM: &str = "select id, tenant_id, payload, attempts, lease_token, next_cursor
   from fairclaim.claim_jobs($1, $2, $3, $5, 30, $4)";

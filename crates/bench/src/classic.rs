@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use crate::place::{Session, Site};
+use crate::target::{Session, Site};
 
 /// One job by a bare INSERT.
 pub(crate) const INSERT: &str = "insert into fairclaim_bench.job (tenant_id, queue, type, payload)

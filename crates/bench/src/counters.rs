@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::place::{Session, Site};
+use crate::target::{Session, Site};
 
 /// Transactions so far, and how many processes of others are connected.
 const TRANSACTIONS: &str = "select xact_commit + xact_rollback, pg_backend_pid()

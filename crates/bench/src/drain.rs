@@ -10,18 +10,18 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::claimer::Claimer;
+use crate::flags::{Common, FleetFlags, Through, within};
 use crate::load::{dealt, load};
 use crate::machine::commit_cost;
-use crate::options::{Common, FleetOptions, Through, within};
-use crate::place::{Place, Site};
 use crate::progress::progress;
 use crate::report::Report;
+use crate::target::{Site, Target};
 use crate::ticker::Ticker;
 use crate::wal::WalMark;
 use crate::{history, work};
 
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct Options {
+pub(crate) struct DrainFlags {
     /// How many jobs
     #[arg(long, value_name = "N", default_value = "200000", default_value_if("quick", "true", "500"), value_parser = within::<u64>(1..=1_000_000_000))]
     jobs: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value = "2", value_parser = within::<usize>(1..=64))]
     workers: usize,
     #[command(flatten)]
-    fleet: FleetOptions,
+    fleet: FleetFlags,
     /// Jobs a claim takes, with --through sql
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<i32>(1..=1_000))]
     claim: i32,
@@ -47,51 +47,49 @@ pub(crate) struct Options {
     history_jobs: u32,
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Result<Report> {
-    let mut report = Report::begin(place, common, "drain", options, 3).await?;
+pub(crate) async fn run(target: &Target, common: &Common, flags: &DrainFlags) -> Result<Report> {
+    let mut report = Report::begin(target, common, "drain", flags, 3).await?;
     for rep in 1..=report.reps {
         progress(format!("drain, repetition {rep} of {}", report.reps));
-        let site = place.site().await?;
-        once(&site, common, options, &mut report).await?;
+        let site = target.site().await?;
+        once(&site, common, flags, &mut report).await?;
         site.close().await?;
     }
     Ok(report)
 }
 
-async fn once(site: &Site, common: &Common, options: &Options, report: &mut Report) -> Result<()> {
+async fn once(site: &Site, common: &Common, flags: &DrainFlags, report: &mut Report) -> Result<()> {
     let control = site.session().await?;
-    history::make(site, options.history_ranges, options.history_jobs).await?;
+    history::make(site, flags.history_ranges, flags.history_jobs).await?;
     report.commit_took(commit_cost(&control, common.commits()).await?);
 
     let mark = WalMark::set(&control).await?;
-    let took = load(site, dealt(options.jobs, options.tenants, 1_000), 2).await?;
+    let took = load(site, dealt(flags.jobs, flags.tenants, 1_000), 2).await?;
     let loaded = mark.since(&control).await?;
-    let per_second = |took: Duration| options.jobs as f64 / took.as_secs_f64();
+    let per_second = |took: Duration| flags.jobs as f64 / took.as_secs_f64();
     report.add("dispatch in bulk, 2 connections", "jobs/s", per_second(took));
 
     let mark = WalMark::set(&control).await?;
-    let took = match options.through {
-        Through::Worker => {
-            work::drain(site, options.fleet.fleet(options.workers), options.jobs).await?
-        }
-        Through::Sql => by_sql(site, options).await?,
+    let took = match flags.through {
+        Through::Worker => work::drain(site, flags.fleet.fleet(flags.workers), flags.jobs).await?,
+        Through::Sql => by_sql(site, flags).await?,
     };
     let drained = mark.since(&control).await?;
     report.add("drain", "jobs/s", per_second(took));
-    loaded.per_job(report, "dispatch", options.jobs);
-    drained.per_job(report, "claim and settle", options.jobs);
+    loaded.per_job(report, "dispatch", flags.jobs);
+    drained.per_job(report, "claim and settle", flags.jobs);
     let finished = site.finished(&control).await?;
-    ensure!(finished == options.jobs, "{finished} of {} jobs are finished", options.jobs);
+    ensure!(finished == flags.jobs, "{finished} of {} jobs are finished", flags.jobs);
     Ok(())
 }
 
-async fn by_sql(site: &Site, options: &Options) -> Result<Duration> {
+async fn by_sql(site: &Site, flags: &DrainFlags) -> Result<Duration> {
     let mut claimers = Vec::new();
-    for number in 0..options.workers {
-        claimers.push(Claimer::open(site, format!("bench-{number}"), options.claim).await?);
+    for number in 0..flags.workers {
+        claimers.push(Claimer::open(site, format!("bench-{number}"), flags.claim).await?);
     }
     let ticker = Ticker::start(site).await?;
-    let (settled, jobs) = (Arc::new(AtomicU64::new(0)), options.jobs);
+    let (settled, jobs) = (Arc::new(AtomicU64::new(0)), flags.jobs);
     let start = Instant::now();
     let mut tasks = JoinSet::new();
     for mut claimer in claimers {

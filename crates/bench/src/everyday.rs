@@ -10,19 +10,19 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use crate::crew::Crew;
+use crate::flags::{Common, FleetFlags, Through, within};
 use crate::load::{load, tenant};
 use crate::machine::commit_cost;
-use crate::options::{Common, FleetOptions, Through, within};
 use crate::pacer::{Pace, Pacer};
-use crate::place::{Place, Site};
 use crate::progress::progress;
 use crate::report::Report;
 use crate::spread::{Samples, ratio};
+use crate::staff::Staff;
 use crate::tally::Tally;
+use crate::target::{Site, Target};
 
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct Options {
+pub(crate) struct EverydayFlags {
     /// Jobs of the flood
     #[arg(long, value_name = "N", default_value = "1000000", default_value_if("quick", "true", "30000"), value_parser = within::<u64>(1..=1_000_000_000))]
     flood: u64,
@@ -39,7 +39,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value = "2", default_value_if("through", "sql", "4"), value_parser = within::<usize>(1..=64))]
     workers: usize,
     #[command(flatten)]
-    fleet: FleetOptions,
+    fleet: FleetFlags,
     /// Jobs a claim takes, with --through sql
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<i32>(1..=1_000))]
     claim: i32,
@@ -48,18 +48,17 @@ pub(crate) struct Options {
     dispatchers: u64,
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Result<Report> {
-    let mut report = Report::begin(place, common, "everyday", options, 5).await?;
+pub(crate) async fn run(target: &Target, common: &Common, flags: &EverydayFlags) -> Result<Report> {
+    let mut report = Report::begin(target, common, "everyday", flags, 5).await?;
     for rep in 1..=report.reps {
         let mut speeds = [0.0; 2];
         for turn in 0..2 {
             // which comes first alternates
             let claimed = (turn + rep) % 2 == 1;
             progress(format!("everyday, repetition {rep} of {}, {}", report.reps, name(claimed)));
-            let site = place.site().await?;
+            let site = target.site().await?;
             report.commit_took(commit_cost(&site.session().await?, common.commits()).await?);
-            speeds[usize::from(claimed)] =
-                once(&site, common, options, claimed, &mut report).await?;
+            speeds[usize::from(claimed)] = once(&site, common, flags, claimed, &mut report).await?;
             site.close().await?;
         }
         report.add(
@@ -79,43 +78,43 @@ fn name(claimed: bool) -> &'static str {
 async fn once(
     site: &Site,
     common: &Common,
-    options: &Options,
+    flags: &EverydayFlags,
     claimed: bool,
     report: &mut Report,
 ) -> Result<f64> {
-    load(site, vec![vec![tenant(0); 1_000]; usize::try_from(options.flood / 1_000)?], 2).await?;
+    load(site, vec![vec![tenant(0); 1_000]; usize::try_from(flags.flood / 1_000)?], 2).await?;
     let pace = Pace {
         queue: if claimed { site.queue.clone() } else { format!("{}-elsewhere", site.queue) },
         first_tenant: 1,
-        tenants: options.tenants,
+        tenants: flags.tenants,
         types: 1,
-        rate: options.tenants as f64,
-        connections: options.dispatchers,
+        rate: flags.tenants as f64,
+        connections: flags.dispatchers,
     };
     let tally = Arc::new(Tally::default());
     let pacer = Pacer::start(site, &pace).await?;
-    let mut crew = match options.through {
+    let mut staff = match flags.through {
         Through::Worker => {
-            Crew::of_workers(site, options.fleet.fleet(options.workers), &tally).await?
+            Staff::of_workers(site, flags.fleet.fleet(flags.workers), &tally).await?
         }
-        Through::Sql => Crew::of_connections(site, options.workers, options.claim, &tally).await?,
+        Through::Sql => Staff::of_connections(site, flags.workers, flags.claim, &tally).await?,
     };
     // connections have just been made and plan their statements
     tokio::time::sleep(Duration::from_secs_f64(common.shrunk(1.0, 0.1))).await;
     tally.start_anew();
-    let claims_before = crew.claim_sizes();
+    let claims_before = staff.claim_sizes();
     let from = tokio::time::Instant::now();
-    while tally.flood_ever() + options.keep < options.flood {
-        crew.check()?;
+    while tally.flood_ever() + flags.keep < flags.flood {
+        staff.check()?;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let completed = tally.completed();
     let speed = completed as f64 / from.elapsed().as_secs_f64();
     let waits = Samples::of(tally.waits());
-    let claims = crew.claim_sizes();
+    let claims = staff.claim_sizes();
     let claims = claims.iter().zip(claims_before).map(|(after, before)| (after - before) as f64);
     let claims: Vec<f64> = claims.collect();
-    crew.stop().await?;
+    staff.stop().await?;
     let late = pacer.stop().await?.late;
     let name = name(claimed);
     report.add(format!("{name}: completed"), "jobs/s", speed);

@@ -8,16 +8,16 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::claimer::Claimer;
+use crate::flags::{Common, within};
 use crate::load::{Batch, load, tenant};
-use crate::options::{Common, within};
-use crate::place::{Place, Site};
 use crate::progress::progress;
 use crate::report::Report;
 use crate::spread::Samples;
+use crate::target::{Site, Target};
 use crate::ticker::Ticker;
 
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct Options {
+pub(crate) struct FairnessFlags {
     /// The big tenant's jobs, dispatched first
     #[arg(long, value_name = "N", default_value = "1000000", default_value_if("quick", "true", "2000"), value_parser = within::<u64>(1..=1_000_000_000))]
     flood: u64,
@@ -32,22 +32,21 @@ pub(crate) struct Options {
     claims: Vec<i32>,
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Result<Report> {
-    let mut report = Report::begin(place, common, "fairness", options, 3).await?;
-    let runs = report.reps as usize * options.claims.len();
+pub(crate) async fn run(target: &Target, common: &Common, flags: &FairnessFlags) -> Result<Report> {
+    let mut report = Report::begin(target, common, "fairness", flags, 3).await?;
+    let runs = report.reps as usize * flags.claims.len();
     ensure!(
-        runs < options.each,
+        runs < flags.each,
         "each run takes a job of every small tenant: give --each more than {runs}"
     );
-    let site = place.site().await?;
-    progress(format!("loading {} jobs of one tenant", options.flood));
-    load(&site, vec![vec![tenant(0); 1_000]; usize::try_from(options.flood / 1_000)?], 2).await?;
-    let small: Vec<Batch> =
-        (1..=options.tenants).map(|who| vec![tenant(who); options.each]).collect();
+    let site = target.site().await?;
+    progress(format!("loading {} jobs of one tenant", flags.flood));
+    load(&site, vec![vec![tenant(0); 1_000]; usize::try_from(flags.flood / 1_000)?], 2).await?;
+    let small: Vec<Batch> = (1..=flags.tenants).map(|who| vec![tenant(who); flags.each]).collect();
     load(&site, small, 1).await?;
     for _ in 0..report.reps {
-        for &claim in &options.claims {
-            once(&site, options, claim, &mut report).await?;
+        for &claim in &flags.claims {
+            once(&site, flags, claim, &mut report).await?;
         }
     }
     site.close().await?;
@@ -55,12 +54,12 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Re
 }
 
 /// One claimer without a place in the round, until it has met every tenant.
-async fn once(site: &Site, options: &Options, claim: i32, report: &mut Report) -> Result<()> {
+async fn once(site: &Site, flags: &FairnessFlags, claim: i32, report: &mut Report) -> Result<()> {
     let ticker = Ticker::start(site).await?;
     let mut claimer = Claimer::open(site, "bench-fairness".to_owned(), claim).await?;
     claimer.start_anew(claim);
     let (mut seen, mut claimed, mut took) = (HashSet::new(), 0_u64, Vec::new());
-    while (seen.len() as u64) < options.tenants + 1 {
+    while (seen.len() as u64) < flags.tenants + 1 {
         let start = Instant::now();
         let jobs = claimer.claim().await?;
         took.push(start.elapsed().as_secs_f64() * 1e3);
@@ -73,7 +72,7 @@ async fn once(site: &Site, options: &Options, claim: i32, report: &mut Report) -
     let took = Samples::of(took);
     let name = format!(
         "claims of {claim}: jobs claimed until all {} tenants were served",
-        options.tenants + 1
+        flags.tenants + 1
     );
     report.add(name, "jobs", claimed as f64);
     report.add(format!("claims of {claim}: one claim, p50"), "ms", took.percentile(0.5));

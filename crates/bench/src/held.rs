@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use crate::place::{Session, Site};
+use crate::target::{Session, Site};
 
 /// Both, until it is released.
 #[derive(Debug)]

@@ -11,17 +11,17 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::claimer::Claimer;
+use crate::flags::{Common, within};
 use crate::held::Held;
 use crate::load::{Batch, load, tenant};
-use crate::options::{Common, within};
-use crate::place::{Place, Site};
 use crate::progress::progress;
 use crate::report::Report;
 use crate::spread::ratio;
+use crate::target::{Site, Target};
 use crate::ticker::Ticker;
 
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct Options {
+pub(crate) struct HeldSnapshotFlags {
     /// What waits
     #[arg(value_enum, default_values_t = [Shape::Deep, Shape::Dry, Shape::Shared])]
     shapes: Vec<Shape>,
@@ -75,14 +75,18 @@ impl Shape {
     }
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Result<Report> {
-    let mut report = Report::begin(place, common, "held-snapshot", options, 3).await?;
+pub(crate) async fn run(
+    target: &Target,
+    common: &Common,
+    flags: &HeldSnapshotFlags,
+) -> Result<Report> {
+    let mut report = Report::begin(target, common, "held-snapshot", flags, 3).await?;
     for rep in 1..=report.reps {
-        for &shape in &options.shapes {
+        for &shape in &flags.shapes {
             progress(format!("held-snapshot {shape:?}, repetition {rep} of {}", report.reps));
-            let site = place.site().await?;
-            load(&site, shape.batches(options.pass), 2).await?;
-            let speeds = once(&site, options).await?;
+            let site = target.site().await?;
+            load(&site, shape.batches(flags.pass), 2).await?;
+            let speeds = once(&site, flags).await?;
             site.close().await?;
             speeds.into_report(&mut report, shape, rep);
         }
@@ -109,18 +113,18 @@ impl Speeds {
     }
 }
 
-async fn once(site: &Site, options: &Options) -> Result<Speeds> {
-    let work = Work::start(site, options).await?;
+async fn once(site: &Site, flags: &HeldSnapshotFlags) -> Result<Speeds> {
+    let work = Work::start(site, flags).await?;
     let ticker = Ticker::start(site).await?;
-    let window = Duration::from_millis(options.window_ms);
+    let window = Duration::from_millis(flags.window_ms);
     // connections that have just been made plan their statements first
-    work.pass(window / 2, options.pass / 8).await;
-    let before = work.pass(window, options.pass / 4).await.speed;
+    work.pass(window / 2, flags.pass / 8).await;
+    let before = work.pass(window, flags.pass / 4).await.speed;
     // what passes between the windows would not be there for those under the snapshot
     work.rest(true);
     let held = Held::open(site).await?;
     work.rest(false);
-    let (mut speeds, mut left) = (Vec::new(), options.pass);
+    let (mut speeds, mut left) = (Vec::new(), flags.pass);
     while left > 0 {
         let passed = work.pass(window, u64::MAX).await;
         left = left.saturating_sub(passed.jobs);
@@ -150,12 +154,12 @@ struct Passed {
 
 /// The claimers, and what they tell and are told.
 struct Work {
-    state: Arc<State>,
+    signals: Arc<Signals>,
     tasks: JoinSet<Result<()>>,
 }
 
 #[derive(Default)]
-struct State {
+struct Signals {
     settled: AtomicU64,
     /// Whether a claim found nothing.
     empty: AtomicBool,
@@ -164,45 +168,45 @@ struct State {
 }
 
 impl Work {
-    async fn start(site: &Site, options: &Options) -> Result<Self> {
-        let (state, mut tasks) = (Arc::new(State::default()), JoinSet::new());
-        for number in 0..options.connections {
-            let mut claimer = Claimer::open(site, format!("bench-{number}"), options.claim).await?;
-            let state = state.clone();
+    async fn start(site: &Site, flags: &HeldSnapshotFlags) -> Result<Self> {
+        let (signals, mut tasks) = (Arc::new(Signals::default()), JoinSet::new());
+        for number in 0..flags.connections {
+            let mut claimer = Claimer::open(site, format!("bench-{number}"), flags.claim).await?;
+            let signals = signals.clone();
             tasks.spawn(async move {
-                while !state.stop.load(Ordering::Relaxed) {
-                    if state.rests.load(Ordering::Relaxed) {
+                while !signals.stop.load(Ordering::Relaxed) {
+                    if signals.rests.load(Ordering::Relaxed) {
                         tokio::time::sleep(Duration::from_millis(1)).await;
                         continue;
                     }
                     let (done, claimed) = claimer.turn().await?;
-                    state.settled.fetch_add(done, Ordering::Relaxed);
+                    signals.settled.fetch_add(done, Ordering::Relaxed);
                     if claimed.is_empty() {
-                        state.empty.store(true, Ordering::Relaxed);
+                        signals.empty.store(true, Ordering::Relaxed);
                         tokio::time::sleep(Duration::from_millis(1)).await;
                     }
                 }
                 Ok(())
             });
         }
-        Ok(Self { state, tasks })
+        Ok(Self { signals, tasks })
     }
 
     fn rest(&self, rests: bool) {
-        self.state.rests.store(rests, Ordering::Relaxed);
+        self.signals.rests.store(rests, Ordering::Relaxed);
     }
 
     /// Waits for the end of a window: when its time is over, `most` jobs have passed, or nothing is left to pass.
     async fn pass(&self, window: Duration, most: u64) -> Passed {
-        let settled = || self.state.settled.load(Ordering::Relaxed);
+        let settled = || self.signals.settled.load(Ordering::Relaxed);
         let (start, before) = (Instant::now(), settled());
-        self.state.empty.store(false, Ordering::Relaxed);
+        self.signals.empty.store(false, Ordering::Relaxed);
         let (mut jobs, mut took, mut dry) = (0, window, false);
         while start.elapsed() < window && jobs < most && !dry {
             tokio::time::sleep((window / 50).max(Duration::from_millis(1))).await;
             let now = settled() - before;
             // one claim may find nothing because others hold it; then those settle it
-            dry = now == jobs && self.state.empty.load(Ordering::Relaxed);
+            dry = now == jobs && self.signals.empty.load(Ordering::Relaxed);
             if !dry {
                 (jobs, took) = (now, start.elapsed());
             }
@@ -211,7 +215,7 @@ impl Work {
     }
 
     async fn stop(mut self) -> Result<()> {
-        self.state.stop.store(true, Ordering::Relaxed);
+        self.signals.stop.store(true, Ordering::Relaxed);
         while let Some(done) = self.tasks.join_next().await {
             done??;
         }

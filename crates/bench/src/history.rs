@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use crate::place::Site;
+use crate::target::Site;
 
 /// Makes `ranges` ranges of ids before the oldest one, with `jobs` finished jobs in each.
 pub(crate) async fn make(site: &Site, ranges: u32, jobs: u32) -> Result<()> {

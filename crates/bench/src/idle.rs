@@ -8,15 +8,15 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::counters::Counters;
-use crate::options::{Common, within};
-use crate::place::{Place, Site};
+use crate::flags::{Common, within};
 use crate::progress::progress;
 use crate::report::Report;
+use crate::target::{Site, Target};
 use crate::wal::WalMark;
 use crate::work::Idle;
 
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct Options {
+pub(crate) struct IdleFlags {
     /// Numbers of idle workers to measure, besides none
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 20], value_parser = within::<usize>(1..=30))]
     workers: Vec<usize>,
@@ -28,20 +28,20 @@ pub(crate) struct Options {
     seconds: f64,
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Result<Report> {
-    let mut report = Report::begin(place, common, "idle", options, 1).await?;
+pub(crate) async fn run(target: &Target, common: &Common, flags: &IdleFlags) -> Result<Report> {
+    let mut report = Report::begin(target, common, "idle", flags, 1).await?;
     for rep in 1..=report.reps {
-        for &workers in [0].iter().chain(&options.workers) {
+        for &workers in [0].iter().chain(&flags.workers) {
             let who = match workers {
                 0 => "no worker".to_owned(),
                 1 => "1 idle worker".to_owned(),
                 more => format!("{more} idle workers"),
             };
             progress(format!("idle, {who}, repetition {rep} of {}", report.reps));
-            let site = place.site().await?;
+            let site = target.site().await?;
             let idle = Idle::start(&site, workers).await?;
-            tokio::time::sleep(Duration::from_secs_f64(options.rest)).await;
-            watch(&site, options, &who, &mut report).await?;
+            tokio::time::sleep(Duration::from_secs_f64(flags.rest)).await;
+            watch(&site, flags, &who, &mut report).await?;
             idle.stop().await?;
             site.close().await?;
         }
@@ -49,11 +49,11 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Re
     Ok(report)
 }
 
-async fn watch(site: &Site, options: &Options, who: &str, report: &mut Report) -> Result<()> {
+async fn watch(site: &Site, flags: &IdleFlags, who: &str, report: &mut Report) -> Result<()> {
     let session = site.session().await?;
     let mark = WalMark::set(&session).await?;
     let (before, start) = (Counters::read(site, &session).await?, Instant::now());
-    tokio::time::sleep(Duration::from_secs_f64(options.seconds)).await;
+    tokio::time::sleep(Duration::from_secs_f64(flags.seconds)).await;
     let (after, took) = (Counters::read(site, &session).await?, start.elapsed().as_secs_f64());
     let written = mark.since(&session).await?;
     let transactions = after.transactions_since(&before);

@@ -1,6 +1,6 @@
 //! `fairclaim bench`: what this build does on this machine.
 //!
-//! A scenario gets a `Place` (a private server, or the database that was named), takes a fresh
+//! A scenario gets a `Target` (a private server, or the database that was named), takes a fresh
 //! `Site` of it for every repetition, and answers with a [`Report`].
 
 #![forbid(unsafe_code)]
@@ -15,11 +15,11 @@
 mod claimer;
 mod classic;
 mod counters;
-mod crew;
 mod dispatch;
 mod drain;
 mod everyday;
 mod fairness;
+mod flags;
 mod held;
 mod held_snapshot;
 mod history;
@@ -28,16 +28,16 @@ mod latency;
 mod load;
 mod machine;
 mod once_used;
-mod options;
 mod pacer;
 mod payloads;
-mod place;
 mod progress;
 mod push;
 mod report;
 mod slow_transactions;
 mod spread;
+mod staff;
 mod tally;
+mod target;
 mod ticker;
 mod trickle;
 mod trickle_cost;
@@ -49,11 +49,11 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use fairclaim::ConnectOptions;
 
-use options::{Common, Run};
-use place::Place;
+use flags::{Common, Run};
+use target::Target;
 
-pub use place::ForeignJobs;
 pub use report::Report;
+pub use target::ForeignJobs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,46 +74,46 @@ pub struct Bench {
 enum Scenario {
     /// Jobs that do nothing, until none is left: jobs a second
     #[command(after_help = "Examples:\n  fairclaim bench drain --quick")]
-    Drain(Run<drain::Options>),
+    Drain(Run<drain::DrainFlags>),
     /// Dispatches a second, and against a bare INSERT into one plain table
     #[command(after_help = "Examples:\n  fairclaim bench dispatch --quick")]
-    Dispatch(Run<dispatch::Options>),
+    Dispatch(Run<dispatch::DispatchFlags>),
     /// From a dispatch's commit to the start of its handler, on an idle queue
     #[command(after_help = "Examples:\n  fairclaim bench latency --quick")]
-    Latency(Run<latency::Options>),
+    Latency(Run<latency::LatencyFlags>),
     /// Jobs a second while a reader's snapshot and an unrelated writer stay open
     #[command(after_help = "Examples:\n  fairclaim bench held-snapshot --quick")]
-    HeldSnapshot(Run<held_snapshot::Options>),
+    HeldSnapshot(Run<held_snapshot::HeldSnapshotFlags>),
     /// The cost of a claim while tenants trickle under a held snapshot
     #[command(after_help = "Examples:\n  fairclaim bench held-trickle --quick")]
-    HeldTrickle(Run<trickle::HeldOptions>),
+    HeldTrickle(Run<trickle::HeldTrickleFlags>),
     /// How many jobs are claimed until every small tenant was served behind a big one
     #[command(after_help = "Examples:\n  fairclaim bench fairness --quick")]
-    Fairness(Run<fairness::Options>),
+    Fairness(Run<fairness::FairnessFlags>),
     /// One tenant's flood beside a thousand tenants that trickle
     #[command(after_help = "Examples:\n  fairclaim bench everyday --quick")]
-    Everyday(Run<everyday::Options>),
+    Everyday(Run<everyday::EverydayFlags>),
     /// The cost of a claim with very many trickling tenants, against few
     #[command(after_help = "Examples:\n  fairclaim bench trickling --quick")]
-    Trickling(Run<trickle::Options>),
+    Trickling(Run<trickle::TrickleFlags>),
     /// What a job costs where few come: transactions, claims in vain, server CPU, and its wait
     #[command(after_help = "Examples:\n  fairclaim bench trickle-cost --quick")]
-    TrickleCost(Run<trickle_cost::Options>),
+    TrickleCost(Run<trickle_cost::TrickleCostFlags>),
     /// The cost of a claim that names the types it wants, against one that takes all
     #[command(after_help = "Examples:\n  fairclaim bench types --quick")]
-    Types(Run<types::Options>),
+    Types(Run<types::TypesFlags>),
     /// Dispatches a second, and server CPU a job, by the size of the payload
     #[command(after_help = "Examples:\n  fairclaim bench payloads --quick")]
-    Payloads(Run<payloads::Options>),
+    Payloads(Run<payloads::PayloadsFlags>),
     /// The cost of an empty claim, and the lanes that are left, after very many tenants came once
     #[command(after_help = "Examples:\n  fairclaim bench once-used --quick")]
-    OnceUsed(Run<once_used::Options>),
+    OnceUsed(Run<once_used::OnceUsedFlags>),
     /// How long jobs wait that were dispatched early in transactions of some seconds
     #[command(after_help = "Examples:\n  fairclaim bench slow-transactions --quick")]
-    SlowTransactions(Run<slow_transactions::Options>),
+    SlowTransactions(Run<slow_transactions::SlowTransactionsFlags>),
     /// Transactions, write-ahead log and server CPU of workers that have nothing to do
     #[command(after_help = "Examples:\n  fairclaim bench idle --quick")]
-    Idle(Run<idle::Options>),
+    Idle(Run<idle::IdleFlags>),
 }
 
 impl Scenario {
@@ -146,26 +146,26 @@ impl Bench {
     /// Runs the scenario: in the database that is named, else on a private server.
     pub async fn measure(&self, url: Option<&str>, connect: ConnectOptions) -> Result<Report> {
         let common = self.scenario.common();
-        let place = Place::open(url, connect, common.quick).await?;
+        let target = Target::open(url, connect, common.quick).await?;
         let report = match &self.scenario {
-            Scenario::Drain(run) => drain::run(&place, common, &run.options).await,
-            Scenario::Dispatch(run) => dispatch::run(&place, common, &run.options).await,
-            Scenario::Latency(run) => latency::run(&place, common, &run.options).await,
-            Scenario::HeldSnapshot(run) => held_snapshot::run(&place, common, &run.options).await,
-            Scenario::HeldTrickle(run) => trickle::run_held(&place, common, &run.options).await,
-            Scenario::Fairness(run) => fairness::run(&place, common, &run.options).await,
-            Scenario::Everyday(run) => everyday::run(&place, common, &run.options).await,
-            Scenario::Trickling(run) => trickle::run(&place, common, &run.options).await,
-            Scenario::TrickleCost(run) => trickle_cost::run(&place, common, &run.options).await,
-            Scenario::Types(run) => types::run(&place, common, &run.options).await,
-            Scenario::Payloads(run) => payloads::run(&place, common, &run.options).await,
-            Scenario::OnceUsed(run) => once_used::run(&place, common, &run.options).await,
+            Scenario::Drain(run) => drain::run(&target, common, &run.flags).await,
+            Scenario::Dispatch(run) => dispatch::run(&target, common, &run.flags).await,
+            Scenario::Latency(run) => latency::run(&target, common, &run.flags).await,
+            Scenario::HeldSnapshot(run) => held_snapshot::run(&target, common, &run.flags).await,
+            Scenario::HeldTrickle(run) => trickle::run_held(&target, common, &run.flags).await,
+            Scenario::Fairness(run) => fairness::run(&target, common, &run.flags).await,
+            Scenario::Everyday(run) => everyday::run(&target, common, &run.flags).await,
+            Scenario::Trickling(run) => trickle::run(&target, common, &run.flags).await,
+            Scenario::TrickleCost(run) => trickle_cost::run(&target, common, &run.flags).await,
+            Scenario::Types(run) => types::run(&target, common, &run.flags).await,
+            Scenario::Payloads(run) => payloads::run(&target, common, &run.flags).await,
+            Scenario::OnceUsed(run) => once_used::run(&target, common, &run.flags).await,
             Scenario::SlowTransactions(run) => {
-                slow_transactions::run(&place, common, &run.options).await
+                slow_transactions::run(&target, common, &run.flags).await
             }
-            Scenario::Idle(run) => idle::run(&place, common, &run.options).await,
+            Scenario::Idle(run) => idle::run(&target, common, &run.flags).await,
         };
-        place.close().await?;
+        target.close().await?;
         report
     }
 }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use crate::place::Site;
+use crate::target::Site;
 
 /// The type that all jobs of a benchmark have, unless it is about types.
 pub(crate) const TYPE: &str = "bench";

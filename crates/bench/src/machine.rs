@@ -7,8 +7,8 @@ use anyhow::Result;
 use serde::Serialize;
 use tokio_postgres::types::Type;
 
-use crate::place::Session;
 use crate::spread::Samples;
+use crate::target::Session;
 
 /// Everything that a figure depends on and that is not an option.
 #[derive(Debug, Default, Clone, Serialize)]

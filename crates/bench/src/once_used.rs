@@ -9,12 +9,12 @@ use serde::Serialize;
 use tokio_postgres::types::Type;
 
 use crate::claimer::Claimer;
+use crate::flags::{Common, within};
 use crate::load::{Batch, Kind, load_kind, tenant};
-use crate::options::{Common, within};
-use crate::place::{Place, Session, Site};
 use crate::progress::progress;
 use crate::report::Report;
 use crate::spread::Samples;
+use crate::target::{Session, Site, Target};
 use crate::ticker::Ticker;
 use crate::work::{self, Fleet};
 
@@ -26,7 +26,7 @@ const SHORTEST_PAUSE: f64 = 0.02;
 const CLAIM_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct Options {
+pub(crate) struct OnceUsedFlags {
     /// How many tenants
     #[arg(long, value_name = "N", default_value = "20000", default_value_if("quick", "true", "50"), value_parser = within::<u64>(1..=1_000_000))]
     tenants: u64,
@@ -44,41 +44,41 @@ pub(crate) struct Options {
     claim: i32,
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Result<Report> {
-    let mut report = Report::begin(place, common, "once-used", options, 1).await?;
+pub(crate) async fn run(target: &Target, common: &Common, flags: &OnceUsedFlags) -> Result<Report> {
+    let mut report = Report::begin(target, common, "once-used", flags, 1).await?;
     for rep in 1..=report.reps {
         progress(format!("once-used, repetition {rep} of {}", report.reps));
-        let site = place.site().await?;
-        once(&site, options, &mut report, rep).await?;
+        let site = target.site().await?;
+        once(&site, flags, &mut report, rep).await?;
         site.close().await?;
     }
     Ok(report)
 }
 
-async fn once(site: &Site, options: &Options, report: &mut Report, rep: u32) -> Result<()> {
+async fn once(site: &Site, flags: &OnceUsedFlags, report: &mut Report, rep: u32) -> Result<()> {
     // only the owner sees lanes
     let owner = site.session().await?;
     owner.batch_execute("set role fairclaim_owner").await?;
-    let mut claimer = Claimer::open(site, "bench-idle".to_owned(), options.claim).await?;
+    let mut claimer = Claimer::open(site, "bench-idle".to_owned(), flags.claim).await?;
     let ticker = Ticker::start(site).await?;
-    let everybody: Vec<u64> = (1..=options.tenants).collect();
+    let everybody: Vec<u64> = (1..=flags.tenants).collect();
     let batches: Vec<Batch> = everybody
-        .chunks((1_000 / options.each).max(1))
-        .map(|some| some.iter().flat_map(|&who| vec![tenant(who); options.each]).collect())
+        .chunks((1_000 / flags.each).max(1))
+        .map(|some| some.iter().flat_map(|&who| vec![tenant(who); flags.each]).collect())
         .collect();
-    let kind = Kind { priority: options.priority, ..Kind::default() };
+    let kind = Kind { priority: flags.priority, ..Kind::default() };
     load_kind(site, batches, 2, kind).await?;
     report.add("own lanes when all jobs wait", "lanes", own_lanes(&owner, site).await?);
     ticker.stop().await?;
-    let jobs = options.tenants * options.each as u64;
+    let jobs = flags.tenants * flags.each as u64;
     let fleet = Fleet { workers: 2, concurrency: 1_000, connections: 2, max_batch: 500 };
     work::drain(site, fleet, jobs).await?;
     report.add("jobs that came and went", "jobs", jobs as f64);
     report.add("own lanes when all jobs are gone", "lanes", own_lanes(&owner, site).await?);
 
-    let seen = watch(site, &owner, &mut claimer, options.seconds).await?;
+    let seen = watch(site, &owner, &mut claimer, flags.seconds).await?;
     report.add("own lanes at the end", "lanes", own_lanes(&owner, site).await?);
-    seen.describe(report, options, rep);
+    seen.describe(report, flags, rep);
     Ok(())
 }
 
@@ -127,10 +127,10 @@ async fn watch(site: &Site, owner: &Session, claimer: &mut Claimer, seconds: f64
 }
 
 impl Seen {
-    fn describe(self, report: &mut Report, options: &Options, rep: u32) {
-        let part = (options.seconds / 6.0).min(10.0);
+    fn describe(self, report: &mut Report, flags: &OnceUsedFlags, rep: u32) {
+        let part = (flags.seconds / 6.0).min(10.0);
         let all = 0.0..f64::INFINITY;
-        let (first, last) = (0.0..part, options.seconds - part..f64::INFINITY);
+        let (first, last) = (0.0..part, flags.seconds - part..f64::INFINITY);
         let within = |of: &[(f64, f64)], time: &std::ops::Range<f64>| {
             Samples::of(of.iter().filter(|(at, _)| time.contains(at)).map(|&(_, ms)| ms).collect())
         };
@@ -145,7 +145,7 @@ impl Seen {
         let ticks = within(&self.ticks, &all);
         report.add("whole time: a tick, max", "ms", ticks.max());
         report.add("whole time: ticks", "ticks", ticks.len() as f64);
-        let busy = ticks.mean() * ticks.len() as f64 / 10.0 / options.seconds;
+        let busy = ticks.mean() * ticks.len() as f64 / 10.0 / flags.seconds;
         report.add("whole time: time in ticks", "%", busy);
         report.series(format!("repetition {rep}, own lanes, ten times"), "lanes", self.lanes);
     }

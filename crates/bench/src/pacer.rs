@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::load::{tenant, type_name};
-use crate::place::Site;
 use crate::spread::Samples;
+use crate::target::Site;
 
 /// How the load is spread.
 #[derive(Debug, Clone)]

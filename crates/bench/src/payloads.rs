@@ -5,18 +5,18 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::counters::Counters;
+use crate::flags::{Common, within};
 use crate::machine::commit_cost;
-use crate::options::{Common, within};
-use crate::place::{Place, Session, Site};
 use crate::progress::progress;
 use crate::push::{Push, Way};
 use crate::report::Report;
 use crate::spread::ratio;
+use crate::target::{Session, Site, Target};
 use crate::ticker::Ticker;
 use crate::wal::WalMark;
 
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct Options {
+pub(crate) struct PayloadsFlags {
     /// Bytes of a payload; each size is measured, the first is what the others are held against
     #[arg(long, value_name = "BYTES", value_delimiter = ',', default_values_t = [200, 1_000, 2_000, 4_000], value_parser = within::<usize>(60..=1_000_000))]
     bytes: Vec<usize>,
@@ -31,31 +31,31 @@ pub(crate) struct Options {
     bulk: usize,
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Result<Report> {
-    let mut report = Report::begin(place, common, "payloads", options, 3).await?;
+pub(crate) async fn run(target: &Target, common: &Common, flags: &PayloadsFlags) -> Result<Report> {
+    let mut report = Report::begin(target, common, "payloads", flags, 3).await?;
     for rep in 1..=report.reps {
         progress(format!("payloads, repetition {rep} of {}", report.reps));
-        let site = place.site().await?;
+        let site = target.site().await?;
         let control = site.session().await?;
         report.commit_took(commit_cost(&control, common.commits()).await?);
         let ticker = Ticker::start(&site).await?;
-        for jobs in [1, options.bulk] {
+        for jobs in [1, flags.bulk] {
             // the tables grow, so the options take turns at being first
-            let mut first_to_last: Vec<usize> = (0..options.bytes.len()).collect();
-            first_to_last.rotate_left((rep as usize - 1) % options.bytes.len());
-            let mut speeds = vec![0.0; options.bytes.len()];
+            let mut first_to_last: Vec<usize> = (0..flags.bytes.len()).collect();
+            first_to_last.rotate_left((rep as usize - 1) % flags.bytes.len());
+            let mut speeds = vec![0.0; flags.bytes.len()];
             for place in first_to_last {
                 let push = Push {
                     way: Way::Dispatch,
                     connections: 1,
                     jobs,
-                    tenants: options.tenants,
-                    seconds: options.seconds,
-                    bytes: Some(options.bytes[place]),
+                    tenants: flags.tenants,
+                    seconds: flags.seconds,
+                    bytes: Some(flags.bytes[place]),
                 };
                 speeds[place] = once(&site, &control, push, &mut report).await?;
             }
-            compare(options, jobs, &speeds, &mut report);
+            compare(flags, jobs, &speeds, &mut report);
         }
         ticker.stop().await?;
         drop(control);
@@ -83,9 +83,9 @@ async fn once(site: &Site, control: &Session, push: Push, report: &mut Report) -
 }
 
 /// Every size against the first one.
-fn compare(options: &Options, jobs: usize, speeds: &[f64], report: &mut Report) {
-    for (&bytes, &speed) in options.bytes.iter().zip(speeds).skip(1) {
-        let (this, first) = (name(jobs, bytes), options.bytes[0]);
+fn compare(flags: &PayloadsFlags, jobs: usize, speeds: &[f64], report: &mut Report) {
+    for (&bytes, &speed) in flags.bytes.iter().zip(speeds).skip(1) {
+        let (this, first) = (name(jobs, bytes), flags.bytes[0]);
         report.add(format!("{this} / {first} B, jobs a second"), "ratio", ratio(speed, speeds[0]));
     }
 }

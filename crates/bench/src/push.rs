@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::classic;
 use crate::load::{Kind, TYPE, document, payload, tenant, varied};
-use crate::place::Site;
+use crate::target::Site;
 
 /// How a job gets in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

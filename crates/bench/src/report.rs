@@ -4,10 +4,10 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::flags::Common;
 use crate::machine::Surroundings;
-use crate::options::Common;
-use crate::place::Place;
 use crate::spread::Spread;
+use crate::target::Target;
 
 /// One scenario's answer.
 #[derive(Debug, Serialize)]
@@ -42,7 +42,7 @@ struct Series {
 impl Report {
     /// Begins the report of a scenario that is repeated so often, unless another number is asked for.
     pub(crate) async fn begin(
-        place: &Place,
+        target: &Target,
         common: &Common,
         scenario: &'static str,
         options: &impl Serialize,
@@ -51,8 +51,8 @@ impl Report {
         let reps = common.reps.unwrap_or(common.shrunk(reps, 1));
         let mut options = serde_json::to_value(options)?;
         options["reps"] = reps.into();
-        options["connection"] = place.mode().await?.to_string().into();
-        let surroundings = Surroundings::look(&place.session().await?).await?;
+        options["connection"] = target.mode().await?.to_string().into();
+        let surroundings = Surroundings::look(&target.session().await?).await?;
         Ok(Self { reps, ..Self::empty(scenario, options, surroundings) })
     }
 

@@ -13,14 +13,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::claimer::Claimer;
+use crate::flags::{Common, within};
 use crate::load::{tenant, type_name};
-use crate::options::{Common, within};
 use crate::pacer::{Commit, Pace, Pacer, began, micros, own_micros, stamped};
-use crate::place::{Place, Session, Site};
 use crate::progress::progress;
 use crate::report::Report;
 use crate::spread::Samples;
 use crate::tally::Tally;
+use crate::target::{Session, Site, Target};
 use crate::ticker::Ticker;
 
 /// Tenants of the other load; those of the slow transactions come after them.
@@ -29,7 +29,7 @@ const TENANTS: u64 = 100_000;
 const CLAIM: i32 = 100;
 
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct Options {
+pub(crate) struct SlowTransactionsFlags {
     /// Connections with a slow transaction after the other
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<u64>(1..=40))]
     connections: u64,
@@ -53,18 +53,27 @@ pub(crate) struct Options {
     patience: f64,
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Result<Report> {
-    let mut report = Report::begin(place, common, "slow-transactions", options, 1).await?;
+pub(crate) async fn run(
+    target: &Target,
+    common: &Common,
+    flags: &SlowTransactionsFlags,
+) -> Result<Report> {
+    let mut report = Report::begin(target, common, "slow-transactions", flags, 1).await?;
     for rep in 1..=report.reps {
         progress(format!("slow-transactions, repetition {rep} of {}", report.reps));
-        let site = place.site().await?;
-        once(&site, options, &mut report, rep).await?;
+        let site = target.site().await?;
+        once(&site, flags, &mut report, rep).await?;
         site.close().await?;
     }
     Ok(report)
 }
 
-async fn once(site: &Site, options: &Options, report: &mut Report, rep: u32) -> Result<()> {
+async fn once(
+    site: &Site,
+    flags: &SlowTransactionsFlags,
+    report: &mut Report,
+    rep: u32,
+) -> Result<()> {
     // only the owner sees what waits for a new number
     let owner = site.session().await?;
     owner.batch_execute("set role fairclaim_owner").await?;
@@ -76,23 +85,23 @@ async fn once(site: &Site, options: &Options, report: &mut Report, rep: u32) -> 
         claimers.spawn(claim_until(claimer, claimed.clone(), claimers_stop.clone()));
     }
     let (stop, mut slow) = (CancellationToken::new(), JoinSet::new());
-    for number in 0..options.connections {
+    for number in 0..flags.connections {
         let session = site.session().await?;
-        let (queue, options) = (site.queue.clone(), options.clone());
-        slow.spawn(transactions(session, queue, options, number, stop.clone()));
+        let (queue, flags) = (site.queue.clone(), flags.clone());
+        slow.spawn(transactions(session, queue, flags, number, stop.clone()));
     }
     let pace = Pace {
         queue: site.queue.clone(),
         first_tenant: 1,
         tenants: TENANTS,
-        types: options.types,
-        rate: options.rate,
+        types: flags.types,
+        rate: flags.rate,
         connections: 4,
     };
     let pacer = Pacer::start(site, &pace).await?;
     let mut renewals = Vec::new();
     for _ in 0..10 {
-        tokio::time::sleep(Duration::from_secs_f64(options.seconds / 10.0)).await;
+        tokio::time::sleep(Duration::from_secs_f64(flags.seconds / 10.0)).await;
         renewals.push(renewal(&owner).await?);
     }
     stop.cancel();
@@ -102,7 +111,7 @@ async fn once(site: &Site, options: &Options, report: &mut Report, rep: u32) -> 
         commits.extend(done??);
     }
     let (all, end) = ((others.len() + commits.len()) as u64, Instant::now());
-    while claimed.completed() < all && end.elapsed().as_secs_f64() < options.patience {
+    while claimed.completed() < all && end.elapsed().as_secs_f64() < flags.patience {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     report.add("rows of renewal at the end of the load", "rows", renewals[renewals.len() - 1]);
@@ -128,24 +137,24 @@ async fn renewal(owner: &Session) -> Result<f64> {
 async fn transactions(
     session: Session,
     queue: String,
-    options: Options,
+    flags: SlowTransactionsFlags,
     number: u64,
     stop: CancellationToken,
 ) -> Result<Vec<Commit>> {
     let text = "select fairclaim.dispatch_job($1, $2, $3::text::jsonb, $4)";
     let dispatch = session.prepare(text).await?;
     let mut commits = Vec::new();
-    for count in (number..).step_by(usize::try_from(options.connections)?) {
+    for count in (number..).step_by(usize::try_from(flags.connections)?) {
         session.batch_execute("begin").await?;
         let mut jobs = Vec::new();
-        for job in count * options.each..(count + 1) * options.each {
+        for job in count * flags.each..(count + 1) * flags.each {
             let (who, kind, at) =
-                (tenant(TENANTS + 1 + job), type_name(job, options.types), own_micros());
+                (tenant(TENANTS + 1 + job), type_name(job, flags.types), own_micros());
             session.query_one(&dispatch, &[&who, &kind, &stamped(at), &queue]).await?;
             jobs.push(at);
         }
         // uneven, so that the connections do not fall into step
-        let open = options.open * (0.5 + (count * 7_919 % 1_000) as f64 / 1e3);
+        let open = flags.open * (0.5 + (count * 7_919 % 1_000) as f64 / 1e3);
         let pause = tokio::time::sleep(Duration::from_secs_f64(open));
         let stopped = stop.run_until_cancelled(pause).await.is_none();
         session.batch_execute("commit").await?;

@@ -6,8 +6,8 @@ use anyhow::Result;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::place::Site;
 use crate::spread::Samples;
+use crate::target::Site;
 
 /// Ticks until it is stopped or dropped.
 #[derive(Debug)]

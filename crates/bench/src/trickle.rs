@@ -10,17 +10,17 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::claimer::Claimer;
+use crate::flags::{Common, within};
 use crate::held::Held;
-use crate::options::{Common, within};
 use crate::pacer::{Pace, Pacer, began, micros};
-use crate::place::{Place, Site};
 use crate::progress::progress;
 use crate::report::Report;
 use crate::spread::{Samples, ratio};
+use crate::target::{Site, Target};
 use crate::ticker::Ticker;
 
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct Options {
+pub(crate) struct TrickleFlags {
     /// Numbers of tenants to compare, each at the same rate in total
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [10, 10_000], default_value_if("quick", "true", "10,100"), value_parser = within::<u64>(1..=1_000_000))]
     tenants: Vec<u64>,
@@ -28,11 +28,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", default_value = "14", default_value_if("quick", "true", "0.6"), value_parser = within::<f64>(0.1..=86_400.0))]
     seconds: f64,
     #[command(flatten)]
-    load: LoadOptions,
+    load: LoadFlags,
 }
 
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct HeldOptions {
+pub(crate) struct HeldTrickleFlags {
     /// How many tenants
     #[arg(long, value_name = "N", default_value = "1000", default_value_if("quick", "true", "50"), value_parser = within::<u64>(1..=1_000_000))]
     tenants: u64,
@@ -40,11 +40,11 @@ pub(crate) struct HeldOptions {
     #[arg(long, value_name = "SECONDS", default_value = "120", default_value_if("quick", "true", "0.6"), value_parser = within::<f64>(0.1..=86_400.0))]
     seconds: f64,
     #[command(flatten)]
-    load: LoadOptions,
+    load: LoadFlags,
 }
 
 #[derive(Debug, Clone, Args, Serialize)]
-struct LoadOptions {
+struct LoadFlags {
     /// Jobs a second of all tenants together
     #[arg(long, value_name = "N", default_value_t = 1000.0, value_parser = within::<f64>(0.1..=1_000_000.0))]
     rate: f64,
@@ -64,16 +64,16 @@ fn warm_up(common: &Common) -> f64 {
     common.shrunk(3.5, 0.2)
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Result<Report> {
-    let mut report = Report::begin(place, common, "trickling", options, 3).await?;
+pub(crate) async fn run(target: &Target, common: &Common, flags: &TrickleFlags) -> Result<Report> {
+    let mut report = Report::begin(target, common, "trickling", flags, 3).await?;
     for rep in 1..=report.reps {
         let (mut typical, mut average) = (Vec::new(), Vec::new());
-        for &tenants in &options.tenants {
+        for &tenants in &flags.tenants {
             progress(format!("trickling, {tenants} tenants, repetition {rep} of {}", report.reps));
-            let site = place.site().await?;
-            let seen = watch(&site, &options.load, tenants, options.seconds).await?;
+            let site = target.site().await?;
+            let seen = watch(&site, &flags.load, tenants, flags.seconds).await?;
             site.close().await?;
-            let costs = seen.costs(warm_up(common), options.seconds);
+            let costs = seen.costs(warm_up(common), flags.seconds);
             seen.describe(&mut report, &format!("{tenants} tenants"), &costs);
             typical.push(costs.percentile(0.5));
             average.push(costs.mean());
@@ -94,21 +94,21 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Re
 }
 
 pub(crate) async fn run_held(
-    place: &Place,
+    target: &Target,
     common: &Common,
-    options: &HeldOptions,
+    flags: &HeldTrickleFlags,
 ) -> Result<Report> {
-    let mut report = Report::begin(place, common, "held-trickle", options, 1).await?;
+    let mut report = Report::begin(target, common, "held-trickle", flags, 1).await?;
     for rep in 1..=report.reps {
         progress(format!("held-trickle, repetition {rep} of {}", report.reps));
-        let site = place.site().await?;
+        let site = target.site().await?;
         let held = Held::open(&site).await?;
-        let seen = watch(&site, &options.load, options.tenants, options.seconds).await?;
+        let seen = watch(&site, &flags.load, flags.tenants, flags.seconds).await?;
         held.release().await?;
         site.close().await?;
-        let slice = 10_f64.min((options.seconds - warm_up(common)) / 2.0);
+        let slice = 10_f64.min((flags.seconds - warm_up(common)) / 2.0);
         let first = seen.costs(warm_up(common), warm_up(common) + slice);
-        let last = seen.costs(options.seconds - slice, options.seconds);
+        let last = seen.costs(flags.seconds - slice, flags.seconds);
         seen.describe(&mut report, &format!("first {slice:.1} s"), &first);
         seen.describe(&mut report, &format!("last {slice:.1} s"), &last);
         let typical = ratio(last.percentile(0.5), first.percentile(0.5));
@@ -146,7 +146,7 @@ impl Seen {
     }
 }
 
-async fn watch(site: &Site, load: &LoadOptions, tenants: u64, seconds: f64) -> Result<Seen> {
+async fn watch(site: &Site, load: &LoadFlags, tenants: u64, seconds: f64) -> Result<Seen> {
     let ticker = Ticker::start(site).await?;
     let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     let mut claimers = Vec::new();

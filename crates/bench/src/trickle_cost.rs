@@ -9,19 +9,19 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::counters::Counters;
-use crate::crew::Crew;
-use crate::options::{Common, within};
+use crate::flags::{Common, within};
 use crate::pacer::{Pace, Paced, Pacer};
-use crate::place::{Place, Site};
 use crate::progress::progress;
 use crate::report::Report;
 use crate::spread::{Samples, ratio};
+use crate::staff::Staff;
 use crate::tally::Tally;
+use crate::target::{Site, Target};
 use crate::wal::WalMark;
 use crate::work::Fleet;
 
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct Options {
+pub(crate) struct TrickleCostFlags {
     /// Jobs a second; each rate is measured
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [100.0], value_parser = within::<f64>(0.1..=100_000.0))]
     rates: Vec<f64>,
@@ -42,13 +42,17 @@ pub(crate) struct Options {
     concurrency: usize,
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Result<Report> {
-    let mut report = Report::begin(place, common, "trickle-cost", options, 3).await?;
+pub(crate) async fn run(
+    target: &Target,
+    common: &Common,
+    flags: &TrickleCostFlags,
+) -> Result<Report> {
+    let mut report = Report::begin(target, common, "trickle-cost", flags, 3).await?;
     for rep in 1..=report.reps {
-        for &rate in &options.rates {
+        for &rate in &flags.rates {
             progress(format!("trickle-cost, {rate} jobs/s, repetition {rep} of {}", report.reps));
-            let site = place.site().await?;
-            once(&site, common, options, rate, &mut report).await?;
+            let site = target.site().await?;
+            once(&site, common, flags, rate, &mut report).await?;
             site.close().await?;
         }
     }
@@ -58,22 +62,22 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Re
 async fn once(
     site: &Site,
     common: &Common,
-    options: &Options,
+    flags: &TrickleCostFlags,
     rate: f64,
     report: &mut Report,
 ) -> Result<()> {
     let session = site.session().await?;
     let tally = Arc::new(Tally::default());
     let (mark, before) = (WalMark::set(&session).await?, Counters::read(site, &session).await?);
-    let (workers, concurrency) = (options.workers, options.concurrency);
+    let (workers, concurrency) = (flags.workers, flags.concurrency);
     let fleet = Fleet { workers, concurrency, connections: 2, max_batch: 500 };
-    let mut crew = Crew::of_workers(site, fleet, &tally).await?;
+    let mut staff = Staff::of_workers(site, fleet, &tally).await?;
     tokio::time::sleep(Duration::from_secs_f64(common.shrunk(3.0, 0.3))).await;
-    let paced = pace(site, options, rate).await?;
+    let paced = pace(site, flags, rate).await?;
     let dispatched = paced.commits.len() as u64;
     let patience = Instant::now();
     while tally.completed() < dispatched {
-        crew.check()?;
+        staff.check()?;
         ensure!(
             patience.elapsed() < Duration::from_secs(60),
             "{} of {dispatched} jobs were handled a minute after the last dispatch",
@@ -81,8 +85,8 @@ async fn once(
         );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let claims = crew.claim_sizes();
-    crew.stop().await?;
+    let claims = staff.claim_sizes();
+    staff.stop().await?;
     let after = Counters::read_after_workers(site, &session).await?;
 
     let jobs = dispatched as f64;
@@ -109,17 +113,17 @@ async fn once(
     Ok(())
 }
 
-async fn pace(site: &Site, options: &Options, rate: f64) -> Result<Paced> {
+async fn pace(site: &Site, flags: &TrickleCostFlags, rate: f64) -> Result<Paced> {
     let pace = Pace {
         queue: site.queue.clone(),
         first_tenant: 1,
-        tenants: options.tenants,
+        tenants: flags.tenants,
         types: 1,
         rate,
-        connections: options.dispatchers,
+        connections: flags.dispatchers,
     };
     let pacer = Pacer::start(site, &pace).await?;
-    tokio::time::sleep(Duration::from_secs_f64(options.seconds)).await;
+    tokio::time::sleep(Duration::from_secs_f64(flags.seconds)).await;
     pacer.stop().await
 }
 

@@ -7,19 +7,19 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::claimer::Claimer;
+use crate::flags::{Common, within};
 use crate::load::{Batch, Kind, load_kind, tenant, type_name};
-use crate::options::{Common, within};
-use crate::place::{Place, Site};
 use crate::progress::progress;
 use crate::report::Report;
 use crate::spread::{Samples, ratio};
+use crate::target::{Site, Target};
 use crate::ticker::Ticker;
 
 /// Claims of each claimer that plan its statements, and are not counted.
 const WARM_UP: u64 = 3;
 
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct Options {
+pub(crate) struct TypesFlags {
     /// How many tenants, each with lanes of its own
     #[arg(long, value_name = "N", default_value = "300", default_value_if("quick", "true", "30"), value_parser = within::<u64>(1..=100_000))]
     tenants: u64,
@@ -40,23 +40,23 @@ pub(crate) struct Options {
     pairs: u64,
 }
 
-pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Result<Report> {
-    let taken: u64 = options.claims.iter().map(|&claim| u64::from(claim.unsigned_abs())).sum();
-    let taken = taken * 2 * (options.pairs + WARM_UP);
+pub(crate) async fn run(target: &Target, common: &Common, flags: &TypesFlags) -> Result<Report> {
+    let taken: u64 = flags.claims.iter().map(|&claim| u64::from(claim.unsigned_abs())).sum();
+    let taken = taken * 2 * (flags.pairs + WARM_UP);
     ensure!(
-        taken <= options.tenants * options.each as u64,
+        taken <= flags.tenants * flags.each as u64,
         "the claims take up to {taken} jobs: give more --tenants or more jobs for --each"
     );
-    let mut report = Report::begin(place, common, "types", options, 3).await?;
+    let mut report = Report::begin(target, common, "types", flags, 3).await?;
     for rep in 1..=report.reps {
         progress(format!("types, repetition {rep} of {}", report.reps));
-        let site = place.site().await?;
+        let site = target.site().await?;
         let ticker = Ticker::start(&site).await?;
         let batches: Vec<Batch> =
-            (1..=options.tenants).map(|who| vec![tenant(who); options.each]).collect();
-        load_kind(&site, batches, 2, Kind { types: options.types, ..Kind::default() }).await?;
-        for &claim in &options.claims {
-            pairs(&site, options, claim, &mut report).await?;
+            (1..=flags.tenants).map(|who| vec![tenant(who); flags.each]).collect();
+        load_kind(&site, batches, 2, Kind { types: flags.types, ..Kind::default() }).await?;
+        for &claim in &flags.claims {
+            pairs(&site, flags, claim, &mut report).await?;
         }
         ticker.stop().await?;
         site.close().await?;
@@ -65,11 +65,11 @@ pub(crate) async fn run(place: &Place, common: &Common, options: &Options) -> Re
 }
 
 /// One claimer with types and one without, in turn; which comes first alternates.
-async fn pairs(site: &Site, options: &Options, claim: i32, report: &mut Report) -> Result<()> {
-    let named = options.named.unwrap_or(options.types);
+async fn pairs(site: &Site, flags: &TypesFlags, claim: i32, report: &mut Report) -> Result<()> {
+    let named = flags.named.unwrap_or(flags.types);
     let names = (0..named).map(|number| {
-        if number < options.types {
-            type_name(number, options.types)
+        if number < flags.types {
+            type_name(number, flags.types)
         } else {
             format!("unused-{number}")
         }
@@ -79,7 +79,7 @@ async fn pairs(site: &Site, options: &Options, claim: i32, report: &mut Report) 
         Claimer::open(site, format!("bench-types-{claim}"), claim).await?.naming(names.collect()),
     ];
     let (mut took, mut jobs) = ([Vec::new(), Vec::new()], [0, 0]);
-    for pair in 0..options.pairs + WARM_UP {
+    for pair in 0..flags.pairs + WARM_UP {
         for turn in 0..2 {
             let which = usize::from((pair + turn) % 2 == 1);
             let claimer = &mut claimers[which];
@@ -95,7 +95,7 @@ async fn pairs(site: &Site, options: &Options, claim: i32, report: &mut Report) 
         }
     }
     let ratios: Vec<f64> = took[1].iter().zip(&took[0]).map(|(of, all)| ratio(*of, *all)).collect();
-    let whole = options.pairs as f64;
+    let whole = flags.pairs as f64;
     let names = ["naming none".to_owned(), format!("naming {named} types")];
     for ((name, took), jobs) in names.iter().zip(took).zip(jobs) {
         let took = Samples::of(took);

@@ -4,8 +4,8 @@
 use anyhow::Result;
 use tokio_postgres::types::Type;
 
-use crate::place::Session;
 use crate::report::Report;
+use crate::target::Session;
 
 /// Where the log stood.
 #[derive(Debug)]

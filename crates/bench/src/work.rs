@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::load::TYPE;
-use crate::place::Site;
 use crate::tally::Tally;
+use crate::target::Site;
 
 /// What all payloads of the benchmarks read as.
 #[derive(Debug, Serialize, Deserialize)]

@@ -17,13 +17,13 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An installed schema on a server that nobody else uses.
 #[derive(Debug)]
-pub struct Place {
-    pub server: PrivateServer,
+pub struct TestServer {
+    pub postgres: PrivateServer,
     pub client: Client,
     pub url: String,
 }
 
-impl Place {
+impl TestServer {
     /// A server with a database that a plain login owns; no schema yet.
     pub async fn bare() -> Self {
         Self::bare_on(PrivateServer::builder()).await
@@ -34,7 +34,7 @@ impl Place {
         server.create_login("app", "createrole").await.unwrap();
         server.create_database("app", "app").await.unwrap();
         let url = server.url("app", "app");
-        Self { client: Client::connect(&url).await.unwrap(), server, url }
+        Self { client: Client::connect(&url).await.unwrap(), postgres: server, url }
     }
 
     /// The same with the schema installed.
@@ -44,9 +44,9 @@ impl Place {
 
     /// The same on a server of one's own choice.
     pub async fn installed_on(server: PrivateServerBuilder) -> Self {
-        let place = Self::bare_on(server).await;
-        place.client.migrate(&MigrateOptions::default().grant_self(true)).await.unwrap();
-        place
+        let server = Self::bare_on(server).await;
+        server.client.migrate(&MigrateOptions::default().grant_self(true)).await.unwrap();
+        server
     }
 
     /// The binary with this database in its environment.

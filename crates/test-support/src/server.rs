@@ -43,8 +43,8 @@ impl Server {
 
     /// The URL of a database for a login.
     pub(crate) fn url(&self, database: &str, login: &str) -> String {
-        let (_, place) = self.superuser_url.split_once('@').expect("a URL with a user");
-        let (host, _) = place.rsplit_once('/').expect("a URL with a database");
+        let (_, server) = self.superuser_url.split_once('@').expect("a URL with a user");
+        let (host, _) = server.rsplit_once('/').expect("a URL with a database");
         format!("postgres://{login}@{host}/{database}")
     }
 
@@ -52,7 +52,7 @@ impl Server {
     pub(crate) fn pooled_url(&self, database: &str, login: &str) -> String {
         let url = self.url(database, login);
         match env::var(POOLER) {
-            Ok(place) => pooler::through(&place, &url),
+            Ok(server) => pooler::through(&server, &url),
             Err(_) => url,
         }
     }

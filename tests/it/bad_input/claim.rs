@@ -1,6 +1,6 @@
 //! `claim_jobs`, `claim_job`, `settle_and_claim`: what a worker may ask for.
 
-use super::{Call, Limit, argument, others, site::Site};
+use super::{Call, Limit, argument, others, stage::Stage};
 use crate::calls::{claim_job, dispatch, tenant};
 
 const GOOD: &[(&str, &str)] = &[("p_worker_id", "'w'"), ("p_queues", "null"), ("p_limit", "1")];
@@ -125,12 +125,12 @@ fn hint(field: &str) -> &'static str {
 
 #[tokio::test]
 async fn a_claim_is_refused_beyond_every_limit_and_accepted_at_it() {
-    let site = Site::new().await;
-    let (producer, worker) = (site.db.producer().await, site.db.worker().await);
+    let stage = Stage::new().await;
+    let (producer, worker) = (stage.db.producer().await, stage.db.worker().await);
     for limit in LIMITS {
         // something to claim, so that "nothing written" means something
         dispatch(&producer, tenant(1), "mail").await;
-        let call = Call::new(&site, &worker, hint(limit.field));
+        let call = Call::new(&stage, &worker, hint(limit.field));
         let field = argument(limit.field);
         let limit = std::slice::from_ref(limit);
         let rest = others(GOOD, field);
@@ -142,13 +142,13 @@ async fn a_claim_is_refused_beyond_every_limit_and_accepted_at_it() {
                 .await;
         }
     }
-    site.names_nothing().await;
+    stage.names_nothing().await;
 }
 
 #[tokio::test]
 async fn a_claim_outside_read_committed_is_refused() {
-    let site = Site::new().await;
-    let (producer, worker) = (site.db.producer().await, site.db.worker().await);
+    let stage = Stage::new().await;
+    let (producer, worker) = (stage.db.producer().await, stage.db.worker().await);
     dispatch(&producer, tenant(1), "mail").await;
     for level in ["repeatable read", "serializable"] {
         worker
@@ -170,7 +170,7 @@ async fn a_claim_outside_read_committed_is_refused() {
             ),
             ("select * from fairclaim.tick()", "read committed"),
         ] {
-            Call::new(&site, &worker, "read committed").refused("transaction", rule, sql).await;
+            Call::new(&stage, &worker, "read committed").refused("transaction", rule, sql).await;
         }
     }
     worker.batch_execute("reset default_transaction_isolation").await.expect("reset");
@@ -213,9 +213,9 @@ async fn a_worker_that_lost_its_ids_does_not_believe_that_it_settled() {
         ("p_errors", "null"),
         ("p_delays", "'{}'"),
     ];
-    let site = Site::new().await;
-    let (producer, worker) = (site.db.producer().await, site.db.worker().await);
-    let call = Call::new(&site, &worker, "");
+    let stage = Stage::new().await;
+    let (producer, worker) = (stage.db.producer().await, stage.db.worker().await);
+    let call = Call::new(&stage, &worker, "");
     for (ids, limit) in [("null", 1), ("'{}'", 0), ("'{}'", 1)] {
         dispatch(&producer, tenant(1), "mail").await;
         call.table(NO_IDS, |field| {

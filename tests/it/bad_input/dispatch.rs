@@ -1,6 +1,6 @@
 //! `dispatch_job`: every limit of a job.
 
-use super::{Call, Limit, others, site::Site};
+use super::{Call, Limit, others, stage::Stage};
 
 const GOOD: &[(&str, &str)] = &[
     ("p_tenant_id", "'7e4a0000-0000-4000-8000-000000000001'"),
@@ -188,21 +188,21 @@ const LIMITS: &[Limit] = &[
 
 #[tokio::test]
 async fn a_job_is_refused_beyond_every_limit_and_accepted_at_it() {
-    let site = Site::new().await;
-    let producer = site.db.producer().await;
-    let call = Call::new(&site, &producer, "");
+    let stage = Stage::new().await;
+    let producer = stage.db.producer().await;
+    let call = Call::new(&stage, &producer, "");
     call.table(LIMITS, |field| {
         format!("select fairclaim.dispatch_job({}{field} => …)", others(GOOD, field))
     })
     .await;
-    site.names_nothing().await;
+    stage.names_nothing().await;
 }
 
 #[tokio::test]
 async fn a_job_without_a_tenant_is_refused_as_such() {
-    let site = Site::new().await;
-    let producer = site.db.producer().await;
-    let call = Call { code: "JQ002", ..Call::new(&site, &producer, "") };
+    let stage = Stage::new().await;
+    let producer = stage.db.producer().await;
+    let call = Call { code: "JQ002", ..Call::new(&stage, &producer, "") };
     let table = [Limit { field: "p_tenant_id", rule: "is missing", good: &[], bad: &["null"] }];
     call.table(&table, |field| {
         format!("select fairclaim.dispatch_job({}{field} => …)", others(GOOD, field))
@@ -236,23 +236,23 @@ const NAMES: &[Limit] = &[Limit {
 
 #[tokio::test]
 async fn a_name_of_a_tenant_is_refused_beyond_every_limit_and_accepted_at_it() {
-    let site = Site::new().await;
-    let producer = site.db.producer().await;
-    let call = Call::new(&site, &producer, "use the name or the number that your application");
+    let stage = Stage::new().await;
+    let producer = stage.db.producer().await;
+    let call = Call::new(&stage, &producer, "use the name or the number that your application");
     call.table(NAMES, |_| {
         "select fairclaim.dispatch_job(p_type => 'mail', p_tenant => …)".to_owned()
     })
     .await;
-    site.names_nothing().await;
+    stage.names_nothing().await;
 }
 
 #[tokio::test]
 async fn a_limit_that_the_owner_lowers_is_the_one_that_is_told() {
-    let site = Site::new().await;
+    let stage = Stage::new().await;
     let lower = "update fairclaim_internal.setting set max_payload = 2048";
-    site.db.owner().await.batch_execute(lower).await.expect("a lower limit");
-    let producer = site.db.producer().await;
-    let call = Call::new(&site, &producer, "");
+    stage.db.owner().await.batch_execute(lower).await.expect("a lower limit");
+    let producer = stage.db.producer().await;
+    let call = Call::new(&stage, &producer, "");
     let table = [Limit {
         field: "p_payload",
         rule: "must be at most 2048 bytes of JSON text",
@@ -263,7 +263,7 @@ async fn a_limit_that_the_owner_lowers_is_the_one_that_is_told() {
         format!("select fairclaim.dispatch_job({}{field} => …)", others(GOOD, field))
     })
     .await;
-    let call = Call::new(&site, &producer, "send the batch again: nothing was written");
+    let call = Call::new(&stage, &producer, "send the batch again: nothing was written");
     let table = [Limit {
         field: "p_jobs[0].payload",
         rule: "must be at most 2048 bytes of JSON text",

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Call, Limit, site::Site};
+use super::{Call, Limit, stage::Stage};
 
 /// The batch as a whole. The size counts 100 bytes for each job beside its payload.
 const BATCH: &[Limit] = &[
@@ -302,10 +302,10 @@ fn item(short: &str) -> String {
 
 #[tokio::test]
 async fn a_batch_is_refused_beyond_its_limits() {
-    let site = Site::new().await;
-    let producer = site.db.producer().await;
-    let unlike = Call::new(&site, &producer, "");
-    let large = Call::new(&site, &producer, "send smaller batches");
+    let stage = Stage::new().await;
+    let producer = stage.db.producer().await;
+    let unlike = Call::new(&stage, &producer, "");
+    let large = Call::new(&stage, &producer, "send smaller batches");
     for limit in BATCH {
         let call = if limit.rule == "must be an array of objects" { &unlike } else { &large };
         call.table(std::slice::from_ref(limit), |_| {
@@ -317,13 +317,13 @@ async fn a_batch_is_refused_beyond_its_limits() {
 
 #[tokio::test]
 async fn a_bad_job_of_a_batch_is_named_by_its_index_and_the_batch_refused_whole() {
-    let site = Site::new().await;
-    let producer = site.db.producer().await;
+    let stage = Stage::new().await;
+    let producer = stage.db.producer().await;
     let names =
-        Call::new(&site, &producer, "the names are tenant_id, tenant, type, payload, queue");
-    let shape = Call::new(&site, &producer, "put the jobs into a JSON array, one object each");
-    let value = Call::new(&site, &producer, "send the batch again: nothing was written");
-    let tenant = Call { code: "JQ002", ..Call::new(&site, &producer, value.hint) };
+        Call::new(&stage, &producer, "the names are tenant_id, tenant, type, payload, queue");
+    let shape = Call::new(&stage, &producer, "put the jobs into a JSON array, one object each");
+    let value = Call::new(&stage, &producer, "send the batch again: nothing was written");
+    let tenant = Call { code: "JQ002", ..Call::new(&stage, &producer, value.hint) };
     let good = item("{M, \"payload\": \"MARK\"}");
     let sql = |bad: &str| {
         format!(
@@ -347,15 +347,15 @@ async fn a_bad_job_of_a_batch_is_named_by_its_index_and_the_batch_refused_whole(
     for bad in ["{}", "{\"type\": \"MARK\"}", "{\"tenant_id\": null, \"type\": \"mail\"}"] {
         tenant.refused("p_jobs[1].tenant_id", "is missing", &sql(bad)).await;
     }
-    site.names_nothing().await;
+    stage.names_nothing().await;
 }
 
 #[tokio::test]
 async fn the_first_and_the_last_moment_of_run_at_are_accepted_and_what_is_beyond_them_refused() {
-    let site = Site::with_stopped_clock().await;
-    let producer = site.db.producer().await;
-    let single = Call::new(&site, &producer, "");
-    let batch = Call::new(&site, &producer, "send the batch again: nothing was written");
+    let stage = Stage::with_stopped_clock().await;
+    let producer = stage.db.producer().await;
+    let single = Call::new(&stage, &producer, "");
+    let batch = Call::new(&stage, &producer, "send the batch again: nothing was written");
     let limit = |field| Limit {
         field,
         rule: "must be finite, at most 1 day ago and at most 5 years ahead",
@@ -385,8 +385,8 @@ async fn the_first_and_the_last_moment_of_run_at_are_accepted_and_what_is_beyond
 /// The binary refuses such a line; whoever sends it in SQL gets what the server makes of JSON.
 #[tokio::test]
 async fn of_a_name_that_is_given_twice_the_last_value_is_kept() {
-    let site = Site::new().await;
-    let producer = site.db.producer().await;
+    let stage = Stage::new().await;
+    let producer = stage.db.producer().await;
     let one = "select fairclaim.dispatch_job('7e4a0000-0000-4000-8000-000000000001', 'mail', '{\"a\": 1, \"a\": 2}')".to_owned();
     let job =
         item("{T, \"type\": \"first\", \"type\": \"mail\", \"payload\": {\"a\": 1, \"a\": 2}}");
@@ -394,7 +394,7 @@ async fn of_a_name_that_is_given_twice_the_last_value_is_kept() {
     for sql in [one, batch] {
         let id: Uuid = producer.query_one(&sql, &[]).await.expect(&sql).get(0);
         let look = "select type, payload::text from fairclaim_internal.job where id = $1";
-        let row = site.db.owner().await.query_one(look, &[&id]).await.expect("the job");
+        let row = stage.db.owner().await.query_one(look, &[&id]).await.expect("the job");
         assert_eq!((row.get(0), row.get(1)), ("mail", "{\"a\": 2}"), "{sql}");
     }
 }

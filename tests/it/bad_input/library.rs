@@ -10,8 +10,8 @@ use fairclaim::{
 use serde_json::{json, value::RawValue};
 use uuid::Uuid;
 
-use super::{MARK, site::Site};
-use crate::worker::rig::{acme, job};
+use super::{MARK, stage::Stage};
+use crate::worker::stage::{acme, job};
 
 const TYPE: &str = "must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters";
 const QUEUE: &str = "must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters";
@@ -107,23 +107,23 @@ fn deep(levels: usize) -> serde_json::Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_beyond_a_limit_is_refused_alone_and_by_its_index_in_a_batch() {
-    let site = Site::new().await;
-    let producer = site.db.client("test_producer").await;
-    let before = site.contents().await;
-    let clock = site.db.producer().await.query_one("select fairclaim.clock()", &[]).await;
+    let stage = Stage::new().await;
+    let producer = stage.db.client("test_producer").await;
+    let before = stage.contents().await;
+    let clock = stage.db.producer().await.query_one("select fairclaim.clock()", &[]).await;
     for (dispatch, field, rule) in jobs(clock.expect("the clock").get(0)) {
         let alone = producer.dispatch(dispatch.clone()).await.expect_err(field);
         check(&alone, Some("JQ004"), &format!("{field}: {rule}"));
         let batch = producer.dispatch_many([mail(), dispatch, mail()]).await.expect_err(field);
         check(&batch, Some("JQ004"), &format!("jobs[1].{field}: {rule}"));
-        site.untouched(&before, field).await;
+        stage.untouched(&before, field).await;
     }
     let mut many: Vec<Dispatch> = (0..=10_000).map(|n| job("mail", json!(n))).collect();
     many[10_000] = mail().queue("UPPER");
     let error = producer.dispatch_many(many).await.expect_err("the last one");
     check(&error, Some("JQ004"), &format!("jobs[10000].queue: {QUEUE}"));
-    site.untouched(&before, "a list of two batches").await;
-    site.names_nothing().await;
+    stage.untouched(&before, "a list of two batches").await;
+    stage.names_nothing().await;
 }
 
 #[test]
@@ -161,9 +161,9 @@ fn a_payload_that_the_database_cannot_store_is_refused_before_it_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_that_the_database_cannot_store_is_told_without_it() {
-    let site = Site::new().await;
-    let producer = site.db.client("test_producer").await;
-    let before = site.contents().await;
+    let stage = Stage::new().await;
+    let producer = stage.db.client("test_producer").await;
+    let before = stage.contents().await;
     let text = format!("{{\"pin\": \"{MARK}\", \"n\": 1e999999}}");
     let huge =
         Dispatch::raw(acme(), "mail", RawValue::from_string(text).expect("JSON")).expect("a job");
@@ -174,16 +174,16 @@ async fn a_number_that_the_database_cannot_store_is_told_without_it() {
         check(&error, None, "22003: a number is out of the range that the database can store");
         assert_eq!(error.hint(), Some("change the value; this call wrote nothing"));
     }
-    site.untouched(&before, "1e999999").await;
+    stage.untouched(&before, "1e999999").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_operator_asks_for_beyond_a_limit_is_refused() {
-    let site = Site::new().await;
+    let stage = Stage::new().await;
     let (producer, operator) =
-        (site.db.client("test_producer").await, site.db.client("test_operator").await);
+        (stage.db.client("test_producer").await, stage.db.client("test_operator").await);
     let id = producer.dispatch(mail()).await.expect("dispatch");
-    let before = site.contents().await;
+    let before = stage.contents().await;
     for limit in [i32::MIN, -1, 0, 1001, i32::MAX] {
         let filter = JobFilter { limit: Some(limit), ..JobFilter::default() };
         check(
@@ -220,7 +220,7 @@ async fn what_an_operator_asks_for_beyond_a_limit_is_refused() {
             error.hint().is_some_and(|hint| hint.contains("only an operator may leave it out"))
         );
     }
-    site.untouched(&before, "an operator").await;
+    stage.untouched(&before, "an operator").await;
 }
 
 async fn nothing(_: RawJob, _: Attempt) -> Result<(), JobError> {

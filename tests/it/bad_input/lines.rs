@@ -1,6 +1,6 @@
 //! `dispatch_lines`: the limits of what it takes beside the jobs.
 
-use super::{Call, Limit, others, site::Site};
+use super::{Call, Limit, others, stage::Stage};
 
 const GOOD: &[(&str, &str)] = &[
     ("p_source", "gen_random_uuid()::text"),
@@ -75,9 +75,9 @@ const LIMITS: &[Limit] = &[
 
 #[tokio::test]
 async fn lines_are_refused_beyond_every_limit_and_accepted_at_it() {
-    let site = Site::new().await;
-    let producer = site.db.producer().await;
-    let call = Call::new(&site, &producer, "");
+    let stage = Stage::new().await;
+    let producer = stage.db.producer().await;
+    let call = Call::new(&stage, &producer, "");
     call.table(LIMITS, |field| {
         format!(
             "select accepted from fairclaim.dispatch_lines({}{field} => …)",
@@ -85,14 +85,14 @@ async fn lines_are_refused_beyond_every_limit_and_accepted_at_it() {
         )
     })
     .await;
-    site.names_nothing().await;
+    stage.names_nothing().await;
 }
 
 #[tokio::test]
 async fn more_jobs_than_lines_are_refused() {
-    let site = Site::new().await;
-    let producer = site.db.producer().await;
-    let call = Call::new(&site, &producer, "the lines are those after p_after, up to p_through");
+    let stage = Stage::new().await;
+    let producer = stage.db.producer().await;
+    let call = Call::new(&stage, &producer, "the lines are those after p_after, up to p_through");
     let table = [Limit {
         field: "p_jobs",
         rule: "must have, with p_refused, at most one job a line",

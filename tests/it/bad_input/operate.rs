@@ -1,6 +1,6 @@
 //! What producers and operators ask of jobs that are there, and the small functions.
 
-use super::{Call, Limit, others, site::Site};
+use super::{Call, Limit, others, stage::Stage};
 use crate::calls::{dispatch, tenant};
 
 const IDS: Limit = Limit {
@@ -89,16 +89,16 @@ const QUEUE: Limit = Limit {
 
 #[tokio::test]
 async fn a_cancel_retry_or_release_without_proper_ids_is_refused() {
-    let site = Site::new().await;
-    let (producer, operator) = (site.db.producer().await, site.db.operator().await);
+    let stage = Stage::new().await;
+    let (producer, operator) = (stage.db.producer().await, stage.db.operator().await);
     dispatch(&producer, tenant(1), "mail").await;
     for (session, scope) in [(&producer, "gen_random_uuid()"), (&operator, "null")] {
-        let call = Call::new(&site, session, "");
+        let call = Call::new(&stage, session, "");
         for function in ["cancel_jobs", "retry_jobs"] {
             call.table(&[IDS], |_| format!("select * from fairclaim.{function}({scope}, …)")).await;
         }
     }
-    let call = Call::new(&site, &operator, "");
+    let call = Call::new(&stage, &operator, "");
     call.table(&[IDS], |_| "select * from fairclaim.release_jobs(null, …)".to_owned()).await;
     call.table(WORKER, |field| {
         format!(
@@ -110,7 +110,7 @@ async fn a_cancel_retry_or_release_without_proper_ids_is_refused() {
     let call = Call {
         code: "JQ002",
         ..Call::new(
-            &site,
+            &stage,
             &producer,
             "only an operator may leave it out: grant fairclaim_operator to test_producer",
         )
@@ -123,10 +123,10 @@ async fn a_cancel_retry_or_release_without_proper_ids_is_refused() {
 
 #[tokio::test]
 async fn a_list_is_refused_beyond_its_limits() {
-    let site = Site::new().await;
-    dispatch(&site.db.producer().await, tenant(1), "mail").await;
-    let operator = site.db.operator().await;
-    let call = Call::new(&site, &operator, "");
+    let stage = Stage::new().await;
+    dispatch(&stage.db.producer().await, tenant(1), "mail").await;
+    let operator = stage.db.operator().await;
+    let call = Call::new(&stage, &operator, "");
     call.table(LIST, |field| {
         format!("select * from fairclaim.list_jobs({}{field} => …)", others(&[], field))
     })
@@ -150,23 +150,23 @@ async fn a_list_is_refused_beyond_its_limits() {
 
 #[tokio::test]
 async fn a_retention_or_a_name_beyond_its_limits_is_refused() {
-    let site = Site::new().await;
+    let stage = Stage::new().await;
     let (producer, worker, operator) =
-        (site.db.producer().await, site.db.worker().await, site.db.operator().await);
+        (stage.db.producer().await, stage.db.worker().await, stage.db.operator().await);
     let retention = [Limit {
         field: "p_retention",
         rule: "must be seconds from 3,600 (1 hour) to 3,155,760,000 (100 years)",
         good: &["3600", "3600.5", "3155760000", "null"],
         bad: &["0", "-86400", "3599.999", "3155760001", "'NaN'", "'infinity'"],
     }];
-    let call = Call::new(&site, &operator, "");
+    let call = Call::new(&stage, &operator, "");
     for function in ["prune", "drop_ranges"] {
         call.table(&retention, |_| format!("select * from fairclaim.{function}(…)")).await;
     }
     let call = Call {
         code: "JQ007",
         ..Call::new(
-            &site,
+            &stage,
             &worker,
             "leave it out, or as an administrator: grant fairclaim_operator to test_worker",
         )
@@ -190,20 +190,20 @@ async fn a_retention_or_a_name_beyond_its_limits_is_refused() {
             "'MARK' || repeat('n', 1000000)",
         ],
     }];
-    let call = Call::new(&site, &producer, "pass the name or the number");
+    let call = Call::new(&stage, &producer, "pass the name or the number");
     call.table(&name, |_| "select fairclaim.tenant_uuid(…)".to_owned()).await;
 }
 
 /// A session's tenant is never taken from a text that is none.
 #[tokio::test]
 async fn a_session_whose_tenant_is_no_uuid_has_none() {
-    let site = Site::new().await;
-    dispatch(&site.db.producer().await, tenant(1), "mail").await;
+    let stage = Stage::new().await;
+    dispatch(&stage.db.producer().await, tenant(1), "mail").await;
     let trust =
         "insert into fairclaim_internal.login_tenant values ('test_tenant', 'setting', null)";
-    site.db.owner().await.batch_execute(trust).await.expect("a trusted login");
-    let customer = site.db.tenant().await;
-    let call = Call { code: "JQ002", ..Call::new(&site, &customer, "set it for the transaction") };
+    stage.db.owner().await.batch_execute(trust).await.expect("a trusted login");
+    let customer = stage.db.tenant().await;
+    let call = Call { code: "JQ002", ..Call::new(&stage, &customer, "set it for the transaction") };
     for bad in [
         "",
         "MARK",

@@ -4,7 +4,7 @@ use super::{
     Call, Limit, argument,
     claim::{LEASE, WORKER_ID},
     others,
-    site::Site,
+    stage::Stage,
 };
 use crate::{
     calls::{Claimed, claim_job, dispatch, tenant},
@@ -165,8 +165,8 @@ const EXTENSION: &[Limit] = &[
 ];
 
 /// A claimed job, and the arguments that would settle it, with one of no job behind it.
-async fn claimed(site: &Site) -> (crate::support::Client, Claimed) {
-    let (producer, worker) = (site.db.producer().await, site.db.worker().await);
+async fn claimed(stage: &Stage) -> (crate::support::Client, Claimed) {
+    let (producer, worker) = (stage.db.producer().await, stage.db.worker().await);
     dispatch(&producer, tenant(1), "mail").await;
     let job = claim_job(&worker, "w").await.expect("a job");
     (worker, job)
@@ -209,8 +209,8 @@ async fn delays_are_refused_beyond_their_bounds(
 
 #[tokio::test]
 async fn a_settlement_is_refused_beyond_every_limit_and_accepted_at_it() {
-    let site = Site::new().await;
-    let (worker, job) = claimed(&site).await;
+    let stage = Stage::new().await;
+    let (worker, job) = claimed(&stage).await;
     let ids = format!("array['{}', gen_random_uuid()]::uuid[]", job.id);
     let tokens = format!("array['{}', gen_random_uuid()]::uuid[]", job.token);
     let all = [
@@ -223,7 +223,7 @@ async fn a_settlement_is_refused_beyond_every_limit_and_accepted_at_it() {
     ];
     let mut stale = all;
     stale[3].1 = "array_fill(gen_random_uuid(), array[2])";
-    let call = Call::new(&site, &worker, "");
+    let call = Call::new(&stage, &worker, "");
     for limit in LIMITS {
         let field = argument(limit.field);
         let sql = |arguments: &[(&str, &str)], value: &str| {
@@ -258,7 +258,7 @@ async fn a_settlement_is_refused_beyond_every_limit_and_accepted_at_it() {
     let rows = worker.query(&sql, &[]).await.expect("settle_jobs");
     let kinds: Vec<&str> = rows.iter().map(|row| row.get("kind")).collect();
     assert_eq!(kinds, ["settled", "stale"], "the lease was still held");
-    site.names_nothing().await;
+    stage.names_nothing().await;
 }
 
 /// What an outcome has no use for, and what would be kept of it.
@@ -267,8 +267,8 @@ async fn what_an_outcome_has_no_use_for_is_refused_and_not_dropped_in_silence() 
     const RESULT: &str = "must be null unless the outcome is complete";
     const ERROR: &str = "must be null unless the outcome is retry, fail or cancel";
     const DELAY: &str = "must be null unless the outcome is retry or snooze";
-    let site = Site::new().await;
-    let (worker, _job) = claimed(&site).await;
+    let stage = Stage::new().await;
+    let (worker, _job) = claimed(&stage).await;
     let two = "'w', array_fill(gen_random_uuid(), array[2]), array[1, 1], array_fill(gen_random_uuid(), array[2])";
     for outcome in ["complete", "retry", "fail", "snooze", "release", "cancel"] {
         let snoozes = outcome == "snooze";
@@ -282,7 +282,7 @@ async fn what_an_outcome_has_no_use_for_is_refused_and_not_dropped_in_silence() 
             let sql = format!(
                 "select * from fairclaim.settle_jobs({two}, array['complete', '{outcome}'], {list} => array[null, {value}]{delays})"
             );
-            let call = Call::new(&site, &worker, "leave its");
+            let call = Call::new(&stage, &worker, "leave its");
             if used {
                 call.accepted(&sql).await;
             } else {
@@ -294,8 +294,8 @@ async fn what_an_outcome_has_no_use_for_is_refused_and_not_dropped_in_silence() 
 
 #[tokio::test]
 async fn empty_lists_are_answered_by_nothing() {
-    let site = Site::new().await;
-    let worker = site.db.worker().await;
+    let stage = Stage::new().await;
+    let worker = stage.db.worker().await;
     for sql in [
         "select * from fairclaim.settle_jobs('w', '{}', '{}', '{}', '{}')",
         "select * from fairclaim.settle_jobs('w', '{}', null, null, null, '{}', '{}', '{}')",
@@ -303,7 +303,7 @@ async fn empty_lists_are_answered_by_nothing() {
     ] {
         assert!(worker.query(sql, &[]).await.expect(sql).is_empty(), "{sql}");
     }
-    let call = Call::new(&site, &worker, "");
+    let call = Call::new(&stage, &worker, "");
     for sql in [
         "select * from fairclaim.settle_jobs('w', '{}', array[1], '{}', '{}')",
         "select * from fairclaim.extend_leases('w', '{}', array[1], '{}')",
@@ -314,8 +314,8 @@ async fn empty_lists_are_answered_by_nothing() {
 
 #[tokio::test]
 async fn a_heartbeat_is_refused_beyond_every_limit_and_accepted_at_it() {
-    let site = Site::new().await;
-    let (worker, job) = claimed(&site).await;
+    let stage = Stage::new().await;
+    let (worker, job) = claimed(&stage).await;
     let ids = format!("array['{}', gen_random_uuid()]::uuid[]", job.id);
     let tokens = format!("array['{}', gen_random_uuid()]::uuid[]", job.token);
     let all = [
@@ -324,7 +324,7 @@ async fn a_heartbeat_is_refused_beyond_every_limit_and_accepted_at_it() {
         ("p_attempts", "array[1, 1]"),
         ("p_lease_tokens", tokens.as_str()),
     ];
-    let call = Call::new(&site, &worker, "");
+    let call = Call::new(&stage, &worker, "");
     call.table(EXTENSION, |field| {
         format!("select * from fairclaim.extend_leases({}{field} => …)", others(&all, field))
     })
@@ -351,10 +351,10 @@ const RELEASE: &[Limit] = &[
 
 #[tokio::test]
 async fn a_release_of_claims_is_refused_beyond_every_limit_and_accepted_at_it() {
-    let site = Site::new().await;
-    let (worker, _job) = claimed(&site).await;
+    let stage = Stage::new().await;
+    let (worker, _job) = claimed(&stage).await;
     let all = [("p_worker_id", "'w'"), ("p_lease_tokens", "array[gen_random_uuid()]")];
-    let call = Call::new(&site, &worker, "");
+    let call = Call::new(&stage, &worker, "");
     call.table(RELEASE, |field| {
         format!("select fairclaim.release_claims({}{field} => …)", others(&all, field))
     })
@@ -364,8 +364,8 @@ async fn a_release_of_claims_is_refused_beyond_every_limit_and_accepted_at_it() 
 /// A batch of the largest size, of jobs that nobody holds.
 #[tokio::test]
 async fn ten_thousand_settlements_are_one_batch() {
-    let site = Site::new().await;
-    let worker = site.db.worker().await;
+    let stage = Stage::new().await;
+    let worker = stage.db.worker().await;
     for n in [9_999, 10_000] {
         let lists = format!(
             "array_fill(gen_random_uuid(), array[{n}]), array_fill(1, array[{n}]), array_fill(gen_random_uuid(), array[{n}])"
@@ -376,11 +376,11 @@ async fn ten_thousand_settlements_are_one_batch() {
             ),
             format!("select accepted from fairclaim.extend_leases('w', {lists})"),
         ] {
-            let before = site.contents().await;
+            let before = stage.contents().await;
             let rows = worker.query(&sql, &[]).await.expect("the largest batch");
             assert_eq!(rows.len(), n);
             assert!(rows.iter().all(|row| !row.get::<_, bool>(0)), "none is held");
-            site.untouched(&before, &sql).await;
+            stage.untouched(&before, &sql).await;
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use fairclaim::Error;
 
-use super::{MARK, site::Site};
+use super::{MARK, stage::Stage};
 
 /// An argument list of `dispatch_job`, the code, and what the library says of it.
 const JOBS: &[(&str, &str, &str)] = &[
@@ -89,8 +89,14 @@ const NUMBER: &str = "a number is out of the range that the database can store";
 const TIME: &str = "a time is malformed or out of range";
 
 /// The statement fails in the server with this code, and the library's error of it tells no value.
-async fn refused(site: &Site, session: &crate::support::Client, sql: &str, code: &str, says: &str) {
-    let before = site.contents().await;
+async fn refused(
+    stage: &Stage,
+    session: &crate::support::Client,
+    sql: &str,
+    code: &str,
+    says: &str,
+) {
+    let before = stage.contents().await;
     let sql = sql.replace("MARK", MARK);
     let error = session.query(&sql, &[]).await.expect_err(&sql);
     let said = error.as_db_error().unwrap_or_else(|| panic!("{sql}: {error}"));
@@ -108,25 +114,25 @@ async fn refused(site: &Site, session: &crate::support::Client, sql: &str, code:
     if code.starts_with("22") {
         assert_eq!(ours.hint(), Some("change the value; this call wrote nothing"), "{sql}");
     }
-    site.untouched(&before, &sql).await;
+    stage.untouched(&before, &sql).await;
 }
 
 #[tokio::test]
 async fn what_a_type_refuses_never_reaches_the_queue_and_is_told_without_the_value() {
-    let site = Site::new().await;
-    let (producer, worker) = (site.db.producer().await, site.db.worker().await);
+    let stage = Stage::new().await;
+    let (producer, worker) = (stage.db.producer().await, stage.db.worker().await);
     for (arguments, code, says) in JOBS {
         let arguments = arguments.replacen("T,", "'7e4a0000-0000-4000-8000-000000000001',", 1);
         let sql = format!("select fairclaim.dispatch_job({arguments})");
-        refused(&site, &producer, &sql, code, says).await;
+        refused(&stage, &producer, &sql, code, says).await;
     }
     for (rest, code, says) in ITEMS {
         let sql = format!(
             "select fairclaim.dispatch_jobs($j$[{{\"tenant_id\": \"7e4a0000-0000-4000-8000-000000000001\", \"type\": \"mail\", {rest}}}]$j$)"
         );
-        refused(&site, &producer, &sql, code, says).await;
+        refused(&stage, &producer, &sql, code, says).await;
     }
     for (call, code, says) in WORK {
-        refused(&site, &worker, &format!("select * from fairclaim.{call}"), code, says).await;
+        refused(&stage, &worker, &format!("select * from fairclaim.{call}"), code, says).await;
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use crate::support::Client;
-use crate::worker::rig::{Rig, acme};
+use crate::worker::stage::{Stage, acme};
 
 /// The statements of the README's section on SQL.
 fn statements() -> Vec<String> {
@@ -34,9 +34,9 @@ async fn row(session: &Client, statement: &str) -> SimpleQueryRow {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sql_of_the_readme_works_as_it_is_printed() {
-    let rig = Rig::new().await;
-    let (producer, worker) = (rig.db.producer().await, rig.db.worker().await);
-    let operator = rig.db.operator().await;
+    let stage = Stage::new().await;
+    let (producer, worker) = (stage.db.producer().await, stage.db.worker().await);
+    let operator = stage.db.operator().await;
     let statements = statements();
     let [dispatch, claim, settle, tick, list] = statements.as_slice() else {
         panic!("other statements than this test knows: {statements:?}")
@@ -52,7 +52,7 @@ async fn the_sql_of_the_readme_works_as_it_is_printed() {
     assert!(row(&worker, tick).await.get("next_tick_in").is_some());
     let listed = row(&operator, list).await;
     assert_eq!((listed.get("id"), listed.get("status")), (Some(id.as_str()), Some("completed")));
-    let job = rig.job(id.parse().expect("a uuid")).await;
+    let job = stage.job(id.parse().expect("a uuid")).await;
     assert_eq!((job.tenant_id, job.status), (acme(), Status::Completed));
     assert_eq!(job.payload, Some(json!({"user": 7})));
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     support::TestDb,
-    worker::rig::{Rig, acme, job},
+    worker::stage::{Stage, acme, job},
 };
 
 /// What no error may quote.
@@ -27,20 +27,22 @@ fn raw(text: String) -> Result<Dispatch, Error> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_without_the_role_is_told_what_to_ask_for() {
-    let rig = Rig::new().await;
-    let worker = rig.db.client("test_worker").await;
+    let stage = Stage::new().await;
+    let worker = stage.db.client("test_worker").await;
     let error = worker.dispatch(job("mail", json!({"pin": SECRET}))).await.expect_err("denied");
     check(&error, Some("JQ007"), "grant fairclaim_producer");
     let error = worker.jobs(&JobFilter::default()).await.expect_err("denied");
     check(&error, Some("JQ007"), "grant fairclaim_operator");
-    let id = rig.dispatch("mail", json!({"pin": SECRET})).await;
-    let error = rig.producer.job(id).await.expect_err("denied");
+    let id = stage.dispatch("mail", json!({"pin": SECRET})).await;
+    let error = stage.producer.job(id).await.expect_err("denied");
     check(&error, Some("JQ007"), "grant fairclaim_operator");
     // a producer names the tenant; only an operator may leave it out
-    for refused in [rig.producer.cancel(None, &[id]).await, rig.producer.retry(None, &[id]).await] {
+    for refused in
+        [stage.producer.cancel(None, &[id]).await, stage.producer.retry(None, &[id]).await]
+    {
         check(&refused.expect_err("no tenant"), Some("JQ002"), "p_tenant_id");
     }
-    assert!(rig.operator.cancel(None, &[id]).await.is_ok());
+    assert!(stage.operator.cancel(None, &[id]).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +67,7 @@ async fn a_server_that_is_not_there_is_unavailable_and_its_url_a_secret() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_jobs_payload_is_what_was_dispatched() {
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     for text in [
         r#""""#,
         "null",
@@ -73,8 +75,8 @@ async fn the_jobs_payload_is_what_was_dispatched() {
         r#"{"ä":"\u00e4\ud834\udd1e","empty":{},"list":[[],[null,true]]}"#,
         "123456789012345678901234567890.5",
     ] {
-        let id = rig.send(raw(text.to_owned()).expect("JSON")).await;
-        let kept = rig.job(id).await.payload.expect("a payload");
+        let id = stage.send(raw(text.to_owned()).expect("JSON")).await;
+        let kept = stage.job(id).await.payload.expect("a payload");
         assert_eq!(kept, serde_json::from_str::<Value>(text).expect("JSON"), "{text}");
     }
 }

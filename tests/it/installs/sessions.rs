@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     calls::{Settled, claim_job, claim_jobs, refused, settle, settle_after, tick},
     support::{Client, TestDb},
-    worker::rig::{acme, job},
+    worker::stage::{acme, job},
 };
 
 /// Settings that go together, since none of them hides what another does.

@@ -40,7 +40,7 @@ const LATER: &str = "update fairclaim_internal.test_clock set shift = shift + in
 
 /// All orders of one producer (two statements), the end of the hostage and three ticks, after a beginning.
 fn orders_after(beginning: &[usize], counts: &[usize]) -> Vec<Vec<usize>> {
-    let all = super::rig::orders(counts);
+    let all = super::play::orders(counts);
     all.into_iter().map(|order| [beginning, &order].concat()).collect()
 }
 

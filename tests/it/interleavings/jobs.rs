@@ -51,7 +51,7 @@ async fn claimed(stage: &Stage) -> Claimed {
 async fn a_cancel_meets_a_claim_in_every_order() {
     let stage = Stage::set().await;
     let counts = [3, 3];
-    for order in super::rig::orders(&counts) {
+    for order in super::play::orders(&counts) {
         for end in ["commit", "rollback"] {
             stage.clear().await;
             let id = dispatch(&*stage.producers[0], tenant(1), "mail").await;
@@ -94,7 +94,7 @@ fn delete_of(id: Uuid) -> String {
 #[tokio::test]
 async fn a_delete_meets_a_claim_in_every_order() {
     let stage = Stage::set().await;
-    for order in super::rig::orders(&[3, 3]) {
+    for order in super::play::orders(&[3, 3]) {
         for end in ["commit", "rollback"] {
             stage.clear().await;
             let id = dispatch(&*stage.producers[0], tenant(1), "mail").await;
@@ -122,7 +122,7 @@ async fn a_delete_meets_a_claim_in_every_order() {
 #[tokio::test]
 async fn a_delete_meets_a_retry_in_every_order() {
     let stage = Stage::set().await;
-    for order in super::rig::orders(&[3, 3]) {
+    for order in super::play::orders(&[3, 3]) {
         stage.clear().await;
         let job = claimed(&stage).await;
         settle(&stage.worker, &job, "fail").await;
@@ -154,7 +154,7 @@ async fn a_delete_meets_a_retry_in_every_order() {
 async fn a_cancel_meets_an_attempt_that_is_given_back_in_every_order() {
     let stage = Stage::set().await;
     for given_back in GIVEN_BACK {
-        for order in super::rig::orders(&[3, 3]) {
+        for order in super::play::orders(&[3, 3]) {
             stage.clear().await;
             let job = claimed(&stage).await;
             let settle =
@@ -180,7 +180,7 @@ async fn a_cancel_meets_an_attempt_that_is_given_back_in_every_order() {
 #[tokio::test]
 async fn a_cancel_meets_a_promotion_in_every_order() {
     let stage = Stage::set().await;
-    for order in super::rig::orders(&[3, 3]) {
+    for order in super::play::orders(&[3, 3]) {
         stage.clear().await;
         let dispatch = format!(
             "select fairclaim.dispatch_job('{}', 'mail', p_run_at => fairclaim.clock() + interval '1 min')",
@@ -235,7 +235,7 @@ async fn a_cancel_after_a_retry_counts_while_a_tick_deletes_the_old_wish() {
 #[tokio::test]
 async fn a_retry_meets_a_settlement_in_every_order() {
     let stage = Stage::set().await;
-    for order in super::rig::orders(&[3, 3]) {
+    for order in super::play::orders(&[3, 3]) {
         stage.clear().await;
         let job = claimed(&stage).await;
         let settle = format!(
@@ -271,7 +271,7 @@ async fn a_retry_meets_a_settlement_in_every_order() {
 #[tokio::test]
 async fn an_expired_lease_meets_its_settlement_in_every_order() {
     let stage = Stage::set().await;
-    for order in super::rig::orders(&[3, 3]) {
+    for order in super::play::orders(&[3, 3]) {
         stage.clear().await;
         let job = claimed(&stage).await;
         stage.db.advance("1 hour").await;
@@ -302,7 +302,7 @@ async fn an_expired_lease_meets_its_settlement_in_every_order() {
 #[tokio::test]
 async fn an_expired_lease_meets_its_heartbeat_in_every_order() {
     let stage = Stage::set().await;
-    for order in super::rig::orders(&[3, 3]) {
+    for order in super::play::orders(&[3, 3]) {
         stage.clear().await;
         let job = claimed(&stage).await;
         stage.db.advance("1 hour").await;
@@ -336,7 +336,7 @@ async fn an_expired_lease_meets_its_heartbeat_in_every_order() {
 async fn two_settlements_of_one_attempt_meet_in_every_order() {
     let stage = Stage::set().await;
     for end in ["commit", "rollback"] {
-        for order in super::rig::orders(&[3, 3]) {
+        for order in super::play::orders(&[3, 3]) {
             stage.clear().await;
             let job = claimed(&stage).await;
             let settle = |outcome: &str| {

@@ -61,7 +61,7 @@ async fn a_month_passes(stage: &Stage) {
 async fn a_range_that_goes_meets_a_retry_in_every_order() {
     let stage = Stage::set().await;
     let (mut kept, mut gone) = (0, 0);
-    for order in super::rig::orders(&[3, 3]) {
+    for order in super::play::orders(&[3, 3]) {
         stage.clear().await;
         stage.ticks(1).await;
         let id = dispatch(&*stage.producers[0], tenant(1), "mail").await;
@@ -101,7 +101,7 @@ async fn a_range_that_goes_meets_a_retry_in_every_order() {
 /// A range in which one job still waits is emptied of the others, beside whoever claims that one.
 async fn an_emptied_range_meets_a_claim(end: &str) {
     let stage = Stage::set().await;
-    for order in super::rig::orders(&[3, 3]) {
+    for order in super::play::orders(&[3, 3]) {
         stage.clear().await;
         stage.ticks(1).await;
         let jobs = vec![json!({"tenant_id": tenant(1), "type": "mail"}); 3];
@@ -176,7 +176,7 @@ async fn a_job_that_is_deleted_meets_a_retry_in_every_order() {
     const OF_AN_HOUR: &str = "select rows_deleted from fairclaim.prune(3600)";
     let stage = Stage::set().await;
     let (mut kept, mut gone) = (0, 0);
-    for order in super::rig::orders(&[3, 3]) {
+    for order in super::play::orders(&[3, 3]) {
         stage.clear().await;
         let id = dispatch(&*stage.producers[0], tenant(1), "mail").await;
         let job = claim_job(&stage.worker, "w").await.expect("the job");
@@ -224,7 +224,7 @@ async fn a_range_that_is_dropped_meets_a_claim_in_every_order() {
     for end in ["commit", "rollback"] {
         let claim = ["begin", CLAIM, STAY, end];
         let (mut dropped, mut put_off) = (0, 0);
-        for order in super::rig::orders(&[1, claim.len()]) {
+        for order in super::play::orders(&[1, claim.len()]) {
             let (answer, waited) = a_dropped_range(&stage, [&[PRUNE], &claim], &order).await;
             assert!(!waited, "a prune that has ended is in nobody's way: {order:?}");
             // between the claim and what it stays for
@@ -243,7 +243,7 @@ async fn a_range_that_is_dropped_in_an_open_transaction_meets_a_claim_in_every_o
     let stage = Stage::set().await;
     let (prune, claim) = (["begin", PRUNE, "commit"], ["begin", CLAIM, "commit"]);
     let (mut dropped, mut waits) = (0, 0);
-    for order in super::rig::orders(&[prune.len(), claim.len()]) {
+    for order in super::play::orders(&[prune.len(), claim.len()]) {
         let (answer, waited) = a_dropped_range(&stage, [&prune, &claim], &order).await;
         dropped += usize::from(answer == "1|0");
         waits += usize::from(waited);

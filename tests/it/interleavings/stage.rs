@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use crate::support::Client;
 use uuid::Uuid;
 
-use super::rig::{Outcome, Part, orders, play};
+use super::play::{Outcome, Part, orders, play};
 use crate::{
     calls::{Claimed, claim_jobs, settle_all, tick},
     support::TestDb,

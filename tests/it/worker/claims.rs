@@ -13,7 +13,7 @@ use private_postgres::PrivateServer;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::rig::{Gauge, PATIENCE, Rig, Running, acme, millis};
+use super::stage::{Gauge, PATIENCE, Running, Stage, acme, millis};
 use crate::{
     calls::claim_job,
     support::{Client as Session, connect, waiting::until},
@@ -48,21 +48,21 @@ async fn free(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_queue_has_its_own_concurrency_however_busy_the_others_are() {
-    let rig = Rig::new().await;
-    let held = rig.dispatch_many("slow", "blocked", 12).await;
-    let passed = rig.dispatch_many("fast", "free", 60).await;
+    let stage = Stage::new().await;
+    let held = stage.dispatch_many("slow", "blocked", 12).await;
+    let passed = stage.dispatch_many("fast", "free", 60).await;
     let closed = Semaphore::new(0);
     let app = Arc::new(App { blocked: Gauge::default(), free: Gauge::default(), gate: closed });
-    let worker = rig.worker().await.queue("slow", 2).queue("fast", 5).state(Arc::clone(&app));
+    let worker = stage.worker().await.queue("slow", 2).queue("fast", 5).state(Arc::clone(&app));
     let worker = worker.handler_for("blocked", blocked).handler_for("free", free);
     let worker = Running::start(worker);
-    rig.until_all(&passed, Status::Completed).await;
+    stage.until_all(&passed, Status::Completed).await;
     assert_eq!((app.blocked.running(), app.blocked.most(), app.free.most()), (2, 2, 5));
     for &id in &held {
-        assert_ne!(rig.job(id).await.status, Status::Completed);
+        assert_ne!(stage.job(id).await.status, Status::Completed);
     }
     app.gate.add_permits(1);
-    rig.until_all(&held, Status::Completed).await;
+    stage.until_all(&held, Status::Completed).await;
     assert_eq!((app.blocked.most(), worker.stop().await.completed), (2, 72));
 }
 
@@ -92,14 +92,14 @@ async fn most_held(owner: &Session, workers: [&str; 2], jobs: usize) -> [i64; 2]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_of_slow_jobs_holds_few_and_leaves_the_others_to_a_second_one() {
     const JOBS: usize = 40;
-    let rig = Rig::new().await;
-    rig.dispatch_many("default", "slow", JOBS).await;
+    let stage = Stage::new().await;
+    stage.dispatch_many("default", "slow", JOBS).await;
     let mut workers = Vec::new();
     for worker_id in ["one", "two"] {
-        let worker = rig.worker().await.worker_id(worker_id).queue("default", 2);
+        let worker = stage.worker().await.worker_id(worker_id).queue("default", 2);
         workers.push(Running::start(worker.handler_for("slow", slow)));
     }
-    let most = most_held(&rig.db.owner().await, ["one", "two"], JOBS).await;
+    let most = most_held(&stage.db.owner().await, ["one", "two"], JOBS).await;
     // two that run, one ahead, and two whose settlements are on their way
     assert!(most.iter().all(|held| (2..=5).contains(held)), "{most:?}");
     let mut completed = Vec::new();
@@ -131,21 +131,21 @@ async fn until_it_pauses(handle: &WorkerHandle) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dispatch_wakes_an_idle_worker_that_listens_and_polling_finds_every_job_without() {
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     // no maintenance: a tick that finds something to do wakes too
     let worker = async |queue, listen| {
-        let worker = rig.worker().await.queue(queue, 1).poll_interval(PATIENCE).maintain(false);
+        let worker = stage.worker().await.queue(queue, 1).poll_interval(PATIENCE).maintain(false);
         Running::start(worker.listen(listen).handler_for("nothing", nothing))
     };
     let (listening, polling) = (worker("heard", true).await, worker("polled", false).await);
     until_it_pauses(&listening.handle).await;
     // a dispatch announces itself only when somebody was idle within the last second or so
-    assert!(claim_job(&rig.db.worker().await, "idler").await.is_none());
-    let (heard, dispatched) = (rig.dispatch_many("heard", "nothing", 1).await[0], Instant::now());
-    let polled = rig.dispatch_many("polled", "nothing", 1).await[0];
-    rig.until(heard, Status::Completed).await;
+    assert!(claim_job(&stage.db.worker().await, "idler").await.is_none());
+    let (heard, dispatched) = (stage.dispatch_many("heard", "nothing", 1).await[0], Instant::now());
+    let polled = stage.dispatch_many("polled", "nothing", 1).await[0];
+    stage.until(heard, Status::Completed).await;
     assert!(dispatched.elapsed() < Duration::from_secs(4), "its poll found it, and no wake");
-    rig.until(polled, Status::Completed).await;
+    stage.until(polled, Status::Completed).await;
     listening.stop().await;
     polling.stop().await;
 }

@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio_postgres::NoTls;
 use uuid::Uuid;
 
-use super::rig::{PATIENCE, Rig, Running, acme, millis, within};
+use super::stage::{PATIENCE, Running, Stage, acme, millis, within};
 use crate::support::waiting::until;
 
 /// How often each job was run.
@@ -32,20 +32,20 @@ async fn note(_job: RawJob, attempt: Attempt, State(runs): State<Runs>) -> Resul
 }
 
 /// Ends every session of the workers' login in this database, as that login may.
-async fn cut(rig: &Rig) -> i64 {
+async fn cut(stage: &Stage) -> i64 {
     let sessions = "select count(pg_terminate_backend(pid)) from pg_stat_activity
                      where datname = current_database() and usename = current_user and pid <> pg_backend_pid()";
-    rig.db.worker().await.query_one(sessions, &[]).await.expect("terminate").get(0)
+    stage.db.worker().await.query_one(sessions, &[]).await.expect("terminate").get(0)
 }
 
 /// Cuts while a call is under way for certain: it waits for a lock.
-async fn cut_in_a_call(rig: &Rig) {
-    let mut owner = rig.db.owner().await;
+async fn cut_in_a_call(stage: &Stage) {
+    let mut owner = stage.db.owner().await;
     let lock = owner.transaction().await.expect("begin");
     lock.batch_execute("lock table fairclaim_internal.running in access exclusive mode")
         .await
         .expect("lock");
-    let looking = rig.db.worker().await;
+    let looking = stage.db.worker().await;
     let waiting = "select count(*) from pg_stat_activity where datname = current_database() and usename = current_user
                       and wait_event_type = 'Lock'";
     until("a call waits", PATIENCE, || async {
@@ -53,18 +53,18 @@ async fn cut_in_a_call(rig: &Rig) {
         (row.get::<_, i64>(0) > 0).then_some(())
     })
     .await;
-    assert!(cut(rig).await > 0);
+    assert!(cut(stage).await > 0);
     lock.rollback().await.expect("rollback");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_whose_connections_are_cut_runs_every_job_once() {
     const JOBS: usize = 600;
-    let rig = Rig::new().await;
-    let ids = rig.dispatch_many("default", "note", JOBS).await;
+    let stage = Stage::new().await;
+    let ids = stage.dispatch_many("default", "note", JOBS).await;
     let runs = Runs::default();
     // a claim whose answer was lost with its connection comes back with the end of its lease
-    let worker = rig.worker().await.lease(Duration::from_secs(6)).queue("default", 4);
+    let worker = stage.worker().await.lease(Duration::from_secs(6)).queue("default", 4);
     let worker = Running::start(worker.state(Arc::clone(&runs)).handler_for("note", note));
     for round in 1..=6 {
         until("it works", PATIENCE, || async {
@@ -72,10 +72,11 @@ async fn a_worker_whose_connections_are_cut_runs_every_job_once() {
         })
         .await;
         // what it had claimed goes on while it has no connection
-        until("something is cut", PATIENCE, || async { (cut(&rig).await > 0).then_some(()) }).await;
+        until("something is cut", PATIENCE, || async { (cut(&stage).await > 0).then_some(()) })
+            .await;
     }
-    cut_in_a_call(&rig).await;
-    rig.until_all(&ids, Status::Completed).await;
+    cut_in_a_call(&stage).await;
+    stage.until_all(&ids, Status::Completed).await;
     let report = worker.stop().await;
     assert!(report.call_failures > 0, "{report:?}");
     let runs = runs.lock().expect("a lock");
@@ -143,20 +144,20 @@ fn pool(url: &str, size: usize) -> Pool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_on_the_pool_of_the_application_polls_and_leaves_the_pool_free() {
-    let rig = Rig::new().await;
-    let pool = pool(&rig.db.url("test_worker"), 2);
+    let stage = Stage::new().await;
+    let pool = pool(&stage.db.url("test_worker"), 2);
     let runs = Runs::default();
     let worker = Worker::builder(Client::from_pool(pool.clone())).poll_interval(millis(50));
     let worker = worker.queue("default", 4).state(Arc::clone(&runs));
     let worker = Running::start(worker.listen(true).handler_for("note", note));
-    let before = rig.dispatch_many("default", "note", 50).await;
-    rig.until_all(&before, Status::Completed).await;
+    let before = stage.dispatch_many("default", "note", 50).await;
+    stage.until_all(&before, Status::Completed).await;
     // handlers may take all of the pool: the worker's own connections are none of it
     let taken = [pool.get().await.expect("one"), pool.get().await.expect("two")];
-    assert!(cut(&rig).await >= 3, "two of the pool, and those of the worker");
+    assert!(cut(&stage).await >= 3, "two of the pool, and those of the worker");
     drop(taken);
-    let after = rig.dispatch_many("default", "note", 50).await;
-    rig.until_all(&after, Status::Completed).await;
+    let after = stage.dispatch_many("default", "note", 50).await;
+    stage.until_all(&after, Status::Completed).await;
     let report = worker.stop().await;
     assert_eq!((report.completed, report.lost), (100, 0));
     assert!(runs.lock().expect("a lock").values().all(|&count| count == 1));

@@ -11,7 +11,7 @@ use std::{
 use fairclaim::{Attempt, Client, Dispatch, JobError, Outcome, RawJob, State, Status};
 use serde_json::json;
 
-use super::rig::{Gauge, PATIENCE, Rig, Running, acme, job, millis};
+use super::stage::{Gauge, PATIENCE, Running, Stage, acme, job, millis};
 use crate::support::waiting::until;
 
 /// Dispatches the rest of its chain.
@@ -32,17 +32,17 @@ async fn nothing(_job: RawJob, _attempt: Attempt) -> Result<(), JobError> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_ends_when_nothing_is_left_to_do() {
-    let rig = Rig::new().await;
-    rig.dispatch("chain", 10.into()).await;
-    rig.dispatch_many("default", "nothing", 500).await;
-    let later = rig.send(job("nothing", json!({})).delay(Duration::from_secs(3600))).await;
-    let foreign = rig.send(job("nothing", json!({})).queue("foreign")).await;
-    let worker = rig.worker().await.queue("default", 4).queue("other", 1).drain(true);
-    let worker = worker.state(rig.producer.clone()).handler_for::<u32, _>("chain", chain);
+    let stage = Stage::new().await;
+    stage.dispatch("chain", 10.into()).await;
+    stage.dispatch_many("default", "nothing", 500).await;
+    let later = stage.send(job("nothing", json!({})).delay(Duration::from_secs(3600))).await;
+    let foreign = stage.send(job("nothing", json!({})).queue("foreign")).await;
+    let worker = stage.worker().await.queue("default", 4).queue("other", 1).drain(true);
+    let worker = worker.state(stage.producer.clone()).handler_for::<u32, _>("chain", chain);
     let report = Running::start(worker.handler_for("nothing", nothing)).ended().await;
     assert_eq!((report.claimed, report.completed), (511, 511));
-    assert_eq!(rig.job(later).await.status, Status::Scheduled);
-    assert_eq!(rig.job(foreign).await.status, Status::Pending);
+    assert_eq!(stage.job(later).await.status, Status::Scheduled);
+    assert_eq!(stage.job(foreign).await.status, Status::Pending);
 }
 
 /// Takes half a second, and fails when it is told to stop meanwhile.
@@ -64,25 +64,25 @@ async fn until_running(gauge: &Gauge, count: usize) {
 }
 
 /// How many jobs have a status.
-async fn count(rig: &Rig, status: Status) -> usize {
+async fn count(stage: &Stage, status: Status) -> usize {
     let filter = fairclaim::JobFilter { status: Some(status), ..Default::default() };
-    rig.operator.jobs(&filter).await.expect("jobs").jobs.len()
+    stage.operator.jobs(&filter).await.expect("jobs").jobs.len()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn within_the_grace_period_what_runs_is_finished_and_nothing_more_is_claimed() {
-    let rig = Rig::new().await;
-    rig.dispatch_many("default", "short", 60).await;
+    let stage = Stage::new().await;
+    stage.dispatch_many("default", "short", 60).await;
     let gauge = Arc::new(Gauge::default());
-    let worker = rig.worker().await.queue("default", 3).grace(PATIENCE).state(Arc::clone(&gauge));
+    let worker = stage.worker().await.queue("default", 3).grace(PATIENCE).state(Arc::clone(&gauge));
     let worker = Running::start(worker.handler_for("short", short));
     until_running(&gauge, 3).await;
     worker.tell();
     let report = worker.ended().await;
     assert_eq!((report.completed, report.released), (report.claimed, 0));
     assert!((3..60).contains(&report.claimed), "{report:?}");
-    assert_eq!(count(&rig, Status::Processing).await, 0);
-    assert_eq!(count(&rig, Status::Pending).await as u64, 60 - report.claimed);
+    assert_eq!(count(&stage, Status::Processing).await, 0);
+    assert_eq!(count(&stage, Status::Pending).await as u64, 60 - report.claimed);
 }
 
 /// First attempts run until they are told to stop, and end as their job says; later ones end at once.
@@ -106,39 +106,39 @@ async fn endless(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_the_grace_period_the_rest_is_given_back_and_no_attempt_is_used_up() {
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     let mut ids = Vec::new();
     for how in ["polite", "failing", "stubborn"] {
-        ids.push(rig.dispatch("endless", how.into()).await);
+        ids.push(stage.dispatch("endless", how.into()).await);
     }
     let started = Arc::new(AtomicUsize::new(0));
-    let worker = rig.worker().await.queue("default", 3).state(Arc::clone(&started));
+    let worker = stage.worker().await.queue("default", 3).state(Arc::clone(&started));
     let worker = worker.grace(millis(200)).stop_within(Duration::from_secs(5));
     let worker = Running::start(worker.handler_for::<String, _>("endless", endless));
     until("all run", PATIENCE, || async { (started.load(SeqCst) == 3).then_some(()) }).await;
     let report = worker.stop().await;
     assert_eq!((report.completed, report.released, report.retried, report.lost), (1, 2, 0, 0));
-    assert_eq!(rig.job(ids[0]).await.status, Status::Completed);
+    assert_eq!(stage.job(ids[0]).await.status, Status::Completed);
     for &id in &ids[1..] {
-        let row = rig.job(id).await;
+        let row = stage.job(id).await;
         assert_eq!((row.status, row.attempts, row.errors), (Status::Pending, 1, None));
     }
 
-    let next = rig.worker().await.queue("default", 1).state(started).drain(true);
+    let next = stage.worker().await.queue("default", 1).state(started).drain(true);
     Running::start(next.handler_for::<String, _>("endless", endless)).ended().await;
     for &id in &ids[1..] {
-        let row = rig.job(id).await;
+        let row = stage.job(id).await;
         assert_eq!((row.attempts, row.result), (2, Some(json!({"left": 25, "of": 25}))));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_refuses_to_start_without_its_role_or_the_schema() {
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     let start = |client| {
         fairclaim::Worker::builder(client).queue("default", 1).handler_for("nothing", nothing)
     };
-    let stranger = start(rig.db.client("test_stranger").await).build().expect("a worker");
+    let stranger = start(stage.db.client("test_stranger").await).build().expect("a worker");
     let error = stranger.run(std::future::pending()).await.expect_err("no role");
     assert_eq!(error.code(), Some("JQ007"), "{error}");
     let empty = crate::support::TestDb::empty().await;

@@ -12,7 +12,7 @@ use std::{
 use fairclaim::{Attempt, Job, JobError, Outcome, RawJob, State, Status};
 use serde_json::{Value, json};
 
-use super::rig::{Rig, Running, acme, job, millis};
+use super::stage::{Running, Stage, acme, job, millis};
 
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Sum {
@@ -43,18 +43,18 @@ async fn add(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn typed_raw_and_stateful_handlers_each_run_the_jobs_of_their_type() {
-    let rig = Rig::new().await;
-    let summed = rig.dispatch("sum", json!({"left": 40, "right": 2})).await;
-    let echoed = rig.dispatch("echo", json!([1, {"two": "zwei"}])).await;
-    let added = [rig.dispatch("add", 7.into()).await, rig.dispatch("add", 8.into()).await];
+    let stage = Stage::new().await;
+    let summed = stage.dispatch("sum", json!({"left": 40, "right": 2})).await;
+    let echoed = stage.dispatch("echo", json!([1, {"two": "zwei"}])).await;
+    let added = [stage.dispatch("add", 7.into()).await, stage.dispatch("add", 8.into()).await];
     let total = Arc::new(AtomicI64::new(0));
-    let worker = rig.worker().await.queue("default", 4).state(Arc::clone(&total)).drain(true);
+    let worker = stage.worker().await.queue("default", 4).state(Arc::clone(&total)).drain(true);
     let worker = worker.handler(sum).handler_for("echo", echo).handler_for::<i64, _>("add", add);
     assert_eq!(Running::start(worker).ended().await.completed, 4);
-    assert_eq!(rig.job(summed).await.result, Some(json!(42)));
-    assert_eq!(rig.job(echoed).await.result, Some(json!([1, {"two": "zwei"}])));
+    assert_eq!(stage.job(summed).await.result, Some(json!(42)));
+    assert_eq!(stage.job(echoed).await.result, Some(json!([1, {"two": "zwei"}])));
     assert_eq!(total.load(SeqCst), 15);
-    rig.until_all(&added, Status::Completed).await;
+    stage.until_all(&added, Status::Completed).await;
 }
 
 async fn describe(_job: RawJob, attempt: Attempt) -> Result<Outcome, JobError> {
@@ -78,12 +78,12 @@ async fn describe(_job: RawJob, attempt: Attempt) -> Result<Outcome, JobError> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_knows_its_job() {
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     let dispatch = job("describe", json!(null)).queue("eu:mail").max_attempts(5);
-    let id = rig.send(dispatch.metadata("trace", "t-1").timeout(Duration::from_secs(60))).await;
-    let worker = rig.worker().await.worker_id("w-7").queue("eu:mail", 1);
+    let id = stage.send(dispatch.metadata("trace", "t-1").timeout(Duration::from_secs(60))).await;
+    let worker = stage.worker().await.worker_id("w-7").queue("eu:mail", 1);
     let worker = Running::start(worker.handler_for("describe", describe));
-    let row = rig.until(id, Status::Completed).await;
+    let row = stage.until(id, Status::Completed).await;
     worker.stop().await;
     let told = json!({
         "id": id, "tenant": acme(), "queue": "eu:mail", "type": "describe", "number": 2, "max_attempts": 5,
@@ -113,27 +113,27 @@ async fn panic_later(_job: RawJob, _attempt: Attempt) -> Result<(), JobError> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_or_an_unreadable_payload_fails_that_attempt_only() {
-    let rig = Rig::new().await;
-    let at_once = rig.dispatch("at_once", json!({})).await;
-    let later = rig.dispatch("later", json!({})).await;
-    let unreadable = rig.dispatch("sum", json!({"left": "secret-4711", "right": 1})).await;
+    let stage = Stage::new().await;
+    let at_once = stage.dispatch("at_once", json!({})).await;
+    let later = stage.dispatch("later", json!({})).await;
+    let unreadable = stage.dispatch("sum", json!({"left": "secret-4711", "right": 1})).await;
     let mut neighbours = Vec::new();
     for n in 0..20 {
-        neighbours.push(rig.dispatch("sum", json!({"left": n, "right": 1})).await);
+        neighbours.push(stage.dispatch("sum", json!({"left": n, "right": 1})).await);
     }
     // one slot: if it ended with a panic, the neighbours would wait forever
-    let worker = rig.worker().await.queue("default", 1).drain(true).handler(sum);
+    let worker = stage.worker().await.queue("default", 1).drain(true).handler(sum);
     let worker = worker.handler_for("at_once", panic_at_once).handler_for("later", panic_later);
     let report = Running::start(worker).ended().await;
     assert_eq!((report.completed, report.retried, report.panicked), (20, 3, 2));
-    rig.until_all(&neighbours, Status::Completed).await;
+    stage.until_all(&neighbours, Status::Completed).await;
     for (id, text) in [(at_once, "at once"), (later, "later")] {
-        let row = rig.job(id).await;
+        let row = stage.job(id).await;
         assert_eq!((row.status, row.attempts), (Status::Scheduled, 1));
         let message = format!("the handler panicked: {text}");
         assert_eq!(only_error(&row), json!({"code": "panic", "message": message}));
     }
-    let row = rig.job(unreadable).await;
+    let row = stage.job(unreadable).await;
     assert_eq!((row.status, row.attempts), (Status::Scheduled, 1));
     let error = only_error(&row);
     assert_eq!(error["code"], "bad_payload");
@@ -154,28 +154,28 @@ async fn panic_when_dropped(_job: RawJob, _attempt: Attempt) -> Result<(), JobEr
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_future_that_panics_when_it_is_dropped_fails_that_attempt_only() {
-    let rig = Rig::new().await;
-    let bomb = rig.send(job("bomb", json!({})).timeout(millis(50))).await;
-    let neighbour = rig.dispatch("sum", json!({"left": 1, "right": 1})).await;
-    let worker = rig.worker().await.queue("default", 1).drain(true).handler(sum);
+    let stage = Stage::new().await;
+    let bomb = stage.send(job("bomb", json!({})).timeout(millis(50))).await;
+    let neighbour = stage.dispatch("sum", json!({"left": 1, "right": 1})).await;
+    let worker = stage.worker().await.queue("default", 1).drain(true).handler(sum);
     let worker = Running::start(worker.handler_for("bomb", panic_when_dropped));
     assert_eq!(worker.ended().await.completed, 1);
-    rig.until(neighbour, Status::Completed).await;
-    let row = rig.job(bomb).await;
+    stage.until(neighbour, Status::Completed).await;
+    let row = stage.job(bomb).await;
     assert_eq!((row.status, row.attempts), (Status::Scheduled, 1));
     assert_eq!(only_error(&row)["code"], "panic");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn types_without_a_handler_are_never_claimed() {
-    let rig = Rig::new().await;
-    let unknown = rig.dispatch_many("default", "unknown", 20).await;
-    let known = rig.dispatch_many("default", "echo", 20).await;
-    let worker = rig.worker().await.queue("default", 2).drain(true).handler_for("echo", echo);
+    let stage = Stage::new().await;
+    let unknown = stage.dispatch_many("default", "unknown", 20).await;
+    let known = stage.dispatch_many("default", "echo", 20).await;
+    let worker = stage.worker().await.queue("default", 2).drain(true).handler_for("echo", echo);
     assert_eq!(Running::start(worker).ended().await.claimed, 20);
-    rig.until_all(&known, Status::Completed).await;
+    stage.until_all(&known, Status::Completed).await;
     for id in unknown {
-        let row = rig.job(id).await;
+        let row = stage.job(id).await;
         assert_eq!((row.status, row.attempts, row.worker_id), (Status::Pending, 0, None));
     }
 }
@@ -211,10 +211,10 @@ async fn times_out(
     seconds: &str,
     attempt_timeout: Option<Duration>,
 ) {
-    let rig = Rig::new().await;
-    let id = rig.send(dispatch).await;
+    let stage = Stage::new().await;
+    let id = stage.send(dispatch).await;
     let dropped = Arc::new(AtomicBool::new(false));
-    let mut worker = rig.worker().await.queue("default", 1).drain(true);
+    let mut worker = stage.worker().await.queue("default", 1).drain(true);
     if let Some(timeout) = attempt_timeout {
         worker = worker.attempt_timeout(timeout);
     }
@@ -222,7 +222,7 @@ async fn times_out(
     let report = Running::start(worker.handler_for("hang", hang::<RawJob>)).ended().await;
     assert_eq!((report.timed_out, report.retried), (1, 1));
     assert!(dropped.load(SeqCst));
-    let row = rig.job(id).await;
+    let row = stage.job(id).await;
     assert_eq!((row.status, row.attempts), (Status::Scheduled, 1));
     let message = format!("no end within {seconds} s");
     assert_eq!(only_error(&row), json!({"code": "timeout", "message": message}));
@@ -250,12 +250,12 @@ async fn nap(_job: RawJob, _attempt: Attempt) -> Result<(), JobError> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_time_out_ends_only_its_own_attempt() {
-    let rig = Rig::new().await;
-    let hasty = rig.send(job("nap", json!({})).timeout(millis(50))).await;
-    let calm = rig.send(job("nap", json!({})).timeout(Duration::from_secs(60))).await;
-    let worker = rig.worker().await.queue("default", 2).attempt_timeout(millis(50)).drain(true);
+    let stage = Stage::new().await;
+    let hasty = stage.send(job("nap", json!({})).timeout(millis(50))).await;
+    let calm = stage.send(job("nap", json!({})).timeout(Duration::from_secs(60))).await;
+    let worker = stage.worker().await.queue("default", 2).attempt_timeout(millis(50)).drain(true);
     let report = Running::start(worker.handler_for("nap", nap)).ended().await;
     assert_eq!((report.completed, report.timed_out), (1, 1));
-    assert_eq!(rig.job(calm).await.status, Status::Completed);
-    assert_eq!(rig.job(hasty).await.status, Status::Scheduled);
+    assert_eq!(stage.job(calm).await.status, Status::Completed);
+    assert_eq!(stage.job(hasty).await.status, Status::Scheduled);
 }

@@ -6,7 +6,7 @@ use fairclaim::{Attempt, JobError, Outcome, RawJob, State, Status, WorkerBuilder
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::rig::{PATIENCE, Rig, Running, acme, job, millis, within};
+use super::stage::{PATIENCE, Running, Stage, acme, job, millis, within};
 use crate::support::waiting::until;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -19,17 +19,17 @@ async fn sleep(seconds: u64, attempt: Attempt) -> Result<Outcome, JobError> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_heartbeat_keeps_a_job_that_runs_for_longer_than_its_lease() {
-    let rig = Rig::new().await;
-    let id = rig.dispatch("sleep", 5.into()).await;
+    let stage = Stage::new().await;
+    let id = stage.dispatch("sleep", 5.into()).await;
     let worker = |builder: WorkerBuilder| {
         let builder = builder.lease(SECOND).queue("default", 2);
         Running::start(builder.handler_for::<u64, _>("sleep", sleep))
     };
-    let first = worker(rig.worker().await.worker_id("first"));
-    rig.until(id, Status::Processing).await;
+    let first = worker(stage.worker().await.worker_id("first"));
+    stage.until(id, Status::Processing).await;
     // its ticks return every expired lease, and it would take the job
-    let idle = worker(rig.worker().await.worker_id("idle"));
-    let row = rig.until(id, Status::Completed).await;
+    let idle = worker(stage.worker().await.worker_id("idle"));
+    let row = stage.until(id, Status::Completed).await;
     assert_eq!((row.attempts, row.worker_id.as_deref()), (1, Some("first")));
     assert_eq!(idle.stop().await.claimed, 0);
     let report = first.stop().await;
@@ -96,38 +96,38 @@ async fn wait(semaphore: &Semaphore) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_whose_lease_was_lost_is_told_to_stop_and_its_end_changes_nothing() {
-    let (rig, gate) = (Rig::new().await, Gate::new());
-    let id = rig.dispatch("job", json!({})).await;
+    let (stage, gate) = (Stage::new().await, Gate::new());
+    let id = stage.dispatch("job", json!({})).await;
     let worker = |builder: WorkerBuilder| {
         let builder = builder.lease(2 * SECOND).queue("default", 1).state(Arc::clone(&gate));
         Running::start(builder.handler_for("job", until_told))
     };
-    let first = worker(rig.worker().await.worker_id("first"));
+    let first = worker(stage.worker().await.worker_id("first"));
     wait(&gate.started).await;
-    rig.expire(id).await;
-    let second = worker(rig.worker().await.worker_id("second"));
-    let row = rig.until(id, Status::Completed).await;
+    stage.expire(id).await;
+    let second = worker(stage.worker().await.worker_id("second"));
+    let row = stage.until(id, Status::Completed).await;
     assert_eq!((row.attempts, row.worker_id.as_deref()), (2, Some("second")));
     wait(&gate.told).await;
     until_lost(&first).await; // while its handler still runs
     gate.end.add_permits(1);
     let report = first.stop().await;
     assert_eq!((report.claimed, report.completed, report.lost), (1, 0, 1));
-    rig.assert_unchanged(&row).await;
+    stage.assert_unchanged(&row).await;
     second.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_settlement_that_comes_too_late_is_refused_and_not_repeated() {
-    let (rig, gate) = (Rig::new().await, Gate::new());
-    let id = rig.dispatch("job", json!({})).await;
+    let (stage, gate) = (Stage::new().await, Gate::new());
+    let id = stage.dispatch("job", json!({})).await;
     // a lease so long that no heartbeat looks before the handler has ended
-    let worker = rig.worker().await.lease(600 * SECOND).queue("default", 2);
+    let worker = stage.worker().await.lease(600 * SECOND).queue("default", 2);
     let worker = worker.state(Arc::clone(&gate)).handler_for("job", until_let);
     let worker = Running::start(worker);
     wait(&gate.started).await;
-    rig.expire(id).await;
-    let row = rig.until(id, Status::Completed).await;
+    stage.expire(id).await;
+    let row = stage.until(id, Status::Completed).await;
     assert_eq!((row.attempts, row.result.clone()), (2, Some(json!(2))));
     gate.end.add_permits(1);
     until_lost(&worker).await;
@@ -135,7 +135,7 @@ async fn a_settlement_that_comes_too_late_is_refused_and_not_repeated() {
     let report = worker.stop().await;
     assert_eq!((report.completed, report.lost, report.call_failures), (1, 1, 0));
     assert_eq!(report.settlements, 2, "one for each attempt");
-    rig.assert_unchanged(&row).await;
+    stage.assert_unchanged(&row).await;
 }
 
 /// Ends as its payload says when it is told to stop.
@@ -156,24 +156,24 @@ async fn when_cancelled(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelling_a_running_job_reaches_its_handler() {
-    let (rig, gate) = (Rig::new().await, Gate::new());
-    let untouched = rig.dispatch("job", "complete".into()).await;
+    let (stage, gate) = (Stage::new().await, Gate::new());
+    let untouched = stage.dispatch("job", "complete".into()).await;
     let mut ids = Vec::new();
     for how in ["complete", "cancel", "snooze", "retry"] {
-        ids.push(rig.dispatch("job", how.into()).await);
+        ids.push(stage.dispatch("job", how.into()).await);
     }
-    let worker = rig.worker().await.lease(SECOND).queue("default", 5).state(Arc::clone(&gate));
+    let worker = stage.worker().await.lease(SECOND).queue("default", 5).state(Arc::clone(&gate));
     let worker =
         Running::start(worker.grace(millis(500)).handler_for::<String, _>("job", when_cancelled));
     for _ in 0..5 {
         wait(&gate.started).await;
     }
-    let changed = rig.producer.cancel(Some(acme()), &ids).await.expect("cancel");
+    let changed = stage.producer.cancel(Some(acme()), &ids).await.expect("cancel");
     assert_eq!(changed.iter().map(|job| job.id).collect::<Vec<_>>(), ids);
     assert!(changed.iter().all(|job| job.status == Some(Status::Processing)), "{changed:?}");
-    rig.until(ids[0], Status::Completed).await; // done is done
-    rig.until_all(&ids[1..], Status::Cancelled).await;
-    assert_eq!(rig.job(untouched).await.status, Status::Processing);
+    stage.until(ids[0], Status::Completed).await; // done is done
+    stage.until_all(&ids[1..], Status::Cancelled).await;
+    assert_eq!(stage.job(untouched).await.status, Status::Processing);
     let report = worker.stop().await;
     assert_eq!((report.cancelled, report.retried, report.snoozed), (3, 0, 0));
 }
@@ -182,22 +182,22 @@ async fn cancelling_a_running_job_reaches_its_handler() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_is_heard_at_once_by_who_listens_and_with_the_next_answer_by_who_does_not() {
     for (listens, slots) in [(true, 1), (false, 2)] {
-        let (rig, gate) = (Rig::new().await, Gate::new());
-        let id = rig.dispatch("job", "complete".into()).await;
-        let worker = rig.worker().await.lease(3600 * SECOND).queue("default", slots);
+        let (stage, gate) = (Stage::new().await, Gate::new());
+        let id = stage.dispatch("job", "complete".into()).await;
+        let worker = stage.worker().await.lease(3600 * SECOND).queue("default", slots);
         let worker = worker.listen(listens).state(Arc::clone(&gate));
         let worker = Running::start(worker.handler_for::<String, _>("job", when_cancelled));
         wait(&gate.started).await;
         if listens {
-            let superuser = rig.db.superuser_here().await;
+            let superuser = stage.db.superuser_here().await;
             let sql = "select from pg_stat_activity where datname = current_database() and query = 'listen fairclaim'";
             until("it listens", PATIENCE, || async {
                 superuser.query_opt(sql, &[]).await.expect(sql)
             })
             .await;
         }
-        rig.producer.cancel(Some(acme()), &[id]).await.expect("cancel");
-        rig.until(id, Status::Completed).await;
+        stage.producer.cancel(Some(acme()), &[id]).await.expect("cancel");
+        stage.until(id, Status::Completed).await;
         worker.stop().await;
     }
 }
@@ -220,13 +220,13 @@ async fn give_up_when_told(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_of_a_handler_that_an_outage_stopped_uses_no_attempt_up() {
-    let (rig, gate) = (Rig::new().await, Gate::new());
-    let id = rig.send(job("job", json!({})).max_attempts(1)).await;
-    let worker = rig.worker().await.lease(6 * SECOND).queue("default", 1);
+    let (stage, gate) = (Stage::new().await, Gate::new());
+    let id = stage.send(job("job", json!({})).max_attempts(1)).await;
+    let worker = stage.worker().await.lease(6 * SECOND).queue("default", 1);
     let worker = worker.state(Arc::clone(&gate)).handler_for("job", give_up_when_told);
     let worker = Running::start(worker);
     wait(&gate.started).await;
-    let owner = rig.db.owner().await;
+    let owner = stage.db.owner().await;
     // what an outage is to a heartbeat
     let of_heartbeat = "execute on function fairclaim.extend_leases";
     let revoked = format!("revoke {of_heartbeat} from fairclaim_worker");
@@ -234,7 +234,7 @@ async fn an_error_of_a_handler_that_an_outage_stopped_uses_no_attempt_up() {
     wait(&gate.told).await;
     let granted = format!("grant {of_heartbeat} to fairclaim_worker");
     owner.batch_execute(&granted).await.expect("grant");
-    let row = rig.until(id, Status::Completed).await;
+    let row = stage.until(id, Status::Completed).await;
     assert_eq!(row.attempts, 2);
     let report = worker.stop().await;
     assert_eq!((report.completed, report.retried, report.failed), (1, 0, 0));

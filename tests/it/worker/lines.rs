@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    rig::{PATIENCE, Rig, Running, acme, job, millis},
+    stage::{PATIENCE, Running, Stage, acme, job, millis},
     traces::{Entry, Recorder},
 };
 use crate::support::waiting::until;
@@ -43,15 +43,15 @@ fn line(events: &[Entry], level: &str, words: &str) -> Entry {
 async fn each_attempt_has_a_line_that_says_how_it_ended_and_what_happens_next() {
     let recorder = Recorder::default();
     let _guard = tracing::subscriber::set_default(recorder.clone());
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     let ends = ["complete", "snooze", "later", "hopeless", "panic"];
     for how in ends {
-        rig.dispatch("end", how.into()).await;
+        stage.dispatch("end", how.into()).await;
     }
-    let last = rig.send(job("end", json!("parse")).max_attempts(1)).await;
-    let slow = rig.send(job("end", json!("sleep")).timeout(millis(100))).await;
+    let last = stage.send(job("end", json!("parse")).max_attempts(1)).await;
+    let slow = stage.send(job("end", json!("sleep")).timeout(millis(100))).await;
     // so many that no line of a type of five a second is left out
-    let worker = rig.worker().await.queue("default", 1).handler_for("end", end).drain(true);
+    let worker = stage.worker().await.queue("default", 1).handler_for("end", end).drain(true);
     Running::start(worker).ended().await;
     let events: Vec<Entry> =
         recorder.events().into_iter().filter(|event| event.is_of("fairclaim::worker")).collect();
@@ -86,7 +86,7 @@ async fn each_attempt_has_a_line_that_says_how_it_ended_and_what_happens_next() 
     line(&events, "DEBUG", "completed after ");
     line(&events, "DEBUG", "snoozed for 10 min");
     // what the line says of the next try is what the database does
-    let row = rig.job(slow).await;
+    let row = stage.job(slow).await;
     let wait = row.next_retry_at.expect("it waits").duration_since(row.created_at).expect("later");
     assert!((11..60).contains(&wait.as_secs()), "{wait:?}");
 }
@@ -109,10 +109,10 @@ async fn a_line_names_the_tenant_by_its_name_where_it_has_one_and_by_its_uuid_ot
     let nameless = Uuid::from_u128(4711);
     let recorder = Recorder::default();
     let _guard = tracing::subscriber::set_default(recorder.clone());
-    let rig = Rig::new().await;
-    rig.dispatch("fail_again", Value::Null).await;
-    rig.send(Dispatch::raw(nameless, "fail_again", Value::Null).expect("a payload")).await;
-    let worker = rig.worker().await.queue("default", 2).handler_for("fail_again", fail_again);
+    let stage = Stage::new().await;
+    stage.dispatch("fail_again", Value::Null).await;
+    stage.send(Dispatch::raw(nameless, "fail_again", Value::Null).expect("a payload")).await;
+    let worker = stage.worker().await.queue("default", 2).handler_for("fail_again", fail_again);
     let running = Running::start(worker);
     // a first line may come before the database has answered: no line waits for a name
     until("failed attempts are logged with their tenants", PATIENCE, || async {
@@ -136,10 +136,10 @@ async fn a_flood_of_failures_is_counted_and_not_told_one_by_one() {
     const JOBS: usize = 2000;
     let recorder = Recorder::default();
     let _guard = tracing::subscriber::set_default(recorder.clone());
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     let jobs = (0..JOBS).map(|_| job("end", json!("hopeless")));
-    rig.producer.dispatch_many(jobs).await.expect("dispatch_many");
-    let worker = rig.worker().await.queue("default", 50).handler_for("end", end).drain(true);
+    stage.producer.dispatch_many(jobs).await.expect("dispatch_many");
+    let worker = stage.worker().await.queue("default", 50).handler_for("end", end).drain(true);
     let report = Running::start(worker).ended().await;
     assert_eq!(report.failed, JOBS as u64);
     let events = recorder.events();
@@ -206,23 +206,23 @@ async fn an_outage_is_two_lines_and_its_end_is_one_for_all_of_a_worker() {
 // one thread, whose default the recorder is
 #[tokio::test]
 async fn the_queues_are_said_to_be_empty_only_if_they_are() {
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     let drained = async |queue: &str| {
         let recorder = Recorder::default();
         let _guard = tracing::subscriber::set_default(recorder.clone());
-        let worker = rig.worker().await.queue(queue, 1).handler_for("end", end).drain(true);
+        let worker = stage.worker().await.queue(queue, 1).handler_for("end", end).drain(true);
         Running::start(worker).ended().await;
         let said = recorder.events();
         said.iter()
             .filter_map(|event| event.field("message").map(str::to_owned))
             .collect::<Vec<_>>()
     };
-    rig.dispatch("end", "complete".into()).await;
+    stage.dispatch("end", "complete".into()).await;
     let said = drained("default").await;
     assert!(said.contains(&"the queues are empty".to_owned()), "{said:#?}");
 
-    rig.dispatch("unhandled", json!(1)).await;
-    rig.dispatch("end", "later".into()).await;
+    stage.dispatch("unhandled", json!(1)).await;
+    stage.dispatch("end", "later".into()).await;
     let said = drained("default").await;
     assert!(!said.contains(&"the queues are empty".to_owned()), "{said:#?}");
     for line in [
@@ -240,12 +240,12 @@ async fn the_queues_are_said_to_be_empty_only_if_they_are() {
 // one thread, whose default the recorder is
 #[tokio::test]
 async fn a_worker_that_starts_says_what_is_not_for_it() {
-    let rig = Rig::new().await;
-    rig.operator.pause_queue("mail").await.expect("pause");
-    rig.send(job("end", json!("complete")).queue("mail")).await;
+    let stage = Stage::new().await;
+    stage.operator.pause_queue("mail").await.expect("pause");
+    stage.send(job("end", json!("complete")).queue("mail")).await;
     let recorder = Recorder::default();
     let _guard = tracing::subscriber::set_default(recorder.clone());
-    let worker = rig.worker().await.queue("mail", 3).handler_for("end", end);
+    let worker = stage.worker().await.queue("mail", 3).handler_for("end", end);
     let worker = Running::start(worker);
     let paused = "queue mail is paused: 1 job in it must wait";
     until("it is told", PATIENCE, || async {

@@ -6,7 +6,7 @@ use fairclaim::{Attempt, JobError, JobRow, Outcome, RawJob, Status};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::rig::{Rig, Running, job};
+use super::stage::{Running, Stage, job};
 
 #[derive(Debug, thiserror::Error)]
 #[error("the mail server is away")]
@@ -29,27 +29,27 @@ async fn obey(wish: String, _attempt: Attempt) -> Result<Outcome, JobError> {
 }
 
 /// Runs one job for each wish, and reads them all.
-async fn run(wishes: &[&'static str]) -> (Rig, HashMap<&'static str, JobRow>) {
-    let rig = Rig::new().await;
+async fn run(wishes: &[&'static str]) -> (Stage, HashMap<&'static str, JobRow>) {
+    let stage = Stage::new().await;
     let mut ids = Vec::new();
     for &wish in wishes {
-        ids.push((wish, rig.dispatch("obey", wish.into()).await));
+        ids.push((wish, stage.dispatch("obey", wish.into()).await));
     }
-    let worker = rig.worker().await.queue("default", 4).drain(true);
+    let worker = stage.worker().await.queue("default", 4).drain(true);
     Running::start(worker.handler_for::<String, _>("obey", obey)).ended().await;
     let mut rows = HashMap::new();
     for (wish, id) in ids {
-        let row = rig.job(id).await;
+        let row = stage.job(id).await;
         assert_eq!(row.attempts, 1, "{wish}");
         rows.insert(wish, row);
     }
-    (rig, rows)
+    (stage, rows)
 }
 
 /// How many attempts a scheduled job has left.
-async fn attempts_left(rig: &Rig, id: Uuid) -> i16 {
+async fn attempts_left(stage: &Stage, id: Uuid) -> i16 {
     let query = "select attempts_left from fairclaim_internal.scheduled where id = $1";
-    rig.db.owner().await.query_one(query, &[&id]).await.expect("it is scheduled").get(0)
+    stage.db.owner().await.query_one(query, &[&id]).await.expect("it is scheduled").get(0)
 }
 
 /// For how many seconds a job is put off.
@@ -69,11 +69,11 @@ async fn a_completed_job_keeps_its_result() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snoozed_job_waits_and_uses_no_attempt_up() {
-    let (rig, rows) = run(&["snooze"]).await;
+    let (stage, rows) = run(&["snooze"]).await;
     let row = &rows["snooze"];
     assert_eq!((row.status, &row.errors), (Status::Scheduled, &None));
     assert!((3600..3700).contains(&put_off(row)), "{row:?}");
-    assert_eq!(attempts_left(&rig, row.id).await, 25);
+    assert_eq!(attempts_left(&stage, row.id).await, 25);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +86,7 @@ async fn a_job_that_its_handler_cancels_keeps_the_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_attempt_is_recorded_and_tried_again_when_its_error_says() {
-    let (rig, rows) = run(&["retry", "retry_after", "any_error"]).await;
+    let (stage, rows) = run(&["retry", "retry_after", "any_error"]).await;
     let expected = [
         ("retry", 12..=30, json!({"code": "smtp_421", "message": "busy"})),
         ("retry_after", 3600..=3700, json!({"message": "busy"})),
@@ -96,7 +96,7 @@ async fn a_failed_attempt_is_recorded_and_tried_again_when_its_error_says() {
         let row = &rows[wish];
         assert_eq!(row.status, Status::Scheduled, "{wish}");
         assert!(seconds.contains(&put_off(row)), "{wish}: {}", put_off(row));
-        assert_eq!(attempts_left(&rig, row.id).await, 24, "{wish}");
+        assert_eq!(attempts_left(&stage, row.id).await, 24, "{wish}");
         let errors = row.errors.as_ref().and_then(Value::as_array).expect("errors");
         assert_eq!((errors.len(), &errors[0]["attempt"]), (1, &json!(1)), "{wish}");
         assert_eq!(errors[0]["error"], error, "{wish}");
@@ -128,11 +128,11 @@ async fn never(_job: RawJob, attempt: Attempt) -> Result<(), JobError> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_fails_when_its_attempts_are_used_up_and_keeps_all_their_errors() {
-    let rig = Rig::new().await;
-    let id = rig.send(job("never", json!({})).max_attempts(3)).await;
-    let worker = rig.worker().await.queue("default", 1).handler_for("never", never);
+    let stage = Stage::new().await;
+    let id = stage.send(job("never", json!({})).max_attempts(3)).await;
+    let worker = stage.worker().await.queue("default", 1).handler_for("never", never);
     let worker = Running::start(worker);
-    let row = rig.until(id, Status::Failed).await;
+    let row = stage.until(id, Status::Failed).await;
     let report = worker.stop().await;
     assert_eq!((report.retried, report.failed, row.attempts), (2, 1, 3));
     assert_eq!(row.error, Some(json!({"code": "never", "message": "attempt 3 of 1"})));

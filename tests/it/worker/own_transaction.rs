@@ -6,7 +6,7 @@ use fairclaim::{Attempt, Client, JobError, Outcome, State, Status};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::rig::{Rig, Running, within};
+use super::stage::{Running, Stage, within};
 
 /// What the handlers of these tests work with.
 struct App {
@@ -18,10 +18,10 @@ struct App {
 }
 
 impl App {
-    async fn new(rig: &Rig) -> Arc<Self> {
-        rig.create_effects().await;
+    async fn new(stage: &Stage) -> Arc<Self> {
+        stage.create_effects().await;
         Arc::new(Self {
-            client: rig.db.client("test_worker").await,
+            client: stage.db.client("test_worker").await,
             reached: Semaphore::new(0),
             go: Semaphore::new(0),
         })
@@ -71,68 +71,68 @@ async fn record(
     Ok(outcome)
 }
 
-async fn start(rig: &Rig, app: &Arc<App>) -> Running {
-    let worker = rig.worker().await.queue("default", 2).state(Arc::clone(app));
+async fn start(stage: &Stage, app: &Arc<App>) -> Running {
+    let worker = stage.worker().await.queue("default", 2).state(Arc::clone(app));
     Running::start(worker.handler_for::<String, _>("record", record))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_handler_did_and_that_it_is_done_commit_together() {
-    let rig = Rig::new().await;
-    let app = App::new(&rig).await;
-    let id = rig.dispatch("record", "slow".into()).await;
-    let worker = start(&rig, &app).await;
+    let stage = Stage::new().await;
+    let app = App::new(&stage).await;
+    let id = stage.dispatch("record", "slow".into()).await;
+    let worker = start(&stage, &app).await;
     app.until_reached().await;
-    assert_eq!(rig.job(id).await.status, Status::Processing);
-    assert_eq!(rig.effects().await, []);
+    assert_eq!(stage.job(id).await.status, Status::Processing);
+    assert_eq!(stage.effects().await, []);
     app.go.add_permits(1);
-    let row = rig.until(id, Status::Completed).await;
-    assert_eq!((row.result, rig.effects().await), (Some(json!({"by": 1})), vec![(id, 1)]));
+    let row = stage.until(id, Status::Completed).await;
+    assert_eq!((row.result, stage.effects().await), (Some(json!({"by": 1})), vec![(id, 1)]));
     let report = worker.stop().await;
     assert_eq!((report.completed, report.lost, report.settlements), (1, 0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_rollback_the_attempt_settles_as_any_other() {
-    let rig = Rig::new().await;
-    let app = App::new(&rig).await;
-    let id = rig.dispatch("record", "roll_back".into()).await;
-    let worker = start(&rig, &app).await;
-    let row = rig.until(id, Status::Completed).await;
+    let stage = Stage::new().await;
+    let app = App::new(&stage).await;
+    let id = stage.dispatch("record", "roll_back".into()).await;
+    let worker = start(&stage, &app).await;
+    let row = stage.until(id, Status::Completed).await;
     assert_eq!((row.attempts, row.result), (1, Some("without a transaction".into())));
-    assert_eq!(rig.effects().await, []);
+    assert_eq!(stage.effects().await, []);
     worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_rollback_and_an_error_the_next_attempt_does_the_work_once() {
-    let rig = Rig::new().await;
-    let app = App::new(&rig).await;
-    let id = rig.dispatch("record", "fail_once".into()).await;
-    let worker = start(&rig, &app).await;
-    let row = rig.until(id, Status::Completed).await;
+    let stage = Stage::new().await;
+    let app = App::new(&stage).await;
+    let id = stage.dispatch("record", "fail_once".into()).await;
+    let worker = start(&stage, &app).await;
+    let row = stage.until(id, Status::Completed).await;
     assert_eq!((row.attempts, row.result), (2, Some(json!({"by": 2}))));
-    assert_eq!(rig.effects().await, [(id, 2)]);
+    assert_eq!(stage.effects().await, [(id, 2)]);
     let report = worker.stop().await;
     assert_eq!((report.retried, report.completed), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_lost_its_lease_cannot_complete_in_its_transaction() {
-    let rig = Rig::new().await;
-    let app = App::new(&rig).await;
-    let id = rig.dispatch("record", "late".into()).await;
-    let worker = start(&rig, &app).await;
+    let stage = Stage::new().await;
+    let app = App::new(&stage).await;
+    let id = stage.dispatch("record", "late".into()).await;
+    let worker = start(&stage, &app).await;
     app.until_reached().await;
-    rig.expire(id).await;
-    let row = rig.until(id, Status::Completed).await;
+    stage.expire(id).await;
+    let row = stage.until(id, Status::Completed).await;
     assert_eq!((row.attempts, row.result.clone()), (2, Some(json!({"by": 2}))));
     // the first one writes its row before it learns that it is too late
     app.go.add_permits(1);
     let report = worker.stop().await;
     assert_eq!((report.claimed, report.completed, report.lost), (2, 1, 1));
-    assert_eq!(rig.effects().await, [(id, 2)]);
-    rig.assert_unchanged(&row).await;
+    assert_eq!(stage.effects().await, [(id, 2)]);
+    stage.assert_unchanged(&row).await;
 }
 
 /// Tries to complete in a transaction after the lease is lost, and hands the error to the test.
@@ -158,15 +158,15 @@ async fn probe(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_lease_is_a_typed_error_of_complete_in() {
-    let rig = Rig::new().await;
-    let app = App::new(&rig).await;
-    let id = rig.dispatch("probe", json!(null)).await;
-    let worker = rig.worker().await.queue("default", 2).state(Arc::clone(&app));
+    let stage = Stage::new().await;
+    let app = App::new(&stage).await;
+    let id = stage.dispatch("probe", json!(null)).await;
+    let worker = stage.worker().await.queue("default", 2).state(Arc::clone(&app));
     let worker = Running::start(worker.handler_for::<(), _>("probe", probe));
     app.until_reached().await;
-    rig.expire(id).await;
+    stage.expire(id).await;
     app.go.add_permits(1);
     app.until_reached().await; // past all of its assertions
-    assert_eq!(rig.until(id, Status::Completed).await.attempts, 2);
+    assert_eq!(stage.until(id, Status::Completed).await.attempts, 2);
     assert_eq!(worker.stop().await.panicked, 0);
 }

@@ -2,7 +2,7 @@
 
 use fairclaim::{Client, Error, ErrorKind, Worker, WorkerBuilder};
 
-use super::rig::{PATIENCE, Rig, Running, job, millis, within};
+use super::stage::{PATIENCE, Running, Stage, job, millis, within};
 use super::traces::Recorder;
 use crate::support::waiting::until;
 
@@ -25,8 +25,8 @@ async fn refused(client: Client) -> Error {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_whose_login_may_not_work_ends_at_once_and_says_what_to_grant() {
-    let rig = Rig::new().await;
-    let owner = rig.db.owner().await;
+    let stage = Stage::new().await;
+    let owner = stage.db.owner().await;
     for login in ["test_producer", "test_operator", "test_worker"] {
         if login == "test_worker" {
             // one function of several is missing
@@ -34,7 +34,7 @@ async fn a_worker_whose_login_may_not_work_ends_at_once_and_says_what_to_grant()
                 "revoke execute on function fairclaim.extend_leases from fairclaim_worker";
             owner.batch_execute(revoked).await.expect("revoke");
         }
-        let error = refused(rig.db.client(login).await).await;
+        let error = refused(stage.db.client(login).await).await;
         assert_eq!(error.kind(), ErrorKind::PrivilegeMissing, "{login}: {error:?}");
         let hint = error.hint().expect("a hint");
         assert!(
@@ -46,8 +46,8 @@ async fn a_worker_whose_login_may_not_work_ends_at_once_and_says_what_to_grant()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_whose_transactions_are_not_read_committed_ends_at_once_and_says_what_to_set() {
-    let rig = Rig::new().await;
-    let url = rig.db.direct_url("test_worker");
+    let stage = Stage::new().await;
+    let url = stage.db.direct_url("test_worker");
     for level in ["serializable", "repeatable%5C%20read"] {
         let url = format!("{url}?options=-cdefault_transaction_isolation%3D{level}");
         let error = refused(Client::connect(&url).await.expect("connect")).await;
@@ -59,8 +59,8 @@ async fn a_worker_whose_transactions_are_not_read_committed_ends_at_once_and_say
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_whose_transactions_are_read_only_ends_at_once_and_says_what_to_set() {
-    let rig = Rig::new().await;
-    let url = rig.db.direct_url("test_worker");
+    let stage = Stage::new().await;
+    let url = stage.db.direct_url("test_worker");
     let url = format!("{url}?options=-cdefault_transaction_read_only%3Don");
     let error = refused(Client::connect(&url).await.expect("connect")).await;
     assert_eq!(error.kind(), ErrorKind::Configuration, "{error:?}");
@@ -70,10 +70,10 @@ async fn a_worker_whose_transactions_are_read_only_ends_at_once_and_says_what_to
 
 #[tokio::test]
 async fn a_worker_whose_schema_lacks_a_function_that_it_calls_ends_and_says_so() {
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     let drop = "drop function fairclaim.release_claims";
-    rig.db.owner().await.batch_execute(drop).await.expect("drop");
-    let error = refused(rig.db.client("test_worker").await).await;
+    stage.db.owner().await.batch_execute(drop).await.expect("drop");
+    let error = refused(stage.db.client("test_worker").await).await;
     assert_eq!(error.kind(), ErrorKind::SchemaMismatch, "{error:?}");
     assert!(error.hint().expect("a hint").contains("fairclaim migrate"), "{error:?}");
 }
@@ -83,12 +83,12 @@ async fn a_worker_whose_schema_lacks_a_function_that_it_calls_ends_and_says_so()
 async fn a_right_that_is_taken_away_is_asked_for_in_the_log_and_work_goes_on_when_it_is_back() {
     let recorder = Recorder::default();
     let _guard = tracing::subscriber::set_default(recorder.clone());
-    let rig = Rig::new().await;
-    let owner = rig.db.owner().await;
-    let worker = rig.worker().await.queue("default", 1).handler_for("nothing", nothing);
+    let stage = Stage::new().await;
+    let owner = stage.db.owner().await;
+    let worker = stage.worker().await.queue("default", 1).handler_for("nothing", nothing);
     let worker = Running::start(worker.poll_interval(millis(50)));
-    let first = rig.send(job("nothing", 1.into())).await;
-    rig.until(first, fairclaim::Status::Completed).await;
+    let first = stage.send(job("nothing", 1.into())).await;
+    stage.until(first, fairclaim::Status::Completed).await;
     let function = "execute on function fairclaim.settle_and_claim";
     let revoked = format!("revoke {function} from fairclaim_worker");
     owner.batch_execute(&revoked).await.expect("revoke");
@@ -102,7 +102,7 @@ async fn a_right_that_is_taken_away_is_asked_for_in_the_log_and_work_goes_on_whe
     .await;
     let granted = format!("grant {function} to fairclaim_worker");
     owner.batch_execute(&granted).await.expect("grant");
-    let second = rig.send(job("nothing", 2.into())).await;
-    rig.until(second, fairclaim::Status::Completed).await;
+    let second = stage.send(job("nothing", 2.into())).await;
+    stage.until(second, fairclaim::Status::Completed).await;
     assert_eq!(worker.stop().await.completed, 2);
 }

@@ -9,7 +9,7 @@ use fairclaim::{Attempt, JobError, Outcome, RawJob, State, Status};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::rig::{Gauge, Rig, Running, millis};
+use super::stage::{Gauge, Running, Stage, millis};
 use crate::calls::claim_job;
 use crate::support::Client;
 
@@ -22,21 +22,21 @@ struct App {
 }
 
 impl App {
-    async fn new(rig: &Rig) -> Arc<Self> {
+    async fn new(stage: &Stage) -> Arc<Self> {
         let (ended, suspects) = (AtomicUsize::new(0), Mutex::default());
-        Arc::new(Self { others: Gauge::default(), owner: rig.db.owner().await, ended, suspects })
+        Arc::new(Self { others: Gauge::default(), owner: stage.db.owner().await, ended, suspects })
     }
 }
 
 /// Two workers claim these jobs, which are all there are, and die.
-async fn lose_twice(rig: &Rig, ids: &[Uuid]) {
-    let doomed = rig.db.worker().await;
+async fn lose_twice(stage: &Stage, ids: &[Uuid]) {
+    let doomed = stage.db.worker().await;
     for _ in 0..2 {
         for _ in ids {
             assert!(claim_job(&doomed, "doomed").await.is_some());
         }
         for &id in ids {
-            rig.expire(id).await;
+            stage.expire(id).await;
         }
     }
 }
@@ -72,21 +72,22 @@ async fn suspect(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_was_lost_twice_runs_alone() {
-    let rig = Rig::new().await;
-    let id = rig.dispatch("suspect", json!({})).await;
-    lose_twice(&rig, &[id]).await;
+    let stage = Stage::new().await;
+    let id = stage.dispatch("suspect", json!({})).await;
+    lose_twice(&stage, &[id]).await;
     // the others come first and in numbers, so that the worker is busy when it claims the suspect
-    let mut others = rig.dispatch_many("default", "other", 100).await;
-    let app = App::new(&rig).await;
-    let worker = rig.worker().await.queue("default", 4).queue("second", 4).state(Arc::clone(&app));
-    others.extend(rig.dispatch_many("second", "other", 100).await);
+    let mut others = stage.dispatch_many("default", "other", 100).await;
+    let app = App::new(&stage).await;
+    let worker =
+        stage.worker().await.queue("default", 4).queue("second", 4).state(Arc::clone(&app));
+    others.extend(stage.dispatch_many("second", "other", 100).await);
     let worker = worker.handler_for("suspect", suspect).handler_for("other", other);
     let worker = Running::start(worker);
 
-    let row = rig.until(id, Status::Completed).await;
+    let row = stage.until(id, Status::Completed).await;
     assert_eq!(row.attempts, 3);
     assert_eq!(row.result, Some(json!({"company": 0, "held": 1})));
-    rig.until_all(&others, Status::Completed).await;
+    stage.until_all(&others, Status::Completed).await;
     let report = worker.stop().await;
     assert_eq!((report.completed, report.lost), (201, 0));
     assert!(app.others.most() > 4, "both queues were busy before or after");
@@ -96,16 +97,16 @@ async fn a_job_that_was_lost_twice_runs_alone() {
 async fn work_goes_on_beside_many_jobs_that_were_lost_twice() {
     const SUSPECTS: usize = 8;
     const OTHERS: usize = 100;
-    let rig = Rig::new().await;
-    let suspects = rig.dispatch_many("default", "suspect", SUSPECTS).await;
-    lose_twice(&rig, &suspects).await;
-    let others = rig.dispatch_many("default", "other", OTHERS).await;
-    let app = App::new(&rig).await;
-    let worker = rig.worker().await.queue("default", 4).state(Arc::clone(&app));
+    let stage = Stage::new().await;
+    let suspects = stage.dispatch_many("default", "suspect", SUSPECTS).await;
+    lose_twice(&stage, &suspects).await;
+    let others = stage.dispatch_many("default", "other", OTHERS).await;
+    let app = App::new(&stage).await;
+    let worker = stage.worker().await.queue("default", 4).state(Arc::clone(&app));
     let worker = worker.handler_for("suspect", suspect).handler_for("other", other);
     let worker = Running::start(worker);
-    rig.until_all(&suspects, Status::Completed).await;
-    rig.until_all(&others, Status::Completed).await;
+    stage.until_all(&suspects, Status::Completed).await;
+    stage.until_all(&others, Status::Completed).await;
     let report = worker.stop().await;
     assert_eq!((report.completed, report.lost), ((SUSPECTS + OTHERS) as u64, 0));
     // the first suspects may come before others, but those do not wait for the last ones
@@ -116,11 +117,11 @@ async fn work_goes_on_beside_many_jobs_that_were_lost_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_does_not_end_before_the_jobs_that_were_lost_twice() {
-    let rig = Rig::new().await;
-    let suspects = rig.dispatch_many("default", "suspect", 2).await;
-    lose_twice(&rig, &suspects).await;
-    let app = App::new(&rig).await;
-    let worker = rig.worker().await.queue("default", 2).drain(true).state(app);
+    let stage = Stage::new().await;
+    let suspects = stage.dispatch_many("default", "suspect", 2).await;
+    lose_twice(&stage, &suspects).await;
+    let app = App::new(&stage).await;
+    let worker = stage.worker().await.queue("default", 2).drain(true).state(app);
     let report = Running::start(worker.handler_for("suspect", suspect)).ended().await;
     assert_eq!(report.completed, 2);
 }

@@ -18,7 +18,7 @@ use tracing::{
 };
 use uuid::Uuid;
 
-use super::rig::{Rig, Running, job};
+use super::stage::{Running, Stage, job};
 
 /// What no line may hold.
 const SECRET: &str = "secret-4711";
@@ -175,19 +175,19 @@ fn identity(id: Uuid) -> BTreeMap<String, String> {
 async fn spans_and_lines_name_the_job_and_never_hold_its_payload() {
     let recorder = Recorder::default();
     let _guard = tracing::subscriber::set_default(recorder.clone());
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     let mut ids = Vec::new();
     for end in ["complete", "panic", "retry"] {
         let payload = json!({"end": end, "pin": SECRET});
         let dispatch = Dispatch::raw(NAMELESS, "speak", payload).expect("a payload").queue("mail");
-        ids.push(rig.send(dispatch.metadata("note", SECRET).tag(SECRET)).await);
+        ids.push(stage.send(dispatch.metadata("note", SECRET).tag(SECRET)).await);
     }
-    rig.send(job("read", SECRET.into()).queue("mail")).await;
-    let worker = rig.worker().await.queue("mail", 2).drain(true);
+    stage.send(job("read", SECRET.into()).queue("mail")).await;
+    let worker = stage.worker().await.queue("mail", 2).drain(true);
     let worker = worker.handler_for::<Value, _>("speak", speak).handler_for::<u64, _>("read", read);
     let report = Running::start(worker).ended().await;
     assert_eq!((report.completed, report.retried, report.panicked), (1, 3, 1));
-    assert_eq!(rig.job(ids[0]).await.status, Status::Completed);
+    assert_eq!(stage.job(ids[0]).await.status, Status::Completed);
 
     let (spans, events) = (recorder.spans("attempt"), recorder.events());
     for id in ids {

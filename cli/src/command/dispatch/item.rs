@@ -63,7 +63,7 @@ pub(super) struct Defaults {
     pub(super) tenant: Option<Tenant>,
     pub(super) job_type: Option<String>,
     /// Sets the other flags.
-    pub(super) job: super::Options,
+    pub(super) job: super::JobOptions,
     /// A time that has passed by the clock of the database.
     pub(super) now: SystemTime,
 }
@@ -71,7 +71,7 @@ pub(super) struct Defaults {
 impl Defaults {
     /// A digest of all that a line may get from the flags: with others, the same lines are other jobs.
     pub(super) fn digest(&self) -> [u8; 32] {
-        let super::Options {
+        let super::JobOptions {
             queue,
             priority,
             delay,
@@ -122,7 +122,7 @@ pub(super) fn parse(line: &[u8], defaults: &Defaults) -> Result<Dispatch, Reason
 fn options(
     mut dispatch: Dispatch,
     fields: &Fields<'_>,
-    defaults: &super::Options,
+    defaults: &super::JobOptions,
 ) -> Result<Dispatch, Reason> {
     let (tags, metadata) =
         (fields.read::<Vec<String>>("tags", "must be a list of texts")?, fields.json("metadata")?);

@@ -88,8 +88,8 @@ pub(super) struct Reader<R> {
     pub(super) live: bool,
 }
 
-/// What one step through the input was.
-enum Step {
+/// What was read next.
+enum Piece {
     /// A line, and how many bytes of it the batch holds.
     Line(usize),
     /// A line that has no end yet and is not counted.
@@ -125,9 +125,9 @@ impl<R: Read> Reader<R> {
                 batch.marks.push((0, self.mark));
             }
             match self.line(&mut batch).map_err(Fault::Read)? {
-                Step::Line(bytes) => held += bytes,
-                Step::Unfinished => batch.unfinished = true,
-                Step::End => break,
+                Piece::Line(bytes) => held += bytes,
+                Piece::Unfinished => batch.unfinished = true,
+                Piece::End => break,
             }
             if batch.through == begin && self.expected.is_some_and(|mark| mark != self.mark) {
                 return Err(Fault::Differs);
@@ -143,12 +143,12 @@ impl<R: Read> Reader<R> {
     }
 
     /// Reads one line into the batch.
-    fn line(&mut self, batch: &mut Batch) -> io::Result<Step> {
+    fn line(&mut self, batch: &mut Batch) -> io::Result<Piece> {
         let mut line = Vec::new();
         let limit = LINE_BYTES_MAX as u64 + 1;
         let read = self.input.by_ref().take(limit).read_until(b'\n', &mut line)?;
         if read == 0 {
-            return Ok(Step::End);
+            return Ok(Piece::End);
         }
         let (number, mut ended) = (batch.through + 1, line.ends_with(b"\n"));
         let too_long = read > LINE_BYTES_MAX && !ended;
@@ -172,22 +172,22 @@ impl<R: Read> Reader<R> {
             (Text::Held(line), job)
         };
         if !ended && self.grows && is_new && !matches!(job, Some(Ok(_))) {
-            return Ok(if is_blank { Step::Line(0) } else { Step::Unfinished });
+            return Ok(if is_blank { Piece::Line(0) } else { Piece::Unfinished });
         }
         batch.through = number;
         batch.bytes += all as u64;
         if is_blank && !too_long {
-            return Ok(Step::Line(0));
+            return Ok(Piece::Line(0));
         }
         if let Some(hash) = hash {
             let both = Sha256::new().chain_update(self.mark).chain_update(hash.finalize());
             self.mark = both.finalize().into();
         }
-        let Some(job) = job else { return Ok(Step::Line(0)) };
+        let Some(job) = job else { return Ok(Piece::Line(0)) };
         batch.items.push(Item { line: number, text, job });
         batch.marks.push((number, self.mark));
         // one line that is too long a batch: each has a file open
-        Ok(Step::Line(if too_long { BATCH_BYTES } else { read }))
+        Ok(Piece::Line(if too_long { BATCH_BYTES } else { read }))
     }
 
     /// Reads on to the end of a line that is too long, without holding it.
@@ -261,7 +261,7 @@ mod tests {
         let defaults = Defaults {
             tenant: Some(Tenant::named("acme").unwrap()),
             job_type: Some("mail".to_owned()),
-            job: super::super::Options::default(),
+            job: super::super::JobOptions::default(),
             now: std::time::SystemTime::UNIX_EPOCH,
         };
         let input = BufReader::new(io::Cursor::new(text.to_vec()));

@@ -31,13 +31,13 @@ struct Entry {
     at: u64,
     bytes: u64,
     /// The last name, so that it can be changed where it stands.
-    state: State,
+    state: Standing,
 }
 
 /// Whether the batch of an entry is known to have moved on. Both have as many letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum State {
+enum Standing {
     Open,
     Kept,
 }
@@ -137,7 +137,7 @@ impl Report {
         for (line, text, reason) in refused.clone() {
             let Reason { field, code, message } = reason.clone();
             let bytes = text.bytes()? + 1;
-            let (source, state) = (source.to_owned(), State::Open);
+            let (source, state) = (source.to_owned(), Standing::Open);
             let entry = Entry { source, line, field, code, message, at, bytes, state };
             serde_json::to_writer(&mut reasons, &entry)?;
             reasons.push(b'\n');

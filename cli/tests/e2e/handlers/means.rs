@@ -6,36 +6,36 @@ use fairclaim::Status;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::support::{Place, start, stderr};
+use crate::support::{TestServer, start, stderr};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hangup_ends_a_worker_as_sigterm_does() {
-    let place = Place::installed().await;
-    let id = place.dispatch("slow", 1).await[0];
-    let worker = start(&mut place.fairclaim(["work", "--exec", "slow=sleep 2; echo done"]));
-    place.until(Status::Processing, 1).await;
+    let server = TestServer::installed().await;
+    let id = server.dispatch("slow", 1).await[0];
+    let worker = start(&mut server.fairclaim(["work", "--exec", "slow=sleep 2; echo done"]));
+    server.until(Status::Processing, 1).await;
     worker.signal("HUP");
     // a terminal may say it twice, and that is no wish for an end at once
     tokio::time::sleep(Duration::from_millis(300)).await;
     worker.signal("HUP");
     let output = worker.end();
     assert!(output.status.success(), "{}", stderr(&output));
-    assert_eq!(place.job(id).await.result, Some(json!("done")), "it was not waited for");
+    assert_eq!(server.job(id).await.result, Some(json!("done")), "it was not waited for");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_nohup_started_outlives_a_hangup() {
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let program = env!("CARGO_BIN_EXE_fairclaim");
     let mut command = std::process::Command::new("sh");
-    command.env("DATABASE_URL", &place.url);
+    command.env("DATABASE_URL", &server.url);
     command.args(["-c", &format!("trap '' HUP; exec {program} work --exec slow=true")]);
     let worker = start(&mut command);
-    let first = place.dispatch("slow", 1).await[0];
-    place.until(Status::Completed, 1).await;
+    let first = server.dispatch("slow", 1).await[0];
+    server.until(Status::Completed, 1).await;
     worker.signal("HUP");
-    let second = place.dispatch("slow", 1).await[0];
-    place.until(Status::Completed, 2).await;
+    let second = server.dispatch("slow", 1).await[0];
+    server.until(Status::Completed, 2).await;
     assert_ne!(first, second);
     worker.signal("TERM");
     assert!(worker.end().status.success());
@@ -43,41 +43,41 @@ async fn a_worker_that_nohup_started_outlives_a_hangup() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_without_a_shell_ends_before_it_claims_anything() {
-    let place = Place::installed().await;
-    let id = place.dispatch("fine", 1).await[0];
+    let server = TestServer::installed().await;
+    let id = server.dispatch("fine", 1).await[0];
     let output =
-        place.fairclaim(["work", "--exec", "fine=true"]).env("PATH", "/nonexistent").output();
+        server.fairclaim(["work", "--exec", "fine=true"]).env("PATH", "/nonexistent").output();
     let output = output.unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     let said = stderr(&output);
     assert!(said.contains("error: sh cannot be used") && said.contains("hint: "), "{said}");
-    assert_eq!((place.job(id).await.attempts, place.job(id).await.status), (0, Status::Pending));
+    assert_eq!((server.job(id).await.attempts, server.job(id).await.status), (0, Status::Pending));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_short_of_files_charges_no_job_for_it_and_completes_them_all() {
     const JOBS: usize = 60;
-    let place = Place::installed().await;
-    let ids = place.dispatch("slow", JOBS).await;
+    let server = TestServer::installed().await;
+    let ids = server.dispatch("slow", JOBS).await;
     let program = env!("CARGO_BIN_EXE_fairclaim");
     let script = format!(
         "ulimit -n 60; exec {program} work --queue default:50 --exec slow='sleep 0.2; echo done'"
     );
     let mut command = std::process::Command::new("sh");
-    let worker = start(command.env("DATABASE_URL", &place.url).args(["-c", &script]));
-    place.until(Status::Completed, JOBS).await;
+    let worker = start(command.env("DATABASE_URL", &server.url).args(["-c", &script]));
+    server.until(Status::Completed, JOBS).await;
     worker.signal("TERM");
     let said = stderr(&worker.end());
     assert!(said.contains("short of its own means") && said.contains("ulimit"), "{said}");
     for id in ids {
-        let row = place.job(id).await;
+        let row = server.job(id).await;
         assert_eq!((row.status, row.errors), (Status::Completed, None));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_digit_of_a_number_goes_the_whole_way_and_back() {
-    let place = Place::installed().await;
+    let server = TestServer::installed().await;
     let numbers = [
         "\"big\": 123456789012345678901234567890",
         "\"dec\": 0.1000000000000000055511151231257827",
@@ -86,9 +86,9 @@ async fn every_digit_of_a_number_goes_the_whole_way_and_back() {
     ];
     let document = format!("{{{}}}", numbers.join(", "));
     let dispatch = ["dispatch", "--tenant", "acme", "--type", "echo", "--payload", &document];
-    let id = place.run(dispatch);
-    place.run(["work", "--drain", "--exec", "echo=cat"]);
-    let shown = place.run(["jobs", "show", id.trim(), "--json"]);
+    let id = server.run(dispatch);
+    server.run(["work", "--drain", "--exec", "echo=cat"]);
+    let shown = server.run(["jobs", "show", id.trim(), "--json"]);
     let all: std::collections::BTreeMap<String, Box<RawValue>> =
         serde_json::from_str(&shown).unwrap();
     for part in ["payload", "result"] {
@@ -103,17 +103,17 @@ async fn every_digit_of_a_number_goes_the_whole_way_and_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snooze_of_no_time_is_no_hot_loop() {
-    let place = Place::installed().await;
-    let id = place.dispatch("nap", 1).await[0];
-    let worker = start(&mut place.fairclaim([
+    let server = TestServer::installed().await;
+    let id = server.dispatch("nap", 1).await[0];
+    let worker = start(&mut server.fairclaim([
         "work",
         "--exec",
         "nap=[ $FAIRCLAIM_ATTEMPT -ge 4 ] || { echo 0; exit 99; }",
     ]));
-    place.until(Status::Completed, 1).await;
+    server.until(Status::Completed, 1).await;
     worker.signal("TERM");
     worker.end();
-    let row = place.job(id).await;
+    let row = server.job(id).await;
     let took = row.completed_at.unwrap().duration_since(row.created_at).unwrap();
     // three pauses by the database's clock: a bound of the rule, and none of the machine
     assert!(row.attempts == 4 && took >= Duration::from_millis(300), "{row:?}");
@@ -121,10 +121,10 @@ async fn a_snooze_of_no_time_is_no_hot_loop() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_that_may_not_write_ends_and_says_why() {
-    let place = Place::installed().await;
-    let drain = || place.fairclaim(["work", "--drain", "--exec", "fine=true"]).output().unwrap();
+    let server = TestServer::installed().await;
+    let drain = || server.fairclaim(["work", "--drain", "--exec", "fine=true"]).output().unwrap();
     let superuser = async |sql: &str| {
-        place.server.execute_as_superuser("app", sql).await.unwrap();
+        server.postgres.execute_as_superuser("app", sql).await.unwrap();
     };
     superuser("alter role app set default_transaction_read_only = on").await;
     let output = drain();
@@ -133,7 +133,7 @@ async fn a_drain_that_may_not_write_ends_and_says_why() {
 
     superuser("alter role app reset default_transaction_read_only").await;
     superuser("copy (select) to program 'cat > standby.signal'").await;
-    place.server.restart().await.unwrap();
+    server.postgres.restart().await.unwrap();
     let output = drain();
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(stderr(&output).contains("standby"), "{}", stderr(&output));

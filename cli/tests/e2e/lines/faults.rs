@@ -3,37 +3,37 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{Folder, numbers, payloads, send, totals};
-use crate::support::{PATIENCE, Place, Running, start, stderr};
+use crate::support::{PATIENCE, Running, TestServer, start, stderr};
 
 const LINES: u32 = 30_000;
 
 /// How many of the lines are jobs.
-async fn count(place: &Place) -> i64 {
-    place.read("select count(*) from fairclaim_internal.job").await[0].get(0)
+async fn count(server: &TestServer) -> i64 {
+    server.read("select count(*) from fairclaim_internal.job").await[0].get(0)
 }
 
 /// Waits until some of the lines are in.
-async fn until_some(place: &Place) {
+async fn until_some(server: &TestServer) {
     let deadline = std::time::Instant::now() + PATIENCE;
-    while count(place).await == 0 {
+    while count(server).await == 0 {
         assert!(std::time::Instant::now() < deadline, "nothing was dispatched");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
 /// Which payloads are there other than once, and how often.
-async fn other_than_once(place: &Place) -> BTreeMap<u64, usize> {
+async fn other_than_once(server: &TestServer) -> BTreeMap<u64, usize> {
     let mut seen: BTreeMap<u64, usize> = (0..u64::from(LINES)).map(|n| (n, 0)).collect();
-    for payload in payloads(place).await {
+    for payload in payloads(server).await {
         *seen.entry(payload.as_u64().unwrap()).or_default() += 1;
     }
     seen.retain(|_, times| *times != 1);
     seen
 }
 
-fn begin(place: &Place, file: &str, more: &[&str]) -> Running {
+fn begin(server: &TestServer, file: &str, more: &[&str]) -> Running {
     let args = ["dispatch", "--json", "--file", file].into_iter().chain(more.iter().copied());
-    start(&mut place.fairclaim(args))
+    start(&mut server.fairclaim(args))
 }
 
 /// Every thousandth line is bad, so that there is a report to be kept right.
@@ -48,15 +48,15 @@ fn with_bad_lines() -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_dispatch_that_is_run_again_sends_each_line_once_and_reports_each_refusal_once() {
-    let (place, folder) = (Place::installed().await, Folder::new());
+    let (server, folder) = (TestServer::installed().await, Folder::new());
     let file = folder.write("jobs.jsonl", with_bad_lines());
     let refused = folder.path("refused.jsonl");
     let mut kills = 0;
     for wait in [0, 30, 90, 10, 200, 60] {
-        let running = begin(&place, &file, &["--refused", &refused]);
-        let before = count(&place).await;
+        let running = begin(&server, &file, &["--refused", &refused]);
+        let before = count(&server).await;
         let deadline = std::time::Instant::now() + PATIENCE;
-        while count(&place).await == before && before < i64::from(LINES) {
+        while count(&server).await == before && before < i64::from(LINES) {
             assert!(std::time::Instant::now() < deadline, "it does not get on");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -68,11 +68,11 @@ async fn a_killed_dispatch_that_is_run_again_sends_each_line_once_and_reports_ea
         }
     }
     assert!(kills > 0);
-    let last = send(&place, &[&file, "--refused", &refused]);
+    let last = send(&server, &[&file, "--refused", &refused]);
     assert_eq!(last.status.code(), Some(1), "{}", stderr(&last));
     assert_eq!(totals(&last)["dispatched"], LINES);
     assert_eq!(totals(&last)["refused"], LINES / 1000);
-    assert_eq!(other_than_once(&place).await, BTreeMap::new());
+    assert_eq!(other_than_once(&server).await, BTreeMap::new());
     assert_eq!(folder.read("refused.jsonl"), "{\"bad\": 1}\n".repeat(LINES as usize / 1000));
     let reasons = folder.read("refused.jsonl.reasons");
     let lines: Vec<u64> = reasons
@@ -87,17 +87,17 @@ async fn a_killed_dispatch_that_is_run_again_sends_each_line_once_and_reports_ea
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_that_send_one_file_at_once_send_each_line_once() {
-    let (place, folder) = (Place::installed().await, Folder::new());
+    let (server, folder) = (TestServer::installed().await, Folder::new());
     let file = folder.write("jobs.jsonl", with_bad_lines());
     let reports = [folder.path("one.jsonl"), folder.path("two.jsonl")];
     let both: Vec<Running> =
-        reports.iter().map(|report| begin(&place, &file, &["--refused", report])).collect();
+        reports.iter().map(|report| begin(&server, &file, &["--refused", report])).collect();
     for running in both {
         let output = running.end();
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
         assert_eq!(totals(&output)["dispatched"], LINES);
     }
-    assert_eq!(other_than_once(&place).await, BTreeMap::new());
+    assert_eq!(other_than_once(&server).await, BTreeMap::new());
     let reported =
         |path: &String| std::fs::read_to_string(path).unwrap_or_default().lines().count();
     assert_eq!(reports.iter().map(reported).sum::<usize>(), LINES as usize / 1000);
@@ -105,16 +105,16 @@ async fn two_that_send_one_file_at_once_send_each_line_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_and_connections_that_are_cut_cost_and_double_no_line() {
-    let (place, folder) = (Place::installed().await, Folder::new());
+    let (server, folder) = (TestServer::installed().await, Folder::new());
     let file = folder.write("jobs.jsonl", numbers(0..LINES));
-    let running = begin(&place, &file, &[]);
-    until_some(&place).await;
-    place.server.kill().await.unwrap();
-    place.server.restart().await.unwrap();
+    let running = begin(&server, &file, &[]);
+    until_some(&server).await;
+    server.postgres.kill().await.unwrap();
+    server.postgres.restart().await.unwrap();
     let cut = "select count(pg_terminate_backend(a.pid)) from pg_stat_activity a
                 where a.usename = current_user and a.pid <> pg_backend_pid()";
     let (killer, connection) =
-        tokio_postgres::connect(&place.url, tokio_postgres::NoTls).await.unwrap();
+        tokio_postgres::connect(&server.url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     for _ in 0..5 {
         killer.query_one(cut, &[]).await.unwrap();
@@ -123,35 +123,35 @@ async fn a_server_that_is_killed_and_connections_that_are_cut_cost_and_double_no
     let output = running.end();
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(totals(&output)["dispatched"], LINES);
-    assert_eq!(other_than_once(&place).await, BTreeMap::new());
+    assert_eq!(other_than_once(&server).await, BTreeMap::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_away_in_the_middle_is_waited_for() {
-    let (place, folder) = (Place::installed().await, Folder::new());
+    let (server, folder) = (TestServer::installed().await, Folder::new());
     let file = folder.write("jobs.jsonl", numbers(0..LINES));
-    let running = begin(&place, &file, &[]);
-    until_some(&place).await;
-    place.server.stop().await.unwrap();
+    let running = begin(&server, &file, &[]);
+    until_some(&server).await;
+    server.postgres.stop().await.unwrap();
     // long enough for several tries
     tokio::time::sleep(Duration::from_secs(2)).await;
-    place.server.restart().await.unwrap();
-    let came_back_to = count(&place).await;
+    server.postgres.restart().await.unwrap();
+    let came_back_to = count(&server).await;
     let output = running.end();
     let said = stderr(&output);
     assert!(output.status.success(), "{said}");
     assert!(said.matches("trying again").count() > 1, "the server was away for nobody: {said}");
     assert!(came_back_to < i64::from(LINES), "it was done before");
     assert_eq!(totals(&output)["dispatched"], LINES);
-    assert_eq!(other_than_once(&place).await, BTreeMap::new());
+    assert_eq!(other_than_once(&server).await, BTreeMap::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_signal_stops_behind_a_batch_and_the_next_run_goes_on() {
-    let (place, folder) = (Place::installed().await, Folder::new());
+    let (server, folder) = (TestServer::installed().await, Folder::new());
     let file = folder.write("jobs.jsonl", numbers(0..LINES));
-    let running = begin(&place, &file, &[]);
-    until_some(&place).await;
+    let running = begin(&server, &file, &[]);
+    until_some(&server).await;
     running.signal("TERM");
     let output = running.end();
     // it may have been done already
@@ -163,10 +163,10 @@ async fn a_first_signal_stops_behind_a_batch_and_the_next_run_goes_on() {
             stderr(&output)
         );
     }
-    assert!(send(&place, &[&file]).status.success());
-    assert_eq!(other_than_once(&place).await, BTreeMap::new());
+    assert!(send(&server, &[&file]).status.success());
+    assert_eq!(other_than_once(&server).await, BTreeMap::new());
 
     // the control: lines that nobody remembers are sent twice, and that is seen
-    assert!(send(&place, &[&file, "--source", "unknown"]).status.success());
-    assert_eq!(other_than_once(&place).await.len(), LINES as usize);
+    assert!(send(&server, &[&file, "--source", "unknown"]).status.success());
+    assert_eq!(other_than_once(&server).await.len(), LINES as usize);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Place, peak_memory_kb, start, stderr};
+use crate::support::{TestServer, peak_memory_kb, start, stderr};
 
 const SHORT: u32 = 50_000;
 const LONG: u32 = 5 * SHORT;
@@ -44,10 +44,10 @@ impl Drop for Lines {
 }
 
 /// Dispatches a file of so many lines, checks that each is a job, and answers the most memory that it took.
-async fn peak(place: &Place, count: u32) -> u64 {
+async fn peak(server: &TestServer, count: u32) -> u64 {
     let file = Lines::write(count);
     let args = ["dispatch", "--json", "--file", file.0.to_str().unwrap()];
-    let running = start(&mut place.fairclaim(args));
+    let running = start(&mut server.fairclaim(args));
     let pid = running.pid();
     let ended = tokio::task::spawn_blocking(move || running.end());
     let mut peak = 0;
@@ -64,7 +64,7 @@ async fn peak(place: &Place, count: u32) -> u64 {
         "select count(*), count(distinct j.payload -> 'n') from fairclaim_internal.job j
           where j.payload ->> 'of' = '{count}'"
     );
-    let row = &place.read(&jobs).await[0];
+    let row = &server.read(&jobs).await[0];
     let (jobs, distinct): (i64, i64) = (row.get(0), row.get(1));
     assert_eq!((jobs, distinct), (i64::from(count), i64::from(count)));
     let a_second = f64::from(count) / totals["seconds"].as_f64().unwrap();
@@ -79,8 +79,8 @@ async fn a_file_of_any_length_is_dispatched_in_the_same_memory() {
         println!("memory of a dispatched file: NOT RUN, only Linux says what a process took");
         return;
     }
-    let place = Place::installed().await;
-    let (short, long) = (peak(&place, SHORT).await, peak(&place, LONG).await);
+    let server = TestServer::installed().await;
+    let (short, long) = (peak(&server, SHORT).await, peak(&server, LONG).await);
     assert!(short > 0, "its memory was never seen");
     let share = long as f64 / short as f64;
     assert!(share <= GROWTH, "{LONG} lines took {share:.2} times the memory of {SHORT}");

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::stderr;
-use crate::support::{PATIENCE, Place, Running, start};
+use crate::support::{PATIENCE, Running, TestServer, start};
 
 /// What is dispatched at once before everything else.
 const BACKLOG: usize = 150;
@@ -22,7 +22,7 @@ pub(super) type Key = (Uuid, i32);
 
 /// A dispatcher, and what the handlers of its jobs write down.
 pub(super) struct Load<'a> {
-    place: &'a Place,
+    server: &'a TestServer,
     lease: &'a str,
     /// One line for each run of a handler: the job and the number of the attempt.
     runs: PathBuf,
@@ -63,13 +63,13 @@ pub(super) struct Books {
 
 impl<'a> Load<'a> {
     /// Starts to dispatch. `lease`: that of the workers to come.
-    pub(super) async fn start(place: &'a Place, lease: &'a str) -> Self {
+    pub(super) async fn start(server: &'a TestServer, lease: &'a str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let client = Client::connect(&place.url).await.unwrap();
+        let client = Client::connect(&server.url).await.unwrap();
         Self {
-            place,
+            server,
             lease,
-            runs: place.server.directory().join("runs"),
+            runs: server.postgres.directory().join("runs"),
             dispatcher: tokio::spawn(dispatch(client, Arc::clone(&stop))),
             stop,
         }
@@ -83,30 +83,30 @@ impl<'a> Load<'a> {
         );
         let worker = |name| {
             let command = ["work", "--queue", "default:4", "--worker-id", name, "--exec", &handler];
-            start(&mut self.place.fairclaim(command.into_iter().chain(["--lease", self.lease])))
+            start(&mut self.server.fairclaim(command.into_iter().chain(["--lease", self.lease])))
         };
         HashMap::from(["doomed", "other"].map(|name| (name, worker(name))))
     }
 
     pub(super) async fn completed(&self) -> i64 {
-        number(self.place, COMPLETED).await
+        number(self.server, COMPLETED).await
     }
 
     pub(super) async fn dispatched(&self) -> i64 {
-        number(self.place, DISPATCHED).await
+        number(self.server, DISPATCHED).await
     }
 
     pub(super) async fn until_completed(&self, at_least: i64) {
-        until(self.place, COMPLETED, at_least).await;
+        until(self.server, COMPLETED, at_least).await;
     }
 
     pub(super) async fn until_dispatched(&self, at_least: i64) {
-        until(self.place, DISPATCHED, at_least).await;
+        until(self.server, DISPATCHED, at_least).await;
     }
 
     /// The attempts that run, by the database.
     pub(super) async fn running(&self) -> HashSet<Key> {
-        attempts(self.place, "select id, attempt from fairclaim_internal.running").await
+        attempts(self.server, "select id, attempt from fairclaim_internal.running").await
     }
 
     /// What a dead worker holds. The server may still be at its last statement; that is over when two looks in a row see
@@ -115,10 +115,10 @@ impl<'a> Load<'a> {
         let sql = format!(
             "select id, attempt from fairclaim_internal.running where worker_id = '{worker}'"
         );
-        let mut held = attempts(self.place, &sql).await;
+        let mut held = attempts(self.server, &sql).await;
         loop {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            let again = attempts(self.place, &sql).await;
+            let again = attempts(self.server, &sql).await;
             if again == held {
                 return held;
             }
@@ -129,15 +129,15 @@ impl<'a> Load<'a> {
     /// Stops dispatching, waits until every job has ended, ends the workers and closes the books.
     pub(super) async fn finish(self, workers: impl Iterator<Item = Running>) -> Books {
         self.stop.store(true, Ordering::SeqCst);
-        let place = self.place;
+        let server = self.server;
         let (runs, dispatched) = (self.runs, self.dispatcher.await.unwrap());
-        until(place, COMPLETED, number(place, DISPATCHED).await).await;
+        until(server, COMPLETED, number(server, DISPATCHED).await).await;
         for worker in workers {
             worker.signal("TERM");
             let output = worker.end();
             assert!(output.status.success(), "{}", stderr(&output));
         }
-        Books::close(place, dispatched, runs).await
+        Books::close(server, dispatched, runs).await
     }
 }
 
@@ -145,20 +145,20 @@ const COMPLETED: &str =
     "select count(*) from fairclaim_internal.finished where status = 'completed'";
 const DISPATCHED: &str = "select count(*) from fairclaim_internal.job";
 
-async fn number(place: &Place, sql: &str) -> i64 {
-    place.read(sql).await[0].get(0)
+async fn number(server: &TestServer, sql: &str) -> i64 {
+    server.read(sql).await[0].get(0)
 }
 
-async fn until(place: &Place, sql: &str, at_least: i64) {
+async fn until(server: &TestServer, sql: &str, at_least: i64) {
     let deadline = Instant::now() + PATIENCE;
-    while number(place, sql).await < at_least {
+    while number(server, sql).await < at_least {
         assert!(Instant::now() < deadline, "never {at_least}: {sql}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-async fn attempts(place: &Place, sql: &str) -> HashSet<Key> {
-    place.read(sql).await.iter().map(|row| (row.get(0), row.get(1))).collect()
+async fn attempts(server: &TestServer, sql: &str) -> HashSet<Key> {
+    server.read(sql).await.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
 /// Dispatches for two tenants: first so much that the workers have something in hand all the time, then a few jobs at a
@@ -185,18 +185,19 @@ async fn dispatch(client: Client, stop: Arc<AtomicBool>) -> Dispatched {
 }
 
 impl Books {
-    async fn close(place: &Place, dispatched: Dispatched, runs: PathBuf) -> Self {
+    async fn close(server: &TestServer, dispatched: Dispatched, runs: PathBuf) -> Self {
         let sql = "select id, status, attempts, worker_id from fairclaim_internal.finished";
-        let facts = place.read(sql).await;
+        let facts = server.read(sql).await;
         let counts = "select (select count(*) from fairclaim_internal.job),
           (select count(*) from fairclaim_internal.ready) + (select count(*) from fairclaim_internal.running) + (select count(*) from fairclaim_internal.scheduled)";
-        let counts = &place.read(counts).await[0];
+        let counts = &server.read(counts).await[0];
         let mut books = Self {
             acknowledged: dispatched.ids,
             refused_calls: dispatched.failures,
             facts: facts.len(),
             counts: (counts.get(0), counts.get(1)),
-            lost: attempts(place, "select id, attempt from fairclaim_internal.attempt_error").await,
+            lost: attempts(server, "select id, attempt from fairclaim_internal.attempt_error")
+                .await,
             jobs: HashMap::new(),
             runs: HashMap::new(),
         };

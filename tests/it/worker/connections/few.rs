@@ -11,7 +11,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    super::rig::{PATIENCE, Running, acme, millis},
+    super::stage::{PATIENCE, Running, acme, millis},
     Runs,
 };
 use crate::support::waiting::until;

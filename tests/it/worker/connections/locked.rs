@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use fairclaim::{Status, Worker, WorkerBuilder};
 
 use super::{
-    super::rig::{PATIENCE, Rig, Running, millis},
+    super::stage::{PATIENCE, Running, Stage, millis},
     Runs, note,
 };
 use crate::support::{self, waiting::until};
@@ -16,8 +16,8 @@ const CONNECTIONS: usize = 2;
 const SESSIONS: usize = CONNECTIONS + 1;
 
 /// Who keeps `ready` locked, in a session of their own.
-async fn lock(rig: &Rig) -> support::Client {
-    let owner = rig.db.owner().await;
+async fn lock(stage: &Stage) -> support::Client {
+    let owner = stage.db.owner().await;
     owner.batch_execute("begin; lock table fairclaim_internal.ready").await.expect("lock");
     owner
 }
@@ -38,13 +38,13 @@ fn start(builder: WorkerBuilder, runs: &Runs) -> Running {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_time_out_pile_up_at_the_server_no_sessions_and_claim_nothing_for_nobody() {
-    let rig = Rig::new().await;
-    let ids = rig.dispatch_many("default", "note", 40).await;
-    let locker = lock(&rig).await;
-    let watcher = rig.db.direct_session("test_owner").await;
+    let stage = Stage::new().await;
+    let ids = stage.dispatch_many("default", "note", 40).await;
+    let locker = lock(&stage).await;
+    let watcher = stage.db.direct_session("test_owner").await;
     let runs = Runs::default();
     // the shortest patience, and so short a lease that whatever was claimed for nobody is lost
-    let client = rig.db.direct_client("test_worker").await;
+    let client = stage.db.direct_client("test_worker").await;
     let worker = start(Worker::builder(client).lease(Duration::from_secs(1)), &runs);
     until("its calls have timed out several times", PATIENCE, || async {
         (worker.handle.report().call_failures > CONNECTIONS as u64).then_some(())
@@ -55,9 +55,9 @@ async fn calls_that_time_out_pile_up_at_the_server_no_sessions_and_claim_nothing
     })
     .await;
     locker.batch_execute("commit").await.expect("commit");
-    rig.until_all(&ids, Status::Completed).await;
+    stage.until_all(&ids, Status::Completed).await;
     for id in ids {
-        assert_eq!(rig.job(id).await.attempts, 1, "it was claimed for nobody, and lost");
+        assert_eq!(stage.job(id).await.attempts, 1, "it was claimed for nobody, and lost");
     }
     assert!(runs.lock().expect("a lock").values().all(|&count| count == 1));
     assert_eq!(worker.stop().await.lost, 0);
@@ -65,10 +65,10 @@ async fn calls_that_time_out_pile_up_at_the_server_no_sessions_and_claim_nothing
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_ends_while_its_calls_wait_leaves_none_of_them_behind() {
-    let rig = Rig::new().await;
-    let locker = lock(&rig).await;
-    let watcher = rig.db.direct_session("test_owner").await;
-    let worker = Worker::builder(rig.db.direct_client("test_worker").await);
+    let stage = Stage::new().await;
+    let locker = lock(&stage).await;
+    let watcher = stage.db.direct_session("test_owner").await;
+    let worker = Worker::builder(stage.db.direct_client("test_worker").await);
     // so patient that the worker's end comes first
     let worker = start(worker.lease(Duration::from_secs(60)), &Runs::default());
     until("a claim waits", PATIENCE, || async { (waiting(&watcher).await > 0).then_some(()) })

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use super::{Entry, Report, State, reasons_of, unwritable};
+use super::{Entry, Report, Standing, reasons_of, unwritable};
 use crate::error::Hinted;
 
 /// Why two files are not written to.
@@ -53,7 +53,7 @@ impl Report {
                 found.torn = true;
                 break;
             };
-            let (is_own, is_open) = (entry.source == source, entry.state == State::Open);
+            let (is_own, is_open) = (entry.source == source, entry.state == Standing::Open);
             let end = entry.at + entry.bytes;
             if is_own && entry.line > stands_at {
                 if !is_open && !anew {

@@ -12,7 +12,7 @@ use super::MARK;
 use crate::{notify::stop_clock, support::TestDb};
 
 /// The database, somebody who sees all tables, and somebody who listens.
-pub(super) struct Site {
+pub(super) struct Stage {
     pub(super) db: TestDb,
     owner: Client,
     /// The statement that answers with a line a table.
@@ -21,7 +21,7 @@ pub(super) struct Site {
     heard: Arc<Mutex<Vec<String>>>,
 }
 
-impl Site {
+impl Stage {
     pub(super) async fn new() -> Self {
         Self::of(TestDb::new().await).await
     }
@@ -113,9 +113,9 @@ async fn listen(db: &TestDb) -> (tokio_postgres::Client, Arc<Mutex<Vec<String>>>
 /// What the other tests rely on: a change of any kind is seen.
 #[tokio::test]
 async fn the_contents_of_the_tables_tell_every_change() {
-    let site = Site::new().await;
-    let before = site.contents().await;
-    assert_eq!(before, site.contents().await);
+    let stage = Stage::new().await;
+    let before = stage.contents().await;
+    assert_eq!(before, stage.contents().await);
     for table in ["job", "ready", "running", "finished", "attempt_error", "tenant_limit", "setting"]
     {
         assert!(before.contains(&format!("\n{table} ")), "{table}: {before}");
@@ -125,13 +125,13 @@ async fn the_contents_of_the_tables_tell_every_change() {
         "insert into fairclaim_internal.queue (name) values ('x')",
         "select fairclaim.dispatch_job(gen_random_uuid(), 'mail')",
     ] {
-        let before = site.contents().await;
-        site.owner.batch_execute(change).await.expect(change);
-        assert_ne!(before, site.contents().await, "{change}");
+        let before = stage.contents().await;
+        stage.owner.batch_execute(change).await.expect(change);
+        assert_ne!(before, stage.contents().await, "{change}");
     }
-    site.contents().await;
+    stage.contents().await;
     let dispatch = "select fairclaim.dispatch_job(gen_random_uuid(), 'mail')";
-    site.owner.batch_execute(dispatch).await.expect(dispatch);
-    assert_eq!(site.told().await, [""], "a dispatch is told, and no more than that");
-    site.names_nothing().await;
+    stage.owner.batch_execute(dispatch).await.expect(dispatch);
+    assert_eq!(stage.told().await, [""], "a dispatch is told, and no more than that");
+    stage.names_nothing().await;
 }

@@ -25,13 +25,13 @@ pub(crate) fn acme() -> Tenant {
 }
 
 /// A database, and who works with it.
-pub(crate) struct Rig {
+pub(crate) struct Stage {
     pub(crate) db: TestDb,
     pub(crate) producer: Client,
     pub(crate) operator: Client,
 }
 
-impl Rig {
+impl Stage {
     pub(crate) async fn new() -> Self {
         Self::on(TestDb::new().await).await
     }

@@ -31,7 +31,7 @@ const SETTINGS: [(&str, &str); 7] = [
 ];
 
 /// The server.
-pub(crate) enum Place {
+pub(crate) enum Target {
     Private { server: PrivateServer, made: AtomicU32, options: ConnectOptions },
     Named { url: String, made: AtomicU32, options: ConnectOptions },
 }
@@ -51,7 +51,7 @@ struct Drop {
     database: String,
 }
 
-impl Place {
+impl Target {
     pub(crate) async fn open(
         url: Option<&str>,
         options: ConnectOptions,

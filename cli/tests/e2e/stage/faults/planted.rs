@@ -6,9 +6,9 @@ use std::io::Write;
 use uuid::Uuid;
 
 use super::super::audit::{AUDIT, Audit, MayFail};
-use super::super::crew::{Crew, Orders};
 use super::super::dispatchers::{Dispatchers, Pace};
-use super::super::{DISPATCHED, Rig};
+use super::super::workers::{Orders, Workers};
+use super::super::{DISPATCHED, Stage};
 
 /// What is done to one job of its own, `$1`, behind the back of the queue, and what the audit says of it at least.
 const PLANTED: [(&str, &str); 12] = [
@@ -62,28 +62,28 @@ const BOOKED: [&str; 3] =
     ["an answered dispatch is lost", "a handler ran without a claim", "an attempt ran twice"];
 
 pub(crate) async fn every_finding_is_made() {
-    let rig = Rig::new().await;
-    let dispatchers = Dispatchers::start(&rig, &Pace { count: 1, ..Pace::gentle(&rig) });
-    rig.until(DISPATCHED, 50).await;
-    let crew = Crew::start(&rig, 1, Orders::plain(&rig, "30s"));
-    rig.close(dispatchers, crew).await.pass("before anything is planted", MayFail::None);
+    let stage = Stage::new().await;
+    let dispatchers = Dispatchers::start(&stage, &Pace { count: 1, ..Pace::gentle(&stage) });
+    stage.until(DISPATCHED, 50).await;
+    let workers = Workers::start(&stage, 1, Orders::plain(&stage, "30s"));
+    stage.close(dispatchers, workers).await.pass("before anything is planted", MayFail::None);
 
-    let ids = rig.ask("select id from fairclaim_internal.job order by id limit 20", &[]).await;
+    let ids = stage.ask("select id from fairclaim_internal.job order by id limit 20", &[]).await;
     let ids: Vec<Uuid> = ids.iter().map(|row| row.get(0)).collect();
     for ((_, sql), id) in PLANTED.iter().zip(&ids) {
-        rig.as_owner(&sql.replace("$1", &format!("'{id}'"))).await;
+        stage.as_owner(&sql.replace("$1", &format!("'{id}'"))).await;
     }
-    let starts = std::fs::read_to_string(&rig.starts).unwrap();
+    let starts = std::fs::read_to_string(&stage.starts).unwrap();
     let (silent, twice) = (ids[PLANTED.len() - 1].to_string(), ids[PLANTED.len()].to_string());
     let mut books: Vec<&str> = starts.lines().filter(|line| !line.starts_with(&silent)).collect();
     books.push(starts.lines().find(|line| line.starts_with(&twice)).unwrap());
     let stranger = format!("{} 1", Uuid::new_v4());
     books.push(&stranger);
-    std::fs::write(&rig.starts, books.join("\n") + "\n").unwrap();
-    let mut answered = std::fs::OpenOptions::new().append(true).open(&rig.answered).unwrap();
+    std::fs::write(&stage.starts, books.join("\n") + "\n").unwrap();
+    let mut answered = std::fs::OpenOptions::new().append(true).open(&stage.answered).unwrap();
     writeln!(answered, "{}", Uuid::new_v4()).unwrap();
 
-    let audit = Audit::of(&rig).await;
+    let audit = Audit::of(&stage).await;
     let found: BTreeSet<&str> =
         audit.findings.iter().map(|finding| finding.what.as_str()).collect();
     let planted: BTreeSet<&str> = PLANTED.iter().map(|(what, _)| *what).chain(BOOKED).collect();

@@ -6,9 +6,9 @@ use private_postgres::PrivateServer;
 use tokio_postgres::NoTls;
 
 use super::super::audit::MayFail;
-use super::super::crew::{Crew, Orders};
 use super::super::dispatchers::{Dispatchers, Pace};
-use super::super::{PATIENCE, Rig, Size, draws};
+use super::super::workers::{Orders, Workers};
+use super::super::{PATIENCE, Size, Stage, draws};
 use super::kills::goes_on;
 
 /// One in so many statements that touch these tables fails, with one of the errors that a server may answer at any time.
@@ -31,16 +31,16 @@ create trigger trouble_ready after delete on fairclaim_internal.ready for each s
 
 /// Bound: whatever fails with an error that may pass is repeated; nothing lost or doubled.
 pub(crate) async fn errors_that_pass(size: Size) {
-    let rig = Rig::new().await;
-    rig.as_owner(TROUBLE).await;
+    let stage = Stage::new().await;
+    stage.as_owner(TROUBLE).await;
     // many calls, so that many fail
-    let pace = Pace { pause: Duration::from_millis(50), ..Pace::gentle(&rig) };
-    let dispatchers = Dispatchers::start(&rig, &pace);
-    let crew = Crew::start(&rig, 2, Orders::plain(&rig, "5s"));
-    rig.until_completed_more(size.of(150, 1500)).await;
-    let failures = crew.said("a call failed and will be repeated");
+    let pace = Pace { pause: Duration::from_millis(50), ..Pace::gentle(&stage) };
+    let dispatchers = Dispatchers::start(&stage, &pace);
+    let workers = Workers::start(&stage, 2, Orders::plain(&stage, "5s"));
+    stage.until_completed_more(size.of(150, 1500)).await;
+    let failures = workers.said("a call failed and will be repeated");
     println!("injected errors: {failures} calls of workers failed");
-    let audit = rig.close(dispatchers, crew).await;
+    let audit = stage.close(dispatchers, workers).await;
     audit.pass("injected errors", MayFail::None);
     assert!(failures > 0, "no call failed");
 }
@@ -48,34 +48,34 @@ pub(crate) async fn errors_that_pass(size: Size) {
 /// Somebody takes every connection that the server has, and a worker dies meanwhile. Bound: everybody goes on when there is room.
 pub(crate) async fn no_more_connections(size: Size) {
     let server = PrivateServer::builder().setting("max_connections", "30");
-    let rig = Rig::on(server).await;
+    let stage = Stage::on(server).await;
     let mut draws = draws();
-    let dispatchers = Dispatchers::start(&rig, &Pace::gentle(&rig));
-    let mut crew = Crew::start(&rig, 2, Orders::plain(&rig, "2s"));
+    let dispatchers = Dispatchers::start(&stage, &Pace::gentle(&stage));
+    let mut workers = Workers::start(&stage, 2, Orders::plain(&stage, "2s"));
     for _ in 0..size.of(1, 8) {
-        rig.until_completed_more(10).await;
-        let hogs = take_all(&rig.place.url).await;
-        crew.kill_one(&mut draws);
+        stage.until_completed_more(10).await;
+        let hogs = take_all(&stage.server.url).await;
+        workers.kill_one(&mut draws);
         for _ in 0..size.of(20, 35) {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            crew.revive();
+            workers.revive();
         }
         // what the dead worker left is taken too
-        let more = take_all(&rig.place.url).await;
+        let more = take_all(&stage.server.url).await;
         println!("connections: {} taken, then {} more", hogs.len(), more.len());
         drop((hogs, more));
         let freed = Instant::now();
-        while rig.number("select count(distinct worker_id) from fairclaim_internal.running").await
+        while stage.number("select count(distinct worker_id) from fairclaim_internal.running").await
             < 2
         {
             assert!(freed.elapsed() < PATIENCE, "the worker never came back");
             tokio::time::sleep(Duration::from_millis(50)).await;
-            crew.revive();
+            workers.revive();
         }
-        goes_on(&rig, &dispatchers).await;
+        goes_on(&stage, &dispatchers).await;
     }
-    println!("connections: {} workers died of it or were killed", crew.deaths);
-    rig.close(dispatchers, crew).await.pass("no connections", MayFail::AFew);
+    println!("connections: {} workers died of it or were killed", workers.deaths);
+    stage.close(dispatchers, workers).await.pass("no connections", MayFail::AFew);
 }
 
 /// Opens sessions until the server refuses.

@@ -9,9 +9,9 @@ use private_postgres::PrivateServer;
 use uuid::Uuid;
 
 use super::super::audit::MayFail;
-use super::super::crew::{Crew, Orders};
 use super::super::dispatchers::{Dispatchers, Pace};
-use super::super::{Rig, Size, ask_once, not_run};
+use super::super::workers::{Orders, Workers};
+use super::super::{Size, Stage, ask_once, not_run};
 use super::kills::goes_on;
 
 /// A small file system in memory, which only root can make.
@@ -57,42 +57,42 @@ pub(crate) async fn the_disk_is_full(size: Size) {
         .dir(disk.0.join("pg"))
         .setting("min_wal_size", "32MB")
         .setting("max_wal_size", "48MB");
-    let rig = Rig::on(server).await;
-    let dispatchers = Dispatchers::start(&rig, &Pace::gentle(&rig));
-    let crew = Crew::start(&rig, 2, Orders::plain(&rig, "5s"));
+    let stage = Stage::on(server).await;
+    let dispatchers = Dispatchers::start(&stage, &Pace::gentle(&stage));
+    let workers = Workers::start(&stage, 2, Orders::plain(&stage, "5s"));
     let mut deaths = 0;
     for _ in 0..size.of(1, 6) {
-        rig.until_completed_more(10).await;
+        stage.until_completed_more(10).await;
         let filler = disk.fill();
         // new segments of the log are wanted now, and cannot be had
         let spend = "create table if not exists public.spend (t text);
           insert into public.spend select repeat('x', 1000) from generate_series(1, 60000)";
-        let _ = rig.place.server.execute_as_superuser("app", spend).await;
+        let _ = stage.server.postgres.execute_as_superuser("app", spend).await;
         tokio::time::sleep(Duration::from_secs(3)).await;
         std::fs::remove_file(filler).unwrap();
-        deaths += usize::from(bring_back(&rig).await);
-        let _ = rig
-            .place
+        deaths += usize::from(bring_back(&stage).await);
+        let _ = stage
             .server
+            .postgres
             .execute_as_superuser("app", "drop table if exists public.spend; checkpoint")
             .await;
-        goes_on(&rig, &dispatchers).await;
+        goes_on(&stage, &dispatchers).await;
     }
     let said = log_of(&disk.0).matches("No space left on device").count();
     println!("full disk: the server said so {said} times and died {deaths} times");
     assert!(said > 0, "the disk was never full");
-    rig.close(dispatchers, crew).await.pass("full disk", MayFail::None);
+    stage.close(dispatchers, workers).await.pass("full disk", MayFail::None);
 }
 
 /// Starts the server if it has died; says whether it had.
-async fn bring_back(rig: &Rig) -> bool {
+async fn bring_back(stage: &Stage) -> bool {
     for _ in 0..50 {
-        if ask_once(&rig.place.url, "select 1", &[]).await.is_ok() {
+        if ask_once(&stage.server.url, "select 1", &[]).await.is_ok() {
             return false;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    rig.place.server.restart().await.unwrap();
+    stage.server.postgres.restart().await.unwrap();
     true
 }
 

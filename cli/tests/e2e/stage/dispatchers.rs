@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::NoTls;
 use uuid::Uuid;
 
-use super::{PATIENCE, Rig, ask_once};
+use super::{PATIENCE, Stage, ask_once};
 
 /// An application gives a call up after so long; then its outcome is unknown.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
@@ -61,10 +61,10 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    pub(crate) fn gentle(rig: &Rig) -> Self {
+    pub(crate) fn gentle(stage: &Stage) -> Self {
         let pause = Duration::from_millis(120);
         Self {
-            url: rig.place.url.clone(),
+            url: stage.server.url.clone(),
             count: 2,
             pause,
             most: 3,
@@ -89,18 +89,18 @@ struct Dispatcher {
 }
 
 impl Dispatchers {
-    pub(crate) fn start(rig: &Rig, pace: &Pace) -> Self {
+    pub(crate) fn start(stage: &Stage, pace: &Pace) -> Self {
         let (stop, tally) = (Arc::new(AtomicBool::new(false)), Arc::new(Tally::default()));
         let (enough, urged) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let watcher = pace
             .ahead
-            .map(|most| tokio::spawn(watch(rig.place.url.clone(), most, Arc::clone(&enough))));
-        let open = || std::fs::OpenOptions::new().create(true).append(true).open(&rig.answered);
+            .map(|most| tokio::spawn(watch(stage.server.url.clone(), most, Arc::clone(&enough))));
+        let open = || std::fs::OpenOptions::new().create(true).append(true).open(&stage.answered);
         let handles = (0..pace.count).map(|index| {
             let dispatcher = Dispatcher {
                 name: format!("dispatcher-{index}"),
                 pace: pace.clone(),
-                direct: rig.place.url.clone(),
+                direct: stage.server.url.clone(),
                 answered: open().unwrap(),
                 tally: Arc::clone(&tally),
                 stop: Arc::clone(&stop),

@@ -1,4 +1,4 @@
-//! The rig: sessions that go one statement at a time, in an order that is given.
+//! The play: sessions that go one statement at a time, in an order that is given.
 //!
 //! A statement that waits for another session is told by `pg_blocking_pids`; the order then goes on with the others, and comes
 //! back when the statement has ended.

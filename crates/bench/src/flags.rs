@@ -13,7 +13,7 @@ use crate::work::Fleet;
 #[derive(Debug, Args)]
 pub(crate) struct Run<O: Args> {
     #[command(flatten)]
-    pub(crate) options: O,
+    pub(crate) flags: O,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -56,7 +56,7 @@ pub(crate) enum Through {
 
 /// How the library's workers are set up.
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct FleetOptions {
+pub(crate) struct FleetFlags {
     /// Handlers at once in one worker
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = within::<usize>(1..=10_000))]
     concurrency: usize,
@@ -68,7 +68,7 @@ pub(crate) struct FleetOptions {
     max_batch: usize,
 }
 
-impl FleetOptions {
+impl FleetFlags {
     pub(crate) fn fleet(&self, workers: usize) -> Fleet {
         Fleet {
             workers,

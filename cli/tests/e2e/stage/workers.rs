@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::{Rig, signal};
+use super::{Stage, signal};
 
 /// What a handler does: write down that it ran, take a moment, say in its result which attempt it was.
 pub(crate) const PLAIN: &str = "sleep 0.02";
 
-/// How the workers of a crew are started.
+/// Says how workers are started.
 #[derive(Debug, Clone)]
 pub(crate) struct Orders {
     pub(crate) url: String,
@@ -28,33 +28,33 @@ pub(crate) struct Orders {
 
 impl Orders {
     /// Handlers of type `job` that do some work; through the server's own socket.
-    pub(crate) fn plain(rig: &Rig, lease: &'static str) -> Self {
+    pub(crate) fn plain(stage: &Stage, lease: &'static str) -> Self {
         Self {
-            url: rig.place.url.clone(),
+            url: stage.server.url.clone(),
             prefix: "w",
             lease,
             concurrency: 4,
-            handlers: vec![format!("job={}", booked(rig, PLAIN))],
+            handlers: vec![format!("job={}", booked(stage, PLAIN))],
             flags: Vec::new(),
             environment: Vec::new(),
         }
     }
 
-    pub(crate) fn through_the_proxy(rig: &Rig, lease: &'static str) -> Self {
-        Self { url: rig.proxied(), ..Self::plain(rig, lease) }
+    pub(crate) fn through_the_proxy(stage: &Stage, lease: &'static str) -> Self {
+        Self { url: stage.proxied(), ..Self::plain(stage, lease) }
     }
 }
 
 /// A command that writes its start into the books, does `work`, and answers with its attempt.
-pub(crate) fn booked(rig: &Rig, work: &str) -> String {
+pub(crate) fn booked(stage: &Stage, work: &str) -> String {
     format!(
         "echo $FAIRCLAIM_JOB_ID $FAIRCLAIM_ATTEMPT >> {}; {work}; printf '{{\"attempt\":%s}}' $FAIRCLAIM_ATTEMPT",
-        rig.starts.display()
+        stage.starts.display()
     )
 }
 
 /// Workers by their place; one that dies is followed by another of a new name.
-pub(crate) struct Crew {
+pub(crate) struct Workers {
     orders: Orders,
     members: Vec<Member>,
     logs: std::path::PathBuf,
@@ -66,15 +66,15 @@ struct Member {
     child: Child,
 }
 
-impl Crew {
-    pub(crate) fn start(rig: &Rig, count: usize, orders: Orders) -> Self {
-        let logs = rig.log("x").parent().unwrap().to_owned();
-        let mut crew = Self { orders, members: Vec::new(), logs, deaths: 0 };
+impl Workers {
+    pub(crate) fn start(stage: &Stage, count: usize, orders: Orders) -> Self {
+        let logs = stage.log("x").parent().unwrap().to_owned();
+        let mut workers = Self { orders, members: Vec::new(), logs, deaths: 0 };
         for index in 0..count {
-            let child = crew.spawn(index, 0);
-            crew.members.push(Member { generation: 0, child });
+            let child = workers.spawn(index, 0);
+            workers.members.push(Member { generation: 0, child });
         }
-        crew
+        workers
     }
 
     fn spawn(&self, index: usize, generation: usize) -> Child {
@@ -166,7 +166,7 @@ impl Crew {
     }
 }
 
-impl Drop for Crew {
+impl Drop for Workers {
     fn drop(&mut self) {
         self.kill_all();
     }

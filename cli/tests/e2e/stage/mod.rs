@@ -4,10 +4,10 @@
 //! The everyday tests use it in small, `cargo xtask test --slow` in full.
 
 pub(crate) mod audit;
-pub(crate) mod crew;
 pub(crate) mod dispatchers;
 pub(crate) mod faults;
 pub(crate) mod proxy;
+pub(crate) mod workers;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -21,10 +21,10 @@ use tokio_postgres::{NoTls, Row};
 use uuid::Uuid;
 
 use self::audit::Audit;
-use self::crew::Crew;
 use self::dispatchers::Dispatchers;
 use self::proxy::Proxy;
-use crate::support::Place;
+use self::workers::Workers;
+use crate::support::TestServer;
 
 const WITNESS: &str = include_str!("witness.sql");
 
@@ -48,8 +48,8 @@ impl Size {
 }
 
 /// One server with a witness in it, and the files in which dispatchers and handlers write what they did.
-pub(crate) struct Rig {
-    pub(crate) place: Place,
+pub(crate) struct Stage {
+    pub(crate) server: TestServer,
     pub(crate) proxy: Proxy,
     /// One line for each job whose dispatch was answered.
     pub(crate) answered: PathBuf,
@@ -58,27 +58,27 @@ pub(crate) struct Rig {
     files: PathBuf,
 }
 
-impl Rig {
+impl Stage {
     pub(crate) async fn new() -> Self {
         Self::on(PrivateServer::builder()).await
     }
 
     pub(crate) async fn on(server: PrivateServerBuilder) -> Self {
-        let place = Place::installed_on(server).await;
-        let (client, link) = tokio_postgres::connect(&place.url, NoTls).await.unwrap();
+        let server = TestServer::installed_on(server).await;
+        let (client, link) = tokio_postgres::connect(&server.url, NoTls).await.unwrap();
         let link = tokio::spawn(link);
         client.batch_execute(WITNESS).await.unwrap();
         drop(client);
         let _ = link.await;
         let files = std::env::temp_dir().join(format!("fc-faults-{}", Uuid::new_v4().simple()));
         std::fs::create_dir(&files).unwrap();
-        let socket = socket_of(&place.url);
+        let socket = socket_of(&server.url);
         Self {
             proxy: Proxy::start(socket).await,
             answered: files.join("answered"),
             starts: files.join("starts"),
             files,
-            place,
+            server,
         }
     }
 
@@ -96,7 +96,7 @@ impl Rig {
     pub(crate) async fn ask(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Vec<Row> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match ask_once(&self.place.url, sql, parameters).await {
+            match ask_once(&self.server.url, sql, parameters).await {
                 Ok(rows) => return rows,
                 Err(error) => {
                     let severe = error.as_db_error().is_some_and(|error| {
@@ -144,7 +144,7 @@ impl Rig {
     /// One job of type `job`, past the proxy.
     pub(crate) async fn dispatch_one(&self) -> String {
         let job = Dispatch::raw(Tenant::named("acme").unwrap(), "job", serde_json::json!({}));
-        self.place.client.dispatch(job.unwrap()).await.unwrap().to_string()
+        self.server.client.dispatch(job.unwrap()).await.unwrap().to_string()
     }
 
     pub(crate) async fn until_completed_of(&self, id: &str) {
@@ -161,7 +161,7 @@ impl Rig {
 
     /// Runs statements as the owner of the tables, to prepare a fault or to spoil a function.
     pub(crate) async fn as_owner(&self, sql: &str) {
-        let (client, link) = tokio_postgres::connect(&self.place.url, NoTls).await.unwrap();
+        let (client, link) = tokio_postgres::connect(&self.server.url, NoTls).await.unwrap();
         let link = tokio::spawn(link);
         client.batch_execute("set role fairclaim_owner").await.unwrap();
         client.batch_execute(sql).await.unwrap();
@@ -181,15 +181,15 @@ impl Rig {
     }
 
     /// Ends the load in order: no more dispatches, all jobs done, workers told to stop. Then the audit.
-    pub(crate) async fn close(&self, dispatchers: Dispatchers, crew: Crew) -> Audit {
+    pub(crate) async fn close(&self, dispatchers: Dispatchers, workers: Workers) -> Audit {
         dispatchers.finish().await;
         self.until_all_ended().await;
-        crew.stop();
+        workers.stop();
         Audit::of(self).await
     }
 }
 
-impl Drop for Rig {
+impl Drop for Stage {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("logs and books of the failed run: {}", self.files.display());

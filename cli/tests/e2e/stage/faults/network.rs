@@ -6,10 +6,10 @@ use rand::Rng;
 use tokio_postgres::NoTls;
 
 use super::super::audit::MayFail;
-use super::super::crew::{Crew, Orders};
 use super::super::dispatchers::{Dispatchers, Pace};
 use super::super::proxy::{Cut, Manner};
-use super::super::{Rig, Size, draws};
+use super::super::workers::{Orders, Workers};
+use super::super::{Size, Stage, draws};
 use super::kills::goes_on;
 
 const RUNNING: &str = "select count(*) from fairclaim_internal.running";
@@ -17,34 +17,34 @@ const RUNNING: &str = "select count(*) from fairclaim_internal.running";
 /// Connections are cut in the middle of what they carry, in both directions, statements and answers. Bound: nothing lost or
 /// doubled; a dispatch without an answer has happened once or not at all.
 pub(crate) async fn connections_are_cut(size: Size) {
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     let mut draws = draws();
-    let pace = Pace { url: rig.proxied(), ..Pace::gentle(&rig) };
-    let dispatchers = Dispatchers::start(&rig, &pace);
-    let crew = Crew::start(&rig, 2, Orders::through_the_proxy(&rig, "5s"));
+    let pace = Pace { url: stage.proxied(), ..Pace::gentle(&stage) };
+    let dispatchers = Dispatchers::start(&stage, &pace);
+    let workers = Workers::start(&stage, 2, Orders::through_the_proxy(&stage, "5s"));
     for round in 0..size.of(12, 150) {
-        rig.until_completed_more(draws.random_range(1..6)).await;
+        stage.until_completed_more(draws.random_range(1..6)).await;
         match round % 6 {
-            4 => rig.proxy.cut_all(Cut::Close),
-            5 => rig.proxy.cut_all(Cut::Reset),
-            _ => rig.proxy.cut_after(draws.random_range(1..6000)),
+            4 => stage.proxy.cut_all(Cut::Close),
+            5 => stage.proxy.cut_all(Cut::Reset),
+            _ => stage.proxy.cut_after(draws.random_range(1..6000)),
         }
     }
-    goes_on(&rig, &dispatchers).await;
-    println!("network: {} connections cut", rig.proxy.cuts());
-    rig.close(dispatchers, crew).await.pass("cut connections", MayFail::None);
+    goes_on(&stage, &dispatchers).await;
+    println!("network: {} connections cut", stage.proxy.cuts());
+    stage.close(dispatchers, workers).await.pass("cut connections", MayFail::None);
 }
 
 /// The connection is lost between a claim and its answer. Bound: what it took is given back at once, long before its lease of ten
 /// minutes ends, and costs no loss. With a function that gives nothing back (the control) it stays where it is.
 pub(crate) async fn a_claim_without_an_answer(spoiled: bool) {
-    let rig = Rig::new().await;
+    let stage = Stage::new().await;
     if spoiled {
-        rig.spoil("release_claims", "begin\n", "begin\n  return;\n").await;
+        stage.spoil("release_claims", "begin\n", "begin\n  return;\n").await;
     }
-    let crew = Crew::start(&rig, 1, Orders::through_the_proxy(&rig, "10m"));
-    rig.until_completed_of(&rig.dispatch_one().await).await;
-    let (client, link) = tokio_postgres::connect(&rig.place.url, NoTls).await.unwrap();
+    let workers = Workers::start(&stage, 1, Orders::through_the_proxy(&stage, "10m"));
+    stage.until_completed_of(&stage.dispatch_one().await).await;
+    let (client, link) = tokio_postgres::connect(&stage.server.url, NoTls).await.unwrap();
     let link = tokio::spawn(link);
     // its next claim waits, and sees the job that is dispatched meanwhile
     let lock = "set role fairclaim_owner; begin;
@@ -52,21 +52,21 @@ pub(crate) async fn a_claim_without_an_answer(spoiled: bool) {
     client.batch_execute(lock).await.unwrap();
     let sql = "select fairclaim.dispatch_job(fairclaim.tenant_uuid('acme'), 'job')::text";
     let id: String = client.query_one(sql, &[]).await.unwrap().get(0);
-    rig.until("select count(*) from pg_locks where relation = 'fairclaim_internal.ready'::regclass and not granted", 1).await;
-    rig.proxy.behave(Manner::Silent);
+    stage.until("select count(*) from pg_locks where relation = 'fairclaim_internal.ready'::regclass and not granted", 1).await;
+    stage.proxy.behave(Manner::Silent);
     client.batch_execute("commit").await.unwrap();
-    rig.until(RUNNING, 1).await;
-    rig.proxy.cut_all(Cut::Reset);
-    rig.proxy.behave(Manner::Pass);
+    stage.until(RUNNING, 1).await;
+    stage.proxy.cut_all(Cut::Reset);
+    stage.proxy.behave(Manner::Pass);
     if spoiled {
-        rig.until_completed_of(&rig.dispatch_one().await).await;
-        assert_eq!(rig.number(RUNNING).await, 1, "the control: it waits for its lease");
+        stage.until_completed_of(&stage.dispatch_one().await).await;
+        assert_eq!(stage.number(RUNNING).await, 1, "the control: it waits for its lease");
     } else {
-        rig.until_completed_of(&id).await;
+        stage.until_completed_of(&id).await;
         let sql = "select count(*) from fairclaim_internal.attempt_error";
-        assert_eq!(rig.number(sql).await, 0, "it counts as lost");
+        assert_eq!(stage.number(sql).await, 0, "it counts as lost");
     }
-    crew.stop();
+    workers.stop();
     drop(client);
     let _ = link.await;
 }
@@ -74,10 +74,10 @@ pub(crate) async fn a_claim_without_an_answer(spoiled: bool) {
 /// The network is slow, silent for longer than a lease and than a call may take, or refuses. Bound: nothing lost or doubled, and
 /// everybody goes on when it is well again.
 pub(crate) async fn the_network_is_ill(size: Size) {
-    let rig = Rig::new().await;
-    let pace = Pace { url: rig.proxied(), ..Pace::gentle(&rig) };
-    let dispatchers = Dispatchers::start(&rig, &pace);
-    let crew = Crew::start(&rig, 2, Orders::through_the_proxy(&rig, "3s"));
+    let stage = Stage::new().await;
+    let pace = Pace { url: stage.proxied(), ..Pace::gentle(&stage) };
+    let dispatchers = Dispatchers::start(&stage, &pace);
+    let workers = Workers::start(&stage, 2, Orders::through_the_proxy(&stage, "3s"));
     let delay = |millis| Manner::Delay(Duration::from_millis(millis));
     let ill = match size {
         Size::Small => vec![(delay(200), 2), (Manner::Silent, 6), (Manner::Refuse, 2)],
@@ -92,15 +92,15 @@ pub(crate) async fn the_network_is_ill(size: Size) {
         ],
     };
     for (manner, seconds) in ill {
-        rig.until_completed_more(10).await;
-        rig.proxy.behave(manner);
+        stage.until_completed_more(10).await;
+        stage.proxy.behave(manner);
         if manner == Manner::Refuse {
-            rig.proxy.cut_all(Cut::Reset); // those who have a connection need another one
+            stage.proxy.cut_all(Cut::Reset); // those who have a connection need another one
         }
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        rig.proxy.behave(Manner::Pass);
-        let took = goes_on(&rig, &dispatchers).await;
+        stage.proxy.behave(Manner::Pass);
+        let took = goes_on(&stage, &dispatchers).await;
         println!("network: {manner:?} for {seconds} s, gone on after {took:.1?}");
     }
-    rig.close(dispatchers, crew).await.pass("ill network", MayFail::None);
+    stage.close(dispatchers, workers).await.pass("ill network", MayFail::None);
 }

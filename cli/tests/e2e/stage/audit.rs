@@ -5,7 +5,7 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::Rig;
+use super::Stage;
 
 pub(crate) const AUDIT: &str = include_str!("audit.sql");
 
@@ -61,21 +61,21 @@ pub(crate) struct Audit {
 
 impl Audit {
     /// Looks at everything. To be called when nobody works any more.
-    pub(crate) async fn of(rig: &Rig) -> Self {
+    pub(crate) async fn of(stage: &Stage) -> Self {
         let answered: Vec<Uuid> =
-            lines(&rig.answered).iter().map(|line| line.parse().unwrap()).collect();
+            lines(&stage.answered).iter().map(|line| line.parse().unwrap()).collect();
         let (mut ids, mut attempts) = (Vec::<Uuid>::new(), Vec::<i32>::new());
-        for line in lines(&rig.starts) {
+        for line in lines(&stage.starts) {
             let (id, attempt) = line.split_once(' ').unwrap();
             ids.push(id.parse().unwrap());
             attempts.push(attempt.parse().unwrap());
         }
-        let rows = rig.ask(AUDIT, &[&answered, &ids, &attempts]).await;
+        let rows = stage.ask(AUDIT, &[&answered, &ids, &attempts]).await;
         let findings = rows
             .iter()
             .map(|row| Finding { what: row.get(0), times: row.get(1), example: row.get(2) })
             .collect();
-        let totals = &rig.ask(TOTALS, &[]).await[0];
+        let totals = &stage.ask(TOTALS, &[]).await[0];
         Self {
             findings,
             answered: answered.len(),

@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::claimer::Claimer;
 use crate::pacer::began;
-use crate::place::Site;
 use crate::tally::Tally;
+use crate::target::Site;
 use crate::ticker::Ticker;
 use crate::work::{self, Fleet};
 
 /// Works until it is stopped.
 #[derive(Debug)]
-pub(crate) struct Crew {
+pub(crate) struct Staff {
     tasks: JoinSet<Result<()>>,
     stop: CancellationToken,
     ticker: Option<Ticker>,
@@ -32,7 +32,7 @@ enum Claims {
     Sql(Arc<[AtomicU64; CLAIM_SIZE_CLASSES]>),
 }
 
-impl Crew {
+impl Staff {
     pub(crate) async fn of_workers(site: &Site, fleet: Fleet, tally: &Arc<Tally>) -> Result<Self> {
         let (stop, mut tasks, mut handles) = (CancellationToken::new(), JoinSet::new(), Vec::new());
         for number in 0..fleet.workers {
