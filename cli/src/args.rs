@@ -1,5 +1,5 @@
-//! The command line: which commands there are. The flags that all of them share stand in `global`, those of one command in
-//! its own module.
+//! The command line: which commands there are. The flags that all of them share stand in `global`,
+//! those of one command in its own module.
 
 use clap::{Parser, Subcommand};
 
@@ -75,7 +75,8 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Which log lines it writes: long-running commands say what they do, the others speak up only when something is wrong.
+    /// Which log lines it writes: long-running commands say what they do, the others speak up only
+    /// when something is wrong.
     pub(crate) fn log_level(&self) -> &'static str {
         match self {
             Self::Work(_) => "warn,fairclaim=info",

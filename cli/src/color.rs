@@ -1,4 +1,4 @@
-//! Colours, where somebody looks: on a terminal that wants them (NO_COLOR, TERM, CLICOLOR), or as --color says.
+//! Colours, on a terminal that wants them (NO_COLOR, TERM, CLICOLOR), or as --color says.
 
 use std::io;
 
@@ -19,7 +19,7 @@ pub(crate) enum When {
 }
 
 impl When {
-    /// For the rest of the process.
+    /// Holds for the rest of the process.
     pub(crate) fn hold(self) {
         let choice = match self {
             Self::Auto => anstream::ColorChoice::Auto,

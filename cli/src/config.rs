@@ -1,6 +1,7 @@
-//! The command line, with a configuration file behind it: a flag that neither the command line nor the environment gives has
-//! the value of the file. The file has the flags' names, in a table for each command, and its values become the defaults of
-//! those flags before anything is parsed; so each flag of each command can stand in it, and is checked as if it were typed.
+//! The command line, with a configuration file behind it: a flag that neither the command line nor
+//! the environment gives has the value of the file. The file has the flags' names, in a table for
+//! each command, and its values become the defaults of those flags before anything is parsed; so
+//! each flag of each command can stand in it, and is checked as if it were typed.
 
 mod file;
 mod setting;
@@ -19,7 +20,7 @@ use crate::{args::Cli, error::Hinted, pages};
 
 /// Parses the arguments of this process.
 pub(crate) fn command_line(args: &[OsString]) -> anyhow::Result<Cli> {
-    // help shows what this program does by itself, and shows it whatever the file is like
+    // help shows what this program does by itself, also where the file is wrong
     if let Err(help) = pages::of(own_command()).try_get_matches_from(args)
         && (!help.use_stderr() || help.kind() == HelpWhereNothingIsAsked)
     {
@@ -39,8 +40,9 @@ pub(crate) fn command_line(args: &[OsString]) -> anyhow::Result<Cli> {
     }
 }
 
-/// The command line of this program. A variable that is set to nothing, as files of variables often do, counts as not set; and
-/// one that is set is no reason not to print the help when nothing else is given.
+/// The command line of this program. A variable that is set to nothing, as files of variables often
+/// do, counts as not set; and one that is set is no reason not to print the help when nothing else
+/// is given.
 fn own_command() -> Command {
     let alone = std::env::args_os().len() <= 1;
     Cli::command().mut_args(|arg| {
@@ -87,8 +89,8 @@ fn without_variables(command: Command) -> Command {
     command.mut_args(|arg| arg.env(Resettable::<OsStr>::Reset))
 }
 
-/// The same error without what the environment gives: else its usage line asks for `--database-url <URL>` wherever DATABASE_URL
-/// is set. An error about a variable stays as it is.
+/// Makes the same error without what the environment gives: else its usage line asks for
+/// `--database-url <URL>` wherever DATABASE_URL is set. An error about a variable stays as it is.
 fn of_the_line(error: clap::Error, bare: Command, args: &[OsString]) -> clap::Error {
     match bare.try_get_matches_from(args) {
         Err(same) if same.kind() == error.kind() => same,
@@ -101,7 +103,7 @@ fn matches_of<'a>(matches: &'a ArgMatches, path: &[String]) -> Option<&'a ArgMat
     path.iter().try_fold(matches, |matches, name| matches.subcommand_matches(name))
 }
 
-/// The flags that cannot be used together with one, whichever of them says so.
+/// Lists the flags that cannot be used together with one, whether it or the other flag says so.
 fn rivals(command: &Command, id: &str) -> BTreeSet<String> {
     let conflicts = |arg: &clap::Arg| -> BTreeSet<String> {
         let others = command.get_arg_conflicts_with(arg);
@@ -137,7 +139,7 @@ fn refuse_pairs(command: &Command, file: &ConfigFile, settings: &[Setting]) -> a
     Ok(())
 }
 
-/// Says so on stderr when others can read a password in the file.
+/// Warns on stderr when others can read a password in the file.
 fn warn_of_password(file: &ConfigFile, settings: &[Setting]) {
     let holds = settings.iter().any(|setting| {
         setting.path.is_empty()

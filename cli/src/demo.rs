@@ -38,13 +38,13 @@ pub(crate) use worker::{DemoWorkerArgs, run as run_worker};
 /// What one job does: wait this long, as a call to another service would.
 const WORK: Duration = Duration::from_millis(5);
 const LEASE: Duration = Duration::from_secs(5);
-/// Jobs that one worker runs at once.
+/// How many jobs one worker runs at once.
 const CONCURRENCY: usize = 16;
 /// What a worker claims beyond the jobs that it runs: this much work.
 const AHEAD: Duration = Duration::from_millis(100);
 /// How many of the jobs have been started when a worker is killed, in per cent.
 const KILL_AT: usize = 40;
-/// Jobs dispatched by one call.
+/// How many jobs one call dispatches.
 const BATCH: usize = 5000;
 /// How often the database is asked where the jobs are.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -53,9 +53,9 @@ const BEAT: Duration = Duration::from_millis(50);
 
 /// What this program is called.
 const NAME: &str = "fairclaim";
-/// How long after the end of a lease its job may still wait: for the tick that gives it back.
+/// How long after the end of a lease its job may still wait for the tick that gives it back.
 const LATE: Duration = Duration::from_secs(1);
-/// A wider summary is not easier to read.
+/// How wide the summary is at most: a wider one is not easier to read.
 const SUMMARY_MAX: usize = 100;
 
 const EXAMPLES: &str = "\
@@ -122,7 +122,8 @@ fn interruption(global: &Global) -> Hinted {
     Hinted::interrupted("interrupted", hint)
 }
 
-/// The whole of it. `crew` and `database` belong to the caller, which ends them however this ends.
+/// Runs the whole of it. `crew` and `database` belong to the caller, which ends them however this
+/// ends.
 async fn perform(
     global: &Global,
     args: &DemoArgs,
@@ -162,7 +163,7 @@ async fn perform(
     play.judge(&course, workers.len()).await
 }
 
-/// What to do after the demo, in a database of one's own; `has_one` when this was one.
+/// Says what to do after the demo, in a database of one's own; `has_one` when this was one.
 fn next_steps(program: &str, has_one: bool) -> String {
     let mut text = "\nTry next:\n".to_owned();
     if program != NAME {
@@ -183,7 +184,8 @@ fn next_steps(program: &str, has_one: bool) -> String {
     text
 }
 
-/// The flood first, then a few jobs for every other tenant. Answers where the run's ids lie.
+/// Dispatches the flood first, then a few jobs for every other tenant. Answers where the run's ids
+/// lie.
 async fn dispatch(client: &Client, plan: &Plan, view: &mut View) -> anyhow::Result<Scope> {
     let started = Instant::now();
     let (mut first, mut last, mut count) = (None, None, 0);
@@ -276,8 +278,8 @@ impl Play<'_> {
         }
     }
 
-    /// Nothing is left but what the dead worker held: how many jobs, and after how many seconds at
-    /// most another worker may have them.
+    /// Tells when nothing is left but what the dead worker held: how many jobs, and after how many
+    /// seconds at most another worker may have them.
     fn leases(&self, progress: &HashMap<Uuid, Progress>, course: &Course) -> Option<(usize, u64)> {
         let killed = course.killed.filter(|_| !course.held.is_empty())?;
         let sum = |count: fn(&Progress) -> usize| progress.values().map(count).sum::<usize>();
@@ -287,7 +289,7 @@ impl Play<'_> {
         only.then(|| (left, until.saturating_sub(killed.elapsed()).as_secs() + 1))
     }
 
-    /// The point of it all, at the moment when it happens.
+    /// Tells the point of it all, at the moment when it happens.
     fn tell_when_small_are_done(
         &self,
         progress: &HashMap<Uuid, Progress>,

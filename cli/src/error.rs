@@ -93,15 +93,15 @@ pub(crate) fn report_usage(error: &clap::Error, flags: &Flags) -> ExitCode {
     Exit::Usage.code()
 }
 
-/// What clap says without its own last line, `For more information, try '--help'`: the hint says it better.
+/// Drops clap's own last line, `For more information, try '--help'`: the hint says it better.
 fn without_pointer(said: &str) -> String {
     let lines = said.trim_end().lines().filter(|line| !line.starts_with("For more information"));
     let kept: Vec<&str> = lines.collect();
     format!("{}\n", kept.join("\n").trim_end())
 }
 
-/// The chain of causes in one line, without saying the same thing twice: library errors tend to
-/// repeat their source in their own text.
+/// Tells the chain of causes in one line, without saying the same thing twice: library errors tend
+/// to repeat their source in their own text.
 fn sentence(error: &anyhow::Error, flags: &Flags) -> String {
     let mut text = String::new();
     for cause in error.chain() {
@@ -119,7 +119,7 @@ fn sentence(error: &anyhow::Error, flags: &Flags) -> String {
     text
 }
 
-/// What the library says, with flags for the names of SQL and Rust.
+/// Tells what the library says, with flags for the names of SQL and Rust.
 fn library_message(error: &fairclaim::Error, flags: &Flags) -> String {
     match flag_of(error, flags) {
         Some(flag) => format!("{}: {flag}: {}", error.kind(), error.message()),
@@ -128,7 +128,8 @@ fn library_message(error: &fairclaim::Error, flags: &Flags) -> String {
     }
 }
 
-/// The flag that a library error is about, if it is about one. A tenant that the session lacks is no argument.
+/// Finds the flag that a library error is about, if it is about one. A tenant that the session
+/// lacks is no argument.
 fn flag_of<'a>(error: &fairclaim::Error, flags: &'a Flags) -> Option<&'a str> {
     if error.kind() == ErrorKind::TenantMissing && error.argument().is_none() {
         return None;
@@ -170,8 +171,8 @@ fn library_hint(error: &fairclaim::Error, flags: &Flags) -> String {
     }
 }
 
-/// A value that this command line gives or lacks is wrong, whether the program or the database finds it; so is a
-/// configuration. All else is a failure.
+/// A value that this command line gives or lacks is wrong, whether the program or the database
+/// finds it; so is a configuration. All else is a failure.
 fn library_exit(error: &fairclaim::Error, flags: &Flags) -> Exit {
     match error.kind() {
         ErrorKind::Configuration => Exit::Usage,

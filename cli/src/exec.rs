@@ -7,8 +7,8 @@
 //! SIGKILL a few seconds later.
 //!
 //! A supervisor task owns the child, not the handler's future: the worker may drop that future at
-//! any moment, and the group must be ended all the same. [`Exec::finish`] waits for supervisors. When the worker itself is
-//! killed, the [`watchdog`] ends the groups.
+//! any moment, and the group must be ended all the same. [`Exec::finish`] waits for supervisors.
+//! When the worker itself is killed, the [`watchdog`] ends the groups.
 
 mod echo;
 mod group;
@@ -46,7 +46,7 @@ pub(crate) struct Exec {
 }
 
 impl Exec {
-    /// Commands whose output the log shows as far as is wanted.
+    /// Makes a runner of commands whose output the log shows as far as `show` wants it.
     pub(crate) fn showing(show: ShowOutput) -> Self {
         Self { show, ..Self::default() }
     }
@@ -81,7 +81,7 @@ impl Exec {
         payload: String,
         attempt: &Attempt,
     ) -> Result<Outcome, JobError> {
-        // whatever keeps a shell from being started is none of the job's
+        // that a shell cannot be started is not the job's fault
         let child = spawn(&command, attempt).map_err(|error| {
             JobError::short_of_means(format!("cannot start sh: {error}")).code("spawn")
         })?;

@@ -1,5 +1,5 @@
-//! The flags of the command that runs, by the names that the protocol has for what they set: an error about `queue` is told
-//! as one about `--queue`.
+//! The flags of the command that runs, by the names that the protocol has for what they set: an
+//! error about `queue` is told as one about `--queue`.
 
 use std::{collections::BTreeMap, ffi::OsString};
 
@@ -13,7 +13,7 @@ pub(crate) struct Flags {
 }
 
 impl Flags {
-    /// Of the command that these arguments name.
+    /// Finds the flags of the command that these arguments name.
     pub(crate) fn of(command: &Command, args: &[OsString]) -> Self {
         let (mut command, mut call) = (command, command.get_name().to_owned());
         for word in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
@@ -25,7 +25,7 @@ impl Flags {
         Self { call, names: command.get_arguments().map(entry).collect() }
     }
 
-    /// How a field is given on the command line, if this command takes it.
+    /// Answers how a field is given on the command line, if this command takes it.
     pub(crate) fn name(&self, field: &str) -> Option<&str> {
         let flag = match field {
             "tenant_id" => "tenant",
@@ -38,9 +38,10 @@ impl Flags {
         self.names.get(flag).map(String::as_str)
     }
 
-    /// A text of the library or the database with the flags of this command in place of the names that SQL and Rust have
-    /// for them. A name is known by its `_`, or because it is what the text says to change or to set: `queue` and `type`
-    /// are words of plain sentences too. What stands between backticks is to be typed as it is.
+    /// Rewrites a text of the library or the database with the flags of this command in place of
+    /// the names that SQL and Rust have for them. A name is known by its `_`, or because it is what
+    /// the text says to change or to set: `queue` and `type` are words of plain sentences too. What
+    /// stands between backticks is to be typed as it is.
     pub(crate) fn told(&self, text: &str) -> String {
         let mut told = String::with_capacity(text.len());
         for (at, part) in text.split('`').enumerate() {
@@ -65,7 +66,7 @@ impl Flags {
         }
     }
 
-    /// Where the help of this command is.
+    /// Says where the help of this command is.
     pub(crate) fn help(&self) -> String {
         format!("`{} --help`", self.call)
     }

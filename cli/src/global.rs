@@ -11,11 +11,13 @@ use crate::color;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
-    /// Where the database is: postgres://user:password@host/database?sslmode=verify-full; a password is
-    /// better in the variable, since every user of the machine can see the arguments of a process
+    /// Where the database is: postgres://user:password@host/database?sslmode=verify-full; a
+    /// password is better in the variable, since every user of the machine can see the arguments of
+    /// a process
     #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
-    /// Whether a transaction pooler (PgBouncer, Supabase's port 6543) is between here and the server
+    /// Whether a transaction pooler (PgBouncer, Supabase's port 6543) is between here and the
+    /// server
     #[arg(
         long,
         global = true,
@@ -38,7 +40,7 @@ pub(crate) struct Global {
 /// What a connection may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Connection {
-    /// Find out.
+    /// Find out which of the two it is.
     Auto,
     /// No: statements are prepared once, and workers listen for new jobs.
     Direct,
@@ -66,7 +68,7 @@ pub(crate) enum LogFormat {
 }
 
 impl Global {
-    /// How to connect, beside the URL.
+    /// Says how to connect, beside the URL.
     pub(crate) fn connect_options(&self) -> ConnectOptions {
         ConnectOptions::default().mode(self.connection.into())
     }

@@ -8,7 +8,8 @@ use crate::color;
 use crate::error::Hinted;
 use crate::global::LogFormat;
 
-/// The pool tells of each connection that ends; a worker tells of the database, once.
+/// The target that is left out unless RUST_LOG asks: the pool tells of each connection that ends,
+/// and a worker tells of the database once.
 const POOL: &str = "deadpool.postgres";
 
 /// Starts logging. RUST_LOG, where set, wins over `level`.
@@ -29,7 +30,8 @@ pub(crate) fn start(format: LogFormat, level: &str) -> anyhow::Result<()> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        // a terminal that is closed takes no line, and no complaint about that either: the complaint would panic
+        // a terminal that is closed takes no line, and no complaint about that either: the
+        // complaint would panic
         .log_internal_errors(false)
         .with_ansi(color::on_stderr());
     let wanted = filter_fn(move |line| all || line.target() != POOL);

@@ -13,7 +13,8 @@ use crate::color;
 /// Set when the reader of stdout went away.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Whether nobody reads any more: what is written page by page need not be read page by page either.
+/// Whether the reader is gone: what is written page by page need not be read from the database any
+/// more then.
 pub(crate) fn is_closed() -> bool {
     CLOSED.load(Ordering::Relaxed)
 }
@@ -29,12 +30,13 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(escaped(&serde_json::to_string_pretty(value)?))
 }
 
-/// A value as JSON in one line.
+/// Renders a value as JSON in one line.
 pub(crate) fn compact(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(escaped(&serde_json::to_string(value)?))
 }
 
-/// JSON text that is safe on a terminal: the writer escapes ASCII's controls only, and what it leaves stands in strings.
+/// Makes JSON text safe on a terminal: the writer escapes ASCII's controls only, and what it leaves
+/// stands in strings.
 fn escaped(json: &str) -> String {
     json.chars().fold(String::with_capacity(json.len()), |mut text, character| {
         if deceives(character) && character != '\n' {
@@ -70,7 +72,7 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// A cell that looks like this where there are colours.
+    /// Makes a cell that looks like this where there are colours.
     pub(crate) fn styled(text: &str, style: Style) -> Self {
         Self { text: printable(text), style }
     }
@@ -82,8 +84,8 @@ impl From<String> for Cell {
     }
 }
 
-/// Rows under a heading, in columns as wide as their widest cell. Rendered more than once, its columns never get narrower, so
-/// that pages line up.
+/// Rows under a heading, in columns as wide as their widest cell. Rendered more than once, its
+/// columns never get narrower, so that pages line up.
 #[derive(Debug)]
 pub(crate) struct Table {
     rows: Vec<Vec<Cell>>,
@@ -105,7 +107,7 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The rows since the last call, with colours where stdout has them.
+    /// Renders the rows since the last call, with colours where stdout has them.
     pub(crate) fn render(&mut self) -> String {
         self.painted(color::on_stdout())
     }
@@ -127,18 +129,19 @@ impl Table {
     }
 }
 
-/// Names come from many tenants; none of them may send control codes to an operator's terminal, or turn around the text
-/// beside them.
+/// Makes a text safe to print. Names come from many tenants; none of them may send control codes to
+/// an operator's terminal, or turn around the text beside them.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if deceives(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// The same for a text of several lines.
+/// Makes a text of several lines safe to print.
 pub(crate) fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
-/// Controls of all kinds, what separates lines, and what changes the direction of writing.
+/// Whether a terminal obeys it: controls of all kinds, what separates lines, and what changes the
+/// direction of writing.
 fn deceives(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -9,7 +9,7 @@ const SHORT: &str = "\
 `fairclaim --help`";
 const LONG: &str = "Flags of every command, like --database-url: `fairclaim --help`";
 
-/// The command line as its pages show it.
+/// Makes the command line as its pages show it.
 pub(crate) fn of(mut root: Command) -> Command {
     // spreads the flags of every command, so that they can be hidden one by one
     root.build();

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use terminal_size::{Height, Width, terminal_size_of};
 
-/// Columns and lines of the terminal that stdout is; none in a pipe or a file.
+/// Asks for the columns and lines of the terminal that stdout is; none in a pipe or a file.
 pub(crate) fn size() -> Option<(usize, usize)> {
     let stdout = io::stdout();
     if !stdout.is_terminal() {
@@ -14,8 +14,8 @@ pub(crate) fn size() -> Option<(usize, usize)> {
     Some((usize::from(columns), usize::from(lines)))
 }
 
-/// How wide a line may be: as wide as the terminal, or as COLUMNS says where there is none; else as
-/// wide as it gets.
+/// Answers how wide a line may be: as wide as the terminal, or as COLUMNS says where there is none;
+/// else as wide as it gets.
 pub(crate) fn width() -> Option<usize> {
     let named = || std::env::var("COLUMNS").ok()?.parse().ok();
     size().map(|(columns, _)| columns).or_else(named).filter(|width| *width > 0)

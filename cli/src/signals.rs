@@ -50,7 +50,8 @@ fn any<'a>(mut kinds: impl Iterator<Item = &'a mut Signal>, context: &mut Contex
     }
 }
 
-/// Whoever started us by `nohup` wants us to outlive the terminal. Told by Linux only.
+/// Whether this program was started by `nohup`, and so should outlive the terminal. Only Linux
+/// tells.
 fn hangup_is_ignored() -> bool {
     const SIGHUP_BIT: u64 = 1;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -18,19 +18,19 @@ const MAX_DOCUMENT_BYTES: u64 = 1024 * 1024;
 /// How deep it may nest; the database says the same.
 const MAX_DEPTH: usize = 128;
 
-/// A tenant: a uuid, or any other text, which always means the same uuid.
+/// Reads a tenant: a uuid, or any other text, which always means the same uuid.
 pub(crate) fn tenant(text: &str) -> Result<Tenant, String> {
     Tenant::named(text).map_err(|error| error.message().to_owned())
 }
 
-/// The id of a job, as `fairclaim dispatch` and `fairclaim jobs list` print it.
+/// Reads the id of a job, as `fairclaim dispatch` and `fairclaim jobs list` print it.
 pub(crate) fn job_id(text: &str) -> Result<Uuid, String> {
     Uuid::try_parse(text).map_err(|_| {
         "it must be the id of a job, such as 01990000-0000-7000-8000-000000000000; `fairclaim jobs list` shows them".to_owned()
     })
 }
 
-/// The name of a worker, as `fairclaim jobs list` shows it.
+/// Reads the name of a worker, as `fairclaim jobs list` shows it.
 pub(crate) fn worker(text: &str) -> Result<String, String> {
     if (1..=255).contains(&text.chars().count()) {
         return Ok(text.to_owned());
@@ -38,7 +38,7 @@ pub(crate) fn worker(text: &str) -> Result<String, String> {
     Err("it must have 1 to 255 characters; `fairclaim jobs list` shows who has a job".to_owned())
 }
 
-/// `30s`, `5m`, `1h 30m`, `250ms`, or a bare number of seconds.
+/// Reads `30s`, `5m`, `1h 30m`, `250ms`, or a bare number of seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     const SHAPE: &str = "write it like 250ms, 30s, 5m, 2h or 1d";
     if let Ok(seconds) = text.parse::<f64>() {
@@ -51,7 +51,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(signed).map_err(|_| "it cannot be negative".to_owned())
 }
 
-/// The same the other way round, in the largest unit that leaves a whole number.
+/// Writes it as it may be typed, in the largest unit that leaves a whole number.
 pub(crate) fn duration_text(seconds: f64) -> String {
     const UNITS: [(&str, f64); 5] =
         [("d", 86_400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001)];
@@ -69,7 +69,7 @@ pub(crate) fn duration_text(seconds: f64) -> String {
 /// The units of sizes, largest first.
 const SIZES: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
-/// `1 MiB`, `256KiB`, or a bare number of bytes.
+/// Reads `1 MiB`, `256KiB`, or a bare number of bytes.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let shape = || "write it like 500 KiB or 1 MiB".to_owned();
     let unit = SIZES.into_iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)));
@@ -78,32 +78,32 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     count.checked_mul(size).ok_or_else(shape)
 }
 
-/// The same the other way round, in the largest unit that leaves a whole number.
+/// Writes it as it may be typed, in the largest unit that leaves a whole number.
 pub(crate) fn size_text(bytes: u64) -> String {
     let unit = SIZES.into_iter().find(|(_, size)| bytes > 0 && bytes.is_multiple_of(*size));
     let (unit, size) = unit.unwrap_or(("B", 1));
     format!("{} {unit}", bytes / size)
 }
 
-/// An RFC 3339 moment with its offset: `2027-01-31T09:00:00Z`.
+/// Reads an RFC 3339 moment with its offset: `2027-01-31T09:00:00Z`.
 pub(crate) fn moment(text: &str) -> Result<SystemTime, String> {
     text.parse::<Timestamp>()
         .map(SystemTime::from)
         .map_err(|_| "write it like 2027-01-31T09:00:00Z or 2027-01-31T09:00:00+02:00".to_owned())
 }
 
-/// The same, for people and JSON: UTC, to the millisecond.
+/// Writes a moment for people and JSON: UTC, to the millisecond.
 pub(crate) fn moment_text(at: SystemTime) -> String {
     Timestamp::try_from(at).map_or_else(|_| "?".to_owned(), |at| format!("{at:.3}"))
 }
 
-/// For people, in UTC: `2027-01-31 09:00:00Z`.
+/// Writes a moment for people, in UTC: `2027-01-31 09:00:00Z`.
 pub(crate) fn second_text(at: SystemTime) -> String {
     Timestamp::try_from(at)
         .map_or_else(|_| "?".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
 }
 
-/// A JSON document given as itself, as `@file`, or as `-` for stdin.
+/// Reads a JSON document that is given as itself, as `@file`, or as `-` for stdin.
 pub(crate) fn document(flag: &str, text: &str) -> anyhow::Result<Box<RawValue>> {
     let source = match text {
         "-" => bounded(std::io::stdin(), flag)?,
@@ -146,8 +146,9 @@ fn bounded(source: impl Read, flag: &str) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Takes JSON as it is, every digit of it, and refuses what would be changed in silence later: an object with a key twice, of
-/// which the database would keep the last. The text of a fault never quotes the document.
+/// Takes JSON as it is, every digit of it, and refuses what would be changed in silence later: an
+/// object with a key twice, of which the database would keep the last. The text of a fault never
+/// quotes the document.
 fn strict_json(text: &str) -> Result<Box<RawValue>, String> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| {
         let fault = match error.classify() {
@@ -160,13 +161,13 @@ fn strict_json(text: &str) -> Result<Box<RawValue>, String> {
     Ok(raw.to_owned())
 }
 
-/// The same for a text that is JSON.
+/// Refuses the same in a text that is JSON already.
 pub(crate) fn check_strict(raw: &RawValue) -> Result<(), String> {
     check_level(raw, MAX_DEPTH)
 }
 
-/// One object or array and what is in it. Level by level, because the parser refuses as a whole what the database takes:
-/// numbers beyond a double's range, the last level of nesting.
+/// One object or array and what is in it. Level by level, because the parser refuses as a whole
+/// what the database takes: numbers beyond a double's range, the last level of nesting.
 fn check_level(value: &RawValue, levels_left: usize) -> Result<(), String> {
     let text = value.get();
     if !text.starts_with(['{', '[']) {

@@ -1,5 +1,6 @@
-//! `--wake-port`: any HTTP request ends the sleep of a worker. Nothing of the request is looked at, and the answer is always 204; so whoever
-//! reaches the port can wake the worker and do nothing else.
+//! `--wake-port`: any HTTP request ends the sleep of a worker. Nothing of the request is looked at,
+//! and the answer is always 204; so a caller that reaches the port can wake the worker and do
+//! nothing else.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -16,11 +17,11 @@ const HEAD_MAX: usize = 8 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many callers are listened to at once.
 const CALLERS_MAX: usize = 16;
-/// After a failure to accept one, such as too many open files.
+/// How long to wait after a failure to accept a caller, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(200);
 const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
 
-/// An address with a port, or a port of the loopback.
+/// Reads an address with a port, or a port of the loopback.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     let port = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     let parsed = text.parse().or_else(|_| text.parse().map(port));
@@ -35,7 +36,7 @@ pub(crate) async fn bind(address: Option<SocketAddr>) -> anyhow::Result<Option<T
     Ok(Some(listener))
 }
 
-/// For as long as it is polled.
+/// Answers requests for as long as it is polled.
 pub(crate) async fn serve(listener: Option<TcpListener>, handle: &WorkerHandle) {
     let Some(listener) = listener else { return std::future::pending().await };
     let mut callers = JoinSet::new();
@@ -70,7 +71,7 @@ async fn answer(mut stream: TcpStream, handle: &WorkerHandle) -> std::io::Result
         head.extend_from_slice(&part[..read]);
     }
     if head.is_empty() {
-        return Ok(()); // a look whether somebody is there
+        return Ok(()); // a supervisor that only looked whether the port is open
     }
     handle.wake();
     stream.write_all(ANSWER).await?;

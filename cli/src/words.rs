@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use indicatif::HumanCount;
 
-/// `1 job`, `1,200 jobs`.
+/// Counts in words: `1 job`, `1,200 jobs`.
 pub(crate) fn counted(count: u64, noun: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", HumanCount(count))
 }
 
-/// A span in its largest fitting unit, rounded up: `12 s`, `5 min`, `3 h`, `9 d`.
+/// Tells a span in its largest fitting unit, rounded up: `12 s`, `5 min`, `3 h`, `9 d`.
 pub(crate) fn span(span: Duration) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
@@ -24,7 +24,7 @@ pub(crate) fn span(span: Duration) -> String {
     }
 }
 
-/// A text in at most so many characters; one that is cut ends with a mark.
+/// Cuts a text to at most so many characters; one that is cut ends with a mark.
 pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();

@@ -1,4 +1,5 @@
-//! The built binary where it needs no server: help, the version, the printed migration. What it refuses is in `bad_input`.
+//! The built binary where it needs no server: help, the version, the printed migration. What it
+//! refuses is in `bad_input`.
 
 #[path = "command_line/config.rs"]
 mod config;

@@ -28,7 +28,8 @@ pub(crate) fn run(args: &CompletionsArgs, command_line: &Command) -> anyhow::Res
     output::line(String::from_utf8(script)?.trim_end())
 }
 
-/// The command line without the commands that are not for people, which some shells would be offered too.
+/// Makes the command line without the commands that are not for people, which some shells would be
+/// offered too.
 fn visible(whole: &Command) -> Command {
     Command::new("fairclaim")
         .version(env!("CARGO_PKG_VERSION"))

@@ -29,9 +29,10 @@ Examples:
 
 /// Needs the role fairclaim_producer.
 ///
-/// With --file it takes many jobs, one JSON object a line, with the names of these flags: tenant (or tenant_id), type, payload,
-/// queue, priority, run_at, delay, max_attempts, timeout, tags, metadata. What a line leaves out is as the flags say. Lines that
-/// are refused do not stop the others. Run again with the same flags, also after a crash, it sends no line twice.
+/// With --file it takes many jobs, one JSON object a line, with the names of these flags: tenant
+/// (or tenant_id), type, payload, queue, priority, run_at, delay, max_attempts, timeout, tags,
+/// metadata. What a line leaves out is as the flags say. Lines that are refused do not stop the
+/// others. Run again with the same flags, also after a crash, it sends no line twice.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DispatchArgs {
@@ -44,7 +45,8 @@ pub(crate) struct DispatchArgs {
     /// By which name to remember how far the lines were sent [default: the SHA-256 of the file]
     #[arg(long, value_name = "NAME", requires = "file")]
     source: Option<String>,
-    /// Who the job is for: a uuid, or any name, which always means the same uuid [default: the setting default_tenant]
+    /// Who the job is for: a uuid, or any name, which always means the same uuid [default: the
+    /// setting default_tenant]
     #[arg(long, value_name = "NAME-OR-UUID", value_parser = value::tenant)]
     tenant: Option<Tenant>,
     /// What kind of work it is: the name a handler is registered for
@@ -128,7 +130,7 @@ fn build(args: &DispatchArgs) -> anyhow::Result<Dispatch> {
 }
 
 impl DispatchArgs {
-    /// What the flags say that may be left out.
+    /// Reads the flags that may be left out.
     fn options(&self) -> anyhow::Result<JobOptions> {
         if self.metadata.as_deref() == Some("-")
             && self.file.as_ref().is_some_and(|file| file.as_os_str() == "-")
@@ -169,7 +171,8 @@ struct JobOptions {
 }
 
 impl JobOptions {
-    /// Sets them; tags and metadata only where they are wanted, since what else is set replaces and these add.
+    /// Sets them; tags and metadata only where they are wanted, since what else is set replaces and
+    /// these add.
     fn apply(&self, mut dispatch: Dispatch, tags: bool, metadata: bool) -> Dispatch {
         if let Some(queue) = &self.queue {
             dispatch = dispatch.queue(queue);

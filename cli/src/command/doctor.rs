@@ -78,7 +78,8 @@ impl Line<'_> {
     }
 }
 
-/// What was found, the worst first, then how many checks there were. What is in order is shown only when it is asked for.
+/// What was found, the worst first, then how many checks there were. What is in order is shown only
+/// when it is asked for.
 fn page(mut lines: Vec<Line<'_>>, verbose: bool) -> String {
     let summary = summary(&lines);
     lines.retain(|line| verbose || line.level > Level::Ok);

@@ -20,8 +20,8 @@ pub(crate) struct MigrateArgs {
     /// nowhere
     #[arg(long, conflicts_with = "json")]
     print: bool,
-    /// Also grant this login the roles of a worker, a producer, an operator and an auditor (who reads
-    /// payloads and errors): for trying out, and for applications with a single login
+    /// Also grant this login the roles of a worker, a producer, an operator and an auditor (who
+    /// reads payloads and errors): for trying out, and for applications with a single login
     #[arg(long)]
     grant_self: bool,
     /// Answer in JSON

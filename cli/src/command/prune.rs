@@ -16,30 +16,32 @@ Examples:
   fairclaim prune
   fairclaim prune --retention 30d --json";
 
-/// Deletes jobs that ended before the retention began, with their errors. Ranges of ids are dropped whole where every job in
-/// them ended so long ago; else the ended ones are deleted one by one. Workers do both every minute by themselves; with the
-/// retention that is set, what they would drop as a whole range soon is left to that. With --retention all goes at once.
+/// Deletes jobs that ended before the retention began, with their errors. Ranges of ids are dropped
+/// whole where every job in them ended so long ago; else the ended ones are deleted one by one.
+/// Workers do both every minute by themselves; with the retention that is set, what they would drop
+/// as a whole range soon is left to that. With --retention all goes at once.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct PruneArgs {
     /// Another retention than the one that is set, at least 1h; needs fairclaim_operator
     #[arg(long, value_name = "AGE", value_parser = value::duration)]
     retention: Option<Duration>,
-    /// Answer in JSON: {"ranges_dropped": n, "rows_deleted": n, "passed_over": n, "ranges_in_use": n, "busy": false}
+    /// Answer in JSON: {"ranges_dropped": n, "rows_deleted": n, "passed_over": n, "ranges_in_use":
+    /// n, "busy": false}
     #[arg(long)]
     json: bool,
 }
 
-/// All calls together.
+/// What all calls together did.
 #[derive(Debug, Default, Clone, Copy, Serialize)]
 struct Sum {
     ranges_dropped: i32,
     rows_deleted: i64,
-    /// Jobs that could not be deleted.
+    /// How many jobs could not be deleted.
     passed_over: i32,
-    /// Ranges that somebody uses.
+    /// How many ranges are in use by other transactions.
     ranges_in_use: i32,
-    /// Another prune was at work all the time.
+    /// Whether another prune was at work all the time.
     busy: bool,
 }
 
@@ -104,7 +106,7 @@ async fn prune(
 
 fn sentence(sum: Sum) -> String {
     let mut text = if sum.ranges_dropped == 0 && sum.rows_deleted == 0 {
-        "nothing is past retention, or what is is in use just now".to_owned()
+        "nothing is past retention that could be deleted just now".to_owned()
     } else {
         let ranges = counted(u64::from(sum.ranges_dropped.unsigned_abs()), "range");
         let jobs = counted(sum.rows_deleted.unsigned_abs(), "job");

@@ -14,8 +14,8 @@ Examples:
   fairclaim queues pause mail
   fairclaim queues resume mail";
 
-/// A queue exists by use: it is listed while jobs wait, run or are scheduled in it, for an hour after,
-/// and while it is paused. Needs the role fairclaim_operator.
+/// A queue exists by use: it is listed while jobs wait, run or are scheduled in it, for an hour
+/// after, and while it is paused. Needs the role fairclaim_operator.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct QueuesArgs {

@@ -14,7 +14,8 @@ Examples:
   fairclaim settings set retention 30d
   fairclaim settings set default_tenant app";
 
-/// They hold for everybody who uses the database, and are in effect at once. Needs the role fairclaim_operator.
+/// They hold for all users of the database, and are in effect at once. Needs the role
+/// fairclaim_operator.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SettingsArgs {
@@ -24,7 +25,7 @@ pub(crate) struct SettingsArgs {
 
 #[derive(Debug, Subcommand)]
 enum SettingsCommand {
-    /// List the settings: what each is now, and what it is as long as nobody changes it
+    /// List the settings: what each is now, and what it was at first
     #[command(
         after_help = "Examples:\n  fairclaim settings list\n  fairclaim settings list --json"
     )]
@@ -52,7 +53,8 @@ struct ListArgs {
 struct SetArgs {
     /// Its name, as `fairclaim settings list` shows it
     name: String,
-    /// A time (30d, 12h, 500ms), a size (256 KiB, 1 MiB), a number or a name; default (or null) sets it back
+    /// A time (30d, 12h, 500ms), a size (256 KiB, 1 MiB), a number or a name; default (or null)
+    /// sets it back
     value: String,
     /// Answer in JSON
     #[arg(long)]

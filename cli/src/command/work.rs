@@ -13,9 +13,9 @@ use crate::exec::{ENDS_WITHIN, EXIT_CODES, Exec, ShowOutput};
 use crate::global::Global;
 use crate::signals::Signals;
 
-/// Runs until SIGINT, SIGTERM or SIGHUP: it then stops claiming, lets running commands finish within the
-/// grace period, and gives the rest back. A second signal ends it at once. A database that is away
-/// when it starts is waited for, up to a minute; one that goes away later, for ever.
+/// Runs until SIGINT, SIGTERM or SIGHUP: it then stops claiming, lets running commands finish
+/// within the grace period, and gives the rest back. A second signal ends it at once. A database
+/// that is away when it starts is waited for, up to a minute; one that goes away later, for ever.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct WorkArgs {
@@ -40,10 +40,12 @@ pub(crate) struct WorkArgs {
     /// How this worker signs what it claims; made up when not given
     #[arg(long, value_name = "TEXT")]
     worker_id: Option<String>,
-    /// The longest pause between two looks at an idle queue (5ms to 1m) [default: 1s behind a pooler, 90s where dispatches wake it]
+    /// The longest pause between two looks at an idle queue (5ms to 1m) [default: 1s behind a
+    /// pooler, 90s where dispatches wake it]
     #[arg(long, value_name = "DURATION", value_parser = crate::value::duration)]
     poll: Option<Duration>,
-    /// Close all connections and send nothing after so long without a job, until one is due, SIGUSR1 or --wake-port (1s to 24h)
+    /// Close all connections and send nothing after so long without a job, until one is due,
+    /// SIGUSR1 or --wake-port (1s to 24h)
     #[arg(long, value_name = "DURATION", value_parser = crate::value::duration)]
     sleep_after: Option<Duration>,
     /// Where any HTTP request ends a sleep; a port alone is one of this machine's own, 127.0.0.1
@@ -57,7 +59,7 @@ const DEFAULT_CONCURRENCY: usize = 10;
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const START_PAUSE: Duration = Duration::from_millis(250);
 const START_PAUSE_MAX: Duration = Duration::from_secs(4);
-/// After the second signal, how long to wait for killed commands to be gone.
+/// How long to wait, after the second signal, for killed commands to be gone.
 const KILL_GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +77,7 @@ struct Handler {
 pub(crate) async fn run(global: &Global, args: WorkArgs) -> anyhow::Result<()> {
     let exec = Exec::showing(args.show_output);
     let builder = builder(&args, &exec);
-    builder.check()?; // before anybody connects
+    builder.check()?; // before it connects
     let signals = Signals::listen()?;
     let port = crate::wake_port::bind(args.wake_port).await?;
     let mut calls = user_signal(SignalKind::user_defined1())?;
@@ -114,7 +116,7 @@ pub(crate) async fn run(global: &Global, args: WorkArgs) -> anyhow::Result<()> {
     }
 }
 
-/// The first signal. A worker that waits for commands says how to make it stop waiting.
+/// Waits for the first signal, and says how to make a worker stop waiting for its commands.
 async fn told_to_end(signals: &Signals, exec: &Exec) {
     signals.graceful().await;
     let running = exec.running();
@@ -126,8 +128,9 @@ async fn told_to_end(signals: &Signals, exec: &Exec) {
     }
 }
 
-/// A server that is being started, or has no room just now, is waited for: a worker that its supervisor starts in that moment
-/// must not die of it. Not for ever, since the address may be wrong, and not where somebody waits for the end.
+/// Waits for a server that is being started, or has no room just now: a worker that its supervisor
+/// starts in that moment must not die of it. It does not wait for ever, since the address may be
+/// wrong, and not with --drain, whose caller waits for the end.
 async fn client(global: &Global, drain: bool) -> anyhow::Result<Client> {
     let (began, mut pause) = (Instant::now(), START_PAUSE);
     loop {
@@ -217,7 +220,7 @@ mod tests {
     use clap::Parser;
 
     #[test]
-    fn settings_that_cannot_work_are_refused_before_anybody_connects() {
+    fn settings_that_cannot_work_are_refused_before_it_connects() {
         let check = |flags: &[&str]| {
             let line = ["fairclaim", "work", "--exec", "mail=true"].iter().chain(flags);
             let Command::Work(args) = Cli::try_parse_from(line).unwrap().command else { panic!() };

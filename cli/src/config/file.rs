@@ -26,7 +26,8 @@ pub(super) struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// The first that is there: the one that is named, `fairclaim.toml` in the working directory, the user's own.
+    /// Finds the first that is there: the one that is named, `fairclaim.toml` in the working
+    /// directory, the user's own.
     pub(super) fn find(args: &[OsString]) -> anyhow::Result<Option<Self>> {
         let variable = env::var_os(VARIABLE).filter(|path| !path.is_empty());
         if let Some(path) = flag(args).or(variable) {
@@ -40,7 +41,7 @@ impl ConfigFile {
             if let Some(file) = Self::read(&path)? {
                 if file.mode & 0o002 != 0 {
                     return Err(Hinted::usage(
-                        format!("{} may be written by anybody, so it is not read", file.name()),
+                        format!("{} may be written by every user, so it is not read", file.name()),
                         format!("chmod o-w {0}, or name it: --config {0}", file.name()),
                     )
                     .into());
@@ -80,7 +81,7 @@ impl ConfigFile {
         Ok(Some(Self { path: path.to_owned(), table, mode }))
     }
 
-    /// For messages.
+    /// Names the file in messages.
     pub(super) fn name(&self) -> String {
         self.path.display().to_string()
     }
@@ -94,7 +95,7 @@ fn unreadable(path: &Path, why: &str) -> anyhow::Error {
     .into()
 }
 
-/// The value of --config, looked for before the line is parsed, since it decides about the defaults.
+/// Looks for the value of --config before the line is parsed, since it decides about the defaults.
 fn flag(args: &[OsString]) -> Option<OsString> {
     let mut args = args.iter().skip(1).take_while(|arg| *arg != "--");
     while let Some(arg) = args.next() {
@@ -108,7 +109,7 @@ fn flag(args: &[OsString]) -> Option<OsString> {
     None
 }
 
-/// Where the user's own would be.
+/// Says where the user's own file would be.
 fn of_the_user() -> Option<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;

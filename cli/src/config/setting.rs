@@ -19,12 +19,12 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    /// As the file has it: `jobs.list.limit`.
+    /// Names it as the file does: `jobs.list.limit`.
     pub(super) fn key(&self) -> String {
         join(&self.path, &self.name)
     }
 
-    /// The command that has the flag.
+    /// Finds the command that has the flag.
     pub(super) fn command_in<'a>(&self, command: &'a Command) -> Option<&'a Command> {
         self.path.iter().try_fold(command, |command, name| command.find_subcommand(name))
     }
@@ -43,7 +43,7 @@ pub(super) fn of(command: &Command, file: &ConfigFile) -> anyhow::Result<Vec<Set
     Ok(settings)
 }
 
-/// What is wrong with a key, without its value.
+/// Says what is wrong with a key, without its value.
 struct Wrong {
     key: String,
     rule: String,
@@ -95,7 +95,8 @@ fn subcommand<'a>(command: &'a Command, key: &str) -> Option<&'a Command> {
     command.find_subcommand(dashed(key)).filter(|command| !command.is_hide_set())
 }
 
-/// The flags of a command that a file may set. Whether many jobs are changed or only counted is said each time.
+/// Lists the flags of a command that a file may set. Whether many jobs are changed or only counted
+/// is said each time.
 fn flags(command: &Command) -> impl Iterator<Item = (&str, &Arg)> {
     command
         .get_arguments()
@@ -105,7 +106,7 @@ fn flags(command: &Command) -> impl Iterator<Item = (&str, &Arg)> {
         .filter_map(|arg| Some((arg.get_long()?, arg)))
 }
 
-/// What may stand where something unknown does.
+/// Says what may stand where something unknown does.
 fn known(command: &Command) -> String {
     let mut names: Vec<String> = flags(command).map(|(name, _)| name.replace('-', "_")).collect();
     let tables = command.get_subcommands().filter(|command| !command.is_hide_set());
@@ -117,7 +118,7 @@ fn known(command: &Command) -> String {
     }
 }
 
-/// What would be typed for a value.
+/// Answers what would be typed for a value.
 fn texts(arg: &Arg, value: &Value) -> Result<Vec<String>, &'static str> {
     match (arg.get_action(), value) {
         (ArgAction::SetTrue, Value::Boolean(on)) => {

@@ -19,7 +19,7 @@ use crate::error::Hinted;
 
 /// How long an orderly end may take before the process is killed.
 const STOP_GRACE: Duration = Duration::from_secs(5);
-/// Lines of a worker's stderr that are kept for the case that it dies.
+/// How many lines of a worker's stderr are kept for the case that it dies.
 const STDERR_LINES: usize = 40;
 
 /// What the workers are started with.
@@ -59,7 +59,8 @@ impl Crew {
             .args(["--concurrency", &orders.concurrency.to_string()])
             .args(["--lease", &format!("{}ms", orders.lease.as_millis())])
             .args(["--work", &format!("{}ms", orders.work.as_millis())])
-            // in the environment and not in the arguments, which every user of the machine can read
+            // the URL goes into the environment and not into the arguments, which every user of the
+            // machine can read
             .env("DATABASE_URL", &orders.url)
             .env("FAIRCLAIM_CONNECTION", orders.connection.to_string())
             .stdin(Stdio::piped())
@@ -81,7 +82,7 @@ impl Crew {
         Ok(())
     }
 
-    /// Jobs started so far, by tenant, as the workers report it a few times a second.
+    /// Counts the jobs started so far, by tenant, as the workers report it a few times a second.
     pub(super) fn claims(&self) -> HashMap<Uuid, u64> {
         lock(&self.claims).clone()
     }
@@ -91,7 +92,7 @@ impl Crew {
         self.members.iter().filter(|member| !member.killed).count()
     }
 
-    /// Kills a worker with SIGKILL, in the middle of whatever it does, and waits until it is gone.
+    /// Kills a worker with SIGKILL, in the middle of its work, and waits until it is gone.
     pub(super) async fn kill(&mut self, id: &str) -> anyhow::Result<()> {
         for member in self.members.iter_mut().filter(|member| member.id == id) {
             member.killed = true;

@@ -45,7 +45,7 @@ impl Database {
         &self.url
     }
 
-    /// In one line, what the demo works in.
+    /// Says in one line what the demo works in.
     pub(super) fn story(&self) -> String {
         match &self.server {
             Some(server) => format!(
@@ -93,12 +93,12 @@ impl Database {
     }
 }
 
-/// The database that the user has named; an empty variable names none.
+/// Answers the database that the user has named; an empty variable names none.
 pub(super) fn given(url: Option<&str>) -> Option<&str> {
     url.filter(|url| !url.trim().is_empty())
 }
 
-/// What a run leaves in a database that is not ours.
+/// Says what a run leaves in a database that is not ours.
 fn remains(queue: &str, interrupted: bool) -> String {
     let mut text = format!(
         "\nIn your database stay the schema `fairclaim` and the jobs of this run, in the queue `{queue}`.\n\
@@ -113,7 +113,7 @@ fn remains(queue: &str, interrupted: bool) -> String {
     text
 }
 
-/// Cancels whatever of a queue has not ended, as many at once as one call takes.
+/// Cancels what of a queue has not ended, as many at once as one call takes.
 fn cancel_all(queue: &str) -> String {
     format!(
         "select c.status, count(*)
@@ -127,8 +127,8 @@ fn cancel_all(queue: &str) -> String {
     )
 }
 
-/// This program as a shell finds it: by its name where PATH leads to it, and by a short path where
-/// it is below the current folder.
+/// Names this program as a shell finds it: by its name where PATH leads to it, and by a short path
+/// where it is below the current folder.
 pub(super) fn program() -> String {
     let Ok(path) = std::env::current_exe() else { return "fairclaim".to_owned() };
     let name = path.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();
@@ -150,7 +150,7 @@ pub(super) fn program() -> String {
     shell_word(&short.unwrap_or(path).to_string_lossy())
 }
 
-/// A word that a shell takes as it is.
+/// Quotes a word so that a shell takes it as it is.
 fn shell_word(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
     if text.bytes().all(plain) {

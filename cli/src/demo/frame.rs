@@ -1,5 +1,5 @@
-//! One picture of the run, as lines that fit a terminal. Pure: what it is made of is looked up
-//! elsewhere, and it is drawn whole.
+//! One picture of the run, as lines that fit a terminal. It has no effects: what it is made of is
+//! looked up elsewhere, and it is drawn whole.
 
 use std::collections::HashMap;
 
@@ -11,18 +11,20 @@ use super::plan::{Plan, Share};
 use super::queries::Progress;
 
 const MARGIN: &str = "  ";
-/// Label, jobs, done, first done, all done: their columns, and two before what comes next.
+/// How wide the columns are: label, jobs, done, first done, all done, and two before what comes
+/// next.
 const LABEL: usize = 18;
 const NUMBER: usize = 10;
 const TIME: usize = 12;
 const BESIDE_BAR: usize = MARGIN.len() + LABEL + 2 * NUMBER + 2 * TIME + 3;
-/// A wider picture is not easier to read.
+/// How wide a picture is at most: a wider one is not easier to read.
 const BAR_MAX: usize = 60;
-/// A shorter one shows nothing.
+/// How short a bar may be: a shorter one shows nothing.
 const BAR_MIN: usize = 8;
-/// It ends below the last cell of the bars.
+/// How the scale ends, below the last cell of the bars.
 const LEGEND: &str = "in the order of arrival, they would be served here ┘";
-/// Lines beside those of the tenants, and what is left for what was said before.
+/// How many lines there are beside those of the tenants, with what is left for what was said
+/// before.
 const FIXED: usize = 9;
 const SAID_BEFORE: usize = 6;
 const ROWS_MIN: usize = 3;
@@ -38,10 +40,10 @@ pub(super) struct Row {
     pub(super) label: String,
     pub(super) jobs: usize,
     pub(super) done: usize,
-    /// Seconds from the start until the first job was done; of several tenants, until the last of
-    /// them had its first.
+    /// How many seconds passed from the start until the first job was done; of several tenants,
+    /// until the last of them had its first.
     pub(super) first: Option<f64>,
-    /// Seconds until the last one so far was.
+    /// How many seconds passed until the last one so far was.
     pub(super) last: Option<f64>,
     pub(super) floods: bool,
 }
@@ -60,13 +62,13 @@ pub(super) struct Frame {
     pub(super) now: String,
 }
 
-/// How many tenants have a line of their own on a terminal of this height, the flooding one among
-/// them.
+/// Answers how many tenants have a line of their own on a terminal of this height, the flooding one
+/// among them.
 pub(super) fn rows_for(height: usize) -> usize {
     height.saturating_sub(FIXED + SAID_BEFORE).clamp(ROWS_MIN, ROWS_MAX)
 }
 
-/// The flooding tenant, some of the small ones, and the sum of the others.
+/// Makes lines of the flooding tenant, some of the small ones, and the sum of the others.
 pub(super) fn rows(plan: &Plan, progress: &HashMap<Uuid, Progress>, most: usize) -> Vec<Row> {
     let own = if plan.shares.len() > most { most - 1 } else { plan.shares.len() };
     let (shown, rest) = plan.shares.split_at(own);
@@ -108,7 +110,7 @@ fn later(one: Option<f64>, other: Option<f64>) -> Option<f64> {
 }
 
 impl Frame {
-    /// The lines, none wider than the terminal, with colours where they are wanted.
+    /// Renders the lines, none wider than the terminal, with colours where they are wanted.
     pub(super) fn lines(&self, width: usize, colors: bool) -> Vec<String> {
         let paint = |style: Style, text: &str| {
             if colors { format!("{style}{text}{style:#}") } else { text.to_owned() }
@@ -175,8 +177,8 @@ impl Frame {
         )
     }
 
-    /// From the first job of all at the left to the last one at the right: where in this order the
-    /// jobs of a tenant were done, and where they would be in the order of arrival.
+    /// Draws a bar from the first job of all at the left to the last one at the right: where in
+    /// this order the jobs of a tenant were done, and where they would be in the order of arrival.
     fn when(&self, row: &Row, cells: usize, paint: &impl Fn(Style, &str) -> String) -> String {
         let cell = |jobs: f64| {
             let cell = jobs / self.total.max(1) as f64 * cells as f64;
@@ -220,7 +222,7 @@ fn human(count: usize) -> String {
     HumanCount(count as u64).to_string()
 }
 
-/// The text as far as it fits.
+/// Cuts the text where it no longer fits.
 fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
@@ -228,7 +230,7 @@ fn cut(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// A text in lines of whole words, the further ones set in.
+/// Breaks a text into lines of whole words, the further ones set in.
 pub(super) fn wrapped(text: &str, width: usize, indent: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     for paragraph in text.split('\n') {

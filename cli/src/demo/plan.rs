@@ -1,4 +1,4 @@
-//! What the demo dispatches, for whom. Pure.
+//! What the demo dispatches, and for whom. It has no effects.
 
 use fairclaim::Tenant;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ const SMALL_JOBS: usize = 20;
 /// service would.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct DemoJob {
-    /// Its number among its tenant's jobs.
+    /// The number of the job among its tenant's.
     pub(super) number: usize,
 }
 
@@ -35,7 +35,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// `run` makes the tenants this run's own, so that nothing else in the database is counted.
+    /// Makes a plan. `run` makes the tenants this run's own, so that nothing else in the database
+    /// is counted.
     pub(super) fn new(
         run: &str,
         queue: String,
@@ -62,7 +63,7 @@ impl Plan {
         self.small().iter().map(|share| share.jobs).sum()
     }
 
-    /// How many each tenant has that does not flood.
+    /// Answers how many jobs each tenant has that does not flood.
     pub(super) fn few(&self) -> usize {
         self.small().iter().map(|share| share.jobs).max().unwrap_or(0)
     }

@@ -1,8 +1,8 @@
 //! How the demo reads the database: to show what happens, and to check what it claims in the end.
 //!
-//! It looks into the tables, which no client may. It can because whoever installed the schema may
-//! act as its owner; it does so inside one transaction at a time, so that the pooled connection
-//! goes back as it came.
+//! It looks into the tables, which no client may. It can because the login that installed the
+//! schema may act as its owner; it does so inside one transaction at a time, so that the pooled
+//! connection goes back as it came.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -63,7 +63,7 @@ select t.tenant_id, coalesce(w.n, 0) as waiting, coalesce(r.n, 0) as running,
   left join running r using (tenant_id)
   left join finished f using (tenant_id)";
 
-/// Progress of every tenant since `begun`, in one snapshot.
+/// Reads the progress of every tenant since `begun`, in one snapshot.
 pub(super) async fn progress(
     client: &Client,
     scope: &Scope,
@@ -86,14 +86,14 @@ pub(super) async fn progress(
         .collect()
 }
 
-/// The time of the database.
+/// Asks for the time of the database.
 pub(super) async fn clock(client: &Client) -> anyhow::Result<SystemTime> {
     Ok(one(client, "select fairclaim.clock() as at", &[]).await?.try_get("at")?)
 }
 
 const HELD: &str = "select id from fairclaim_internal.running where worker_id = $1 and tenant_id = any ($2) order by id";
 
-/// The jobs that a worker has claimed and not settled.
+/// Lists the jobs that a worker has claimed and not settled.
 pub(super) async fn held(
     client: &Client,
     scope: &Scope,
@@ -167,7 +167,7 @@ const RECOVERED: &str = "
 select count(*) as recovered from fairclaim_internal.finished
  where id = any ($1) and status = 'completed' and worker_id <> $2 and attempts > 1";
 
-/// How many of the jobs that a dead worker held another one has completed, on a later attempt.
+/// Counts the jobs that a dead worker held and another one has completed, on a later attempt.
 pub(super) async fn recovered(client: &Client, held: &[Uuid], dead: &str) -> anyhow::Result<usize> {
     count(
         &one(client, RECOVERED, &[(&held, Type::UUID_ARRAY), (&dead, Type::TEXT)]).await?,
@@ -190,9 +190,9 @@ pub(super) struct Served {
     pub(super) seconds: f64,
 }
 
-/// By the order of completion; jobs that were settled in the same moment count as earlier, so the
-/// figures are upper bounds. What the killed worker held ($5) comes when its leases are over, and
-/// says nothing about turns.
+/// Counts by the order of completion; jobs that were settled in the same moment count as earlier,
+/// so the figures are upper bounds. What the killed worker held ($5) comes when its leases are
+/// over, and says nothing about turns.
 const SERVED: &str = "
 with f as materialized (
   select tenant_id, worker_id, completed_at, tenant_id <> $4 and not id = any ($5) as counts from fairclaim_internal.finished

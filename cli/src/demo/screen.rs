@@ -7,10 +7,10 @@ use terminal_size::{Height, Width, terminal_size};
 
 use super::frame::wrapped;
 
-/// Where the terminal does not tell its size.
+/// What is assumed where the terminal does not tell its size.
 const USUAL: (usize, usize) = (80, 24);
 
-/// Width and height at this moment.
+/// Asks for width and height at this moment.
 pub(super) fn size() -> (usize, usize) {
     terminal_size().map_or(USUAL, |(Width(width), Height(height))| (width.into(), height.into()))
 }
@@ -43,8 +43,8 @@ impl Screen {
         write(&text)
     }
 
-    /// Up to the first line, then each line over the old one, and away with what is left of those:
-    /// one text, so that no half of a picture is ever seen.
+    /// Goes up to the first line, writes each line over the old one, and clears what is left of
+    /// those: one text, so that no half of a picture is ever seen.
     fn redrawn(&self, said: &str, lines: &[String]) -> String {
         let mut text = String::from("\r");
         if !self.lines.is_empty() {

@@ -14,17 +14,17 @@ pub(super) struct Evidence {
     pub(super) served: Served,
     /// The worker that was killed.
     pub(super) killed: String,
-    /// Whether it was: a small run may be over before.
+    /// Whether a worker was killed: a small run may be over before.
     pub(super) was_killed: bool,
-    /// Jobs that it had claimed and not settled when it died.
+    /// How many jobs it had claimed and not settled when it died.
     pub(super) held: usize,
     /// How many of these another worker has completed.
     pub(super) recovered: usize,
-    /// Worker processes at the start.
+    /// How many worker processes there were at the start.
     pub(super) workers: usize,
-    /// Jobs that one of them may hold at once, running and claimed ahead.
+    /// How many jobs one of them may hold at once, running and claimed ahead.
     pub(super) in_hand: usize,
-    /// From the start of the workers to the last job.
+    /// How long it took from the start of the workers to the last job.
     pub(super) took: Duration,
     /// How much of that nothing was left but what the killed worker had held.
     pub(super) waited: Duration,
@@ -43,8 +43,9 @@ pub(super) fn checks(plan: &Plan, evidence: &Evidence) -> Vec<Check> {
     vec![served(plan, evidence), once(plan, evidence), recovered(plan, evidence)]
 }
 
-/// Each job has one final fact. One attempt of each was accepted; any other was the killed worker's, or
-/// was given back before a handler had it, which is the only way to end without an outcome.
+/// Checks that each job has one final fact. One attempt of each was accepted; any other was the
+/// killed worker's, or was given back before a handler had it, which is the only way to end without
+/// an outcome.
 fn once(plan: &Plan, evidence: &Evidence) -> Check {
     let totals = &evidence.totals;
     let whole = [totals.dispatched, totals.finished, totals.distinct, totals.completed];
@@ -75,7 +76,8 @@ fn once(plan: &Plan, evidence: &Evidence) -> Check {
     }
 }
 
-/// A fast machine may be done with a small flood before the kill; with a large one the worker held something.
+/// Checks what the killed worker held. A fast machine may be done with a small flood before the
+/// kill; with a large one it held something.
 fn recovered(plan: &Plan, evidence: &Evidence) -> Check {
     let Evidence { held, recovered, killed, .. } = evidence;
     let promise = "the killed worker's jobs were recovered";
@@ -102,7 +104,7 @@ fn recovered(plan: &Plan, evidence: &Evidence) -> Check {
 fn served(plan: &Plan, evidence: &Evidence) -> Check {
     let Served { tenants, all_done, done_with, flood_with, seconds } = evidence.served;
     let (bound, small) = (bound(plan, evidence), plan.small().len());
-    let promise = "nobody waited behind the flood";
+    let promise = "no small tenant waited behind the flood";
     let figures = format!(
         "{tenants} of {small} small tenants were done after {seconds:.1} s, among the first {} of {} jobs; the flood had {} of \
          these, and {} left to do",
@@ -128,16 +130,18 @@ fn served(plan: &Plan, evidence: &Evidence) -> Check {
     }
 }
 
-/// In how many jobs all small tenants must be through. Every worker goes round all tenants, the flood
-/// among them, and takes equally many of each: so a tenant's k jobs are claimed when the workers together
-/// have made k rounds, and each of them may be in the middle of another one: tenants × (k + workers) claims.
-/// What is counted is what each worker had completed with its own last small job, so that one which stands still for a
-/// while does not make the others look unfair; and it may have been through with all else it had in hand. In order of arrival it would be all jobs.
+/// Counts in how many jobs all small tenants must be through. Every worker goes round all tenants,
+/// the flood among them, and takes equally many of each: so a tenant's k jobs are claimed when the
+/// workers together have made k rounds, and each of them may be in the middle of another one:
+/// tenants × (k + workers) claims. What is counted is what each worker had completed with its own
+/// last small job, so that one which stands still for a while does not make the others look unfair;
+/// and it may have been through with all else it had in hand. In order of arrival it would be all
+/// jobs.
 fn bound(plan: &Plan, evidence: &Evidence) -> usize {
     plan.shares.len() * (plan.few() + evidence.workers) + evidence.workers * evidence.in_hand
 }
 
-/// The summary as it is printed.
+/// Renders the summary as it is printed.
 pub(super) fn summary(checks: &[Check], evidence: &Evidence) -> String {
     let mut text = String::from("\n");
     for check in checks {
@@ -225,7 +229,11 @@ mod tests {
         assert_eq!(kept(|e| e.totals.attempts -= 8), [true, false, true]);
         let one_more =
             |e: &mut Evidence| (e.totals.attempts, e.totals.lost) = (e.totals.attempts + 1, 8);
-        assert_eq!(kept(one_more), [true, false, true], "a job that nobody held was claimed twice");
+        assert_eq!(
+            kept(one_more),
+            [true, false, true],
+            "a job that no worker held was claimed twice"
+        );
         assert_eq!(kept(|e| e.totals.failed = 1), [true, false, true]);
         assert_eq!(kept(|e| e.recovered = 6), [true, true, false]);
         let nothing_held = |e: &mut Evidence| {

@@ -14,9 +14,9 @@ use super::queries::Progress;
 use super::screen::{self, Screen};
 use crate::{color, output};
 
-/// The rate is that of the last second.
+/// How much time the rate is taken over.
 const WINDOW: Duration = Duration::from_secs(1);
-/// Without a terminal, a line of progress this often.
+/// How often there is a line of progress without a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(2);
 const MARGIN: &str = "  ";
 
@@ -57,7 +57,7 @@ impl View {
         }
     }
 
-    /// Progress of the dispatching.
+    /// Shows the progress of the dispatching.
     pub(super) fn dispatching(&mut self, jobs: usize, total: usize) -> anyhow::Result<()> {
         if let Some(screen) = &mut self.screen {
             let (jobs, total) = (HumanCount(jobs as u64), HumanCount(total as u64));
@@ -66,7 +66,7 @@ impl View {
         Ok(())
     }
 
-    /// The workers start now: from here on time counts.
+    /// Says that the workers start now: from here on time counts.
     pub(super) fn begin(&mut self) {
         self.started = Instant::now();
     }
@@ -109,7 +109,7 @@ impl View {
         Ok(())
     }
 
-    /// Claims per second over the last second.
+    /// Counts the claims of the last second.
     fn rate(&mut self, claims: u64) -> f64 {
         let now = Instant::now();
         self.history.push_back((now, claims));
@@ -122,7 +122,7 @@ impl View {
     }
 }
 
-/// How many small tenants have all their jobs done, and when the last of them had.
+/// Counts the small tenants that have all their jobs done, and says when the last of them had.
 pub(super) fn small_done(plan: &Plan, progress: &HashMap<Uuid, Progress>) -> (usize, f64) {
     let done = plan.small().iter().filter_map(|share| {
         let progress = progress.get(&share.tenant.uuid())?;
@@ -131,7 +131,7 @@ pub(super) fn small_done(plan: &Plan, progress: &HashMap<Uuid, Progress>) -> (us
     done.fold((0, 0.0), |(count, last), at| (count + 1, f64::max(last, at)))
 }
 
-/// What goes on at this moment, in one sentence.
+/// Says what goes on at this moment, in one sentence.
 fn now(plan: &Plan, look: &Look<'_>) -> String {
     let small = plan.small().len();
     let flood = look.progress.get(&plan.flood().tenant.uuid()).copied().unwrap_or_default();
@@ -156,7 +156,7 @@ fn now(plan: &Plan, look: &Look<'_>) -> String {
     }
 }
 
-/// The same in one line.
+/// Says it in one line.
 fn plain(frame: &Frame) -> String {
     format!(
         "{MARGIN}{:5.1} s  {:3.0} %  {} of {} done  {} claims/s  {} workers  {}",

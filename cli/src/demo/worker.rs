@@ -67,7 +67,7 @@ async fn handle(
     Ok(Outcome::Complete)
 }
 
-/// One JSON object a line: how many jobs of each tenant were started since the line before.
+/// Prints one JSON object a line: how many jobs of each tenant were started since the line before.
 async fn report(desk: Desk) -> anyhow::Result<()> {
     let mut due = tokio::time::interval(REPORT_EVERY);
     loop {
@@ -80,7 +80,8 @@ async fn report(desk: Desk) -> anyhow::Result<()> {
     }
 }
 
-/// The demo holds the other end and closes it to say stop; so does the system when the demo dies.
+/// Waits until stdin closes: the demo holds the other end and closes it to say stop; so does the
+/// system when the demo dies.
 async fn stdin_closed() {
     let mut byte = [0];
     while let Ok(1..) = tokio::io::stdin().read(&mut byte).await {}

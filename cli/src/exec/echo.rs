@@ -1,5 +1,5 @@
-//! What commands write, line by line in the log, where somebody asked for it; and the one thing
-//! that is said of a command whoever asked.
+//! What commands write, line by line in the log, where the flags ask for it; and the one thing
+//! that is said of a command in any case.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,12 +13,12 @@ use crate::output;
 /// What the log shows of the output of commands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ShowOutput {
-    /// The last lines of stderr, in the line of a failed attempt.
+    /// Shows the last lines of stderr, in the line of a failed attempt.
     #[default]
     Errors,
-    /// That, and every line of stdout and stderr while the command runs.
+    /// Shows that, and every line of stdout and stderr while the command runs.
     All,
-    /// Nothing.
+    /// Shows nothing.
     None,
 }
 
@@ -27,7 +27,7 @@ const LINE_BYTES_MAX: usize = 4096;
 /// How much of a command's own text is told.
 const COMMAND_CHARACTERS_MAX: usize = 100;
 
-/// Whose output it is.
+/// The attempt whose output it is.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
     job_type: Arc<str>,
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_asked_for_is_not_even_kept() {
+    fn what_is_not_asked_for_is_not_even_kept() {
         let mut lines = Lines::new(None, "stdout");
         lines.take(b"half");
         assert!(lines.open.is_empty());

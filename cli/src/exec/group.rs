@@ -15,16 +15,18 @@ use super::echo::{Lines, Source};
 /// How long a group has between SIGTERM and SIGKILL.
 const TERM_GRACE: Duration = Duration::from_secs(5);
 /// How long output may keep coming once the group is dead: only a process that left the group can
-/// still hold the pipes, and nobody waits for that one.
+/// still hold the pipes, and such a process is not waited for.
 const PIPE_GRACE: Duration = Duration::from_secs(1);
-/// How long the dead of a group may take to be collected. Where nobody else does that (as process 1 of a container) they are
-/// ours, and one that cannot be killed must not hold its job's place.
+/// How long the dead of a group may take to be collected. Where no other process does that (as
+/// process 1 of a container) they are ours, and one that cannot be killed must not hold its job's
+/// place.
 const REAP_GRACE: Duration = Duration::from_secs(1);
-/// So long after a group was told to stop, it is gone: the sum of all that, and something for a busy machine.
+/// How long after it was told to stop a group is gone at the latest: the sum of all that, and
+/// something for a busy machine.
 pub(crate) const ENDS_WITHIN: Duration = Duration::from_secs(9);
-/// Results are JSON of at most 1 MiB.
+/// How long the output of a command may be: results are JSON of at most 1 MiB.
 pub(super) const MAX_STDOUT_BYTES: usize = 1024 * 1024;
-/// Of stderr, the end is kept: that is where the reason stands. Error texts are cut to 16 KiB.
+/// How much of stderr is kept: its end, where the reason stands. Error texts are cut to 16 KiB.
 pub(super) const MAX_STDERR_BYTES: usize = 12 * 1024;
 
 pub(super) const SIGTERM: i32 = 15;
@@ -35,10 +37,10 @@ pub(super) const SIGKILL: i32 = 9;
 pub(super) struct Ended {
     pub(super) status: ExitStatus,
     pub(super) stdout: Vec<u8>,
-    /// stdout was longer than [`MAX_STDOUT_BYTES`]; the rest is gone.
+    /// Whether stdout was longer than [`MAX_STDOUT_BYTES`], so that the rest is gone.
     pub(super) stdout_cut: bool,
     pub(super) stderr: Vec<u8>,
-    /// The attempt was over before the command was.
+    /// Whether the attempt was over before the command was.
     pub(super) stopped: bool,
 }
 
@@ -95,14 +97,14 @@ pub(super) async fn supervise(
     })
 }
 
-/// Waits for the command itself. The wrapper's own `wait` goes on until everybody in the group is gone, and what the command
-/// left in the background is only killed once it is over.
+/// Waits for the command itself. The wrapper's own `wait` goes on until the whole group is gone,
+/// and what the command left in the background is only killed once it is over.
 async fn leader(child: &mut dyn ChildWrapper) -> io::Result<ExitStatus> {
     child.inner_mut().wait().await
 }
 
-/// SIGTERM, then time to clean up: until the command has exited and nobody in its group writes any
-/// more. Cut short by `kill`.
+/// Sends SIGTERM and gives time to clean up: until the command has exited and no process of its
+/// group writes any more. Cut short by `kill`.
 async fn terminate<P: Future>(
     child: &mut dyn ChildWrapper,
     pipes: &mut std::pin::Pin<&mut P>,
@@ -123,7 +125,7 @@ async fn terminate<P: Future>(
     }
 }
 
-/// A command need not read its input; a closed pipe is not an error.
+/// Writes the payload. A command need not read it, so a closed pipe is not an error.
 async fn feed(stdin: Option<ChildStdin>, payload: String) {
     if let Some(mut stdin) = stdin {
         let _ = stdin.write_all(payload.as_bytes()).await;
@@ -131,7 +133,8 @@ async fn feed(stdin: Option<ChildStdin>, payload: String) {
     }
 }
 
-/// The first bytes of a stream. The rest is read and thrown away, so that the writer never blocks.
+/// Keeps the first bytes of a stream. The rest is read and thrown away, so that the writer never
+/// blocks.
 #[derive(Debug)]
 struct Head {
     bytes: Vec<u8>,
@@ -156,7 +159,7 @@ impl Head {
     }
 }
 
-/// The last bytes of a stream.
+/// Keeps the last bytes of a stream.
 #[derive(Debug)]
 struct Tail {
     bytes: Vec<u8>,
@@ -238,7 +241,7 @@ mod tests {
         assert!(gone(pid).await, "{pid} still runs");
     }
 
-    /// As for process 1 of a container.
+    /// Makes this process inherit orphans, as process 1 of a container does.
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_background_process_that_falls_to_us_does_not_hold_its_job() {
@@ -249,7 +252,7 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(20), "waited for the background");
         let pid = String::from_utf8(ended.stdout).unwrap();
         let stat = format!("/proc/{}/stat", pid.trim());
-        assert!(!std::path::Path::new(&stat).exists(), "nobody collected it");
+        assert!(!std::path::Path::new(&stat).exists(), "it was not collected");
     }
 
     #[test]

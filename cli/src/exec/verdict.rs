@@ -15,9 +15,9 @@ use super::group::{Ended, MAX_STDOUT_BYTES, SIGKILL, SIGTERM};
 const FAIL: i32 = 65;
 /// `EX_TEMPFAIL`: try again later.
 const RETRY: i32 = 75;
-/// Free in sysexits.h and in shells.
+/// Snooze: a number that is free in sysexits.h and in shells.
 const SNOOZE: i32 = 99;
-/// A snooze that does not say for how long.
+/// How long a snooze lasts that does not say so.
 const SNOOZE_DEFAULT: Duration = Duration::from_secs(60);
 
 /// The exit codes, for `work --help`.
@@ -75,12 +75,13 @@ pub(super) fn outcome(ended: Ended) -> Result<Outcome, JobError> {
     }
 }
 
-/// Shells and others that were told to stop exit with 128 and the signal's number.
+/// Whether the exit code says that it was told to stop: shells and others exit with 128 and the
+/// signal's number then.
 fn died_of_our_signal(status: ExitStatus) -> bool {
     matches!(status.signal(), Some(SIGTERM | SIGKILL)) || status.code() == Some(128 + SIGTERM)
 }
 
-/// Something outside the command went wrong; the job may be fine.
+/// Tries a job again that may be fine, since something outside the command went wrong.
 pub(super) fn broken(code: &str, message: String) -> JobError {
     JobError::retry(message).code(code)
 }
@@ -89,7 +90,7 @@ fn exited(code: i32) -> String {
     format!("the command exited with {code}")
 }
 
-/// The work is done; a result that cannot be stored must not make it run again.
+/// Completes a job, whose work is done: so a result that cannot be stored must not make it run again.
 fn completed(ended: Ended) -> Result<Outcome, JobError> {
     let refuse = |what: &str| {
         let message = format!("the command succeeded, but its output {what}");
@@ -103,7 +104,7 @@ fn completed(ended: Ended) -> Result<Outcome, JobError> {
     if text.is_empty() {
         return Ok(Outcome::Complete);
     }
-    // as text: parsed into numbers of 64 bits, it would lose digits
+    // it stays a text: parsed into numbers of 64 bits, it would lose digits
     if let Ok(result) = serde_json::from_str::<Box<RawValue>>(text) {
         if stored_bytes(result.get()) > MAX_STDOUT_BYTES {
             return refuse("is larger than 1 MiB as JSON");
@@ -120,7 +121,8 @@ fn completed(ended: Ended) -> Result<Outcome, JobError> {
     Ok(Outcome::CompleteWith(result))
 }
 
-/// At least what a JSON text takes as the database prints it: with a space after each separator, and no others outside of strings.
+/// Counts what a JSON text takes at least as the database prints it: with a space after each
+/// separator, and no others outside of strings.
 fn stored_bytes(text: &str) -> usize {
     let (mut bytes, mut in_string, mut escaped) = (0, false, false);
     for byte in text.bytes() {
@@ -144,7 +146,7 @@ fn seconds(stdout: &[u8]) -> Option<Duration> {
     Duration::try_from_secs_f64(text.parse().ok()?).ok()
 }
 
-/// The error of an attempt. The end of stderr is its cause, so that it is kept as the trace.
+/// Makes the error of an attempt. The end of stderr is its cause, so it is kept as the trace.
 #[derive(Debug)]
 struct Failure {
     message: String,

@@ -1,8 +1,9 @@
 //! Commands end with their worker, even when it is killed: a shell of its own watches for that.
 //!
-//! It reads from a pipe whose other end only the worker holds, which process groups run. When the pipe closes and some still do, the
-//! worker is dead: they get SIGTERM, and SIGKILL two seconds later. One shell serves all commands of a worker; should it die, the next
-//! command starts another one. A command whose worker dies in the very moment between its start and its line is missed.
+//! From a pipe whose other end only the worker holds, it reads which process groups run. When the
+//! pipe closes and some still do, the worker is dead: they get SIGTERM, and SIGKILL two seconds
+//! later. One shell serves all commands of a worker; should it die, the next command starts another
+//! one. A command whose worker dies in the very moment between its start and its line is missed.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -10,7 +11,8 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// `+ 12` begins to watch group 12, `- 12` ends it. It outlives the signals that a supervisor sends to everybody.
+/// The shell's script: `+ 12` begins to watch group 12, `- 12` ends it. It outlives the signals
+/// that a supervisor sends to all processes.
 const SCRIPT: &str = "\
 trap '' HUP INT TERM
 groups=
@@ -44,7 +46,8 @@ impl Watchdog {
         self.lock().tell(format_args!(""))
     }
 
-    /// Watches a group until the guard is dropped. Without a shell it is not watched, and the log says so.
+    /// Watches a group until the guard is dropped. Without a shell it is not watched, and the log
+    /// says so.
     pub(super) fn watch(&self, group: u32) -> impl Drop + Send + use<> {
         let mut watch = self.lock();
         if let Err(error) = watch.tell(format_args!("+ {group}\n")) {
@@ -60,7 +63,7 @@ impl Watchdog {
 }
 
 impl Watch {
-    /// One line for the shell, which is started anew if it is gone.
+    /// Writes one line for the shell, and starts another shell if it is gone.
     fn tell(&mut self, line: std::fmt::Arguments<'_>) -> std::io::Result<()> {
         if let Some(shell) = &mut self.shell {
             if matches!(shell.try_wait(), Ok(None))
@@ -103,7 +106,8 @@ impl Drop for Watched {
     }
 }
 
-/// The pipe closes and the shell ends by itself, nothing being watched; it is collected, so that it does not stay behind as a zombie.
+/// Closes the pipe, so that the shell ends by itself, and collects it, so that it does not stay
+/// behind as a zombie.
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(mut shell) = self.shell.take() {
@@ -142,7 +146,7 @@ mod tests {
         let (mut watched, mut done) = (sleeper(), sleeper());
         let guard = watchdog.watch(watched.id());
         drop(watchdog.watch(done.id()));
-        // as when the worker is killed
+        // the same happens when the worker is killed
         drop(watchdog.lock().shell.as_mut().unwrap().stdin.take());
         assert!(ends(&mut watched), "it outlived the pipe");
         assert!(done.try_wait().unwrap().is_none(), "it was not watched any more");

@@ -1,5 +1,5 @@
-//! Environment, URLs and the files that they name: wrong configuration is exit code 2, a database that is away is 1. The
-//! password is never told.
+//! Environment, URLs and the files that they name: wrong configuration is exit code 2, a database
+//! that is away is 1. The password is never told.
 
 use std::io::{BufRead, BufReader};
 

@@ -1,5 +1,5 @@
-//! What only the database can refuse: exit code 2 for the value of a flag, with its limit and a hint, and every table as it was. The log
-//! is as talkative as it gets, and says no more than that.
+//! What only the database can refuse: exit code 2 for the value of a flag, with its limit and a
+//! hint, and every table as it was. The log is as talkative as it gets, and says no more than that.
 
 use super::{
     MARK, Row, fails,

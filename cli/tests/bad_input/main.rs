@@ -1,6 +1,7 @@
-//! Bad input to the built binary, as tables: flags, environment, URLs and files, what the database refuses, and what hostile
-//! text does to a terminal. A row says how the program is called, how it exits, what it says and what it hints. Nothing is
-//! written, and nothing that is said repeats a payload.
+//! Bad input to the built binary, as tables: flags, environment, URLs and files, what the database
+//! refuses, and what hostile text does to a terminal. A row says how the program is called, how it
+//! exits, what it says and what it hints. Nothing is written, and nothing that is said repeats a
+//! payload.
 
 mod configuration;
 mod database;

@@ -1,5 +1,6 @@
-//! A whole run of `work` with the most talkative log, on jobs that end in every way there is: the mark of their payloads,
-//! results and errors is in the database, and in nothing that anybody else sees.
+//! A whole run of `work` with the most talkative log, on jobs that end in every way there is: the
+//! mark of their payloads, results and errors is in the database, and in nothing that anybody else
+//! sees.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,5 @@
-//! Text of tenants, workers and handlers on an operator's terminal: nothing in it is obeyed, and nothing is lost in JSON.
+//! Text of tenants, workers and handlers on an operator's terminal: nothing in it is obeyed, and
+//! nothing is lost in JSON.
 
 use fairclaim::{Dispatch, Tenant};
 use serde_json::{Value, json};
@@ -8,7 +9,8 @@ use super::{
     support::{TestServer, fairclaim},
 };
 
-/// Clears a screen, colours, sets a title, turns writing around, and begins a sequence in the way of eight bits.
+/// Clears a screen, colours, sets a title, turns writing around, and begins a sequence in the way
+/// of eight bits.
 const HOSTILE: &str =
     "\u{1b}[2J\u{1b}]0;owned\u{7}\r\u{8}\u{7f}\u{9b}31m\u{85}\u{202e}\u{2066}\u{2028}x";
 

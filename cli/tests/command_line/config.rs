@@ -1,4 +1,5 @@
-//! The configuration file where it needs no server: where it is looked for, and what is wrong with it.
+//! The configuration file where it needs no server: where it is looked for, and what is wrong with
+//! it.
 
 use std::{
     fs,

@@ -1,4 +1,5 @@
-//! The line of the contract that needs programs: what an application dispatches, a worker program claims and runs.
+//! The line of the contract that needs programs: what an application dispatches, a worker program
+//! claims and runs.
 
 use fairclaim::{Dispatch, Status, Tenant};
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! The examples that `--help` ends with: every command has some, and each of them is run as it stands there, by a shell, one
-//! after the other on one database.
+//! The examples that `--help` ends with: every command has some, and each of them is run as it
+//! stands there, by a shell, one after the other on one database.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::support::{TestServer, fairclaim, start, stderr};
 
-/// Who comes first. Commands that are not listed come in between, in the order of `--help`; these last.
+/// Who comes first. Commands that are not listed come in between, in the order of `--help`; these
+/// last.
 const FIRST: [&str; 4] = ["", "migrate", "dispatch", "jobs show"];
 const LAST: [&str; 3] = ["work", "prune", "demo"];
 
@@ -19,7 +20,8 @@ const CHECKED_ONLY: [(&str, &str); 2] = [
     ("demo", "cli/tests/e2e/demo.rs runs it, with a server of its own"),
 ];
 
-/// Its examples run without a database, on a server that they start: it refuses one in which others have jobs.
+/// Its examples run without a database, on a server that they start: it refuses one in which others
+/// have jobs.
 const OWN_SERVER: &str = "bench";
 
 /// What stands for the id of some job.

@@ -1,4 +1,5 @@
-//! `dispatch --file`: each line once, whatever happens meanwhile, and what is refused can be mended and sent.
+//! `dispatch --file`: each line once, whatever happens meanwhile, and what is refused can be mended
+//! and sent.
 
 mod again;
 mod faults;

@@ -1,5 +1,5 @@
-//! The built binary behind a transaction pooler that lends two sessions to everybody. What a command did is looked up in the
-//! tables, on the way past the pooler.
+//! The built binary behind a transaction pooler that lends two sessions to everybody. What a
+//! command did is looked up in the tables, on the way past the pooler.
 
 use std::process::Output;
 

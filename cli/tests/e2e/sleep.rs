@@ -1,4 +1,5 @@
-//! `fairclaim work --sleep-after`: no connection and no statement, until the wake port or a signal wakes it.
+//! `fairclaim work --sleep-after`: no connection and no statement, until the wake port or a signal
+//! wakes it.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,7 +20,8 @@ struct Sleeper {
 }
 
 impl Sleeper {
-    /// A worker with a login of its own, whose every connection and statement stands in the server's log.
+    /// A worker with a login of its own, whose every connection and statement stands in the
+    /// server's log.
     async fn start() -> Self {
         let server = PrivateServer::builder()
             .setting("log_statement", "all")

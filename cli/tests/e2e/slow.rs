@@ -1,4 +1,5 @@
-//! The faults in full: minutes of killed processes, broken networks, full disks. `cargo xtask test --slow` runs them.
+//! The faults in full: minutes of killed processes, broken networks, full disks. `cargo xtask test
+//! --slow` runs them.
 
 mod memory;
 

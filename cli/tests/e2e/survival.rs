@@ -1,5 +1,6 @@
-//! What dies, and what does not, under load: jobs are dispatched all the time, and two worker processes run them, while a
-//! worker is killed or the server goes away and comes back. In the end every attempt is accounted for.
+//! What dies, and what does not, under load: jobs are dispatched all the time, and two worker
+//! processes run them, while a worker is killed or the server goes away and comes back. In the end
+//! every attempt is accounted for.
 
 mod load;
 
@@ -88,7 +89,8 @@ async fn server_goes_away(crash: bool) {
     let books = load.finish(workers.into_values()).await;
     assert!(books.refused_calls > 0, "no dispatch fell into the time without a server");
     books.check(&in_flight);
-    // a handler that was at work when the server went away has settled its job when it was back: none ran twice
+    // a handler that was at work when the server went away has settled its job when it was back:
+    // none ran twice
     let twice: Vec<_> = books.runs.iter().filter(|(_, attempts)| attempts.len() > 1).collect();
     assert!(twice.is_empty(), "a settlement that could still be accepted was lost: {twice:?}");
 }

@@ -1,4 +1,5 @@
-//! What somebody at a terminal sees: a question that waits for an answer, colours, a bar that moves.
+//! What somebody at a terminal sees: a question that waits for an answer, colours, a bar that
+//! moves.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -188,7 +189,8 @@ async fn a_long_dispatch_shows_how_far_it_is_and_clears_the_bar() {
     assert!(!last.contains('%'), "{last}");
 }
 
-/// The pictures that were drawn, from the first to the last: what stood in place of the picture before.
+/// The pictures that were drawn, from the first to the last: what stood in place of the picture
+/// before.
 fn pictures(screen: &str) -> Vec<Vec<String>> {
     let drawn = screen.split("\u{1b}[J").map(|text| anstream::adapter::strip_str(text).to_string());
     drawn.map(|text| text.lines().map(|line| line.trim_end().to_owned()).collect()).collect()

@@ -1,5 +1,5 @@
-//! What most queues are: one wide table, a status, and the usual partial indexes. Only its INSERT is
-//! measured, bare, as the floor that a dispatch is held against.
+//! What most queues are: one wide table, a status, and the usual partial indexes. Only its INSERT
+//! is measured, bare, as the floor that a dispatch is held against.
 
 use anyhow::Result;
 

@@ -1,4 +1,5 @@
-//! What the server counts by itself: transactions of the database, and processor time of its processes.
+//! What the server counts by itself: transactions of the database, and processor time of its
+//! processes.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -34,8 +35,8 @@ impl Counters {
         Ok(Self { transactions: row.get(0), cpu })
     }
 
-    /// Waits until workers that were stopped are gone: a session that ends hands in what it has counted,
-    /// one that lives may keep it for ten seconds.
+    /// Waits until workers that were stopped are gone: a session that ends hands in what it has
+    /// counted, one that lives may keep it for ten seconds.
     pub(crate) async fn read_after_workers(site: &Site, session: &Session) -> Result<Self> {
         let start = Instant::now();
         while session.query_typed_one(WORKERS, &[]).await?.get::<_, i64>(0) > 0

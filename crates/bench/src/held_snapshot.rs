@@ -196,7 +196,8 @@ impl Work {
         self.signals.rests.store(rests, Ordering::Relaxed);
     }
 
-    /// Waits for the end of a window: when its time is over, `most` jobs have passed, or nothing is left to pass.
+    /// Waits for the end of a window: when its time is over, `most` jobs have passed, or nothing is
+    /// left to pass.
     async fn pass(&self, window: Duration, most: u64) -> Passed {
         let settled = || self.signals.settled.load(Ordering::Relaxed);
         let (start, before) = (Instant::now(), settled());

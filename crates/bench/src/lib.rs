@@ -60,9 +60,10 @@ Examples:
   fairclaim bench drain --quick
   fairclaim bench latency --quick --json";
 
-/// Without a database it starts a private PostgreSQL with durable settings, and takes a new database
-/// of it for every repetition. With one it works in queues named `bench-…` and leaves their jobs
-/// behind: name a database that you can drop. bench/METHOD.md says how to read the figures.
+/// Without a database it starts a private PostgreSQL with durable settings, and takes a new
+/// database of it for every repetition. With one it works in queues named `bench-…` and leaves
+/// their jobs behind: name a database that you can drop. bench/METHOD.md says how to read the
+/// figures.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Bench {

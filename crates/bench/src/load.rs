@@ -20,7 +20,8 @@ pub(crate) struct Kind {
     /// How many types they have in turn; a single one is [`TYPE`].
     pub(crate) types: u64,
     pub(crate) priority: i32,
-    /// Bytes of a payload that hardly compresses; none for the usual 200 bytes, which compress well.
+    /// Bytes of a payload that hardly compresses; none for the usual 200 bytes, which compress
+    /// well.
     pub(crate) bytes: Option<usize>,
 }
 
@@ -115,8 +116,8 @@ pub(crate) fn payload(number: u64) -> String {
     format!("{head}{:x<filler$}\"}}", "")
 }
 
-/// A payload of so many bytes, at least 60, in fields of random-looking digits: one that is stored as
-/// large as it is.
+/// A payload of so many bytes, at least 60, in fields of random-looking digits: one that is stored
+/// as large as it is.
 pub(crate) fn varied(number: u64, bytes: usize) -> String {
     const FIELD: usize = 64;
     let mut text = format!(r#"{{"n": {number}"#);

@@ -1,5 +1,5 @@
-//! `bench once-used`: very many tenants come once and go. What is left of them must not make claims and
-//! ticks dear.
+//! `bench once-used`: very many tenants come once and go. What is left of them must not make claims
+//! and ticks dear.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! Jobs at a fixed rate, one dispatch each: an open loop, so that a slow database makes waits longer
-//! instead of making the load lighter.
+//! Jobs at a fixed rate, one dispatch each: an open loop, so that a slow database makes waits
+//! longer instead of making the load lighter.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -113,7 +113,8 @@ impl Pacer {
                     dispatched
                         .push(Dispatched { late, commit: Commit { job: began, at: micros() } });
                 }
-                // this connection stays open; without that its last transactions would be counted late
+                // this connection stays open; without that its last transactions would be counted
+                // late
                 session.batch_execute("select pg_stat_force_next_flush()").await?;
                 Ok(dispatched)
             });

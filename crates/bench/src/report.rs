@@ -40,7 +40,8 @@ struct Series {
 }
 
 impl Report {
-    /// Begins the report of a scenario that is repeated so often, unless another number is asked for.
+    /// Begins the report of a scenario that is repeated so often, unless another number is asked
+    /// for.
     pub(crate) async fn begin(
         target: &Target,
         common: &Common,

@@ -1,5 +1,6 @@
-//! `bench slow-transactions`: applications that dispatch early in a transaction of some seconds. Their
-//! jobs become visible behind others that were dispatched later, and must not wait for long then.
+//! `bench slow-transactions`: applications that dispatch early in a transaction of some seconds.
+//! Their jobs become visible behind others that were dispatched later, and must not wait for long
+//! then.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -186,8 +187,8 @@ async fn claim_until(
     Ok(())
 }
 
-/// How long jobs waited from the return of their commit to the return of their claim. One that was not
-/// claimed has waited until now.
+/// How long jobs waited from the return of their commit to the return of their claim. One that was
+/// not claimed has waited until now.
 fn describe(report: &mut Report, what: &str, commits: &[Commit], starts: &HashMap<u64, u64>) {
     let now = micros();
     let wait = |commit: &Commit| {

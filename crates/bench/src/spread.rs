@@ -12,7 +12,8 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Of no values at all: zeros, so that a report of a run that was cut short can still be written.
+    /// Of no values at all: zeros, so that a report of a run that was cut short can still be
+    /// written.
     pub(crate) fn of(values: &[f64]) -> Self {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -49,7 +50,8 @@ impl Samples {
         self.sorted.len()
     }
 
-    /// The value that `share` of the observations do not exceed (nearest rank); 0 when there is none.
+    /// The value that `share` of the observations do not exceed (nearest rank); 0 when there is
+    /// none.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank in a Vec")]
     pub(crate) fn percentile(&self, share: f64) -> f64 {
         let rank = (share * self.sorted.len() as f64).ceil().max(1.0) as usize;

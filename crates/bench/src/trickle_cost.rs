@@ -1,4 +1,5 @@
-//! `bench trickle-cost`: few jobs a second through the library's workers, and what each of them costs.
+//! `bench trickle-cost`: few jobs a second through the library's workers, and what each of them
+//! costs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -127,8 +128,8 @@ async fn pace(site: &Site, flags: &TrickleCostFlags, rate: f64) -> Result<Paced>
     pacer.stop().await
 }
 
-/// From the return of each commit to the start of the handler, in milliseconds. A worker can be quicker
-/// than the answer's way back to the dispatcher.
+/// From the return of each commit to the start of the handler, in milliseconds. A worker can be
+/// quicker than the answer's way back to the dispatcher.
 fn from_commit(paced: &Paced, tally: &Tally) -> Samples {
     let starts: HashMap<u64, u64> = tally.starts().into_iter().collect();
     let waits = paced

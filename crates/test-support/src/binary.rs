@@ -73,7 +73,8 @@ impl TestServer {
         self.client.dispatch_many(jobs).await.unwrap()
     }
 
-    /// Looks behind the protocol, as the owner of the tables, which the login may be since it has installed them.
+    /// Looks behind the protocol, as the owner of the tables, which the login may be since it has
+    /// installed them.
     pub async fn read(&self, sql: &str) -> Vec<Row> {
         let mut connection = self.client.pool().get().await.unwrap();
         let reading = connection.build_transaction().read_only(true).start().await.unwrap();

@@ -2,7 +2,8 @@
 
 use crate::TestDb;
 
-/// The text of the catalog. The session has `search_path = pg_catalog`, so names of other schemas are qualified.
+/// The text of the catalog. The session has `search_path = pg_catalog`, so names of other schemas
+/// are qualified.
 pub const CATALOG: &str = include_str!("catalog.sql");
 
 /// What the catalog leaves out: bodies, comments and the migrations that were applied.
@@ -14,8 +15,8 @@ const CONTENT: &str = "
       select concat_ws(' ', m.version, m.name, m.checksum) from fairclaim_internal.migration m) x(line)";
 
 impl TestDb {
-    /// Every object with its grants and policies. Names of ranges, which follow the clock, have `<range>` for their time: two
-    /// installations are alike also when an hour ended between them.
+    /// Every object with its grants and policies. Names of ranges, which follow the clock, have
+    /// `<range>` for their time: two installations are alike also when an hour ended between them.
     pub async fn catalog(&self) -> String {
         self.text(CATALOG).await
     }

@@ -12,7 +12,8 @@ use tokio_postgres::{
 
 type Value<'a> = &'a (dyn ToSql + Sync);
 
-/// The driver's client, whose everyday calls are right behind a pooler too: there nothing is prepared.
+/// The driver's client, whose everyday calls are right behind a pooler too: there nothing is
+/// prepared.
 #[derive(Debug)]
 pub struct Client {
     inner: tokio_postgres::Client,
@@ -24,7 +25,8 @@ impl Client {
         Self { inner, pooled }
     }
 
-    /// Whether the next call may reach another session of the server, so that nothing can be prepared.
+    /// Whether the next call may reach another session of the server, so that nothing can be
+    /// prepared.
     pub fn is_pooled(&self) -> bool {
         self.pooled
     }
@@ -77,7 +79,8 @@ impl DerefMut for Client {
     }
 }
 
-/// What a call needs: a session or a transaction on one. A transaction has a session for as long as it lasts, so it prepares.
+/// What a call needs: a session or a transaction on one. A transaction has a session for as long as
+/// it lasts, so it prepares.
 pub trait GenericClient: Sync {
     fn query(
         &self,

@@ -13,7 +13,8 @@ use crate::{
 /// The clock that can be moved, which replaces the real one in a test database.
 const TEST_CLOCK: &str = include_str!("../../../sql/testing/clock.sql");
 
-/// A database of one's own with the schema installed. It is dropped with the value, unless the test failed.
+/// A database of one's own with the schema installed. It is dropped with the value, unless the test
+/// failed.
 #[derive(Debug)]
 pub struct TestDb {
     server: Server,
@@ -65,7 +66,8 @@ impl TestDb {
         &self.name
     }
 
-    /// The connection URL for a login: `test_worker`, `test_producer`, … Through the run's pooler, where there is one.
+    /// The connection URL for a login: `test_worker`, `test_producer`, … Through the run's pooler,
+    /// where there is one.
     pub fn url(&self, login: &str) -> String {
         self.server.pooled_url(&self.name, login)
     }
@@ -146,8 +148,9 @@ impl TestDb {
         self.session(logins::INSTALLER).await
     }
 
-    /// A session that acts as the owner of the tables, for looking behind the protocol. `reset role` in it gives a login
-    /// that sees what other sessions wait for. Never through a pooler: the role holds for the session.
+    /// A session that acts as the owner of the tables, for looking behind the protocol. `reset
+    /// role` in it gives a login that sees what other sessions wait for. Never through a pooler:
+    /// the role holds for the session.
     pub async fn owner(&self) -> Client {
         let client = self.direct_session(logins::OWNER).await;
         // as inside the protocol's functions, so that tests can call what these call
@@ -156,7 +159,8 @@ impl TestDb {
         client
     }
 
-    /// Gives jobs of this priority lanes of their own, as if their tenants had a backlog of them: for tests of what becomes of lanes.
+    /// Gives jobs of this priority lanes of their own, as if their tenants had a backlog of them:
+    /// for tests of what becomes of lanes.
     pub async fn own_lanes(&self, priority: i32) {
         let single = (
             "into_lane",
@@ -188,7 +192,8 @@ impl Drop for TestDb {
         }
         let (server, statement) =
             (self.server.clone(), format!("drop database {} with (force)", self.name));
-        // The test's own runtime may be the one that is running this, so a second one does the waiting.
+        // The test's own runtime may be the one that is running this, so a second one does the
+        // waiting.
         let dropped = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()

@@ -1,4 +1,5 @@
-//! The logins of every test server. None is a superuser, none may pass row security, and none has more than one purpose.
+//! The logins of every test server. None is a superuser, none may pass row security, and none has
+//! more than one purpose.
 
 /// Installs the schema: may create roles, and create in the databases of the tests.
 pub const INSTALLER: &str = "test_installer";

@@ -1,4 +1,5 @@
-//! PgBouncer as people run it: in transaction mode, with few sessions of the server for many clients.
+//! PgBouncer as people run it: in transaction mode, with few sessions of the server for many
+//! clients.
 
 use std::{
     env, fs,
@@ -34,8 +35,8 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// Starts one before the server of a connection URL over a socket, for these logins. Each login has at most so many
-    /// sessions in each database.
+    /// Starts one before the server of a connection URL over a socket, for these logins. Each login
+    /// has at most so many sessions in each database.
     pub fn start(url: &str, logins: &[&str], sessions: usize) -> Result<Self, String> {
         let program = program()?;
         let account = account()?;
@@ -221,8 +222,8 @@ fn is_root() -> bool {
     id(&["-u"]) == Some(0)
 }
 
-/// PgBouncer refuses root, and the socket's folder of a private server that root started is the account's alone: the same one
-/// is chosen here.
+/// PgBouncer refuses root, and the socket's folder of a private server that root started is the
+/// account's alone: the same one is chosen here.
 fn account() -> Result<Option<(u32, u32)>, String> {
     if !is_root() {
         return Ok(None);

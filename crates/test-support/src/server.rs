@@ -1,5 +1,5 @@
-//! The server that the tests run on: the one that `cargo xtask test` started for the whole run, else one that this
-//! process starts when its first test needs it.
+//! The server that the tests run on: the one that `cargo xtask test` started for the whole run,
+//! else one that this process starts when its first test needs it.
 
 use std::env;
 
@@ -15,7 +15,8 @@ const SHARED: &str = "FAIRCLAIM_TEST_SERVER";
 /// Where the run's pooler is, as it stands in a URL; set while the tests run through one.
 const POOLER: &str = "FAIRCLAIM_TEST_POOLER";
 
-/// Nothing of a test database has to outlive a crash of the machine; transactions in two phases are off unless asked for.
+/// Nothing of a test database has to outlive a crash of the machine; transactions in two phases are
+/// off unless asked for.
 const SETTINGS: [(&str, &str); 3] =
     [("fsync", "off"), ("max_connections", "300"), ("max_prepared_transactions", "20")];
 

@@ -30,7 +30,8 @@ pub(crate) async fn ensure(server: &Server) -> String {
     name
 }
 
-/// Builds the template under another name first, so that half a template is never taken for a whole one.
+/// Builds the template under another name first, so that half a template is never taken for a whole
+/// one.
 async fn build(server: &Server, superuser: &crate::Client, name: &str) {
     for (login, options) in logins::CREATED {
         let created =

@@ -1,4 +1,5 @@
-//! Waiting for something that another session or the server does, without guessing how long it takes.
+//! Waiting for something that another session or the server does, without guessing how long it
+//! takes.
 
 use std::{
     future::Future,
@@ -26,8 +27,9 @@ pub async fn until<T, F: Future<Output = Option<T>>>(
     }
 }
 
-/// Waits until every transaction that is open now, in any database of the server, has ended. While one is, no session can mark the
-/// entries of deleted rows as dead, so a call reads more pages than it does in peace. Whoever counts pages waits for this first.
+/// Waits until every transaction that is open now, in any database of the server, has ended. While
+/// one is, no session can mark the entries of deleted rows as dead, so a call reads more pages than
+/// it does in peace. Whoever counts pages waits for this first.
 pub async fn until_open_transactions_end(client: &Client) {
     let now = "select pg_current_xact_id()::text::bigint";
     let now: i64 = client.query_one(now, &[]).await.expect("pg_current_xact_id").get(0);

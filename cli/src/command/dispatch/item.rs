@@ -1,4 +1,5 @@
-//! One line as a job: an object with the names of `dispatch_jobs`, and what the flags say for names that it lacks.
+//! One line as a job: an object with the names of `dispatch_jobs`, and what the flags say for names
+//! that it lacks.
 
 use std::{
     fmt,
@@ -43,7 +44,8 @@ impl Reason {
         Self { field: field.to_owned(), code: "JQ004".to_owned(), message: rule.into() }
     }
 
-    /// What the library or the database said of one job. Which item of a batch it was is none of the file's business.
+    /// What the library or the database said of one job. Which item of a batch it was is none of
+    /// the file's business.
     pub(super) fn of(error: &Error) -> Self {
         let field = error.field().filter(|field| NAMES.contains(field)).unwrap_or("line");
         let code = error.code().or(error.sqlstate()).unwrap_or("JQ004");
@@ -69,7 +71,8 @@ pub(super) struct Defaults {
 }
 
 impl Defaults {
-    /// A digest of all that a line may get from the flags: with others, the same lines are other jobs.
+    /// A digest of all that a line may get from the flags: with others, the same lines are other
+    /// jobs.
     pub(super) fn digest(&self) -> [u8; 32] {
         let super::JobOptions {
             queue,

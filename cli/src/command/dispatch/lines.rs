@@ -181,7 +181,8 @@ impl Run<'_> {
     }
 }
 
-/// Without a report. A mended file as a whole would be a new source, and its good lines jobs once more.
+/// Without a report. A mended file as a whole would be a new source, and its good lines jobs once
+/// more.
 const BY_HAND: &str = "put these lines alone, mended, into a file of their own and send that: a changed file is a new source and is sent \
                        as a whole";
 

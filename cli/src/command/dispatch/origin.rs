@@ -1,4 +1,5 @@
-//! Whose lines they are: the name of the source, and what it takes to be sure that it is the same one as before.
+//! Whose lines they are: the name of the source, and what it takes to be sure that it is the same
+//! one as before.
 
 use fairclaim::LinesProgress;
 
@@ -10,14 +11,15 @@ pub(super) struct Origin {
     pub(super) name: String,
     /// Whether the user gave the name; else it stands for the content.
     pub(super) named: bool,
-    /// Of what the flags fill in.
+    /// The digest of what the flags fill in.
     pub(super) defaults: Mark,
     /// Whether it begins again: nothing of it was dispatched, and now the flags are others.
     pub(super) anew: bool,
 }
 
 impl Origin {
-    /// The error when the lines were sent with other flags, which would make other jobs of them.
+    /// Makes the error for lines that were sent with other flags, which would make other jobs of
+    /// them.
     pub(super) fn other_flags(&self, stands: &LinesProgress) -> Option<anyhow::Error> {
         let begun = stands.defaults.filter(|_| stands.lines > 0)?;
         (begun != self.defaults).then(|| {
@@ -34,7 +36,7 @@ impl Origin {
         })
     }
 
-    /// The source when this run meets it, which begins it again if nothing can go in twice.
+    /// Looks at the source as this run meets it, and begins it again if nothing can go in twice.
     pub(super) fn meet(mut self, stands: &mut LinesProgress) -> anyhow::Result<Self> {
         let Some(error) = self.other_flags(stands) else { return Ok(self) };
         if stands.dispatched > 0 {
@@ -45,7 +47,7 @@ impl Origin {
         Ok(self)
     }
 
-    /// The error when the input is too short.
+    /// Makes the error for an input that is too short.
     pub(super) fn ends(&self, line: u64, through: u64) -> anyhow::Error {
         Hinted::usage(
             format!("{} stands at line {line}, and this input has {through}", self.called()),

@@ -1,4 +1,4 @@
-//! Files that are for nobody else's eyes: they hold payloads.
+//! Files that only their owner may read, since they hold payloads.
 
 use std::{
     fs::{File, OpenOptions},

@@ -1,4 +1,5 @@
-//! From bytes to batches of lines. Memory is bounded by a batch, whatever the file's size and however long a line is.
+//! From bytes to batches of lines. Memory is bounded by a batch, whatever the file's size and
+//! however long a line is.
 
 use std::{
     fs::File,
@@ -12,9 +13,10 @@ use tokio::sync::mpsc::Sender;
 
 use super::item::{Defaults, Reason, parse};
 
-/// A longer line is refused: a payload of the largest size, written as wastefully as JSON allows, is shorter.
+/// How long a line may be: a payload of the largest size, written as wastefully as JSON allows, is
+/// shorter.
 const LINE_BYTES_MAX: usize = 8 << 20;
-/// What one call dispatches at most.
+/// How much one call dispatches at most.
 pub(super) const BATCH_LINES: usize = 5_000;
 const BATCH_BYTES: usize = 4 << 20;
 
@@ -22,13 +24,14 @@ const BATCH_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) enum Text {
     Held(Vec<u8>),
-    /// Too long to be held: in a file of its own that has no name any more.
+    /// The line is too long to be held: it is in a file of its own that has no name any more.
     Spilled(File),
-    /// Too long, and nobody wants it.
+    /// The line is too long, and refused lines are not kept.
     Dropped,
 }
 
-/// A digest of all lines up to one, without those that are blank: each is hashed, and that with what was before it.
+/// A digest of all lines up to one, without those that are blank: each is hashed, and that with
+/// what was before it.
 pub(super) type Mark = [u8; 32];
 
 /// A line that is not blank.
@@ -57,13 +60,13 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) enum Fault {
     Read(io::Error),
-    /// After this many lines, which are fewer than are dealt with.
+    /// The input ends after this many lines, which are fewer than are dealt with.
     Ends(u64),
-    /// The lines that are dealt with were others.
+    /// The lines that are dealt with were different ones.
     Differs,
 }
 
-/// The digest of the lines up to one, of the digests of a batch.
+/// Finds the digest of the lines up to one among the digests of a batch.
 pub(super) fn mark_at(marks: &[(u64, Mark)], line: u64) -> Option<Mark> {
     let behind = marks.partition_point(|(known, _)| *known <= line);
     marks.get(behind.checked_sub(1)?).map(|(_, mark)| *mark)
@@ -73,18 +76,19 @@ pub(super) fn mark_at(marks: &[(u64, Mark)], line: u64) -> Option<Mark> {
 pub(super) struct Reader<R> {
     pub(super) input: BufReader<R>,
     pub(super) defaults: Defaults,
-    /// Lines up to this one are dealt with.
+    /// The line up to which all are dealt with.
     pub(super) skip: u64,
     /// What they were, if that is known.
     pub(super) expected: Option<Mark>,
-    /// Whether the input may grow, or be another one next time: then its lines are digested, and a last one without an end is
-    /// left for the next run, unless it is good. What is known by its content needs neither.
+    /// Whether the input may grow, or be another one next time: then its lines are digested, and a
+    /// last one without an end is left for the next run, unless it is good. What is known by its
+    /// content needs neither.
     pub(super) grows: bool,
-    /// Of the lines that were read.
+    /// The digest of the lines that were read.
     pub(super) mark: Mark,
     /// Where lines that are too long are kept until they are reported.
     pub(super) spill: Option<PathBuf>,
-    /// Whether whoever writes the input may make it wait.
+    /// Whether the input may come with pauses, as from a pipe.
     pub(super) live: bool,
 }
 
@@ -98,7 +102,7 @@ enum Piece {
 }
 
 impl<R: Read> Reader<R> {
-    /// Sends batches until the input ends, or until nobody takes them any more.
+    /// Sends batches until the input ends, or until the receiver is gone.
     pub(super) fn run(mut self, batches: &Sender<Result<Batch, Fault>>) {
         if let Err(fault) = self.read(batches) {
             let _ = batches.blocking_send(Err(fault));
@@ -228,7 +232,7 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// What came behind the begin of a line that is too long.
+/// Answers what came behind the begin of a line that is too long.
 struct Rest {
     bytes: usize,
     ended: bool,
@@ -242,7 +246,8 @@ mod tests {
     /// A batch: its last line, and the lines in it with the field that is wrong with them.
     type Seen = (u64, Vec<(u64, Option<String>)>);
 
-    /// The batches of a text, each as its last line and the lines in it with what is wrong with them.
+    /// The batches of a text, each as its last line and the lines in it with what is wrong with
+    /// them.
     fn batches(text: &[u8], skip: u64) -> Vec<Seen> {
         let (batches, fault) = read(text, skip, None, false);
         assert!(fault.is_none(), "{fault:?}");

@@ -1,9 +1,11 @@
 //! The refused lines: in one file as they came, to be mended and sent; in another one why.
 //!
-//! An entry is written, as open, before the batch that it belongs to moves on in the database, so that no refusal is lost; then
-//! it is kept, or taken back when the batch does not move on. After a death in between, the next run of the same source finds
-//! open entries at the end, keeps those up to where the source stands and takes the others back; another source, which cannot
-//! know, is refused. Reasons are written first: each says where its line is in the other file, which may then lack it.
+//! An entry is written, as open, before the batch that it belongs to moves on in the database, so
+//! that no refusal is lost; then it is kept, or taken back when the batch does not move on. After a
+//! death in between, the next run of the same source finds open entries at the end, keeps those up
+//! to where the source stands and takes the others back; another source, which cannot know, is
+//! refused. Reasons are written first: each says where its line is in the other file, which may
+//! then lack it.
 
 mod found;
 
@@ -45,7 +47,7 @@ enum Standing {
 const OPEN: &[u8] = b"\"open\"}";
 const KEPT: &[u8] = b"\"kept\"}";
 
-/// Two open files that nobody else writes at the same time.
+/// Two open files, locked so that no other run writes them at the same time.
 #[derive(Debug)]
 pub(super) struct Report {
     path: PathBuf,
@@ -61,8 +63,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Opens the files, and takes back what an earlier run of this source wrote for lines that are yet to be dealt with; also
-    /// what it kept, if the source begins again.
+    /// Opens the files, and takes back what an earlier run of this source wrote for lines that are
+    /// yet to be dealt with; also what it kept, if the source begins again.
     pub(super) fn open(
         path: &Path,
         source: &str,

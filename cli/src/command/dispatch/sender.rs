@@ -1,5 +1,6 @@
-//! Sends batches so that each line is dispatched once: the database moves the source on in the same transaction, and a
-//! repeated batch finds it moved. Lines that the database refuses are taken out one by one.
+//! Sends batches so that each line is dispatched once: the database moves the source on in the same
+//! transaction, and a repeated batch finds it moved. Lines that the database refuses are taken out
+//! one by one.
 
 use std::{
     collections::VecDeque,
@@ -20,7 +21,8 @@ use crate::error::Hinted;
 /// How long to wait for a database that went away.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
-/// How many lines are rehearsed at once after a refusal: each bad one of them costs one more rehearsal.
+/// How many lines are rehearsed at once after a refusal: each bad one of them costs one more
+/// rehearsal.
 const WARY_LINES: usize = 64;
 /// How many reasons stderr shows.
 const SHOWN: usize = 20;
@@ -32,11 +34,11 @@ pub(super) struct Sender<'a> {
     pub(super) report: Option<Report>,
     /// Where the source stands, as the database last said.
     pub(super) stands: LinesProgress,
-    /// Where somebody else has moved the source meanwhile, and what the lines up to there were.
+    /// Where another run has moved the source meanwhile, and what the lines up to there were.
     moved: Option<(u64, Mark)>,
     /// How many lines go in one call: fewer after a refusal, since each costs a call.
     limit: usize,
-    /// Drawn on the terminal on which reasons are shown.
+    /// The progress, drawn on the terminal on which reasons are shown.
     bar: ProgressBar,
     shown: usize,
 }
@@ -44,10 +46,10 @@ pub(super) struct Sender<'a> {
 /// The lines of one call.
 struct Piece {
     through: u64,
-    /// Of the lines up to that one.
+    /// The digest of the lines up to that one.
     mark: Mark,
     jobs: Vec<Dispatch>,
-    /// Of each job.
+    /// The number and the text of each line that is a job.
     texts: Vec<(u64, Text)>,
     refused: Vec<(u64, Text, Reason)>,
 }
@@ -94,7 +96,8 @@ impl<'a> Sender<'a> {
                     refused.map(|(line, text, reason)| (*line, text, reason)),
                 )?;
             }
-            // after an error the outcome may be unknown: the next run finds out, and takes back what did not move on
+            // after an error the outcome may be unknown: the next run finds out, and takes back
+            // what did not move on
             match self.call(&piece).await? {
                 Answer::Stands { now, unsure } => self.stand(now, unsure, &piece)?,
                 Answer::Refused { at, reason } => {
@@ -107,8 +110,8 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Takes out what the database refuses, in transactions that are rolled back: so the report is written once for all of them,
-    /// and not before each call that may be refused.
+    /// Takes out what the database refuses, in transactions that are rolled back: so the report is
+    /// written once for all of them, and not before each call that may be refused.
     async fn rehearse(&self, piece: &mut Piece) {
         while !piece.jobs.is_empty() {
             let Err(error) = self.try_out(&piece.jobs).await else { break };
@@ -130,7 +133,7 @@ impl<'a> Sender<'a> {
         Ok(transaction.rollback().await?)
     }
 
-    /// Whether somebody else has sent the same lines, as soon as they are read.
+    /// Whether another run has sent the same lines, as soon as they are read.
     fn compare(&mut self, marks: &[(u64, Mark)], through: u64) -> anyhow::Result<()> {
         let Some((line, mark)) = self.moved.filter(|(line, _)| *line <= through) else {
             return Ok(());
@@ -142,7 +145,7 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// All lines are read.
+    /// Checks the end, when all lines are read.
     pub(super) fn end(&self, through: u64) -> anyhow::Result<()> {
         match self.moved {
             Some((line, _)) => Err(self.origin.ends(line, through)),
@@ -150,7 +153,7 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// One call, repeated for as long as the database is away.
+    /// Makes one call, repeated for as long as the database is away.
     async fn call(&self, piece: &Piece) -> anyhow::Result<Answer> {
         let mut lines = Lines::of(&self.origin.name, self.stands.lines, piece.through)
             .jobs(&piece.jobs)
@@ -190,7 +193,7 @@ impl<'a> Sender<'a> {
                     "the database no longer knows that the first {} lines were dispatched",
                     self.stands.lines
                 ),
-                "somebody restored or pruned it meanwhile; look at what is there, then send the lines behind that one as a file of their own",
+                "it was restored or pruned meanwhile; look at what is there, then send the lines behind that one as a file of their own",
             )
             .into());
         }
@@ -232,7 +235,8 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// Whether an error is about what was sent: our own refusals, what the type of a value refuses, a limit of the server's.
+/// Whether an error is about what was sent: our own refusals, what the type of a value refuses, a
+/// limit of the server's.
 fn is_refusal(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::InvalidArgument | ErrorKind::TenantMissing | ErrorKind::QuotaExceeded => true,
@@ -244,7 +248,7 @@ fn is_refusal(error: &Error) -> bool {
 }
 
 impl Piece {
-    /// The next so many lines.
+    /// Takes the next so many lines.
     fn cut(items: &mut VecDeque<Item>, limit: usize, through: u64, marks: &[(u64, Mark)]) -> Self {
         let count = limit.min(items.len());
         let last = items.get(count).and_then(|_| Some(items.get(count.checked_sub(1)?)?.line));
@@ -268,7 +272,8 @@ impl Piece {
         piece
     }
 
-    /// Marks the job that was refused. Where nobody said which, it is the only one, or fewer have to be tried.
+    /// Marks the job that was refused. Where the error does not say which, it is the only one, or
+    /// fewer have to be tried.
     fn refuse(&mut self, at: Option<usize>, reason: Reason) {
         let only = (self.jobs.len() == 1).then_some(0);
         if let Some(at) = at.filter(|at| *at < self.jobs.len()).or(only) {

@@ -67,7 +67,8 @@ impl Source {
         })
     }
 
-    /// What comes once. Without a name it gets one that is not used again: enough to survive a lost connection.
+    /// Takes an input that comes once. Without a name it gets one that is not used again: enough to
+    /// survive a lost connection.
     fn once(input: Box<dyn Read + Send>, name: Option<&str>) -> Self {
         let made_up = || format!("stdin-{}", uuid::Uuid::new_v4());
         Self {
@@ -80,7 +81,7 @@ impl Source {
     }
 }
 
-/// SHA-256 of what is in a file, in hex.
+/// Answers the SHA-256 of what is in a file, in hex.
 fn hash(file: &mut File) -> io::Result<String> {
     let (mut hash, mut part) = (Sha256::new(), vec![0; 1 << 16]);
     loop {

@@ -45,7 +45,7 @@ Examples:
   fairclaim jobs delete --tenant acme --status failed --older-than 1d --dry-run
   fairclaim jobs delete --type report --status pending --yes";
 
-/// Ids in one call.
+/// How many ids go in one call.
 pub(super) const BATCH: usize = 1000;
 
 /// By ids, or by a filter: then the jobs are counted first, and a terminal is asked.
@@ -83,7 +83,7 @@ impl Action {
         }
     }
 
-    /// What happened to those that it changed.
+    /// Says what happened to those that it changed.
     fn done(self) -> &'static str {
         match self {
             Self::Cancel => "cancelled",
@@ -128,7 +128,7 @@ async fn by_id(client: &Client, action: Action, args: &ChangeArgs) -> anyhow::Re
     }
 }
 
-/// What became of each id; a failure when one is still there, or never was.
+/// Says what became of each id; fails when one is still there, or never was.
 fn answer_deleted(deleted: &[Deleted], as_json: bool) -> anyhow::Result<()> {
     let missing = deleted.iter().filter(|job| job.status.is_none()).count();
     if as_json {
@@ -160,7 +160,7 @@ fn answer_deleted(deleted: &[Deleted], as_json: bool) -> anyhow::Result<()> {
         .into())
 }
 
-/// What became of each id; a failure when one is not there.
+/// Says what became of each id; fails when one is not there.
 pub(super) fn answer(changed: &[Changed], as_json: bool) -> anyhow::Result<()> {
     let missing = changed.iter().filter(|job| job.status.is_none()).count();
     if as_json {
@@ -201,7 +201,7 @@ async fn by_filter(
     filter: &JobFilter,
     args: &ChangeArgs,
 ) -> anyhow::Result<()> {
-    // what is dispatched while somebody thinks about the question is not part of it
+    // what is dispatched while the user thinks about the question is not part of it
     let filter = &client.until_now(filter).await?;
     let count = match action {
         Action::Cancel => client.count_cancellable(filter).await?,
@@ -225,7 +225,7 @@ async fn by_filter(
     if args.json { output::json(&totals) } else { output::line(sentence(action, totals)) }
 }
 
-/// `12 jobs`, `more than 100,000 jobs`.
+/// Says how many: `12 jobs`, `more than 100,000 jobs`.
 pub(super) fn jobs(count: Count) -> String {
     let more = if count.more { "more than " } else { "" };
     format!("{more}{}", counted(count.jobs, "job"))
@@ -258,7 +258,7 @@ async fn is_wanted(
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Page by page, with a bar where somebody looks.
+/// Changes them page by page, with a bar on a terminal.
 async fn change(
     client: &Client,
     action: Action,

@@ -35,7 +35,7 @@ pub(super) struct FilterArgs {
 }
 
 impl FilterArgs {
-    /// What the library takes.
+    /// Makes the filter that the library takes.
     pub(super) fn filter(&self) -> JobFilter {
         JobFilter {
             tenant: self.tenant.clone(),

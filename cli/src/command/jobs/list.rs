@@ -60,7 +60,7 @@ pub(super) struct ListArgs {
     json: bool,
 }
 
-/// Looking is not free, so there is a pause.
+/// Reads how long to wait between two looks: looking is not free, so there is a pause.
 fn pause(text: &str) -> Result<Duration, String> {
     let pause = value::duration(text)?;
     let bounds = Duration::from_millis(200)..=Duration::from_secs(3600);
@@ -90,7 +90,7 @@ fn one_page(page: &JobPage) -> anyhow::Result<()> {
     output::line(lines(page).join("\n"))
 }
 
-/// A page as people read it.
+/// Renders a page as people read it.
 pub(super) fn lines(page: &JobPage) -> Vec<String> {
     if page.jobs.is_empty() {
         return vec!["no jobs".to_owned()];
@@ -118,7 +118,7 @@ async fn all_in_a_table(client: &Client, mut filter: JobFilter) -> anyhow::Resul
     }
 }
 
-/// The same document as a page, written as it is read: memory holds one page.
+/// Writes the same document as one page does, while it is read: memory holds one page.
 async fn all_in_json(client: &Client, mut filter: JobFilter) -> anyhow::Result<()> {
     let mut separator = "{\"jobs\": [\n";
     loop {

@@ -11,7 +11,7 @@ const LOOKED_AT: i32 = 1000;
 /// How many names are said.
 const NAMES: usize = 3;
 
-/// `retry 12 failed jobs of types a, b in queue mail?`
+/// Asks like this: `retry 12 failed jobs of types a, b in queue mail?`
 pub(super) async fn question(
     client: &Client,
     action: Action,
@@ -40,7 +40,7 @@ struct Seen {
     types: BTreeSet<String>,
     queues: BTreeSet<String>,
     tenants: BTreeSet<String>,
-    /// There are more jobs than these.
+    /// Whether there are more jobs than these.
     not_all: bool,
 }
 
@@ -82,7 +82,7 @@ impl Seen {
     }
 }
 
-/// `type a`, `types a, b, c and others`.
+/// Lists names like this: `type a`, `types a, b, c and others`.
 fn named(word: &str, names: &BTreeSet<String>) -> String {
     let ending = if names.len() == 1 { "" } else { "s" };
     let others = if names.len() > NAMES { " and others" } else { "" };

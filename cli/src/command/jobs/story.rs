@@ -26,7 +26,7 @@ const ATTEMPTS_LAST: usize = 10;
 /// How wide a line is where nothing else says so: enough for any text, and no megabyte in one line.
 const WIDTH: usize = 500;
 
-/// The whole page.
+/// Renders the whole page.
 pub(super) fn of(job: &JobRow, width: Option<usize>) -> String {
     let mut page = Page { lines: Vec::new(), width: width.unwrap_or(WIDTH) };
     page.facts(job);
@@ -48,7 +48,7 @@ impl Page {
         self.lines.push(line.trim_end().to_owned());
     }
 
-    /// The first lines of a text, indented, and how many more there are.
+    /// Adds the first lines of a text, indented, and how many more there are.
     fn block(&mut self, indent: usize, text: &str, most: usize) {
         let indent = " ".repeat(indent);
         let mut lines = text.trim_end().lines();
@@ -109,7 +109,7 @@ impl Page {
         self.next(job, &told);
     }
 
-    /// One attempt that left an error.
+    /// Tells of one attempt that left an error.
     fn attempt(&mut self, entry: &Value, told: &mut Told) {
         let attempt = number(entry);
         self.silent(told.attempt + 1, attempt - 1);
@@ -143,7 +143,7 @@ impl Page {
         }
     }
 
-    /// Attempts that ended without an error.
+    /// Tells of attempts that ended without an error.
     fn silent(&mut self, from: i64, to: i64) {
         let which = match to - from {
             ..0 => return,
@@ -153,7 +153,7 @@ impl Page {
         self.add(format!("{:20}  {which} left no error: snoozed or given back", ""));
     }
 
-    /// The end, or what comes next.
+    /// Tells of the end, or what comes next.
     fn next(&mut self, job: &JobRow, told: &Told) {
         let attempts = i64::from(job.attempts);
         let now = moment(job.read_at);
@@ -231,7 +231,7 @@ impl Page {
     }
 }
 
-/// How long after the line before, and where.
+/// Says how long after the line before, and where.
 fn later(before: SystemTime, at: SystemTime, worker: Option<&str>) -> String {
     let on = worker.map(|worker| format!(", on {worker}")).unwrap_or_default();
     format!("({} later{on})", span(since(before, at)))
@@ -255,7 +255,7 @@ fn since(earlier: SystemTime, later: SystemTime) -> Duration {
     later.duration_since(earlier).unwrap_or_default()
 }
 
-/// What the tenant is called, with its id.
+/// Says what the tenant is called, with its id.
 fn tenant(job: &JobRow) -> String {
     match &job.tenant {
         Some(name) => format!("{name} ({})", job.tenant_id),

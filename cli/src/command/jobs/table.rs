@@ -11,11 +11,11 @@ use crate::output::printable;
 use crate::words::{cut, span};
 use crate::{color, screen};
 
-/// Between two columns.
+/// What stands between two columns.
 const GAP: usize = 2;
-/// An error stands in a column of its own where this much of it can be read; else it has a line.
+/// How much of an error has to be readable for a column of its own; else it has a line.
 const ERROR_LEAST: usize = 40;
-/// In front of an error that has a line of its own.
+/// What stands in front of an error that has a line of its own.
 const INDENT: &str = "    ";
 
 /// What a column holds.
@@ -34,7 +34,7 @@ enum Column {
 }
 
 impl Column {
-    /// In the order in which they stand.
+    /// The columns in the order in which they stand.
     const ALL: [Self; 10] = [
         Self::Id,
         Self::Status,
@@ -47,9 +47,9 @@ impl Column {
         Self::Worker,
         Self::Error,
     ];
-    /// Those that every table has.
+    /// The columns that every table has.
     const ALWAYS: [Self; 5] = [Self::Id, Self::Status, Self::Type, Self::Attempts, Self::Next];
-    /// The others, in the order in which room is given to them.
+    /// The other columns, in the order in which room is given to them.
     const MORE: [Self; 5] = [Self::Queue, Self::Age, Self::Error, Self::Tenant, Self::Worker];
 
     fn heading(self) -> &'static str {
@@ -67,7 +67,7 @@ impl Column {
         }
     }
 
-    /// Down to how many characters it may be cut; none for what makes sense only as a whole.
+    /// How few characters it may be cut to; none for what makes sense only as a whole.
     fn least(self) -> Option<usize> {
         match self {
             Self::Type => Some(5),
@@ -101,9 +101,9 @@ fn since(earlier: SystemTime, later: SystemTime) -> Duration {
     later.duration_since(earlier).unwrap_or_default()
 }
 
-/// `3/25` where every attempt so far failed, or runs as the third; where some were snoozed, given
-/// back or made before an operator ran the job again, how many there were, and how many may still
-/// fail.
+/// Counts attempts: `3/25` where every attempt so far failed, or runs as the third; where some were
+/// snoozed, given back or made before an operator ran the job again, how many there were, and how
+/// many may still fail.
 fn attempts(job: &JobRow) -> String {
     let Some(left) = job.attempts_left else { return job.attempts.to_string() };
     let runs = i32::from(job.status == Status::Processing);
@@ -114,7 +114,7 @@ fn attempts(job: &JobRow) -> String {
     }
 }
 
-/// When it can be claimed.
+/// Says when it can be claimed.
 fn next(job: &JobRow) -> String {
     let wait = job.next_retry_at.map(|at| since(job.read_at, at)).filter(|wait| !wait.is_zero());
     match (job.status, wait) {
@@ -124,7 +124,7 @@ fn next(job: &JobRow) -> String {
     }
 }
 
-/// The code, and as much of the message as this login may see.
+/// Tells the code, and as much of the message as this login may see.
 fn error(job: &JobRow) -> String {
     let parts = [job.error_code.as_deref(), job.error_message.as_deref()];
     parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
@@ -139,12 +139,12 @@ pub(super) struct JobTable {
 }
 
 impl JobTable {
-    /// One for stdout as it is now.
+    /// Makes one for stdout as it is now.
     pub(super) fn new() -> Self {
         Self { width: screen::width(), columns: Vec::new() }
     }
 
-    /// The lines of a page, with the heading before the first.
+    /// Renders the lines of a page, with the heading before the first.
     pub(super) fn lines(&mut self, jobs: &[JobRow]) -> Vec<String> {
         let first = self.columns.is_empty();
         let natural = |column: Column| {
@@ -203,7 +203,7 @@ impl JobTable {
     }
 }
 
-/// The columns for which there is room, and how wide they are.
+/// Chooses the columns for which there is room, and how wide they are.
 fn fitted(natural: &[(Column, usize)], width: usize) -> Vec<(Column, usize)> {
     let of = |wanted: Column| natural.iter().find(|(column, _)| *column == wanted);
     let mut chosen: Vec<(Column, usize)> =

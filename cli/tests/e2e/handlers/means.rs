@@ -1,4 +1,5 @@
-//! A worker and what is around it: signals, its shell, its files, a database that takes no writes. And what goes through it whole.
+//! A worker and what is around it: signals, its shell, its files, a database that takes no writes.
+//! And what goes through it whole.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The same source once more: with other flags, grown, changed, under a name that was used, with a report that is in use.
+//! The same source once more: with other flags, grown, changed, under a name that was used, with a
+//! report that is in use.
 
 use std::{io::Write, process::Output, process::Stdio};
 

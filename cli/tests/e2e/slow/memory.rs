@@ -43,7 +43,8 @@ impl Drop for Lines {
     }
 }
 
-/// Dispatches a file of so many lines, checks that each is a job, and answers the most memory that it took.
+/// Dispatches a file of so many lines, checks that each is a job, and answers the most memory that
+/// it took.
 async fn peak(server: &TestServer, count: u32) -> u64 {
     let file = Lines::write(count);
     let args = ["dispatch", "--json", "--file", file.0.to_str().unwrap()];

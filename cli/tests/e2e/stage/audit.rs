@@ -1,4 +1,5 @@
-//! The judge of every fault test: it asks the database, when all is over, whether anything was lost, doubled or left.
+//! The judge of every fault test: it asks the database, when all is over, whether anything was
+//! lost, doubled or left.
 
 use std::fmt;
 use std::path::Path;
@@ -88,7 +89,8 @@ impl Audit {
         }
     }
 
-    /// Prints the sums and insists that all is well, and that no more jobs failed than this fault may cost.
+    /// Prints the sums and insists that all is well, and that no more jobs failed than this fault
+    /// may cost.
     pub(crate) fn pass(&self, name: &str, may_fail: MayFail) {
         println!("{name}: {self}");
         assert!(self.findings.is_empty(), "{name}: {:#?}", self.findings);

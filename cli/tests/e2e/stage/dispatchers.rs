@@ -1,4 +1,5 @@
-//! Applications that dispatch all the time. A call whose outcome nobody knows is looked up before it is repeated.
+//! Applications that dispatch all the time. A call whose outcome nobody knows is looked up before
+//! it is repeated.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -54,9 +55,11 @@ pub(crate) struct Pace {
     pub(crate) most: usize,
     /// What is dispatched at first, so that there is always something to do.
     pub(crate) backlog: usize,
-    /// They wait while more jobs than this have not ended: else the workers, who die all the time, would never be done in the end.
+    /// They wait while more jobs than this have not ended: else the workers, who die all the time,
+    /// would never be done in the end.
     pub(crate) ahead: Option<usize>,
-    /// They look whether a call without an answer has happened; those of a negative control just repeat it.
+    /// They look whether a call without an answer has happened; those of a negative control just
+    /// repeat it.
     pub(crate) careful: bool,
 }
 
@@ -153,7 +156,8 @@ impl Drop for Urge {
     }
 }
 
-/// Beside the dispatchers, so that what stops these looks (a lock, a server that is away) does not stop them.
+/// Beside the dispatchers, so that what stops these looks (a lock, a server that is away) does not
+/// stop them.
 async fn watch(url: String, most: usize, enough: Arc<AtomicBool>) {
     loop {
         let look = tokio::time::timeout(LOOK_LIMIT, ask_once(&url, NOT_ENDED, &[])).await;
@@ -238,7 +242,8 @@ impl Dispatcher {
         self.tally.answered.fetch_add(ids.len(), Ordering::SeqCst);
     }
 
-    /// Whether a call has happened. Its session is ended first: a statement that is still under way could commit after the look.
+    /// Whether a call has happened. Its session is ended first: a statement that is still under way
+    /// could commit after the look.
     async fn look_up(&self, mark: &str, count: usize) -> Option<Vec<Uuid>> {
         let deadline = Instant::now() + PATIENCE;
         loop {

@@ -1,5 +1,5 @@
-//! What the fault tests stand on: a server of their own behind a proxy that can be told to misbehave, dispatchers and workers
-//! that go on whatever happens, and an audit of what came of it.
+//! What the fault tests stand on: a server of their own behind a proxy that can be told to
+//! misbehave, dispatchers and workers that go on whatever happens, and an audit of what came of it.
 //!
 //! The everyday tests use it in small, `cargo xtask test --slow` in full.
 
@@ -47,7 +47,8 @@ impl Size {
     }
 }
 
-/// One server with a witness in it, and the files in which dispatchers and handlers write what they did.
+/// One server with a witness in it, and the files in which dispatchers and handlers write what they
+/// did.
 pub(crate) struct Stage {
     pub(crate) server: TestServer,
     pub(crate) proxy: Proxy,
@@ -180,7 +181,8 @@ impl Stage {
         self.as_owner(&text.replace(from, to)).await;
     }
 
-    /// Ends the load in order: no more dispatches, all jobs done, workers told to stop. Then the audit.
+    /// Ends the load in order: no more dispatches, all jobs done, workers told to stop. Then the
+    /// audit.
     pub(crate) async fn close(&self, dispatchers: Dispatchers, workers: Workers) -> Audit {
         dispatchers.finish().await;
         self.until_all_ended().await;

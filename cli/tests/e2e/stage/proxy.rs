@@ -1,4 +1,5 @@
-//! A way to the server that can be told to misbehave: cut in the middle of a message, delay, go silent, refuse.
+//! A way to the server that can be told to misbehave: cut in the middle of a message, delay, go
+//! silent, refuse.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,12 +37,14 @@ struct State {
     manner: watch::Sender<Manner>,
     /// Grows with every cut of all connections.
     cuts: watch::Sender<(u64, Cut)>,
-    /// After so many more bytes the connection that carries the last one is cut there; negative: never.
+    /// After so many more bytes the connection that carries the last one is cut there; negative:
+    /// never.
     bytes_left: AtomicI64,
     cut: AtomicUsize,
 }
 
-/// A listener on the loopback whose connections lead to the server's socket. It outlives restarts of the server.
+/// A listener on the loopback whose connections lead to the server's socket. It outlives restarts
+/// of the server.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     pub(crate) port: u16,

@@ -8,7 +8,8 @@ use rand::rngs::StdRng;
 
 use super::{Stage, signal};
 
-/// What a handler does: write down that it ran, take a moment, say in its result which attempt it was.
+/// What a handler does: write down that it ran, take a moment, say in its result which attempt it
+/// was.
 pub(crate) const PLAIN: &str = "sleep 0.02";
 
 /// Says how workers are started.

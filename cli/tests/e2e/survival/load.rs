@@ -109,8 +109,8 @@ impl<'a> Load<'a> {
         attempts(self.server, "select id, attempt from fairclaim_internal.running").await
     }
 
-    /// What a dead worker holds. The server may still be at its last statement; that is over when two looks in a row see
-    /// the same.
+    /// What a dead worker holds. The server may still be at its last statement; that is over when
+    /// two looks in a row see the same.
     pub(super) async fn held_by(&self, worker: &str) -> HashSet<Key> {
         let sql = format!(
             "select id, attempt from fairclaim_internal.running where worker_id = '{worker}'"
@@ -161,8 +161,8 @@ async fn attempts(server: &TestServer, sql: &str) -> HashSet<Key> {
     server.read(sql).await.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-/// Dispatches for two tenants: first so much that the workers have something in hand all the time, then a few jobs at a
-/// time. It goes on when a call fails as calls do while the server is away.
+/// Dispatches for two tenants: first so much that the workers have something in hand all the time,
+/// then a few jobs at a time. It goes on when a call fails as calls do while the server is away.
 async fn dispatch(client: Client, stop: Arc<AtomicBool>) -> Dispatched {
     let mut dispatched = Dispatched::default();
     for call in 0.. {
@@ -212,8 +212,9 @@ impl Books {
         books
     }
 
-    /// Every job has ended once and well, and every handler that ran did so for an attempt that is recorded, once. A job
-    /// that was claimed again was in flight when something died, or its worker gave it back before a handler had it.
+    /// Every job has ended once and well, and every handler that ran did so for an attempt that is
+    /// recorded, once. A job that was claimed again was in flight when something died, or its
+    /// worker gave it back before a handler had it.
     pub(super) fn check(&self, in_flight: &HashSet<Key>) {
         assert_eq!(self.facts, self.jobs.len(), "a job has ended twice");
         assert_eq!(self.counts, (i64::try_from(self.jobs.len()).unwrap(), 0), "jobs, and left");

@@ -98,7 +98,7 @@ impl Report {
         if !is_whole && self.ends_at(length)? { Err(Unfit::Changed) } else { Ok(()) }
     }
 
-    /// Whether a line ends here.
+    /// Tells whether a line ends here.
     fn ends_at(&self, end: u64) -> io::Result<bool> {
         let (mut file, mut byte) = (&self.lines, [0]);
         file.seek(SeekFrom::Start(end - 1))?;

@@ -89,7 +89,7 @@ fn a_death_between_the_two_files_is_mended() {
 }
 
 #[test]
-fn a_file_that_somebody_has_mended_is_not_written_over() {
+fn a_file_that_was_mended_is_not_written_over() {
     let folder = Folder::new();
     let mut report = Report::open(&folder.file(), "s", 0, false).unwrap();
     add(&mut report, &[1]);
@@ -148,7 +148,7 @@ fn a_source_that_begins_again_takes_back_what_it_kept_and_no_other_does() {
 }
 
 #[test]
-fn nobody_else_may_read_what_was_refused() {
+fn no_other_user_may_read_what_was_refused() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
     let _report = Report::open(&folder.file(), "s", 0, false).unwrap();

@@ -1,6 +1,6 @@
 //! JSON in lines, with every digit as it is: a parser would round numbers.
 
-/// Its text with a line for each part, indented by two for each level.
+/// Renders its text with a line for each part, indented by two for each level.
 pub(super) fn indented(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     let mut level = 0;

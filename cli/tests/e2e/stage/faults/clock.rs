@@ -37,7 +37,8 @@ fn wrong(library: &Path, offset: &str) -> Vec<(String, String)> {
         .to_vec()
 }
 
-/// Dispatches one job by the command, as a machine with this environment does; how many seconds after its dispatch it is due.
+/// Dispatches one job by the command, as a machine with this environment does; how many seconds
+/// after its dispatch it is due.
 async fn delay(stage: &Stage, environment: Vec<(String, String)>, due: [&str; 2]) -> (String, f64) {
     let mut dispatch = stage.server.fairclaim(["dispatch", "--tenant", "acme", "--type", "job"]);
     let output = dispatch.args(due).envs(environment).output().unwrap();
@@ -48,7 +49,8 @@ async fn delay(stage: &Stage, environment: Vec<(String, String)>, due: [&str; 2]
     (id, delay)
 }
 
-/// Negative control: a job that is due at a time of the wrong clock is due an hour late, and that is seen.
+/// Negative control: a job that is due at a time of the wrong clock is due an hour late, and that
+/// is seen.
 pub(crate) async fn a_clock_that_is_believed_is_seen() {
     let stage = Stage::new().await;
     let Some(library) = library(&stage.log("faketime")) else {
@@ -62,8 +64,8 @@ pub(crate) async fn a_clock_that_is_believed_is_seen() {
     assert!(delay > 3000.0, "due after {delay} s by a clock that is an hour ahead");
 }
 
-/// One worker an hour ahead, one an hour behind, and a dispatcher an hour ahead that asks for a delay. Bound: no lease is lost, no
-/// job runs early or an hour late.
+/// One worker an hour ahead, one an hour behind, and a dispatcher an hour ahead that asks for a
+/// delay. Bound: no lease is lost, no job runs early or an hour late.
 pub(crate) async fn clocks_are_wrong(size: Size) {
     let stage = Stage::new().await;
     let Some(library) = library(&stage.log("faketime")) else {

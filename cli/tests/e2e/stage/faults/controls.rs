@@ -44,8 +44,8 @@ pub(crate) async fn answers_before_the_disk_has_them_are_lost() {
     panic!("20 crashes of a server that writes late have lost nothing: the control is blind");
 }
 
-/// An application that repeats what has no answer without a look dispatches twice, as soon as a cut comes between a commit and its
-/// answer.
+/// An application that repeats what has no answer without a look dispatches twice, as soon as a cut
+/// comes between a commit and its answer.
 pub(crate) async fn repeated_dispatches_are_found() {
     let stage = Stage::new().await;
     let mut draws = draws();
@@ -88,7 +88,8 @@ pub(crate) async fn poison_without_an_end_is_found() {
     Audit::of(&stage).await.must_find("a job has no final fact");
 }
 
-/// Workers that are gone, then dispatchers that are gone: whoever looks who goes on after a fault must see it.
+/// Workers that are gone, then dispatchers that are gone: whoever looks who goes on after a fault
+/// must see it.
 pub(crate) async fn who_stands_still_is_seen() {
     let stage = Stage::new().await;
     let dispatchers = Dispatchers::start(&stage, &Pace { ahead: None, ..Pace::gentle(&stage) });
@@ -152,7 +153,8 @@ pub(crate) async fn settlements_without_a_check_are_found() {
     let dispatchers = Dispatchers::start(&stage, &pace);
     stage.until(DISPATCHED, 4).await;
     dispatchers.finish().await;
-    // the first attempt is short, and its worker stands still when it ends; the second one is under way when it goes on
+    // the first attempt is short, and its worker stands still when it ends; the second one is under
+    // way when it goes on
     let work = "if [ $FAIRCLAIM_ATTEMPT = 1 ]; then sleep 1; else sleep 20; fi";
     let handlers = vec![format!("job={}", booked(&stage, work))];
     let orders = || Orders { handlers: handlers.clone(), ..Orders::plain(&stage, "2s") };

@@ -47,8 +47,9 @@ impl Drop for SmallDisk {
     }
 }
 
-/// The disk of the server is full for a while, log and data alike, and the server may die of it. Bound: nothing that was answered
-/// is lost, nothing doubled; everybody goes on when there is space and a server again.
+/// The disk of the server is full for a while, log and data alike, and the server may die of it.
+/// Bound: nothing that was answered is lost, nothing doubled; everybody goes on when there is space
+/// and a server again.
 pub(crate) async fn the_disk_is_full(size: Size) {
     let Some(disk) = SmallDisk::mount() else {
         return not_run("full disk", "root, to mount a small disk");

@@ -11,7 +11,8 @@ use super::super::workers::{Orders, Workers};
 use super::super::{PATIENCE, Size, Stage, draws};
 use super::kills::goes_on;
 
-/// One in so many statements that touch these tables fails, with one of the errors that a server may answer at any time.
+/// One in so many statements that touch these tables fails, with one of the errors that a server
+/// may answer at any time.
 const TROUBLE: &str = "
 create function fairclaim.trouble() returns trigger language plpgsql as $$
 begin
@@ -45,7 +46,8 @@ pub(crate) async fn errors_that_pass(size: Size) {
     assert!(failures > 0, "no call failed");
 }
 
-/// Somebody takes every connection that the server has, and a worker dies meanwhile. Bound: everybody goes on when there is room.
+/// Somebody takes every connection that the server has, and a worker dies meanwhile. Bound:
+/// everybody goes on when there is room.
 pub(crate) async fn no_more_connections(size: Size) {
     let server = PrivateServer::builder().setting("max_connections", "30");
     let stage = Stage::on(server).await;

@@ -43,8 +43,8 @@ fn processes(first: u32) -> Vec<u32> {
     std::iter::once(first).chain(children).collect()
 }
 
-/// A worker stands still for longer than its lease, while its commands go on and end. Bound: what it settles afterwards is
-/// refused, and it knows.
+/// A worker stands still for longer than its lease, while its commands go on and end. Bound: what
+/// it settles afterwards is refused, and it knows.
 pub(crate) async fn a_worker_freezes(size: Size) {
     let stage = Stage::new().await;
     let dispatchers = Dispatchers::start(&stage, &Pace { count: 1, ..Pace::gentle(&stage) });

@@ -12,8 +12,9 @@ use super::super::{Size, Stage};
 /// More than anybody may keep of a flood.
 const MEMORY_MAX_KB: u64 = 300_000;
 
-/// They hang, flood their output, leave children behind, are deaf to SIGTERM. Bound: their own jobs fail or complete as documented,
-/// everybody else's complete, nothing of theirs is left running, and the worker's memory stays flat.
+/// They hang, flood their output, leave children behind, are deaf to SIGTERM. Bound: their own jobs
+/// fail or complete as documented, everybody else's complete, nothing of theirs is left running,
+/// and the worker's memory stays flat.
 pub(crate) async fn handlers_misbehave(size: Size) {
     let stage = Stage::new().await;
     let pids = stage.log("pids");

@@ -10,8 +10,8 @@ use super::super::dispatchers::{Dispatchers, Pace};
 use super::super::workers::{Orders, Workers};
 use super::super::{COMPLETED, Size, Stage, draws, signal};
 
-/// Bound: after the return of the server both sides go on by themselves. The promise is 5 s; what a run saw is printed, and a busy
-/// machine may take longer before the test fails.
+/// Bound: after the return of the server both sides go on by themselves. The promise is 5 s; what a
+/// run saw is printed, and a busy machine may take longer before the test fails.
 pub(crate) const GOES_ON_WITHIN: Duration = Duration::from_secs(5);
 const FAILS_AFTER: Duration = Duration::from_secs(60);
 
@@ -43,8 +43,8 @@ enum End {
     Immediate,
 }
 
-/// Workers and the server are killed at random, under dispatchers that look up what they do not know. Bound: nothing
-/// lost or doubled, and everybody goes on by himself.
+/// Workers and the server are killed at random, under dispatchers that look up what they do not
+/// know. Bound: nothing lost or doubled, and everybody goes on by himself.
 pub(crate) async fn everything_dies(size: Size) {
     let stage = Stage::new().await;
     let mut draws = draws();
@@ -124,8 +124,8 @@ pub(super) async fn went_on(
     Ok(back.elapsed())
 }
 
-/// The server is stopped and comes back after a while, long enough for everybody's pauses to have grown. Bound: workers and
-/// dispatchers go on within [`GOES_ON_WITHIN`] of its return.
+/// The server is stopped and comes back after a while, long enough for everybody's pauses to have
+/// grown. Bound: workers and dispatchers go on within [`GOES_ON_WITHIN`] of its return.
 pub(crate) async fn the_server_restarts(size: Size) {
     let stage = Stage::new().await;
     let mut draws = draws();

@@ -12,8 +12,8 @@ const TABLES: [&str; 6] = ["ready", "running", "job", "finished", "lane", "tick_
 const MODES: [&str; 5] =
     ["row exclusive", "share", "share row exclusive", "exclusive", "access exclusive"];
 
-/// Somebody locks the tables of the queue and goes for coffee. Bound: everybody waits or goes on meanwhile, and goes on afterwards;
-/// nothing lost or doubled.
+/// Somebody locks the tables of the queue and goes for coffee. Bound: everybody waits or goes on
+/// meanwhile, and goes on afterwards; nothing lost or doubled.
 pub(crate) async fn tables_are_locked(size: Size) {
     let stage = Stage::new().await;
     let dispatchers = Dispatchers::start(&stage, &Pace::gentle(&stage));
@@ -39,7 +39,8 @@ pub(crate) async fn tables_are_locked(size: Size) {
     stage.close(dispatchers, workers).await.pass("locks", MayFail::None);
 }
 
-/// Tables and indexes are rebuilt, and the database is dumped, all the time. Bound: nothing lost or doubled.
+/// Tables and indexes are rebuilt, and the database is dumped, all the time. Bound: nothing lost or
+/// doubled.
 pub(crate) async fn tables_are_rebuilt(size: Size) {
     let stage = Stage::new().await;
     let dispatchers = Dispatchers::start(&stage, &Pace::gentle(&stage));

@@ -14,8 +14,9 @@ use super::kills::goes_on;
 
 const RUNNING: &str = "select count(*) from fairclaim_internal.running";
 
-/// Connections are cut in the middle of what they carry, in both directions, statements and answers. Bound: nothing lost or
-/// doubled; a dispatch without an answer has happened once or not at all.
+/// Connections are cut in the middle of what they carry, in both directions, statements and
+/// answers. Bound: nothing lost or doubled; a dispatch without an answer has happened once or not
+/// at all.
 pub(crate) async fn connections_are_cut(size: Size) {
     let stage = Stage::new().await;
     let mut draws = draws();
@@ -35,8 +36,9 @@ pub(crate) async fn connections_are_cut(size: Size) {
     stage.close(dispatchers, workers).await.pass("cut connections", MayFail::None);
 }
 
-/// The connection is lost between a claim and its answer. Bound: what it took is given back at once, long before its lease of ten
-/// minutes ends, and costs no loss. With a function that gives nothing back (the control) it stays where it is.
+/// The connection is lost between a claim and its answer. Bound: what it took is given back at
+/// once, long before its lease of ten minutes ends, and costs no loss. With a function that gives
+/// nothing back (the control) it stays where it is.
 pub(crate) async fn a_claim_without_an_answer(spoiled: bool) {
     let stage = Stage::new().await;
     if spoiled {
@@ -71,8 +73,8 @@ pub(crate) async fn a_claim_without_an_answer(spoiled: bool) {
     let _ = link.await;
 }
 
-/// The network is slow, silent for longer than a lease and than a call may take, or refuses. Bound: nothing lost or doubled, and
-/// everybody goes on when it is well again.
+/// The network is slow, silent for longer than a lease and than a call may take, or refuses. Bound:
+/// nothing lost or doubled, and everybody goes on when it is well again.
 pub(crate) async fn the_network_is_ill(size: Size) {
     let stage = Stage::new().await;
     let pace = Pace { url: stage.proxied(), ..Pace::gentle(&stage) };

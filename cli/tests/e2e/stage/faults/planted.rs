@@ -1,4 +1,5 @@
-//! Negative control of the audit itself: each of its findings is planted, and it must make every one of them.
+//! Negative control of the audit itself: each of its findings is planted, and it must make every
+//! one of them.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -10,7 +11,8 @@ use super::super::dispatchers::{Dispatchers, Pace};
 use super::super::workers::{Orders, Workers};
 use super::super::{DISPATCHED, Stage};
 
-/// What is done to one job of its own, `$1`, behind the back of the queue, and what the audit says of it at least.
+/// What is done to one job of its own, `$1`, behind the back of the queue, and what the audit says
+/// of it at least.
 const PLANTED: [(&str, &str); 12] = [
     ("a job has no final fact", "delete from fairclaim_internal.finished where id = $1"),
     (

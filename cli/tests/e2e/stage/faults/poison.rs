@@ -11,7 +11,8 @@ use super::super::{Size, Stage};
 
 const LIMIT: Duration = Duration::from_secs(1500);
 
-/// Bound: every job of the innocent tenant completes, and every poison job fails as lost after killing three workers.
+/// Bound: every job of the innocent tenant completes, and every poison job fails as lost after
+/// killing three workers.
 pub(crate) async fn poison_harms_its_own_tenant_only(size: Size) {
     let stage = Stage::new().await;
     let (poison, innocent) = size.of((3, 60), (200, 10_000));
