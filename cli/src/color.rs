@@ -5,7 +5,7 @@ use std::io;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
-use fairclaim::Status;
+use fairclaim::{Level, Status};
 
 /// What --color takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,6 +48,15 @@ pub(crate) fn of_status(status: Status) -> Style {
         Status::Cancelled => AnsiColor::Magenta.on_default(),
         Status::Processing => AnsiColor::Cyan.on_default(),
         Status::Scheduled => AnsiColor::Blue.on_default(),
+        _ => Style::new(),
+    }
+}
+
+/// How the level of a finding looks.
+pub(crate) fn of_level(level: Level) -> Style {
+    match level {
+        Level::Error => AnsiColor::Red.on_default().bold(),
+        Level::Warning => warning(),
         _ => Style::new(),
     }
 }

@@ -26,6 +26,7 @@ use crate::error::Hinted;
 use crate::global::Global;
 use crate::output;
 use crate::signals::Signals;
+use crate::words::wrapped;
 use crew::{Crew, Orders};
 use database::Database;
 use plan::{DemoJob, Plan, Share};
@@ -132,12 +133,13 @@ async fn perform(
 ) -> anyhow::Result<()> {
     let run = &Uuid::new_v4().simple().to_string()[..8];
     let started = Instant::now();
+    let mut view = View::new();
+    view.waiting(database::opening(global))?;
     let opened = Database::open(global, run, args.offline).await?;
     let database = database.insert(opened);
     let queue = database.queue.clone();
     let plan = Plan::new(run, queue, usize::from(args.tenants), args.jobs as usize)?;
 
-    let mut view = View::new();
     view.say(&format!("{} in {:.1} s", database.story(), started.elapsed().as_secs_f64()))?;
     let scope = dispatch(&database.client, &plan, &mut view).await?;
 
@@ -351,7 +353,7 @@ impl Play<'_> {
             waited: course.waited,
         };
         let checks = verdict::checks(self.plan, &evidence);
-        output::line(frame::wrapped(&verdict::summary(&checks, &evidence), summary_width(), 4))?;
+        output::line(wrapped(&verdict::summary(&checks, &evidence), summary_width(), 4))?;
         if checks.iter().all(|check| check.kept != Some(false)) {
             return Ok(());
         }

@@ -34,6 +34,29 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     kept
 }
 
+/// Breaks a text into lines of whole words, the further ones set in.
+pub(crate) fn wrapped(text: &str, width: usize, indent: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for paragraph in text.split('\n') {
+        let begin = paragraph.len() - paragraph.trim_start().len();
+        let mut line = " ".repeat(begin);
+        let mut is_empty = true;
+        for word in paragraph.split_whitespace() {
+            let fits =
+                line.chars().count() + usize::from(!is_empty) + word.chars().count() <= width;
+            if !is_empty && !fits {
+                lines.push(std::mem::replace(&mut line, " ".repeat(begin.max(indent))));
+            } else if !is_empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+            is_empty = false;
+        }
+        lines.push(if is_empty { String::new() } else { line });
+    }
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +89,11 @@ mod tests {
         assert_eq!(cut("welcome", 7), "welcome");
         assert_eq!(cut("welcome_mail", 7), "welcom…");
         assert_eq!(cut("ééé", 2), "é…");
+    }
+
+    #[test]
+    fn words_are_not_broken() {
+        assert_eq!(wrapped("one two three", 8, 2), "one two\n  three");
+        assert_eq!(wrapped("    four five six\nx", 12, 2), "    four\n    five six\nx");
     }
 }

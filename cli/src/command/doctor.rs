@@ -2,14 +2,15 @@
 
 use std::cmp::Reverse;
 
+use anstyle::Style;
 use clap::Args;
 use fairclaim::{Finding, Level};
 
 use crate::error::Hinted;
 use crate::global::Global;
 use crate::output::printable;
-use crate::words::counted;
-use crate::{connect, output};
+use crate::words::{counted, wrapped};
+use crate::{color, connect, output, screen};
 
 /// Changes nothing and locks nothing that others wait for. Looks as far as the login may: grant it
 /// fairclaim_observer or fairclaim_operator, and pg_read_all_stats, for all of it.
@@ -38,7 +39,10 @@ pub(crate) async fn run(global: &Global, args: DoctorArgs) -> anyhow::Result<()>
     if args.json {
         output::json(&diagnosis)?;
     } else {
-        output::line(page(diagnosis.findings.iter().map(Line::from).collect(), args.verbose))?;
+        let screen =
+            Screen { width: screen::width().unwrap_or(usize::MAX), colors: color::on_stdout() };
+        let lines = diagnosis.findings.iter().map(Line::from).collect();
+        output::line(page(lines, args.verbose, screen))?;
     }
     if diagnosis.worst < Level::Error {
         return Ok(());
@@ -68,30 +72,50 @@ impl<'a> From<&'a Finding> for Line<'a> {
 }
 
 impl Line<'_> {
-    fn text(self) -> String {
+    /// Renders it, with what to do below, in whole words that fit the screen.
+    fn text(self, screen: Screen) -> String {
         let level = self.level.as_str();
-        let mut text = format!("{level:8} {}: {}", self.name, printable(self.seen));
+        let found = set_in(LEVEL, &format!("{}: {}", self.name, self.seen), screen.width);
+        let style = if screen.colors { color::of_level(self.level) } else { Style::new() };
+        let mut text = format!("{style}{level}{style:#}{}", &found[level.len()..]);
         if let Some(advice) = self.advice {
-            text.push_str(&format!("\n{:8} do: {}", "", printable(advice)));
+            let advice = set_in(LEVEL + DO.len(), advice, screen.width);
+            text.push_str(&format!("\n{:LEVEL$}{DO}{}", "", advice.trim_start()));
         }
         text
     }
 }
 
+/// How wide the column of levels is, and what stands before an advice.
+const LEVEL: usize = 9;
+const DO: &str = "do: ";
+
+/// Breaks a text into lines that begin with so many spaces.
+fn set_in(by: usize, text: &str, width: usize) -> String {
+    wrapped(&format!("{:by$}{}", "", printable(text)), width, by)
+}
+
+/// What the page is rendered for.
+#[derive(Debug, Clone, Copy)]
+struct Screen {
+    width: usize,
+    colors: bool,
+}
+
 /// What was found, the worst first, then how many checks there were. What is in order is shown only
 /// when it is asked for.
-fn page(mut lines: Vec<Line<'_>>, verbose: bool) -> String {
+fn page(mut lines: Vec<Line<'_>>, verbose: bool, screen: Screen) -> String {
     let summary = summary(&lines);
     lines.retain(|line| verbose || line.level > Level::Ok);
     lines.sort_by_key(|line| Reverse(line.level));
-    let texts = lines.into_iter().map(Line::text);
+    let texts = lines.into_iter().map(|line| line.text(screen));
     texts.chain([summary]).collect::<Vec<_>>().join("\n")
 }
 
 fn summary(lines: &[Line<'_>]) -> String {
     let all = counted(lines.len() as u64, "check");
     if lines.iter().all(|line| line.level == Level::Ok) {
-        return format!("{:8} {all}, nothing to do", Level::Ok.as_str());
+        return format!("{:LEVEL$}{all}, nothing to do", Level::Ok.as_str());
     }
     let counts = [Level::Error, Level::Warning, Level::Note]
         .map(|level| counted(count(lines, level), level.as_str()));
@@ -111,17 +135,29 @@ mod tests {
         Line { level, name: level.as_str(), seen: "seen", advice }
     }
 
+    const WIDE: Screen = Screen { width: usize::MAX, colors: false };
+
     #[test]
     fn a_healthy_database_is_one_line_and_what_is_found_stands_first() {
         let healthy = vec![line(Level::Ok); 2];
-        assert_eq!(page(healthy.clone(), false), "ok       2 checks, nothing to do");
-        assert_eq!(page(healthy, true).lines().count(), 3);
+        assert_eq!(page(healthy.clone(), false, WIDE), "ok       2 checks, nothing to do");
+        assert_eq!(page(healthy, true, WIDE).lines().count(), 3);
         let ill = [Level::Ok, Level::Note, Level::Error, Level::Warning].map(line).to_vec();
         let found = "error    error: seen\n         do: mend it\n\
                      warning  warning: seen\n         do: mend it\n\
                      note     note: seen\n         do: mend it\n";
         let summary = "4 checks: 1 error, 1 warning, 1 note";
-        assert_eq!(page(ill.clone(), false), format!("{found}{summary}"));
-        assert_eq!(page(ill, true), format!("{found}ok       ok: seen\n{summary}"));
+        assert_eq!(page(ill.clone(), false, WIDE), format!("{found}{summary}"));
+        assert_eq!(page(ill, true, WIDE), format!("{found}ok       ok: seen\n{summary}"));
+    }
+
+    #[test]
+    fn a_finding_fits_the_terminal_in_whole_words_and_its_level_has_a_colour() {
+        let seen = Line { seen: "two words", advice: Some("one two three"), ..line(Level::Error) };
+        let narrow =
+            "error    error: two\n         words\n         do: one two\n             three";
+        assert_eq!(seen.text(Screen { width: 20, colors: false }), narrow);
+        let painted = seen.text(Screen { width: 20, colors: true });
+        assert!(painted.starts_with('\u{1b}') && painted.ends_with(&narrow[5..]), "{painted:?}");
     }
 }

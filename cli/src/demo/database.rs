@@ -93,6 +93,14 @@ impl Database {
     }
 }
 
+/// Says what is done before there is a database to dispatch to.
+pub(super) fn opening(global: &Global) -> &'static str {
+    match given(global.database_url.as_deref()) {
+        Some(_) => "bringing the schema of your database up to date",
+        None => "starting a PostgreSQL for this demo, and installing the schema",
+    }
+}
+
 /// Answers the database that the user has named; an empty variable names none.
 pub(super) fn given(url: Option<&str>) -> Option<&str> {
     url.filter(|url| !url.trim().is_empty())

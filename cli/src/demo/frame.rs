@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::plan::{Plan, Share};
 use super::queries::Progress;
+use crate::words::cut;
 
 const MARGIN: &str = "  ";
 /// How wide the columns are: label, jobs, done, first done, all done, and two before what comes
@@ -222,37 +223,6 @@ fn human(count: usize) -> String {
     HumanCount(count as u64).to_string()
 }
 
-/// Cuts the text where it no longer fits.
-fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// Breaks a text into lines of whole words, the further ones set in.
-pub(super) fn wrapped(text: &str, width: usize, indent: usize) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for paragraph in text.split('\n') {
-        let begin = paragraph.len() - paragraph.trim_start().len();
-        let mut line = " ".repeat(begin);
-        let mut is_empty = true;
-        for word in paragraph.split_whitespace() {
-            let fits =
-                line.chars().count() + usize::from(!is_empty) + word.chars().count() <= width;
-            if !is_empty && !fits {
-                lines.push(std::mem::replace(&mut line, " ".repeat(begin.max(indent))));
-            } else if !is_empty {
-                line.push(' ');
-            }
-            line.push_str(word);
-            is_empty = false;
-        }
-        lines.push(if is_empty { String::new() } else { line });
-    }
-    lines.join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,11 +315,5 @@ mod tests {
         assert!(flood.contains("━━━━━━━━━━━━━━━━━━━━━━━━"), "{flood}");
         assert!(small.contains("━━━━·······"), "{small}");
         assert!(small.ends_with('░') && !flood.contains('░'), "in order of arrival: {small}");
-    }
-
-    #[test]
-    fn words_are_not_broken() {
-        assert_eq!(wrapped("one two three", 8, 2), "one two\n  three");
-        assert_eq!(wrapped("    four five six\nx", 12, 2), "    four\n    five six\nx");
     }
 }

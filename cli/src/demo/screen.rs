@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use terminal_size::{Height, Width, terminal_size};
 
-use super::frame::wrapped;
+use crate::words::wrapped;
 
 /// What is assumed where the terminal does not tell its size.
 const USUAL: (usize, usize) = (80, 24);

@@ -57,13 +57,18 @@ impl View {
         }
     }
 
-    /// Shows the progress of the dispatching.
-    pub(super) fn dispatching(&mut self, jobs: usize, total: usize) -> anyhow::Result<()> {
+    /// Shows what the demo waits for before it begins.
+    pub(super) fn waiting(&mut self, what: &str) -> anyhow::Result<()> {
         if let Some(screen) = &mut self.screen {
-            let (jobs, total) = (HumanCount(jobs as u64), HumanCount(total as u64));
-            screen.draw(vec![format!("{MARGIN}dispatching: {jobs} of {total} jobs")])?;
+            screen.draw(vec![format!("{MARGIN}{what} …")])?;
         }
         Ok(())
+    }
+
+    /// Shows the progress of the dispatching.
+    pub(super) fn dispatching(&mut self, jobs: usize, total: usize) -> anyhow::Result<()> {
+        let (jobs, total) = (HumanCount(jobs as u64), HumanCount(total as u64));
+        self.waiting(&format!("dispatching: {jobs} of {total} jobs"))
     }
 
     /// Says that the workers start now: from here on time counts.

@@ -140,7 +140,7 @@ fn a_file_that_anybody_may_write_is_read_only_when_it_is_named() {
     let (code, said) = run(&folder.0, &["jobs", "list"], &[]);
     assert_eq!(code, 2);
     assert!(
-        said.contains("may be written by anybody") && said.contains("hint: chmod o-w"),
+        said.contains("may be written by every user") && said.contains("hint: chmod o-w"),
         "{said}"
     );
     let (_, said) = run(&folder.0, &["jobs", "list", "--config", "fairclaim.toml"], &[]);

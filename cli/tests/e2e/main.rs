@@ -17,6 +17,7 @@ mod settings;
 mod sleep;
 mod slow;
 mod stage;
+mod supabase;
 mod survival;
 mod terminal;
 mod voice;
