@@ -16,8 +16,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct MigrateArgs {
-    /// Print one SQL file that does the same (for psql -f or supabase/migrations/) and connect
-    /// nowhere
+    /// Print one SQL file that does the same, for psql -v ON_ERROR_STOP=1 -f or
+    /// supabase/migrations/, and connect nowhere
     #[arg(long, conflicts_with = "json")]
     print: bool,
     /// Also grant this login the roles of a worker, a producer, an operator and an auditor (who

@@ -245,6 +245,23 @@ async fn a_worker_with_the_login_of_a_producer_ends_with_the_grant_to_ask_for() 
     }
 }
 
+/// The login that installs may act as the owner, and is no operator unless it grants itself the role.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_no_operator_is_told_to_name_the_tenant_or_to_become_one() {
+    let server = TestServer::bare().await;
+    server.run(["migrate"]);
+    server.run(["dispatch", "--tenant", "acme", "--type", "mail"]);
+    let all = ["jobs", "cancel", "--type", "mail", "--yes"];
+    let refused = server.fairclaim(all).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    let said = stderr(&refused);
+    assert!(said.starts_with("error: tenant missing or foreign: --tenant: is missing\n"), "{said}");
+    assert!(said.contains("\nhint: name the tenant; ") && !said.contains("p_tenant"), "{said}");
+    assert!(said.contains("grant fairclaim_operator to app"), "{said}");
+    let named = server.run(all.into_iter().chain(["--tenant", "acme"]));
+    assert_eq!(named.trim(), "1 cancelled");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_jobs_of_a_worker_that_is_gone_are_taken_back() {
     let server = TestServer::installed().await;

@@ -78,7 +78,7 @@ async fn settings_are_listed_and_set_in_the_units_that_people_write() {
 async fn a_tenant_may_be_left_out_where_there_is_a_default_one_and_names_are_shown() {
     let server = TestServer::installed().await;
     let hint = "fairclaim settings set default_tenant app";
-    fails(&server, &["dispatch", "--type", "greet"], 1, &["--tenant: is missing", hint]);
+    fails(&server, &["dispatch", "--type", "greet"], 2, &["--tenant is missing", hint]);
     server.run(["settings", "set", "default_tenant", "app"]);
     let id = server.run(["dispatch", "--type", "greet"]);
     let app = json!(fairclaim::Tenant::named("app").unwrap());

@@ -275,9 +275,13 @@ async fn change(
     };
     let reached = bar.position();
     bar.finish_and_clear();
-    totals.map_err(|error| {
-        let so_far = counted(reached, "job");
-        anyhow::Error::from(error).context(format!("after {so_far}, which stay as they are now"))
+    totals.map_err(|error| match reached {
+        0 => error.into(),
+        reached => {
+            let so_far = counted(reached, "job");
+            anyhow::Error::from(error)
+                .context(format!("after {so_far}, which stay as they are now"))
+        }
     })
 }
 
