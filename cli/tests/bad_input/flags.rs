@@ -1,8 +1,8 @@
-//! Flags, and the documents that they name: refused before anybody connects.
+//! Flags, and the documents that they name: refused before the program connects.
 
 use super::{MARK, Row, fails, support::fairclaim};
 
-/// An address that nobody listens on: a call that came as far would fail otherwise.
+/// An address that no server listens on: a call that came as far would fail otherwise.
 const NOWHERE: &str = "postgres://nobody:hunter2@127.0.0.1:1/none?connect_timeout=2";
 
 const COMMANDS: &str = "--help` says what may stand there";

@@ -97,7 +97,7 @@ impl Claimer {
         Ok(accepted as u64)
     }
 
-    /// Settles what it holds and claims anew in one round trip; answers how many it settled.
+    /// Settles what it holds and claims again in one round trip; answers how many it settled.
     pub(crate) async fn turn(&mut self) -> Result<(u64, Vec<Claimed>)> {
         let held = std::mem::take(&mut self.held);
         let outcomes = vec!["complete"; held.ids.len()];

@@ -112,7 +112,7 @@ async fn listening(
         }
         site.close().await?;
     }
-    let name = format!("single, {} conn, nobody listening", flags.connections);
+    let name = format!("single, {} conn, no worker listening", flags.connections);
     report.add(name, "jobs/s", speeds[0]);
     let name =
         format!("single, {} conn, {} idle workers listening", flags.connections, flags.fleet);

@@ -1,6 +1,6 @@
 //! `bench everyday`: one tenant's flood, and a thousand others that send a job a second each.
 //!
-//! Held against the same flood beside the same dispatching into a queue that nobody claims, so that
+//! Held against the same flood beside the same dispatching into a queue that no worker claims, so that
 //! the ratio shows what serving the small ones costs, not what dispatching costs.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `bench held-snapshot`: jobs pass while somebody's snapshot keeps every row they leave behind.
+//! `bench held-snapshot`: jobs pass while an open snapshot keeps every row they leave behind.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

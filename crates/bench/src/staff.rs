@@ -72,7 +72,7 @@ impl Staff {
         }
     }
 
-    /// An error if somebody gave up.
+    /// Fails if a worker gave up.
     pub(crate) fn check(&mut self) -> Result<()> {
         if let Some(done) = self.tasks.try_join_next() {
             done??;

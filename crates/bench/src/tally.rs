@@ -1,4 +1,4 @@
-//! What happened to jobs, counted by whoever runs them.
+//! What happened to jobs, counted by the workers that run them.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;

@@ -14,7 +14,7 @@ use crate::progress::progress;
 
 /// The login of the private server: no superuser.
 const LOGIN: &str = "bench";
-/// Copied for every repetition; nobody may be connected to it then.
+/// Copied for every repetition; no session may be connected to it then.
 const TEMPLATE: &str = "bench_template";
 /// Enough for every scenario's own connections; workers have theirs besides.
 const CONNECTIONS: usize = 64;
@@ -156,7 +156,7 @@ impl ForeignJobs {
 
 impl fmt::Display for ForeignJobs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this database has jobs of somebody else")
+        f.write_str("this database has jobs of another application")
     }
 }
 

@@ -142,7 +142,7 @@ impl Starts {
             _: Attempt,
             State(starts): State<UnboundedSender<Instant>>,
         ) -> Result<Outcome, JobError> {
-            // nobody listens any more: the benchmark is over
+            // the listener is gone: the benchmark is over
             let _ = starts.send(Instant::now());
             Ok(Outcome::Complete)
         }

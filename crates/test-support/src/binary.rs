@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// Longer than anything here takes on a busy machine; a test that waits this long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// An installed schema on a server that nobody else uses.
+/// An installed schema on a server that no other test uses.
 #[derive(Debug)]
 pub struct TestServer {
     pub postgres: PrivateServer,

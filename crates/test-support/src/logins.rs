@@ -47,7 +47,7 @@ pub const GRANTED: &[(&str, &str)] = &[
     ("fairclaim_owner", OWNER),
 ];
 
-/// All of them, for whoever has to know their names.
+/// All of them, for code that has to know their names.
 pub const ALL: &[&str] = &[
     INSTALLER,
     WORKER,
