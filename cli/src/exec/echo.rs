@@ -110,8 +110,10 @@ impl Unrunnable {
                 command.truncate(at);
                 command.push('…');
             }
+            // it is about all jobs of the type, so the span of this attempt is not its place
             tracing::error!(
                 target: "fairclaim::exec",
+                parent: None,
                 r#type = job_type,
                 exit_code = code,
                 hint = "look at --exec: is the program installed, executable and in PATH, and the path right from this folder?",

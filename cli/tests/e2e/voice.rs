@@ -67,6 +67,7 @@ async fn a_program_that_is_not_there_is_told_loudly_and_once() {
         "a program was not found that the command of type lost calls: /no/such/program --now",
     );
     assert!(loud.contains("ERROR") && loud.contains("hint"), "{loud}");
+    assert!(!loud.contains("attempt{"), "it is about the type and not about one job: {loud}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
