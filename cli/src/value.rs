@@ -30,12 +30,12 @@ pub(crate) fn job_id(text: &str) -> Result<Uuid, String> {
     })
 }
 
-/// Reads the name of a worker, as `fairclaim jobs list` shows it.
-pub(crate) fn worker(text: &str) -> Result<String, String> {
+/// Reads a text that the database looks for: the name of a worker, or a part of an error.
+pub(crate) fn sought(text: &str) -> Result<String, String> {
     if (1..=255).contains(&text.chars().count()) {
         return Ok(text.to_owned());
     }
-    Err("it must have 1 to 255 characters; `fairclaim jobs list` shows who has a job".to_owned())
+    Err("it must have 1 to 255 characters".to_owned())
 }
 
 /// Reads `30s`, `5m`, `1h 30m`, `250ms`, or a bare number of seconds.

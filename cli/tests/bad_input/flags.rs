@@ -97,6 +97,7 @@ const ROWS: &[Row] = &[
         "the --worker-id",
         "1 to 255 printable",
     ),
+    (&["jobs", "list", "--error", ""], "it must have 1 to 255 characters", COMMANDS),
     (&["jobs", "release", "--worker", ""], "it must have 1 to 255 characters", COMMANDS),
     (&["demo", "--jobs", "999"], "1000..=5000000", COMMANDS),
     (&["demo", "--jobs", "5000001"], "1000..=5000000", COMMANDS),

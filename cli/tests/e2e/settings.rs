@@ -79,6 +79,11 @@ async fn a_tenant_may_be_left_out_where_there_is_a_default_one_and_names_are_sho
     let server = TestServer::installed().await;
     let hint = "fairclaim settings set default_tenant app";
     fails(&server, &["dispatch", "--type", "greet"], 2, &["--tenant is missing", hint]);
+    let file = server.postgres.directory().with_extension("jsonl");
+    std::fs::write(&file, "{\"type\": \"greet\"}\n").unwrap();
+    let lines = ["dispatch", "--file", file.to_str().unwrap()];
+    fails(&server, &lines, 1, &["line 1: tenant_id: is missing, --tenant is not given, "]);
+    std::fs::remove_file(&file).unwrap();
     server.run(["settings", "set", "default_tenant", "app"]);
     let id = server.run(["dispatch", "--type", "greet"]);
     let app = json!(fairclaim::Tenant::named("app").unwrap());

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use fairclaim::{DefaultTenant, Dispatch, Error, Owner, Tenant};
+use fairclaim::{DefaultTenant, Dispatch, Error, ErrorKind, Owner, Tenant};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json, value::RawValue};
 use sha2::{Digest, Sha256};
@@ -49,7 +49,12 @@ impl Reason {
     pub(super) fn of(error: &Error) -> Self {
         let field = error.field().filter(|field| NAMES.contains(field)).unwrap_or("line");
         let code = error.code().or(error.sqlstate()).unwrap_or("JQ004");
-        Self { field: field.to_owned(), code: code.to_owned(), message: error.message().to_owned() }
+        let message = if error.kind() == ErrorKind::TenantMissing && field == "tenant_id" {
+            "is missing, --tenant is not given, and there is no default tenant"
+        } else {
+            error.message()
+        };
+        Self { field: field.to_owned(), code: code.to_owned(), message: message.to_owned() }
     }
 }
 

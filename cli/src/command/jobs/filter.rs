@@ -30,7 +30,7 @@ pub(super) struct FilterArgs {
     newer_than: Option<Duration>,
     /// Only those whose last error has this in its code, message or trace (what a command wrote to
     /// stderr); needs fairclaim_auditor
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = value::sought)]
     error: Option<String>,
 }
 

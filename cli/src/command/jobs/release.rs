@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::change::{self, BATCH};
 use crate::error::Hinted;
 use crate::global::Global;
-use crate::value::{tenant, worker};
+use crate::value::{sought, tenant};
 use crate::words::counted;
 use crate::{connect, output};
 
@@ -33,7 +33,7 @@ pub(super) struct ReleaseArgs {
     #[arg(value_name = "ID", value_parser = crate::value::job_id, required_unless_present = "worker")]
     ids: Vec<Uuid>,
     /// All that this worker holds; `jobs list` shows the workers
-    #[arg(long, value_name = "WORKER-ID", value_parser = worker, conflicts_with_all = ["ids", "tenant"])]
+    #[arg(long, value_name = "WORKER-ID", value_parser = sought, conflicts_with_all = ["ids", "tenant"])]
     worker: Option<String>,
     /// Only this tenant's: a uuid or a name
     #[arg(long, value_name = "NAME-OR-UUID", value_parser = tenant)]
