@@ -19,7 +19,7 @@ fn noticed(function: &'static str, text: &'static str, instead: &'static str) ->
 
 #[test]
 fn the_model_notices_a_settlement_that_ignores_the_token() {
-    let told = noticed("settle_jobs", " and r.lease_token = p_lease_tokens[1]", "");
+    let told = noticed("settle_jobs", "\n         and running.lease_token = p_lease_tokens[1]", "");
     assert!(told.contains("settle_jobs answered"), "{told}");
 }
 
@@ -27,8 +27,9 @@ fn the_model_notices_a_settlement_that_ignores_the_token() {
 fn the_model_notices_a_settlement_in_a_batch_that_ignores_the_token() {
     let told = noticed(
         "settle_mixed",
-        "h join given x on x.i = h.id and x.a = h.attempt and x.k = h.lease_token",
-        "h join given x on x.i = h.id",
+        "given.attempt = held.attempt
+                and given.token = held.lease_token",
+        "true",
     );
     // what ends a job twice may meet the key of its final fact first
     let ways = ["answered", "expected", "duplicate key"];
@@ -37,13 +38,13 @@ fn the_model_notices_a_settlement_in_a_batch_that_ignores_the_token() {
 
 #[test]
 fn the_model_notices_a_release_of_what_others_claimed() {
-    let told = noticed("release_claims", "r.worker_id = p_worker_id and ", "");
+    let told = noticed("release_claims", "running.worker_id = p_worker_id and ", "");
     assert!(told.contains("release_claims answered"), "{told}");
 }
 
 #[test]
 fn the_model_notices_a_claim_that_does_not_raise_the_attempts() {
-    let told = noticed("claim_jobs", "taken.attempts + 1", "taken.attempts");
+    let told = noticed("take_jobs", "taken.attempts + 1", "taken.attempts");
     assert!(told.contains("claimed Claimed"), "{told}");
 }
 
@@ -62,7 +63,7 @@ fn the_model_notices_a_claim_that_leaves_a_type_out() {
 
 #[test]
 fn the_model_notices_a_lost_lease_that_is_not_counted() {
-    let told = noticed("settle_mixed", "(h.lost + (x.oc = 'lost')::int)", "h.lost");
+    let told = noticed("settle_mixed", "(held.lost + (given.outcome = 'lost')::int)", "held.lost");
     assert!(told.contains("expected"), "{told}");
 }
 
@@ -90,7 +91,7 @@ fn the_model_notices_a_retry_that_leaves_the_old_end_in_place() {
 
 #[test]
 fn the_model_notices_a_wish_to_cancel_that_is_forgotten() {
-    let told = noticed("settle_mixed", " or t.cancel_requested then", " then");
+    let told = noticed("settle_mixed", " or timed.is_cancel_requested then", " then");
     assert!(told.contains("cancelled"), "{told}");
 }
 

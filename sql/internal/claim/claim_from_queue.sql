@@ -1,7 +1,9 @@
--- One queue's part of a claim, in four steps: shared lanes, for at most three quarters while own lanes exist (a claim of one:
--- three of four); own lanes in turn, a window at a time; what is left, by weight, from those that gave their whole quantum;
--- shared lanes for the rest. p_pos, p_used, p_shared are this queue's part of the cursor and come back moved on.
--- p_taken: the jobs that this call took in other queues, for the limits of their tenants. p_alone: only jobs that are to run alone.
+-- One queue's part of a claim, in four steps: shared lanes, for at most three quarters while own
+-- lanes exist (a claim of one: three of four); own lanes in turn, a window at a time; what is left,
+-- by weight, from those that gave their whole quantum; shared lanes for the rest. p_pos, p_used,
+-- p_shared are this queue's part of the cursor and come back moved on.
+-- p_taken: the jobs that this call took in other queues, for the limits of their tenants. p_alone:
+-- only jobs that are to run alone.
 create or replace function fairclaim_internal.claim_from_queue(
   p_queue text,
   p_limit int,

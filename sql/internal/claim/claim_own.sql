@@ -1,11 +1,13 @@
--- Own lanes, weighted round robin over tenants by turn, after the cursor. The first window has as many tenants as are to give
--- something, and a quarter more, since some give nothing; each lane is probed once. The second window is three times as wide,
--- and each later one four times as wide as the one before, while own lanes gave nothing; windows grow on beyond v_far only
--- while the whole call has nothing at all. Then the rest is taken, by weight, from those that gave their whole quantum. With
--- types, the first window is that of all types, and the later ones walk by type. The cursor's tenant is visited once in a pass:
--- its rows are not locked against this claim itself, so a second visit in the same statement would return them twice.
--- p_lanes, p_priorities: the shared lanes of the queue where priorities are in use, since a tenant may have a higher job
--- there; else null. p_taken: the jobs that this call has already.
+-- Own lanes, weighted round robin over tenants by turn, after the cursor. The first window has as
+-- many tenants as are to give something, and a quarter more, since some give nothing; each lane is
+-- probed once. The second window is three times as wide, and each later one four times as wide as
+-- the one before, while own lanes gave nothing; windows grow on beyond v_far only while the whole
+-- call has nothing at all. Then the rest is taken, by weight, from those that gave their whole
+-- quantum. With types, the first window is that of all types, and the later ones walk by type. The
+-- cursor's tenant is visited once in a pass: its rows are not locked against this claim itself, so
+-- a second visit in the same statement would return them twice.
+-- p_lanes, p_priorities: the shared lanes of the queue where priorities are in use, since a tenant
+-- may have a higher job there; else null. p_taken: the jobs that this call has already.
 create or replace function fairclaim_internal.claim_own(
   p_queue text,
   p_limit int,

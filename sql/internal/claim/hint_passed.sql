@@ -1,6 +1,6 @@
--- Tells tick which floors should move, for a claim of one: the lanes of the cursor's tenant, and those behind it up to the first
--- that has a row (33 at most). Called for about one claim in 32, so each lane that a claim takes from, or probes in vain, is
--- hinted at as often.
+-- Tells tick which floors should move, for a claim of one: the lanes of the cursor's tenant, and
+-- those behind it up to the first that has a row (33 at most). Called for about one claim in 32, so
+-- each lane that a claim takes from, or probes in vain, is hinted at as often.
 create or replace function fairclaim_internal.hint_passed(p_queue text, p_pos bigint) returns void
 language plpgsql
 as $$

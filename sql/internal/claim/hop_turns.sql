@@ -1,5 +1,7 @@
--- As next_turns, where tenants have many lanes each: one index descent a tenant, whatever the number of its lanes.
--- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before it, 3 the cursor's tenant again.
+-- As next_turns, where tenants have many lanes each: one index descent a tenant, whatever the
+-- number of its lanes.
+-- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before
+-- it, 3 the cursor's tenant again.
 create or replace function fairclaim_internal.hop_turns(
   p_queue text,
   p_pos bigint,

@@ -1,5 +1,6 @@
--- Tells tick which floors should move: about one hint for 32 jobs taken, and as often one for a lane that was probed in vain
--- (its dead prefix grows with every probe, and no claim takes from it). Returns true, so that it can be called in an expression.
+-- Tells tick which floors should move: about one hint for 32 jobs taken, and as often one for a
+-- lane that was probed in vain (its dead prefix grows with every probe, and no claim takes from
+-- it). Returns true, so that it can be called in an expression.
 create or replace function fairclaim_internal.leave_hints(
   p_queue text,
   p_turns bigint[],

@@ -1,7 +1,9 @@
--- The next queue by name that is not paused and may have something for a claim: one with a row in a lane (p_alone: in a lane of
--- jobs that run alone). Empty shared lanes cost a look each, once a claim, whatever the number of their queues. So do empty own
--- lanes, until they are closed: after a hundred of them in a row their last queue is visited, since a queue with very many has
--- better ways to walk them. For one look in 32 a lane is hinted at, so that its floor passes what was taken from it (leave_hints).
+-- The next queue by name that is not paused and may have something for a claim: one with a row in a
+-- lane (p_alone: in a lane of jobs that run alone). Empty shared lanes cost a look each, once a
+-- claim, whatever the number of their queues. So do empty own lanes, until they are closed: after a
+-- hundred of them in a row their last queue is visited, since a queue with very many has better
+-- ways to walk them. For one look in 32 a lane is hinted at, so that its floor passes what was
+-- taken from it (leave_hints).
 create or replace function fairclaim_internal.next_queue(p_after text, p_alone boolean) returns text
 language plpgsql
 as $$

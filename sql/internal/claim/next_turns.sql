@@ -1,8 +1,9 @@
--- Whose turn is next: the rest of the quantum of the cursor's tenant, the others in turn, the cursor's tenant again. Read only,
--- at most p_walk tenants. Types are not looked at: where they cover most of what waits, which is usual, the walk is the same
--- for all of them, and a tenant that has none of them gives nothing. Nearly always a tenant has a lane or two, and a stretch
--- of the index has all of them; where it has few tenants with many lanes each, the tenants are hopped to one by one, so that
--- no tenant is seen more often for having more lanes.
+-- Whose turn is next: the rest of the quantum of the cursor's tenant, the others in turn, the
+-- cursor's tenant again. Read only, at most p_walk tenants. Types are not looked at: where they
+-- cover most of what waits, which is usual, the walk is the same for all of them, and a tenant that
+-- has none of them gives nothing. Nearly always a tenant has a lane or two, and a stretch of the
+-- index has all of them; where it has few tenants with many lanes each, the tenants are hopped to
+-- one by one, so that no tenant is seen more often for having more lanes.
 create or replace function fairclaim_internal.next_turns(
   p_queue text,
   p_pos bigint,

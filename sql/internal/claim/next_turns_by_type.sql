@@ -1,5 +1,7 @@
--- As next_turns, for few types among many: each type's lanes are walked by an index of their own and merged.
--- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before it, 3 the cursor's tenant again.
+-- As next_turns, for few types among many: each type's lanes are walked by an index of their own
+-- and merged.
+-- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before
+-- it, 3 the cursor's tenant again.
 create or replace function fairclaim_internal.next_turns_by_type(
   p_queue text,
   p_types text[],

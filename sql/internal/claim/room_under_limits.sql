@@ -1,6 +1,7 @@
--- Cuts quanta to the room under the tenants' limits. First the limit rows of tenants with work and room are locked (at most
--- p_limit, in tenant order, skip locked); then, in a new statement with a new snapshot, their running jobs are counted, and
--- with them what this call has taken already. A limit that tick has not activated yet gives no room.
+-- Cuts quanta to the room under the tenants' limits. First the limit rows of tenants with work and
+-- room are locked (at most p_limit, in tenant order, skip locked); then, in a new statement with a
+-- new snapshot, their running jobs are counted, and with them what this call has taken already. A
+-- limit that tick has not activated yet gives no room.
 create or replace function fairclaim_internal.room_under_limits(
   p_queue text,
   p_types text[],

@@ -1,7 +1,8 @@
--- One job that is to run alone, in a database with limits: the oldest of a tenant that has no limit, or whose limit's row was got and
--- leaves room for one more. Looks at the 16 tenants whose jobs stand first among the 64 oldest of each lane. Locks, for each
--- until one is found: the limit's row (skip locked), and then, in a new statement, its running jobs are counted, with what this
--- call has taken of it in other queues (p_taken); last the job's row (skip locked).
+-- One job that is to run alone, in a database with limits: the oldest of a tenant that has no
+-- limit, or whose limit's row was got and leaves room for one more. Looks at the 16 tenants whose
+-- jobs stand first among the 64 oldest of each lane. Locks, for each until one is found: the
+-- limit's row (skip locked), and then, in a new statement, its running jobs are counted, with what
+-- this call has taken of it in other queues (p_taken); last the job's row (skip locked).
 create or replace function fairclaim_internal.take_alone(
   p_lanes bigint[],
   p_floors bigint[],

@@ -1,10 +1,12 @@
--- What tenants give at their turn where priorities are in use: the highest that each has, the oldest first among equals, of its
--- jobs in these shared lanes (a light tenant has a few) and in its own lanes of at least p_least; of each p_counts at most.
--- Bounded: 64 rows of shared lanes a tenant, and by index as many rows of own lanes as it is to give. A tenant's rows are found
--- by the tenant: the lane is asked for in a form that no index has, since statistics of a moment at which nearly nothing waits
--- would choose the lane, and walk its dead rows. It first looks, and then locks exactly the chosen rows, skip locked: rows of
--- `ready` are never updated, so a ctid names one for as long as the snapshot that saw it. A claim that meets another one on all
--- of them gets nothing here and takes what follows (take_own, take_shared).
+-- What tenants give at their turn where priorities are in use: the highest that each has, the
+-- oldest first among equals, of its jobs in these shared lanes (a light tenant has a few) and in
+-- its own lanes of at least p_least; of each p_counts at most. Bounded: 64 rows of shared lanes a
+-- tenant, and by index as many rows of own lanes as it is to give. A tenant's rows are found by the
+-- tenant: the lane is asked for in a form that no index has, since statistics of a moment at which
+-- nearly nothing waits would choose the lane, and walk its dead rows. It first looks, and then
+-- locks exactly the chosen rows, skip locked: rows of `ready` are never updated, so a ctid names
+-- one for as long as the snapshot that saw it. A claim that meets another one on all of them gets
+-- nothing here and takes what follows (take_own, take_shared).
 create or replace function fairclaim_internal.take_highest(
   p_queue text,
   p_types text[],

@@ -1,5 +1,6 @@
--- Locks exactly what is taken, and takes it out of `ready`. Each lane is probed once; inside a tenant the higher
--- priority goes first, then the older lane. ordinals: which of the p_turns a job belongs to.
+-- Locks exactly what is taken, and takes it out of `ready`. Each lane is probed once; inside a
+-- tenant the higher priority goes first, then the older lane. ordinals: which of the p_turns a job
+-- belongs to.
 create or replace function fairclaim_internal.take_own(
   p_queue text,
   p_types text[],

@@ -1,5 +1,6 @@
--- As take_shared, for a queue in which priorities are in use. The places in line tell whose turn it is, whatever the
--- priorities; at its turn a tenant gives its highest job, in shared lanes or in own lanes of a priority above 0.
+-- As take_shared, for a queue in which priorities are in use. The places in line tell whose turn it
+-- is, whatever the priorities; at its turn a tenant gives its highest job, in shared lanes or in
+-- own lanes of a priority above 0.
 create or replace function fairclaim_internal.take_ranked(
   p_queue text,
   p_lanes bigint[],

@@ -1,6 +1,7 @@
--- Locks and takes up to p_limit jobs from shared lanes, first come first served. Where there are several lanes, it first
--- looks, without a lock, which of the oldest rows stand in which lane, and then locks exactly those. p_rest: takes what is
--- left, the oldest lane first, for a second pass. Jobs of a limited tenant are passed over (tick moves them).
+-- Locks and takes up to p_limit jobs from shared lanes, first come first served. Where there are
+-- several lanes, it first looks, without a lock, which of the oldest rows stand in which lane, and
+-- then locks exactly those. p_rest: takes what is left, the oldest lane first, for a second pass.
+-- Jobs of a limited tenant are passed over (tick moves them).
 create or replace function fairclaim_internal.take_shared(
   p_lanes bigint[],
   p_floors bigint[],

@@ -1,4 +1,4 @@
--- One reading of a sequence (next_step does the same in place). drop_ranges() and prune() note when they begin, so of a fleet the first
+-- One reading of a sequence (settle_and_claim does the same in place). drop_ranges() and prune() note when they begin, so of a fleet the first
 -- that hears of it goes; whoever stops on the way is followed by another a minute later. A time ahead of the clock is of a clock that was wrong.
 create or replace function fairclaim_internal.is_prune_due(p_now timestamptz, p_active boolean) returns boolean
 language plpgsql

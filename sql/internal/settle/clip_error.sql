@@ -1,6 +1,8 @@
--- An attempt's error, always an object and at most 16 KiB: code, message and trace are kept, each cut. What is no object, or nests
--- too deep, becomes one; it is never refused, since whoever settles did not make it. A code is a short word that operators may read
--- who see no payload, so what is none is dropped; a number becomes one. In plpgsql: a function in SQL that is not inlined is planned anew in every transaction.
+-- An attempt's error, always an object and at most 16 KiB: code, message and trace are kept, each
+-- cut. What is no object, or nests too deep, becomes one; it is never refused, since the worker
+-- that settles did not make it. A code is a short word that operators may read who see no payload,
+-- so what is none is dropped; a number becomes one. In plpgsql: a function in SQL that is not
+-- inlined is planned again in every transaction.
 create or replace function fairclaim_internal.clip_error(p_error jsonb) returns jsonb
 language plpgsql immutable
 as $$

@@ -1,6 +1,8 @@
--- One text, for read_texts: its exception block costs as much as the reading. The classes that a text of the caller's can raise: bad
--- JSON, a NUL or half a surrogate pair, a number out of range (22), and what is too long or too deep to be read at all (54).
-create or replace function fairclaim_internal.read_json(p_text text, p_max_bytes int) returns jsonb
+-- One text, for read_texts: its exception block costs as much as the reading. The classes that a
+-- text of the caller's can raise: bad JSON, a NUL or half a surrogate pair, a number out of range
+-- (22), and what is too long or too deep to be read at all (54).
+create or replace function fairclaim_internal.read_json(p_text text, p_max_bytes int)
+returns jsonb
 language plpgsql
 as $$
 declare

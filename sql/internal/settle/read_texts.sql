@@ -1,6 +1,7 @@
--- Results and errors travel as texts of JSON, and one that cannot be stored is no reason to refuse its neighbours' settlement. All are
--- read at once, which costs what a plain cast costs. Only when that fails, or a result breaks a limit, is each looked at by itself: an
--- unstorable result makes its attempt a failure, an unstorable error is replaced. A list without anything becomes null.
+-- Results and errors travel as texts of JSON, and one that cannot be stored is no reason to refuse
+-- its neighbours' settlement. All are read at once, which costs what a plain cast costs. Only when
+-- that fails, or a result breaks a limit, is each looked at by itself: an unstorable result makes
+-- its attempt a failure, an unstorable error is replaced. A list without anything becomes null.
 create or replace function fairclaim_internal.read_texts(
   p_outcomes text[],
   p_results text[],
@@ -11,6 +12,10 @@ create or replace function fairclaim_internal.read_texts(
 )
 language plpgsql
 as $$
+declare
+  v_invalid jsonb := jsonb_build_object('code', 'result_invalid',
+    'message', 'the work was done, but its result cannot be stored: it must be JSON of at most 1 MiB, '
+      '128 deep, without NUL characters and lone surrogates');
 begin
   outcomes := p_outcomes;
   begin
@@ -21,22 +26,29 @@ begin
       errors := p_errors::jsonb[];
     end if;
     if results is null or not exists (
-         select from (select u.v, octet_length(u.v::text) as bytes from unnest(results) u(v) offset 0) x
-          where x.bytes > 1048576 or x.bytes > 257 and too_deep(x.v)) then
+         select from (select item.value, octet_length(item.value::text) as bytes
+                        from unnest(results) item(value) offset 0) measured
+          where measured.bytes > 1048576 or measured.bytes > 257 and too_deep(measured.value)) then
       return;
     end if;
   exception
     when data_exception or program_limit_exceeded then null;
   end;
-  select array_agg(case when x.is_bad then 'fail' else x.outcome end order by x.place), array_agg(x.result order by x.place),
-         array_agg(case
-           when x.is_bad then '{"code": "result_invalid", "message": "the work was done, but its result cannot be stored: it must be JSON of at most 1 MiB, 128 deep, without NUL characters and lone surrogates"}'::jsonb
-           when x.error is not null then coalesce(read_json(x.error, null), '{"code": "error_invalid"}')
-         end order by x.place)
+  select array_agg(case when checked.is_bad then 'fail' else checked.outcome end
+                   order by checked.place),
+         array_agg(checked.result order by checked.place),
+         array_agg(case when checked.is_bad then v_invalid
+                        when checked.error is not null then
+                          coalesce(read_json(checked.error, null), '{"code": "error_invalid"}') end
+                   order by checked.place)
     into outcomes, results, errors
-    from (select r.place, r.outcome, r.error, r.result, r.text is not null and r.result is null as is_bad
-            from (select u.place, u.outcome, u.error, u.text, case when u.text is not null then read_json(u.text, 1048576) end as result
-                    from unnest(p_outcomes, p_results, p_errors) with ordinality u(outcome, text, error, place) offset 0) r) x;
+    from (select read.place, read.outcome, read.error, read.result,
+                 read.text is not null and read.result is null as is_bad
+            from (select item.place, item.outcome, item.error, item.text,
+                         case when item.text is not null then read_json(item.text, 1048576) end
+                           as result
+                    from unnest(p_outcomes, p_results, p_errors)
+                         with ordinality item(outcome, text, error, place) offset 0) read) checked;
 end
 $$;
 

@@ -1,5 +1,6 @@
--- Settles with any outcome, "lost" (tick only) among them. Looks at `running` by id, never through a join whose other side could
--- come first. Lock order: running -> (finished, attempt_error, scheduled, ready: inserts only).
+-- Settles with any outcome, "lost" (tick only) among them. Looks at `running` by id, never through
+-- a join whose other side could come first. Lock order: running -> (finished, attempt_error,
+-- scheduled, ready: inserts only).
 create or replace function fairclaim_internal.settle_mixed(
   p_worker_id text,
   p_ids uuid[],
@@ -17,10 +18,11 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := fairclaim.clock();
-  v_placed boolean := current_setting('transaction_isolation') = 'read committed';      -- else a tick places what waits again (to_ready)
-  v_done bigint[];                            -- which of the given ones were accepted
-  v_status text[];
-  v_tenants uuid[];
+  -- else a tick places what waits again (to_ready)
+  v_is_placed boolean := current_setting('transaction_isolation') = 'read committed';
+  v_places bigint[];                          -- which of the given ones were accepted
+  v_statuses text[];
+  v_tenants uuid[];                           -- of those that wait again at once, as the next four
   v_ids uuid[];
   v_attempts int[];
   v_left smallint[];
@@ -29,52 +31,76 @@ declare
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
   with given as (
-    select distinct on (x.i, x.a, x.k) x.*
+    select distinct on (item.id, item.attempt, item.token) item.*
       from unnest(p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays)
-           with ordinality x(i, a, k, oc, res, err, dl, o)
-     order by x.i, x.a, x.k, x.o),
+           with ordinality
+           item(id, attempt, token, outcome, result, error, delay, place)
+     order by item.id, item.attempt, item.token, item.place),
   held as materialized (
-    delete from running r
-     where r.id = any (p_ids)
-       and case when (r.id, r.attempt::int, r.lease_token) in (
-             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
-    returning r.*),
+    delete from running
+     where running.id = any (p_ids)
+       and case when (running.id, running.attempt::int, running.lease_token) in (
+             select item.id, item.attempt, item.token
+               from unnest(p_ids, p_attempts, p_lease_tokens)
+                    item(id, attempt, token)) then true end
+    returning running.*),
   gone as materialized (
-    select x.o, h.id, h.tenant_id, h.attempt, h.limited, exists (select from cancel_request c where c.id = h.id) cancel_requested, x.oc, x.res, clip_error(x.err) err, x.dl,
-           case when x.oc = 'lost' then h.worker_id else p_worker_id end worker,
-           (h.attempts_left - (x.oc in ('retry', 'fail'))::int)::smallint left2, (h.lost + (x.oc = 'lost')::int)::smallint lost2
-      from held h join given x on x.i = h.id and x.a = h.attempt and x.k = h.lease_token),
-  timed as materialized (        -- the pause before a retry doubles with every failure; the key to failures is in `job`
-    select g.*, coalesce(case when g.oc = 'release' then 0 else g.dl end, case when g.oc = 'retry' then
-        least(15 * 2 ^ least((select j.max_attempts from job j where j.tenant_id = g.tenant_id and j.id = g.id) - g.left2 - 1, 10), 3600)
-        * (0.8 + random() * 0.4) else 0 end) pause
-      from gone g),
+    select given.place, held.id, held.tenant_id, held.attempt, held.limited,
+           exists (select from cancel_request wish where wish.id = held.id) as is_cancel_requested,
+           given.outcome, given.result, clip_error(given.error) as error, given.delay,
+           case when given.outcome = 'lost' then held.worker_id else p_worker_id end as worker_id,
+           (held.attempts_left - (given.outcome in ('retry', 'fail'))::int)::smallint
+             as attempts_left,
+           (held.lost + (given.outcome = 'lost')::int)::smallint as lost
+      from held
+      join given on given.id = held.id and given.attempt = held.attempt
+                and given.token = held.lease_token),
+  timed as materialized (        -- the pause before a retry doubles with every failure
+    select gone.*,               -- the key to failures is in `job`
+           coalesce(
+             case when gone.outcome = 'release' then 0 else gone.delay end,
+             case when gone.outcome = 'retry' then
+               least(15 * 2 ^ least(
+                   (select job.max_attempts from job
+                     where job.tenant_id = gone.tenant_id and job.id = gone.id)
+                   - gone.attempts_left - 1, 10), 3600)
+               * (0.8 + random() * 0.4)
+             else 0 end) as pause
+      from gone),
   ended as materialized (
-    select t.*, case
-        when t.oc = 'complete' then 'completed'
-        when t.oc = 'fail' then 'failed'
-        when t.oc = 'cancel' or t.cancel_requested then 'cancelled'
-        when t.oc = 'retry' and t.left2 <= 0 or t.oc = 'lost' and t.lost2 >= 3 then 'failed'
-        when t.pause <= 0 and v_placed then 'pending'
-        else 'scheduled' end st
-      from timed t),
+    select timed.*, case
+        when timed.outcome = 'complete' then 'completed'
+        when timed.outcome = 'fail' then 'failed'
+        when timed.outcome = 'cancel' or timed.is_cancel_requested then 'cancelled'
+        when timed.outcome = 'retry' and timed.attempts_left <= 0
+             or timed.outcome = 'lost' and timed.lost >= 3 then 'failed'
+        when timed.pause <= 0 and v_is_placed then 'pending'
+        else 'scheduled' end as status
+      from timed),
   final as (
-    insert into finished
-    select e.id, e.tenant_id, v_now, e.attempt, e.st, e.worker, e.res, e.err from ended e
-     where e.st in ('completed', 'failed', 'cancelled')),
+    insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
+    select ended.id, ended.tenant_id, v_now, ended.attempt, ended.status, ended.worker_id,
+           ended.result, ended.error
+      from ended where ended.status in ('completed', 'failed', 'cancelled')),
   history as (
-    insert into attempt_error
-    select e.id, e.tenant_id, e.attempt, v_now, e.worker, e.err from ended e where e.oc in ('retry', 'fail', 'lost')),
+    insert into attempt_error (id, tenant_id, attempt, at, worker_id, error)
+    select ended.id, ended.tenant_id, ended.attempt, v_now, ended.worker_id, ended.error
+      from ended where ended.outcome in ('retry', 'fail', 'lost')),
   later as (
-    insert into scheduled
-    select v_now + make_interval(secs => e.pause), e.id, e.tenant_id, e.attempt, e.left2, e.lost2 from ended e where e.st = 'scheduled')
-  select array_agg(e.o), array_agg(e.st), array_agg(e.tenant_id) filter (where e.st = 'pending'),
-         array_agg(e.id) filter (where e.st = 'pending'), array_agg(e.attempt) filter (where e.st = 'pending'),
-         array_agg(e.left2) filter (where e.st = 'pending'), array_agg(e.lost2) filter (where e.st = 'pending'),
-         v_now + make_interval(secs => min(e.pause) filter (where e.st = 'scheduled')),
-         array_agg(distinct e.tenant_id) filter (where e.limited)
-    into v_done, v_status, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again, v_freed
-    from ended e;
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    select v_now + make_interval(secs => ended.pause), ended.id, ended.tenant_id, ended.attempt,
+           ended.attempts_left, ended.lost
+      from ended where ended.status = 'scheduled')
+  select array_agg(ended.place), array_agg(ended.status),
+         array_agg(ended.tenant_id) filter (where ended.status = 'pending'),
+         array_agg(ended.id) filter (where ended.status = 'pending'),
+         array_agg(ended.attempt) filter (where ended.status = 'pending'),
+         array_agg(ended.attempts_left) filter (where ended.status = 'pending'),
+         array_agg(ended.lost) filter (where ended.status = 'pending'),
+         v_now + make_interval(secs => min(ended.pause) filter (where ended.status = 'scheduled')),
+         array_agg(distinct ended.tenant_id) filter (where ended.limited)
+    into v_places, v_statuses, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again, v_freed
+    from ended;
   if v_ids is not null then
     perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
     if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
@@ -88,13 +114,19 @@ begin
     perform wake_freed(v_now, v_freed);
   end if;
   return query
-  select z.id, z.attempt, z.kind, case z.kind when 'settled' then z.status
-           when 'already' then case z.outcome when 'complete' then 'completed' when 'fail' then 'failed' else 'cancelled' end end
-    from (select u.id, u.attempt, u.outcome, u.place, d.status,
-                 case when d.place is not null then 'settled' else stale_kind(p_worker_id, u.id, u.attempt, u.outcome) end as kind
-            from unnest(p_ids, p_attempts, p_outcomes) with ordinality u(id, attempt, outcome, place)
-            left join unnest(v_done, v_status) d(place, status) on d.place = u.place offset 0) z
-   order by z.place;
+  select answer.id, answer.attempt, answer.kind,
+         case when answer.kind = 'settled' then answer.status
+              when answer.kind = 'already' then
+                case answer.outcome when 'complete' then 'completed' when 'fail' then 'failed'
+                                    else 'cancelled' end end
+    from (select item.id, item.attempt, item.outcome, item.place, accepted.status,
+                 case when accepted.place is not null then 'settled'
+                      else stale_kind(p_worker_id, item.id, item.attempt, item.outcome) end as kind
+            from unnest(p_ids, p_attempts, p_outcomes)
+                 with ordinality item(id, attempt, outcome, place)
+            left join unnest(v_places, v_statuses) accepted(place, status)
+              on accepted.place = item.place offset 0) answer
+   order by answer.place;
 end
 $$;
 

@@ -1,6 +1,7 @@
 -- Tells a worker that has nothing to do what keeps the jobs of its queues from it. It only reads,
--- and it is bounded: at most 50 queues, 200 pairs of queue and type, 100 lanes a pair, 1,000 waiting
--- rows a pair and 1,000 scheduled rows. Types are hopped to through the two indexes of lanes.
+-- and it is bounded: at most 50 queues, 200 pairs of queue and type, 100 lanes a pair, 1,000
+-- waiting rows a pair and 1,000 scheduled rows. Types are hopped to through the two indexes of
+-- lanes.
 create or replace function fairclaim.why_idle(
   p_queues text[] default null,
   p_types text[] default null

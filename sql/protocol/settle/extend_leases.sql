@@ -1,4 +1,4 @@
--- A row that somebody's transaction is settling is passed over, and answered as held.
+-- A row that another call is settling at this moment is passed over, and answered as held.
 create or replace function fairclaim.extend_leases(
   p_worker_id text,
   p_ids uuid[],
@@ -17,8 +17,8 @@ as $$
 #variable_conflict use_column
 begin
   perform check_claim(p_worker_id, null, 1, null, p_lease);
-  if cardinality(p_ids) is null or cardinality(p_ids) > 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1
-     or array_position(p_ids, null) is not null then
+  if cardinality(p_ids) is null or cardinality(p_ids) > 10000 or array_ndims(p_ids) > 1
+     or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
     perform refuse('JQ004', 'p_ids', 'must be a list of at most 10,000 ids without nulls',
       'send 10,000 at most at a time', '{"limit": 10000}');
   elsif coalesce(cardinality(p_attempts), 0) <> cardinality(p_ids) then
@@ -28,29 +28,43 @@ begin
     perform refuse('JQ004', 'p_lease_tokens', 'must have as many items as p_ids',
       'the lists go item by item: pass id, attempts and lease_token of each claimed job');
   elsif array_dims(p_attempts) <> array_dims(p_ids) then
-    perform refuse('JQ004', 'p_attempts', 'must be one list that begins at 1', 'pass a plain array of one dimension');
+    perform refuse('JQ004', 'p_attempts', 'must be one list that begins at 1',
+      'pass a plain array of one dimension');
   elsif array_dims(p_lease_tokens) <> array_dims(p_ids) then
-    perform refuse('JQ004', 'p_lease_tokens', 'must be one list that begins at 1', 'pass a plain array of one dimension');
+    perform refuse('JQ004', 'p_lease_tokens', 'must be one list that begins at 1',
+      'pass a plain array of one dimension');
   elsif p_ids = '{}' then
     return;
   end if;
   return query
   with held as materialized (
-    select r.id, r.attempt::int, r.lease_token, exists (select from cancel_request c where c.id = r.id) cancel_requested from running r
-     where r.id = any (p_ids)
-       and case when (r.id, r.attempt::int, r.lease_token) in (
-             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end),
+    select running.id, running.attempt::int as attempt, running.lease_token,
+           exists (select from cancel_request wish where wish.id = running.id)
+             as is_cancel_requested
+      from running
+     where running.id = any (p_ids)
+       and case when (running.id, running.attempt::int, running.lease_token) in (
+             select given.id, given.attempt, given.token
+               from unnest(p_ids, p_attempts, p_lease_tokens)
+                    given(id, attempt, token)) then true end),
   free as materialized (
-    select r.id from running r where r.id = any (array(select held.id from held)) order by r.id for update skip locked),
+    select running.id from running
+     where running.id = any (array(select held.id from held))
+     order by running.id for update skip locked),
   extended as (
-    update running r set lease_expires_at = fairclaim.clock() + make_interval(secs => p_lease)
-     where r.id = any (array(select free.id from free))
-       and case when (r.id, r.attempt::int, r.lease_token) in (
-             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end)
-  select u.i, u.a,
-         coalesce((u.i, u.a, u.k) in (select held.id, held.attempt, held.lease_token from held), false),
-         coalesce((u.i, u.a, u.k) in (select held.id, held.attempt, held.lease_token from held where held.cancel_requested), false)
-    from unnest(p_ids, p_attempts, p_lease_tokens) u(i, a, k);
+    update running set lease_expires_at = fairclaim.clock() + make_interval(secs => p_lease)
+     where running.id = any (array(select free.id from free))
+       and case when (running.id, running.attempt::int, running.lease_token) in (
+             select given.id, given.attempt, given.token
+               from unnest(p_ids, p_attempts, p_lease_tokens)
+                    given(id, attempt, token)) then true end)
+  select given.id, given.attempt,
+         coalesce((given.id, given.attempt, given.token) in (
+           select held.id, held.attempt, held.lease_token from held), false),
+         coalesce((given.id, given.attempt, given.token) in (
+           select held.id, held.attempt, held.lease_token from held
+            where held.is_cancel_requested), false)
+    from unnest(p_ids, p_attempts, p_lease_tokens) given(id, attempt, token);
 end
 $$;
 

@@ -1,6 +1,10 @@
--- Looks at all of `running`, a small table, as for expired leases: it is called only after a claim whose answer got lost. What somebody
--- else is ending at this moment is left to him. Lock order: as settle_mixed.
-create or replace function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[]) returns table (lease_token uuid, jobs int)
+-- Looks at all of `running`, a small table, as for expired leases: it is called only after a claim
+-- whose answer got lost. What another call is ending at this moment is left to that call. Lock
+-- order: as settle_mixed.
+create or replace function fairclaim.release_claims(
+  p_worker_id text,
+  p_lease_tokens uuid[]
+) returns table (lease_token uuid, jobs int)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -17,25 +21,28 @@ declare
   v_tokens uuid[];
 begin
   perform check_claim(p_worker_id, null, 1, null, 30);
-  if cardinality(p_lease_tokens) is null or cardinality(p_lease_tokens) not between 1 and 1000 or array_ndims(p_lease_tokens) > 1
-     or array_lower(p_lease_tokens, 1) <> 1 or array_position(p_lease_tokens, null) is not null then
+  if cardinality(p_lease_tokens) is null or cardinality(p_lease_tokens) not between 1 and 1000
+     or array_ndims(p_lease_tokens) > 1 or array_lower(p_lease_tokens, 1) <> 1
+     or array_position(p_lease_tokens, null) is not null then
     perform refuse('JQ004', 'p_lease_tokens', 'must be a list of 1 to 1,000 tokens without nulls',
       'send 1,000 at most at a time', '{"limit": 1000}');
   end if;
-  select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token)
+  select array_agg(held.id), array_agg(held.attempt::int), array_agg(held.lease_token)
     into v_ids, v_attempts, v_tokens
-    from (select * from running r
-           where r.worker_id = p_worker_id and r.lease_token = any (p_lease_tokens) limit 10000 for update skip locked) r;
+    from (select running.id, running.attempt, running.lease_token from running
+           where running.worker_id = p_worker_id and running.lease_token = any (p_lease_tokens)
+           limit 10000 for update skip locked) held;
   if v_ids is null then
     return;
   end if;
   return query
-  select u.k, count(*)::int
-    from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
-           null, null, null) with ordinality s(id, attempts, kind, status, o)
-    join unnest(v_tokens) with ordinality u(k, o) on u.o = s.o
-   where s.kind = 'settled'
-   group by u.k;
+  select held.token, count(*)::int
+    from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens,
+           array_fill('release'::text, array[cardinality(v_ids)]), null, null, null)
+         with ordinality answer(id, attempts, kind, status, place)
+    join unnest(v_tokens) with ordinality held(token, place) on held.place = answer.place
+   where answer.kind = 'settled'
+   group by held.token;
 end
 $$;
 

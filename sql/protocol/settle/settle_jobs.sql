@@ -1,7 +1,10 @@
--- By id, attempt and token. One complete: one statement; all complete: one statement, without results and with; else the general way.
--- No join with `running`: it may walk all of it, dead rows too, when its statistics say that it is empty. A list of results, errors
--- or delays that holds nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for others of its
--- tenant: its tenant is noted, and whoever sleeps is told in the end; all others pay one comparison for that.
+-- By id, attempt and token. One complete: one statement; all complete: one statement, without
+-- results and with; else the general way. No join with `running`: it may walk all of it, dead rows
+-- too, when its statistics say that it is empty. A list of results, errors or delays that holds
+-- nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for
+-- others of its tenant: its tenant is noted, and workers that sleep are told in the end.
+-- Each expression that is reached is set up anew in every transaction: what is rarely needed stands
+-- in an `if` of its own.
 create or replace function fairclaim.settle_jobs(
   p_worker_id text,
   p_ids uuid[],
@@ -17,7 +20,7 @@ set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 set jit = off
 set enable_seqscan = off
-set enable_nestloop = off                    -- of the ended attempts with their results: never of `running` itself
+set enable_nestloop = off        -- of ended attempts with their results: never of `running` itself
 set plan_cache_mode = force_generic_plan
 set work_mem = '128MB'
 as $$
@@ -29,87 +32,131 @@ declare
   v_outcomes text[] := p_outcomes;
   v_results jsonb[];
   v_errors jsonb[];
-  v_complete boolean := 'complete' = all (p_outcomes);
+  v_is_complete boolean := 'complete' = all (p_outcomes);
+  v_is_good boolean;
   v_read record;
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
   -- what can be told in one expression: everything completed, without errors and delays
-  if (length(p_worker_id) between 1 and 255 and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
-      and v_dims = '[1:' || v_n || ']' and v_n <= 10000 and array_position(p_ids, null) is null
-      and array_dims(p_attempts) = v_dims and array_dims(p_lease_tokens) = v_dims and array_dims(p_outcomes) = v_dims
-      and v_complete and (p_results is null or array_dims(p_results) = v_dims)
-      and (p_errors is null or num_nonnulls(variadic p_errors) = 0 and array_dims(p_errors) = v_dims)
-      and (p_delays is null or num_nonnulls(variadic p_delays) = 0 and array_dims(p_delays) = v_dims)) is not true then
-    perform check_settle(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays);
+  v_is_good := length(p_worker_id) between 1 and 255
+    and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
+    and v_is_complete and v_n <= 10000 and array_position(p_ids, null) is null
+    and v_dims = '[1:' || v_n || ']'
+    and v_dims = all (array[array_dims(p_attempts), array_dims(p_lease_tokens),
+                            array_dims(p_outcomes)]);
+  if p_results is not null or p_errors is not null or p_delays is not null then
+    v_is_good := v_is_good
+      and (p_results is null or array_dims(p_results) = v_dims)
+      and (p_errors is null
+           or num_nonnulls(variadic p_errors) = 0 and array_dims(p_errors) = v_dims)
+      and (p_delays is null
+           or num_nonnulls(variadic p_delays) = 0 and array_dims(p_delays) = v_dims);
+  end if;
+  if v_is_good is not true then
+    perform check_settle(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results,
+      p_errors, p_delays);
     if v_n = 0 then
       return;
     end if;
   end if;
-  if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0 then
-    v_read := read_texts(p_outcomes, p_results, p_errors);
-    v_outcomes := v_read.outcomes; v_results := v_read.results; v_errors := v_read.errors;
-    v_complete := 'complete' = all (v_outcomes);
+  if p_results is not null or p_errors is not null then
+    if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0 then
+      v_read := read_texts(p_outcomes, p_results, p_errors);
+      v_outcomes := v_read.outcomes;
+      v_results := v_read.results;
+      v_errors := v_read.errors;
+      v_is_complete := 'complete' = all (v_outcomes);
+    end if;
   end if;
 
-  if current_setting('fairclaim.noted', true) <> '' then      -- not ours: somebody has set it in his session
-    perform set_config('fairclaim.noted', '', true);
-  end if;
-  if v_complete and v_n = 1 then
+  if v_is_complete and v_n = 1 then
     with gone as (
-      delete from running r
-       where r.id = p_ids[1] and r.attempt = p_attempts[1] and r.lease_token = p_lease_tokens[1]
-      returning r.tenant_id, r.attempt, r.limited)
-    insert into finished as f (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
-    select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1], null from gone
-    returning case when (select gone.limited from gone) then array[f.tenant_id] end into v_freed;
-    id := p_ids[1]; attempts := p_attempts[1];
-    kind := case when found then 'settled' else stale_kind(p_worker_id, id, attempts, 'complete') end;
+      delete from running
+       where running.id = p_ids[1] and running.attempt = p_attempts[1]
+         and running.lease_token = p_lease_tokens[1]
+      returning running.tenant_id, running.attempt, running.limited)
+    insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
+    select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1],
+           null
+      from gone
+    returning case when (select gone.limited from gone) then array[finished.tenant_id] end
+      into v_freed;
+    id := p_ids[1];
+    attempts := p_attempts[1];
+    kind := case when found then 'settled'
+                 else stale_kind(p_worker_id, id, attempts, 'complete') end;
     status := case when kind <> 'stale' then 'completed' end;
     return next;
-  elsif v_complete
-        and (select count(distinct x.i) from unnest(p_ids) x(i)) = v_n then     -- answers and results go by id here
+  elsif v_is_complete         -- answers and results go by id here
+        and (select count(distinct given.id) from unnest(p_ids) given(id)) = v_n then
+    if current_setting('fairclaim.noted', true) <> '' then      -- the caller's session has set it
+      perform set_config('fairclaim.noted', '', true);
+    end if;
     if v_results is null then
       return query
       with gone as (
-        delete from running r
-         where r.id = any (p_ids)
-           and case when (r.id, r.attempt::int, r.lease_token) in (
-                 select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
-        returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
+        delete from running
+         where running.id = any (p_ids)
+           and case when (running.id, running.attempt::int, running.lease_token) in (
+                 select given.id, given.attempt, given.lease_token
+                   from unnest(p_ids, p_attempts, p_lease_tokens)
+                        given(id, attempt, lease_token)) then true end
+        returning running.id, running.tenant_id, running.attempt,
+                  case when running.limited then note_freed(running.tenant_id) end),
       final as (
-        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
-        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null from gone returning id)
-      select z.i, z.a, z.kind, case when z.kind <> 'stale' then 'completed' end
-        from (select u.i, u.a, case when u.i in (select final.id from final) then 'settled'
-                                    else stale_kind(p_worker_id, u.i, u.a, 'complete') end as kind
-                from unnest(p_ids, p_attempts) u(i, a) offset 0) z;
+        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result,
+                              error)
+        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null
+          from gone
+        returning finished.id)
+      select answer.id, answer.attempt, answer.kind,
+             case when answer.kind <> 'stale' then 'completed' end
+        from (select given.id, given.attempt,
+                     case when given.id in (select final.id from final) then 'settled'
+                          else stale_kind(p_worker_id, given.id, given.attempt, 'complete')
+                     end as kind
+                from unnest(p_ids, p_attempts) given(id, attempt) offset 0) answer;
     else
       return query
       with gone as (
-        delete from running r
-         where r.id = any (p_ids)
-           and case when (r.id, r.attempt::int, r.lease_token) in (
-                 select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
-        returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
+        delete from running
+         where running.id = any (p_ids)
+           and case when (running.id, running.attempt::int, running.lease_token) in (
+                 select given.id, given.attempt, given.lease_token
+                   from unnest(p_ids, p_attempts, p_lease_tokens)
+                        given(id, attempt, lease_token)) then true end
+        returning running.id, running.tenant_id, running.attempt,
+                  case when running.limited then note_freed(running.tenant_id) end),
       final as (
-        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
-        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, x.res, null
-          from gone join unnest(p_ids, v_results) x(i, res) on x.i = gone.id returning id)
-      select z.i, z.a, z.kind, case when z.kind <> 'stale' then 'completed' end
-        from (select u.i, u.a, case when u.i in (select final.id from final) then 'settled'
-                                    else stale_kind(p_worker_id, u.i, u.a, 'complete') end as kind
-                from unnest(p_ids, p_attempts) u(i, a) offset 0) z;
+        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result,
+                              error)
+        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id,
+               given.result, null
+          from gone
+          join unnest(p_ids, v_results) given(id, result) on given.id = gone.id
+        returning finished.id)
+      select answer.id, answer.attempt, answer.kind,
+             case when answer.kind <> 'stale' then 'completed' end
+        from (select given.id, given.attempt,
+                     case when given.id in (select final.id from final) then 'settled'
+                          else stale_kind(p_worker_id, given.id, given.attempt, 'complete')
+                     end as kind
+                from unnest(p_ids, p_attempts) given(id, attempt) offset 0) answer;
+    end if;
+    if current_setting('fairclaim.noted', true) <> '' then
+      v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
+      perform set_config('fairclaim.noted', '', true);
     end if;
   else
     return query
-    select * from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, v_outcomes, v_results, v_errors, p_delays);
+    select answer.id, answer.attempts, answer.kind, answer.status
+      from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, v_outcomes, v_results,
+             v_errors, p_delays) answer;
   end if;
-  if current_setting('fairclaim.noted', true) <> '' then
-    v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
-    perform set_config('fairclaim.noted', '', true);
-  end if;
-  if v_freed is not null and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
-    perform wake_freed(v_now, v_freed);
+  if v_freed is not null then
+    if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+      perform wake_freed(v_now, v_freed);
+    end if;
   end if;
 end
 $$;

@@ -73,7 +73,7 @@ pub(crate) async fn repeated_dispatches_are_found() {
 /// A lost lease that is not counted: poison kills one worker after the other, and is never done.
 pub(crate) async fn poison_without_an_end_is_found() {
     let stage = Stage::new().await;
-    stage.spoil("settle_mixed", "(h.lost + (x.oc = 'lost')::int)", "h.lost").await;
+    stage.spoil("settle_mixed", "(held.lost + (given.outcome = 'lost')::int)", "held.lost").await;
     stage.dispatch_one().await;
     let poison = format!("job={}; kill -9 $PPID", booked(&stage, ":"));
     let orders = Orders { handlers: vec![poison], ..Orders::plain(&stage, "1s") };
@@ -145,9 +145,10 @@ pub(crate) async fn deleted_rows_are_found() {
 /// A settlement that names the job and nothing else ends somebody else's attempt.
 pub(crate) async fn settlements_without_a_check_are_found() {
     let stage = Stage::new().await;
-    let alone = " and r.attempt = p_attempts[1] and r.lease_token = p_lease_tokens[1]";
+    let alone = " and running.attempt = p_attempts[1]
+         and running.lease_token = p_lease_tokens[1]";
     stage.spoil("settle_jobs", alone, "").await;
-    let given = "case when (r.id, r.attempt::int, r.lease_token)";
+    let given = "case when (running.id, running.attempt::int, running.lease_token)";
     stage.spoil("settle_jobs", given, &given.replace("when ", "when true or ")).await;
     let pace = Pace { count: 1, backlog: 4, most: 1, ..Pace::gentle(&stage) };
     let dispatchers = Dispatchers::start(&stage, &pace);
