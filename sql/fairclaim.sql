@@ -6812,9 +6812,9 @@ create or replace function fairclaim.claim_job(
   p_lease_token uuid default null
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text,
-  attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue
-  text, priority int, max_attempts int, attempts_left int, lost int, timeout float8, tags text[],
-  metadata jsonb, lease_token uuid, lease_expires_at timestamptz
+  attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz,
+  queue text, priority int, max_attempts int, attempts_left int, lost int, timeout float8,
+  tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -6853,7 +6853,9 @@ grant execute on function fairclaim.claim_job(text, text[], text[], float8, uuid
   to fairclaim_worker;
 
 -- protocol/claim/claim_jobs.sql
--- The claim is take_jobs; here its wide rows are read, never `job` first: offset 0.
+-- The claim is take_jobs; here its wide rows are read, never `job` first: offset 0. The pins are
+-- for that and for take_jobs: statistics of a moment at which nothing waits would choose to read
+-- whole tables.
 create or replace function fairclaim.claim_jobs(
   p_worker_id text,
   p_queues text[],
@@ -6866,9 +6868,9 @@ create or replace function fairclaim.claim_jobs(
   p_alone boolean default false
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text,
-  attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue
-  text, priority int, max_attempts int, attempts_left int, lost int, timeout float8, tags text[],
-  metadata jsonb, lease_token uuid, lease_expires_at timestamptz, next_cursor text
+  attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz,
+  queue text, priority int, max_attempts int, attempts_left int, lost int, timeout float8,
+  tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz, next_cursor text
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -8627,6 +8629,7 @@ grant execute on function fairclaim.release_claims(text, uuid[]) to fairclaim_wo
 -- work. Tables are looked at only where a sequence says that there may be something: wishes to
 -- cancel when one was made within a minute, and jobs that run alone when a tick has seen a lane of
 -- such within a minute. A time more than a minute ahead is of a clock that was wrong.
+-- The pins are for the claim, as in claim_jobs.
 create or replace function fairclaim.settle_and_claim(
   p_worker_id text,
   p_ids uuid[],
@@ -8645,12 +8648,12 @@ create or replace function fairclaim.settle_and_claim(
   p_idle_for float8 default null,
   p_alone boolean default false
 ) returns table (
-  kind text, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id
-  text, attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz,
-  queue text, priority int, max_attempts int, attempts_left int, lost int, timeout float8, tags
-  text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz, next_cursor text,
-  next_claim_in float8, extend_in float8, tick_in float8, prune_due boolean, cancelled uuid[],
-  suspect_waiting boolean
+  kind text, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb,
+  worker_id text, attempts int, next_retry_at timestamptz, created_at timestamptz,
+  completed_at timestamptz, queue text, priority int, max_attempts int, attempts_left int, lost int,
+  timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  next_cursor text, next_claim_in float8, extend_in float8, tick_in float8, prune_due boolean,
+  cancelled uuid[], suspect_waiting boolean
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp

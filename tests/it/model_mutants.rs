@@ -45,6 +45,12 @@ fn the_model_notices_a_release_of_what_others_claimed() {
 #[test]
 fn the_model_notices_a_claim_that_does_not_raise_the_attempts() {
     let told = noticed("take_jobs", "taken.attempts + 1", "taken.attempts");
+    assert!(told.contains("expected"), "{told}");
+}
+
+#[test]
+fn the_model_notices_a_claim_that_answers_other_attempts_than_it_starts() {
+    let told = noticed("claim_jobs", "taken.attempts + 1", "taken.attempts");
     assert!(told.contains("claimed Claimed"), "{told}");
 }
 

@@ -8,9 +8,9 @@ create or replace function fairclaim.claim_job(
   p_lease_token uuid default null
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text,
-  attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue
-  text, priority int, max_attempts int, attempts_left int, lost int, timeout float8, tags text[],
-  metadata jsonb, lease_token uuid, lease_expires_at timestamptz
+  attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz,
+  queue text, priority int, max_attempts int, attempts_left int, lost int, timeout float8,
+  tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp

@@ -1,4 +1,6 @@
--- The claim is take_jobs; here its wide rows are read, never `job` first: offset 0.
+-- The claim is take_jobs; here its wide rows are read, never `job` first: offset 0. The pins are
+-- for that and for take_jobs: statistics of a moment at which nothing waits would choose to read
+-- whole tables.
 create or replace function fairclaim.claim_jobs(
   p_worker_id text,
   p_queues text[],
@@ -11,9 +13,9 @@ create or replace function fairclaim.claim_jobs(
   p_alone boolean default false
 ) returns table (
   id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text,
-  attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue
-  text, priority int, max_attempts int, attempts_left int, lost int, timeout float8, tags text[],
-  metadata jsonb, lease_token uuid, lease_expires_at timestamptz, next_cursor text
+  attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz,
+  queue text, priority int, max_attempts int, attempts_left int, lost int, timeout float8,
+  tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz, next_cursor text
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp

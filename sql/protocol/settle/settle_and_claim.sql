@@ -6,6 +6,7 @@
 -- work. Tables are looked at only where a sequence says that there may be something: wishes to
 -- cancel when one was made within a minute, and jobs that run alone when a tick has seen a lane of
 -- such within a minute. A time more than a minute ahead is of a clock that was wrong.
+-- The pins are for the claim, as in claim_jobs.
 create or replace function fairclaim.settle_and_claim(
   p_worker_id text,
   p_ids uuid[],
@@ -24,12 +25,12 @@ create or replace function fairclaim.settle_and_claim(
   p_idle_for float8 default null,
   p_alone boolean default false
 ) returns table (
-  kind text, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id
-  text, attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz,
-  queue text, priority int, max_attempts int, attempts_left int, lost int, timeout float8, tags
-  text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz, next_cursor text,
-  next_claim_in float8, extend_in float8, tick_in float8, prune_due boolean, cancelled uuid[],
-  suspect_waiting boolean
+  kind text, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb,
+  worker_id text, attempts int, next_retry_at timestamptz, created_at timestamptz,
+  completed_at timestamptz, queue text, priority int, max_attempts int, attempts_left int, lost int,
+  timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  next_cursor text, next_claim_in float8, extend_in float8, tick_in float8, prune_due boolean,
+  cancelled uuid[], suspect_waiting boolean
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
