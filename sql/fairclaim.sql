@@ -4,80 +4,99 @@
 begin;
 
 -- access/roles.sql
--- First of all: the installer's own path could put somebody's `format` before the system's, and the owner would run it.
+-- First of all: the installer's own path could put another `format` before the system's, and the
+-- owner would run it.
 set local search_path = pg_catalog, pg_temp;
--- A login that takes backups may have it off, and then no row of a table with forced row security can be read or written.
+-- A login that takes backups may have it off, and then no row of a table with forced row security
+-- can be read or written.
 set local row_security = on;
 
--- Roles belong to the whole cluster and none can log in. A deployment grants them to its login roles.
--- Created if missing; two installers at once are harmless. The installer needs CREATEROLE, never superuser.
+-- Roles belong to the whole cluster and none can log in. A deployment grants them to its login
+-- roles. Created if missing; two installers at once are harmless. The installer needs CREATEROLE,
+-- never superuser. The names stand here and in bootstrap.sql once more, since our_role() is not
+-- there yet.
 do $roles$
 declare
   v_role text;
 begin
-  foreach v_role in array array['fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer', 'fairclaim_tenant',
-                                'fairclaim_operator', 'fairclaim_auditor', 'fairclaim_observer'] loop
-    if not exists (select from pg_catalog.pg_roles r where r.rolname = v_role) then
+  foreach v_role in array array[
+    'fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer', 'fairclaim_tenant',
+    'fairclaim_operator', 'fairclaim_auditor', 'fairclaim_observer']
+  loop
+    if not exists (select from pg_catalog.pg_roles where pg_roles.rolname = v_role) then
       begin
         execute pg_catalog.format('create role %I nologin', v_role);
       exception
-        when duplicate_object or unique_violation then null;      -- somebody else made it just now
+        when duplicate_object or unique_violation then null;      -- another installer was quicker
         when insufficient_privilege then
           raise exception 'role % is missing and % may not create it', v_role, current_user
             using errcode = 'JQ007', detail = '{"field": "role"}',
-                  hint = pg_catalog.format('as an administrator: alter role %I createrole', current_user);
+                  hint = pg_catalog.format(
+                    'as an administrator: alter role %I createrole', current_user);
       end;
     end if;
   end loop;
 end
 $roles$;
 
--- The installer must be able to act as the owner; from version 16 on that takes the SET option of the membership.
+-- The installer must be able to act as the owner; from version 16 on that takes the SET option of
+-- the membership.
 do $member$
 declare
-  v_way text := case when pg_catalog.current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end;
+  v_new boolean := pg_catalog.current_setting('server_version_num')::int >= 160000;
 begin
-  if not pg_catalog.pg_has_role(current_user, 'fairclaim_owner', v_way) then
+  if not pg_catalog.pg_has_role(
+           current_user, 'fairclaim_owner', case when v_new then 'SET' else 'MEMBER' end) then
     begin
       execute pg_catalog.format('grant fairclaim_owner to %I', current_user)
-              || case v_way when 'SET' then ' with inherit true, set true' else '' end;
+              || case when v_new then ' with inherit true, set true' else '' end;
     exception
       when unique_violation then null;
       when insufficient_privilege then
-        raise exception 'role fairclaim_owner belongs to another installer and % may not use it', current_user
+        raise exception
+          'role fairclaim_owner belongs to another installer and % may not use it', current_user
           using errcode = 'JQ007', detail = '{"field": "role"}',
-                hint = pg_catalog.format('as an administrator: grant fairclaim_owner to %I', current_user);
+                hint = pg_catalog.format(
+                  'as an administrator: grant fairclaim_owner to %I', current_user);
     end;
   end if;
 end
 $member$;
 
 -- migrations/bootstrap.sql
--- The two schemas, the list of applied migrations, and the lock that makes two installers take turns (a table lock,
--- not an advisory lock, which any login could hold). `fairclaim` has the protocol, `fairclaim_internal` everything
--- else: only the owner may look into it. Everything after this runs as fairclaim_owner.
+-- The two schemas, the list of applied migrations, and the lock that makes two installers take
+-- turns (a table lock, not an advisory lock, which any login could hold). `fairclaim` has the
+-- protocol, `fairclaim_internal` everything else: only the owner may look into it. Everything after
+-- this runs as fairclaim_owner. Its name is written out here, since our_role() is not there yet.
 do $schema$
 declare
   v_schema text;
   v_owner oid;
 begin
   foreach v_schema in array array['fairclaim', 'fairclaim_internal'] loop
-    select n.nspowner into v_owner from pg_catalog.pg_namespace n where n.nspname = v_schema;
+    select pg_namespace.nspowner into v_owner
+      from pg_catalog.pg_namespace where pg_namespace.nspname = v_schema;
     if v_owner = 'fairclaim_owner'::regrole then
       continue;
     elsif v_owner is not null then
       raise exception 'a schema % is there and does not belong to fairclaim_owner', v_schema
         using errcode = 'JQ007', detail = '{"field": "schema"}',
-              hint = pg_catalog.format('as its owner: alter schema %I rename to another name, and look at what is in it', v_schema);
-    elsif not pg_catalog.has_database_privilege(current_user, pg_catalog.current_database(), 'CREATE') then
-      raise exception '% may not create a schema in database %', current_user, pg_catalog.current_database()
+              hint = pg_catalog.format(
+                'as its owner: alter schema %I rename to another name, and look at what is in it',
+                v_schema);
+    elsif not pg_catalog.has_database_privilege(
+                current_user, pg_catalog.current_database(), 'CREATE') then
+      raise exception '% may not create a schema in database %',
+        current_user, pg_catalog.current_database()
         using errcode = 'JQ007', detail = '{"field": "database"}',
-              hint = pg_catalog.format('as its owner: grant create on database %I to %I', pg_catalog.current_database(), current_user);
+              hint = pg_catalog.format(
+                'as its owner: grant create on database %I to %I',
+                pg_catalog.current_database(), current_user);
     end if;
     begin
       execute pg_catalog.format('create schema %I authorization fairclaim_owner', v_schema);
     exception
-      when duplicate_schema or unique_violation then null;        -- another installer made it just now
+      when duplicate_schema or unique_violation then null;      -- another installer was quicker
     end;
   end loop;
 end
@@ -107,10 +126,11 @@ exception
 end
 $list$;
 
--- installers take turns; who reads the version goes on
+-- installers take turns; readers of the version go on
 lock table fairclaim_internal.migration in share row exclusive mode;
--- From here on a lock is given up soon: whoever comes after a request that waits has to wait too, workers as well. The whole
--- transaction is then tried again: `fairclaim migrate` does that by itself.
+-- From here on a lock is given up soon: a request that comes after one that waits has to wait too,
+-- those of workers as well. The whole transaction is then tried again: `fairclaim migrate` does
+-- that by itself.
 set local lock_timeout = '1s';
 
 do $guard$
@@ -563,10 +583,31 @@ as $$ select (extract(epoch from p_at) * 1000)::bigint $$;
 
 comment on function fairclaim_internal.millis(timestamptz) is 'Milliseconds since 1970.';
 
+-- internal/support/our_role.sql
+-- The one function that knows what our roles are called. Grants and policies name them too, and so
+-- do three texts of the doctor that a login without a role of ours sends by itself. All of them
+-- write `fairclaim_<kind>` in full, so that another prefix is a plain replacement.
+create or replace function fairclaim_internal.our_role(p_kind text) returns name
+language sql immutable parallel safe
+as $$
+  select case p_kind
+           when 'owner' then 'fairclaim_owner'
+           when 'worker' then 'fairclaim_worker'
+           when 'producer' then 'fairclaim_producer'
+           when 'tenant' then 'fairclaim_tenant'
+           when 'operator' then 'fairclaim_operator'
+           when 'auditor' then 'fairclaim_auditor'
+           when 'observer' then 'fairclaim_observer' end::name
+$$;
+
+comment on function fairclaim_internal.our_role(text) is
+'The name of one of our roles: owner, worker, producer, tenant, operator, auditor or observer.';
+
 -- internal/support/refuse.sql
--- Every refusal goes through here, so that all read alike. Never pass a value of the caller: name the field and the rule. p_field
--- is where the fault is: `p_queue`, `p_outcomes[3]` or `p_jobs[3].queue` (items count from 0), or a plain word such as `tenant` where no
--- argument is at fault. Clients read DETAIL, people read the message and the hint.
+-- Every refusal goes through here, so that all read alike. Never pass a value of the caller: name
+-- the field and the rule. p_field is where the fault is: `p_queue`, `p_outcomes[3]` or
+-- `p_jobs[3].queue` (items count from 0), or a plain word such as `tenant` where no argument is at
+-- fault. Clients read DETAIL, people read the message and the hint.
 create or replace function fairclaim_internal.refuse(
   p_code text,
   p_field text,
@@ -579,14 +620,17 @@ as $$
 declare
   v_path text[] := regexp_match(p_field, '^(p_[a-z_]+)?(?:[[]([0-9]+)[]])?[.]?([a-z_]+)?$');
   v_name text := coalesce(v_path[3], substr(v_path[1], 3));
-  v_place jsonb := jsonb_strip_nulls(jsonb_build_object('argument', v_path[1], 'field', v_name, 'item', v_path[2]::int));
+  v_place jsonb := jsonb_strip_nulls(jsonb_build_object(
+    'argument', v_path[1], 'field', v_name, 'item', v_path[2]::int));
 begin
   raise exception '%: %', p_field, p_rule
     using errcode = p_code,
           detail = (v_place || p_detail)::text,
           hint = coalesce(p_hint,
-            'use one of these: ' || (select string_agg(x.name, ', ' order by x.place)
-                                       from jsonb_array_elements_text(p_detail -> 'allowed') with ordinality x(name, place)),
+            'use one of these: ' || (
+              select string_agg(allowed.name, ', ' order by allowed.place)
+                from jsonb_array_elements_text(p_detail -> 'allowed') with ordinality
+                     allowed(name, place)),
             format('change %s as the message says, and call again: nothing was written', v_name));
 end
 $$;
@@ -612,11 +656,11 @@ comment on function fairclaim_internal.some_of(text[]) is
 create or replace function fairclaim_internal.span(p_seconds float8) returns text
 language sql immutable parallel safe
 as $$
-  select case when s.seconds < 120 then round(s.seconds) || ' s'
-              when s.seconds < 7200 then round(s.seconds / 60) || ' min'
-              when s.seconds < 172800 then round(s.seconds / 3600) || ' h'
-              else round(s.seconds / 86400) || ' days' end
-    from (select abs(p_seconds) as seconds) s
+  select case when rounded.seconds < 120 then round(rounded.seconds) || ' s'
+              when rounded.seconds < 7200 then round(rounded.seconds / 60) || ' min'
+              when rounded.seconds < 172800 then round(rounded.seconds / 3600) || ' h'
+              else round(rounded.seconds / 86400) || ' days' end
+    from (select abs(p_seconds) as seconds) rounded
 $$;
 
 comment on function fairclaim_internal.span(float8) is
@@ -661,10 +705,8 @@ grant execute on function fairclaim.schema_version()
   to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor, fairclaim_observer;
 
 -- internal/claim/check_claim.sql
--- What claim_jobs and its kin refuse before they look at anything. Each condition that is reached
--- is set up anew in every transaction, so what holds for a list is asked only where there is one.
--- Returns true, so that it can be called in an expression, which costs a claim less than a
--- statement.
+-- What claim_jobs and its kin refuse before they look at anything. Returns true, so that it can be called in an expression, which costs
+-- a claim less than a statement.
 create or replace function fairclaim_internal.check_claim(
   p_worker_id text,
   p_queues text[],
@@ -678,9 +720,8 @@ declare
   v_name text;
   v_at int := 0;
 begin
-  -- the second range by its numbers: which controls above ASCII the class knows depends on the locale
-  if p_worker_id is null or length(p_worker_id) not between 1 and 255
-     or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
+  -- the second range by its numbers: which controls above ASCII the class knows depends on the database's locale
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
     perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters',
       'name the worker by a short word, such as its host and process', '{"limit": 255}');
   elsif p_limit is null or p_limit not between 1 and 1000 then
@@ -688,58 +729,37 @@ begin
       'claim 1,000 at most at a time', '{"minimum": 1, "maximum": 1000}');
   elsif p_lease is null or p_lease < 1 or p_lease > 86400 then
     perform refuse('JQ004', 'p_lease', 'must be seconds from 1 to 86,400 (24 h)',
-      'leave it out for 30 s; extend_leases keeps a job that runs longer',
-      '{"minimum": 1, "maximum": 86400}');
+      'leave it out for 30 s; extend_leases keeps a job that runs longer', '{"minimum": 1, "maximum": 86400}');
+  elsif p_queues is not null and (cardinality(p_queues) not between 1 and 1000 or array_ndims(p_queues) > 1 or array_position(p_queues, null) is not null) then
+    perform refuse('JQ004', 'p_queues', 'must be null (every queue) or a list of 1 to 1,000 names without nulls',
+      'pass null or the names of queues', '{"limit": 1000}');
+  elsif p_types is not null and (cardinality(p_types) not between 1 and 1000 or array_ndims(p_types) > 1 or array_position(p_types, null) is not null) then
+    perform refuse('JQ004', 'p_types', 'must be null (every type) or a list of 1 to 1,000 names without nulls',
+      'pass null or the names of types', '{"limit": 1000}');
+  elsif current_setting('transaction_isolation') <> 'read committed' then
+    perform refuse('JQ004', 'transaction', 'claims need isolation level read committed', 'begin isolation level read committed');
   end if;
-  -- loops of plain expressions: for the names that there are, cheaper than a query
-  if p_queues is not null then
-    if cardinality(p_queues) not between 1 and 1000 or array_ndims(p_queues) > 1
-       or array_position(p_queues, null) is not null then
-      perform refuse('JQ004', 'p_queues',
-        'must be null (every queue) or a list of 1 to 1,000 names without nulls',
-        'pass null or the names of queues', '{"limit": 1000}');
+  -- a loop of plain expressions: for the names that there are, cheaper than a query
+  foreach v_name in array coalesce(p_queues, '{}') loop
+    if not is_name(v_name) then
+      perform refuse('JQ004', format('p_queues[%s]', v_at), 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+        'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
     end if;
-  end if;
-  if p_types is not null then
-    if cardinality(p_types) not between 1 and 1000 or array_ndims(p_types) > 1
-       or array_position(p_types, null) is not null then
-      perform refuse('JQ004', 'p_types',
-        'must be null (every type) or a list of 1 to 1,000 names without nulls',
-        'pass null or the names of types', '{"limit": 1000}');
+    v_at := v_at + 1;
+  end loop;
+  v_at := 0;
+  foreach v_name in array coalesce(p_types, '{}') loop
+    if not is_name(v_name, true) then
+      perform refuse('JQ004', format('p_types[%s]', v_at), 'must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters',
+        'use letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
     end if;
-  end if;
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform refuse('JQ004', 'transaction', 'claims need isolation level read committed',
-      'begin isolation level read committed');
-  end if;
-  if p_queues is not null then
-    foreach v_name in array p_queues loop
-      if not is_name(v_name) then
-        perform refuse('JQ004', format('p_queues[%s]', v_at),
-          'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
-          'use lowercase letters, digits and _ . : - with a letter or a digit first',
-          '{"limit": 64}');
-      end if;
-      v_at := v_at + 1;
-    end loop;
-  end if;
-  if p_types is not null then
-    v_at := 0;
-    foreach v_name in array p_types loop
-      if not is_name(v_name, true) then
-        perform refuse('JQ004', format('p_types[%s]', v_at),
-          'must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters',
-          'use letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
-      end if;
-      v_at := v_at + 1;
-    end loop;
-  end if;
+    v_at := v_at + 1;
+  end loop;
   return true;
 end
 $$;
 
-comment on function fairclaim_internal.check_claim(text, text[], int, text[], float8) is
-'Refuses bad arguments of a claim (JQ004); true for good ones.';
+comment on function fairclaim_internal.check_claim(text, text[], int, text[], float8) is 'Refuses bad arguments of a claim (JQ004); true for good ones.';
 
 -- internal/claim/check_cursor.sql
 -- A cursor is 'queue|turn|used|shared' for each queue that the worker visited of late, the last one
@@ -770,12 +790,10 @@ $$;
 comment on function fairclaim_internal.check_cursor(text) is 'The entries of a worker''s cursor; JQ004 if it is none.';
 
 -- internal/claim/claim_from_queue.sql
--- One queue's part of a claim, in four steps: shared lanes, for at most three quarters while own
--- lanes exist (a claim of one: three of four); own lanes in turn, a window at a time; what is left,
--- by weight, from those that gave their whole quantum; shared lanes for the rest. p_pos, p_used,
--- p_shared are this queue's part of the cursor and come back moved on.
--- p_taken: the jobs that this call took in other queues, for the limits of their tenants. p_alone:
--- only jobs that are to run alone.
+-- One queue's part of a claim, in four steps: shared lanes, for at most three quarters while own lanes exist (a claim of one:
+-- three of four); own lanes in turn, a window at a time; what is left, by weight, from those that gave their whole quantum;
+-- shared lanes for the rest. p_pos, p_used, p_shared are this queue's part of the cursor and come back moved on.
+-- p_taken: the jobs that this call took in other queues, for the limits of their tenants. p_alone: only jobs that are to run alone.
 create or replace function fairclaim_internal.claim_from_queue(
   p_queue text,
   p_limit int,
@@ -867,95 +885,100 @@ comment on function fairclaim_internal.claim_from_queue(text, int, text[], boole
 'Takes up to p_limit jobs of one queue out of `ready`: shared lanes and own lanes, fairly.';
 
 -- internal/claim/claim_one.sql
--- One job, where nothing special applies: no priorities in the queue, no limits, no pause; else it
--- finds nothing, and claim_from_queue has the rest. One statement looks, walks, locks and takes.
--- Its lock on `ready` is older than the snapshot in which it sees no limit.
--- way: 0 shared lanes (three claims of four), 1 the rest of the quantum of the cursor's tenant, 2
--- the next 256 own lanes in turn, 3 shared lanes again where there is no own lane. Lanes of types
--- that were not asked for are passed over; what lies farther is claim_from_queue's affair. p_pos,
--- p_used and p_shared are this queue's part of the cursor: they come back moved on, or null with no
--- job.
+-- One job, where nothing special applies: no priorities in the queue, no limits, no pause; else it finds nothing, and claim_from_queue has
+-- the rest. One statement looks, walks, locks, moves and answers. Its lock on `ready` is older than the snapshot in which it sees no limit.
+-- way: 0 shared lanes (three claims of four), 1 the rest of the quantum of the cursor's tenant, 2 the next 256 own lanes
+-- in turn, 3 shared lanes again where there is no own lane. Lanes of types that were not asked for are passed over; what lies farther
+-- is claim_from_queue's affair.
 create or replace function fairclaim_internal.claim_one(
+  p_worker_id text,
   p_queue text,
   p_types text[],
-  inout p_pos bigint,
-  inout p_used int,
-  inout p_shared int,
-  out jobs fairclaim_internal.ready[]
+  p_pos bigint,
+  p_used int,
+  p_shared int,
+  p_token uuid,
+  p_expires timestamptz,
+  p_rest text
+) returns table (
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
+  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  next_cursor text
 )
 language plpgsql
 as $$
-declare
-  v_pos bigint := p_pos;
+#variable_conflict use_column
 begin
+  return query
   with taken as materialized (
-    select waiting.place, waiting.job, walk.turn, walk.way
-      from ((select lane.lane_id, oldest.seq as floor, p_pos as turn, 0 as way, lane.type
-               from lane
+    select y.c, y.id, y.tenant_id, l.turn, y.attempts + 1 a, y.attempts_left, y.lost, l.lane_id, l.way
+      from ((select l.lane_id, h.seq floor, p_pos turn, 0 way
+               from lane l
               cross join lateral (
-                select ready.seq from ready
-                 where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
-                 order by ready.lane_id, ready.seq limit 1) oldest
-              where p_shared < 3
-                and lane.tenant_id is null and not lane.alone and lane.queue = p_queue
-              order by oldest.seq)
+                select y.seq from ready y
+                 where y.lane_id = l.lane_id and y.seq >= l.floor order by y.lane_id, y.seq limit 1) h
+              where p_shared < 3 and l.tenant_id is null and not l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types))
+              order by h.seq)
             union all
-            (select lane.lane_id, lane.floor, lane.turn, 1, lane.type from lane
-              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_pos
-                and lane.weight > p_used and (p_types is null or lane.type = any (p_types))
-              order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 256)
+            (select l.lane_id, l.floor, l.turn, 1 from lane l
+              where l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos and l.weight > p_used
+                and (p_types is null or l.type = any (p_types))
+              order by l.queue, l.turn, l.priority desc, l.lane_id limit 256)
             union all
-            (select lane.lane_id, lane.floor, lane.turn, 2, lane.type from lane
-              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn > p_pos
-              order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 128)
+            (select w.lane_id, w.floor, w.turn, 2
+               from (select l.lane_id, l.floor, l.turn, l.type from lane l
+                      where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos
+                      order by l.queue, l.turn, l.priority desc, l.lane_id limit 128) w
+              where p_types is null or w.type = any (p_types))
             union all
-            (select lane.lane_id, lane.floor, lane.turn, 2, lane.type from lane
-              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn <= p_pos
-              order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 128)
+            (select w.lane_id, w.floor, w.turn, 2
+               from (select l.lane_id, l.floor, l.turn, l.type from lane l
+                      where l.tenant_id is not null and l.queue = p_queue and l.turn <= p_pos
+                      order by l.queue, l.turn, l.priority desc, l.lane_id limit 128) w
+              where p_types is null or w.type = any (p_types))
             union all
-            (select lane.lane_id, lane.floor, p_pos, 3, lane.type from lane
-              where lane.tenant_id is null and not lane.alone and lane.queue = p_queue
-                and not exists (select from lane own
-                                 where own.tenant_id is not null and own.queue = p_queue))) walk
+            (select l.lane_id, l.floor, p_pos, 3 from lane l
+              where l.tenant_id is null and not l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types))
+                and not exists (select from lane o where o.tenant_id is not null and o.queue = p_queue))) l
      cross join lateral (
-       select ready.ctid as place, ready as job from ready
-        where ready.lane_id = walk.lane_id and ready.seq >= walk.floor
-        order by ready.lane_id, ready.seq limit 1 for update skip locked) waiting
-     where (p_types is null or walk.type = any (p_types))
-       and not exists (select from tenant_limit)
-       and not exists (select from queue where queue.name = p_queue and queue.paused_at is not null)
-       and not exists (select from lane ranked
-                        where ranked.queue = p_queue
-                          and (ranked.priority > 0
-                               or ranked.priority < 0 and ranked.tenant_id is null))
+       select y.ctid c, y.* from ready y
+        where y.lane_id = l.lane_id and y.seq >= l.floor
+        order by y.lane_id, y.seq limit 1 for update skip locked) y
+     where not exists (select from tenant_limit)
+       and not exists (select from queue q where q.name = p_queue and q.paused_at is not null)
+       and not exists (select from lane o where o.queue = p_queue and (o.priority > 0 or o.priority < 0 and o.tenant_id is null))
      limit 1),
   gone as (
-    delete from ready where ready.ctid = any (array(select taken.place from taken)))
-  select array[taken.job], taken.turn,
-         case taken.way when 2 then 1 when 1 then p_used + 1 else p_used end,
-         case when taken.way = 0 then p_shared + 1 else 0 end
-    into jobs, p_pos, p_used, p_shared
-    from taken;
-  if jobs is not null and random() < 0.03 then      -- a statement of its own: it would cost each
-    perform hint_passed(p_queue, v_pos);            -- claim more than the walk
+    delete from ready y where y.ctid = any (array(select taken.c from taken))),
+  started as (
+    insert into running
+    select taken.id, taken.tenant_id, p_token, p_expires, taken.a, taken.attempts_left, taken.lost, false, p_worker_id from taken)
+  select j.id, j.tenant_id, j.type, 'processing'::text, j.payload, null::jsonb, p_worker_id, taken.a::int,
+         null::timestamptz, j.created_at, null::timestamptz, j.queue, j.priority::int, j.max_attempts::int,
+         taken.attempts_left::int, taken.lost::int, date_part('epoch', j.timeout), j.tags, j.metadata, p_token, p_expires,
+         set_config('fairclaim.cursor', p_queue || '|' || taken.turn || '|' || case taken.way when 2 then 1 when 1 then p_used + 1 else p_used end
+           || '|' || case when taken.way = 0 then p_shared + 1 else 0 end || p_rest, true)
+    from taken
+   cross join lateral (select * from job j where j.tenant_id = taken.tenant_id and j.id = taken.id offset 0) j;
+  if found and random() < 0.03 then           -- a statement of its own: set up with each claim, it cost more than the walk
+    perform hint_passed(p_queue, p_pos);
   end if;
 end
 $$;
 
-comment on function fairclaim_internal.claim_one(text, text[], bigint, int, int) is
-'Takes one job out of `ready`, where nothing special applies: one statement.';
+comment on function fairclaim_internal.claim_one(text, text, text[], bigint, int, int, uuid, timestamptz, text) is
+'The claim of one job where nothing special applies: one statement.';
 
 -- internal/claim/claim_own.sql
--- Own lanes, weighted round robin over tenants by turn, after the cursor. The first window has as
--- many tenants as are to give something, and a quarter more, since some give nothing; each lane is
--- probed once. The second window is three times as wide, and each later one four times as wide as
--- the one before, while own lanes gave nothing; windows grow on beyond v_far only while the whole
--- call has nothing at all. Then the rest is taken, by weight, from those that gave their whole
--- quantum. With types, the first window is that of all types, and the later ones walk by type. The
--- cursor's tenant is visited once in a pass: its rows are not locked against this claim itself, so
--- a second visit in the same statement would return them twice.
--- p_lanes, p_priorities: the shared lanes of the queue where priorities are in use, since a tenant
--- may have a higher job there; else null. p_taken: the jobs that this call has already.
+-- Own lanes, weighted round robin over tenants by turn, after the cursor. The first window has as many tenants as are to give
+-- something, and a quarter more, since some give nothing; each lane is probed once. The second window is three times as wide,
+-- and each later one four times as wide as the one before, while own lanes gave nothing; windows grow on beyond v_far only
+-- while the whole call has nothing at all. Then the rest is taken, by weight, from those that gave their whole quantum. With
+-- types, the first window is that of all types, and the later ones walk by type. The cursor's tenant is visited once in a pass:
+-- its rows are not locked against this claim itself, so a second visit in the same statement would return them twice.
+-- p_lanes, p_priorities: the shared lanes of the queue where priorities are in use, since a tenant may have a higher job
+-- there; else null. p_taken: the jobs that this call has already.
 create or replace function fairclaim_internal.claim_own(
   p_queue text,
   p_limit int,
@@ -1077,9 +1100,9 @@ comment on function fairclaim_internal.claim_own(text, int, text[], boolean, big
 'Takes up to p_limit jobs out of the own lanes of a queue, tenants in turn by weight.';
 
 -- internal/claim/hint_passed.sql
--- Tells tick which floors should move, for a claim of one: the lanes of the cursor's tenant, and
--- those behind it up to the first that has a row (33 at most). Called for about one claim in 32, so
--- each lane that a claim takes from, or probes in vain, is hinted at as often.
+-- Tells tick which floors should move, for a claim of one: the lanes of the cursor's tenant, and those behind it up to the first
+-- that has a row (33 at most). Called for about one claim in 32, so each lane that a claim takes from, or probes in vain, is
+-- hinted at as often.
 create or replace function fairclaim_internal.hint_passed(p_queue text, p_pos bigint) returns void
 language plpgsql
 as $$
@@ -1102,10 +1125,8 @@ comment on function fairclaim_internal.hint_passed(text, bigint) is
 'Hints for tick: own lanes that a claim of one from this place on probes.';
 
 -- internal/claim/hop_turns.sql
--- As next_turns, where tenants have many lanes each: one index descent a tenant, whatever the
--- number of its lanes.
--- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before
--- it, 3 the cursor's tenant again.
+-- As next_turns, where tenants have many lanes each: one index descent a tenant, whatever the number of its lanes.
+-- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before it, 3 the cursor's tenant again.
 create or replace function fairclaim_internal.hop_turns(
   p_queue text,
   p_pos bigint,
@@ -1177,9 +1198,8 @@ $$;
 comment on function fairclaim_internal.is_cursor_entry(text) is 'Whether a text is one queue''s part of a cursor: queue|turn|used|shared.';
 
 -- internal/claim/leave_hints.sql
--- Tells tick which floors should move: about one hint for 32 jobs taken, and as often one for a
--- lane that was probed in vain (its dead prefix grows with every probe, and no claim takes from
--- it). Returns true, so that it can be called in an expression.
+-- Tells tick which floors should move: about one hint for 32 jobs taken, and as often one for a lane that was probed in vain
+-- (its dead prefix grows with every probe, and no claim takes from it). Returns true, so that it can be called in an expression.
 create or replace function fairclaim_internal.leave_hints(
   p_queue text,
   p_turns bigint[],
@@ -1215,12 +1235,10 @@ comment on function fairclaim_internal.leave_hints(text, bigint[], int, int[], f
 'Hints for tick: lanes whose floor should move.';
 
 -- internal/claim/next_queue.sql
--- The next queue by name that is not paused and may have something for a claim: one with a row in a
--- lane (p_alone: in a lane of jobs that run alone). Empty shared lanes cost a look each, once a
--- claim, whatever the number of their queues. So do empty own lanes, until they are closed: after a
--- hundred of them in a row their last queue is visited, since a queue with very many has better
--- ways to walk them. For one look in 32 a lane is hinted at, so that its floor passes what was
--- taken from it (leave_hints).
+-- The next queue by name that is not paused and may have something for a claim: one with a row in a lane (p_alone: in a lane of
+-- jobs that run alone). Empty shared lanes cost a look each, once a claim, whatever the number of their queues. So do empty own
+-- lanes, until they are closed: after a hundred of them in a row their last queue is visited, since a queue with very many has
+-- better ways to walk them. For one look in 32 a lane is hinted at, so that its floor passes what was taken from it (leave_hints).
 create or replace function fairclaim_internal.next_queue(p_after text, p_alone boolean) returns text
 language plpgsql
 as $$
@@ -1267,12 +1285,11 @@ comment on function fairclaim_internal.next_queue(text, boolean) is
 'The first queue after this name in which a claim may find something; null when there is none.';
 
 -- internal/claim/next_turns.sql
--- Whose turn is next: the rest of the quantum of the cursor's tenant, the others in turn, the
--- cursor's tenant again. Read only, at most p_walk tenants. Types are not looked at: where they
--- cover most of what waits, which is usual, the walk is the same for all of them, and a tenant that
--- has none of them gives nothing. Nearly always a tenant has a lane or two, and a stretch of the
--- index has all of them; where it has few tenants with many lanes each, the tenants are hopped to
--- one by one, so that no tenant is seen more often for having more lanes.
+-- Whose turn is next: the rest of the quantum of the cursor's tenant, the others in turn, the cursor's tenant again. Read only,
+-- at most p_walk tenants. Types are not looked at: where they cover most of what waits, which is usual, the walk is the same
+-- for all of them, and a tenant that has none of them gives nothing. Nearly always a tenant has a lane or two, and a stretch
+-- of the index has all of them; where it has few tenants with many lanes each, the tenants are hopped to one by one, so that
+-- no tenant is seen more often for having more lanes.
 create or replace function fairclaim_internal.next_turns(
   p_queue text,
   p_pos bigint,
@@ -1320,10 +1337,8 @@ comment on function fairclaim_internal.next_turns(text, bigint, int, int) is
 'The tenants with own lanes whose turn is next, and their weights.';
 
 -- internal/claim/next_turns_by_type.sql
--- As next_turns, for few types among many: each type's lanes are walked by an index of their own
--- and merged.
--- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before
--- it, 3 the cursor's tenant again.
+-- As next_turns, for few types among many: each type's lanes are walked by an index of their own and merged.
+-- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before it, 3 the cursor's tenant again.
 create or replace function fairclaim_internal.next_turns_by_type(
   p_queue text,
   p_types text[],
@@ -1488,10 +1503,9 @@ comment on function fairclaim_internal.refuse_late(timestamptz) is
 'Raises 55P03 when the lease that a claim would give is over already.';
 
 -- internal/claim/room_under_limits.sql
--- Cuts quanta to the room under the tenants' limits. First the limit rows of tenants with work and
--- room are locked (at most p_limit, in tenant order, skip locked); then, in a new statement with a
--- new snapshot, their running jobs are counted, and with them what this call has taken already. A
--- limit that tick has not activated yet gives no room.
+-- Cuts quanta to the room under the tenants' limits. First the limit rows of tenants with work and room are locked (at most
+-- p_limit, in tenant order, skip locked); then, in a new statement with a new snapshot, their running jobs are counted, and
+-- with them what this call has taken already. A limit that tick has not activated yet gives no room.
 create or replace function fairclaim_internal.room_under_limits(
   p_queue text,
   p_types text[],
@@ -1543,11 +1557,10 @@ comment on function fairclaim_internal.room_under_limits(text, text[], bigint[],
 'How many jobs each tenant may give under its limit of running jobs.';
 
 -- internal/claim/take_alone.sql
--- One job that is to run alone, in a database with limits: the oldest of a tenant that has no
--- limit, or whose limit's row was got and leaves room for one more. Looks at the 16 tenants whose
--- jobs stand first among the 64 oldest of each lane. Locks, for each until one is found: the
--- limit's row (skip locked), and then, in a new statement, its running jobs are counted, with what
--- this call has taken of it in other queues (p_taken); last the job's row (skip locked).
+-- One job that is to run alone, in a database with limits: the oldest of a tenant that has no limit, or whose limit's row was got and
+-- leaves room for one more. Looks at the 16 tenants whose jobs stand first among the 64 oldest of each lane. Locks, for each
+-- until one is found: the limit's row (skip locked), and then, in a new statement, its running jobs are counted, with what this
+-- call has taken of it in other queues (p_taken); last the job's row (skip locked).
 create or replace function fairclaim_internal.take_alone(
   p_lanes bigint[],
   p_floors bigint[],
@@ -1595,15 +1608,13 @@ comment on function fairclaim_internal.take_alone(bigint[], bigint[], fairclaim_
 'Takes one job that is to run alone out of these lanes, under the limits of tenants.';
 
 -- internal/claim/take_highest.sql
--- What tenants give at their turn where priorities are in use: the highest that each has, the
--- oldest first among equals, of its jobs in these shared lanes (a light tenant has a few) and in
--- its own lanes of at least p_least; of each p_counts at most. Bounded: 64 rows of shared lanes a
--- tenant, and by index as many rows of own lanes as it is to give. A tenant's rows are found by the
--- tenant: the lane is asked for in a form that no index has, since statistics of a moment at which
--- nearly nothing waits would choose the lane, and walk its dead rows. It first looks, and then
--- locks exactly the chosen rows, skip locked: rows of `ready` are never updated, so a ctid names
--- one for as long as the snapshot that saw it. A claim that meets another one on all of them gets
--- nothing here and takes what follows (take_own, take_shared).
+-- What tenants give at their turn where priorities are in use: the highest that each has, the oldest first among equals, of its
+-- jobs in these shared lanes (a light tenant has a few) and in its own lanes of at least p_least; of each p_counts at most.
+-- Bounded: 64 rows of shared lanes a tenant, and by index as many rows of own lanes as it is to give. A tenant's rows are found
+-- by the tenant: the lane is asked for in a form that no index has, since statistics of a moment at which nearly nothing waits
+-- would choose the lane, and walk its dead rows. It first looks, and then locks exactly the chosen rows, skip locked: rows of
+-- `ready` are never updated, so a ctid names one for as long as the snapshot that saw it. A claim that meets another one on all
+-- of them gets nothing here and takes what follows (take_own, take_shared).
 create or replace function fairclaim_internal.take_highest(
   p_queue text,
   p_types text[],
@@ -1662,149 +1673,9 @@ $$;
 comment on function fairclaim_internal.take_highest(text, text[], bigint[], smallint[], int, uuid[], int[], int) is
 'Takes the highest jobs of tenants out of shared and own lanes. ordinals: which of p_tenants a job belongs to.';
 
--- internal/claim/take_jobs.sql
--- All of a claim but the wide rows, which the caller reads by the ids of `jobs`: so claim_jobs and
--- settle_and_claim pay for one answer each.
--- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly
--- those taken). Waits for no row. Only a lock on a whole table makes it wait, also that of the wide
--- rows: if that took longer than the lease, the claim is of no use, and its caller refuses it
--- (refuse_late).
--- A claim of one in a queue where nothing special applies is one statement (claim_one); everything
--- else goes through claim_from_queue. Its callers pin jit, enable_seqscan and plan_cache_mode for
--- it too.
-create or replace function fairclaim_internal.take_jobs(
-  p_worker_id text,
-  p_queues text[],
-  p_limit int,
-  p_types text[],
-  p_lease float8,
-  p_cursor text,
-  p_lease_token uuid,
-  p_idle_for float8,
-  p_alone boolean,
-  out jobs fairclaim_internal.ready[],
-  out token uuid,
-  out expires_at timestamptz,
-  out cursor text
-)
-language plpgsql
-set enable_hashjoin = off
-set enable_mergejoin = off
-set enable_bitmapscan = off
-set enable_sort = off
-as $$
-declare
-  v_now timestamptz := fairclaim.clock();
-  v_is_good boolean;                          -- an assignment is cheaper than a statement
-  v_entries text[];                           -- the cursor, an entry a queue
-  v_entry text;
-  v_at int := 0;
-  v_queue text collate "C";
-  v_last text collate "C" := '';              -- the queue visited last
-  v_start text collate "C" := '';             -- the queue that the call before this one ended with
-  v_around boolean := false;                  -- all queues by name: past the last one, and on
-  v_limited boolean;                          -- some tenant has a limit; null before the first look
-  v_paused boolean;
-  v_pos bigint;
-  v_used int;
-  v_shared int;
-  v_taken record;                             -- what one queue gave
-  v_is_taken boolean := false;
-begin
-  v_is_good := check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
-  token := coalesce(p_lease_token, gen_random_uuid());
-  expires_at := v_now + make_interval(secs => p_lease);
-  if p_alone is not false then
-    p_alone := coalesce(p_alone, false);
-    p_limit := case when p_alone then 1 else p_limit end;
-  end if;
-  if p_cursor is not null then                -- each call starts at the queue after the last one's
-    v_entries := check_cursor(p_cursor);
-    v_start := split_part(v_entries[1], '|', 1);
-    v_last := v_start;
-    v_at := coalesce(array_position(p_queues, v_start), 0);
-  end if;
-  for v_visit in 1 .. coalesce(cardinality(p_queues), 1000000) loop
-    if p_queues is not null then
-      v_at := v_at % cardinality(p_queues) + 1;
-      v_queue := p_queues[v_at];
-    else
-      v_queue := next_queue(v_last, p_alone);
-      if v_queue is null and not v_around then
-        v_around := true;
-        v_queue := next_queue('', p_alone);
-      end if;
-      exit when v_queue is null or v_around and v_queue > v_start;
-    end if;
-    v_last := v_queue;
-    v_entry := null;
-    if split_part(v_entries[1], '|', 1) = v_queue then
-      v_entry := v_entries[1];
-      v_entries := v_entries[2:];
-    elsif cardinality(v_entries) > 1 then
-      select part.entry into v_entry from unnest(v_entries) part(entry)
-       where split_part(part.entry, '|', 1) = v_queue limit 1;
-      v_entries := array_remove(v_entries, v_entry);
-    end if;
-    if v_entry is null then                   -- a random turn at first
-      v_pos := uuid_hash_extended(token, 0);
-      v_used := 0;
-      v_shared := v_pos >> 20 & 3;
-    else
-      v_pos := split_part(v_entry, '|', 2);
-      v_used := split_part(v_entry, '|', 3);
-      v_shared := split_part(v_entry, '|', 4);
-    end if;
-    if p_limit = 1 and not p_alone then
-      v_taken := claim_one(v_queue, p_types, v_pos, v_used, v_shared);
-      v_is_taken := v_taken.jobs is not null;
-    end if;
-    if not v_is_taken then
-      if v_limited is null then               -- the lock first, so that a tick knows which claims
-        lock table ready in row exclusive mode;      -- began before a limit
-        select exists (select from tenant_limit),
-               exists (select from queue where queue.paused_at is not null)
-          into v_limited, v_paused;
-      end if;
-      continue when v_paused
-        and exists (select from queue where queue.name = v_queue and queue.paused_at is not null);
-      v_taken := claim_from_queue(v_queue, p_limit - coalesce(cardinality(jobs), 0), p_types,
-        v_limited, p_alone, v_pos, v_used, v_shared, jobs);
-    end if;
-    jobs := jobs || v_taken.jobs;
-    v_entries := concat_ws('|', v_queue, v_taken.p_pos, v_taken.p_used, v_taken.p_shared)
-                 || v_entries[1:31];
-    exit when cardinality(jobs) >= p_limit;
-  end loop;
-
-  if jobs is null then
-    perform note_idle(v_now, p_idle_for);
-    return;
-  end if;
-  cursor := array_to_string(v_entries, ';');
-  insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                       limited, worker_id)
-  select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
-         taken.lost,
-         v_limited is true
-           and exists (select from tenant_limit where tenant_limit.tenant_id = taken.tenant_id),
-         p_worker_id
-    from unnest(jobs) taken;
-  if p_lease < 30 then                        -- everybody ticks within half a minute anyway
-    if coalesce(pg_sequence_last_value('look_by'), 0) > millis(expires_at) + 5000 then
-      perform wake_before(v_now, expires_at + interval '5 s');
-    end if;
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.take_jobs(text, text[], int, text[], float8, text, uuid, float8, boolean) is
-'Takes jobs out of `ready` and starts their attempts: `jobs` as they waited, null for none, with the lease and the next cursor.';
-
 -- internal/claim/take_own.sql
--- Locks exactly what is taken, and takes it out of `ready`. Each lane is probed once; inside a
--- tenant the higher priority goes first, then the older lane. ordinals: which of the p_turns a job
--- belongs to.
+-- Locks exactly what is taken, and takes it out of `ready`. Each lane is probed once; inside a tenant the higher
+-- priority goes first, then the older lane. ordinals: which of the p_turns a job belongs to.
 create or replace function fairclaim_internal.take_own(
   p_queue text,
   p_types text[],
@@ -1843,9 +1714,8 @@ comment on function fairclaim_internal.take_own(text, text[], bigint[], int[], i
 'Takes jobs out of own lanes, in turn.';
 
 -- internal/claim/take_ranked.sql
--- As take_shared, for a queue in which priorities are in use. The places in line tell whose turn it
--- is, whatever the priorities; at its turn a tenant gives its highest job, in shared lanes or in
--- own lanes of a priority above 0.
+-- As take_shared, for a queue in which priorities are in use. The places in line tell whose turn it is, whatever the
+-- priorities; at its turn a tenant gives its highest job, in shared lanes or in own lanes of a priority above 0.
 create or replace function fairclaim_internal.take_ranked(
   p_queue text,
   p_lanes bigint[],
@@ -1887,10 +1757,9 @@ comment on function fairclaim_internal.take_ranked(text, bigint[], bigint[], sma
 'Takes jobs out of shared lanes where priorities are in use: tenants by their place in line, and of each its highest jobs.';
 
 -- internal/claim/take_shared.sql
--- Locks and takes up to p_limit jobs from shared lanes, first come first served. Where there are
--- several lanes, it first looks, without a lock, which of the oldest rows stand in which lane, and
--- then locks exactly those. p_rest: takes what is left, the oldest lane first, for a second pass.
--- Jobs of a limited tenant are passed over (tick moves them).
+-- Locks and takes up to p_limit jobs from shared lanes, first come first served. Where there are several lanes, it first
+-- looks, without a lock, which of the oldest rows stand in which lane, and then locks exactly those. p_rest: takes what is
+-- left, the oldest lane first, for a second pass. Jobs of a limited tenant are passed over (tick moves them).
 create or replace function fairclaim_internal.take_shared(
   p_lanes bigint[],
   p_floors bigint[],
@@ -1946,14 +1815,16 @@ comment on function fairclaim_internal.take_shared(bigint[], bigint[], int, bool
 'Takes jobs out of shared lanes.';
 
 -- internal/dispatch/check_batch.sql
--- One pass over the items, whatever it finds. It tells whether there are names of tenants to look
--- up and times to read, so that a batch without them pays for nothing more.
-create or replace function fairclaim_internal.check_batch(p_jobs jsonb, out named boolean, out timed boolean)
+-- One pass over the items, whatever it finds. It tells whether there are tenants to look up and
+-- times to read, so that a batch without them pays for nothing more. All that it tells is one
+-- number, since each aggregate and each column of a result is set up again in every transaction.
+create or replace function fairclaim_internal.check_batch(p_jobs jsonb) returns int
 language plpgsql
 as $$
 declare
   c_names text[] := array['tenant_id', 'tenant', 'type', 'payload', 'queue', 'priority', 'run_at',
                           'delay', 'max_attempts', 'timeout', 'tags', 'metadata'];
+  v_found int;
   v_bad int;
   v_no_object boolean;
 begin
@@ -1964,43 +1835,55 @@ begin
     perform refuse('JQ004', 'p_jobs', 'must have 1 to 10,000 items',
       'send smaller batches, and no call for none', '{"limit": 10000}');
   end if;
-  select min(job.place) filter (where case when jsonb_typeof(job.item) = 'object'
-                                           then job.item - c_names <> '{}' else true end),
-         bool_or(job.item ->> 'tenant_id' is null), bool_or(job.item ? 'run_at')
-    into v_bad, named, timed
-    from jsonb_array_elements(p_jobs) with ordinality job(item, place);
-  if v_bad is not null then
-    v_no_object := jsonb_typeof(p_jobs -> v_bad - 1) <> 'object';
-    perform refuse('JQ004', format('p_jobs[%s]', v_bad - 1),
+  select bit_or(case when jsonb_typeof(job.item) <> 'object' or job.item - c_names <> '{}' then 4
+                     else case when job.item ->> 'tenant_id' is null then 1 else 0 end
+                          + case when job.item ? 'run_at' then 2 else 0 end end)
+    into v_found
+    from jsonb_array_elements(p_jobs) job(item);
+  if v_found >= 4 then
+    select job.place - 1, jsonb_typeof(job.item) <> 'object' into v_bad, v_no_object
+      from jsonb_array_elements(p_jobs) with ordinality job(item, place)
+     where case when jsonb_typeof(job.item) = 'object' then job.item - c_names <> '{}'
+                else true end
+     order by job.place limit 1;
+    perform refuse('JQ004', format('p_jobs[%s]', v_bad),
       case when v_no_object then 'must be an object' else 'has an unknown name' end,
       case when v_no_object then 'put the jobs into a JSON array, one object each'
            else 'the names are ' || array_to_string(c_names, ', ') end,
       case when v_no_object then '{}' else jsonb_build_object('allowed', c_names) end);
   end if;
+  return v_found;
 end
 $$;
 
 comment on function fairclaim_internal.check_batch(jsonb) is
-'Refuses a batch that is no array of 1 to 10,000 objects with known names. named: some of them have no tenant_id. timed: some have a run_at.';
+'Refuses a batch that is no array of 1 to 10,000 objects with known names. Returns the sum of 1 where a job has no tenant_id and of 2 where a job has a run_at.';
 
 -- internal/dispatch/check_lanes.sql
--- Each type and priority of a tenant with a backlog is a lane, and each lane is looked at by the claims that come by its tenant's turn. So
--- their number is bounded, for each tenant by itself. Called only when a dispatch has made an own lane; reads as many lanes as may be.
-create or replace function fairclaim_internal.check_lanes(p_tenants uuid[], p_queues text[]) returns void
+-- Each type and priority of a tenant with a backlog is a lane, and each lane is looked at by the
+-- claims that come by the turn of its tenant. So their number is bounded, for each tenant by
+-- itself. Called only when a dispatch has made an own lane; it reads as many lanes as may be.
+create or replace function fairclaim_internal.check_lanes(p_tenants uuid[], p_queues text[])
+returns void
 language plpgsql
 as $$
 declare
-  v_most int := (select s.max_own_lanes from setting s);
+  v_most int := (select setting.max_own_lanes from setting);
 begin
   if exists (
-    select from (select distinct x.t, x.q collate "C" q from unnest(p_tenants, p_queues) x(t, q)) d
+    select from (select distinct made.tenant_id, made.queue collate "C" as queue
+                   from unnest(p_tenants, p_queues) made(tenant_id, queue)) pair
      where (select count(*) from (
-              select from lane l
-               where l.tenant_id is not null and l.queue = d.q
-                 and l.turn = uuid_hash_extended(d.t, hashtextextended(d.q, 0)) and l.drained is null
-               limit v_most + 1) z) > v_most) then
-    perform refuse('JQ003', 'type', format('a tenant may have jobs of %s pairs of type and priority waiting in lanes of their own in one queue', v_most),
-      'dispatch later, name fewer types, or raise the setting: `fairclaim settings set max_own_lanes`',
+              select from lane
+               where lane.tenant_id is not null and lane.queue = pair.queue
+                 and lane.turn = uuid_hash_extended(pair.tenant_id, hashtextextended(pair.queue, 0))
+                 and lane.drained is null
+               limit v_most + 1) own) > v_most) then
+    perform refuse('JQ003', 'type',
+      format('a tenant may have jobs of %s pairs of type and priority waiting in lanes of their own'
+             ' in one queue', v_most),
+      'dispatch later, name fewer types, or raise the setting:'
+      ' `fairclaim settings set max_own_lanes`',
       jsonb_build_object('limit', v_most));
   end if;
 end
@@ -2008,55 +1891,6 @@ $$;
 
 comment on function fairclaim_internal.check_lanes(uuid[], text[]) is
 'Refuses a dispatch (JQ003) after which a tenant has more own lanes in a queue than fairclaim_internal.setting.max_own_lanes.';
-
--- internal/dispatch/check_times.sql
--- Refuses a run_at that is no time before anything else reads it: a cast that fails quotes its
--- text. The usual case is one pass with one cast a job; only a refusal looks at them one by one.
--- The settings that a cast depends on are pinned here and in dispatch_jobs.
-create or replace function fairclaim_internal.check_times(p_jobs jsonb) returns void
-language plpgsql
-set timezone = 'UTC'
-set datestyle = 'ISO, YMD'
-as $$
-declare
-  v_good boolean;
-  v_time record;
-begin
-  begin
-    select coalesce(bool_and(case when is_time(job.run_at)
-                                  then job.run_at::timestamptz is not null
-                                  else job.run_at is null end), true)
-      into v_good
-      from (select item ->> 'run_at' as run_at from jsonb_array_elements(p_jobs) list(item)) job;
-  exception
-    when data_exception then v_good := false;
-  end;
-  if v_good then
-    return;
-  end if;
-  for v_time in                               -- 10,000 at most
-    select item ->> 'run_at' as run_at, place
-      from jsonb_array_elements(p_jobs) with ordinality list(item, place)
-     where item ->> 'run_at' is not null order by place
-  loop
-    begin
-      v_good := is_time(v_time.run_at);
-      if v_good then
-        perform v_time.run_at::timestamptz;
-      end if;
-    exception
-      when data_exception then v_good := false;
-    end;
-    if not v_good then
-      perform refuse_job(
-        'run_at: must be a time with its offset, like 2027-01-31T09:00:00Z', v_time.place::int - 1);
-    end if;
-  end loop;
-end
-$$;
-
-comment on function fairclaim_internal.check_times(jsonb) is
-'Refuses a batch in which a run_at is no time in ISO 8601 with its offset (JQ004, with the index of the job).';
 
 -- internal/dispatch/extras_fault.sql
 -- Called only where there are tags or metadata. It is in plpgsql, since a function in the language
@@ -2358,33 +2192,134 @@ comment on function fairclaim_internal.into_lanes(fairclaim_internal.ready[], te
 
 -- internal/dispatch/is_time.sql
 -- Whether a text looks like a time in ISO 8601 with its offset: no word (`tomorrow`, a zone's
--- name), no bare number, no time without an offset. Cheap, since every job of a batch may have one:
--- a class of characters and places of separators, where one regular expression for all of it costs
--- five times as much. Whether there is such a time the cast tells.
+-- name), no bare number, no time without an offset. It is cheap, since every job of a batch may
+-- have one: a class of characters and places of separators, where one regular expression for all of
+-- it costs five times as much. The cast tells whether there is such a time.
 create or replace function fairclaim_internal.is_time(p_text text) returns boolean
 language sql immutable parallel safe
 as $$
-  select length(p_text) <= 40 and p_text like '____-__-_____:__%' and p_text ~ '^[0-9T:.+Z -]+$'
-     and p_text not like '%--%'
+  select length(p_text) <= 40 and p_text like '____-__-_____:__%'
+     and p_text ~ '^[0-9T:.+Z -]+$' and p_text not like '%--%'
      and (p_text like '%Z' or p_text like '%+__:__' or p_text like '%-__:__')
 $$;
 
 comment on function fairclaim_internal.is_time(text) is
 'Whether a text has the form of a time in ISO 8601 with its offset, Z or +hh:mm. Null for null.';
 
+-- internal/dispatch/read_times.sql
+-- Reads every run_at of a batch once, before anything else does: a cast that fails quotes its text.
+-- The usual case is one pass; only a refusal looks at the times one by one. The settings that a
+-- cast depends on are pinned here, so that no answer depends on the session of the caller.
+-- `offset 0` keeps the planner from repeating the cast for each aggregate.
+create or replace function fairclaim_internal.read_times(p_jobs jsonb) returns timestamptz[]
+language plpgsql
+set timezone = 'UTC'
+set datestyle = 'ISO, YMD'
+as $$
+declare
+  v_good boolean;
+  v_times timestamptz[];
+  v_job record;
+begin
+  begin
+    select array_agg(job.run_at), count(job.run_at) = count(job.text) into v_times, v_good
+      from (select given.run_at as text,
+                   case when is_time(given.run_at) then given.run_at::timestamptz end as run_at
+              from jsonb_to_recordset(p_jobs) given(run_at text) offset 0) job;
+  exception
+    when data_exception then v_good := false;
+  end;
+  if v_good then
+    return v_times;
+  end if;
+  for v_job in                                -- 10,000 at most
+    select item ->> 'run_at' as text, place
+      from jsonb_array_elements(p_jobs) with ordinality list(item, place)
+     where item ->> 'run_at' is not null order by place
+  loop
+    begin
+      v_good := is_time(v_job.text);
+      if v_good then
+        perform v_job.text::timestamptz;
+      end if;
+    exception
+      when data_exception then v_good := false;
+    end;
+    if not v_good then
+      perform refuse_job(
+        'run_at: must be a time with its offset, like 2027-01-31T09:00:00Z', v_job.place::int - 1);
+    end if;
+  end loop;
+end
+$$;
+
+comment on function fairclaim_internal.read_times(jsonb) is
+'The run_at of each job of a batch, by its place. Refuses a batch in which one is no time in ISO 8601 with its offset (JQ004, with the index of the job).';
+
+-- internal/dispatch/refuse_item.sql
+-- Refuses the first job of a batch that has a fault. dispatch_jobs knows the first one apart from
+-- faults of names, of which it only knows that there are some: whatever can be found out here costs
+-- nothing to the batches without a fault.
+create or replace function fairclaim_internal.refuse_item(
+  p_jobs jsonb,
+  p_place int,
+  p_fault text
+) returns void
+language plpgsql
+as $$
+declare
+  c_type text := 'type: must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters';
+  c_queue text := 'queue: must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters';
+  v_named record;
+  v_job jsonb := p_jobs -> p_place - 1;
+begin
+  select job.place::int as place, is_name(job.item ->> 'type', true) as has_type into v_named
+    from jsonb_array_elements(p_jobs) with ordinality job(item, place)
+   where not (is_name(job.item ->> 'type', true)
+              and is_name(coalesce(job.item ->> 'queue', 'default')))
+   order by job.place limit 1;
+  if v_named.place < p_place or p_place = 0 or v_named.place = p_place and p_fault <> 'tenant' then
+    perform refuse_job(case when v_named.has_type then c_queue else c_type end, v_named.place - 1);
+  end if;
+  perform refuse_job(
+    case p_fault
+      when 'tenant' then
+        case when v_job ->> 'tenant' is null then 'tenant_id: is missing'
+             when v_job ->> 'tenant_id' is not null then 'tenant: excludes tenant_id'
+             else 'tenant: must be 1 to 255 bytes without control characters' end
+      when 'timeout' then
+        case when jsonb_typeof(v_job -> 'timeout') = 'number'
+             then 'timeout: must be from 1 ms to 24 h'
+             else 'timeout: must be a number of seconds' end
+      when 'delay' then
+        case when v_job ->> 'run_at' is not null then 'delay: excludes run_at'
+             when jsonb_typeof(v_job -> 'delay') = 'number' then 'delay: must be from 0 to 5 years'
+             else 'delay: must be a number of seconds' end
+      else p_fault end,
+    p_place - 1);
+end
+$$;
+
+comment on function fairclaim_internal.refuse_item(jsonb, int, text) is
+'Refuses the first job of a batch that has a fault. p_place: that of the first with a fault that is none of names, from 1, or 0 where there is none. p_fault: what is wrong with it, or only which field. Errors: JQ002, JQ004.';
+
 -- internal/dispatch/refuse_job.sql
--- The one refusal of a job that cannot be dispatched, by itself or in a batch. The checks only say which field breaks which rule, since
--- every dispatch pays for the length of their expression; the bounds and the advice are looked up here, where a refusal alone pays.
-create or replace function fairclaim_internal.refuse_job(p_fault text, p_item int default null) returns void
+-- The one refusal of a job that cannot be dispatched, by itself or in a batch. The checks only say
+-- which field breaks which rule, since every dispatch pays for the length of their expression; the
+-- bounds and the advice are looked up here, where only a refusal pays.
+create or replace function fairclaim_internal.refuse_job(p_fault text, p_item int default null)
+returns void
 language plpgsql
 as $$
 declare
   v_field text := split_part(p_fault, ': ', 1);
   v_rule text := substr(p_fault, length(v_field) + 3);
   v_name text := case when starts_with(v_field, 'p_') then substr(v_field, 3) else v_field end;
-  v_again text := case when p_item is null then '' else ', and send the batch again: nothing was written' end;
+  v_again text := case when p_item is null then ''
+                       else ', and send the batch again: nothing was written' end;
   v_bounds jsonb := case v_name
-    when 'tenant' then case when starts_with(v_rule, 'must') then '{"limit": 255}'::jsonb else '{}' end
+    when 'tenant' then
+      case when starts_with(v_rule, 'must') then '{"limit": 255}'::jsonb else '{}' end
     when 'type' then '{"limit": 64}'
     when 'queue' then '{"limit": 64}'
     when 'priority' then '{"minimum": -100, "maximum": 100}'
@@ -2392,41 +2327,74 @@ declare
     when 'run_at' then '{"minimum": -86400, "maximum": 157766400}'      -- seconds from now
     when 'delay' then '{"minimum": 0, "maximum": 157766400}'
     when 'timeout' then '{"minimum": 0.001, "maximum": 86400}'
-    when 'tags' then jsonb_build_object('limit', case when starts_with(v_rule, 'each') then 64 else 20 end)
-    when 'metadata' then jsonb_build_object('limit', case when starts_with(v_rule, 'must nest') then 128 else 16384 end)
+    when 'tags' then jsonb_build_object('limit',
+      case when starts_with(v_rule, 'each') then 64 else 20 end)
+    when 'metadata' then jsonb_build_object('limit',
+      case when starts_with(v_rule, 'must nest') then 128 else 16384 end)
     when 'payload' then jsonb_build_object('limit',
-      case when starts_with(v_rule, 'must nest') then 128 else (select s.max_payload from setting s) end)
+      case when starts_with(v_rule, 'must nest') then 128
+           else (select setting.max_payload from setting) end)
     else '{}' end;
   v_hint text := case v_name
-    when 'tenant_id' then 'name the tenant, by its uuid as tenant_id or by its name or number as tenant (for an application with one tenant only, '
-                          || 'once: `fairclaim settings set default_tenant app`)'
-    when 'tenant' then case when starts_with(v_rule, 'must') then 'use the name or the number that your application knows the tenant by'
-                            else 'name the tenant by its uuid as tenant_id or by its name as tenant, not by both' end
-    when 'delay' then 'choose seconds from 0 to 157766400, or a time as run_at, and not both; leave both out to run the job at once'
+    when 'tenant_id' then
+      'name the tenant, by its uuid as tenant_id or by its name or number as tenant (for an '
+      || 'application with one tenant only, once: `fairclaim settings set default_tenant app`)'
+    when 'tenant' then
+      case when starts_with(v_rule, 'must')
+           then 'use the name or the number that your application knows the tenant by'
+           else 'name the tenant by its uuid as tenant_id or by its name as tenant, not by both' end
+    when 'delay' then
+      'choose seconds from 0 to 157766400, or a time as run_at, and not both; leave both out to '
+      || 'run the job at once'
     when 'type' then 'use letters, digits and _ . : - with a letter or a digit first'
     when 'queue' then 'use lowercase letters, digits and _ . : - with a letter or a digit first'
     when 'priority' then 'choose a number from -100 to 100, higher first, or leave it out'
     when 'max_attempts' then 'choose a number from 1 to 100, or leave it out: then it is 25'
-    when 'run_at' then 'write it in ISO 8601 with its offset, like 2027-01-31T09:00:00Z, or leave it out to run the job at once'
-    when 'timeout' then 'choose seconds from 0.001 to 86400, or leave it out: then an attempt may take any time'
+    when 'run_at' then
+      'write it in ISO 8601 with its offset, like 2027-01-31T09:00:00Z, or leave it out to run the '
+      || 'job at once'
+    when 'timeout' then
+      'choose seconds from 0.001 to 86400, or leave it out: then an attempt may take any time'
     when 'payload' then 'store large data elsewhere and put a reference to it into the payload'
     when 'tags' then 'send at most 20 texts of 1 to 64 characters each'
     when 'metadata' then 'send a small object; what the handler works on belongs into the payload'
     else 'change ' || v_name || ' as the message says' end;
 begin
   perform refuse(case when v_rule = 'is missing' then 'JQ002' else 'JQ004' end,
-    case when p_item is null then v_field else format('p_jobs[%s].%s', p_item, v_name) end, v_rule, v_hint || v_again, v_bounds);
+    case when p_item is null then v_field else format('p_jobs[%s].%s', p_item, v_name) end, v_rule,
+    v_hint || v_again, v_bounds);
 end
 $$;
 
 comment on function fairclaim_internal.refuse_job(text, int) is
 'Refuses a job to be dispatched: JQ002 where its tenant is missing, else JQ004, with the bounds of the field. p_fault: the field, a colon and the rule, as the checks of dispatch_job and dispatch_jobs write it. p_item: its place in the batch, from 0.';
 
+-- internal/dispatch/seconds_in.sql
+-- In plpgsql, and so not inlined: a batch without delays and timeouts does not pay for setting up
+-- the parts of this expression. Strict, and so not even called for it.
+create or replace function fairclaim_internal.seconds_in(
+  p_value jsonb,
+  p_least numeric,
+  p_most numeric
+) returns interval
+language plpgsql immutable strict
+as $$
+begin
+  return case when jsonb_typeof(p_value) = 'number' and p_value::numeric between p_least and p_most
+              then make_interval(secs => p_value::float8) end;
+end
+$$;
+
+comment on function fairclaim_internal.seconds_in(jsonb, numeric, numeric) is
+'As many seconds as a JSON number between two bounds says. Null for anything else.';
+
 -- internal/dispatch/tell.sql
--- The one place that notifies. Committing notifiers take turns on one database-wide lock, and a full queue of notifications (any login
--- may fill it) fails the commit of whoever adds to it: so never when it is half full. A transaction that is to be prepared may not
--- notify: it sets fairclaim.notify to off; in a two-phase commit of Citus its workers do that for a transaction that cannot know.
--- Once a word and transaction: the setting fairclaim.told ends with the transaction, and with a savepoint that is rolled back.
+-- The one place that notifies. Committing notifiers take turns on one lock of the whole database,
+-- and a full queue of notifications (any login may fill it) fails the commit of a transaction that
+-- adds to it: so nothing is added when it is half full. A transaction that is to be prepared may
+-- not notify: it sets fairclaim.notify to off; in a two-phase commit of Citus its workers do that
+-- for a transaction that cannot know. A word is told once in a transaction: the setting
+-- fairclaim.told ends with the transaction, and with a savepoint that is rolled back.
 create or replace function fairclaim_internal.tell(p_word text) returns boolean
 language plpgsql
 as $$
@@ -2446,7 +2414,7 @@ end
 $$;
 
 comment on function fairclaim_internal.tell(text) is
-'NOTIFY fairclaim with a word that names nobody''s job: empty (jobs wait), due (something is due sooner than workers may know) or cancel (a job is to be stopped). False where it may not.';
+'NOTIFY fairclaim with a word that names no job: empty (jobs wait), due (something is due sooner than workers may know) or cancel (a job is to be stopped). False where it may not.';
 
 -- internal/dispatch/to_ready.sql
 -- Puts jobs that come back (retry, release, lost lease, promotion) into a lane again; its key comes
@@ -2535,12 +2503,15 @@ $$;
 comment on function fairclaim_internal.wake(timestamptz) is 'Wakes idle workers (NOTIFY fairclaim, without a payload), seldom.';
 
 -- internal/dispatch/wake_before.sql
--- For what will be due while everybody sleeps: a delayed job, a lease. Everybody who hears it ticks, learns of it and sleeps until then.
--- Nobody needs to be told when all will tick before (`look_by`), or when nobody listens. As seldom as wake(). Who asks when to tick is
--- told of it in any case.
+-- For what will be due while all workers sleep: a delayed job, a lease. Each worker that hears it
+-- ticks, learns of it and sleeps until then. None needs to be told when all will tick before
+-- (`look_by`), or when none listens. As seldom as wake(). A worker that asks when to tick is told
+-- of it in any case.
+--
 -- Callers ask first, in one expression:
 --   coalesce(pg_sequence_last_value('look_by'), 0) > millis(p_due)
-create or replace function fairclaim_internal.wake_before(p_now timestamptz, p_due timestamptz) returns void
+create or replace function fairclaim_internal.wake_before(p_now timestamptz, p_due timestamptz)
+returns void
 language plpgsql
 as $$
 declare
@@ -2554,7 +2525,8 @@ begin
      and coalesce(pg_sequence_last_value('asleep_until'), 0) > v_ms
      and v_last not between v_ms + 100 and v_ms + 1000
      and tell('due') then
-    perform setval('notified_at', 4 + case when v_last between v_ms and v_ms + 100 then v_last else v_ms end);
+    perform setval('notified_at',
+      4 + case when v_last between v_ms and v_ms + 100 then v_last else v_ms end);
   end if;
 end
 $$;
@@ -2563,8 +2535,8 @@ comment on function fairclaim_internal.wake_before(timestamptz, timestamptz) is
 'Tells idle workers that something is due before they all tick again (NOTIFY fairclaim, with the payload due).';
 
 -- internal/doctor/findings_of_age.sql
--- How far the counter of transactions has come. Reads catalogs only, so that a login without a role of
--- ours can send this text itself.
+-- How far the counter of transactions has come. Reads catalogs only, so that a login without a role
+-- of ours can send this text itself.
 create or replace function fairclaim_internal.findings_of_age()
 returns table (level text, name text, seen text, advice text)
 language sql stable
@@ -2618,7 +2590,9 @@ as $$
       from found
      cross join aclexplode(coalesce(found.proacl, acldefault('f', found.proowner))) a
       left join pg_roles r on r.oid = a.grantee
-       and r.rolname ~ '^fairclaim_(owner|worker|producer|tenant|operator|auditor|observer)$'
+       and r.rolname in ('fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
+                         'fairclaim_tenant', 'fairclaim_operator', 'fairclaim_auditor',
+                         'fairclaim_observer')
      where a.grantee <> found.proowner),
   trouble(kind, what) as (
     select 'missing', known.name from known
@@ -2919,8 +2893,10 @@ as $$
      where g.grantee <> relation.owner
        and not exists (
          select from pg_roles r
-          where r.oid = g.grantee and r.rolname
-             ~ '^fairclaim_(owner|worker|producer|tenant|operator|auditor|observer)$')
+          where r.oid = g.grantee
+            and r.rolname in ('fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
+                              'fairclaim_tenant', 'fairclaim_operator', 'fairclaim_auditor',
+                              'fairclaim_observer'))
      group by relation.name),
   trouble(kind, what) as (
     select 'bare', relation.name from relation where not relation.is_secured
@@ -3418,7 +3394,7 @@ as $$
        select count(*) from pg_stat_activity a
         where a.datname = current_database() and a.pid <> pg_backend_pid()
           and a.usesysid is not null
-          and pg_has_role(a.usesysid, 'fairclaim_worker', 'usage')) sessions),
+          and pg_has_role(a.usesysid, our_role('worker'), 'usage')) sessions),
   leases as (
     select count(r.id) as running,
            count(*) filter (where r.lease_expires_at < state.now_at) as expired,
@@ -3515,55 +3491,77 @@ comment on function fairclaim_internal.findings_of_waiting() is
 -- indexes of lanes, and of each at most 20 lanes, of which the first row is read. Lanes of limited
 -- tenants are left out: they wait for their limit. So are jobs that run alone: findings_of_suspects
 -- has them.
-create or replace function fairclaim_internal.longest_waits() returns table (queue text, type text, paused boolean, runs boolean, waits float8)
+create or replace function fairclaim_internal.longest_waits()
+returns table (queue text, type text, paused boolean, runs boolean, waits float8)
 language sql volatile
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 set jit = off
 set enable_seqscan = off
 as $$
-  with recursive own(q, t) as (
-    (select l.queue, l.type from lane l where l.tenant_id is not null order by l.queue, l.type limit 1)
+  with recursive own(queue, type) as (
+    (select lane.queue, lane.type from lane where lane.tenant_id is not null
+      order by lane.queue, lane.type limit 1)
     union all
-    select n.q, n.t from own cross join lateral (
-      select l.queue, l.type from lane l where l.tenant_id is not null and (l.queue, l.type) > (own.q, own.t)
-       order by l.queue, l.type limit 1) n(q, t)),
-  shared(q, t) as (
-    (select l.queue, l.type from lane l where l.tenant_id is null and not l.alone order by l.queue, l.type limit 1)
+    select next.queue, next.type
+      from own
+     cross join lateral (
+       select lane.queue, lane.type from lane
+        where lane.tenant_id is not null and (lane.queue, lane.type) > (own.queue, own.type)
+        order by lane.queue, lane.type limit 1) next),
+  shared(queue, type) as (
+    (select lane.queue, lane.type from lane where lane.tenant_id is null and not lane.alone
+      order by lane.queue, lane.type limit 1)
     union all
-    select n.q, n.t from shared cross join lateral (
-      select l.queue, l.type from lane l where l.tenant_id is null and not l.alone and (l.queue, l.type) > (shared.q, shared.t)
-       order by l.queue, l.type limit 1) n(q, t)),
-  pair(q, t) as materialized (
-    select q, t from (select * from own limit 100) o union select q, t from (select * from shared limit 100) s),
+    select next.queue, next.type
+      from shared
+     cross join lateral (
+       select lane.queue, lane.type from lane
+        where lane.tenant_id is null and not lane.alone
+          and (lane.queue, lane.type) > (shared.queue, shared.type)
+        order by lane.queue, lane.type limit 1) next),
+  pair as materialized (
+    select first_own.queue, first_own.type from (select * from own limit 100) first_own
+    union
+    select first_shared.queue, first_shared.type
+      from (select * from shared limit 100) first_shared),
   lanes as materialized (
-    select p.q, p.t, l.lane_id, l.floor from pair p
+    select pair.queue, pair.type, some_lanes.lane_id, some_lanes.floor
+      from pair
      cross join lateral (
-       (select l.lane_id, l.floor from lane l
-         where l.queue = p.q and l.type = p.t and l.tenant_id is null and not l.alone order by l.lane_id limit 5)
+       (select lane.lane_id, lane.floor from lane
+         where lane.queue = pair.queue and lane.type = pair.type
+           and lane.tenant_id is null and not lane.alone
+         order by lane.lane_id limit 5)
        union all
-       (select l.lane_id, l.floor from lane l
-         where l.queue = p.q and l.type = p.t and l.tenant_id is not null
-           and not exists (select from tenant_limit b where b.tenant_id = l.tenant_id)
-         order by l.turn limit 15)) l),
+       (select lane.lane_id, lane.floor from lane
+         where lane.queue = pair.queue and lane.type = pair.type and lane.tenant_id is not null
+           and not exists (
+                 select from tenant_limit where tenant_limit.tenant_id = lane.tenant_id)
+         order by lane.turn limit 15)) some_lanes),
   oldest as materialized (
-    select n.q, n.t, min(greatest(j.created_at, j.run_at)) as since
-      from lanes n
+    select lanes.queue, lanes.type, min(greatest(known.created_at, known.run_at)) as since
+      from lanes
      cross join lateral (
-       select y.id, y.tenant_id from ready y
-        where y.lane_id = n.lane_id and y.seq >= n.floor order by y.lane_id, y.seq limit 1) y
+       select ready.id, ready.tenant_id from ready
+        where ready.lane_id = lanes.lane_id and ready.seq >= lanes.floor
+        order by ready.lane_id, ready.seq limit 1) first
      cross join lateral (
-       select j.created_at, j.run_at from job j where j.tenant_id = y.tenant_id and j.id = y.id offset 0) j
-     group by n.q, n.t),
+       select job.created_at, job.run_at from job
+        where job.tenant_id = first.tenant_id and job.id = first.id offset 0) known
+     group by lanes.queue, lanes.type),
   runs as materialized (
-    select distinct j.queue as q, j.type as t
-      from (select g.id, g.tenant_id from running g limit 2000) g
+    select distinct known.queue, known.type
+      from (select running.id, running.tenant_id from running limit 2000) held
      cross join lateral (
-       select j.queue, j.type from job j where j.tenant_id = g.tenant_id and j.id = g.id offset 0) j)
-  select o.q, o.t, exists (select from queue x where x.name = o.q and x.paused_at is not null),
-         exists (select from runs r where r.q = o.q and r.t = o.t),
-         date_part('epoch', fairclaim.clock() - o.since)
-    from oldest o order by o.since limit 100
+       select job.queue, job.type from job
+        where job.tenant_id = held.tenant_id and job.id = held.id offset 0) known)
+  select oldest.queue, oldest.type,
+         exists (select from queue
+                  where queue.name = oldest.queue and queue.paused_at is not null),
+         exists (select from runs where runs.queue = oldest.queue and runs.type = oldest.type),
+         date_part('epoch', fairclaim.clock() - oldest.since)
+    from oldest order by oldest.since limit 100
 $$;
 
 comment on function fairclaim_internal.longest_waits() is
@@ -3798,59 +3796,81 @@ comment on function fairclaim_internal.end_cancelled(timestamptz, int, uuid[]) i
 'Ends waiting jobs that were asked to cancel as cancelled; deletes the wishes of jobs that have ended, and returns how many.';
 
 -- internal/maintenance/fail_suspects.sql
--- Jobs whose workers died twice, and that no worker has taken to run alone within setting.suspect_wait, fail as lost: clients that
--- know nothing of them leave them here. Timed by what ticks have seen: the 1,000 oldest, less those that nobody may take now (a queue that
--- is paused, a tenant whose limit is 0). Where nobody looked for five minutes no worker ran, so all of them begin again. Nearly always
--- there is no such lane. Locks: rows of suspect, then of ready (skip locked): one that is being taken is left to its worker.
-create or replace function fairclaim_internal.fail_suspects(p_now timestamptz, p_size int, p_skip uuid[]) returns int
+-- Fails jobs as lost whose workers died twice, and that no worker has taken to run alone within
+-- setting.suspect_wait: clients that know nothing of suspects leave them here. The time is what
+-- ticks have seen of them: `suspect` has the 1,000 oldest, less those that may not be taken now
+-- (their queue is paused, or the limit of their tenant is 0). Where no tick looked for five minutes
+-- no worker ran, so all of them begin again. Nearly always there is no such lane, and two looks say
+-- so.
+--
+-- Locks: rows of suspect, then of ready (skip locked): a job that is being taken is left to its
+-- worker.
+create or replace function fairclaim_internal.fail_suspects(
+  p_now timestamptz,
+  p_size int,
+  p_skip uuid[]
+) returns int
 language plpgsql
 as $$
 declare
   v_ms bigint := millis(p_now);
-  v_seen boolean := coalesce(pg_sequence_last_value('suspects_at'), 0) between v_ms - 300000 and v_ms;
-  v_n int;
+  v_seen boolean := coalesce(pg_sequence_last_value('suspects_at'), 0)
+                    between v_ms - 300000 and v_ms;
+  v_failed int;
 begin
-  if not exists (select from lane l where l.alone) and not exists (select from suspect) then
+  if not exists (select from lane where lane.alone) and not exists (select from suspect) then
     return 0;
   end if;
   perform setval('suspects_at', greatest(0, v_ms));
   with late as materialized (
-    select y.c
-      from (select distinct s.id, s.tenant_id, s.attempts from suspect s
-             where v_seen and s.seen_at < p_now - (select x.suspect_wait from setting x) and s.id <> all (p_skip) limit p_size) s
+    select waiting.place
+      from (select distinct suspect.id, suspect.tenant_id, suspect.attempts from suspect
+             where v_seen and suspect.id <> all (p_skip)
+               and suspect.seen_at < p_now - (select setting.suspect_wait from setting)
+             limit p_size) seen
      cross join lateral (
-       select y.ctid c from ready y
-        where y.tenant_id = s.tenant_id and (y.lane_id >> 32) < 0 and y.id = s.id and y.attempts = s.attempts and y.lost >= 2
-          for update skip locked) y),
+       select ready.ctid as place from ready
+        where ready.tenant_id = seen.tenant_id and (ready.lane_id >> 32) < 0
+          and ready.id = seen.id and ready.attempts = seen.attempts and ready.lost >= 2
+          for update skip locked) waiting),
   gone as (
-    delete from ready y where y.ctid = any (array(select late.c from late)) returning y.id, y.tenant_id, y.attempts)
+    delete from ready where ready.ctid = any (array(select late.place from late))
+    returning ready.id, ready.tenant_id, ready.attempts)
   insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
   select gone.id, gone.tenant_id, p_now, gone.attempts, 'failed', null, null,
-         '{"code": "lost", "message": "two workers died while they ran it, and no worker ran it alone in time"}'
+         '{"code": "lost",
+           "message": "two workers died while they ran it, and no worker ran it alone in time"}'
     from gone;
-  get diagnostics v_n = row_count;
+  get diagnostics v_failed = row_count;
 
   with waiting as materialized (
-    select y.id, y.tenant_id, y.attempts
-      from (select l.lane_id, l.floor from lane l
-             where l.alone and not exists (select from queue q where q.name = l.queue and q.paused_at is not null)
-             order by l.queue, l.type, l.lane_id limit 1000) l
+    select job.id, job.tenant_id, job.attempts
+      from (select lane.lane_id, lane.floor from lane
+             where lane.alone
+               and not exists (select from queue
+                                where queue.name = lane.queue and queue.paused_at is not null)
+             order by lane.queue, lane.type, lane.lane_id limit 1000) alone
      cross join lateral (
-       select y.id, y.tenant_id, y.attempts from ready y
-        where y.lane_id = l.lane_id and y.seq >= l.floor
-          and not exists (select from tenant_limit b where b.tenant_id = y.tenant_id and b.max_running = 0)
-        order by y.lane_id, y.seq limit 1000) y
+       select ready.id, ready.tenant_id, ready.attempts from ready
+        where ready.lane_id = alone.lane_id and ready.seq >= alone.floor
+          and not exists (select from tenant_limit bound
+                           where bound.tenant_id = ready.tenant_id and bound.max_running = 0)
+        order by ready.lane_id, ready.seq limit 1000) job
      limit 1000),
-  gone as (
-    delete from suspect s
-     where s.ctid = any (array(
-       select z.ctid from suspect z
-        where not v_seen or not exists (select from waiting w where w.id = z.id and w.attempts = z.attempts)
+  forgotten as (
+    delete from suspect
+     where suspect.ctid = any (array(
+       select noted.ctid from suspect noted
+        where not v_seen
+           or not exists (select from waiting
+                           where waiting.id = noted.id and waiting.attempts = noted.attempts)
           for update skip locked)))
   insert into suspect (id, tenant_id, attempts, seen_at)
-  select w.id, w.tenant_id, w.attempts, p_now from waiting w
-   where not v_seen or not exists (select from suspect s where s.id = w.id and s.attempts = w.attempts);
-  return v_n;
+  select waiting.id, waiting.tenant_id, waiting.attempts, p_now from waiting
+   where not v_seen
+      or not exists (select from suspect noted
+                      where noted.id = waiting.id and noted.attempts = waiting.attempts);
+  return v_failed;
 end
 $$;
 
@@ -4011,25 +4031,32 @@ comment on function fairclaim_internal.free_passed(fairclaim_internal.tick_state
 'Puts right what a tick left that was passed and has ended late.';
 
 -- internal/maintenance/is_prune_due.sql
--- One reading of a sequence (settle_and_claim does the same in place). drop_ranges() and prune() note when they begin, so of a fleet the first
--- that hears of it goes; whoever stops on the way is followed by another a minute later. A time ahead of the clock is of a clock that was wrong.
-create or replace function fairclaim_internal.is_prune_due(p_now timestamptz, p_active boolean) returns boolean
+-- Reads one sequence (next_step does the same in place). drop_ranges() and prune() note when they
+-- begin, so of a fleet the first worker that hears of it goes; one that stops on the way is
+-- followed by another a minute later. A time ahead of the clock comes from a clock that was wrong.
+create or replace function fairclaim_internal.is_prune_due(p_now timestamptz, p_active boolean)
+returns boolean
 language plpgsql
 as $$
 declare
   v_ms bigint := millis(p_now);
 begin
-  return coalesce(pg_sequence_last_value('pruned_at'), 0) not between v_ms - case when p_active then 60000 else 600000 end and v_ms;
+  return coalesce(pg_sequence_last_value('pruned_at'), 0)
+         not between v_ms - case when p_active then 60000 else 600000 end and v_ms;
 end
 $$;
 
 comment on function fairclaim_internal.is_prune_due(timestamptz, boolean) is
-'Whether it is time that somebody prunes: once a minute, or once in ten minutes while nothing happens.';
+'Whether it is time to prune: once a minute, or once in ten minutes while nothing happens.';
 
 -- internal/maintenance/is_quiet.sql
--- Whether there is nothing to do but what has a known time (due jobs, leases, ranges of ids): nobody has put anything into `ready` since the last tick
--- that left nothing over, and nobody has left a note. Reads a handful of small indexes and writes nothing, so that ticks of an idle fleet cost no WAL.
-create or replace function fairclaim_internal.is_quiet(p_state fairclaim_internal.tick_state, p_now timestamptz) returns boolean
+-- Whether there is nothing to do but what has a known time (due jobs, leases, ranges of ids):
+-- nothing went into `ready` since the last tick that left nothing over, and no note was left. It
+-- reads a handful of small indexes and writes nothing, so that ticks of an idle fleet cost no WAL.
+create or replace function fairclaim_internal.is_quiet(
+  p_state fairclaim_internal.tick_state,
+  p_now timestamptz
+) returns boolean
 language plpgsql
 as $$
 begin
@@ -4038,7 +4065,7 @@ begin
      and not exists (select from floor_hint)
      and not exists (select from renewal)
      and not exists (select from cancel_request)
-     and not exists (select from tenant_limit b where not b.active)
+     and not exists (select from tenant_limit bound where not bound.active)
      and p_state.limits = limits_digest()
      and not exists (select from tenant_note)
      and not exists (select from tick_fault);
@@ -4230,12 +4257,19 @@ comment on function fairclaim_internal.mark_holders(fairclaim_internal.tick_stat
 'Reads which transactions may still commit rows into `ready`, and up to which number none can.';
 
 -- internal/maintenance/move_floors.sql
--- Floors. Own lanes: only those that claims have hinted at, read behind the last hint; all hints four times a minute. Shared lanes: a slice
--- of 200, when at least 500 numbers are skipped. All lanes share the numbers, so the more lanes there are, the fewer rows of one lane are
--- among 500 numbers, and the more numbers have to be skipped: each moved floor is a dead row of `lane` for as long as somebody holds a
--- snapshot. The same look finds the oldest waiting shared row, for shared_since (30 s back at most), notes that a shared lane is in use, and
--- tells whether any shared row waits. Passes over locked lanes: a tick that was passed may hold them.
-create or replace function fairclaim_internal.move_floors(inout p_state fairclaim_internal.tick_state, p_all boolean, out moved int, out waiting boolean)
+-- Moves floors. Of own lanes only those that claims have hinted at, read behind the last hint; all
+-- hints four times a minute. Of shared lanes a slice of 200, when at least 500 numbers are skipped.
+-- All lanes share the numbers, so the more lanes there are, the fewer rows of one lane are among
+-- 500 numbers, and the more numbers have to be skipped: each moved floor is a dead row of `lane`
+-- for as long as a snapshot is held. The same look finds the oldest waiting shared row, for
+-- shared_since (30 s back at most), notes that a shared lane is in use, and tells whether any
+-- shared row waits. It passes over locked lanes: a tick that was passed may hold them.
+create or replace function fairclaim_internal.move_floors(
+  inout p_state fairclaim_internal.tick_state,
+  p_all boolean,
+  out moved int,
+  out waiting boolean
+)
 language plpgsql
 as $$
 declare
@@ -4247,48 +4281,63 @@ declare
   v_ms bigint := millis(p_state.at);
 begin
   with gone as (
-    delete from floor_hint f
-     where f.ctid = any (array(
-       select z.ctid from floor_hint z
-        where z.hint_id > case when p_all then 0 else p_state.hint end
-        order by z.hint_id limit 5000 for update skip locked))
-    returning f.hint_id, f.lane_id)
-  select array_agg(distinct g.lane_id), coalesce(max(g.hint_id), p_state.hint) into v_lanes, p_state.hint from gone g;
+    delete from floor_hint
+     where floor_hint.ctid = any (array(
+       select hint.ctid from floor_hint hint
+        where hint.hint_id > case when p_all then 0 else p_state.hint end
+        order by hint.hint_id limit 5000 for update skip locked))
+    returning floor_hint.hint_id, floor_hint.lane_id)
+  select array_agg(distinct gone.lane_id), coalesce(max(gone.hint_id), p_state.hint)
+    into v_lanes, p_state.hint
+    from gone;
 
   with own as (
-    update lane l set floor = m.floor
-      from (select z.c, m.floor
-              from (select o.lane_id, o.floor was, least(p_state.safe, coalesce(y.seq, p_state.safe)) floor
-                      from lane o
+    update lane set floor = free.floor
+      from (select locked.place, target.floor
+              from (select hinted.lane_id, hinted.floor as was,
+                           least(p_state.safe, coalesce(first.seq, p_state.safe)) as floor
+                      from lane hinted
                       left join lateral (
-                        select y.seq from ready y
-                         where y.lane_id = o.lane_id and y.seq >= o.floor order by y.lane_id, y.seq limit 1) y on true
-                     where o.lane_id = any (v_lanes) and o.tenant_id is not null) m
+                        select ready.seq from ready
+                         where ready.lane_id = hinted.lane_id and ready.seq >= hinted.floor
+                         order by ready.lane_id, ready.seq limit 1) first on true
+                     where hinted.lane_id = any (v_lanes) and hinted.tenant_id is not null) target
              cross join lateral (
-               select z.ctid c from lane z where z.lane_id = m.lane_id and m.floor > m.was for update skip locked) z) m
-     where l.ctid = m.c
+               select again.ctid as place from lane again
+                where again.lane_id = target.lane_id and target.floor > target.was
+                  for update skip locked) locked) free
+     where lane.ctid = free.place
     returning 1),
   look as materialized (
-    select s.lane_id, s.floor, s.used_at, least(p_state.shared_safe, coalesce(y.seq, p_state.shared_safe)) next_floor, y.id
-      from (select l.lane_id, l.floor, l.used_at from lane l
-             where l.tenant_id is null and l.lane_id > p_state.shared_slice order by l.lane_id limit 200) s
+    select slice.lane_id, slice.floor, slice.used_at,
+           least(p_state.shared_safe, coalesce(first.seq, p_state.shared_safe)) as next_floor,
+           first.id
+      from (select lane.lane_id, lane.floor, lane.used_at from lane
+             where lane.tenant_id is null and lane.lane_id > p_state.shared_slice
+             order by lane.lane_id limit 200) slice
       left join lateral (
-        select y.seq, y.id from ready y
-         where y.lane_id = s.lane_id and y.seq >= s.floor order by y.lane_id, y.seq limit 1) y on true),
+        select ready.seq, ready.id from ready
+         where ready.lane_id = slice.lane_id and ready.seq >= slice.floor
+         order by ready.lane_id, ready.seq limit 1) first on true),
   shared as (
-    update lane l
-       set floor = case when k.moves then k.next_floor else l.floor end,
-           used_at = case when k.id is not null then p_state.at else l.used_at end
-      from (select k.*, z.c
-              from (select look.*, look.next_floor >= look.floor + least(5000, 500 * greatest(1, count(*) over () / 20)) as moves from look) k
+    update lane
+       set floor = case when free.moves then free.next_floor else lane.floor end,
+           used_at = case when free.id is not null then p_state.at else lane.used_at end
+      from (select step.*, locked.place
+              from (select look.*,
+                           look.next_floor >= look.floor
+                             + least(5000, 500 * greatest(1, count(*) over () / 20)) as moves
+                      from look) step
              cross join lateral (
-               select z.ctid c from lane z
-                where z.lane_id = k.lane_id
-                  and (k.moves or k.id is not null and k.used_at < p_state.at - interval '1 minute')
-                  for update skip locked) z) k
-     where l.ctid = k.c
+               select again.ctid as place from lane again
+                where again.lane_id = step.lane_id
+                  and (step.moves
+                       or step.id is not null and step.used_at < p_state.at - interval '1 minute')
+                  for update skip locked) locked) free
+     where lane.ctid = free.place
     returning 1)
-  select (select count(*) from own) + (select count(*) from shared), count(*), max(look.lane_id), min(look.id::text)::uuid, count(look.id) > 0 or count(*) = 200
+  select (select count(*) from own) + (select count(*) from shared), count(*), max(look.lane_id),
+         min(look.id::text)::uuid, count(look.id) > 0 or count(*) = 200
     into moved, v_seen, v_last, v_first_id, waiting
     from look;
 
@@ -4433,10 +4482,12 @@ comment on function fairclaim_internal.note_fault(text, fairclaim_internal.tick_
 'Writes down a step of tick that failed, and how it goes on.';
 
 -- internal/maintenance/note_look.sql
--- Whoever called this tick calls the next one within p_next, and a tenth of it: so nothing that is due later needs a wake. The latest time
--- of all callers; one that lies more than an hour ahead is of a clock that was wrong. When the next tick is wanted is noted for
--- all who ask; what becomes due sooner moves it (wake_before).
-create or replace function fairclaim_internal.note_look(p_now timestamptz, p_next interval) returns float8
+-- The caller of this tick calls the next one within p_next, and a tenth of it: so nothing that is
+-- due later needs a wake. What is kept is the latest time of all callers; one that lies more than
+-- an hour ahead comes from a clock that was wrong. When the next tick is wanted is noted for all
+-- who ask; what becomes due sooner moves it (wake_before).
+create or replace function fairclaim_internal.note_look(p_now timestamptz, p_next interval)
+returns float8
 language plpgsql
 as $$
 declare
@@ -4452,7 +4503,7 @@ end
 $$;
 
 comment on function fairclaim_internal.note_look(timestamptz, interval) is
-'Notes when the next tick is wanted, and by when everybody who ticks will have ticked again; returns the seconds until the next one.';
+'Notes when the next tick is wanted, and by when all who tick will have ticked again; returns the seconds until the next one.';
 
 -- internal/maintenance/note_prune_fault.sql
 -- The first row behind an id is the one that could not be deleted. It is noted without anything
@@ -4528,22 +4579,27 @@ comment on function fairclaim_internal.promote_due(timestamptz, timestamptz, int
 'Moves jobs whose time has come into lanes.';
 
 -- internal/maintenance/prune_before.sql
--- Who prunes by the settings notes it, so that nobody else is told to (is_prune_due).
-create or replace function fairclaim_internal.prune_before(p_retention float8, p_now timestamptz) returns timestamptz
+-- A prune by the settings is noted, so that no other worker is told to prune (is_prune_due).
+create or replace function fairclaim_internal.prune_before(p_retention float8, p_now timestamptz)
+returns timestamptz
 language plpgsql
 as $$
 begin
   if p_retention < 3600 or p_retention > 3155760000 then
-    perform refuse('JQ004', 'p_retention', 'must be seconds from 3,600 (1 hour) to 3,155,760,000 (100 years)',
-      'leave it out for the retention of the settings', '{"minimum": 3600, "maximum": 3155760000}');
+    perform refuse('JQ004', 'p_retention',
+      'must be seconds from 3,600 (1 hour) to 3,155,760,000 (100 years)',
+      'leave it out for the retention of the settings',
+      '{"minimum": 3600, "maximum": 3155760000}');
   end if;
   if p_retention is null then
     perform setval('pruned_at', greatest(0, millis(p_now)));
-  elsif not pg_has_role(caller(), 'fairclaim_operator', 'USAGE') then
+  elsif not caller_is('operator') then
     perform refuse('JQ007', 'p_retention', 'may be chosen by an operator only',
-      format('leave it out, or as an administrator: grant fairclaim_operator to %I', caller()));
+      format('leave it out, or as an administrator: grant %I to %I',
+             our_role('operator'), caller()));
   end if;
-  return p_now - coalesce(make_interval(secs => p_retention), (select s.retention from setting s));
+  return p_now - coalesce(
+    make_interval(secs => p_retention), (select setting.retention from setting));
 end
 $$;
 
@@ -4871,9 +4927,14 @@ comment on function fairclaim_internal.renew_passed(int, uuid[]) is
 'Gives rows below the floor of a lane a fresh number, so that claims see them. Returns how many.';
 
 -- internal/maintenance/return_expired.sql
--- Expired leases, a slice: a plain scan of a small table. Each is locked and looked at again in the same statement, since it
--- may just have been extended; one that is being settled in an open transaction is left for the next time.
-create or replace function fairclaim_internal.return_expired(p_now timestamptz, p_size int, p_skip uuid[]) returns int
+-- Takes a slice of the expired leases back, by a plain scan of a small table. Each is locked and
+-- looked at again in the same statement, since it may just have been extended. A lease that is
+-- being settled in an open transaction is left for the next time.
+create or replace function fairclaim_internal.return_expired(
+  p_now timestamptz,
+  p_size int,
+  p_skip uuid[]
+) returns int
 language plpgsql
 set enable_seqscan = on
 as $$
@@ -4883,18 +4944,23 @@ declare
   v_tokens uuid[];
   v_n int;
 begin
-  select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token), count(*)
+  select array_agg(expired.id), array_agg(expired.attempt::int), array_agg(expired.lease_token),
+         count(*)
     into v_ids, v_attempts, v_tokens, v_n
-    from (select * from running r
-           where r.lease_expires_at < p_now and r.id <> all (p_skip)
-           order by r.lease_expires_at, r.id limit p_size for update skip locked) r;
+    from (select running.id, running.attempt, running.lease_token from running
+           where running.lease_expires_at < p_now and running.id <> all (p_skip)
+           order by running.lease_expires_at, running.id
+           limit p_size for update skip locked) expired;
   if v_n = 0 then
     return 0;
   end if;
   select count(*) into v_n
-    from settle_mixed('(tick)', v_ids, v_attempts, v_tokens, array_fill('lost'::text, array[v_n]), null,
-           array_fill('{"code": "lost", "message": "the lease expired before the attempt was settled"}'::jsonb, array[v_n]), null) s
-   where s.kind = 'settled';
+    from settle_mixed('(tick)', v_ids, v_attempts, v_tokens,
+           array_fill('lost'::text, array[v_n]), null,
+           array_fill('{"code": "lost",
+             "message": "the lease expired before the attempt was settled"}'::jsonb, array[v_n]),
+           null) answer
+   where answer.kind = 'settled';
   return v_n;
 end
 $$;
@@ -4903,8 +4969,9 @@ comment on function fairclaim_internal.return_expired(timestamptz, int, uuid[]) 
 'Takes jobs back whose lease has expired: no attempt is used up, but a third loss fails the job.';
 
 -- internal/maintenance/run_step.sql
--- The steps of a tick, each by its name, with the size of its slice and the jobs that it is to pass over. `done` and `more` are what it did,
--- as tick tells it; `again`: the slice was full, so that the next tick should come at once.
+-- Runs one step of a tick by its name, with the size of its slice and the jobs that it is to pass
+-- over. `done` and `more` are what it did, as tick tells it. `again`: the slice was full, so that
+-- the next tick should come at once.
 create or replace function fairclaim_internal.run_step(
   p_step text,
   inout p_state fairclaim_internal.tick_state,
@@ -4919,7 +4986,7 @@ language plpgsql
 as $$
 declare
   v_limits bigint;
-  r record;
+  v_result record;
 begin
   done := 0; more := 0;
   case p_step
@@ -4947,20 +5014,23 @@ begin
     when 'renew' then
       done := renew_passed(p_size, p_skip);
     when 'floors' then
-      select * into r from move_floors(p_state, p_all);
-      p_state := r.p_state; done := r.moved; more := r.waiting::int;
+      select * into v_result from move_floors(p_state, p_all);
+      p_state := v_result.p_state; done := v_result.moved; more := v_result.waiting::int;
     when 'close' then
-      select * into r from close_lanes(p_state, p_size);
-      p_state := r.p_state; done := r.closed; more := r.deleted;
+      select * into v_result from close_lanes(p_state, p_size);
+      p_state := v_result.p_state; done := v_result.closed; more := v_result.deleted;
     when 'sweep' then
-      select * into r from sweep_ready(p_state, p_size, p_skip);
-      p_state := r.p_state; done := r.swept;
+      select * into v_result from sweep_ready(p_state, p_size, p_skip);
+      p_state := v_result.p_state; done := v_result.swept;
     when 'names' then
       done := fold_names(p_size);
     when 'ranges' then
       perform make_ranges(p_state.at + 3 * range_width());
   end case;
-  again := case p_step when 'close' then done + more >= greatest(1, p_size / 4) when 'floors' then false else done >= p_size end;
+  again := case p_step
+    when 'close' then done + more >= greatest(1, p_size / 4)
+    when 'floors' then false
+    else done >= p_size end;
 end
 $$;
 
@@ -5228,8 +5298,9 @@ comment on function fairclaim_internal.try_step(text, fairclaim_internal.tick_st
 'Runs one step of tick and outlives its failure, which it writes down.';
 
 -- internal/maintenance/work_steps.sql
--- The steps of a tick that works, and what they did: all of them in a look at everything, else what is due or was left over. A look at
--- everything keeps its state, and so does one that goes on with what was left; a tick that only promotes has none.
+-- Runs the steps of a tick that works: all of them in a look at everything, else what is due or was
+-- left over. A look at everything keeps its state, and so does one that goes on with what was left;
+-- a tick that only promotes keeps none.
 create or replace function fairclaim_internal.work_steps(
   inout p_state fairclaim_internal.tick_state,
   p_round boolean,
@@ -5241,37 +5312,43 @@ language plpgsql
 as $$
 declare
   v_steps text[] := case
-    when p_round then array['promote', 'return', 'cancel', 'suspects', 'marks', 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges', 'names']
+    when p_round
+      then array['promote', 'return', 'cancel', 'suspects', 'marks', 'limits', 'renew', 'floors',
+                 'close', 'sweep', 'ranges', 'names']
     when p_state.left_over then array['promote', 'return', 'limits', 'renew', 'close', 'names']
     else array['promote'] end;
   v_step text;
   v_left boolean := false;
   v_waiting boolean := true;
   v_due timestamptz;
-  r record;
+  v_result record;
 begin
   did := '{}'; failed := '{}';
   foreach v_step in array v_steps loop
     continue when v_step = 'sweep' and not p_all;
     continue when v_step = 'names' and not exists (select from tenant_note);
-    continue when v_step in ('ranges', 'names') and exists (      -- one that runs into a time-out would make all ticks as slow
-      select from tick_fault f where f.step = v_step and f.last_at > p_state.at - interval '1 minute' and f.last_at <= p_state.at);
-    select * into r from try_step(v_step, p_state, p_all);
-    p_state := r.p_state;
-    did := did || jsonb_build_object(v_step, r.done, v_step || '_more', r.more);
-    v_left := v_left or r.again;
-    if r.failed then
+    -- a step that runs into a time-out would make every tick as slow
+    continue when v_step in ('ranges', 'names') and exists (
+      select from tick_fault fault
+       where fault.step = v_step
+         and fault.last_at > p_state.at - interval '1 minute' and fault.last_at <= p_state.at);
+    select * into v_result from try_step(v_step, p_state, p_all);
+    p_state := v_result.p_state;
+    did := did || jsonb_build_object(v_step, v_result.done, v_step || '_more', v_result.more);
+    v_left := v_left or v_result.again;
+    if v_result.failed then
       failed := failed || v_step;
     end if;
-    if v_step = 'floors' and not r.failed then
-      v_waiting := r.more > 0;
+    if v_step = 'floors' and not v_result.failed then
+      v_waiting := v_result.more > 0;
     end if;
-    exit when r.canceled;
+    exit when v_result.canceled;
   end loop;
   if p_round or p_state.left_over or v_left then
     p_state.left_over := v_left;
     if p_round then
-      v_due := (select min(s.run_at) from scheduled s where s.run_at >= p_state.sched_floor);
+      v_due := (select min(scheduled.run_at) from scheduled
+                 where scheduled.run_at >= p_state.sched_floor);
       p_state.sched_floor := least(v_due, p_state.at - interval '1 min');
       p_state.quiet_until := quiet_until(p_state, v_waiting or failed <> '{}');
     end if;
@@ -5283,14 +5360,22 @@ $$;
 comment on function fairclaim_internal.work_steps(fairclaim_internal.tick_state, boolean, boolean) is 'Runs the steps of a tick and keeps its state.';
 
 -- internal/operator/check_filter.sql
--- What a filter may be. Error texts come from payloads as often as not, so looking for one is reading it: auditors only.
-create or replace function fairclaim_internal.check_filter(p_status text, p_older_than float8, p_newer_than float8, p_error text) returns void
+-- What a filter may be. Error texts come from payloads as often as not, so looking for one is
+-- reading it: auditors only.
+create or replace function fairclaim_internal.check_filter(
+  p_status text,
+  p_older_than float8,
+  p_newer_than float8,
+  p_error text
+) returns void
 language plpgsql stable
 as $$
 begin
   if p_status not in ('scheduled', 'pending', 'processing', 'completed', 'failed', 'cancelled') then
-    perform refuse('JQ004', 'p_status', 'must be scheduled, pending, processing, completed, failed or cancelled',
-      p_detail => '{"allowed": ["scheduled", "pending", "processing", "completed", "failed", "cancelled"]}');
+    perform refuse('JQ004', 'p_status',
+      'must be scheduled, pending, processing, completed, failed or cancelled',
+      p_detail => '{"allowed": ["scheduled", "pending", "processing",
+                                "completed", "failed", "cancelled"]}');
   elsif p_older_than not between 0 and 1577836800 then
     perform refuse('JQ004', 'p_older_than', 'must be seconds from 0 to 1,577,836,800 (50 years)',
       'give seconds: 604800 is a week', '{"minimum": 0, "maximum": 1577836800}');
@@ -5300,20 +5385,22 @@ begin
   elsif length(p_error) not between 1 and 255 then
     perform refuse('JQ004', 'p_error', 'must have 1 to 255 characters',
       'give a part of the error text, or null for any', '{"limit": 255}');
-  elsif p_error is not null and not pg_has_role(caller(), 'fairclaim_auditor', 'USAGE') then
+  elsif p_error is not null and not caller_is('auditor') then
     perform refuse('JQ007', 'p_error', 'error texts are for auditors only',
-      format('leave it out, or as an administrator: grant fairclaim_auditor to %I', caller()));
+      format('leave it out, or as an administrator: grant %I to %I',
+             our_role('auditor'), caller()));
   end if;
 end
 $$;
 
 comment on function fairclaim_internal.check_filter(text, float8, float8, text) is
-'Refuses a filter of jobs that cannot be (JQ004), and one by error text from anybody but an auditor (JQ007).';
+'Refuses a filter of jobs that cannot be (JQ004), and one by error text from a caller that is no auditor (JQ007).';
 
 -- internal/operator/check_scope.sql
 -- Null for the tenant means every tenant for an operator, and for others the default tenant of the
 -- settings, if there is one.
-create or replace function fairclaim_internal.check_scope(p_tenant_id uuid, p_ids uuid[]) returns uuid
+create or replace function fairclaim_internal.check_scope(p_tenant_id uuid, p_ids uuid[])
+returns uuid
 language plpgsql stable
 as $$
 begin
@@ -5321,14 +5408,13 @@ begin
      or array_ndims(p_ids) > 1 or array_position(p_ids, null) is not null then
     perform refuse('JQ004', 'p_ids', 'must be a list of 1 to 10,000 ids without nulls',
       'send 10,000 at most at a time, and no call for none', '{"limit": 10000}');
-  elsif p_tenant_id is null
-        and not pg_has_role(caller(), 'fairclaim_operator', 'USAGE') then
+  elsif p_tenant_id is null and not caller_is('operator') then
     p_tenant_id := default_tenant();
     if p_tenant_id is null then
       perform refuse('JQ002', 'p_tenant_id', 'is missing',
-        format('name the tenant; only an operator may leave it out: grant fairclaim_operator to %I'
+        format('name the tenant; only an operator may leave it out: grant %I to %I'
                ' (an application with one tenant only sets it once:'
-               ' `fairclaim settings set default_tenant app`)', caller()));
+               ' `fairclaim settings set default_tenant app`)', our_role('operator'), caller()));
     end if;
   end if;
   return p_tenant_id;
@@ -5336,7 +5422,7 @@ end
 $$;
 
 comment on function fairclaim_internal.check_scope(uuid, uuid[]) is
-'Refuses bad ids, and a call without a tenant by anybody but an operator where there is no default tenant. Returns whose jobs are meant; null: every tenant''s.';
+'Refuses bad ids, and a call without a tenant by a caller that is no operator where there is no default tenant. Returns whose jobs are meant; null: every tenant''s.';
 
 -- internal/operator/end_waiting.sql
 -- Ends waiting jobs as cancelled. Lock order: ready, scheduled, each skip locked: a locked row is
@@ -5392,14 +5478,13 @@ comment on function fairclaim_internal.end_waiting(uuid[], uuid[], timestamptz) 
 
 -- internal/operator/erase_jobs.sql
 -- Deletes what waits or has ended, with everything that belongs to it. The row of `ready`,
--- `scheduled` or `finished` is a job's place, and the transaction that has locked it owns the job: no
--- other claims it, moves it, retries it, prunes it or adds an error to it. So the places are taken
--- first, and what belongs to the jobs is deleted by statements of their own. What runs is left alone.
--- Lock order: ready, scheduled, finished, each skip locked; then rows that only the owner of a place
--- deletes (attempt_error, job); then cancel_request (skip locked: one that is missed here goes with
--- one of the next ticks, since its job is gone).
--- All of it by index, whatever the statistics say. `offset 0` keeps a look at a row from becoming a
--- join that reads everything.
+-- `scheduled` or `finished` is a job's place, and the transaction that has locked it owns the job:
+-- no other claims it, moves it, retries it, prunes it or adds an error to it. So the places are
+-- taken first, and what belongs to the jobs is deleted by statements of their own. What runs is
+-- left alone. Lock order: ready, scheduled, finished, each skip locked; then rows that only the
+-- owner of a place deletes (attempt_error, job); then cancel_request (skip locked: one that is
+-- missed here goes with one of the next ticks, since its job is gone). All of it by index, whatever
+-- the statistics say. `offset 0` keeps a look at a row from becoming a join that reads everything.
 create or replace function fairclaim_internal.erase_jobs(p_ids uuid[], p_tenants uuid[])
 returns table (id uuid, status text)
 language plpgsql
@@ -5418,31 +5503,32 @@ begin
     select job.id, job.tenant_id, job.queue
       from unnest(p_ids, p_tenants) wanted(id, tenant_id)
      cross join lateral (
-       select j.id, j.tenant_id, j.queue from job j
-        where j.tenant_id = wanted.tenant_id and j.id = wanted.id offset 0) job),
+       select known_job.id, known_job.tenant_id, known_job.queue from job known_job
+        where known_job.tenant_id = wanted.tenant_id and known_job.id = wanted.id offset 0) job),
   waiting as materialized (
     select place.ctid
       from known
      cross join lateral (
-       select y.ctid from ready y
-        where y.tenant_id = known.tenant_id and y.id = known.id
-          and (y.lane_id >> 32) = any (array[0, lane_group(known.queue)])
+       select ready.ctid from ready
+        where ready.tenant_id = known.tenant_id and ready.id = known.id
+          and (ready.lane_id >> 32) = any (array[0, lane_group(known.queue)])
           for update skip locked) place),
   from_ready as (
-    delete from ready y where y.ctid = any (array(select waiting.ctid from waiting))
-    returning y.id, y.tenant_id),
+    delete from ready where ready.ctid = any (array(select waiting.ctid from waiting))
+    returning ready.id, ready.tenant_id),
   due as materialized (
-    select s.ctid from scheduled s
-     where s.id = any (array(select known.id from known)) for update skip locked),
+    select scheduled.ctid from scheduled
+     where scheduled.id = any (array(select known.id from known)) for update skip locked),
   from_scheduled as (
-    delete from scheduled s where s.ctid = any (array(select due.ctid from due))
-    returning s.id, s.tenant_id),
+    delete from scheduled where scheduled.ctid = any (array(select due.ctid from due))
+    returning scheduled.id, scheduled.tenant_id),
   ended as materialized (
     select place.id, place.tenant_id, place.status
       from known
      cross join lateral (
-       select f.id, f.tenant_id, f.status from finished f
-        where f.id = known.id and f.tenant_id = known.tenant_id for update skip locked) place),
+       select finished.id, finished.tenant_id, finished.status from finished
+        where finished.id = known.id and finished.tenant_id = known.tenant_id
+          for update skip locked) place),
   taken as (
     select from_ready.id, from_ready.tenant_id, 'pending' as status from from_ready
     union all
@@ -5455,14 +5541,14 @@ begin
   if v_ids is null then
     return;
   end if;
-  delete from finished f using unnest(v_ids, v_tenants) gone(id, tenant_id)
-   where f.id = gone.id and f.tenant_id = gone.tenant_id;
-  delete from attempt_error e using unnest(v_ids, v_tenants) gone(id, tenant_id)
-   where e.id = gone.id and e.tenant_id = gone.tenant_id;
-  delete from job j using unnest(v_ids, v_tenants) gone(id, tenant_id)
-   where j.tenant_id = gone.tenant_id and j.id = gone.id;
-  delete from cancel_request c
-   where c.ctid = any (array(
+  delete from finished using unnest(v_ids, v_tenants) gone(id, tenant_id)
+   where finished.id = gone.id and finished.tenant_id = gone.tenant_id;
+  delete from attempt_error using unnest(v_ids, v_tenants) gone(id, tenant_id)
+   where attempt_error.id = gone.id and attempt_error.tenant_id = gone.tenant_id;
+  delete from job using unnest(v_ids, v_tenants) gone(id, tenant_id)
+   where job.tenant_id = gone.tenant_id and job.id = gone.id;
+  delete from cancel_request
+   where cancel_request.ctid = any (array(
      select wish.ctid from cancel_request wish
       where wish.id = any (v_ids) for update skip locked));
   return query select gone.id, gone.status from unnest(v_ids, v_statuses) gone(id, status);
@@ -5473,12 +5559,14 @@ comment on function fairclaim_internal.erase_jobs(uuid[], uuid[]) is
 'Deletes those of these jobs that wait or have ended, with everything that belongs to them, and returns each with the status that it had. One that runs, or whose row another transaction holds, is passed over.';
 
 -- internal/operator/error_code.sql
--- What operators may see of an error who see no payload: clip_error makes sure that a code is a short word.
+-- What operators who see no payload may see of an error: clip_error makes sure that a code is a
+-- short word.
 create or replace function fairclaim_internal.error_code(p_error jsonb) returns jsonb
 language sql immutable parallel safe
 as $$
   select case when p_error is not null then
-           jsonb_strip_nulls(jsonb_build_object('code', p_error -> 'code', 'ended_as', p_error -> 'ended_as')) end
+           jsonb_strip_nulls(jsonb_build_object(
+             'code', p_error -> 'code', 'ended_as', p_error -> 'ended_as')) end
 $$;
 
 comment on function fairclaim_internal.error_code(jsonb) is 'An error without its texts: its code, and how a job ended that an operator ran again.';
@@ -5488,7 +5576,9 @@ comment on function fairclaim_internal.error_code(jsonb) is 'An error without it
 create or replace function fairclaim_internal.error_has(p_error jsonb, p_text text) returns boolean
 language sql immutable parallel safe
 as $$
-  select strpos(lower(concat_ws(E'\n', p_error ->> 'code', p_error ->> 'message', p_error ->> 'trace')), lower(p_text)) > 0
+  select strpos(
+           lower(concat_ws(E'\n', p_error ->> 'code', p_error ->> 'message', p_error ->> 'trace')),
+           lower(p_text)) > 0
 $$;
 
 comment on function fairclaim_internal.error_has(jsonb, text) is
@@ -5662,9 +5752,10 @@ $$;
 comment on function fairclaim_internal.status_of(uuid, uuid[]) is 'The status of each job, null for one that is not there.';
 
 -- internal/operator/wake_cancel.sql
--- For jobs that run: workers that hear it ask at once whom to stop, and need not wait for their heartbeat. Also those that are busy, so
--- it is not asked whether one is asleep. As seldom as wake(); one that was left out is found by the heartbeat. The next answers of
--- settle_and_claim look for the wish as well.
+-- For jobs that run: workers that hear it ask at once which jobs to stop, and need not wait for
+-- their heartbeat. Busy workers hear it too, so it is not asked whether one is asleep. As seldom as
+-- wake(); a wish that was left out is found by the heartbeat. The next answers of settle_and_claim
+-- look for the wish as well (next_step).
 create or replace function fairclaim_internal.wake_cancel(p_now timestamptz) returns void
 language plpgsql
 as $$
@@ -5674,7 +5765,8 @@ declare
 begin
   perform setval('wished_at', greatest(0, v_ms));
   if v_last not between v_ms + 100 and v_ms + 1000 and tell('cancel') then
-    perform setval('notified_at', 4 + case when v_last between v_ms and v_ms + 100 then v_last else v_ms end);
+    perform setval('notified_at',
+      4 + case when v_last between v_ms and v_ms + 100 then v_last else v_ms end);
   end if;
 end
 $$;
@@ -6085,8 +6177,9 @@ begin
        select from pg_catalog.pg_policy
         where pg_policy.polrelid = v_class and pg_policy.polname = 'owner_all') then
     execute format(
-      'create policy owner_all on fairclaim_internal.%I to fairclaim_owner '
-        'using (true) with check (true)', p_table);
+      'create policy owner_all on fairclaim_internal.%I to %I '
+        'using (true) with check (true)', p_table,
+      fairclaim_internal.our_role('owner'));
   end if;
 end
 $$;
@@ -6159,30 +6252,9 @@ $$;
 comment on function fairclaim_internal.known_settings() is
 'The settings that can be changed by set_setting, in the order in which they are listed: unit, default, bounds, and what each is.';
 
--- internal/settle/cancelled_jobs.sql
--- Of very many wishes it looks at the newest hundred, since each call that settles or claims asks
--- it for a minute after a wish; heartbeats tell of all.
-create or replace function fairclaim_internal.cancelled_jobs(p_worker_id text) returns uuid[]
-language plpgsql
-as $$
-begin
-  return (
-    select array_agg(wish.id)
-      from (select cancel_request.id from cancel_request
-             order by cancel_request.request_id desc limit 100) wish
-     cross join lateral (
-       select running.worker_id from running where running.id = wish.id offset 0) attempt
-     where attempt.worker_id = p_worker_id);
-end
-$$;
-
-comment on function fairclaim_internal.cancelled_jobs(text) is
-'The running jobs of this worker that were asked to stop; null for none.';
-
 -- internal/settle/check_settle.sql
--- What settle_jobs refuses before it looks at anything: not called where one expression of its own
--- tells that all is well. A batch is refused whole. What is inside a result or an error is no
--- reason to refuse it: see read_texts.
+-- What settle_jobs refuses before it looks at anything: not called where one expression of its own tells that all is well. A batch is
+-- refused whole. What is inside a result or an error is no reason to refuse it: see read_texts.
 create or replace function fairclaim_internal.check_settle(
   p_worker_id text,
   p_ids uuid[],
@@ -6199,14 +6271,12 @@ declare
   v_n int := cardinality(p_ids);
   v_list text;                                -- one that is not like p_ids
   v_rule text;
-  v_place int;                                -- of the first bad item, from 1
+  v_bad int;
 begin
-  if p_worker_id is null or length(p_worker_id) not between 1 and 255
-     or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
     perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters',
       'pass the name that the claim was made with', '{"minimum": 1, "maximum": 255}');
-  elsif v_n is null or v_n > 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1
-        or array_position(p_ids, null) is not null then
+  elsif v_n is null or v_n > 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
     perform refuse('JQ004', 'p_ids', 'must be a list of at most 10,000 ids without nulls',
       'settle 10,000 at most at a time', '{"limit": 10000}');
   end if;
@@ -6227,41 +6297,30 @@ begin
                  when array_dims(p_errors) <> array_dims(p_ids) then 'p_errors'
                  when array_dims(p_delays) <> array_dims(p_ids) then 'p_delays' end;
   if v_list is not null then                  -- items would be taken for those of other jobs
-    perform refuse('JQ004', v_list, 'must be one list that begins at 1',
-      'pass a plain array of one dimension');
+    perform refuse('JQ004', v_list, 'must be one list that begins at 1', 'pass a plain array of one dimension');
   end if;
   -- the usual case is one plain expression; only a refusal pays for finding the item
   if not p_outcomes <@ array['complete', 'retry', 'fail', 'snooze', 'release', 'cancel'] then
-    select item.place into v_place from unnest(p_outcomes) with ordinality item(outcome, place)
-     where item.outcome is null
-        or item.outcome not in ('complete', 'retry', 'fail', 'snooze', 'release', 'cancel')
-     limit 1;
-    perform refuse('JQ004', format('p_outcomes[%s]', v_place - 1),
-      'must be complete, retry, fail, snooze, release or cancel',
+    select x.o into v_bad from unnest(p_outcomes) with ordinality x(oc, o)
+     where x.oc is null or x.oc not in ('complete', 'retry', 'fail', 'snooze', 'release', 'cancel') limit 1;
+    perform refuse('JQ004', format('p_outcomes[%s]', v_bad - 1), 'must be complete, retry, fail, snooze, release or cancel',
       p_detail => '{"allowed": ["complete", "retry", "fail", "snooze", "release", "cancel"]}');
   end if;
   if (0 <= all (p_delays) and 157766400 >= all (p_delays)) is false then
-    select item.place into v_place from unnest(p_delays) with ordinality item(delay, place)
-     where not item.delay between 0 and 157766400 limit 1;
-    perform refuse('JQ004', format('p_delays[%s]', v_place - 1), 'must be seconds from 0 to 5 years',
-      'give seconds, or null for the usual pause of a retry',
-      '{"minimum": 0, "maximum": 157766400}');
+    select x.o into v_bad from unnest(p_delays) with ordinality x(d, o) where not x.d between 0 and 157766400 limit 1;
+    perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be seconds from 0 to 5 years',
+      'give seconds, or null for the usual pause of a retry', '{"minimum": 0, "maximum": 157766400}');
   end if;
   if 'snooze' = any (p_outcomes) then         -- without a pause it would run again and again, at no attempt's cost
-    select item.place,
-           case when item.delay is null then 'must not be null where the outcome is snooze'
-                else 'must be at least 0.1 where the outcome is snooze' end
-      into v_place, v_rule
-      from unnest(p_outcomes, p_delays) with ordinality item(outcome, delay, place)
-     where item.outcome = 'snooze' and (item.delay is null or item.delay < 0.1) limit 1;
+    select x.o, case when x.d is null then 'must not be null where the outcome is snooze' else 'must be at least 0.1 where the outcome is snooze' end
+      into v_bad, v_rule
+      from unnest(p_outcomes, p_delays) with ordinality x(oc, d, o) where x.oc = 'snooze' and (x.d is null or x.d < 0.1) limit 1;
     if found then
-      perform refuse('JQ004', format('p_delays[%s]', v_place - 1), v_rule,
-        'say for how many seconds the job shall wait, or give it back at once with release',
-        '{"minimum": 0.1, "maximum": 157766400}');
+      perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), v_rule,
+        'say for how many seconds the job shall wait, or give it back at once with release', '{"minimum": 0.1, "maximum": 157766400}');
     end if;
   end if;
-  if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0
-     or num_nonnulls(variadic p_delays) > 0 then
+  if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0 or num_nonnulls(variadic p_delays) > 0 then
     perform check_use(p_outcomes, p_results, p_errors, p_delays);
   end if;
 end
@@ -6271,50 +6330,34 @@ comment on function fairclaim_internal.check_settle(text, uuid[], int[], uuid[],
 'Refuses bad arguments of a settlement (JQ004).';
 
 -- internal/settle/check_use.sql
--- What an outcome has no use for would be lost without a word, and the caller would believe that it
--- is kept: so it is refused. The lists have been checked; each of these looks is made only where it
--- can find something.
-create or replace function fairclaim_internal.check_use(
-  p_outcomes text[],
-  p_results text[],
-  p_errors text[],
-  p_delays float8[]
-) returns void
+-- What an outcome has no use for would be lost without a word, and the caller would believe that it is kept: so it is refused. The lists
+-- have been checked; each of these looks is made only where it can find something.
+create or replace function fairclaim_internal.check_use(p_outcomes text[], p_results text[], p_errors text[], p_delays float8[]) returns void
 language plpgsql
 as $$
 declare
-  v_place int;                                -- of the first bad item, from 1
+  v_bad int;
 begin
   if num_nonnulls(variadic p_results) > 0 and ('complete' = all (p_outcomes)) is not true then
-    select item.place into v_place
-      from unnest(p_outcomes, p_results) with ordinality item(outcome, result, place)
-     where item.outcome <> 'complete' and item.result is not null limit 1;
+    select x.o into v_bad from unnest(p_outcomes, p_results) with ordinality x(oc, v, o) where x.oc <> 'complete' and x.v is not null limit 1;
     if found then
-      perform refuse('JQ004', format('p_results[%s]', v_place - 1),
-        'must be null unless the outcome is complete',
+      perform refuse('JQ004', format('p_results[%s]', v_bad - 1), 'must be null unless the outcome is complete',
         'settle it as complete, or leave its result out');
     end if;
   end if;
-  if num_nonnulls(variadic p_errors) > 0
-     and p_outcomes && array['complete', 'snooze', 'release'] then
-    select item.place into v_place
-      from unnest(p_outcomes, p_errors) with ordinality item(outcome, error, place)
-     where item.outcome in ('complete', 'snooze', 'release') and item.error is not null limit 1;
+  if num_nonnulls(variadic p_errors) > 0 and p_outcomes && array['complete', 'snooze', 'release'] then
+    select x.o into v_bad from unnest(p_outcomes, p_errors) with ordinality x(oc, v, o)
+     where x.oc in ('complete', 'snooze', 'release') and x.v is not null limit 1;
     if found then
-      perform refuse('JQ004', format('p_errors[%s]', v_place - 1),
-        'must be null unless the outcome is retry, fail or cancel',
+      perform refuse('JQ004', format('p_errors[%s]', v_bad - 1), 'must be null unless the outcome is retry, fail or cancel',
         'settle it as retry, fail or cancel, or leave its error out');
     end if;
   end if;
-  if num_nonnulls(variadic p_delays) > 0
-     and p_outcomes && array['complete', 'fail', 'release', 'cancel'] then
-    select item.place into v_place
-      from unnest(p_outcomes, p_delays) with ordinality item(outcome, delay, place)
-     where item.outcome in ('complete', 'fail', 'release', 'cancel') and item.delay is not null
-     limit 1;
+  if num_nonnulls(variadic p_delays) > 0 and p_outcomes && array['complete', 'fail', 'release', 'cancel'] then
+    select x.o into v_bad from unnest(p_outcomes, p_delays) with ordinality x(oc, v, o)
+     where x.oc in ('complete', 'fail', 'release', 'cancel') and x.v is not null limit 1;
     if found then
-      perform refuse('JQ004', format('p_delays[%s]', v_place - 1),
-        'must be null unless the outcome is retry or snooze',
+      perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be null unless the outcome is retry or snooze',
         'settle it as retry or snooze, or leave its delay out');
     end if;
   end if;
@@ -6325,11 +6368,9 @@ comment on function fairclaim_internal.check_use(text[], text[], text[], float8[
 'Refuses a result, an error or a delay beside an outcome that has no use for it (JQ004).';
 
 -- internal/settle/clip_error.sql
--- An attempt's error, always an object and at most 16 KiB: code, message and trace are kept, each
--- cut. What is no object, or nests too deep, becomes one; it is never refused, since the worker
--- that settles did not make it. A code is a short word that operators may read who see no payload,
--- so what is none is dropped; a number becomes one. In plpgsql: a function in SQL that is not
--- inlined is planned again in every transaction.
+-- An attempt's error, always an object and at most 16 KiB: code, message and trace are kept, each cut. What is no object, or nests
+-- too deep, becomes one; it is never refused, since whoever settles did not make it. A code is a short word that operators may read
+-- who see no payload, so what is none is dropped; a number becomes one. In plpgsql: a function in SQL that is not inlined is planned anew in every transaction.
 create or replace function fairclaim_internal.clip_error(p_error jsonb) returns jsonb
 language plpgsql immutable
 as $$
@@ -6359,27 +6400,55 @@ $$;
 comment on function fairclaim_internal.clip_error(jsonb) is
 'An error {code, message, trace} of at most 16 KiB. A code that is no word of at most 64 characters of A-Z a-z 0-9 _ . : - is dropped; a number becomes one.';
 
--- internal/settle/is_suspect_waiting.sql
--- Asked only while a tick has seen a lane of such jobs within a minute (settle_and_claim).
-create or replace function fairclaim_internal.is_suspect_waiting(p_queues text[], p_types text[])
-returns boolean
+-- internal/settle/next_step.sql
+-- What a worker should do after its call: read from sequences, which costs next to nothing. Nothing becomes claimable by itself: a dispatch
+-- tells, and all else is done by a tick; so what a claim that was not filled has to wait for is the next tick, which comes every second
+-- while there is work. Tables are looked at only where a sequence says that there may be something: wishes to cancel when one was
+-- made within a minute (of many the newest 100; heartbeats tell of all), and jobs that run alone when a tick has seen a lane of
+-- such within a minute. A time more than a minute ahead is of a clock that was wrong.
+create or replace function fairclaim_internal.next_step(
+  p_worker_id text,
+  p_queues text[],
+  p_types text[],
+  p_is_filled boolean,                        -- the claim brought all that it asked for, or there was none
+  p_is_active boolean,                        -- something was claimed or settled
+  out next_claim_in float8,
+  out tick_in float8,
+  out prune_due boolean,
+  out cancelled uuid[],
+  out suspect_waiting boolean
+)
 language plpgsql
 as $$
+declare
+  v_ms bigint := millis(fairclaim.clock());
+  v_tick bigint := coalesce(pg_sequence_last_value('tick_at'), 0);
 begin
-  return exists (
-    select from lane
-     where lane.alone
-       and (p_queues is null or lane.queue = any (p_queues))
-       and (p_types is null or lane.type = any (p_types))
-       and exists (select from ready
-                    where ready.lane_id = lane.lane_id and ready.seq >= lane.floor)
-       and not exists (select from queue
-                        where queue.name = lane.queue and queue.paused_at is not null));
+  if p_is_active then
+    v_tick := least(v_tick, coalesce(pg_sequence_last_value('round_at'), 0) + 1000);
+  end if;
+  tick_in := case when v_tick between v_ms and v_ms + 60000 then (v_tick - v_ms)::float8 / 1000 else 0 end;
+  next_claim_in := case when p_is_filled then 0 else greatest(tick_in, 0.05) end;
+  prune_due := coalesce(pg_sequence_last_value('pruned_at'), 0) not between v_ms - case when p_is_active then 60000 else 600000 end and v_ms;
+  suspect_waiting := false;
+  if pg_sequence_last_value('wished_at') between v_ms - 60000 and v_ms + 60000 then
+    cancelled := (select array_agg(c.id)
+                    from (select w.id from cancel_request w order by w.request_id desc limit 100) c
+                   cross join lateral (select r.worker_id from running r where r.id = c.id offset 0) r
+                   where r.worker_id = p_worker_id);
+  end if;
+  if pg_sequence_last_value('suspects_at') between v_ms - 60000 and v_ms + 60000 then
+    suspect_waiting := exists (
+      select from lane l
+       where l.alone and (p_queues is null or l.queue = any (p_queues)) and (p_types is null or l.type = any (p_types))
+         and exists (select from ready y where y.lane_id = l.lane_id and y.seq >= l.floor)
+         and not exists (select from queue q where q.name = l.queue and q.paused_at is not null));
+  end if;
 end
 $$;
 
-comment on function fairclaim_internal.is_suspect_waiting(text[], text[]) is
-'Whether a job that is to run alone waits in these queues, of these types (null: any), and may be claimed.';
+comment on function fairclaim_internal.next_step(text, text[], text[], boolean, boolean) is
+'What settle_and_claim answers in its last row: when to claim, to tick and to prune, which jobs of the worker to stop, and whether a job waits that is to run alone.';
 
 -- internal/settle/note_freed.sql
 -- Called for each limited row that a settlement of many jobs deletes, so that the statement that
@@ -6399,11 +6468,9 @@ $$;
 comment on function fairclaim_internal.note_freed(uuid) is 'Notes for the rest of a settlement that a job of this tenant, which counted under a limit, has ended.';
 
 -- internal/settle/read_json.sql
--- One text, for read_texts: its exception block costs as much as the reading. The classes that a
--- text of the caller's can raise: bad JSON, a NUL or half a surrogate pair, a number out of range
--- (22), and what is too long or too deep to be read at all (54).
-create or replace function fairclaim_internal.read_json(p_text text, p_max_bytes int)
-returns jsonb
+-- One text, for read_texts: its exception block costs as much as the reading. The classes that a text of the caller's can raise: bad
+-- JSON, a NUL or half a surrogate pair, a number out of range (22), and what is too long or too deep to be read at all (54).
+create or replace function fairclaim_internal.read_json(p_text text, p_max_bytes int) returns jsonb
 language plpgsql
 as $$
 declare
@@ -6420,10 +6487,9 @@ comment on function fairclaim_internal.read_json(text, int) is
 'A text as JSON, or null where it is none that can be stored, has more than p_max_bytes or nests too deep (null: whatever it has).';
 
 -- internal/settle/read_texts.sql
--- Results and errors travel as texts of JSON, and one that cannot be stored is no reason to refuse
--- its neighbours' settlement. All are read at once, which costs what a plain cast costs. Only when
--- that fails, or a result breaks a limit, is each looked at by itself: an unstorable result makes
--- its attempt a failure, an unstorable error is replaced. A list without anything becomes null.
+-- Results and errors travel as texts of JSON, and one that cannot be stored is no reason to refuse its neighbours' settlement. All are
+-- read at once, which costs what a plain cast costs. Only when that fails, or a result breaks a limit, is each looked at by itself: an
+-- unstorable result makes its attempt a failure, an unstorable error is replaced. A list without anything becomes null.
 create or replace function fairclaim_internal.read_texts(
   p_outcomes text[],
   p_results text[],
@@ -6434,10 +6500,6 @@ create or replace function fairclaim_internal.read_texts(
 )
 language plpgsql
 as $$
-declare
-  v_invalid jsonb := jsonb_build_object('code', 'result_invalid',
-    'message', 'the work was done, but its result cannot be stored: it must be JSON of at most 1 MiB, '
-      '128 deep, without NUL characters and lone surrogates');
 begin
   outcomes := p_outcomes;
   begin
@@ -6448,29 +6510,22 @@ begin
       errors := p_errors::jsonb[];
     end if;
     if results is null or not exists (
-         select from (select item.value, octet_length(item.value::text) as bytes
-                        from unnest(results) item(value) offset 0) measured
-          where measured.bytes > 1048576 or measured.bytes > 257 and too_deep(measured.value)) then
+         select from (select u.v, octet_length(u.v::text) as bytes from unnest(results) u(v) offset 0) x
+          where x.bytes > 1048576 or x.bytes > 257 and too_deep(x.v)) then
       return;
     end if;
   exception
     when data_exception or program_limit_exceeded then null;
   end;
-  select array_agg(case when checked.is_bad then 'fail' else checked.outcome end
-                   order by checked.place),
-         array_agg(checked.result order by checked.place),
-         array_agg(case when checked.is_bad then v_invalid
-                        when checked.error is not null then
-                          coalesce(read_json(checked.error, null), '{"code": "error_invalid"}') end
-                   order by checked.place)
+  select array_agg(case when x.is_bad then 'fail' else x.outcome end order by x.place), array_agg(x.result order by x.place),
+         array_agg(case
+           when x.is_bad then '{"code": "result_invalid", "message": "the work was done, but its result cannot be stored: it must be JSON of at most 1 MiB, 128 deep, without NUL characters and lone surrogates"}'::jsonb
+           when x.error is not null then coalesce(read_json(x.error, null), '{"code": "error_invalid"}')
+         end order by x.place)
     into outcomes, results, errors
-    from (select read.place, read.outcome, read.error, read.result,
-                 read.text is not null and read.result is null as is_bad
-            from (select item.place, item.outcome, item.error, item.text,
-                         case when item.text is not null then read_json(item.text, 1048576) end
-                           as result
-                    from unnest(p_outcomes, p_results, p_errors)
-                         with ordinality item(outcome, text, error, place) offset 0) read) checked;
+    from (select r.place, r.outcome, r.error, r.result, r.text is not null and r.result is null as is_bad
+            from (select u.place, u.outcome, u.error, u.text, case when u.text is not null then read_json(u.text, 1048576) end as result
+                    from unnest(p_outcomes, p_results, p_errors) with ordinality u(outcome, text, error, place) offset 0) r) x;
 end
 $$;
 
@@ -6478,9 +6533,8 @@ comment on function fairclaim_internal.read_texts(text[], text[], text[]) is
 'The results and errors of a settlement, read from texts of JSON, with its outcomes: fail, with the code result_invalid, where the result cannot be stored.';
 
 -- internal/settle/settle_mixed.sql
--- Settles with any outcome, "lost" (tick only) among them. Looks at `running` by id, never through
--- a join whose other side could come first. Lock order: running -> (finished, attempt_error,
--- scheduled, ready: inserts only).
+-- Settles with any outcome, "lost" (tick only) among them. Looks at `running` by id, never through a join whose other side could
+-- come first. Lock order: running -> (finished, attempt_error, scheduled, ready: inserts only).
 create or replace function fairclaim_internal.settle_mixed(
   p_worker_id text,
   p_ids uuid[],
@@ -6498,11 +6552,10 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := fairclaim.clock();
-  -- else a tick places what waits again (to_ready)
-  v_is_placed boolean := current_setting('transaction_isolation') = 'read committed';
-  v_places bigint[];                          -- which of the given ones were accepted
-  v_statuses text[];
-  v_tenants uuid[];                           -- of those that wait again at once, as the next four
+  v_placed boolean := current_setting('transaction_isolation') = 'read committed';      -- else a tick places what waits again (to_ready)
+  v_done bigint[];                            -- which of the given ones were accepted
+  v_status text[];
+  v_tenants uuid[];
   v_ids uuid[];
   v_attempts int[];
   v_left smallint[];
@@ -6511,76 +6564,52 @@ declare
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
   with given as (
-    select distinct on (item.id, item.attempt, item.token) item.*
+    select distinct on (x.i, x.a, x.k) x.*
       from unnest(p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays)
-           with ordinality
-           item(id, attempt, token, outcome, result, error, delay, place)
-     order by item.id, item.attempt, item.token, item.place),
+           with ordinality x(i, a, k, oc, res, err, dl, o)
+     order by x.i, x.a, x.k, x.o),
   held as materialized (
-    delete from running
-     where running.id = any (p_ids)
-       and case when (running.id, running.attempt::int, running.lease_token) in (
-             select item.id, item.attempt, item.token
-               from unnest(p_ids, p_attempts, p_lease_tokens)
-                    item(id, attempt, token)) then true end
-    returning running.*),
+    delete from running r
+     where r.id = any (p_ids)
+       and case when (r.id, r.attempt::int, r.lease_token) in (
+             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
+    returning r.*),
   gone as materialized (
-    select given.place, held.id, held.tenant_id, held.attempt, held.limited,
-           exists (select from cancel_request wish where wish.id = held.id) as is_cancel_requested,
-           given.outcome, given.result, clip_error(given.error) as error, given.delay,
-           case when given.outcome = 'lost' then held.worker_id else p_worker_id end as worker_id,
-           (held.attempts_left - (given.outcome in ('retry', 'fail'))::int)::smallint
-             as attempts_left,
-           (held.lost + (given.outcome = 'lost')::int)::smallint as lost
-      from held
-      join given on given.id = held.id and given.attempt = held.attempt
-                and given.token = held.lease_token),
-  timed as materialized (        -- the pause before a retry doubles with every failure
-    select gone.*,               -- the key to failures is in `job`
-           coalesce(
-             case when gone.outcome = 'release' then 0 else gone.delay end,
-             case when gone.outcome = 'retry' then
-               least(15 * 2 ^ least(
-                   (select job.max_attempts from job
-                     where job.tenant_id = gone.tenant_id and job.id = gone.id)
-                   - gone.attempts_left - 1, 10), 3600)
-               * (0.8 + random() * 0.4)
-             else 0 end) as pause
-      from gone),
+    select x.o, h.id, h.tenant_id, h.attempt, h.limited, exists (select from cancel_request c where c.id = h.id) cancel_requested, x.oc, x.res, clip_error(x.err) err, x.dl,
+           case when x.oc = 'lost' then h.worker_id else p_worker_id end worker,
+           (h.attempts_left - (x.oc in ('retry', 'fail'))::int)::smallint left2, (h.lost + (x.oc = 'lost')::int)::smallint lost2
+      from held h join given x on x.i = h.id and x.a = h.attempt and x.k = h.lease_token),
+  timed as materialized (        -- the pause before a retry doubles with every failure; the key to failures is in `job`
+    select g.*, coalesce(case when g.oc = 'release' then 0 else g.dl end, case when g.oc = 'retry' then
+        least(15 * 2 ^ least((select j.max_attempts from job j where j.tenant_id = g.tenant_id and j.id = g.id) - g.left2 - 1, 10), 3600)
+        * (0.8 + random() * 0.4) else 0 end) pause
+      from gone g),
   ended as materialized (
-    select timed.*, case
-        when timed.outcome = 'complete' then 'completed'
-        when timed.outcome = 'fail' then 'failed'
-        when timed.outcome = 'cancel' or timed.is_cancel_requested then 'cancelled'
-        when timed.outcome = 'retry' and timed.attempts_left <= 0
-             or timed.outcome = 'lost' and timed.lost >= 3 then 'failed'
-        when timed.pause <= 0 and v_is_placed then 'pending'
-        else 'scheduled' end as status
-      from timed),
+    select t.*, case
+        when t.oc = 'complete' then 'completed'
+        when t.oc = 'fail' then 'failed'
+        when t.oc = 'cancel' or t.cancel_requested then 'cancelled'
+        when t.oc = 'retry' and t.left2 <= 0 or t.oc = 'lost' and t.lost2 >= 3 then 'failed'
+        when t.pause <= 0 and v_placed then 'pending'
+        else 'scheduled' end st
+      from timed t),
   final as (
-    insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
-    select ended.id, ended.tenant_id, v_now, ended.attempt, ended.status, ended.worker_id,
-           ended.result, ended.error
-      from ended where ended.status in ('completed', 'failed', 'cancelled')),
+    insert into finished
+    select e.id, e.tenant_id, v_now, e.attempt, e.st, e.worker, e.res, e.err from ended e
+     where e.st in ('completed', 'failed', 'cancelled')),
   history as (
-    insert into attempt_error (id, tenant_id, attempt, at, worker_id, error)
-    select ended.id, ended.tenant_id, ended.attempt, v_now, ended.worker_id, ended.error
-      from ended where ended.outcome in ('retry', 'fail', 'lost')),
+    insert into attempt_error
+    select e.id, e.tenant_id, e.attempt, v_now, e.worker, e.err from ended e where e.oc in ('retry', 'fail', 'lost')),
   later as (
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
-    select v_now + make_interval(secs => ended.pause), ended.id, ended.tenant_id, ended.attempt,
-           ended.attempts_left, ended.lost
-      from ended where ended.status = 'scheduled')
-  select array_agg(ended.place), array_agg(ended.status),
-         array_agg(ended.tenant_id) filter (where ended.status = 'pending'),
-         array_agg(ended.id) filter (where ended.status = 'pending'),
-         array_agg(ended.attempt) filter (where ended.status = 'pending'),
-         array_agg(ended.attempts_left) filter (where ended.status = 'pending'),
-         array_agg(ended.lost) filter (where ended.status = 'pending'),
-         v_now + make_interval(secs => min(ended.pause) filter (where ended.status = 'scheduled')),
-         array_agg(distinct ended.tenant_id) filter (where ended.limited)
-    into v_places, v_statuses, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again, v_freed
-    from ended;
+    insert into scheduled
+    select v_now + make_interval(secs => e.pause), e.id, e.tenant_id, e.attempt, e.left2, e.lost2 from ended e where e.st = 'scheduled')
+  select array_agg(e.o), array_agg(e.st), array_agg(e.tenant_id) filter (where e.st = 'pending'),
+         array_agg(e.id) filter (where e.st = 'pending'), array_agg(e.attempt) filter (where e.st = 'pending'),
+         array_agg(e.left2) filter (where e.st = 'pending'), array_agg(e.lost2) filter (where e.st = 'pending'),
+         v_now + make_interval(secs => min(e.pause) filter (where e.st = 'scheduled')),
+         array_agg(distinct e.tenant_id) filter (where e.limited)
+    into v_done, v_status, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again, v_freed
+    from ended e;
   if v_ids is not null then
     perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
     if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
@@ -6594,19 +6623,13 @@ begin
     perform wake_freed(v_now, v_freed);
   end if;
   return query
-  select answer.id, answer.attempt, answer.kind,
-         case when answer.kind = 'settled' then answer.status
-              when answer.kind = 'already' then
-                case answer.outcome when 'complete' then 'completed' when 'fail' then 'failed'
-                                    else 'cancelled' end end
-    from (select item.id, item.attempt, item.outcome, item.place, accepted.status,
-                 case when accepted.place is not null then 'settled'
-                      else stale_kind(p_worker_id, item.id, item.attempt, item.outcome) end as kind
-            from unnest(p_ids, p_attempts, p_outcomes)
-                 with ordinality item(id, attempt, outcome, place)
-            left join unnest(v_places, v_statuses) accepted(place, status)
-              on accepted.place = item.place offset 0) answer
-   order by answer.place;
+  select z.id, z.attempt, z.kind, case z.kind when 'settled' then z.status
+           when 'already' then case z.outcome when 'complete' then 'completed' when 'fail' then 'failed' else 'cancelled' end end
+    from (select u.id, u.attempt, u.outcome, u.place, d.status,
+                 case when d.place is not null then 'settled' else stale_kind(p_worker_id, u.id, u.attempt, u.outcome) end as kind
+            from unnest(p_ids, p_attempts, p_outcomes) with ordinality u(id, attempt, outcome, place)
+            left join unnest(v_done, v_status) d(place, status) on d.place = u.place offset 0) z
+   order by z.place;
 end
 $$;
 
@@ -6614,26 +6637,18 @@ comment on function fairclaim_internal.settle_mixed(text, uuid[], int[], uuid[],
 'Settles attempts with any mix of outcomes.';
 
 -- internal/settle/stale_kind.sql
--- Called for each settlement that changed nothing, and for no other. One whose answer got lost is
--- sent again, and must not look like a lost lease: it is known by the final fact, which has the
--- same attempt, worker and status. A job that ended as lost has these too, but not by that
--- settlement. A retry, snooze or release leaves no such fact: repeated, it is stale.
-create or replace function fairclaim_internal.stale_kind(
-  p_worker_id text,
-  p_id uuid,
-  p_attempt int,
-  p_outcome text
-) returns text
+-- Called for each settlement that changed nothing, and for no other. One whose answer got lost is sent again, and must not look like a
+-- lost lease: it is known by the final fact, which has the same attempt, worker and status. A job that ended as lost has these too, but
+-- not by that settlement. A retry, snooze or release leaves no such fact: repeated, it is stale.
+create or replace function fairclaim_internal.stale_kind(p_worker_id text, p_id uuid, p_attempt int, p_outcome text) returns text
 language plpgsql
 as $$
 begin
   return case when exists (
-    select from finished
-     where finished.id = p_id and finished.attempts = p_attempt and finished.worker_id = p_worker_id
-       and finished.status = case p_outcome when 'complete' then 'completed'
-                                            when 'fail' then 'failed'
-                                            when 'cancel' then 'cancelled' end
-       and finished.error ->> 'code' is distinct from 'lost') then 'already' else 'stale' end;
+    select from finished f
+     where f.id = p_id and f.attempts = p_attempt and f.worker_id = p_worker_id
+       and f.status = case p_outcome when 'complete' then 'completed' when 'fail' then 'failed' when 'cancel' then 'cancelled' end
+       and f.error ->> 'code' is distinct from 'lost') then 'already' else 'stale' end;
 end
 $$;
 
@@ -6685,12 +6700,24 @@ $$;
 
 comment on function fairclaim_internal.caller() is 'The role that called into the schema.';
 
+-- internal/tenant/caller_is.sql
+-- Whether the caller may do what a role of ours may, as a definer function asks it.
+create or replace function fairclaim_internal.caller_is(p_kind text) returns boolean
+language sql stable
+as $$
+  select pg_has_role(
+    fairclaim_internal.caller(), fairclaim_internal.our_role(p_kind), 'USAGE')
+$$;
+
+comment on function fairclaim_internal.caller_is(text) is
+'Whether the role that called has the rights of one of our roles: operator, auditor and so on.';
+
 -- internal/tenant/default_tenant.sql
 create or replace function fairclaim_internal.default_tenant() returns uuid
 language plpgsql stable
 as $$
 declare
-  v_name text := (select s.default_tenant from setting s);
+  v_name text := (select setting.default_tenant from setting);
 begin
   return case when v_name is not null then fairclaim.tenant_uuid(v_name) end;
 end
@@ -6717,7 +6744,7 @@ declare
   v_id uuid;
 begin
   if p_name is null then
-    p_name := (select s.default_tenant from setting s);
+    p_name := (select setting.default_tenant from setting);
   end if;
   if is_tenant_name(p_name) then
     v_id := fairclaim.tenant_uuid(p_name);
@@ -6727,7 +6754,7 @@ begin
     return v_id;
   end if;
   perform refuse_job(case when p_name is null then 'p_tenant_id: is missing'
-                                    else 'p_tenant: must be 1 to 255 bytes without control characters' end);
+                          else 'p_tenant: must be 1 to 255 bytes without control characters' end);
 end
 $$;
 
@@ -6742,7 +6769,7 @@ create or replace function fairclaim_internal.named_tenants(p_jobs jsonb) return
 language plpgsql
 as $$
 declare
-  v_default text := (select s.default_tenant from setting s);
+  v_default text := (select setting.default_tenant from setting);
   v_names text[];
   v_ids uuid[];
 begin
@@ -6765,12 +6792,13 @@ comment on function fairclaim_internal.named_tenants(jsonb) is
 
 -- internal/tenant/note_tenants.sql
 -- Remembers how tenants are called, once each: it appends, and tick folds. Locks nothing and waits
--- for nobody. A tenant whose name is folded costs one look-up in an index. Notes that wait for the
--- next tick are looked at too, so that they stay few while nobody ticks; not outside READ
+-- for nothing. A tenant whose name is folded costs one look-up in an index. Notes that wait for the
+-- next tick are looked at too, so that they stay few while no tick comes; not outside READ
 -- COMMITTED, where a serializable dispatch would collide with every other that notes a name. A text
--- that is the uuid itself is no name worth keeping. In plpgsql: a function in SQL is planned anew
+-- that is the uuid itself is no name worth keeping. In plpgsql: a function in SQL is planned again
 -- in every transaction.
-create or replace function fairclaim_internal.note_tenants(p_tenant_ids uuid[], p_names text[]) returns void
+create or replace function fairclaim_internal.note_tenants(p_tenant_ids uuid[], p_names text[])
+returns void
 language plpgsql
 as $$
 begin
@@ -6780,7 +6808,8 @@ begin
    where lower(tenant.name) <> tenant.id::text
      and not exists (select from tenant_name known where known.tenant_id = tenant.id offset 0)
      and case when current_setting('transaction_isolation') = 'read committed'
-              then not exists (select from tenant_note note where note.tenant_id = tenant.id offset 0)
+              then not exists (
+                     select from tenant_note note where note.tenant_id = tenant.id offset 0)
               else true end;
 end
 $$;
@@ -6794,16 +6823,18 @@ create or replace function fairclaim_internal.tenant_label(p_tenant_id uuid) ret
 language sql stable
 as $$
   select coalesce(
-    (select known.name from fairclaim_internal.tenant_name known where known.tenant_id = p_tenant_id),
-    (select note.name from fairclaim_internal.tenant_note note where note.tenant_id = p_tenant_id limit 1))
+    (select known.name from fairclaim_internal.tenant_name known
+      where known.tenant_id = p_tenant_id),
+    (select note.name from fairclaim_internal.tenant_note note
+      where note.tenant_id = p_tenant_id limit 1))
 $$;
 
 comment on function fairclaim_internal.tenant_label(uuid) is
 'The name of a tenant, or null when no job was dispatched for it by name.';
 
 -- protocol/claim/claim_job.sql
--- The contract's one-job claim. It has no cursor argument: its place is a hint in a session
--- setting, which names no tenant and is harmless if it is shared, lost or forged.
+-- The contract's one-job claim. It has no cursor argument: its place is a hint in a session setting, which names no tenant and is
+-- harmless if it is shared, lost or forged.
 create or replace function fairclaim.claim_job(
   p_worker_id text,
   p_queues text[] default null,
@@ -6811,10 +6842,9 @@ create or replace function fairclaim.claim_job(
   p_lease float8 default 30,
   p_lease_token uuid default null
 ) returns table (
-  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text,
-  attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz,
-  queue text, priority int, max_attempts int, attempts_left int, lost int, timeout float8,
-  tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
+  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -6823,7 +6853,7 @@ as $$
 #variable_conflict use_column
 declare
   v_cursor text := nullif(current_setting('fairclaim.turn', true), '');
-  v_job record;
+  r record;
 begin
   if v_cursor is not null then
     begin
@@ -6832,16 +6862,12 @@ begin
       when sqlstate 'JQ004' then v_cursor := null;
     end;
   end if;
-  select * into v_job
-    from fairclaim.claim_jobs(p_worker_id, p_queues, 1, p_types, p_lease, v_cursor, p_lease_token);
+  select * into r from fairclaim.claim_jobs(p_worker_id, p_queues, 1, p_types, p_lease, v_cursor, p_lease_token);
   if found then
-    perform set_config('fairclaim.turn', v_job.next_cursor, false);
-    return query
-    select v_job.id, v_job.tenant_id, v_job.type, v_job.status, v_job.payload, v_job.result,
-           v_job.worker_id, v_job.attempts, v_job.next_retry_at, v_job.created_at,
-           v_job.completed_at, v_job.queue, v_job.priority, v_job.max_attempts,
-           v_job.attempts_left, v_job.lost, v_job.timeout, v_job.tags, v_job.metadata,
-           v_job.lease_token, v_job.lease_expires_at;
+    perform set_config('fairclaim.turn', r.next_cursor, false);
+    return query select r.id, r.tenant_id, r.type, r.status, r.payload, r.result, r.worker_id, r.attempts, r.next_retry_at,
+      r.created_at, r.completed_at, r.queue, r.priority, r.max_attempts, r.attempts_left, r.lost, r.timeout, r.tags, r.metadata,
+      r.lease_token, r.lease_expires_at;
   end if;
 end
 $$;
@@ -6853,9 +6879,10 @@ grant execute on function fairclaim.claim_job(text, text[], text[], float8, uuid
   to fairclaim_worker;
 
 -- protocol/claim/claim_jobs.sql
--- The claim is take_jobs; here its wide rows are read, never `job` first: offset 0. The pins are
--- for that and for take_jobs: statistics of a moment at which nothing waits would choose to read
--- whole tables.
+-- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly those taken). Waits for nobody.
+-- Only a lock on a whole table makes it wait; if that took longer than the lease, nobody can use what it claims, and it refuses itself.
+-- The next cursor is left in fairclaim.cursor too, for settle_and_claim, which has no other way to it.
+-- A claim of one in a queue where nothing special applies is one statement (claim_one); everything else goes through claim_from_queue.
 create or replace function fairclaim.claim_jobs(
   p_worker_id text,
   p_queues text[],
@@ -6867,38 +6894,124 @@ create or replace function fairclaim.claim_jobs(
   p_idle_for float8 default null,
   p_alone boolean default false
 ) returns table (
-  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text,
-  attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz,
-  queue text, priority int, max_attempts int, attempts_left int, lost int, timeout float8,
-  tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz, next_cursor text
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
+  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  next_cursor text
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 set jit = off
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_bitmapscan = off
+set enable_sort = off
 set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-  v_claim record;
+  v_now timestamptz := fairclaim.clock();
+  v_expires timestamptz;
+  v_token uuid := coalesce(p_lease_token, gen_random_uuid());
+  v_entries text[];                           -- the cursor, an entry a queue
+  v_entry text;
+  v_at int;
+  v_queue text collate "C";
+  v_last text collate "C";                    -- the queue visited last
+  v_start text collate "C";                   -- the queue that the call before this one ended with: it is visited last
+  v_around boolean := false;                  -- all queues by name: past the last one, and on from the first
+  v_ok boolean;
+  v_limited boolean;                          -- whether some tenant has a limit; null before the first look
+  v_paused boolean;
+  v_cursor text;                              -- the next one
+  v_got int := 0;
+  v_pos bigint;
+  v_used int;
+  v_shared int;
+  v_jobs ready[];                             -- what was taken out of `ready`
+  t record;
 begin
-  v_claim := take_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token,
-    p_idle_for, p_alone);
-  if v_claim.jobs is not null then
-    return query
-    select wide.id, wide.tenant_id, wide.type, 'processing'::text, wide.payload, null::jsonb,
-           p_worker_id, taken.attempts + 1, null::timestamptz, wide.created_at, null::timestamptz,
-           wide.queue, wide.priority::int, wide.max_attempts::int, taken.attempts_left::int,
-           taken.lost::int, date_part('epoch', wide.timeout), wide.tags, wide.metadata,
-           v_claim.token, v_claim.expires_at, v_claim.cursor
-      from unnest(v_claim.jobs) taken
-     cross join lateral (
-       select * from job
-        where job.tenant_id = taken.tenant_id and job.id = taken.id offset 0) wide;
-    if fairclaim.clock() >= v_claim.expires_at then
-      perform refuse_late(v_claim.expires_at);
+  v_ok := check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
+  v_expires := v_now + make_interval(secs => p_lease);
+  if p_alone is not false then
+    p_alone := coalesce(p_alone, false);
+    p_limit := case when p_alone then 1 else p_limit end;
+  end if;
+  v_entries := check_cursor(p_cursor);
+  v_start := coalesce(split_part(v_entries[1], '|', 1), '');
+  v_last := v_start;
+  v_at := coalesce(array_position(p_queues, v_start), 0);      -- each call starts at the queue after the last one's
+  for v_visit in 1 .. coalesce(cardinality(p_queues), 1000000) loop
+    if p_queues is not null then
+      v_at := v_at % cardinality(p_queues) + 1;
+      v_queue := p_queues[v_at];
+    else
+      v_queue := next_queue(v_last, p_alone);
+      if v_queue is null and not v_around then
+        v_around := true;
+        v_queue := next_queue('', p_alone);
+      end if;
+      exit when v_queue is null or v_around and v_queue > v_start;
     end if;
+    v_last := v_queue;
+    v_entry := null;
+    if split_part(v_entries[1], '|', 1) = v_queue then
+      v_entry := v_entries[1];
+      v_entries := v_entries[2:];
+    elsif cardinality(v_entries) > 1 then
+      select e into v_entry from unnest(v_entries) e where split_part(e, '|', 1) = v_queue limit 1;
+      v_entries := array_remove(v_entries, v_entry);
+    end if;
+    v_pos := coalesce(split_part(v_entry, '|', 2)::bigint, uuid_hash_extended(v_token, 0));      -- a random turn at first
+    v_used := coalesce(split_part(v_entry, '|', 3)::int, 0);
+    v_shared := coalesce(split_part(v_entry, '|', 4)::int, (v_pos >> 20 & 3)::int);
+    if p_limit = 1 and not p_alone then
+      return query select * from claim_one(p_worker_id, v_queue, p_types, v_pos, v_used, v_shared, v_token, v_expires,
+        coalesce(';' || nullif(array_to_string(v_entries[1:31], ';'), ''), ''));
+      v_got := found::int;
+      exit when v_got > 0;
+    end if;
+    if v_limited is null then                   -- the lock first, so that tick knows which claims began before a limit
+      lock table ready in row exclusive mode;
+      select exists (select from tenant_limit), exists (select from queue q where q.paused_at is not null)
+        into v_limited, v_paused;
+    end if;
+    continue when v_paused and exists (select from queue q where q.name = v_queue and q.paused_at is not null);
+    t := claim_from_queue(v_queue, p_limit - v_got, p_types, v_limited, p_alone, v_pos, v_used, v_shared, v_jobs);
+    v_pos := t.p_pos; v_used := t.p_used; v_shared := t.p_shared;
+    if t.jobs is not null then
+      v_jobs := v_jobs || t.jobs;
+      v_got := cardinality(v_jobs);
+    end if;
+    v_entries := (v_queue || '|' || v_pos || '|' || v_used || '|' || v_shared) || v_entries[1:31];
+    exit when v_got >= p_limit;
+  end loop;
+
+  if v_jobs is not null then                     -- into `running`, and the wide rows out: never `job` first (offset 0)
+    v_cursor := set_config('fairclaim.cursor', array_to_string(v_entries, ';'), true);
+    return query
+    with started as (
+      insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost, limited, worker_id)
+      select taken.id, taken.tenant_id, v_token, v_expires, taken.attempts + 1, taken.attempts_left, taken.lost,
+             v_limited and exists (select from tenant_limit where tenant_limit.tenant_id = taken.tenant_id), p_worker_id
+        from unnest(v_jobs) taken)
+    select wide.id, wide.tenant_id, wide.type, 'processing'::text, wide.payload, null::jsonb, p_worker_id, taken.attempts + 1,
+           null::timestamptz, wide.created_at, null::timestamptz, wide.queue, wide.priority::int, wide.max_attempts::int,
+           taken.attempts_left::int, taken.lost::int, date_part('epoch', wide.timeout), wide.tags, wide.metadata, v_token, v_expires, v_cursor
+      from unnest(v_jobs) taken
+     cross join lateral (
+       select * from job where job.tenant_id = taken.tenant_id and job.id = taken.id offset 0) wide;
+  elsif v_got = 0 then
+    perform note_idle(v_now, p_idle_for);
+    return;
+  end if;
+  if p_lease < 30 and coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_expires) + 5000 then
+    perform wake_before(v_now, v_expires + interval '5 s');      -- everybody ticks within half a minute anyway
+  end if;
+  if fairclaim.clock() >= v_expires then
+    perform refuse_late(v_expires);
   end if;
 end
 $$;
@@ -6917,9 +7030,8 @@ grant execute on function fairclaim.claim_jobs(text, text[], int, text[], float8
 
 -- protocol/claim/why_idle.sql
 -- Tells a worker that has nothing to do what keeps the jobs of its queues from it. It only reads,
--- and it is bounded: at most 50 queues, 200 pairs of queue and type, 100 lanes a pair, 1,000
--- waiting rows a pair and 1,000 scheduled rows. Types are hopped to through the two indexes of
--- lanes.
+-- and it is bounded: at most 50 queues, 200 pairs of queue and type, 100 lanes a pair, 1,000 waiting
+-- rows a pair and 1,000 scheduled rows. Types are hopped to through the two indexes of lanes.
 create or replace function fairclaim.why_idle(
   p_queues text[] default null,
   p_types text[] default null
@@ -7069,9 +7181,13 @@ A sample that looks at a bounded number of rows: at_least says that a number is 
 grant execute on function fairclaim.why_idle(text[], text[]) to fairclaim_worker;
 
 -- protocol/dispatch/dispatch_job.sql
--- One job. Locks no existing row and waits for nobody: it inserts `job`, then one row of `scheduled` or of `ready`. Outside READ
--- COMMITTED it is due at once and placed by the next tick: a snapshot that is older than the lock on `ready` must not choose a lane
--- (I3). Few statements and expressions: each is set up anew in every transaction.
+-- Puts one job in. It locks no existing row and waits for nothing: it inserts into `job`, then one
+-- row into `scheduled` or into `ready`. Outside READ COMMITTED the job is due at once, and the next
+-- tick places it: a snapshot that is older than the lock on `ready` must not choose a lane (I3).
+--
+-- Every expression is set up again in every transaction, which costs more than its evaluation. So
+-- there are few, and those that read a tenant's name, a time or a timeout stand in branches that
+-- the usual call passes by.
 create or replace function fairclaim.dispatch_job(
   p_tenant_id uuid default null,
   p_type text default null,
@@ -7095,48 +7211,71 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now timestamptz := fairclaim.clock();
-  v_random text := gen_random_uuid()::text;
   v_bytes int := octet_length(p_payload::text);
-  v_later timestamptz := case when p_run_at > v_now then p_run_at
-                              when p_delay > 0 and p_delay <= 157766400 then v_now + make_interval(secs => p_delay) end;
-  v_due timestamptz := coalesce(v_later, v_now);
-  v_max int := 1024;                          -- the setting is never less
+  v_most int;                                 -- null where the payload is surely small enough
+  v_timeout interval;
   v_fault text;
   v_id uuid;
 begin
-  if v_bytes > v_max or p_tenant_id is null then       -- seldom, and one expression for both
-    v_max := (select s.max_payload from setting s);
+  if p_tenant_id is null or p_tenant is not null or v_bytes > 1024 then
+    if v_bytes > 1024 then                    -- the setting is never less
+      v_most := (select setting.max_payload from setting);
+    end if;
     if p_tenant_id is null then
       p_tenant_id := named_tenant(p_tenant);
-      p_tenant := null;
+    elsif p_tenant is not null then
+      v_fault := 'p_tenant: excludes p_tenant_id';
+    end if;
+  end if;
+  if p_run_at is not null or p_delay is not null or p_timeout is not null then
+    v_fault := coalesce(v_fault, case
+      when p_run_at not between v_now - interval '1 day' and v_now + interval '5 years'
+        then 'p_run_at: must be finite, at most 1 day ago and at most 5 years ahead' end);
+    if p_delay is not null or p_timeout is not null then
+      v_fault := coalesce(v_fault, case
+        when p_run_at is not null and p_delay is not null then 'p_delay: excludes p_run_at'
+        when p_delay not between 0 and 157766400 then 'p_delay: must be from 0 to 5 years'
+        when p_timeout not between 0.001 and 86400
+          then 'p_timeout: must be from 1 ms to 24 h' end);
+      if v_fault is null then
+        p_run_at := coalesce(p_run_at, v_now + make_interval(secs => p_delay));
+        v_timeout := make_interval(secs => p_timeout);
+      end if;
+    end if;
+    if p_run_at <= v_now then
+      p_run_at := null;                       -- a time that has passed means at once
     end if;
   end if;
   v_fault := case
-    when p_tenant is not null then 'p_tenant: excludes p_tenant_id'
-    when not is_name(p_type, true) then 'p_type: must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters'
-    when not is_name(p_queue) then 'p_queue: must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters'
-    when p_priority is null or p_priority not between -100 and 100 then 'p_priority: must be from -100 to 100'
-    when p_max_attempts is null or p_max_attempts not between 1 and 100 then 'p_max_attempts: must be from 1 to 100'
-    when p_run_at < v_now - interval '1 day' or p_run_at > v_now + interval '5 years' or not isfinite(p_run_at)
-      then 'p_run_at: must be finite, at most 1 day ago and at most 5 years ahead'
-    when p_delay is not null and p_run_at is not null then 'p_delay: excludes p_run_at'
-    when p_delay not between 0 and 157766400 then 'p_delay: must be from 0 to 5 years'
-    when p_timeout not between 0.001 and 86400 then 'p_timeout: must be from 1 ms to 24 h'
-    when p_payload is null then 'p_payload: must not be null'
-    when v_bytes > v_max or v_bytes > 257 and too_deep(p_payload) then 'p_payload: ' || json_fault(p_payload, v_max)
-    when p_tags is null or p_metadata is null or cardinality(p_tags) > 0 or p_metadata <> '{}' then extras_fault(p_tags, p_metadata)
-  end;
+    when v_fault is not null then v_fault
+    when not is_name(p_type, true)
+      then 'p_type: must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters'
+    when not is_name(p_queue)
+      then 'p_queue: must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters'
+    when p_priority is null or p_priority not between -100 and 100
+      then 'p_priority: must be from -100 to 100'
+    when p_max_attempts is null or p_max_attempts not between 1 and 100
+      then 'p_max_attempts: must be from 1 to 100'
+    when v_bytes is null then 'p_payload: must not be null'
+    when v_bytes > v_most or v_bytes > 257 and too_deep(p_payload)
+      then 'p_payload: ' || json_fault(p_payload, coalesce(v_most, v_bytes))
+    when p_tags is null or p_metadata is null or cardinality(p_tags) > 0 or p_metadata <> '{}'
+      then extras_fault(p_tags, p_metadata) end;
   if v_fault is not null then
     perform refuse_job(v_fault);
   end if;
 
-  v_id := (id_prefix(v_now) || '8' || substr(v_random, 16, 3) || right(v_random, 12))::uuid;
-  insert into job values (v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts,
-    make_interval(secs => p_timeout), v_later, v_now, p_payload, p_tags, p_metadata);
-  if v_later is not null or current_setting('transaction_isolation') <> 'read committed' then
-    insert into scheduled values (v_due, v_id, p_tenant_id, 0, p_max_attempts, 0);
-    if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_due) + 1000 then
-      perform wake_before(v_now, v_due + interval '1 s');
+  v_id := (id_prefix(v_now) || substr(gen_random_uuid()::text, 20))::uuid;
+  insert into job (id, tenant_id, queue, type, priority, max_attempts,
+                   timeout, run_at, created_at, payload, tags, metadata)
+  values (v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts,
+          v_timeout, p_run_at, v_now, p_payload, p_tags, p_metadata);
+  if p_run_at is not null or current_setting('transaction_isolation') <> 'read committed' then
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    values (coalesce(p_run_at, v_now), v_id, p_tenant_id, 0, p_max_attempts, 0);
+    if coalesce(pg_sequence_last_value('look_by'), 0)
+       > millis(coalesce(p_run_at, v_now)) + 1000 then
+      perform wake_before(v_now, coalesce(p_run_at, v_now) + interval '1 s');
     end if;
   else
     perform into_lane(v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts);
@@ -7160,10 +7299,15 @@ grant execute on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, t
   to fairclaim_producer;
 
 -- protocol/dispatch/dispatch_jobs.sql
--- Set-based: parse and check, insert the wide rows and the delayed ones, then all lanes in one statement. All or nothing. A batch has
--- at most 64 MiB, so it stays in memory (work_mem) and meets no temp_file_limit. Outside READ COMMITTED all jobs go to `scheduled`,
--- due at once (see dispatch_job).
-create or replace function fairclaim.dispatch_jobs(p_jobs jsonb) returns table (ordinal int, id uuid, created boolean)
+-- Puts many jobs in, all or nothing, by sets: it reads and checks them, inserts the wide rows and
+-- those that are due later, and then places all others in one statement. A batch has at most 64
+-- MiB, so it stays in memory (work_mem) and meets no temp_file_limit. Outside READ COMMITTED all
+-- jobs go to `scheduled`, due at once (see dispatch_job).
+--
+-- The plan is pinned to hash joins: the planner does not know how many items an array has, and
+-- nested loops and merges of ten thousand items by text cost many times as much.
+create or replace function fairclaim.dispatch_jobs(p_jobs jsonb)
+returns table (ordinal int, id uuid, created boolean)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -7172,8 +7316,6 @@ set enable_seqscan = off
 set enable_nestloop = off
 set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan
-set timezone = 'UTC'
-set datestyle = 'ISO, YMD'
 set work_mem = '128MB'
 as $$
 #variable_conflict use_column
@@ -7181,96 +7323,131 @@ declare
   v_now timestamptz := fairclaim.clock();
   v_prefix text := id_prefix(v_now);
   v_tail text := right(gen_random_uuid()::text, 12);
-  v_max int := (select s.max_payload from setting s);
-  v_due timestamptz := case when current_setting('transaction_isolation') <> 'read committed' then v_now end;
-  v_found record;
+  v_most int := (select setting.max_payload from setting);
+  v_due timestamptz := case when current_setting('transaction_isolation') <> 'read committed'
+                            then v_now end;
+  v_seldom int;
   v_tenants jsonb;                            -- ids by names
+  v_times timestamptz[];                      -- the run_at of each item, by its place
   v_bytes bigint;
   v_bad int;
   v_fault text;
   v_all uuid[];
-  v_rows ready[];                   -- see into_lanes()
+  v_rows ready[];                             -- see into_lanes()
   v_queues text[];
   v_types text[];
   v_priorities smallint[];
   v_later timestamptz;                        -- when the first of those in `scheduled` is due
 begin
-  v_found := check_batch(p_jobs);
-  if v_found.named then
-    v_tenants := named_tenants(p_jobs);
+  v_seldom := check_batch(p_jobs);
+  if v_seldom > 0 then
+    v_tenants := case when v_seldom & 1 > 0 then named_tenants(p_jobs) end;
+    v_times := case when v_seldom & 2 > 0 then read_times(p_jobs) end;
   end if;
-  if v_found.timed then
-    perform check_times(p_jobs);
-  end if;
-  with item as materialized (    -- what no smallint holds is brought just outside the limits, and refused with the others
-    select (v_prefix || to_hex(32768 + x.ord) || v_tail)::uuid i, x.ord::int o, x.tenant_id is not null and x.tenant is not null twice, x.tenant,
-           coalesce(x.tenant_id, (v_tenants ->> case when x.tenant is null then '' when x.tenant <> '' then x.tenant end)::uuid) t,
-           coalesce(x.queue, 'default') collate "C" q, x.type collate "C" k, greatest(-101, least(101, coalesce(x.priority, 0))) p,
-           coalesce(x.payload, '{}') b, octet_length(coalesce(x.payload, '{}')::text) n,
-           greatest(0, least(101, coalesce(x.max_attempts, 25))) ma, x.timeout, x.run_at, x.delay,
-           case when jsonb_typeof(x.timeout) = 'number' and x.timeout::numeric between 0.001 and 86400
-                then make_interval(secs => x.timeout::float8) end to_,
-           case when x.run_at is not null then x.run_at::timestamptz
-                when jsonb_typeof(x.delay) = 'number' and x.delay::numeric between 0 and 157766400
-                then v_now + make_interval(secs => x.delay::float8) end at,
-           coalesce(x.tags, '{}') tg, coalesce(x.metadata, '{}') me, x.tags <> '{}' or x.metadata <> '{}' extras
-      from rows from (jsonb_to_recordset(p_jobs) as (tenant_id uuid, type text, payload jsonb, queue text, priority int,
-             run_at text, max_attempts int, timeout jsonb, tags text[], metadata jsonb, tenant text, delay jsonb))
-           with ordinality x(tenant_id, type, payload, queue, priority, run_at, max_attempts, timeout, tags, metadata, tenant, delay, ord)),
-  kind as materialized (           -- names are checked once per distinct kind; into_lanes() knows them by number
-    select d.*, row_number() over () n, not (is_name(d.q) and is_name(d.k, true)) bad
-      from (select distinct item.q, item.k, item.p from item offset 0) d),
+  -- item: a job as it will be stored. What no smallint holds is brought just outside of the limits,
+  -- and refused with the others. It has no tenant where it names none or two, no timeout where that
+  -- is wrong, and no time where its delay is wrong or stands beside a run_at.
+  with item as materialized (
+    select (v_prefix || to_hex(32768 + given.place) || v_tail)::uuid as id,
+           given.place::int as place,
+           case when given.tenant is null or given.tenant_id is null
+                then coalesce(given.tenant_id, (v_tenants ->> case
+                       when given.tenant is null then '' when given.tenant <> '' then given.tenant
+                       end)::uuid) end as tenant_id,
+           coalesce(given.queue, 'default') collate "C" as queue,
+           given.type collate "C" as type,
+           greatest(-101, least(101, coalesce(given.priority, 0))) as priority,
+           coalesce(given.payload, '{}') as payload,
+           octet_length(coalesce(given.payload, '{}')::text) as bytes,
+           greatest(0, least(101, coalesce(given.max_attempts, 25))) as max_attempts,
+           seconds_in(given.timeout, 0.001, 86400) as timeout,
+           given.timeout is not null as has_timeout,
+           case when given.delay is null then v_times[given.place]
+                when v_times[given.place] is null
+                then v_now + seconds_in(given.delay, 0, 157766400) end as run_at,
+           given.delay is not null as has_delay,
+           coalesce(given.tags, '{}') as tags,
+           coalesce(given.metadata, '{}') as metadata,
+           given.tags <> '{}' or given.metadata <> '{}' as has_extras
+      from rows from (jsonb_to_recordset(p_jobs) as (
+             tenant_id uuid, type text, payload jsonb, queue text, priority int, max_attempts int,
+             timeout jsonb, tags text[], metadata jsonb, tenant text, delay jsonb))
+           with ordinality given (
+             tenant_id, type, payload, queue, priority, max_attempts,
+             timeout, tags, metadata, tenant, delay, place)),
+  -- kind: into_lanes() knows it by its number
+  kind as materialized (
+    select met.*, row_number() over () as number,
+           not (is_name(met.queue) and is_name(met.type, true)) as is_bad
+      from (select distinct item.queue, item.type, item.priority from item offset 0) met),
+  -- fault: only a name where refuse_item() looks for what is wrong
   fault as (
-    select item.o, case
-        when item.twice then 'tenant: excludes tenant_id'
-        when item.t is null and item.tenant is not null then 'tenant: must be 1 to 255 bytes without control characters'
-        when item.t is null then 'tenant_id: is missing'
-        when item.k is null or not is_name(item.k, true) then 'type: must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters'
-        when not is_name(item.q) then 'queue: must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters'
-        when item.p not between -100 and 100 then 'priority: must be from -100 to 100'
-        when item.ma not between 1 and 100 then 'max_attempts: must be from 1 to 100'
-        when jsonb_typeof(item.timeout) <> 'number' then 'timeout: must be a number of seconds'
-        when item.timeout is not null and item.to_ is null then 'timeout: must be from 1 ms to 24 h'
-        when item.run_at is not null and item.delay is not null then 'delay: excludes run_at'
-        when jsonb_typeof(item.delay) <> 'number' then 'delay: must be a number of seconds'
-        when item.delay is not null and item.at is null then 'delay: must be from 0 to 5 years'
-        when item.run_at is not null and (item.at < v_now - interval '1 day' or item.at > v_now + interval '5 years')
-          then 'run_at: must be finite, at most 1 day ago and at most 5 years ahead'
-        when item.n > v_max or item.n > 257 and too_deep(item.b) then 'payload: ' || json_fault(item.b, v_max)
-        when item.extras then replace(extras_fault(item.tg, item.me), 'p_', '') end f
+    select item.place, case
+             when item.tenant_id is null then 'tenant'
+             when item.type is null then 'type'
+             when item.priority not between -100 and 100 then 'priority: must be from -100 to 100'
+             when item.max_attempts not between 1 and 100
+               then 'max_attempts: must be from 1 to 100'
+             when item.has_timeout and item.timeout is null then 'timeout'
+             when item.has_delay and item.run_at is null then 'delay'
+             when item.run_at not between v_now - interval '1 day' and v_now + interval '5 years'
+                  and not item.has_delay
+               then 'run_at: must be finite, at most 1 day ago and at most 5 years ahead'
+             when item.bytes > v_most or item.bytes > 257 and too_deep(item.payload)
+               then 'payload: ' || json_fault(item.payload, v_most)
+             when item.has_extras
+               then replace(extras_fault(item.tags, item.metadata), 'p_', '') end as text
       from item
-     where item.twice or item.t is null or item.k is null or item.p not between -100 and 100 or item.ma not between 1 and 100
-        or item.timeout is not null or item.run_at is not null or item.delay is not null or item.n > 257 or item.extras
-        or (select bool_or(kind.bad) from kind)),
+     where item.tenant_id is null or item.type is null or item.priority not between -100 and 100
+        or item.max_attempts not between 1 and 100 or item.has_timeout or item.has_delay
+        or item.run_at is not null or item.bytes > 257 or item.has_extras),
   bad as materialized (
-    select fault.o, fault.f from fault where fault.f is not null order by fault.o limit 1),
+    select fault.place, fault.text from fault
+     where fault.text is not null order by fault.place limit 1),
   wide as (
-    insert into job
-    select item.i, item.t, item.q, item.k, item.p, item.ma, item.to_, case when item.at > v_now then item.at end,
-           v_now, item.b, item.tg, item.me from item
+    insert into job (id, tenant_id, queue, type, priority, max_attempts,
+                     timeout, run_at, created_at, payload, tags, metadata)
+    select item.id, item.tenant_id, item.queue, item.type, item.priority, item.max_attempts,
+           item.timeout, case when item.run_at > v_now then item.run_at end, v_now, item.payload,
+           item.tags, item.metadata
+      from item
      where not exists (select from bad)),
   later as (
-    insert into scheduled
-    select case when item.at > v_now then item.at else v_due end, item.i, item.t, 0, item.ma, 0 from item
-     where (item.at > v_now or v_due is not null) and not exists (select from bad))
-  select (select bad.o from bad), (select bad.f from bad), sum(x.z), array_agg(x.i),
-         (select array_agg(kind.q order by kind.n) from kind), (select array_agg(kind.k order by kind.n) from kind),
-         (select array_agg(kind.p::smallint order by kind.n) from kind),
-         array_agg(row (x.n, x.o, x.i, x.t, 0, x.ma, 0)::ready) filter (where x.due is null), min(x.due)
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    select case when item.run_at > v_now then item.run_at else v_due end, item.id, item.tenant_id,
+           0, item.max_attempts, 0
+      from item
+     where (item.run_at > v_now or v_due is not null) and not exists (select from bad))
+  select coalesce((select bad.place from bad),
+                  case when (select bool_or(kind.is_bad) from kind) then 0 end),
+         (select bad.text from bad), sum(sized.bytes), array_agg(sized.id),
+         (select array_agg(kind.queue order by kind.number) from kind),
+         (select array_agg(kind.type order by kind.number) from kind),
+         (select array_agg(kind.priority::smallint order by kind.number) from kind),
+         array_agg(row (sized.number, sized.place, sized.id, sized.tenant_id,
+                        0, sized.max_attempts, 0)::ready) filter (where sized.due is null),
+         min(sized.due)
     into v_bad, v_fault, v_bytes, v_all, v_queues, v_types, v_priorities, v_rows, v_later
-    from (select kind.n, item.o, item.i, item.t, item.ma,
-                 case when item.at > v_now then item.at else v_due end due, 100 + item.n
-                 + case when item.extras then octet_length(item.me::text) + octet_length(item.tg::text) else 0 end z
-            from item left join kind on kind.q = item.q and kind.k = item.k and kind.p = item.p order by item.o) x;
+    from (select kind.number, item.place, item.id, item.tenant_id, item.max_attempts,
+                 case when item.run_at > v_now then item.run_at else v_due end as due,
+                 100 + item.bytes
+                 + case when item.has_extras
+                        then octet_length(item.metadata::text) + octet_length(item.tags::text)
+                        else 0 end as bytes
+            from item
+            left join kind on kind.queue = item.queue and kind.type = item.type
+                          and kind.priority = item.priority
+           order by item.place) sized;
   if v_bad is not null then
-    perform refuse_job(v_fault, v_bad - 1);
+    perform refuse_item(p_jobs, v_bad, v_fault);
   elsif v_bytes > 67108864 then
-    perform refuse('JQ004', 'p_jobs', 'must be at most 64 MiB of JSON text', 'send smaller batches', '{"limit": 67108864}');
+    perform refuse('JQ004', 'p_jobs', 'must be at most 64 MiB of JSON text',
+      'send smaller batches', '{"limit": 67108864}');
   end if;
   if v_rows is not null then
     if cardinality(v_rows) = 1 then
-      perform into_lane(v_rows[1].id, v_rows[1].tenant_id, v_queues[v_rows[1].lane_id], v_types[v_rows[1].lane_id],
-        v_priorities[v_rows[1].lane_id], v_rows[1].attempts_left);
+      perform into_lane(v_rows[1].id, v_rows[1].tenant_id, v_queues[v_rows[1].lane_id],
+        v_types[v_rows[1].lane_id], v_priorities[v_rows[1].lane_id], v_rows[1].attempts_left);
     else
       perform into_lanes(v_rows, v_queues, v_types, v_priorities,
         id_at(coalesce(pg_sequence_last_value('shared_since'), 0)), true);
@@ -7282,7 +7459,8 @@ begin
   if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_later) + 1000 then
     perform wake_before(v_now, v_later + interval '1 s');
   end if;
-  return query select x.o::int, x.i, true from unnest(v_all) with ordinality x(i, o);
+  return query
+  select job.place::int, job.id, true from unnest(v_all) with ordinality job(id, place);
 end
 $$;
 
@@ -7293,9 +7471,10 @@ Errors: JQ002, JQ004 with the index of the bad item (from 0), the field and its 
 grant execute on function fairclaim.dispatch_jobs(jsonb) to fairclaim_producer;
 
 -- protocol/dispatch/dispatch_lines.sql
--- A batch of lines and the note that they are dealt with, in one transaction: whoever repeats it, after a lost connection or
--- in another process, changes nothing and learns where the source stands, and by the digests whether it is the same source.
--- Locks the row of the source and waits for whoever sends the same source at this moment, for nobody else; dispatch itself locks
+-- Puts a batch of lines in and notes that they are dealt with, in one transaction: a caller that
+-- repeats it, after a lost connection or in another process, changes nothing and learns where the
+-- source stands, and by the digests whether it is the same source. It locks the row of the source
+-- and waits only for another call that sends the same source at this moment; dispatch itself locks
 -- no existing row.
 create or replace function fairclaim.dispatch_lines(
   p_source text,
@@ -7306,7 +7485,9 @@ create or replace function fairclaim.dispatch_lines(
   p_digest bytea default null,
   p_defaults bytea default null,
   p_anew boolean default false
-) returns table (accepted boolean, lines bigint, dispatched bigint, refused bigint, digest bytea, defaults bytea)
+) returns table (
+  accepted boolean, lines bigint, dispatched bigint, refused bigint, digest bytea, defaults bytea
+)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -7334,22 +7515,29 @@ begin
     perform refuse('JQ004', 'p_jobs', 'must have, with p_refused, at most one job a line',
       'the lines are those after p_after, up to p_through');
   elsif octet_length(p_digest) not between 1 and 64 then
-    perform refuse('JQ004', 'p_digest', 'must be 1 to 64 bytes or null', p_detail => '{"limit": 64}');
+    perform refuse('JQ004', 'p_digest', 'must be 1 to 64 bytes or null',
+      p_detail => '{"limit": 64}');
   elsif octet_length(p_defaults) not between 1 and 64 then
-    perform refuse('JQ004', 'p_defaults', 'must be 1 to 64 bytes or null', p_detail => '{"limit": 64}');
+    perform refuse('JQ004', 'p_defaults', 'must be 1 to 64 bytes or null',
+      p_detail => '{"limit": 64}');
   elsif p_anew is null or p_anew and p_after > 0 then
     perform refuse('JQ004', 'p_anew', 'must be false unless p_after is 0',
       'begin with p_after => 0, or leave it out');
   end if;
 
-  if p_through = p_after then                 -- a mere question leaves no row, and waits: the one who sends may be dead already
+  -- a mere question leaves no row, and waits: the one who sends may be dead already
+  if p_through = p_after then
     insert into dispatch_progress (login, source, lines, dispatched, refused, updated_at)
     values (session_user, p_source, 0, 0, 0, fairclaim.clock()) on conflict do nothing;
     if found then
-      delete from dispatch_progress d where d.login = session_user and d.source = p_source;
+      delete from dispatch_progress sent
+       where sent.login = session_user and sent.source = p_source;
     end if;
-    select * into v_row from dispatch_progress d where d.login = session_user and d.source = p_source for update;
-    return query select false, coalesce(v_row.lines, 0), coalesce(v_row.dispatched, 0), coalesce(v_row.refused, 0), v_row.digest, v_row.defaults;
+    select * into v_row from dispatch_progress sent
+     where sent.login = session_user and sent.source = p_source for update;
+    return query
+    select false, coalesce(v_row.lines, 0), coalesce(v_row.dispatched, 0),
+           coalesce(v_row.refused, 0), v_row.digest, v_row.defaults;
     return;
   end if;
 
@@ -7357,12 +7545,15 @@ begin
     insert into dispatch_progress (login, source, lines, dispatched, refused, updated_at)
     values (session_user, p_source, 0, 0, 0, fairclaim.clock()) on conflict do nothing;
   end if;
-  select * into v_row from dispatch_progress d where d.login = session_user and d.source = p_source for update;
+  select * into v_row from dispatch_progress sent
+   where sent.login = session_user and sent.source = p_source for update;
   if p_anew and v_row.dispatched = 0 then     -- nothing can go in twice
     v_row.lines := 0; v_row.refused := 0; v_row.defaults := null;
   end if;
   if v_row.lines is distinct from p_after or p_defaults <> v_row.defaults then
-    return query select false, coalesce(v_row.lines, 0), coalesce(v_row.dispatched, 0), coalesce(v_row.refused, 0), v_row.digest, v_row.defaults;
+    return query
+    select false, coalesce(v_row.lines, 0), coalesce(v_row.dispatched, 0),
+           coalesce(v_row.refused, 0), v_row.digest, v_row.defaults;
     return;
   end if;
 
@@ -7370,17 +7561,18 @@ begin
     perform count(*) from fairclaim.dispatch_jobs(p_jobs);
   end if;
   return query
-    update dispatch_progress d
-       set lines = p_through, dispatched = v_row.dispatched + v_jobs, refused = v_row.refused + p_refused,
-           digest = p_digest, defaults = coalesce(p_defaults, v_row.defaults), updated_at = fairclaim.clock()
-     where d.login = session_user and d.source = p_source
-    returning true, d.lines, d.dispatched, d.refused, d.digest, d.defaults;
+  update dispatch_progress sent
+     set lines = p_through, dispatched = v_row.dispatched + v_jobs,
+         refused = v_row.refused + p_refused, digest = p_digest,
+         defaults = coalesce(p_defaults, v_row.defaults), updated_at = fairclaim.clock()
+   where sent.login = session_user and sent.source = p_source
+  returning true, sent.lines, sent.dispatched, sent.refused, sent.digest, sent.defaults;
 end
 $$;
 
 comment on function fairclaim.dispatch_lines(text, bigint, bigint, jsonb, int, bytea, bytea, boolean) is
 'Puts in what stands in the lines after p_after up to p_through of a source, once: in the same transaction the source moves on to p_through. When it does not stand at p_after, nothing is done and accepted is false.
-p_source: the caller''s name for it, 1 to 255 bytes; each login has its own. p_jobs: as for dispatch_jobs, at most one a line, may be empty. p_refused: how many of the lines are left out as refused. With p_through = p_after it only answers, when nobody sends this source any more.
+p_source: the caller''s name for it, 1 to 255 bytes; each login has its own. p_jobs: as for dispatch_jobs, at most one a line, may be empty. p_refused: how many of the lines are left out as refused. With p_through = p_after it only answers, when no other call sends this source any more.
 p_digest, p_defaults: 1 to 64 bytes each that are kept with it, so that the next caller sees whether he has the same source: a digest of the lines up to p_through, and one of what the caller fills in where a line says nothing. Other p_defaults than those it began with are not accepted. p_anew, with p_after = 0: begin it again, which is done only when none of its lines was dispatched.
 Returns where the source stands now (lines), and how many of its lines were dispatched and refused so far, with its digests. Waits for another call of the same source. What is remembered is deleted by prune() when it is older than the retention.
 Errors: as dispatch_jobs; the source does not move then.';
@@ -7675,11 +7867,14 @@ grant execute on function fairclaim.doctor_transactions()
   to fairclaim_operator, fairclaim_observer;
 
 -- protocol/maintenance/drop_ranges.sql
--- At most one range a call, since its locks last until the transaction ends; at most 16 are looked at. They are looked at again only when
--- what kept them may be past: the latest end, or a minute after an unfinished job was seen. Whoever keeps the transaction
--- open after a drop keeps everybody waiting: so the idle time and the next statements are bounded, and the transaction cannot be
--- prepared (rehearse_drop). Lock order: the tables of the range (share row exclusive) -> job -> finished -> attempt_error (exclusive).
-create or replace function fairclaim.drop_ranges(p_retention float8 default null) returns table (ranges_dropped int, ranges_in_use int)
+-- Drops at most one range a call, since its locks last until the transaction ends, and looks at 16
+-- at most. A range is looked at again only when what kept it may be past: the latest end, or a
+-- minute after an unfinished job was seen. A caller that keeps the transaction open after a drop
+-- keeps all others waiting: so the idle time and the next statements are bounded, and the
+-- transaction cannot be prepared (rehearse_drop). Lock order: the tables of the range (share row
+-- exclusive), then job, finished, attempt_error (exclusive).
+create or replace function fairclaim.drop_ranges(p_retention float8 default null)
+returns table (ranges_dropped int, ranges_in_use int)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -7694,16 +7889,20 @@ declare
   v_looked boolean := false;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    perform refuse('JQ004', 'transaction', 'drop_ranges needs isolation level read committed', 'begin isolation level read committed');
+    perform refuse('JQ004', 'transaction', 'drop_ranges needs isolation level read committed',
+      'begin isolation level read committed');
   end if;
   ranges_dropped := 0; ranges_in_use := 0;
   for v_range in
-    select * from id_range r
-     where (r.ends_at < v_before and r.ends_at < (select max(x.ends_at) from id_range x)      -- dispatch needs one
-            or r.starts_at > v_far and exists (select from id_range x where x.starts_at < v_far))
-       and (r.last_end is null or r.last_end < v_before or r.last_end > v_now)
-       and (r.kept_at is null or r.kept_at < v_now - interval '1 minute' or r.kept_at > v_now)
-     order by r.starts_at limit 16
+    select * from id_range span
+     where (span.ends_at < v_before           -- but not the last one, which dispatch needs
+            and span.ends_at < (select max(other.ends_at) from id_range other)
+            or span.starts_at > v_far
+            and exists (select from id_range other where other.starts_at < v_far))
+       and (span.last_end is null or span.last_end < v_before or span.last_end > v_now)
+       and (span.kept_at is null or span.kept_at < v_now - interval '1 minute'
+            or span.kept_at > v_now)
+     order by span.starts_at limit 16
   loop
     if not v_looked then
       v_looked := true;
@@ -7716,14 +7915,15 @@ begin
       when 1 then
         ranges_dropped := 1;
         perform set_config('idle_in_transaction_session_timeout', '1s', true);
-        if current_setting('statement_timeout')::interval not between interval '1 ms' and interval '5 s' then
+        if current_setting('statement_timeout')::interval
+           not between interval '1 ms' and interval '5 s' then
           perform set_config('statement_timeout', '5s', true);
         end if;
         exit;
       when -1 then ranges_in_use := ranges_in_use + 1;
       when -2 then
         ranges_in_use := ranges_in_use + 1;
-        exit;                                 -- who comes later has waited for these locks once in this call, and not again
+        exit;                                 -- others wait for these locks once a call, not twice
       else null;
     end case;
   end loop;
@@ -7732,7 +7932,7 @@ end
 $$;
 
 comment on function fairclaim.drop_ranges(float8) is
-'Drops a range of ids (partitions of job, finished, attempt_error) in which every job has ended before the retention began, or one that a wrong clock has left far ahead and that is empty. One a call: call it until ranges_dropped is 0, each in a transaction of its own; workers do. ranges_in_use: how many it met that somebody uses just now, such as a reader that stays in its transaction, or cannot drop at this moment; prune() deletes their rows meanwhile. p_retention: in seconds, operators only.
+'Drops a range of ids (partitions of job, finished, attempt_error) in which every job has ended before the retention began, or one that a wrong clock has left far ahead and that is empty. One a call: call it until ranges_dropped is 0, each in a transaction of its own; workers do. ranges_in_use: how many it met that are in use just now, such as a reader that stays in its transaction, or cannot drop at this moment; prune() deletes their rows meanwhile. p_retention: in seconds, operators only.
 Errors: JQ004 (also outside READ COMMITTED), JQ007.';
 
 grant execute on function fairclaim.drop_ranges(float8) to fairclaim_worker, fairclaim_operator;
@@ -7760,11 +7960,15 @@ comment on function fairclaim.next_due() is
 grant execute on function fairclaim.next_due() to fairclaim_worker;
 
 -- protocol/maintenance/prune.sql
--- Rows, in short steps, and no DDL: whoever keeps its transaction open, or prepares it, is in nobody's way but another prune's. What
--- it locks: its own row of prune_place (skip locked), then rows of `finished` (skip locked), and deletes what belongs to them. Ranges that
--- can go whole are drop_ranges()' affair. So with the retention of the settings, rows go row by row only when they have been past for a
--- third of it: by then their range was dropped, if nothing keeps it. Who chooses a retention gets all of it at once.
--- After a call that had much to do it rests twice as long, for all callers together: a fleet prunes no more than one worker.
+-- Deletes rows, in short steps, and does no DDL: a caller that keeps its transaction open, or
+-- prepares it, is in the way of other prunes only. It locks its own row of prune_place (skip
+-- locked), then rows of `finished` (skip locked), and deletes what belongs to them. Ranges that can
+-- go whole are the business of drop_ranges(). So with the retention of the settings, rows go row by
+-- row only when they have been past for a third of it: by then their range was dropped, if nothing
+-- keeps it. A caller that chooses a retention gets all of it at once.
+--
+-- After a call that had much to do it rests twice as long, for all callers together: a fleet prunes
+-- no more than one worker.
 create or replace function fairclaim.prune(p_retention float8 default null)
 returns table (ranges_dropped int, rows_deleted bigint, passed_over int, busy boolean, more boolean)
 language plpgsql security definer
@@ -7775,38 +7979,49 @@ set lock_timeout = '100ms'
 as $$
 declare
   v_now timestamptz := fairclaim.clock();
-  v_retention interval := (select s.retention from setting s);
+  v_retention interval := (select setting.retention from setting);
   v_before timestamptz := prune_before(p_retention, v_now);
-  v_end uuid := id_at(greatest(millis(case when p_retention is null then v_before - v_retention / 3 else v_before end), 0));
+  v_end uuid := id_at(greatest(0, millis(
+    case when p_retention is null then v_before - v_retention / 3 else v_before end)));
   v_place prune_place;
   v_took interval;
-  r record;
+  v_result record;
 begin
   ranges_dropped := 0; rows_deleted := 0; passed_over := 0; more := true;
-  select * into v_place from prune_place x where x.asked = (p_retention is not null) for update skip locked;
-  busy := not found or p_retention is null and v_place.rest_until > v_now and v_place.rest_until < v_now + interval '10 s';
+  select * into v_place from prune_place
+   where prune_place.asked = (p_retention is not null) for update skip locked;
+  busy := not found
+          or p_retention is null and v_place.rest_until > v_now
+             and v_place.rest_until < v_now + interval '10 s';
   if busy then
     return next;
     return;
   end if;
   perform set_config('idle_in_transaction_session_timeout', '10s', true);
-  select * into r from prune_round(v_place, make_interval(secs => p_retention), v_now, v_before, v_end);
-  v_place := r.p_place;
-  if r.begins or v_place.ended then
-    -- whoever makes room by a short retention must not thereby have files sent twice
-    delete from dispatch_progress d
-     where d.ctid = any (array(select x.ctid from dispatch_progress x
-                                where x.updated_at < v_now - greatest(make_interval(secs => p_retention), v_retention) limit 1000 for update skip locked));
-    delete from prune_fault x where not exists (select from finished f where f.id = x.id);
+  select * into v_result
+    from prune_round(v_place, make_interval(secs => p_retention), v_now, v_before, v_end);
+  v_place := v_result.p_place;
+  if v_result.begins or v_place.ended then
+    -- a short retention that makes room must not thereby have files sent twice
+    delete from dispatch_progress
+     where dispatch_progress.ctid = any (array(
+       select past.ctid from dispatch_progress past
+        where past.updated_at < v_now - greatest(make_interval(secs => p_retention), v_retention)
+        limit 1000 for update skip locked));
+    delete from prune_fault
+     where not exists (select from finished where finished.id = prune_fault.id);
   end if;
-  select * into r from prune_walk(v_place, v_now, v_before, v_end);
-  v_place := r.p_place; rows_deleted := r.deleted; passed_over := r.passed_over;
+  select * into v_result from prune_walk(v_place, v_now, v_before, v_end);
+  v_place := v_result.p_place;
+  rows_deleted := v_result.deleted; passed_over := v_result.passed_over;
   v_took := least(greatest(fairclaim.clock() - v_now, interval '0'), interval '1 s');
-  update prune_place x
-     set retention = v_place.retention, place = v_place.place, ahead = v_place.ahead, round_at = v_place.round_at, ended = v_place.ended,
-         left_since = v_place.left_since, cost = v_place.cost + v_took,
-         rest_until = v_now + case when v_took < interval '50 ms' then interval '0' else 3 * v_took end
-   where x.asked = v_place.asked;
+  update prune_place
+     set retention = v_place.retention, place = v_place.place, ahead = v_place.ahead,
+         round_at = v_place.round_at, ended = v_place.ended, left_since = v_place.left_since,
+         cost = v_place.cost + v_took,
+         rest_until = v_now + case when v_took < interval '50 ms' then interval '0'
+                                   else 3 * v_took end
+   where prune_place.asked = v_place.asked;
   more := not v_place.ended and passed_over < 16;
   return next;
 end
@@ -7819,14 +8034,17 @@ Errors: JQ004, JQ007.';
 grant execute on function fairclaim.prune(float8) to fairclaim_worker, fairclaim_operator;
 
 -- protocol/maintenance/tick.sql
--- Safe from anywhere, any number at once: one works, the others return busy. Everything is looked at once in `tick_every` (half a second)
--- for all who call, and nothing is locked or written when there is nothing to do; in between only what is due or was left over is
--- done. Locks: its row of tick_lock, then what its steps lock; none waits for an application, and a lock of a whole table for 100 ms.
--- A caller that stays idle in its transaction after a tick would keep the others away, so the idle time is bounded; see take_guard for those
--- that lift the bound.
+-- Safe from anywhere, any number at once: one works, the others return busy. Everything is looked
+-- at once in `tick_every` (half a second) for all who call, and nothing is locked or written when
+-- there is nothing to do; in between only what is due or was left over is done. Locks: its row of
+-- tick_lock, then what its steps lock. No step waits for an application, and for the lock of a
+-- whole table it waits 100 ms.
+--
+-- A caller that stays idle in its transaction after a tick would keep the others away, so the idle
+-- time is bounded; see take_guard for those that lift the bound.
 create or replace function fairclaim.tick() returns table (
-  promoted int, returned int, moved int, floors int, closed int, deleted int, safe_lag bigint, busy boolean, next_tick_in float8,
-  failed text[], prune_due boolean
+  promoted int, returned int, moved int, floors int, closed int, deleted int, safe_lag bigint,
+  busy boolean, next_tick_in float8, failed text[], prune_due boolean
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -7839,23 +8057,27 @@ as $$
 declare
   v_now timestamptz := fairclaim.clock();
   v_ms bigint := millis(v_now);
-  v_every bigint := (select extract(epoch from s.tick_every) * 1000 from setting s);
+  v_every bigint := (select extract(epoch from setting.tick_every) * 1000 from setting);
   v_last bigint := coalesce(pg_sequence_last_value('round_at'), 0);
   v_round boolean := not (v_last > v_ms - v_every and v_last <= v_ms);
   v_state tick_state := newest_state();
-  v_all boolean;                              -- four times a minute: whole indexes, with their dead prefixes
+  -- whole indexes, with their dead prefixes, are read four times a minute; that of the delayed jobs
+  -- also when no tick came for a while, since what told of them may have been committed late
+  v_all boolean;
+  v_late boolean;
   v_next interval;
-  v_late boolean;                             -- that of delayed jobs also when nobody ticked for a while: what told of them may have been committed late
-  r record;
+  v_result record;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    perform refuse('JQ004', 'transaction', 'tick needs isolation level read committed', 'begin isolation level read committed');
+    perform refuse('JQ004', 'transaction', 'tick needs isolation level read committed',
+      'begin isolation level read committed');
   end if;
-  promoted := 0; returned := 0; moved := 0; floors := 0; closed := 0; deleted := 0; safe_lag := v_state.mark - v_state.safe; busy := false;
-  failed := '{}';
+  promoted := 0; returned := 0; moved := 0; floors := 0; closed := 0; deleted := 0;
+  safe_lag := v_state.mark - v_state.safe; busy := false; failed := '{}';
   v_all := v_round and v_last / 15000 <> v_ms / 15000;
   v_late := v_round and v_last < v_ms - 2000;
-  v_state.sched_floor := case when v_all or v_late then '-infinity' else least(v_state.sched_floor, v_now - interval '1 min') end;
+  v_state.sched_floor := case when v_all or v_late then '-infinity'
+                              else least(v_state.sched_floor, v_now - interval '1 min') end;
   if not is_wanted(v_state, v_now, v_round) then
     if v_round then
       perform setval('round_at', greatest(0, v_ms));
@@ -7868,7 +8090,8 @@ begin
   end if;
 
   v_state := take_guard(v_now);
-  v_round := v_round and v_last = coalesce(pg_sequence_last_value('round_at'), 0);          -- nobody else was quicker
+  -- unless another tick was quicker
+  v_round := v_round and v_last = coalesce(pg_sequence_last_value('round_at'), 0);
   if v_state.n is null then
     busy := true;
     next_tick_in := 1;
@@ -7881,16 +8104,18 @@ begin
     perform setval('round_at', greatest(0, v_ms));
   end if;
   v_all := v_all and v_round;
-  v_state.sched_floor := case when v_all or v_late and v_round then '-infinity' else least(v_state.sched_floor, v_now - interval '1 min') end;
-  select * into r from work_steps(v_state, v_round, v_all);
-  v_state := r.p_state;
-  failed := r.failed;
-  promoted := coalesce((r.did ->> 'promote')::int, 0);
-  returned := coalesce((r.did ->> 'return')::int, 0);
-  select coalesce(sum((r.did ->> s)::int), 0) into moved from unnest(array['limits', 'renew', 'sweep']) s;
-  floors := coalesce((r.did ->> 'floors')::int, 0);
-  closed := coalesce((r.did ->> 'close')::int, 0);
-  deleted := coalesce((r.did ->> 'close_more')::int, 0);
+  v_state.sched_floor := case when v_all or v_late and v_round then '-infinity'
+                              else least(v_state.sched_floor, v_now - interval '1 min') end;
+  select * into v_result from work_steps(v_state, v_round, v_all);
+  v_state := v_result.p_state;
+  failed := v_result.failed;
+  promoted := coalesce((v_result.did ->> 'promote')::int, 0);
+  returned := coalesce((v_result.did ->> 'return')::int, 0);
+  select coalesce(sum((v_result.did ->> step.name)::int), 0) into moved
+    from unnest(array['limits', 'renew', 'sweep']) step(name);
+  floors := coalesce((v_result.did ->> 'floors')::int, 0);
+  closed := coalesce((v_result.did ->> 'close')::int, 0);
+  deleted := coalesce((v_result.did ->> 'close_more')::int, 0);
   safe_lag := v_state.mark - v_state.safe;
   if promoted + returned + moved > 0 then
     perform wake(v_now);
@@ -7903,15 +8128,17 @@ end
 $$;
 
 comment on function fairclaim.tick() is
-'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, fails suspects that no worker took, moves floors, closes and deletes empty lanes, makes ranges ahead, keeps the names of tenants that dispatches have used. Call it from anywhere when next_tick_in says, in seconds: after half a minute at most, sooner when something can be due, every second while jobs wait or lanes come and go. Workers do. prune_due: nobody has pruned for a minute (ten, while nothing happens): call drop_ranges() and prune(). busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
+'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, fails suspects that no worker took, moves floors, closes and deletes empty lanes, makes ranges ahead, keeps the names of tenants that dispatches have used. Call it from anywhere when next_tick_in says, in seconds: after half a minute at most, sooner when something can be due, every second while jobs wait or lanes come and go. Workers do. prune_due: no worker has pruned for a minute (ten, while nothing happens): call drop_ranges() and prune(). busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
 Errors: JQ004 outside READ COMMITTED.';
 
 grant execute on function fairclaim.tick() to fairclaim_worker, fairclaim_operator;
 
 -- protocol/operator/cancel_jobs.sql
--- What waits ends at once (locks: those of end_waiting). What runs, or is about to, or is being settled or promoted at this moment, gets a
--- row in cancel_request, which nobody waits for: heartbeats, settlements and ticks look for it, and workers are told to ask.
-create or replace function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
+-- What waits ends at once (locks: those of end_waiting). What runs, or is about to, or is being
+-- settled or promoted at this moment, gets a row in cancel_request, for which nothing waits:
+-- heartbeats, settlements and ticks look for it, and workers are told to ask.
+create or replace function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[])
+returns table (id uuid, status text)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -7924,12 +8151,18 @@ declare
   v_tenants uuid[];
 begin
   p_tenant_id := check_scope(p_tenant_id, p_ids);
-  select array_agg(k.id), array_agg(k.tenant_id) into v_ids, v_tenants from find_jobs(p_tenant_id, p_ids) k;
+  select array_agg(known.id), array_agg(known.tenant_id) into v_ids, v_tenants
+    from find_jobs(p_tenant_id, p_ids) known;
   perform end_waiting(v_ids, v_tenants, v_now);
   insert into cancel_request (id, tenant_id, at)
-  select x.i, x.t, v_now from unnest(v_ids, v_tenants) x(i, t)
-   where not exists (select from finished f where f.id = x.i and f.tenant_id = x.t)
-     and not exists (select from cancel_request c where c.id = x.i for key share skip locked);      -- a locked one is being deleted
+  select job.id, job.tenant_id, v_now
+    from unnest(v_ids, v_tenants) job(id, tenant_id)
+   where not exists (
+           select from finished
+            where finished.id = job.id and finished.tenant_id = job.tenant_id)
+     -- a wish whose row is locked is being deleted
+     and not exists (
+           select from cancel_request wish where wish.id = job.id for key share skip locked);
   if found then
     perform wake_cancel(v_now);
   end if;
@@ -7965,13 +8198,15 @@ set plan_cache_mode = force_custom_plan
 as $$
 begin
   if p_up_to is null or p_up_to not between 1 and 100000 then
-    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000', p_detail => '{"minimum": 1, "maximum": 100000}');
+    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000',
+      p_detail => '{"minimum": 1, "maximum": 100000}');
   end if;
   perform check_filter(p_status, p_older_than, p_newer_than, p_error);
   return query
   select least(count(*), p_up_to)::int, count(*) > p_up_to
-    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, make_interval(secs => p_older_than),
-           make_interval(secs => p_newer_than), p_error, p_up_to + 1);
+    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id,
+           make_interval(secs => p_older_than), make_interval(secs => p_newer_than), p_error,
+           p_up_to + 1);
 end
 $$;
 
@@ -8020,8 +8255,9 @@ Errors: JQ002, JQ004.';
 grant execute on function fairclaim.delete_jobs(uuid, uuid[]) to fairclaim_operator;
 
 -- protocol/operator/list_jobs.sql
--- Newest first, by id. Where a page starts and what it costs: matching_jobs, which is asked for one more to know whether there is another
--- page. Beside the overview, each row looks up its last error by id.
+-- Newest first, by id. matching_jobs says where a page starts and what it costs; it is asked for
+-- one job more, to know whether there is another page. Beside the overview, each row looks up its
+-- last error by id; `offset 0` keeps that look from becoming a join of whole tables.
 create or replace function fairclaim.list_jobs(
   p_tenant_id uuid default null,
   p_queue text default null,
@@ -8033,8 +8269,9 @@ create or replace function fairclaim.list_jobs(
   p_newer_than float8 default null,
   p_error text default null
 ) returns table (
-  id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int, max_attempts int, worker_id text,
-  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[],
+  id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int,
+  max_attempts int, worker_id text, next_retry_at timestamptz, created_at timestamptz,
+  completed_at timestamptz, tags text[],
   attempts_left int, error_code text, error_message text, more boolean, tenant text
 )
 language plpgsql stable security definer
@@ -8048,30 +8285,37 @@ declare
   v_ids uuid[];
   v_tenants uuid[];
   v_more boolean;
-  v_open boolean := pg_has_role(caller(), 'fairclaim_auditor', 'USAGE');
+  v_open boolean := caller_is('auditor');
 begin
   if p_limit is null or p_limit not between 1 and 1000 then
     perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
       'ask for at most 1,000 and go on with p_before_id', '{"minimum": 1, "maximum": 1000}');
   end if;
   perform check_filter(p_status, p_older_than, p_newer_than, p_error);
-  select array_agg(m.id order by m.id desc), array_agg(m.tenant_id order by m.id desc) into v_ids, v_tenants
-    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, make_interval(secs => p_older_than),
-           make_interval(secs => p_newer_than), p_error, p_limit + 1) m;
+  select array_agg(matching.id order by matching.id desc),
+         array_agg(matching.tenant_id order by matching.id desc)
+    into v_ids, v_tenants
+    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id,
+           make_interval(secs => p_older_than), make_interval(secs => p_newer_than), p_error,
+           p_limit + 1) matching;
   v_more := coalesce(cardinality(v_ids), 0) > p_limit;
   return query
-  select o.id, o.tenant_id, o.queue, o.type, o.status, o.priority::int, o.attempts, o.max_attempts::int, o.worker_id,
-         o.next_retry_at, o.created_at, o.completed_at, o.tags, o.attempts_left,
-         last.error ->> 'code', case when v_open then left(last.error ->> 'message', 200) end, v_more,
-         tenant_label(o.tenant_id)
+  select job.id, job.tenant_id, job.queue, job.type, job.status, job.priority::int, job.attempts,
+         job.max_attempts::int, job.worker_id, job.next_retry_at, job.created_at, job.completed_at,
+         job.tags, job.attempts_left, last.error ->> 'code',
+         case when v_open then left(last.error ->> 'message', 200) end, v_more,
+         tenant_label(job.tenant_id)
     from unnest(v_ids[:p_limit], v_tenants[:p_limit]) with ordinality page(id, tenant_id, place)
    cross join lateral (
-     select * from fairclaim.job_overview o where o.tenant_id = page.tenant_id and o.id = page.id offset 0) o
+     select * from fairclaim.job_overview overview
+      where overview.tenant_id = page.tenant_id and overview.id = page.id offset 0) job
    cross join lateral (
-     select case when o.status <> 'completed' then coalesce(
-              (select f.error from finished f where f.id = o.id and f.tenant_id = o.tenant_id),
-              (select e.error from attempt_error e
-                where e.id = o.id and e.tenant_id = o.tenant_id order by e.attempt desc limit 1)) end as error
+     select case when job.status <> 'completed' then coalesce(
+              (select finished.error from finished
+                where finished.id = job.id and finished.tenant_id = job.tenant_id),
+              (select attempt_error.error from attempt_error
+                where attempt_error.id = job.id and attempt_error.tenant_id = job.tenant_id
+                order by attempt_error.attempt desc limit 1)) end as error
      offset 0) last
    order by page.place;
 end
@@ -8099,11 +8343,12 @@ set intervalstyle = 'postgres'
 as $$
   select known.name,
          case known.unit
-           when 'seconds' then trim_scale(extract(epoch from (stored.columns ->> known.name)::interval))::text
+           when 'seconds' then trim_scale(
+             extract(epoch from (stored.columns ->> known.name)::interval))::text
            else stored.columns ->> known.name end,
          known.default_value, known.unit, known.about
     from known_settings() known
-   cross join (select to_jsonb(s) as columns from setting s) stored
+   cross join (select to_jsonb(setting) as columns from setting) stored
    order by known.place
 $$;
 
@@ -8113,9 +8358,12 @@ comment on function fairclaim.list_settings() is
 grant execute on function fairclaim.list_settings() to fairclaim_operator, fairclaim_observer;
 
 -- protocol/operator/release_jobs.sql
--- Frees running jobs whose workers are gone, before their leases end. What somebody else is ending or extending at this moment is left to
--- him. Lock order: as settle_mixed (running, skip locked, then inserts).
-create or replace function fairclaim.release_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
+-- Frees running jobs whose workers are gone, before their leases end. A job that is being settled
+-- or extended at this moment is passed over. Lock order: as settle_mixed (running, skip locked,
+-- then inserts). Each job is looked up by index, whatever the statistics say: so sequential scans
+-- and joins of whole tables are off.
+create or replace function fairclaim.release_jobs(p_tenant_id uuid, p_ids uuid[])
+returns table (id uuid, status text)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -8132,14 +8380,17 @@ declare
   v_jobs bigint;
 begin
   p_tenant_id := check_scope(p_tenant_id, p_ids);
-  select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token) into v_ids, v_attempts, v_tokens
-    from (select * from running r
-           where r.id = any (p_ids) and (p_tenant_id is null or r.tenant_id = p_tenant_id) for update skip locked) r;
+  select array_agg(held.id), array_agg(held.attempt::int), array_agg(held.lease_token)
+    into v_ids, v_attempts, v_tokens
+    from (select running.id, running.attempt, running.lease_token from running
+           where running.id = any (p_ids)
+             and (p_tenant_id is null or running.tenant_id = p_tenant_id)
+             for update skip locked) held;
   if v_ids is not null then
     select count(*) into v_jobs
-      from settle_mixed(null, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
-             null, null, null) s
-     where s.kind = 'settled';
+      from settle_mixed(null, v_ids, v_attempts, v_tokens,
+             array_fill('release'::text, array[cardinality(v_ids)]), null, null, null) answer
+     where answer.kind = 'settled';
     raise log 'fairclaim: % running jobs released by %', v_jobs, session_user;
     perform wake(fairclaim.clock());
   end if;
@@ -8148,15 +8399,16 @@ end
 $$;
 
 comment on function fairclaim.release_jobs(uuid, uuid[]) is
-'Takes running jobs (1 to 10,000 ids) from their workers, for operators, when those are gone and the leases are long: each waits again, or ends as cancelled if somebody asked for that. No attempt and no loss is counted. The lease is dead: a worker that lives after all may go on with the job for a while, beside the next one, and its settlement is refused. Returns the status of each id, null for one that this tenant does not have; processing is one that is being settled or extended at this moment: call it again. What does not run stays as it is. p_tenant_id null: every tenant''s. The server''s log says who did it.
+'Takes running jobs (1 to 10,000 ids) from their workers, for operators, when those are gone and the leases are long: each waits again, or ends as cancelled if that was asked for. No attempt and no loss is counted. The lease is dead: a worker that lives after all may go on with the job for a while, beside the next one, and its settlement is refused. Returns the status of each id, null for one that this tenant does not have; processing is one that is being settled or extended at this moment: call it again. What does not run stays as it is. p_tenant_id null: every tenant''s. The server''s log says who did it.
 Errors: JQ002, JQ004.';
 
 grant execute on function fairclaim.release_jobs(uuid, uuid[]) to fairclaim_operator;
 
 -- protocol/operator/release_worker.sql
--- The same as release_jobs for whatever a worker holds. Looks at all of `running`, a small table, as for expired leases. Lock order: as
--- settle_mixed (running, skip locked, then inserts).
-create or replace function fairclaim.release_worker(p_worker_id text, p_limit int default 1000) returns table (id uuid, status text)
+-- Does for whatever a worker holds what release_jobs does. It looks at all of `running`, a small
+-- table, as for expired leases. Lock order: as settle_mixed (running, skip locked, then inserts).
+create or replace function fairclaim.release_worker(p_worker_id text, p_limit int default 1000)
+returns table (id uuid, status text)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -8178,17 +8430,20 @@ begin
     perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
       'call it again until there are none', '{"minimum": 1, "maximum": 1000}');
   end if;
-  select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token) into v_ids, v_attempts, v_tokens
-    from (select * from running r where r.worker_id = p_worker_id limit p_limit for update skip locked) r;
+  select array_agg(held.id), array_agg(held.attempt::int), array_agg(held.lease_token)
+    into v_ids, v_attempts, v_tokens
+    from (select running.id, running.attempt, running.lease_token from running
+           where running.worker_id = p_worker_id limit p_limit for update skip locked) held;
   if v_ids is null then
     return;
   end if;
-  raise log 'fairclaim: % jobs of worker % released by %', cardinality(v_ids), p_worker_id, session_user;
+  raise log 'fairclaim: % jobs of worker % released by %',
+    cardinality(v_ids), p_worker_id, session_user;
   return query
-  select s.id, s.status
-    from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
-           null, null, null) s
-   where s.kind = 'settled';
+  select answer.id, answer.status
+    from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens,
+           array_fill('release'::text, array[cardinality(v_ids)]), null, null, null) answer
+   where answer.kind = 'settled';
   perform wake(fairclaim.clock());
 end
 $$;
@@ -8200,8 +8455,10 @@ Errors: JQ004.';
 grant execute on function fairclaim.release_worker(text, int) to fairclaim_operator;
 
 -- protocol/operator/retry_jobs.sql
--- Moves the final fact into the history and the job back into a lane, with its attempts refilled; a scheduled one becomes due now.
-create or replace function fairclaim.retry_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
+-- Moves the final fact into the history and the job back into a lane, with its attempts refilled; a
+-- scheduled job becomes due now. Lock order: scheduled, finished, cancel_request, each skip locked.
+create or replace function fairclaim.retry_jobs(p_tenant_id uuid, p_ids uuid[])
+returns table (id uuid, status text)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -8217,36 +8474,49 @@ declare
 begin
   p_tenant_id := check_scope(p_tenant_id, p_ids);
   with due as materialized (
-    select s.ctid c from scheduled s
-     where s.id = any (p_ids) and (p_tenant_id is null or s.tenant_id = p_tenant_id) for update skip locked),
+    select scheduled.ctid as place from scheduled
+     where scheduled.id = any (p_ids)
+       and (p_tenant_id is null or scheduled.tenant_id = p_tenant_id) for update skip locked),
   now_due as (
-    delete from scheduled s where s.ctid = any (array(select due.c from due))
-    returning s.id, s.tenant_id, s.attempts, s.attempts_left, s.lost),
+    delete from scheduled where scheduled.ctid = any (array(select due.place from due))
+    returning scheduled.id, scheduled.tenant_id, scheduled.attempts, scheduled.attempts_left,
+              scheduled.lost),
   locked as materialized (
-    select f.id, f.tenant_id from finished f
-     where f.id = any (p_ids) and (p_tenant_id is null or f.tenant_id = p_tenant_id) for update skip locked),
+    select finished.id, finished.tenant_id from finished
+     where finished.id = any (p_ids)
+       and (p_tenant_id is null or finished.tenant_id = p_tenant_id) for update skip locked),
   ended as (
-    delete from finished f using locked x where f.id = any (p_ids) and f.id = x.id and f.tenant_id = x.tenant_id
-    returning f.id, f.tenant_id, f.attempts, f.status, f.completed_at, f.worker_id, f.error),
+    delete from finished using locked
+     where finished.id = any (p_ids)
+       and finished.id = locked.id and finished.tenant_id = locked.tenant_id
+    returning finished.id, finished.tenant_id, finished.attempts, finished.status,
+              finished.completed_at, finished.worker_id, finished.error),
   history as (
-    insert into attempt_error
-    select e.id, e.tenant_id, e.attempts, e.completed_at, e.worker_id,
-           coalesce(e.error, '{}') || jsonb_build_object('ended_as', e.status)
-      from ended e
-    on conflict (id, attempt, tenant_id) do update set error = coalesce(attempt_error.error, '{}') || excluded.error),
+    insert into attempt_error (id, tenant_id, attempt, at, worker_id, error)
+    select ended.id, ended.tenant_id, ended.attempts, ended.completed_at, ended.worker_id,
+           coalesce(ended.error, '{}') || jsonb_build_object('ended_as', ended.status)
+      from ended
+    on conflict (id, attempt, tenant_id) do update
+       set error = coalesce(attempt_error.error, '{}') || excluded.error),
   back as (
-    select d.id, d.tenant_id, d.attempts, d.attempts_left, d.lost from now_due d
+    select now_due.id, now_due.tenant_id, now_due.attempts, now_due.attempts_left, now_due.lost
+      from now_due
     union all
-    select e.id, e.tenant_id, e.attempts, j.max_attempts, 0::smallint
-      from ended e
-     cross join lateral (select j.max_attempts from job j where j.tenant_id = e.tenant_id and j.id = e.id offset 0) j)
-  select array_agg(b.tenant_id), array_agg(b.id), array_agg(b.attempts), array_agg(b.attempts_left), array_agg(b.lost)
+    select ended.id, ended.tenant_id, ended.attempts, known.max_attempts, 0::smallint
+      from ended
+     cross join lateral (             -- one look by key for each, and no join of all jobs
+       select job.max_attempts from job
+        where job.tenant_id = ended.tenant_id and job.id = ended.id offset 0) known)
+  select array_agg(back.tenant_id), array_agg(back.id), array_agg(back.attempts),
+         array_agg(back.attempts_left), array_agg(back.lost)
     into v_tenants, v_ids, v_attempts, v_left, v_lost
-    from back b;
+    from back;
   if v_ids is not null then
     -- an older wish to cancel does not hold for the new attempts
-    delete from cancel_request c
-     where c.ctid = any (array(select z.ctid from cancel_request z where z.id = any (v_ids) for update skip locked));
+    delete from cancel_request
+     where cancel_request.ctid = any (array(
+       select wish.ctid from cancel_request wish
+        where wish.id = any (v_ids) for update skip locked));
     perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
     perform wake(fairclaim.clock());
   end if;
@@ -8262,8 +8532,8 @@ grant execute on function fairclaim.retry_jobs(uuid, uuid[])
   to fairclaim_producer, fairclaim_operator;
 
 -- protocol/operator/set_setting.sql
--- Locks the one row of setting, for which nobody waits who only reads it. Every call
--- reads the settings anew, so a change is in effect with its commit.
+-- Locks the one row of `setting`, for which no reader waits. Every call reads the settings again,
+-- so a change is in effect with its commit.
 create or replace function fairclaim.set_setting(p_name text, p_value text)
 returns table (name text, value text, default_value text, unit text, about text)
 language plpgsql security definer
@@ -8288,7 +8558,7 @@ begin
                                    when 'name' then '$1' else '$1::int' end)
     using v_value;
   raise log 'fairclaim: setting % changed by %', v_known.name, session_user;
-  return query select * from fairclaim.list_settings() s where s.name = p_name;
+  return query select * from fairclaim.list_settings() listed where listed.name = p_name;
 end
 $$;
 
@@ -8299,11 +8569,18 @@ Errors: JQ004 with the bounds, or the names that are allowed.';
 grant execute on function fairclaim.set_setting(text, text) to fairclaim_operator;
 
 -- protocol/operator/show_job.sql
-create or replace function fairclaim.show_job(p_id uuid, p_tenant_id uuid default null) returns table (
-  id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int, max_attempts int, worker_id text,
-  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[], payload jsonb, result jsonb, error jsonb,
+-- Reads one job by its key. Without a tenant it is looked for in the narrow tables first
+-- (find_jobs).
+create or replace function fairclaim.show_job(
+  p_id uuid,
+  p_tenant_id uuid default null
+) returns table (
+  id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int,
+  max_attempts int, worker_id text, next_retry_at timestamptz, created_at timestamptz,
+  completed_at timestamptz, tags text[], payload jsonb, result jsonb, error jsonb,
   metadata jsonb, timeout float8, errors jsonb,
-  attempts_left int, lost int, run_at timestamptz, lease_expires_at timestamptz, cancel_requested boolean, tenant text
+  attempts_left int, lost int, run_at timestamptz, lease_expires_at timestamptz,
+  cancel_requested boolean, tenant text
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -8313,23 +8590,30 @@ set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
-  v_open boolean := pg_has_role(caller(), 'fairclaim_auditor', 'USAGE');
-  v_tenant uuid := coalesce(p_tenant_id, (select k.tenant_id from find_jobs(null, array[p_id]) k limit 1));
+  v_open boolean := caller_is('auditor');
+  v_tenant uuid := coalesce(
+    p_tenant_id, (select known.tenant_id from find_jobs(null, array[p_id]) known limit 1));
 begin
   return query
-  select q.id, q.tenant_id, q.queue, q.type, q.status, q.priority::int, q.attempts, q.max_attempts::int, q.worker_id,
-         q.next_retry_at, q.created_at, q.completed_at, q.tags,
-         case when v_open then q.payload end, case when v_open then q.result end,
-         case when v_open then q.error else error_code(q.error) end,
-         case when v_open then q.metadata end, q.timeout,
-         (select jsonb_agg(jsonb_build_object('attempt', e.attempt, 'at', e.at, 'worker_id', e.worker_id,
-                                              'error', case when v_open then e.error else error_code(e.error) end) order by e.attempt)
-            from attempt_error e where e.id = q.id and e.tenant_id = q.tenant_id),
-         q.attempts_left, q.lost, (select j.run_at from job j where j.tenant_id = q.tenant_id and j.id = q.id),
-         q.lease_expires_at, q.cancel_requested,
-         tenant_label(q.tenant_id)
-    from fairclaim.job_queue q
-   where q.id = p_id and q.tenant_id = v_tenant;
+  select entry.id, entry.tenant_id, entry.queue, entry.type, entry.status, entry.priority::int,
+         entry.attempts, entry.max_attempts::int, entry.worker_id, entry.next_retry_at,
+         entry.created_at, entry.completed_at, entry.tags,
+         case when v_open then entry.payload end, case when v_open then entry.result end,
+         case when v_open then entry.error else error_code(entry.error) end,
+         case when v_open then entry.metadata end, entry.timeout,
+         (select jsonb_agg(
+                   jsonb_build_object(
+                     'attempt', past.attempt, 'at', past.at, 'worker_id', past.worker_id,
+                     'error', case when v_open then past.error else error_code(past.error) end)
+                   order by past.attempt)
+            from attempt_error past
+           where past.id = entry.id and past.tenant_id = entry.tenant_id),
+         entry.attempts_left, entry.lost,
+         (select job.run_at from job where job.tenant_id = entry.tenant_id and job.id = entry.id),
+         entry.lease_expires_at, entry.cancel_requested,
+         tenant_label(entry.tenant_id)
+    from fairclaim.job_queue entry
+   where entry.id = p_id and entry.tenant_id = v_tenant;
 end
 $$;
 
@@ -8341,11 +8625,14 @@ errors: one object for each attempt that left an error, oldest first: attempt, a
 grant execute on function fairclaim.show_job(uuid, uuid) to fairclaim_operator, fairclaim_auditor;
 
 -- protocol/queue/list_queues.sql
--- Bounded, and no counter on the hot path: per queue at most p_up_to lanes and p_up_to waiting rows, from the lanes' floors; in all at
--- most p_up_to running and p_up_to scheduled rows, each with a look at its job. Names: hops through the lanes' indexes, the
--- paused ones, and what those rows bring. What ended is not counted: `finished` grows with history and has no queue.
+-- Bounded, and without a counter on the hot path. It reads per queue at most p_up_to lanes and
+-- p_up_to waiting rows, from the floors of the lanes on; in all at most p_up_to running and p_up_to
+-- scheduled rows, each with a look at its job. The names come from hops through the indexes of
+-- lanes, from the paused queues, and from those rows. What ended is not counted: `finished` grows
+-- with history and has no queue. Plans are pinned to looks by index, whatever the statistics say.
 create or replace function fairclaim.list_queues(p_up_to int default 10000) returns table (
-  queue text, paused_at timestamptz, waiting int, tenants_waiting int, oldest_waiting_at timestamptz, scheduled int, running int, at_least text[]
+  queue text, paused_at timestamptz, waiting int, tenants_waiting int,
+  oldest_waiting_at timestamptz, scheduled int, running int, at_least text[]
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -8363,53 +8650,73 @@ declare
   v_more text[];
 begin
   if p_up_to is null or p_up_to not between 1 and 100000 then
-    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000', p_detail => '{"minimum": 1, "maximum": 100000}');
+    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000',
+      p_detail => '{"minimum": 1, "maximum": 100000}');
   end if;
   v_more := array_remove(array[
-    case when (select count(*) > p_up_to from (select from scheduled limit p_up_to + 1) z) then 'scheduled' end,
-    case when (select count(*) > p_up_to from (select from running limit p_up_to + 1) z) then 'running' end], null);
-  select coalesce(jsonb_object_agg(z.queue, z.n), '{}') into v_running
-    from (select j.queue, count(*) n
-            from (select r.id, r.tenant_id from running r limit p_up_to) r
-           cross join lateral (select j.queue from job j where j.tenant_id = r.tenant_id and j.id = r.id offset 0) j
-           group by j.queue) z;
-  select coalesce(jsonb_object_agg(z.queue, z.n), '{}') into v_scheduled
-    from (select j.queue, count(*) n
-            from (select s.id, s.tenant_id from scheduled s limit p_up_to) s
-           cross join lateral (select j.queue from job j where j.tenant_id = s.tenant_id and j.id = s.id offset 0) j
-           group by j.queue) z;
+    case when (select count(*) > p_up_to
+                 from (select from scheduled limit p_up_to + 1) counted) then 'scheduled' end,
+    case when (select count(*) > p_up_to
+                 from (select from running limit p_up_to + 1) counted) then 'running' end], null);
+  select coalesce(jsonb_object_agg(counted.queue, counted.jobs), '{}') into v_running
+    from (select known.queue, count(*) as jobs
+            from (select running.id, running.tenant_id from running limit p_up_to) held
+           cross join lateral (
+             select job.queue from job
+              where job.tenant_id = held.tenant_id and job.id = held.id offset 0) known
+           group by known.queue) counted;
+  select coalesce(jsonb_object_agg(counted.queue, counted.jobs), '{}') into v_scheduled
+    from (select known.queue, count(*) as jobs
+            from (select scheduled.id, scheduled.tenant_id from scheduled limit p_up_to) later
+           cross join lateral (
+             select job.queue from job
+              where job.tenant_id = later.tenant_id and job.id = later.id offset 0) known
+           group by known.queue) counted;
   return query
-  with name(q) as materialized (
-    select unnest(open_queues(null)) union select p.name from queue p where p.paused_at is not null
-    union select jsonb_object_keys(v_running) union select jsonb_object_keys(v_scheduled))
-  select n.q, (select p.paused_at from queue p where p.name = n.q),
-         least(w.n, p_up_to)::int, w.tenants::int, o.created_at,
-         coalesce((v_scheduled ->> n.q)::int, 0), coalesce((v_running ->> n.q)::int, 0),
-         case when w.n > p_up_to or o.lanes > p_up_to then array['waiting', 'tenants_waiting'] else '{}' end || v_more
-    from name n
+  with used(name) as materialized (
+    select unnest(open_queues(null))
+    union
+    select queue.name from queue where queue.paused_at is not null
+    union
+    select jsonb_object_keys(v_running)
+    union
+    select jsonb_object_keys(v_scheduled))
+  select used.name, (select queue.paused_at from queue where queue.name = used.name),
+         least(waits.jobs, p_up_to)::int, waits.tenants::int, heads.created_at,
+         coalesce((v_scheduled ->> used.name)::int, 0),
+         coalesce((v_running ->> used.name)::int, 0),
+         case when waits.jobs > p_up_to or heads.lanes > p_up_to
+              then array['waiting', 'tenants_waiting'] else '{}' end || v_more
+    from used
    cross join lateral (
-     select array_agg(l.lane_id) ids, array_agg(l.floor) floors
-       from ((select l.lane_id, l.floor from lane l where l.tenant_id is null and l.queue = n.q)
+     select array_agg(either.lane_id) as lane_ids, array_agg(either.floor) as floors
+       from ((select lane.lane_id, lane.floor from lane
+               where lane.tenant_id is null and lane.queue = used.name)
              union all
-             (select l.lane_id, l.floor from lane l where l.tenant_id is not null and l.queue = n.q)
-             limit p_up_to + 1) l) l
+             (select lane.lane_id, lane.floor from lane
+               where lane.tenant_id is not null and lane.queue = used.name)
+             limit p_up_to + 1) either) lanes
    cross join lateral (
-     select count(*) n, count(distinct z.tenant_id) tenants
-       from (select y.tenant_id
-               from unnest(l.ids, l.floors) u(lane_id, floor)
+     select count(*) as jobs, count(distinct counted.tenant_id) as tenants
+       from (select waiting.tenant_id
+               from unnest(lanes.lane_ids, lanes.floors) place(lane_id, floor)
               cross join lateral (
-                select y.tenant_id from ready y
-                 where y.lane_id = u.lane_id and y.seq >= u.floor order by y.lane_id, y.seq limit p_up_to + 1) y
-              limit p_up_to + 1) z) w
-   cross join lateral (                        -- the oldest of the jobs that are first in their lanes
-     select count(*) lanes, min(j.created_at) created_at
-       from unnest(l.ids, l.floors) u(lane_id, floor)
+                select ready.tenant_id from ready
+                 where ready.lane_id = place.lane_id and ready.seq >= place.floor
+                 order by ready.lane_id, ready.seq limit p_up_to + 1) waiting
+              limit p_up_to + 1) counted) waits
+   -- the oldest of the jobs that are first in their lanes
+   cross join lateral (
+     select count(*) as lanes, min(known.created_at) as created_at
+       from unnest(lanes.lane_ids, lanes.floors) place(lane_id, floor)
        left join lateral (
-         select y.id, y.tenant_id from ready y
-          where y.lane_id = u.lane_id and y.seq >= u.floor order by y.lane_id, y.seq limit 1) y on true
+         select ready.id, ready.tenant_id from ready
+          where ready.lane_id = place.lane_id and ready.seq >= place.floor
+          order by ready.lane_id, ready.seq limit 1) first on true
        left join lateral (
-         select j.created_at from job j where j.tenant_id = y.tenant_id and j.id = y.id offset 0) j on true) o
-   order by n.q;
+         select job.created_at from job
+          where job.tenant_id = first.tenant_id and job.id = first.id offset 0) known on true) heads
+   order by used.name;
 end
 $$;
 
@@ -8421,9 +8728,11 @@ A queue is in use while jobs wait, run or are scheduled in it, and for an hour a
 grant execute on function fairclaim.list_queues(int) to fairclaim_operator;
 
 -- protocol/queue/pause_queue.sql
--- Claims read the paused names in statements of their own: one that begins after this commit gives nothing of the queue,
--- one that has begun may still. The row is inserted only, so nobody waits but another pause of the same queue.
-create or replace function fairclaim.pause_queue(p_queue text) returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
+-- Claims read the names of paused queues in statements of their own: one that begins after this
+-- commit gives nothing of the queue, one that has begun may still. The row is only inserted, so
+-- nothing waits but another pause of the same queue.
+create or replace function fairclaim.pause_queue(p_queue text)
+returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -8433,12 +8742,13 @@ declare
   v_now timestamptz := fairclaim.clock();
 begin
   if not is_name(p_queue) then
-    perform refuse('JQ004', 'p_queue', 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+    perform refuse('JQ004', 'p_queue',
+      'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
       'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
   end if;
-  insert into queue as q (name, paused_at) values (p_queue, v_now)
-      on conflict (name) do update set paused_at = coalesce(q.paused_at, excluded.paused_at)
-  returning q.paused_at into paused_at;
+  insert into queue as known (name, paused_at) values (p_queue, v_now)
+      on conflict (name) do update set paused_at = coalesce(known.paused_at, excluded.paused_at)
+  returning known.paused_at into paused_at;
   queue := p_queue;
   was_paused := paused_at <> v_now;
   in_use := queue_in_use(p_queue);
@@ -8456,9 +8766,10 @@ Errors: JQ004.';
 grant execute on function fairclaim.pause_queue(text) to fairclaim_operator;
 
 -- protocol/queue/resume_queue.sql
--- The row goes: a queue that is not paused needs none. Idle workers are woken whatever the hints of wake() say, since this is seldom and
--- somebody waits for it.
-create or replace function fairclaim.resume_queue(p_queue text) returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
+-- Deletes the row: a queue that is not paused needs none. Idle workers are woken whatever the hints
+-- of wake() say, since this is seldom and an operator waits for it.
+create or replace function fairclaim.resume_queue(p_queue text)
+returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -8466,10 +8777,11 @@ as $$
 #variable_conflict use_column
 begin
   if not is_name(p_queue) then
-    perform refuse('JQ004', 'p_queue', 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+    perform refuse('JQ004', 'p_queue',
+      'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
       'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
   end if;
-  delete from queue q where q.name = p_queue and q.paused_at is not null;
+  delete from queue known where known.name = p_queue and known.paused_at is not null;
   was_paused := found;
   queue := p_queue;
   in_use := queue_in_use(p_queue);
@@ -8488,7 +8800,7 @@ Errors: JQ004.';
 grant execute on function fairclaim.resume_queue(text) to fairclaim_operator;
 
 -- protocol/settle/extend_leases.sql
--- A row that another call is settling at this moment is passed over, and answered as held.
+-- A row that somebody's transaction is settling is passed over, and answered as held.
 create or replace function fairclaim.extend_leases(
   p_worker_id text,
   p_ids uuid[],
@@ -8507,8 +8819,8 @@ as $$
 #variable_conflict use_column
 begin
   perform check_claim(p_worker_id, null, 1, null, p_lease);
-  if cardinality(p_ids) is null or cardinality(p_ids) > 10000 or array_ndims(p_ids) > 1
-     or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
+  if cardinality(p_ids) is null or cardinality(p_ids) > 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1
+     or array_position(p_ids, null) is not null then
     perform refuse('JQ004', 'p_ids', 'must be a list of at most 10,000 ids without nulls',
       'send 10,000 at most at a time', '{"limit": 10000}');
   elsif coalesce(cardinality(p_attempts), 0) <> cardinality(p_ids) then
@@ -8518,43 +8830,29 @@ begin
     perform refuse('JQ004', 'p_lease_tokens', 'must have as many items as p_ids',
       'the lists go item by item: pass id, attempts and lease_token of each claimed job');
   elsif array_dims(p_attempts) <> array_dims(p_ids) then
-    perform refuse('JQ004', 'p_attempts', 'must be one list that begins at 1',
-      'pass a plain array of one dimension');
+    perform refuse('JQ004', 'p_attempts', 'must be one list that begins at 1', 'pass a plain array of one dimension');
   elsif array_dims(p_lease_tokens) <> array_dims(p_ids) then
-    perform refuse('JQ004', 'p_lease_tokens', 'must be one list that begins at 1',
-      'pass a plain array of one dimension');
+    perform refuse('JQ004', 'p_lease_tokens', 'must be one list that begins at 1', 'pass a plain array of one dimension');
   elsif p_ids = '{}' then
     return;
   end if;
   return query
   with held as materialized (
-    select running.id, running.attempt::int as attempt, running.lease_token,
-           exists (select from cancel_request wish where wish.id = running.id)
-             as is_cancel_requested
-      from running
-     where running.id = any (p_ids)
-       and case when (running.id, running.attempt::int, running.lease_token) in (
-             select given.id, given.attempt, given.token
-               from unnest(p_ids, p_attempts, p_lease_tokens)
-                    given(id, attempt, token)) then true end),
+    select r.id, r.attempt::int, r.lease_token, exists (select from cancel_request c where c.id = r.id) cancel_requested from running r
+     where r.id = any (p_ids)
+       and case when (r.id, r.attempt::int, r.lease_token) in (
+             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end),
   free as materialized (
-    select running.id from running
-     where running.id = any (array(select held.id from held))
-     order by running.id for update skip locked),
+    select r.id from running r where r.id = any (array(select held.id from held)) order by r.id for update skip locked),
   extended as (
-    update running set lease_expires_at = fairclaim.clock() + make_interval(secs => p_lease)
-     where running.id = any (array(select free.id from free))
-       and case when (running.id, running.attempt::int, running.lease_token) in (
-             select given.id, given.attempt, given.token
-               from unnest(p_ids, p_attempts, p_lease_tokens)
-                    given(id, attempt, token)) then true end)
-  select given.id, given.attempt,
-         coalesce((given.id, given.attempt, given.token) in (
-           select held.id, held.attempt, held.lease_token from held), false),
-         coalesce((given.id, given.attempt, given.token) in (
-           select held.id, held.attempt, held.lease_token from held
-            where held.is_cancel_requested), false)
-    from unnest(p_ids, p_attempts, p_lease_tokens) given(id, attempt, token);
+    update running r set lease_expires_at = fairclaim.clock() + make_interval(secs => p_lease)
+     where r.id = any (array(select free.id from free))
+       and case when (r.id, r.attempt::int, r.lease_token) in (
+             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end)
+  select u.i, u.a,
+         coalesce((u.i, u.a, u.k) in (select held.id, held.attempt, held.lease_token from held), false),
+         coalesce((u.i, u.a, u.k) in (select held.id, held.attempt, held.lease_token from held where held.cancel_requested), false)
+    from unnest(p_ids, p_attempts, p_lease_tokens) u(i, a, k);
 end
 $$;
 
@@ -8566,13 +8864,9 @@ grant execute on function fairclaim.extend_leases(text, uuid[], int[], uuid[], f
   to fairclaim_worker;
 
 -- protocol/settle/release_claims.sql
--- Looks at all of `running`, a small table, as for expired leases: it is called only after a claim
--- whose answer got lost. What another call is ending at this moment is left to that call. Lock
--- order: as settle_mixed.
-create or replace function fairclaim.release_claims(
-  p_worker_id text,
-  p_lease_tokens uuid[]
-) returns table (lease_token uuid, jobs int)
+-- Looks at all of `running`, a small table, as for expired leases: it is called only after a claim whose answer got lost. What somebody
+-- else is ending at this moment is left to him. Lock order: as settle_mixed.
+create or replace function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[]) returns table (lease_token uuid, jobs int)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -8589,28 +8883,25 @@ declare
   v_tokens uuid[];
 begin
   perform check_claim(p_worker_id, null, 1, null, 30);
-  if cardinality(p_lease_tokens) is null or cardinality(p_lease_tokens) not between 1 and 1000
-     or array_ndims(p_lease_tokens) > 1 or array_lower(p_lease_tokens, 1) <> 1
-     or array_position(p_lease_tokens, null) is not null then
+  if cardinality(p_lease_tokens) is null or cardinality(p_lease_tokens) not between 1 and 1000 or array_ndims(p_lease_tokens) > 1
+     or array_lower(p_lease_tokens, 1) <> 1 or array_position(p_lease_tokens, null) is not null then
     perform refuse('JQ004', 'p_lease_tokens', 'must be a list of 1 to 1,000 tokens without nulls',
       'send 1,000 at most at a time', '{"limit": 1000}');
   end if;
-  select array_agg(held.id), array_agg(held.attempt::int), array_agg(held.lease_token)
+  select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token)
     into v_ids, v_attempts, v_tokens
-    from (select running.id, running.attempt, running.lease_token from running
-           where running.worker_id = p_worker_id and running.lease_token = any (p_lease_tokens)
-           limit 10000 for update skip locked) held;
+    from (select * from running r
+           where r.worker_id = p_worker_id and r.lease_token = any (p_lease_tokens) limit 10000 for update skip locked) r;
   if v_ids is null then
     return;
   end if;
   return query
-  select held.token, count(*)::int
-    from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens,
-           array_fill('release'::text, array[cardinality(v_ids)]), null, null, null)
-         with ordinality answer(id, attempts, kind, status, place)
-    join unnest(v_tokens) with ordinality held(token, place) on held.place = answer.place
-   where answer.kind = 'settled'
-   group by held.token;
+  select u.k, count(*)::int
+    from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
+           null, null, null) with ordinality s(id, attempts, kind, status, o)
+    join unnest(v_tokens) with ordinality u(k, o) on u.o = s.o
+   where s.kind = 'settled'
+   group by u.k;
 end
 $$;
 
@@ -8621,15 +8912,8 @@ Errors: JQ004.';
 grant execute on function fairclaim.release_claims(text, uuid[]) to fairclaim_worker;
 
 -- protocol/settle/settle_and_claim.sql
--- The two halves in this order, so that what a settlement frees can be claimed, and then one row
--- that says what to do next. An error in one half is an error of the call: both are undone.
--- The last row goes with each call, so it is made of sequences, which cost next to nothing. Nothing
--- becomes claimable by itself: a dispatch tells, and all else is done by a tick. So what a claim
--- that was not filled has to wait for is the next tick, which comes every second while there is
--- work. Tables are looked at only where a sequence says that there may be something: wishes to
--- cancel when one was made within a minute, and jobs that run alone when a tick has seen a lane of
--- such within a minute. A time more than a minute ahead is of a clock that was wrong.
--- The pins are for the claim, as in claim_jobs.
+-- The two halves in this order, so that what a settlement frees can be claimed, and then one row that says what to do next. An error in one
+-- half is an error of the call: both are undone.
 create or replace function fairclaim.settle_and_claim(
   p_worker_id text,
   p_ids uuid[],
@@ -8648,107 +8932,73 @@ create or replace function fairclaim.settle_and_claim(
   p_idle_for float8 default null,
   p_alone boolean default false
 ) returns table (
-  kind text, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb,
-  worker_id text, attempts int, next_retry_at timestamptz, created_at timestamptz,
-  completed_at timestamptz, queue text, priority int, max_attempts int, attempts_left int, lost int,
-  timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
-  next_cursor text, next_claim_in float8, extend_in float8, tick_in float8, prune_due boolean,
-  cancelled uuid[], suspect_waiting boolean
+  kind text,
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
+  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
+  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  next_cursor text,
+  next_claim_in float8, extend_in float8, tick_in float8, prune_due boolean, cancelled uuid[], suspect_waiting boolean
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
-set jit = off
-set enable_seqscan = off
-set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-  v_ms bigint := millis(fairclaim.clock());
   v_list text;                                -- one that has items for no id
-  v_is_asleep boolean := false;               -- some worker sleeps, and is to get what is left
-  v_freed text;                               -- tenants under whose limits there is room now
-  v_claim record;
+  v_asleep boolean := p_limit > 0 and cardinality(p_ids) > 0
+                      and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(fairclaim.clock());
   v_claimed int := 0;
-  v_tick bigint;                              -- when to tick, in milliseconds from now
-  v_rest int := 600000;                       -- how long a prune rests while there is little to do
+  v_next record;
+  v_freed text;                               -- tenants under whose limits the settlement has made room
 begin
+  if v_asleep then
+    perform set_config('fairclaim.freed', '?', true);
+  end if;
   if cardinality(p_ids) > 0 then
-    if p_limit > 0 then
-      v_is_asleep := coalesce(pg_sequence_last_value('asleep_until') > v_ms, false);
-      if v_is_asleep then
-        perform set_config('fairclaim.freed', '?', true);
-      end if;
-    end if;
     return query
-    select answer.kind, answer.id, null::uuid, null::text, answer.status, null::jsonb, null::jsonb,
-           null::text, answer.attempts, null::timestamptz, null::timestamptz, null::timestamptz,
-           null::text, null::int, null::int, null::int, null::int, null::float8, null::text[],
-           null::jsonb, null::uuid, null::timestamptz, null::text, null::float8, null::float8,
-           null::float8, null::boolean, null::uuid[], null::boolean
-      from fairclaim.settle_jobs(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes,
-             p_results, p_errors, p_delays) answer;
-  elsif coalesce(array_ndims(p_attempts), array_ndims(p_lease_tokens), array_ndims(p_outcomes),
-          array_ndims(p_results), array_ndims(p_errors), array_ndims(p_delays)) is not null then
+    select s.kind, s.id, null::uuid, null::text, s.status, null::jsonb, null::jsonb, null::text, s.attempts,
+           null::timestamptz, null::timestamptz, null::timestamptz, null::text, null::int, null::int,
+           null::int, null::int, null::float8, null::text[], null::jsonb, null::uuid, null::timestamptz, null::text,
+           null::float8, null::float8, null::float8, null::boolean, null::uuid[], null::boolean
+      from fairclaim.settle_jobs(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays) s;
+  else
     v_list := case when cardinality(p_attempts) > 0 then 'p_attempts'
                    when cardinality(p_lease_tokens) > 0 then 'p_lease_tokens'
                    when cardinality(p_outcomes) > 0 then 'p_outcomes'
                    when cardinality(p_results) > 0 then 'p_results'
                    when cardinality(p_errors) > 0 then 'p_errors'
-                   else 'p_delays' end;
-    -- a caller that lost its ids must not believe that it settled
-    perform refuse('JQ004', v_list, 'must have as many items as p_ids',
-      'give p_ids too, or leave all lists of the settlement empty');
+                   when cardinality(p_delays) > 0 then 'p_delays' end;
+    if v_list is not null then                -- a caller that lost its ids must not believe that it settled
+      perform refuse('JQ004', v_list, 'must have as many items as p_ids',
+        'give p_ids too, or leave all lists of the settlement empty');
+    end if;
   end if;
   next_cursor := p_cursor;
   if p_limit <> 0 or p_limit is null then
-    v_claim := take_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token,
-      p_idle_for, p_alone);
-    if v_claim.jobs is not null then
-      next_cursor := v_claim.cursor;
-      return query                            -- never `job` first: offset 0
-      select 'claimed'::text, wide.id, wide.tenant_id, wide.type, 'processing'::text, wide.payload,
-             null::jsonb, p_worker_id, taken.attempts + 1, null::timestamptz, wide.created_at,
-             null::timestamptz, wide.queue, wide.priority::int, wide.max_attempts::int,
-             taken.attempts_left::int, taken.lost::int, date_part('epoch', wide.timeout),
-             wide.tags, wide.metadata, v_claim.token, v_claim.expires_at, null::text, null::float8,
-             null::float8, null::float8, null::boolean, null::uuid[], null::boolean
-        from unnest(v_claim.jobs) taken
-       cross join lateral (
-         select * from job
-          where job.tenant_id = taken.tenant_id and job.id = taken.id offset 0) wide;
-      if fairclaim.clock() >= v_claim.expires_at then
-        perform refuse_late(v_claim.expires_at);
-      end if;
-      v_claimed := cardinality(v_claim.jobs);
+    return query
+    select 'claimed'::text, c.id, c.tenant_id, c.type, c.status, c.payload, c.result, c.worker_id, c.attempts,
+           c.next_retry_at, c.created_at, c.completed_at, c.queue, c.priority, c.max_attempts,
+           c.attempts_left, c.lost, c.timeout, c.tags, c.metadata, c.lease_token, c.lease_expires_at, null::text,
+           null::float8, null::float8, null::float8, null::boolean, null::uuid[], null::boolean
+      from fairclaim.claim_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token, p_idle_for, p_alone) c;
+    get diagnostics v_claimed = row_count;
+    if v_claimed > 0 then
+      next_cursor := current_setting('fairclaim.cursor');
     end if;
   end if;
-  if v_is_asleep then
+  if v_asleep then                            -- whoever sleeps gets what this claim has left
     v_freed := current_setting('fairclaim.freed');
     perform set_config('fairclaim.freed', '', true);
     if v_freed <> '?' then
       perform wake_freed(fairclaim.clock(), string_to_array(v_freed, ',')::uuid[]);
     end if;
   end if;
-
+  v_next := next_step(p_worker_id, p_queues, p_types, v_claimed >= p_limit or p_alone and v_claimed > 0,
+                                v_claimed > 0 or cardinality(p_ids) > 0);
   kind := 'next';
-  v_tick := coalesce(pg_sequence_last_value('tick_at'), 0) - v_ms;
-  if v_claimed > 0 or cardinality(p_ids) > 0 then
-    v_tick := least(v_tick, coalesce(pg_sequence_last_value('round_at'), 0) + 1000 - v_ms);
-    v_rest := 60000;
-  end if;
-  tick_in := case when v_tick between 0 and 60000 then v_tick / 1000::float8 else 0 end;
-  next_claim_in := case when v_claimed >= p_limit or p_alone and v_claimed > 0 then 0
-                        else greatest(tick_in, 0.05) end;
-  extend_in := p_lease / 3;
-  prune_due := coalesce(v_ms - pg_sequence_last_value('pruned_at') not between 0 and v_rest, true);
-  if abs(pg_sequence_last_value('wished_at') - v_ms) <= 60000 then
-    cancelled := cancelled_jobs(p_worker_id);
-  end if;
-  suspect_waiting := false;
-  if abs(pg_sequence_last_value('suspects_at') - v_ms) <= 60000 then
-    suspect_waiting := is_suspect_waiting(p_queues, p_types);
-  end if;
+  next_claim_in := v_next.next_claim_in; extend_in := p_lease / 3; tick_in := v_next.tick_in; prune_due := v_next.prune_due;
+  cancelled := v_next.cancelled; suspect_waiting := v_next.suspect_waiting;
   return next;
 end
 $$;
@@ -8763,13 +9013,10 @@ grant execute on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[]
   to fairclaim_worker;
 
 -- protocol/settle/settle_jobs.sql
--- By id, attempt and token. One complete: one statement; all complete: one statement, without
--- results and with; else the general way. No join with `running`: it may walk all of it, dead rows
--- too, when its statistics say that it is empty. A list of results, errors or delays that holds
--- nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for
--- others of its tenant: its tenant is noted, and workers that sleep are told in the end.
--- Each expression that is reached is set up anew in every transaction: what is rarely needed stands
--- in an `if` of its own.
+-- By id, attempt and token. One complete: one statement; all complete: one statement, without results and with; else the general way.
+-- No join with `running`: it may walk all of it, dead rows too, when its statistics say that it is empty. A list of results, errors
+-- or delays that holds nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for others of its
+-- tenant: its tenant is noted, and whoever sleeps is told in the end; all others pay one comparison for that.
 create or replace function fairclaim.settle_jobs(
   p_worker_id text,
   p_ids uuid[],
@@ -8785,7 +9032,7 @@ set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 set jit = off
 set enable_seqscan = off
-set enable_nestloop = off        -- of ended attempts with their results: never of `running` itself
+set enable_nestloop = off                    -- of the ended attempts with their results: never of `running` itself
 set plan_cache_mode = force_generic_plan
 set work_mem = '128MB'
 as $$
@@ -8797,131 +9044,87 @@ declare
   v_outcomes text[] := p_outcomes;
   v_results jsonb[];
   v_errors jsonb[];
-  v_is_complete boolean := 'complete' = all (p_outcomes);
-  v_is_good boolean;
+  v_complete boolean := 'complete' = all (p_outcomes);
   v_read record;
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
   -- what can be told in one expression: everything completed, without errors and delays
-  v_is_good := length(p_worker_id) between 1 and 255
-    and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
-    and v_is_complete and v_n <= 10000 and array_position(p_ids, null) is null
-    and v_dims = '[1:' || v_n || ']'
-    and v_dims = all (array[array_dims(p_attempts), array_dims(p_lease_tokens),
-                            array_dims(p_outcomes)]);
-  if p_results is not null or p_errors is not null or p_delays is not null then
-    v_is_good := v_is_good
-      and (p_results is null or array_dims(p_results) = v_dims)
-      and (p_errors is null
-           or num_nonnulls(variadic p_errors) = 0 and array_dims(p_errors) = v_dims)
-      and (p_delays is null
-           or num_nonnulls(variadic p_delays) = 0 and array_dims(p_delays) = v_dims);
-  end if;
-  if v_is_good is not true then
-    perform check_settle(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results,
-      p_errors, p_delays);
+  if (length(p_worker_id) between 1 and 255 and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
+      and v_dims = '[1:' || v_n || ']' and v_n <= 10000 and array_position(p_ids, null) is null
+      and array_dims(p_attempts) = v_dims and array_dims(p_lease_tokens) = v_dims and array_dims(p_outcomes) = v_dims
+      and v_complete and (p_results is null or array_dims(p_results) = v_dims)
+      and (p_errors is null or num_nonnulls(variadic p_errors) = 0 and array_dims(p_errors) = v_dims)
+      and (p_delays is null or num_nonnulls(variadic p_delays) = 0 and array_dims(p_delays) = v_dims)) is not true then
+    perform check_settle(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays);
     if v_n = 0 then
       return;
     end if;
   end if;
-  if p_results is not null or p_errors is not null then
-    if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0 then
-      v_read := read_texts(p_outcomes, p_results, p_errors);
-      v_outcomes := v_read.outcomes;
-      v_results := v_read.results;
-      v_errors := v_read.errors;
-      v_is_complete := 'complete' = all (v_outcomes);
-    end if;
+  if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0 then
+    v_read := read_texts(p_outcomes, p_results, p_errors);
+    v_outcomes := v_read.outcomes; v_results := v_read.results; v_errors := v_read.errors;
+    v_complete := 'complete' = all (v_outcomes);
   end if;
 
-  if v_is_complete and v_n = 1 then
+  if current_setting('fairclaim.noted', true) <> '' then      -- not ours: somebody has set it in his session
+    perform set_config('fairclaim.noted', '', true);
+  end if;
+  if v_complete and v_n = 1 then
     with gone as (
-      delete from running
-       where running.id = p_ids[1] and running.attempt = p_attempts[1]
-         and running.lease_token = p_lease_tokens[1]
-      returning running.tenant_id, running.attempt, running.limited)
-    insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
-    select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1],
-           null
-      from gone
-    returning case when (select gone.limited from gone) then array[finished.tenant_id] end
-      into v_freed;
-    id := p_ids[1];
-    attempts := p_attempts[1];
-    kind := case when found then 'settled'
-                 else stale_kind(p_worker_id, id, attempts, 'complete') end;
+      delete from running r
+       where r.id = p_ids[1] and r.attempt = p_attempts[1] and r.lease_token = p_lease_tokens[1]
+      returning r.tenant_id, r.attempt, r.limited)
+    insert into finished as f (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
+    select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1], null from gone
+    returning case when (select gone.limited from gone) then array[f.tenant_id] end into v_freed;
+    id := p_ids[1]; attempts := p_attempts[1];
+    kind := case when found then 'settled' else stale_kind(p_worker_id, id, attempts, 'complete') end;
     status := case when kind <> 'stale' then 'completed' end;
     return next;
-  elsif v_is_complete         -- answers and results go by id here
-        and (select count(distinct given.id) from unnest(p_ids) given(id)) = v_n then
-    if current_setting('fairclaim.noted', true) <> '' then      -- the caller's session has set it
-      perform set_config('fairclaim.noted', '', true);
-    end if;
+  elsif v_complete
+        and (select count(distinct x.i) from unnest(p_ids) x(i)) = v_n then     -- answers and results go by id here
     if v_results is null then
       return query
       with gone as (
-        delete from running
-         where running.id = any (p_ids)
-           and case when (running.id, running.attempt::int, running.lease_token) in (
-                 select given.id, given.attempt, given.lease_token
-                   from unnest(p_ids, p_attempts, p_lease_tokens)
-                        given(id, attempt, lease_token)) then true end
-        returning running.id, running.tenant_id, running.attempt,
-                  case when running.limited then note_freed(running.tenant_id) end),
+        delete from running r
+         where r.id = any (p_ids)
+           and case when (r.id, r.attempt::int, r.lease_token) in (
+                 select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
+        returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
       final as (
-        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result,
-                              error)
-        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null
-          from gone
-        returning finished.id)
-      select answer.id, answer.attempt, answer.kind,
-             case when answer.kind <> 'stale' then 'completed' end
-        from (select given.id, given.attempt,
-                     case when given.id in (select final.id from final) then 'settled'
-                          else stale_kind(p_worker_id, given.id, given.attempt, 'complete')
-                     end as kind
-                from unnest(p_ids, p_attempts) given(id, attempt) offset 0) answer;
+        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
+        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null from gone returning id)
+      select z.i, z.a, z.kind, case when z.kind <> 'stale' then 'completed' end
+        from (select u.i, u.a, case when u.i in (select final.id from final) then 'settled'
+                                    else stale_kind(p_worker_id, u.i, u.a, 'complete') end as kind
+                from unnest(p_ids, p_attempts) u(i, a) offset 0) z;
     else
       return query
       with gone as (
-        delete from running
-         where running.id = any (p_ids)
-           and case when (running.id, running.attempt::int, running.lease_token) in (
-                 select given.id, given.attempt, given.lease_token
-                   from unnest(p_ids, p_attempts, p_lease_tokens)
-                        given(id, attempt, lease_token)) then true end
-        returning running.id, running.tenant_id, running.attempt,
-                  case when running.limited then note_freed(running.tenant_id) end),
+        delete from running r
+         where r.id = any (p_ids)
+           and case when (r.id, r.attempt::int, r.lease_token) in (
+                 select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
+        returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
       final as (
-        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result,
-                              error)
-        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id,
-               given.result, null
-          from gone
-          join unnest(p_ids, v_results) given(id, result) on given.id = gone.id
-        returning finished.id)
-      select answer.id, answer.attempt, answer.kind,
-             case when answer.kind <> 'stale' then 'completed' end
-        from (select given.id, given.attempt,
-                     case when given.id in (select final.id from final) then 'settled'
-                          else stale_kind(p_worker_id, given.id, given.attempt, 'complete')
-                     end as kind
-                from unnest(p_ids, p_attempts) given(id, attempt) offset 0) answer;
-    end if;
-    if current_setting('fairclaim.noted', true) <> '' then
-      v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
-      perform set_config('fairclaim.noted', '', true);
+        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
+        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, x.res, null
+          from gone join unnest(p_ids, v_results) x(i, res) on x.i = gone.id returning id)
+      select z.i, z.a, z.kind, case when z.kind <> 'stale' then 'completed' end
+        from (select u.i, u.a, case when u.i in (select final.id from final) then 'settled'
+                                    else stale_kind(p_worker_id, u.i, u.a, 'complete') end as kind
+                from unnest(p_ids, p_attempts) u(i, a) offset 0) z;
     end if;
   else
     return query
-    select answer.id, answer.attempts, answer.kind, answer.status
-      from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, v_outcomes, v_results,
-             v_errors, p_delays) answer;
+    select * from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, v_outcomes, v_results, v_errors, p_delays);
   end if;
-  if v_freed is not null then
-    if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
-      perform wake_freed(v_now, v_freed);
-    end if;
+  if current_setting('fairclaim.noted', true) <> '' then
+    v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
+    perform set_config('fairclaim.noted', '', true);
+  end if;
+  if v_freed is not null and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+    perform wake_freed(v_now, v_freed);
   end if;
 end
 $$;
@@ -8968,7 +9171,8 @@ begin
   if translate(v_text, '0123456789abcdefABCDEF', '0000000000000000000000')
      is distinct from '00000000-0000-0000-0000-000000000000' then
     perform refuse('JQ002', 'tenant', 'this session has no tenant',
-      'set it for the transaction: select set_config(''fairclaim.tenant_id'', ''<uuid>'', true), with this login listed in fairclaim_internal.login_tenant');
+      'set it for the transaction: select set_config(''fairclaim.tenant_id'', ''<uuid>'', true), '
+      'with this login listed in fairclaim_internal.login_tenant');
   end if;
   return v_text::uuid;
 end
@@ -9019,17 +9223,20 @@ declare
   v_hex text;
 begin
   if p_name is null or p_name = '' or octet_length(p_name) > 255 then
-    raise exception 'p_name: must be 1 to 255 bytes' using errcode = 'JQ004',      -- any role may call this, and only the owner refuse()
+    -- any role may call this function, and only the owner may call refuse()
+    raise exception 'p_name: must be 1 to 255 bytes' using errcode = 'JQ004',
       detail = '{"argument": "p_name", "field": "name", "limit": 255}',
       hint = 'pass the name or the number by which your application knows the tenant';
   end if;
-  if length(p_name) = 36 and p_name ~ '^[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+$'
+  if length(p_name) = 36
+     and p_name ~ '^[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+$'
      and p_name like '________-____-____-____-____________' then
     return p_name::uuid;
   end if;
   v_hex := encode(sha256(convert_to('fairclaim:tenant:' || p_name, 'UTF8')), 'hex');
   return (left(v_hex, 12) || '8' || substr(v_hex, 14, 3)
-          || substr('89ab', (('x' || substr(v_hex, 17, 1))::bit(4)::int & 3) + 1, 1) || substr(v_hex, 18, 15))::uuid;
+          || substr('89ab', (('x' || substr(v_hex, 17, 1))::bit(4)::int & 3) + 1, 1)
+          || substr(v_hex, 18, 15))::uuid;
 end
 $$;
 
@@ -9040,68 +9247,92 @@ grant execute on function fairclaim.tenant_uuid(text)
   to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor, fairclaim_observer;
 
 -- views/job_queue.sql
--- Everything about a job; needs the rights to the payload. What waits is found through the few lanes of the job's key.
+-- Everything about a job; it needs the rights to the payload. What waits is found through the few
+-- lanes of the job's key.
 create or replace view fairclaim.job_queue with (security_invoker = true) as
-select j.id, j.tenant_id, j.type,
-       coalesce(f.status, case when r.id is not null then 'processing' when s.id is not null then 'scheduled' else 'pending' end) as status,
-       j.payload, f.result, coalesce(f.worker_id, r.worker_id) as worker_id,
-       coalesce(f.attempts, r.attempt, s.attempts, y.attempts, 0)::int as attempts,
-       s.run_at as next_retry_at, j.created_at, f.completed_at,
-       j.queue, j.priority::int as priority, j.max_attempts::int as max_attempts,
-       coalesce(r.attempts_left, s.attempts_left, y.attempts_left)::int as attempts_left,
-       coalesce(r.lost, s.lost, y.lost)::int as lost,
-       r.lease_expires_at,
-       r.id is not null and exists (select from fairclaim_internal.cancel_request c where c.id = j.id) as cancel_requested,
-       f.error, date_part('epoch', j.timeout) as timeout, j.tags, j.metadata
-  from fairclaim_internal.job j
-  left join fairclaim_internal.finished f on f.id = j.id and f.tenant_id = j.tenant_id
-  left join fairclaim_internal.running r on r.id = j.id
-  left join fairclaim_internal.scheduled s on s.id = j.id
-  left join lateral (            -- what waits stands in an own lane (group 0) or in a shared one of its queue's group
-    select y.attempts, y.attempts_left, y.lost
-      from fairclaim_internal.ready y
-     where y.tenant_id = j.tenant_id and (y.lane_id >> 32) = any (array[0, -1 - (hashtextextended(j.queue, 0) & 1073741823)]) and y.id = j.id
-       and f.id is null and r.id is null and s.id is null
-     limit 1) y on true;
+select job.id, job.tenant_id, job.type,
+       coalesce(ended.status,
+                case when held.id is not null then 'processing'
+                     when later.id is not null then 'scheduled'
+                     else 'pending' end) as status,
+       job.payload, ended.result, coalesce(ended.worker_id, held.worker_id) as worker_id,
+       coalesce(ended.attempts, held.attempt, later.attempts, waiting.attempts, 0)::int as attempts,
+       later.run_at as next_retry_at, job.created_at, ended.completed_at, job.queue,
+       job.priority::int as priority, job.max_attempts::int as max_attempts,
+       coalesce(held.attempts_left, later.attempts_left, waiting.attempts_left)::int
+         as attempts_left,
+       coalesce(held.lost, later.lost, waiting.lost)::int as lost, held.lease_expires_at,
+       held.id is not null
+         and exists (select from fairclaim_internal.cancel_request wish where wish.id = job.id)
+         as cancel_requested,
+       ended.error, date_part('epoch', job.timeout) as timeout, job.tags, job.metadata
+  from fairclaim_internal.job
+  left join fairclaim_internal.finished ended
+         on ended.id = job.id and ended.tenant_id = job.tenant_id
+  left join fairclaim_internal.running held on held.id = job.id
+  left join fairclaim_internal.scheduled later on later.id = job.id
+  -- what waits stands in an own lane (group 0) or in a shared one of its queue's group; the
+  -- expression of lane_group() is written out, since a reader of the view may not call it
+  left join lateral (
+    select ready.attempts, ready.attempts_left, ready.lost
+      from fairclaim_internal.ready
+     where ready.tenant_id = job.tenant_id and ready.id = job.id
+       and (ready.lane_id >> 32)
+           = any (array[0, -1 - (hashtextextended(job.queue, 0) & 1073741823)])
+       and ended.id is null and held.id is null and later.id is null
+     limit 1) waiting on true;
 
 comment on view fairclaim.job_queue is
 'Every job with its status, payload, result and error. Row security decides which rows a role sees.';
 
 -- views/job_overview.sql
--- As job_queue without payload, result and error: a role without a column cannot read a view that names it at all.
+-- As job_queue without payload, result and error: a role that may not read a column cannot read a
+-- view that names it at all.
 create or replace view fairclaim.job_overview with (security_invoker = true) as
-select j.id, j.tenant_id, j.type,
-       coalesce(f.status, case when r.id is not null then 'processing' when s.id is not null then 'scheduled' else 'pending' end) as status,
-       coalesce(f.worker_id, r.worker_id) as worker_id,
-       coalesce(f.attempts, r.attempt, s.attempts, y.attempts, 0)::int as attempts,
-       s.run_at as next_retry_at, j.created_at, f.completed_at,
-       j.queue, j.priority::int as priority, j.max_attempts::int as max_attempts, date_part('epoch', j.timeout) as timeout, j.tags,
-       coalesce(r.attempts_left, s.attempts_left, y.attempts_left)::int as attempts_left
-  from fairclaim_internal.job j
-  left join fairclaim_internal.finished f on f.id = j.id and f.tenant_id = j.tenant_id
-  left join fairclaim_internal.running r on r.id = j.id
-  left join fairclaim_internal.scheduled s on s.id = j.id
-  left join lateral (            -- what waits stands in an own lane (group 0) or in a shared one of its queue's group
-    select y.attempts, y.attempts_left
-      from fairclaim_internal.ready y
-     where y.tenant_id = j.tenant_id and (y.lane_id >> 32) = any (array[0, -1 - (hashtextextended(j.queue, 0) & 1073741823)]) and y.id = j.id
-       and f.id is null and r.id is null and s.id is null
-     limit 1) y on true;
+select job.id, job.tenant_id, job.type,
+       coalesce(ended.status,
+                case when held.id is not null then 'processing'
+                     when later.id is not null then 'scheduled'
+                     else 'pending' end) as status,
+       coalesce(ended.worker_id, held.worker_id) as worker_id,
+       coalesce(ended.attempts, held.attempt, later.attempts, waiting.attempts, 0)::int as attempts,
+       later.run_at as next_retry_at, job.created_at, ended.completed_at, job.queue,
+       job.priority::int as priority, job.max_attempts::int as max_attempts,
+       date_part('epoch', job.timeout) as timeout, job.tags,
+       coalesce(held.attempts_left, later.attempts_left, waiting.attempts_left)::int
+         as attempts_left
+  from fairclaim_internal.job
+  left join fairclaim_internal.finished ended
+         on ended.id = job.id and ended.tenant_id = job.tenant_id
+  left join fairclaim_internal.running held on held.id = job.id
+  left join fairclaim_internal.scheduled later on later.id = job.id
+  -- what waits stands in an own lane (group 0) or in a shared one of its queue's group; the
+  -- expression of lane_group() is written out, since a reader of the view may not call it
+  left join lateral (
+    select ready.attempts, ready.attempts_left
+      from fairclaim_internal.ready
+     where ready.tenant_id = job.tenant_id and ready.id = job.id
+       and (ready.lane_id >> 32)
+           = any (array[0, -1 - (hashtextextended(job.queue, 0) & 1073741823)])
+       and ended.id is null and held.id is null and later.id is null
+     limit 1) waiting on true;
 
 comment on view fairclaim.job_overview is
 'Every job with its status, without payload, result and error texts. Row security decides which rows a role sees.';
 
 -- access/leftovers.sql
--- Functions of earlier versions, or with other arguments, that this script has not made again: a call by name could mean one of them, and
--- their bodies know tables as they were. Everything that the script makes bears its transaction's number.
+-- Drops functions of earlier versions, or with other arguments, that this script has not made
+-- again: a call by name could mean one of them, and their bodies know tables as they were.
+-- Everything that the script makes bears the number of its transaction.
 do $leftovers$
 declare
   v_function regprocedure;
 begin
   for v_function in
-    select p.oid from pg_catalog.pg_proc p
-     where p.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[]) and p.proowner = 'fairclaim_owner'::regrole
-       and p.xmin <> pg_catalog.pg_current_xact_id()::xid
+    select pg_proc.oid from pg_catalog.pg_proc
+     where pg_proc.pronamespace = any ('{fairclaim,fairclaim_internal}'::regnamespace[])
+       and pg_proc.proowner = current_user::text::regrole
+       and pg_proc.xmin <> pg_catalog.pg_current_xact_id()::xid
   loop
     execute pg_catalog.format('drop function %s', v_function);
   end loop;
@@ -9109,78 +9340,117 @@ end
 $leftovers$;
 
 -- access/policies.sql
--- Row security on and forced on every table, the owner's policy, and one policy for each role that reads rows. Idempotent.
-select fairclaim_internal.secure_table(t) from unnest(array[
-  'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled', 'cancel_request', 'lane', 'floor_hint', 'renewal',
-  'tenant', 'tenant_limit', 'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
-  'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note', 'build']) t;
+-- Row security on and forced on every table, the owner's policy, and one policy for each role that
+-- reads rows. It may be run again.
+select fairclaim_internal.secure_table(listed.name)
+  from unnest(array[
+    'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled',
+    'cancel_request', 'lane', 'floor_hint', 'renewal', 'tenant', 'tenant_limit', 'queue',
+    'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
+    'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note', 'build']) listed(name);
 
 do $policies$
 declare
   v_table text;
 begin
-  foreach v_table in array array['job', 'finished', 'attempt_error', 'ready', 'running', 'scheduled', 'cancel_request'] loop
-    if not exists (select from pg_catalog.pg_policy p
-                    where p.polrelid = ('fairclaim_internal.' || v_table)::regclass and p.polname = 'tenant_read') then
-      execute format('create policy tenant_read on fairclaim_internal.%I for select to fairclaim_tenant
-                        using (tenant_id = (select fairclaim.current_tenant_id()))', v_table);
-      execute format('create policy operator_read on fairclaim_internal.%I for select to fairclaim_operator, fairclaim_auditor using (true)', v_table);
+  foreach v_table in array array[
+    'job', 'finished', 'attempt_error', 'ready', 'running', 'scheduled', 'cancel_request']
+  loop
+    if not exists (
+         select from pg_catalog.pg_policy
+          where pg_policy.polrelid = ('fairclaim_internal.' || v_table)::regclass
+            and pg_policy.polname = 'tenant_read') then
+      execute format(
+        'create policy tenant_read on fairclaim_internal.%I for select to fairclaim_tenant
+           using (tenant_id = (select fairclaim.current_tenant_id()))', v_table);
+      execute format(
+        'create policy operator_read on fairclaim_internal.%I for select
+           to fairclaim_operator, fairclaim_auditor using (true)', v_table);
     end if;
   end loop;
-  if not exists (select from pg_catalog.pg_policy p where p.polrelid = 'fairclaim_internal.lane'::regclass and p.polname = 'tenant_read') then
-    -- of the shared lanes those in which it has a job: the names of the others are other tenants' affair
+  if not exists (
+       select from pg_catalog.pg_policy
+        where pg_policy.polrelid = 'fairclaim_internal.lane'::regclass
+          and pg_policy.polname = 'tenant_read') then
+    -- of the shared lanes those in which the tenant has a job: the names of the others are the
+    -- affair of other tenants
     create policy tenant_read on fairclaim_internal.lane for select to fairclaim_tenant
       using (tenant_id = (select fairclaim.current_tenant_id())
              or tenant_id is null and exists (
-                  select from fairclaim_internal.ready y
-                   where y.tenant_id = (select fairclaim.current_tenant_id()) and y.lane_id = lane.lane_id));
-    create policy operator_read on fairclaim_internal.lane for select to fairclaim_operator, fairclaim_auditor using (true);
+                  select from fairclaim_internal.ready
+                   where ready.tenant_id = (select fairclaim.current_tenant_id())
+                     and ready.lane_id = lane.lane_id));
+    create policy operator_read on fairclaim_internal.lane for select
+      to fairclaim_operator, fairclaim_auditor using (true);
   end if;
 end
 $policies$;
 
 -- access/grants.sql
--- Who may read what. Who may call which function stands with the function; only the protocol's functions may be called, and
--- only the owner may look into the schema fairclaim_internal: the views are the way to its tables.
+-- Who may read what. Who may call which function stands with the function; only the protocol's
+-- functions may be called, and only the owner may look into the schema fairclaim_internal: the
+-- views are the way to its tables.
 revoke all on all functions in schema fairclaim, fairclaim_internal from public;
 revoke all on schema fairclaim, fairclaim_internal from public;
--- hosts grant new functions to their web roles directly, and a revoke from public does not undo that
+-- hosts grant new functions to their web roles directly, and a revoke from public does not undo
+-- that
 do $web$
 declare
   v_role name;
 begin
-  for v_role in select r.rolname from pg_catalog.pg_roles r where r.rolname in ('anon', 'authenticated', 'service_role') loop
-    execute format('revoke all on all functions in schema fairclaim, fairclaim_internal from %I', v_role);
-    execute format('revoke all on all tables in schema fairclaim, fairclaim_internal from %I', v_role);
+  for v_role in
+    select pg_roles.rolname from pg_catalog.pg_roles
+     where pg_roles.rolname in ('anon', 'authenticated', 'service_role')
+  loop
+    execute format(
+      'revoke all on all functions in schema fairclaim, fairclaim_internal from %I', v_role);
+    execute format(
+      'revoke all on all tables in schema fairclaim, fairclaim_internal from %I', v_role);
     execute format('revoke all on schema fairclaim, fairclaim_internal from %I', v_role);
   end loop;
 end
 $web$;
-grant usage on schema fairclaim to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor,
-  fairclaim_observer;
+grant usage on schema fairclaim
+  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor,
+     fairclaim_observer;
 
--- tenants: their own rows, and no lease
-grant select on fairclaim_internal.job, fairclaim_internal.finished, fairclaim_internal.attempt_error, fairclaim_internal.scheduled, fairclaim_internal.cancel_request to fairclaim_tenant;
-grant select (lane_id, id, tenant_id, attempts, attempts_left, lost) on fairclaim_internal.ready to fairclaim_tenant;      -- seq counts everybody's
-grant select (lane_id, tenant_id, queue, type, turn) on fairclaim_internal.lane to fairclaim_tenant;
-grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at) on fairclaim_internal.running to fairclaim_tenant;
+-- tenants: their own rows, and no lease; not ready.seq, which counts the jobs of all tenants
+grant select on fairclaim_internal.job, fairclaim_internal.finished,
+  fairclaim_internal.attempt_error, fairclaim_internal.scheduled, fairclaim_internal.cancel_request
+  to fairclaim_tenant;
+grant select (lane_id, id, tenant_id, attempts, attempts_left, lost) on fairclaim_internal.ready
+  to fairclaim_tenant;
+grant select (lane_id, tenant_id, queue, type, turn) on fairclaim_internal.lane
+  to fairclaim_tenant;
+grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at)
+  on fairclaim_internal.running to fairclaim_tenant;
 grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_tenant;
 
 -- operators: everything but payloads, results and error texts
-grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags) on fairclaim_internal.job to fairclaim_operator;
-grant select (id, tenant_id, completed_at, attempts, status, worker_id) on fairclaim_internal.finished to fairclaim_operator;
-grant select (id, tenant_id, attempt, at, worker_id) on fairclaim_internal.attempt_error to fairclaim_operator;
-grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at) on fairclaim_internal.running to fairclaim_operator;
-grant select on fairclaim_internal.ready, fairclaim_internal.scheduled, fairclaim_internal.cancel_request, fairclaim_internal.lane to fairclaim_operator;
+grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags)
+  on fairclaim_internal.job to fairclaim_operator;
+grant select (id, tenant_id, completed_at, attempts, status, worker_id)
+  on fairclaim_internal.finished to fairclaim_operator;
+grant select (id, tenant_id, attempt, at, worker_id) on fairclaim_internal.attempt_error
+  to fairclaim_operator;
+grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at)
+  on fairclaim_internal.running to fairclaim_operator;
+grant select on fairclaim_internal.ready, fairclaim_internal.scheduled,
+  fairclaim_internal.cancel_request, fairclaim_internal.lane to fairclaim_operator;
 grant select on fairclaim.job_overview to fairclaim_operator;
 
 -- auditors: payloads too
-grant select on fairclaim_internal.job, fairclaim_internal.finished, fairclaim_internal.attempt_error, fairclaim_internal.ready, fairclaim_internal.scheduled, fairclaim_internal.cancel_request, fairclaim_internal.lane to fairclaim_auditor;
-grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at) on fairclaim_internal.running to fairclaim_auditor;
+grant select on fairclaim_internal.job, fairclaim_internal.finished,
+  fairclaim_internal.attempt_error, fairclaim_internal.ready, fairclaim_internal.scheduled,
+  fairclaim_internal.cancel_request, fairclaim_internal.lane to fairclaim_auditor;
+grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at)
+  on fairclaim_internal.running to fairclaim_auditor;
 grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_auditor;
 
--- the first ranges, and how far they reach, so that no dispatch need look it up before the first tick
-select fairclaim_internal.make_ranges(fairclaim.clock() + 3 * fairclaim_internal.range_width()) where not exists (select from fairclaim_internal.id_range);
+-- the first ranges, and how far they reach, so that no dispatch need look it up before the first
+-- tick
+select fairclaim_internal.make_ranges(fairclaim.clock() + 3 * fairclaim_internal.range_width())
+ where not exists (select from fairclaim_internal.id_range);
 select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
@@ -9189,57 +9459,56 @@ insert into fairclaim_internal.build (contents) values ($build${
 "functions": {
 "apply_limits": {"digest":"1d26f7c8ecab5d7ddff0eec664417219318cf1ae0743853c30da7c468524d515","roles":[]},
 "caller": {"digest":"42eeb53264e9d044ce66966098a6e9e2c9b03fa9f20439a1bb951fbb14350410","roles":[]},
-"cancel_jobs": {"digest":"1377bcf668d0057b16b909e1866d39384b2c75ea47d8d46b16014d2fbf0cb4ea","roles":["fairclaim_producer","fairclaim_operator"]},
-"cancelled_jobs": {"digest":"7dca37c8f31f777032e9cdc4a2cfb4380fc9d698ff070da1afce3cd8f3eb51fd","roles":[]},
-"check_batch": {"digest":"ded6f8f45a53b54af9357adba9b483ba1d97ab8ae39a63704aac29e129b33937","roles":[]},
-"check_claim": {"digest":"e264ceee1ec4207cf05b5049d4bdf3f566eec93e79f16310ac5f47a5093ffb42","roles":[]},
+"caller_is": {"digest":"2e97d286d38189480f17b9f5d001696b6cdd7ef47db710791b24abc4a553e279","roles":[]},
+"cancel_jobs": {"digest":"c97e650cdb45ede699d0cc7666cea343e8cf36df5c298a4d2f710c0b80e89e52","roles":["fairclaim_producer","fairclaim_operator"]},
+"check_batch": {"digest":"ab68fd20f1ec06a2263b6d2dad909e51aff55bc1dc01608066d612d7338be08a","roles":[]},
+"check_claim": {"digest":"bb9821380c3ece34b3e54d185d2b8452a90c158333c8654e776fc0d884c40f5b","roles":[]},
 "check_cursor": {"digest":"e2daad2475642f1fd8af35bac21b72d2eb0d3336095184b056e5eb31524a3c82","roles":[]},
-"check_filter": {"digest":"0b564ccaa2e59746dea0b3451c6135af05df9f683549833c28d6dde311a91be1","roles":[]},
-"check_lanes": {"digest":"b579448ffea8fb77a8970757b26b78cc3b64cd4da34b7fcec7a95de822038dbf","roles":[]},
-"check_scope": {"digest":"27d3d6a9a7c1c26ecea035b67d9786c859dafe6d43dc32aec4eae9ab5c0ffd7c","roles":[]},
+"check_filter": {"digest":"b0cafa3ccc264a97a074e818c3dba1c564f29b3b7f7640b13184372043721936","roles":[]},
+"check_lanes": {"digest":"82da0091e7d2294748ab704b4eec25e97f8b0225eda48261f46a4c8ffef5d44d","roles":[]},
+"check_scope": {"digest":"f8b221e087898ee6ab91c894b89825be9913607c9e9499043251b919451e6389","roles":[]},
 "check_setting": {"digest":"2abd2cc40ea6f6e15cd8a3aa43267bb120b22b55037737d4cdf25506e7141814","roles":[]},
-"check_settle": {"digest":"8522a5c68873b67eceb53feedf9df57a77b39f20e46c4cf62f92c6549909b89d","roles":[]},
-"check_times": {"digest":"b6ba0ed4ccf8844416199f960bc8927a964db11e1e3d9f3d831602c429fb660e","roles":[]},
-"check_use": {"digest":"4db8b206f63dcbdc5a863fca58afe21c7c0c323608e847f4f38fe67587568bc8","roles":[]},
+"check_settle": {"digest":"ecbf4275351254548660f9066820a385a4ab0e3d4493e48a25ef987778d0481e","roles":[]},
+"check_use": {"digest":"c93e6637e056c6b75b95553c786869ea16fa2946dccd8349081ee63cb03719a8","roles":[]},
 "claim_from_queue": {"digest":"c6f9101b15ce1805e96f51fe9a9bf91bef47b0fc2262173b257f942bc9e7b421","roles":[]},
-"claim_job": {"digest":"9b3cc4ce87418a996e4a2f78f8784dffce7d4f82be95c3f1171805c7b8d1ae17","roles":["fairclaim_worker"]},
-"claim_jobs": {"digest":"d36ee4c69164f03c9b61bccc65bdddac85245d2c5fca143eb9f4efa49b7deaf4","roles":["fairclaim_worker"]},
-"claim_one": {"digest":"8940efdd20a43045986d476a4d249095ef0bd7f9fd61bf65f78578f47272a3a3","roles":[]},
+"claim_job": {"digest":"37defd32a5290ce1ec1b6667c94b39d35c543b2536e7245d44107c58e40e559a","roles":["fairclaim_worker"]},
+"claim_jobs": {"digest":"64cfb6c1fbcc7424b6977d0e7d40be6db1f874d43245cbfa039d0344bcebd503","roles":["fairclaim_worker"]},
+"claim_one": {"digest":"9257c5a464fdd7e74d1e3532092bef5f60e8f2b2b3fa51adc907142d5451bd57","roles":[]},
 "claim_own": {"digest":"203811046ae6a4b0ac3bd520354c77fb6e921f632be4415774a21f0f64c3b877","roles":[]},
 "clip_error": {"digest":"39f14f7786b32e7cd6a6ccc206ade2531af6e14e16bf6f22d752051dc01a34c0","roles":[]},
 "clock": {"digest":"4141c5c9c9896b369e734e1c73d28d46288316083864c10b99d582b4b29eacdf","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "close_lanes": {"digest":"e5d539a0f674bdb9dc89f58c65bde94f2af941555b5218a7d9ac9db3ffbc5227","roles":[]},
-"count_jobs": {"digest":"2cf414eaa98e387f76563d199a0c549b4243e48a34858323bed6ad69a763cd84","roles":["fairclaim_operator","fairclaim_auditor"]},
+"count_jobs": {"digest":"5ed7dcaf8ad7bb3d2411cc3d498cef2a6073dd99f08396420daabb677c2dfaad","roles":["fairclaim_operator","fairclaim_auditor"]},
 "counted": {"digest":"9b67ae4ef60b232344c7e62be94a0edbfb69dce02ad47f85e12a923e12c347fe","roles":[]},
-"current_tenant_id": {"digest":"41886683ee567fe01a235597696d9c131816e248427449cbc1eec716594c9a7c","roles":["fairclaim_tenant"]},
-"default_tenant": {"digest":"5e7d26479a4458dbda67c590ffb50ba88c8cb14a951afcc2c05c7a5522796469","roles":[]},
+"current_tenant_id": {"digest":"b0171da4c9b1ecb1840f60e300711a845d99f0a9c9343316067ea19e36860957","roles":["fairclaim_tenant"]},
+"default_tenant": {"digest":"a9397dac08805d004806582bf58374f7b6466cbf61a14e2ee22d92ea522178d7","roles":[]},
 "delete_jobs": {"digest":"4d665a03bc49b4d72f7cdfc3e7a72505e6c34be796a4d2010321324adbd93218","roles":["fairclaim_operator"]},
-"dispatch_job": {"digest":"2598288108ec4dde88d329e4a7b6334a9074bbc4e56471479926730ff3d15845","roles":["fairclaim_producer"]},
-"dispatch_jobs": {"digest":"5db24ac6fafc02a54a90aa245db0e83a9c5bd0028dd8ca32afa7cb91ab20332e","roles":["fairclaim_producer"]},
-"dispatch_lines": {"digest":"5c8906f94db8f4a39bd5b09d0d2f9f74e5b9fca78738eaaff5d018e7d5c9d596","roles":["fairclaim_producer"]},
+"dispatch_job": {"digest":"43839c9e8cbf1f175f0feaa10d26a30cbc8c2e04b46e4280579e0cb6f79e03d4","roles":["fairclaim_producer"]},
+"dispatch_jobs": {"digest":"1cf0e325d767eed2ceca31502e496de3f1aa0255ded9d9ba9f338a557326d14e","roles":["fairclaim_producer"]},
+"dispatch_lines": {"digest":"dbb5d9e33455771f20172cb127ce0cf66d82991f4e202d0abcf9ab0fae8f3a02","roles":["fairclaim_producer"]},
 "doctor_findings": {"digest":"9d5a78d32b10a736072bc9817b2fbd29c84ceda9fce3c259710ac08992eddefb","roles":["fairclaim_operator","fairclaim_observer"]},
 "doctor_topic": {"digest":"3cc1f9af4c62f2580d89d76d68740877ec3e7f2de4aec3b040e7177650c58bcc","roles":["fairclaim_operator","fairclaim_observer"]},
 "doctor_transactions": {"digest":"69f535beae8889c3bb71bef3cff2db6dbcb3a46c9f858ec0e058fb74ab462f0c","roles":["fairclaim_operator","fairclaim_observer"]},
 "drop_range": {"digest":"27c0c53bf4185acef7e20c6874c5de1b143e519b1d149ef7f6ef2b5d1692c55b","roles":[]},
-"drop_ranges": {"digest":"a460057e4368f1b10afce4c12ee33ce141f848fa6e026085d4c75740922fa4b0","roles":["fairclaim_worker","fairclaim_operator"]},
+"drop_ranges": {"digest":"b3dde08c63c15527830a9bbab397ed731d4d9b91c5e34fdffffdd06279a3b5cc","roles":["fairclaim_worker","fairclaim_operator"]},
 "end_cancelled": {"digest":"54f734857e0ea3da9763790ec3f7e3f62d7b17ac31412c2b1d662d80f2d73aec","roles":[]},
 "end_waiting": {"digest":"13988f6f0d54b7ba28b0998ac120b7460665afd76efd661aef0d03e3fe8c97d6","roles":[]},
-"erase_jobs": {"digest":"c3cf3f4fafdf9d221a8883dd2ed775f8fb284ee1ccff5210769fdef198d8716a","roles":[]},
-"error_code": {"digest":"16954ceb256a78b96166f121b96dcfcb55a17ecef8a7aa3d0bffd660cbf7e0f7","roles":[]},
-"error_has": {"digest":"a9858fe1f51c40c69707c3b698112da29a178498fb2d8deb66f6be20b99bfe21","roles":[]},
+"erase_jobs": {"digest":"0247c6be123087fa4a56cf33d24796a494fe7d66f607b20c08330ec70028d00b","roles":[]},
+"error_code": {"digest":"4b208366eb628c8b1d3f73a93337f3bea703f6eb440673a2e49de0b3449441a8","roles":[]},
+"error_has": {"digest":"77fa77d57430d687e04bbb5fe36ff0ccfbf5a9e9602aa3c0fc7024f79af0c20d","roles":[]},
 "event_triggers": {"digest":"cdb5bd3cf3f04b68e6169a543cee5911c3b5a79d81d6994ce235936310c530e9","roles":[]},
-"extend_leases": {"digest":"c522db9125f868684a2dd9b74d78d09ec66e0959cabb0c4702f5e126ceab34ca","roles":["fairclaim_worker"]},
+"extend_leases": {"digest":"e38d278883a11908743c6b480df392ee48d35065ab1417888cf2203dffd5ee6c","roles":["fairclaim_worker"]},
 "extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
-"fail_suspects": {"digest":"276bbfb8397515e04d67ea1eaf3d5f44895f3c48f42e3df69bc3c8437ab59481","roles":[]},
+"fail_suspects": {"digest":"5fdef0615b64a7507e05e528a2c6a316b15875bb3b5b2790f01c47dd3cc75bac","roles":[]},
 "find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
 "findings_of_age": {"digest":"d7d464c688b09874197a5b350b6d8966b60f2544028f4179e0028c81c8fe5812","roles":[]},
-"findings_of_functions": {"digest":"2fa79da9ec9344f6a52778d372c62155edd927f66f0089e45d3a8e1e07756136","roles":[]},
+"findings_of_functions": {"digest":"30d842cab56bc91f8e12dfe07cd073fc2789ab13ca10e04e43c5298d14748be3","roles":[]},
 "findings_of_holders": {"digest":"9000377bd0753e263b71582dbb3c9f84b5fc705e338e3940609fc9408ae14bef","roles":[]},
 "findings_of_leases": {"digest":"df0a7ff2b6d1cf8da786d48f4e7605557ac5b107e1949a8058692041eaf77afa","roles":[]},
 "findings_of_limits": {"digest":"015f6715c1d09564fd20334069157eba7fa0d8e9df4ee1c98d4fe7e7115283ab","roles":[]},
 "findings_of_migrations": {"digest":"33fabd1064421e0bb1e9653772536bdec2aeeb73014a43e13cbfc9237338b484","roles":[]},
 "findings_of_queues": {"digest":"f1aa1dd8a459764d99cecf66f26efda79d0385a5c552e93b11ebdee01a765d36","roles":[]},
-"findings_of_relations": {"digest":"533c7958eb127b734232dd9a6db17a263af61301ef5d3d607daedaa8a8abb465","roles":[]},
+"findings_of_relations": {"digest":"46942185c27369b2a71a7a03e2180ac5087c4eff5c3029ac97126fd879d097f4","roles":[]},
 "findings_of_retention": {"digest":"d1650ce0fc9b4458f891f261319e2d8268963e21a038cdfafc49d1d8ea59840c","roles":[]},
 "findings_of_roles": {"digest":"5595297202630f5d540fdbf41cdcd83b662510886b8be70a2ed3d6f7d6237f47","roles":[]},
 "findings_of_settings": {"digest":"6ac99de89bebcb4ab6270ebef251c1243eb2fc4b59aa0517fb714e6033f3ff9f","roles":[]},
@@ -9247,7 +9516,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "findings_of_steps": {"digest":"32ce2533cb1bfa44e5a94978db986490c18d766f919bc20d582c8ab48f591a6f","roles":[]},
 "findings_of_strays": {"digest":"022aa4b96e1b93d16e80a92df71f5da892a931789e8207b3df0cd18092878919","roles":[]},
 "findings_of_suspects": {"digest":"f786b0db5cd8fb9817cbf25e9b19f9f352d0efd719217ddeca9fa85a7e063bfc","roles":[]},
-"findings_of_ticks": {"digest":"b4bc4de63c069dc8fcf058297330cd94980ff1bb5f1c08e3756daabbbd944603","roles":[]},
+"findings_of_ticks": {"digest":"bbb8772fd6e65e8aa0488321c095a74ac004daa3b7e5f8ad7cec58a17412b5ac","roles":[]},
 "findings_of_waiting": {"digest":"bbcc730c7dacd69500435e596286aa85088d8d60969316c2610ba97e0eb785d1","roles":[]},
 "first_job": {"digest":"8d3b140ed67c18885a7a19b8778c89ef83d2f9cb4085b1109b608669c43d371b","roles":[]},
 "fold_names": {"digest":"bf1b0c548fa5707bdb91660d0d044d62479af726c5ad32ef6890989660a72527","roles":[]},
@@ -9262,11 +9531,10 @@ insert into fairclaim_internal.build (contents) values ($build${
 "is_cursor_entry": {"digest":"2b6f87df78450e5b161d4e7458f21ba2d1ef4938f3dd3522a95a33065170d103","roles":[]},
 "is_held_long": {"digest":"321df77ae5bbe2fc5e90341594a59b732ef0c29a24ca0f6ed9c806944870a7fd","roles":[]},
 "is_name": {"digest":"3a5adf1fa0648d751468bc6aef27dca284cb5ad36ff6b5a5c5165631aefb5946","roles":[]},
-"is_prune_due": {"digest":"e5cb449b1a0f631ecc1308a85c54a37c407b841f2ed2ae37a834a1b267d976cf","roles":[]},
-"is_quiet": {"digest":"3305283ce20060592a4b77a4d75a317d7bcb3cf9e7d7bbc787dd9c6a4bb3e661","roles":[]},
-"is_suspect_waiting": {"digest":"7226b29e59a7b431b4906d0e776582070300cbffb3159feaccd5e0b3579c9bfb","roles":[]},
+"is_prune_due": {"digest":"b8d0b08b2d2fd0989869f562ecce954609d10ef6b1d24ca7756ac543ad7d1334","roles":[]},
+"is_quiet": {"digest":"2b4f6ae530f0cf77a7512b4ac50aa7b885f5298b402be5879263da893dff9827","roles":[]},
 "is_tenant_name": {"digest":"5416dc78d899e8a14ea181661442429b825ebeb7bbff1b358c6c22b988b48127","roles":[]},
-"is_time": {"digest":"2a6a9d7d77e5659223e4b77ac71ac1c4ff30180ea010bd4b78ec1f7f3f7a39fb","roles":[]},
+"is_time": {"digest":"1169297cf08f72e120d066ec36251df103131e108e8aee775789298374478c78","roles":[]},
 "is_wanted": {"digest":"1ea052bfe9c8523c1607b1d375468edb1e81a7402a0f03f45de4898ff01414b7","roles":[]},
 "json_fault": {"digest":"e114008019a9bd1b0fc2db1b95b6a87be8cb99bb51d52b03c297e17fe27ff252","roles":[]},
 "keep_state": {"digest":"1d89655fc2d9d92edbd56d6ad28c0cc825bd3a9be2590fb0c51e1c98aaf2a84a","roles":[]},
@@ -9274,22 +9542,23 @@ insert into fairclaim_internal.build (contents) values ($build${
 "lane_group": {"digest":"e414de76b6da3cc864c8ea00c31a43526635d6cab96efca24e3c59876e1893fa","roles":[]},
 "leave_hints": {"digest":"23e863a6e131406fb50294ad6f7a9f29f0d5f418088ddc1757c7ad0a6158062f","roles":[]},
 "limits_digest": {"digest":"0cea06fc789cc81167b9d2c7068740a7690e9207877e79051ead964d799738ad","roles":[]},
-"list_jobs": {"digest":"ef2b89441a938bf309bc6e6dda909ff3b7e753b1a3d3aff482e61ce599e4dd57","roles":["fairclaim_operator","fairclaim_auditor"]},
-"list_queues": {"digest":"b7144e35c13c4df82a313bc2fb6834ab2e0b9caa762adf9331e42c64d93dcc81","roles":["fairclaim_operator"]},
-"list_settings": {"digest":"aedff04837bd75ded602c4f6ec0377e4fa6c0378d08a53b0114d4522a5e062c4","roles":["fairclaim_operator","fairclaim_observer"]},
-"longest_waits": {"digest":"31b9306aa5dee6e79b2e78a8d75f9e6a9d0ad6a2aa73f849f403e84d87e59618","roles":[]},
+"list_jobs": {"digest":"ea818cb471eb96916f7ceb0a40795c9abe6850f316d3162365433452b25d9a27","roles":["fairclaim_operator","fairclaim_auditor"]},
+"list_queues": {"digest":"9fa3baf71b3ee46fb667f763193e03446a4d782d5ed84cd9952325870e15c61f","roles":["fairclaim_operator"]},
+"list_settings": {"digest":"41cf915013a62c1305113392191794fa967a1172b64c76f1aedab781c9ba9a59","roles":["fairclaim_operator","fairclaim_observer"]},
+"longest_waits": {"digest":"a56ee8e2321a5d92139f4f65d5380423ed52661bf902159eb98c47db96d990e4","roles":[]},
 "make_range": {"digest":"c36bdc4d8846facb4b28d473776b33853becfbb684f3153908335b83aa597b36","roles":[]},
 "make_ranges": {"digest":"7830ea23c0c1e3840e713955d4b86003e98b80f43b5e747bca2828465fc93aa4","roles":[]},
 "mark_holders": {"digest":"928510c4f9c11191f69340761ac617ad35c2e1ad8e1756f7e0dee026e6fe119b","roles":[]},
 "matching_jobs": {"digest":"efb20d96449bd3ec00aeb8bfd9fa7ccb45ac3b6c90a2c83522c7eb14d47d8afb","roles":[]},
 "millis": {"digest":"0f4a0b4fffaf847ee01ae8876afb133942d4ad2b89291b965ea542b8c577c75a","roles":[]},
-"move_floors": {"digest":"28ed4ef73db3c3de99045ae99a9a2e6561ff84d611316fab8d734545bf1a75ff","roles":[]},
-"named_tenant": {"digest":"39cb5f05d6cd1d1155503efcc07bcdc78679e8b6186782b70c84b61807838c50","roles":[]},
-"named_tenants": {"digest":"0d5ae56602b2c9a47368d65bd985921a47445b2de48203ac31ba5c9141c19b89","roles":[]},
+"move_floors": {"digest":"bb2e5f286ac25470876cf3ad3e5031e6abc29a6b7c55456421b41c6d11c4dbca","roles":[]},
+"named_tenant": {"digest":"05022ad604f767b809d78cfc7cf746f186dfc3cbd594ac72fba2166d9423d299","roles":[]},
+"named_tenants": {"digest":"42e7a9f72632aa11ce3ffbf8bf2b3e407400b694fbfc7c4891c4f248475e39c7","roles":[]},
 "newest_state": {"digest":"17b8ddca9f6dbd6c4ecdf413d1102659c57ad99b5ff893c6b00fee6e42a3b616","roles":[]},
 "next_due": {"digest":"b594db740530749a51e985a8337c58367f44f4ca23ee62bd3b3ef7849bc5eff1","roles":["fairclaim_worker"]},
 "next_look": {"digest":"6b297eb64a5cd37fe600c9fa8e6cbd9ac8cf47d6ff4a98460efff64f141be239","roles":[]},
 "next_queue": {"digest":"430e4608478247c2cd8d884f9e69d9eec6ef87ad47d098e2b811a098b772f208","roles":[]},
+"next_step": {"digest":"5a2b598fc8a1d465ba089e2cb317d4b36e9f5cff81f2d9e99d61ee9e88f932d5","roles":[]},
 "next_turns": {"digest":"d5f6760506b8cc653b78703b1eb16b3fa6f51472b6623ce8666b703c2572e9b4","roles":[]},
 "next_turns_by_type": {"digest":"25dd30e71fc594fa69b43d0d492baa45d92d0326d903bc62f53d74bed886c0c6","roles":[]},
 "note_below": {"digest":"99aa3da183ab393b79258eea5a78481e5ab3a71a3f80125203fa97d0df820b01","roles":[]},
@@ -9299,13 +9568,14 @@ insert into fairclaim_internal.build (contents) values ($build${
 "note_look": {"digest":"7fa688a44297a1389844a212113c5f80d4098d3dd7643eaccb192ae213fe2ae4","roles":[]},
 "note_prune_fault": {"digest":"47a1d88cdbb544cd5ea5df177750e6df1cde17747fa862799e232025c57b1774","roles":[]},
 "note_ranges": {"digest":"44766fcad4c6bbdb1cf95e87d11ad2c2df4970684c9b7f30bc511962f9ff5da3","roles":[]},
-"note_tenants": {"digest":"7a445fc319deacd26ffca6f00e20448ae24edf367f217e3096feb6a83393cbbb","roles":[]},
+"note_tenants": {"digest":"64ecc0cbe71b23607f8c9ee2423e90160bf59c1dc0a7823802ae35fc6373f78b","roles":[]},
 "open_queues": {"digest":"7bc7079fa8c26303b424e6b00072e06fdaa36af9020a7b43fec464605e3c9015","roles":[]},
-"pause_queue": {"digest":"ec639f508b4ee334844087f9a3269dd1a468516becf3bbc30c2a3202f13bd45f","roles":["fairclaim_operator"]},
+"our_role": {"digest":"79a2878026dcb51824a9407274468cf63c2bafd55f578de8ff97a365c74f32a8","roles":[]},
+"pause_queue": {"digest":"0404361cc5e240edec37a47f0acb9be84aa8fc4eb53879420d37e93221504588","roles":["fairclaim_operator"]},
 "place_in_range": {"digest":"3fea2ecfc5d77bc34bec1822157ce74a128a8e0eac535d94adc8532a2e1f783b","roles":[]},
 "promote_due": {"digest":"53cb77c403b4dd877c634af51d7fb74a10147ba1d359b69a9b0ade44e231bbb8","roles":[]},
-"prune": {"digest":"0a075dc1260f5f003825f1ba4533151748f3446b90497d6c060ae8158c70d4fb","roles":["fairclaim_worker","fairclaim_operator"]},
-"prune_before": {"digest":"ad67f66d5188e6b9fc86506709f8e457ab5276e4c59901232ea471b06336cedd","roles":[]},
+"prune": {"digest":"67c08602496c16b1e9b459c714a595970120e9133f21e2c1c4ff84aad2d65080","roles":["fairclaim_worker","fairclaim_operator"]},
+"prune_before": {"digest":"608daece08092d648fac1c0557a08cee8c5160c6eaefc6dae60cf967f4373c6a","roles":[]},
 "prune_piece": {"digest":"577742d29519d7d3ba206d4442fa7ca2c496872068efdc28b2a124734cac8d48","roles":[]},
 "prune_round": {"digest":"b3f628445cd23db443540a2b19eb864e54edb47a519ec44b687f2c4d0a881849","roles":[]},
 "prune_step": {"digest":"10c089e4c4934dc760865a657b66632bbe4d9b6ae92f637a657d6882c0027340","roles":[]},
@@ -9319,54 +9589,56 @@ insert into fairclaim_internal.build (contents) values ($build${
 "range_width": {"digest":"5f49106ff32fb379f75fea162241c8ca60394b79ede4e37caaeb9e9684972ac7","roles":[]},
 "ranges_wanted": {"digest":"9de87fc2ae8eab66830232a0a853fb4230cee54ca6052648b963b33057b9657f","roles":[]},
 "read_json": {"digest":"65cc40dcdb0b67c543a883fc351caf0cd55b80432a4c58b5c4e6401a92f7a041","roles":[]},
-"read_texts": {"digest":"597c93e4c29c6d287c71da22300618c13aefa81c235a07ba7cabd36814217c0d","roles":[]},
-"refuse": {"digest":"7313fc4561ddfa95678eef53dc2a5ed7bb71e069c81db6fae886e57a80bc3feb","roles":[]},
-"refuse_job": {"digest":"f6e7e329f8d1542eb9598cb8a4dc527c4fd5e681f2623632e8ef624a8764b7b2","roles":[]},
+"read_texts": {"digest":"24c5a15c2f2d592693f309ac868d973c2682f756bece045a5bed0e59ac9c0379","roles":[]},
+"read_times": {"digest":"7a468b2e0912731a794f961f3ff23cddc0176e1501a63299b8421d41ce7f6b61","roles":[]},
+"refuse": {"digest":"4c68f4909e9a727d702d82df1c63477a78304ae1698c8444efd17877bcefc840","roles":[]},
+"refuse_item": {"digest":"0be3263d29cbd427120359033e2ecdeb2da2552dcb06290db6a1b6d9b092f923","roles":[]},
+"refuse_job": {"digest":"ebb57a02e505918a5a2eb1da06131503273d7e379039da6dac2c3a9fad1110cb","roles":[]},
 "refuse_late": {"digest":"aa34060fc16c5012edc472886ff9c902594cc82d587ed8a39743b8a41f826f05","roles":[]},
 "rehearse_drop": {"digest":"8db5b96bb3762021c8f430733469517c84a594e27b0cf3a6e0f9899059e2225c","roles":[]},
-"release_claims": {"digest":"f4f33bd7ac7b0e6aa827fcbf1524ed87b5f54bf2de9eabd1e3dcc56f100dfabf","roles":["fairclaim_worker"]},
-"release_jobs": {"digest":"5c20ef0cd0a2ed7637b080433802b8465c0dea5c884d0a08daa335f8297fbe8d","roles":["fairclaim_operator"]},
-"release_worker": {"digest":"6413be15ef25e8f6106e1a973b43c5424f796e0dc6910da168c9c279b276d8b2","roles":["fairclaim_operator"]},
+"release_claims": {"digest":"776a465911f43c65361d182dd1843935d85e6b558858833ac52ebf9aaa0465ad","roles":["fairclaim_worker"]},
+"release_jobs": {"digest":"9e872e61ac5efb0fce1390eba1839345b55a375d924391a5249072e24eaa7968","roles":["fairclaim_operator"]},
+"release_worker": {"digest":"46c31d297630ddda6abffc7dad82032d91233c9d0feddc87ec4c7065f935ed63","roles":["fairclaim_operator"]},
 "renew_passed": {"digest":"b2df0a80eb0054a48b7ae5deaeb970269503c2037494acf2c34431c5098fc2b1","roles":[]},
-"resume_queue": {"digest":"a5c0ceb253177b12063a34b537316b0cf5a71d504f5f9025c6171e4498595410","roles":["fairclaim_operator"]},
-"retry_jobs": {"digest":"30a9bd1147d70db9d861b294aa617627be1ee7be6d1289eff1f26b86a13a907a","roles":["fairclaim_producer","fairclaim_operator"]},
-"return_expired": {"digest":"68f8fb2a3dc42cbff45ad4e5bd57479ce2fdd5d78ba1fe6e4046a43115240b4d","roles":[]},
+"resume_queue": {"digest":"de54fdf673b87b3d5cfc8c73ceaeea9f134274e7b85c8ffd8de4fe46c8b52278","roles":["fairclaim_operator"]},
+"retry_jobs": {"digest":"34c1780fd309793287e7a69cd2bdf9ee5aa84c8fc64c8aab597f8d14a0436c10","roles":["fairclaim_producer","fairclaim_operator"]},
+"return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
 "room_under_limits": {"digest":"e9a8c4981511591533363d1d3dacaf645e02ec2c63ed5ace5954af6445b6d048","roles":[]},
-"run_step": {"digest":"c02f3317e10cd2274b066e4d0c15f3d3902d5150b76cbf8f06a9fbd8b6559ced","roles":[]},
+"run_step": {"digest":"7a3c6a7e7f3c2c67c51f6286e21cdbbcaa696004094b1e90ee4a956f09623784","roles":[]},
 "schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
-"secure_table": {"digest":"6336849caa4c9dfcce1c45bfa9d5dca1c1dea0e42996a39691ee3b3aab2f75cf","roles":[]},
-"set_setting": {"digest":"0a32ad48f574e4ab933da881d139b55333c40e85b7eea6a8ba56ab65a254eea1","roles":["fairclaim_operator"]},
-"settle_and_claim": {"digest":"11ad8fea6b52170b65f1fa82f2873f0ec2fddf57982a7626e148839fdd454281","roles":["fairclaim_worker"]},
-"settle_jobs": {"digest":"c6940cc983c1132c754c0e260fe9a31b5db7398a4236f6dbf029b6fb063b6db4","roles":["fairclaim_worker"]},
-"settle_mixed": {"digest":"979fd29fb31d2aeec9229397ec4d2334c2b5fb723e885b7cec5fc85ea8a2fc5d","roles":[]},
-"show_job": {"digest":"79d395a47293b9d6f5e3175cd0f96271c4d2aff434ed4c28b4e8f2a2900fa1be","roles":["fairclaim_operator","fairclaim_auditor"]},
+"seconds_in": {"digest":"1f370781f1f952f251f299c23d430d327eca67952db155835ce31736a09d7cdf","roles":[]},
+"secure_table": {"digest":"4fd1871c95fea6acec7a09bfd97228c938895c94250c3d859a62f8b0b0ff8a94","roles":[]},
+"set_setting": {"digest":"8c5c96cf18c94e33e7842b505b992e0b86afc561d6482e9eb135f41d8310c966","roles":["fairclaim_operator"]},
+"settle_and_claim": {"digest":"8c2b7e0c39669300ec2a2d5015813355b23f302062c8ffb461110657c26f3862","roles":["fairclaim_worker"]},
+"settle_jobs": {"digest":"8418f26fb8338a0b00d777c8e361a44571b27284608be7fc316645f921d9860d","roles":["fairclaim_worker"]},
+"settle_mixed": {"digest":"979c17cc232280121339cacdadcf7ca1c976c0a3ed0a73e41bbf812480e41c47","roles":[]},
+"show_job": {"digest":"1de32360795b828c88db372a92691b57d6aa61e116a8e9c65e7630f4005d6e88","roles":["fairclaim_operator","fairclaim_auditor"]},
 "some_of": {"digest":"c5871e453cbbcfb4ab1a8b1ca4bae37ecf3a75825b11aef833426d4d27852622","roles":[]},
-"span": {"digest":"62880b47aea1cb17b970d39ef385d2ab58e336883af2b5f1c8a6f12148b08957","roles":[]},
-"stale_kind": {"digest":"dfb9c5a2c45a00fc71bfa8e734ae78c76cec1f590903e42409ce5c61aeddeba3","roles":[]},
+"span": {"digest":"a9c5429724f9c3cb45a27633b0696c75dfbecca4cbf87683570ed69e3a0d67d0","roles":[]},
+"stale_kind": {"digest":"1aaeab34e40c30ab17fd8e09b1fae656fc5fb2af620edcdad8859b8e9867f8ba","roles":[]},
 "status_of": {"digest":"c61c116909e3f58ab927d9b96a34e18edf9fee2ecdd949e9dad20d1639122163","roles":[]},
 "sweep_ready": {"digest":"94c38a3068c145be7f5ad8d06d6325f3b3a3a662e64be0c17d7bea0bdca17e78","roles":[]},
 "take_alone": {"digest":"05a5e921e812a643c566a07e9c1252a08f03bde5fb227c63561e6e1c7c96b051","roles":[]},
 "take_guard": {"digest":"2007d91c06222ace5507c14e34798dd16426a7193ac2fd31221a69af4ef92fe0","roles":[]},
 "take_highest": {"digest":"11f710da051cd5b311295417629d0ba0b99908009f3f2a6ee1f54e29073c6d00","roles":[]},
-"take_jobs": {"digest":"0cbb1ca9dfb1127f13ea6d836549069035861f85a64403d9568811655f59e644","roles":[]},
 "take_own": {"digest":"60659a46cd54c87ee7a3591dc55931e83492576bca0827ccb177c35f4e6390b1","roles":[]},
 "take_ranked": {"digest":"db9d82b5d402c939d90e86b786902f90105df5d4ec28de93b2af77caa059b657","roles":[]},
 "take_shared": {"digest":"58acd16f954474f89a9b441c3de9056d08267a35d85374451354bda227b98180","roles":[]},
 "tell": {"digest":"5ad5ff64adbe1ee249824f9c61d49af7aa8a271a64ad40f3bf387395b6287707","roles":[]},
-"tenant_label": {"digest":"24e0010d0fa97d722b0e06b89f0bd0582909b369a9a1f1d9e81340331935177a","roles":[]},
+"tenant_label": {"digest":"874e76e578ec34564971d84945b0c2b465abab931317ba3f15de6bde8aaa7e1b","roles":[]},
 "tenant_names": {"digest":"8e6224410e8c0796ed2c202ca8bc7c2f2196e09f7be3fb73338ce1598b2bbd83","roles":["fairclaim_worker","fairclaim_operator"]},
-"tenant_uuid": {"digest":"49de118f9182b74ee15da0b377d11fcda18068c1f617ade2fc503412be980ec3","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
-"tick": {"digest":"885b9d4c93526727f567759c770663e97bb4d3b29845926a3929a0f230155d9c","roles":["fairclaim_worker","fairclaim_operator"]},
+"tenant_uuid": {"digest":"f9965135b64a84231e5f634f5297f7430f959f1c218d11f6b9c46b7edfedcee1","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
+"tick": {"digest":"e73762cdb84f9426e58fdd93d951346ace3b80b2fc962a3b9d3bd9db370bbfe7","roles":["fairclaim_worker","fairclaim_operator"]},
 "ticks_at_work": {"digest":"85d45e4c2b1b65a684429265e947acd8583557422ab51ccf72e1678fee90bf92","roles":[]},
 "to_ready": {"digest":"04dc0cebbeb95345241bb5fd012742caba7d7c89cc0291b85dadc712bea227d2","roles":[]},
 "too_deep": {"digest":"8aec7c2d6bf6b9caa18c5d51a9aff889b221f928c801c91d771105a09d217d05","roles":[]},
 "try_step": {"digest":"55c6aa5f87f85882763c90e0894fe74fe45f54df168815b16e587cdb10c955b3","roles":[]},
 "wake": {"digest":"ffa1595814f0fbcca31e4b940d8bae894d63045daf43eff1000e9d6d1dc64697","roles":[]},
-"wake_before": {"digest":"e0f6124fe059a40e13aa175e6f4c071f5eeb19d67c91e64f02126c7f00996eb3","roles":[]},
-"wake_cancel": {"digest":"466988183425519541b0d600afdcf7503a5f56df32cee943ad1f44e761e083ae","roles":[]},
+"wake_before": {"digest":"5296c4e3121b4a7df3c8f763ffeb47d9898d69fef3215f33af3ecc12a3cba72a","roles":[]},
+"wake_cancel": {"digest":"7b723a8c6f0fd01f1be0a3cd677034ae9b4687d51a5887d48795de42363d329b","roles":[]},
 "wake_freed": {"digest":"f2c838031a42fe4b9775445591b50cbe1fdcebcb51effe1cb4c1644c46aecb4d","roles":[]},
 "why_idle": {"digest":"c0f3d913bcbc625837f2ac29c28102563d1ebf2bc317f73fec892d2c5466a5aa","roles":["fairclaim_worker"]},
-"work_steps": {"digest":"217d2dd2911c7c6506b076d8eb8ea051c41d7592aa2939d1607586892373a5e8","roles":[]}
+"work_steps": {"digest":"5445f7cd574b466fe10daa2b4a4f22853299d89450f31f68ae948399b7ea12dd","roles":[]}
 }
 }$build$)
 on conflict (one) do update set contents = excluded.contents;

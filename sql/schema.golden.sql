@@ -220,8 +220,8 @@ alter table fairclaim_internal.lane enable row level security, force row level s
 create policy operator_read on fairclaim_internal.lane as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
 create policy owner_all on fairclaim_internal.lane as permissive for all to fairclaim_owner using (true) with check (true);
 create policy tenant_read on fairclaim_internal.lane as permissive for select to fairclaim_tenant using (((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)) OR ((tenant_id IS NULL) AND (EXISTS ( SELECT
-   FROM fairclaim_internal.ready y
-  WHERE ((y.tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)) AND (y.lane_id = lane.lane_id)))))));
+   FROM fairclaim_internal.ready
+  WHERE ((ready.tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)) AND (ready.lane_id = lane.lane_id)))))));
 grant select on fairclaim_internal.lane to fairclaim_auditor;
 grant select on fairclaim_internal.lane to fairclaim_operator;
 grant select (lane_id, turn, tenant_id, queue, type) on fairclaim_internal.lane to fairclaim_tenant;
@@ -535,35 +535,35 @@ create sequence fairclaim_internal.tick_n as bigint start 1 increment 1 minvalue
 create unlogged sequence fairclaim_internal.wished_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create view fairclaim.job_overview with (security_invoker=true) as
- SELECT j.id,
-    j.tenant_id,
-    j.type,
-    COALESCE(f.status,
+ SELECT job.id,
+    job.tenant_id,
+    job.type,
+    COALESCE(ended.status,
         CASE
-            WHEN r.id IS NOT NULL THEN 'processing'::text
-            WHEN s.id IS NOT NULL THEN 'scheduled'::text
+            WHEN held.id IS NOT NULL THEN 'processing'::text
+            WHEN later.id IS NOT NULL THEN 'scheduled'::text
             ELSE 'pending'::text
         END) AS status,
-    COALESCE(f.worker_id, r.worker_id) AS worker_id,
-    COALESCE(f.attempts, r.attempt, s.attempts, y.attempts, 0) AS attempts,
-    s.run_at AS next_retry_at,
-    j.created_at,
-    f.completed_at,
-    j.queue,
-    j.priority::integer AS priority,
-    j.max_attempts::integer AS max_attempts,
-    date_part('epoch'::text, j.timeout) AS timeout,
-    j.tags,
-    COALESCE(r.attempts_left, s.attempts_left, y.attempts_left)::integer AS attempts_left
-   FROM fairclaim_internal.job j
-     LEFT JOIN fairclaim_internal.finished f ON f.id = j.id AND f.tenant_id = j.tenant_id
-     LEFT JOIN fairclaim_internal.running r ON r.id = j.id
-     LEFT JOIN fairclaim_internal.scheduled s ON s.id = j.id
-     LEFT JOIN LATERAL ( SELECT y_1.attempts,
-            y_1.attempts_left
-           FROM fairclaim_internal.ready y_1
-          WHERE y_1.tenant_id = j.tenant_id AND ((y_1.lane_id >> 32) = ANY (ARRAY[0::bigint, '-1'::integer - (hashtextextended(j.queue, 0::bigint) & 1073741823::bigint)])) AND y_1.id = j.id AND f.id IS NULL AND r.id IS NULL AND s.id IS NULL
-         LIMIT 1) y ON true;
+    COALESCE(ended.worker_id, held.worker_id) AS worker_id,
+    COALESCE(ended.attempts, held.attempt, later.attempts, waiting.attempts, 0) AS attempts,
+    later.run_at AS next_retry_at,
+    job.created_at,
+    ended.completed_at,
+    job.queue,
+    job.priority::integer AS priority,
+    job.max_attempts::integer AS max_attempts,
+    date_part('epoch'::text, job.timeout) AS timeout,
+    job.tags,
+    COALESCE(held.attempts_left, later.attempts_left, waiting.attempts_left)::integer AS attempts_left
+   FROM fairclaim_internal.job
+     LEFT JOIN fairclaim_internal.finished ended ON ended.id = job.id AND ended.tenant_id = job.tenant_id
+     LEFT JOIN fairclaim_internal.running held ON held.id = job.id
+     LEFT JOIN fairclaim_internal.scheduled later ON later.id = job.id
+     LEFT JOIN LATERAL ( SELECT ready.attempts,
+            ready.attempts_left
+           FROM fairclaim_internal.ready
+          WHERE ready.tenant_id = job.tenant_id AND ready.id = job.id AND ((ready.lane_id >> 32) = ANY (ARRAY[0::bigint, '-1'::integer - (hashtextextended(job.queue, 0::bigint) & 1073741823::bigint)])) AND ended.id IS NULL AND held.id IS NULL AND later.id IS NULL
+         LIMIT 1) waiting ON true;
 -- column id uuid
 -- column tenant_id uuid
 -- column type text
@@ -584,45 +584,45 @@ grant select on fairclaim.job_overview to fairclaim_operator;
 grant select on fairclaim.job_overview to fairclaim_tenant;
 
 create view fairclaim.job_queue with (security_invoker=true) as
- SELECT j.id,
-    j.tenant_id,
-    j.type,
-    COALESCE(f.status,
+ SELECT job.id,
+    job.tenant_id,
+    job.type,
+    COALESCE(ended.status,
         CASE
-            WHEN r.id IS NOT NULL THEN 'processing'::text
-            WHEN s.id IS NOT NULL THEN 'scheduled'::text
+            WHEN held.id IS NOT NULL THEN 'processing'::text
+            WHEN later.id IS NOT NULL THEN 'scheduled'::text
             ELSE 'pending'::text
         END) AS status,
-    j.payload,
-    f.result,
-    COALESCE(f.worker_id, r.worker_id) AS worker_id,
-    COALESCE(f.attempts, r.attempt, s.attempts, y.attempts, 0) AS attempts,
-    s.run_at AS next_retry_at,
-    j.created_at,
-    f.completed_at,
-    j.queue,
-    j.priority::integer AS priority,
-    j.max_attempts::integer AS max_attempts,
-    COALESCE(r.attempts_left, s.attempts_left, y.attempts_left)::integer AS attempts_left,
-    COALESCE(r.lost, s.lost, y.lost)::integer AS lost,
-    r.lease_expires_at,
-    r.id IS NOT NULL AND (EXISTS ( SELECT
-           FROM fairclaim_internal.cancel_request c
-          WHERE c.id = j.id)) AS cancel_requested,
-    f.error,
-    date_part('epoch'::text, j.timeout) AS timeout,
-    j.tags,
-    j.metadata
-   FROM fairclaim_internal.job j
-     LEFT JOIN fairclaim_internal.finished f ON f.id = j.id AND f.tenant_id = j.tenant_id
-     LEFT JOIN fairclaim_internal.running r ON r.id = j.id
-     LEFT JOIN fairclaim_internal.scheduled s ON s.id = j.id
-     LEFT JOIN LATERAL ( SELECT y_1.attempts,
-            y_1.attempts_left,
-            y_1.lost
-           FROM fairclaim_internal.ready y_1
-          WHERE y_1.tenant_id = j.tenant_id AND ((y_1.lane_id >> 32) = ANY (ARRAY[0::bigint, '-1'::integer - (hashtextextended(j.queue, 0::bigint) & 1073741823::bigint)])) AND y_1.id = j.id AND f.id IS NULL AND r.id IS NULL AND s.id IS NULL
-         LIMIT 1) y ON true;
+    job.payload,
+    ended.result,
+    COALESCE(ended.worker_id, held.worker_id) AS worker_id,
+    COALESCE(ended.attempts, held.attempt, later.attempts, waiting.attempts, 0) AS attempts,
+    later.run_at AS next_retry_at,
+    job.created_at,
+    ended.completed_at,
+    job.queue,
+    job.priority::integer AS priority,
+    job.max_attempts::integer AS max_attempts,
+    COALESCE(held.attempts_left, later.attempts_left, waiting.attempts_left)::integer AS attempts_left,
+    COALESCE(held.lost, later.lost, waiting.lost)::integer AS lost,
+    held.lease_expires_at,
+    held.id IS NOT NULL AND (EXISTS ( SELECT
+           FROM fairclaim_internal.cancel_request wish
+          WHERE wish.id = job.id)) AS cancel_requested,
+    ended.error,
+    date_part('epoch'::text, job.timeout) AS timeout,
+    job.tags,
+    job.metadata
+   FROM fairclaim_internal.job
+     LEFT JOIN fairclaim_internal.finished ended ON ended.id = job.id AND ended.tenant_id = job.tenant_id
+     LEFT JOIN fairclaim_internal.running held ON held.id = job.id
+     LEFT JOIN fairclaim_internal.scheduled later ON later.id = job.id
+     LEFT JOIN LATERAL ( SELECT ready.attempts,
+            ready.attempts_left,
+            ready.lost
+           FROM fairclaim_internal.ready
+          WHERE ready.tenant_id = job.tenant_id AND ready.id = job.id AND ((ready.lane_id >> 32) = ANY (ARRAY[0::bigint, '-1'::integer - (hashtextextended(job.queue, 0::bigint) & 1073741823::bigint)])) AND ended.id IS NULL AND held.id IS NULL AND later.id IS NULL
+         LIMIT 1) waiting ON true;
 -- column id uuid
 -- column tenant_id uuid
 -- column type text
@@ -667,7 +667,11 @@ grant execute on function fairclaim.claim_job to fairclaim_worker;
 create function fairclaim.claim_jobs(p_worker_id text, p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease double precision DEFAULT 30, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
   returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
   language plpgsql volatile security definer
+  set enable_bitmapscan=off
+  set enable_hashjoin=off
+  set enable_mergejoin=off
   set enable_seqscan=off
+  set enable_sort=off
   set jit=off
   set plan_cache_mode=force_generic_plan
   set row_security=on
@@ -722,8 +726,6 @@ grant execute on function fairclaim.dispatch_job to fairclaim_producer;
 create function fairclaim.dispatch_jobs(p_jobs jsonb)
   returns TABLE(ordinal integer, id uuid, created boolean)
   language plpgsql volatile security definer
-  set DateStyle=ISO, YMD
-  set TimeZone=UTC
   set enable_mergejoin=off
   set enable_nestloop=off
   set enable_seqscan=off
@@ -930,9 +932,6 @@ grant execute on function fairclaim.set_setting to fairclaim_operator;
 create function fairclaim.settle_and_claim(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results text[], p_errors text[], p_delays double precision[], p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease double precision DEFAULT 30, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
   returns TABLE(kind text, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text, next_claim_in double precision, extend_in double precision, tick_in double precision, prune_due boolean, cancelled uuid[], suspect_waiting boolean)
   language plpgsql volatile security definer
-  set enable_seqscan=off
-  set jit=off
-  set plan_cache_mode=force_generic_plan
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.settle_and_claim to fairclaim_worker;
@@ -1012,12 +1011,12 @@ create function fairclaim.caller()
   returns name
   language sql stable;
 
-create function fairclaim.cancelled_jobs(p_worker_id text)
-  returns uuid[]
-  language plpgsql volatile;
+create function fairclaim.caller_is(p_kind text)
+  returns boolean
+  language sql stable;
 
-create function fairclaim.check_batch(p_jobs jsonb, OUT named boolean, OUT timed boolean)
-  returns record
+create function fairclaim.check_batch(p_jobs jsonb)
+  returns integer
   language plpgsql volatile;
 
 create function fairclaim.check_claim(p_worker_id text, p_queues text[], p_limit integer, p_types text[], p_lease double precision)
@@ -1048,12 +1047,6 @@ create function fairclaim.check_settle(p_worker_id text, p_ids uuid[], p_attempt
   returns void
   language plpgsql volatile;
 
-create function fairclaim.check_times(p_jobs jsonb)
-  returns void
-  language plpgsql volatile
-  set DateStyle=ISO, YMD
-  set TimeZone=UTC;
-
 create function fairclaim.check_use(p_outcomes text[], p_results text[], p_errors text[], p_delays double precision[])
   returns void
   language plpgsql volatile;
@@ -1062,8 +1055,8 @@ create function fairclaim.claim_from_queue(p_queue text, p_limit integer, p_type
   returns record
   language plpgsql volatile;
 
-create function fairclaim.claim_one(p_queue text, p_types text[], INOUT p_pos bigint, INOUT p_used integer, INOUT p_shared integer, OUT jobs fairclaim_internal.ready[])
-  returns record
+create function fairclaim.claim_one(p_worker_id text, p_queue text, p_types text[], p_pos bigint, p_used integer, p_shared integer, p_token uuid, p_expires timestamp with time zone, p_rest text)
+  returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
   language plpgsql volatile;
 
 create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[], p_limited boolean, INOUT p_pos bigint, INOUT p_used integer, p_taken fairclaim_internal.ready[], p_lanes bigint[], p_priorities smallint[], OUT jobs fairclaim_internal.ready[])
@@ -1304,10 +1297,6 @@ create function fairclaim.is_quiet(p_state fairclaim_internal.tick_state, p_now 
   returns boolean
   language plpgsql volatile;
 
-create function fairclaim.is_suspect_waiting(p_queues text[], p_types text[])
-  returns boolean
-  language plpgsql volatile;
-
 create function fairclaim.is_tenant_name(p_name text)
   returns boolean
   language sql immutable parallel safe;
@@ -1404,6 +1393,10 @@ create function fairclaim.next_queue(p_after text, p_alone boolean)
   returns text
   language plpgsql volatile;
 
+create function fairclaim.next_step(p_worker_id text, p_queues text[], p_types text[], p_is_filled boolean, p_is_active boolean, OUT next_claim_in double precision, OUT tick_in double precision, OUT prune_due boolean, OUT cancelled uuid[], OUT suspect_waiting boolean)
+  returns record
+  language plpgsql volatile;
+
 create function fairclaim.next_turns(p_queue text, p_pos bigint, p_used integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT weights integer[])
   returns record
   language plpgsql volatile;
@@ -1448,6 +1441,10 @@ create function fairclaim.note_tenants(p_tenant_ids uuid[], p_names text[])
 create function fairclaim.open_queues(p_queues text[])
   returns text[]
   language plpgsql stable;
+
+create function fairclaim.our_role(p_kind text)
+  returns name
+  language sql immutable parallel safe;
 
 create function fairclaim.place_in_range(p_us bigint)
   returns bigint
@@ -1521,7 +1518,17 @@ create function fairclaim.read_texts(p_outcomes text[], p_results text[], p_erro
   returns record
   language plpgsql volatile;
 
+create function fairclaim.read_times(p_jobs jsonb)
+  returns timestamp with time zone[]
+  language plpgsql volatile
+  set DateStyle=ISO, YMD
+  set TimeZone=UTC;
+
 create function fairclaim.refuse(p_code text, p_field text, p_rule text, p_hint text DEFAULT NULL::text, p_detail jsonb DEFAULT '{}'::jsonb)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.refuse_item(p_jobs jsonb, p_place integer, p_fault text)
   returns void
   language plpgsql volatile;
 
@@ -1553,6 +1560,10 @@ create function fairclaim.room_under_limits(p_queue text, p_types text[], p_turn
 create function fairclaim.run_step(p_step text, INOUT p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[], p_all boolean, OUT done integer, OUT more integer, OUT again boolean)
   returns record
   language plpgsql volatile;
+
+create function fairclaim.seconds_in(p_value jsonb, p_least numeric, p_most numeric)
+  returns interval
+  language plpgsql immutable strict;
 
 create function fairclaim.secure_table(p_table text)
   returns void
@@ -1597,14 +1608,6 @@ create function fairclaim.take_highest(p_queue text, p_types text[], p_lanes big
   returns record
   language plpgsql volatile
   set enable_sort=on;
-
-create function fairclaim.take_jobs(p_worker_id text, p_queues text[], p_limit integer, p_types text[], p_lease double precision, p_cursor text, p_lease_token uuid, p_idle_for double precision, p_alone boolean, OUT jobs fairclaim_internal.ready[], OUT token uuid, OUT expires_at timestamp with time zone, OUT cursor text)
-  returns record
-  language plpgsql volatile
-  set enable_bitmapscan=off
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_sort=off;
 
 create function fairclaim.take_own(p_queue text, p_types text[], p_turns bigint[], p_quanta integer[], p_limit integer, OUT ordinals integer[], OUT jobs fairclaim_internal.ready[])
   returns record

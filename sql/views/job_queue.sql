@@ -1,26 +1,37 @@
--- Everything about a job; needs the rights to the payload. What waits is found through the few lanes of the job's key.
+-- Everything about a job; it needs the rights to the payload. What waits is found through the few
+-- lanes of the job's key.
 create or replace view fairclaim.job_queue with (security_invoker = true) as
-select j.id, j.tenant_id, j.type,
-       coalesce(f.status, case when r.id is not null then 'processing' when s.id is not null then 'scheduled' else 'pending' end) as status,
-       j.payload, f.result, coalesce(f.worker_id, r.worker_id) as worker_id,
-       coalesce(f.attempts, r.attempt, s.attempts, y.attempts, 0)::int as attempts,
-       s.run_at as next_retry_at, j.created_at, f.completed_at,
-       j.queue, j.priority::int as priority, j.max_attempts::int as max_attempts,
-       coalesce(r.attempts_left, s.attempts_left, y.attempts_left)::int as attempts_left,
-       coalesce(r.lost, s.lost, y.lost)::int as lost,
-       r.lease_expires_at,
-       r.id is not null and exists (select from fairclaim_internal.cancel_request c where c.id = j.id) as cancel_requested,
-       f.error, date_part('epoch', j.timeout) as timeout, j.tags, j.metadata
-  from fairclaim_internal.job j
-  left join fairclaim_internal.finished f on f.id = j.id and f.tenant_id = j.tenant_id
-  left join fairclaim_internal.running r on r.id = j.id
-  left join fairclaim_internal.scheduled s on s.id = j.id
-  left join lateral (            -- what waits stands in an own lane (group 0) or in a shared one of its queue's group
-    select y.attempts, y.attempts_left, y.lost
-      from fairclaim_internal.ready y
-     where y.tenant_id = j.tenant_id and (y.lane_id >> 32) = any (array[0, -1 - (hashtextextended(j.queue, 0) & 1073741823)]) and y.id = j.id
-       and f.id is null and r.id is null and s.id is null
-     limit 1) y on true;
+select job.id, job.tenant_id, job.type,
+       coalesce(ended.status,
+                case when held.id is not null then 'processing'
+                     when later.id is not null then 'scheduled'
+                     else 'pending' end) as status,
+       job.payload, ended.result, coalesce(ended.worker_id, held.worker_id) as worker_id,
+       coalesce(ended.attempts, held.attempt, later.attempts, waiting.attempts, 0)::int as attempts,
+       later.run_at as next_retry_at, job.created_at, ended.completed_at, job.queue,
+       job.priority::int as priority, job.max_attempts::int as max_attempts,
+       coalesce(held.attempts_left, later.attempts_left, waiting.attempts_left)::int
+         as attempts_left,
+       coalesce(held.lost, later.lost, waiting.lost)::int as lost, held.lease_expires_at,
+       held.id is not null
+         and exists (select from fairclaim_internal.cancel_request wish where wish.id = job.id)
+         as cancel_requested,
+       ended.error, date_part('epoch', job.timeout) as timeout, job.tags, job.metadata
+  from fairclaim_internal.job
+  left join fairclaim_internal.finished ended
+         on ended.id = job.id and ended.tenant_id = job.tenant_id
+  left join fairclaim_internal.running held on held.id = job.id
+  left join fairclaim_internal.scheduled later on later.id = job.id
+  -- what waits stands in an own lane (group 0) or in a shared one of its queue's group; the
+  -- expression of lane_group() is written out, since a reader of the view may not call it
+  left join lateral (
+    select ready.attempts, ready.attempts_left, ready.lost
+      from fairclaim_internal.ready
+     where ready.tenant_id = job.tenant_id and ready.id = job.id
+       and (ready.lane_id >> 32)
+           = any (array[0, -1 - (hashtextextended(job.queue, 0) & 1073741823)])
+       and ended.id is null and held.id is null and later.id is null
+     limit 1) waiting on true;
 
 comment on view fairclaim.job_queue is
 'Every job with its status, payload, result and error. Row security decides which rows a role sees.';

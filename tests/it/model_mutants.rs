@@ -77,8 +77,8 @@ fn the_model_notices_a_lost_lease_that_is_not_counted() {
 fn the_model_notices_a_lease_that_is_taken_back_too_early() {
     let told = noticed(
         "return_expired",
-        "r.lease_expires_at < p_now and",
-        "r.lease_expires_at < p_now + interval '10 s' and",
+        "running.lease_expires_at < p_now and",
+        "running.lease_expires_at < p_now + interval '10 s' and",
     );
     assert!(told.contains("tick answered"), "{told}");
 }
@@ -87,10 +87,15 @@ fn the_model_notices_a_lease_that_is_taken_back_too_early() {
 fn the_model_notices_a_retry_that_leaves_the_old_end_in_place() {
     let told = noticed(
         "retry_jobs",
-        "delete from finished f using locked x where f.id = any (p_ids) and f.id = x.id and f.tenant_id = x.tenant_id
-    returning f.id, f.tenant_id, f.attempts, f.status, f.completed_at, f.worker_id, f.error)",
-        "select f.id, f.tenant_id, f.attempts, f.status, f.completed_at, f.worker_id, f.error
-           from finished f join locked x on f.id = x.id and f.tenant_id = x.tenant_id)",
+        "delete from finished using locked
+     where finished.id = any (p_ids)
+       and finished.id = locked.id and finished.tenant_id = locked.tenant_id
+    returning finished.id, finished.tenant_id, finished.attempts, finished.status,
+              finished.completed_at, finished.worker_id, finished.error)",
+        "select finished.id, finished.tenant_id, finished.attempts, finished.status,
+                finished.completed_at, finished.worker_id, finished.error
+           from finished
+           join locked on finished.id = locked.id and finished.tenant_id = locked.tenant_id)",
     );
     assert!(told.contains("retry_jobs answered"), "{told}");
 }

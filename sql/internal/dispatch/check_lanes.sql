@@ -1,20 +1,27 @@
--- Each type and priority of a tenant with a backlog is a lane, and each lane is looked at by the claims that come by its tenant's turn. So
--- their number is bounded, for each tenant by itself. Called only when a dispatch has made an own lane; reads as many lanes as may be.
-create or replace function fairclaim_internal.check_lanes(p_tenants uuid[], p_queues text[]) returns void
+-- Each type and priority of a tenant with a backlog is a lane, and each lane is looked at by the
+-- claims that come by the turn of its tenant. So their number is bounded, for each tenant by
+-- itself. Called only when a dispatch has made an own lane; it reads as many lanes as may be.
+create or replace function fairclaim_internal.check_lanes(p_tenants uuid[], p_queues text[])
+returns void
 language plpgsql
 as $$
 declare
-  v_most int := (select s.max_own_lanes from setting s);
+  v_most int := (select setting.max_own_lanes from setting);
 begin
   if exists (
-    select from (select distinct x.t, x.q collate "C" q from unnest(p_tenants, p_queues) x(t, q)) d
+    select from (select distinct made.tenant_id, made.queue collate "C" as queue
+                   from unnest(p_tenants, p_queues) made(tenant_id, queue)) pair
      where (select count(*) from (
-              select from lane l
-               where l.tenant_id is not null and l.queue = d.q
-                 and l.turn = uuid_hash_extended(d.t, hashtextextended(d.q, 0)) and l.drained is null
-               limit v_most + 1) z) > v_most) then
-    perform refuse('JQ003', 'type', format('a tenant may have jobs of %s pairs of type and priority waiting in lanes of their own in one queue', v_most),
-      'dispatch later, name fewer types, or raise the setting: `fairclaim settings set max_own_lanes`',
+              select from lane
+               where lane.tenant_id is not null and lane.queue = pair.queue
+                 and lane.turn = uuid_hash_extended(pair.tenant_id, hashtextextended(pair.queue, 0))
+                 and lane.drained is null
+               limit v_most + 1) own) > v_most) then
+    perform refuse('JQ003', 'type',
+      format('a tenant may have jobs of %s pairs of type and priority waiting in lanes of their own'
+             ' in one queue', v_most),
+      'dispatch later, name fewer types, or raise the setting:'
+      ' `fairclaim settings set max_own_lanes`',
       jsonb_build_object('limit', v_most));
   end if;
 end

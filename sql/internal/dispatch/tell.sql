@@ -1,7 +1,9 @@
--- The one place that notifies. Committing notifiers take turns on one database-wide lock, and a full queue of notifications (any login
--- may fill it) fails the commit of whoever adds to it: so never when it is half full. A transaction that is to be prepared may not
--- notify: it sets fairclaim.notify to off; in a two-phase commit of Citus its workers do that for a transaction that cannot know.
--- Once a word and transaction: the setting fairclaim.told ends with the transaction, and with a savepoint that is rolled back.
+-- The one place that notifies. Committing notifiers take turns on one lock of the whole database,
+-- and a full queue of notifications (any login may fill it) fails the commit of a transaction that
+-- adds to it: so nothing is added when it is half full. A transaction that is to be prepared may
+-- not notify: it sets fairclaim.notify to off; in a two-phase commit of Citus its workers do that
+-- for a transaction that cannot know. A word is told once in a transaction: the setting
+-- fairclaim.told ends with the transaction, and with a savepoint that is rolled back.
 create or replace function fairclaim_internal.tell(p_word text) returns boolean
 language plpgsql
 as $$
@@ -21,4 +23,4 @@ end
 $$;
 
 comment on function fairclaim_internal.tell(text) is
-'NOTIFY fairclaim with a word that names nobody''s job: empty (jobs wait), due (something is due sooner than workers may know) or cancel (a job is to be stopped). False where it may not.';
+'NOTIFY fairclaim with a word that names no job: empty (jobs wait), due (something is due sooner than workers may know) or cancel (a job is to be stopped). False where it may not.';

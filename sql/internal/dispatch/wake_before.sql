@@ -1,9 +1,12 @@
--- For what will be due while everybody sleeps: a delayed job, a lease. Everybody who hears it ticks, learns of it and sleeps until then.
--- Nobody needs to be told when all will tick before (`look_by`), or when nobody listens. As seldom as wake(). Who asks when to tick is
--- told of it in any case.
+-- For what will be due while all workers sleep: a delayed job, a lease. Each worker that hears it
+-- ticks, learns of it and sleeps until then. None needs to be told when all will tick before
+-- (`look_by`), or when none listens. As seldom as wake(). A worker that asks when to tick is told
+-- of it in any case.
+--
 -- Callers ask first, in one expression:
 --   coalesce(pg_sequence_last_value('look_by'), 0) > millis(p_due)
-create or replace function fairclaim_internal.wake_before(p_now timestamptz, p_due timestamptz) returns void
+create or replace function fairclaim_internal.wake_before(p_now timestamptz, p_due timestamptz)
+returns void
 language plpgsql
 as $$
 declare
@@ -17,7 +20,8 @@ begin
      and coalesce(pg_sequence_last_value('asleep_until'), 0) > v_ms
      and v_last not between v_ms + 100 and v_ms + 1000
      and tell('due') then
-    perform setval('notified_at', 4 + case when v_last between v_ms and v_ms + 100 then v_last else v_ms end);
+    perform setval('notified_at',
+      4 + case when v_last between v_ms and v_ms + 100 then v_last else v_ms end);
   end if;
 end
 $$;

@@ -1,5 +1,5 @@
--- How far the counter of transactions has come. Reads catalogs only, so that a login without a role of
--- ours can send this text itself.
+-- How far the counter of transactions has come. Reads catalogs only, so that a login without a role
+-- of ours can send this text itself.
 create or replace function fairclaim_internal.findings_of_age()
 returns table (level text, name text, seen text, advice text)
 language sql stable

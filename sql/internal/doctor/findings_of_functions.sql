@@ -31,7 +31,9 @@ as $$
       from found
      cross join aclexplode(coalesce(found.proacl, acldefault('f', found.proowner))) a
       left join pg_roles r on r.oid = a.grantee
-       and r.rolname ~ '^fairclaim_(owner|worker|producer|tenant|operator|auditor|observer)$'
+       and r.rolname in ('fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
+                         'fairclaim_tenant', 'fairclaim_operator', 'fairclaim_auditor',
+                         'fairclaim_observer')
      where a.grantee <> found.proowner),
   trouble(kind, what) as (
     select 'missing', known.name from known

@@ -31,8 +31,10 @@ as $$
      where g.grantee <> relation.owner
        and not exists (
          select from pg_roles r
-          where r.oid = g.grantee and r.rolname
-             ~ '^fairclaim_(owner|worker|producer|tenant|operator|auditor|observer)$')
+          where r.oid = g.grantee
+            and r.rolname in ('fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
+                              'fairclaim_tenant', 'fairclaim_operator', 'fairclaim_auditor',
+                              'fairclaim_observer'))
      group by relation.name),
   trouble(kind, what) as (
     select 'bare', relation.name from relation where not relation.is_secured

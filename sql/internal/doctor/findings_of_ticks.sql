@@ -25,7 +25,7 @@ as $$
        select count(*) from pg_stat_activity a
         where a.datname = current_database() and a.pid <> pg_backend_pid()
           and a.usesysid is not null
-          and pg_has_role(a.usesysid, 'fairclaim_worker', 'usage')) sessions),
+          and pg_has_role(a.usesysid, our_role('worker'), 'usage')) sessions),
   leases as (
     select count(r.id) as running,
            count(*) filter (where r.lease_expires_at < state.now_at) as expired,

@@ -2,55 +2,77 @@
 -- indexes of lanes, and of each at most 20 lanes, of which the first row is read. Lanes of limited
 -- tenants are left out: they wait for their limit. So are jobs that run alone: findings_of_suspects
 -- has them.
-create or replace function fairclaim_internal.longest_waits() returns table (queue text, type text, paused boolean, runs boolean, waits float8)
+create or replace function fairclaim_internal.longest_waits()
+returns table (queue text, type text, paused boolean, runs boolean, waits float8)
 language sql volatile
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 set jit = off
 set enable_seqscan = off
 as $$
-  with recursive own(q, t) as (
-    (select l.queue, l.type from lane l where l.tenant_id is not null order by l.queue, l.type limit 1)
+  with recursive own(queue, type) as (
+    (select lane.queue, lane.type from lane where lane.tenant_id is not null
+      order by lane.queue, lane.type limit 1)
     union all
-    select n.q, n.t from own cross join lateral (
-      select l.queue, l.type from lane l where l.tenant_id is not null and (l.queue, l.type) > (own.q, own.t)
-       order by l.queue, l.type limit 1) n(q, t)),
-  shared(q, t) as (
-    (select l.queue, l.type from lane l where l.tenant_id is null and not l.alone order by l.queue, l.type limit 1)
+    select next.queue, next.type
+      from own
+     cross join lateral (
+       select lane.queue, lane.type from lane
+        where lane.tenant_id is not null and (lane.queue, lane.type) > (own.queue, own.type)
+        order by lane.queue, lane.type limit 1) next),
+  shared(queue, type) as (
+    (select lane.queue, lane.type from lane where lane.tenant_id is null and not lane.alone
+      order by lane.queue, lane.type limit 1)
     union all
-    select n.q, n.t from shared cross join lateral (
-      select l.queue, l.type from lane l where l.tenant_id is null and not l.alone and (l.queue, l.type) > (shared.q, shared.t)
-       order by l.queue, l.type limit 1) n(q, t)),
-  pair(q, t) as materialized (
-    select q, t from (select * from own limit 100) o union select q, t from (select * from shared limit 100) s),
+    select next.queue, next.type
+      from shared
+     cross join lateral (
+       select lane.queue, lane.type from lane
+        where lane.tenant_id is null and not lane.alone
+          and (lane.queue, lane.type) > (shared.queue, shared.type)
+        order by lane.queue, lane.type limit 1) next),
+  pair as materialized (
+    select first_own.queue, first_own.type from (select * from own limit 100) first_own
+    union
+    select first_shared.queue, first_shared.type
+      from (select * from shared limit 100) first_shared),
   lanes as materialized (
-    select p.q, p.t, l.lane_id, l.floor from pair p
+    select pair.queue, pair.type, some_lanes.lane_id, some_lanes.floor
+      from pair
      cross join lateral (
-       (select l.lane_id, l.floor from lane l
-         where l.queue = p.q and l.type = p.t and l.tenant_id is null and not l.alone order by l.lane_id limit 5)
+       (select lane.lane_id, lane.floor from lane
+         where lane.queue = pair.queue and lane.type = pair.type
+           and lane.tenant_id is null and not lane.alone
+         order by lane.lane_id limit 5)
        union all
-       (select l.lane_id, l.floor from lane l
-         where l.queue = p.q and l.type = p.t and l.tenant_id is not null
-           and not exists (select from tenant_limit b where b.tenant_id = l.tenant_id)
-         order by l.turn limit 15)) l),
+       (select lane.lane_id, lane.floor from lane
+         where lane.queue = pair.queue and lane.type = pair.type and lane.tenant_id is not null
+           and not exists (
+                 select from tenant_limit where tenant_limit.tenant_id = lane.tenant_id)
+         order by lane.turn limit 15)) some_lanes),
   oldest as materialized (
-    select n.q, n.t, min(greatest(j.created_at, j.run_at)) as since
-      from lanes n
+    select lanes.queue, lanes.type, min(greatest(known.created_at, known.run_at)) as since
+      from lanes
      cross join lateral (
-       select y.id, y.tenant_id from ready y
-        where y.lane_id = n.lane_id and y.seq >= n.floor order by y.lane_id, y.seq limit 1) y
+       select ready.id, ready.tenant_id from ready
+        where ready.lane_id = lanes.lane_id and ready.seq >= lanes.floor
+        order by ready.lane_id, ready.seq limit 1) first
      cross join lateral (
-       select j.created_at, j.run_at from job j where j.tenant_id = y.tenant_id and j.id = y.id offset 0) j
-     group by n.q, n.t),
+       select job.created_at, job.run_at from job
+        where job.tenant_id = first.tenant_id and job.id = first.id offset 0) known
+     group by lanes.queue, lanes.type),
   runs as materialized (
-    select distinct j.queue as q, j.type as t
-      from (select g.id, g.tenant_id from running g limit 2000) g
+    select distinct known.queue, known.type
+      from (select running.id, running.tenant_id from running limit 2000) held
      cross join lateral (
-       select j.queue, j.type from job j where j.tenant_id = g.tenant_id and j.id = g.id offset 0) j)
-  select o.q, o.t, exists (select from queue x where x.name = o.q and x.paused_at is not null),
-         exists (select from runs r where r.q = o.q and r.t = o.t),
-         date_part('epoch', fairclaim.clock() - o.since)
-    from oldest o order by o.since limit 100
+       select job.queue, job.type from job
+        where job.tenant_id = held.tenant_id and job.id = held.id offset 0) known)
+  select oldest.queue, oldest.type,
+         exists (select from queue
+                  where queue.name = oldest.queue and queue.paused_at is not null),
+         exists (select from runs where runs.queue = oldest.queue and runs.type = oldest.type),
+         date_part('epoch', fairclaim.clock() - oldest.since)
+    from oldest order by oldest.since limit 100
 $$;
 
 comment on function fairclaim_internal.longest_waits() is

@@ -1,6 +1,10 @@
--- Whether there is nothing to do but what has a known time (due jobs, leases, ranges of ids): nobody has put anything into `ready` since the last tick
--- that left nothing over, and nobody has left a note. Reads a handful of small indexes and writes nothing, so that ticks of an idle fleet cost no WAL.
-create or replace function fairclaim_internal.is_quiet(p_state fairclaim_internal.tick_state, p_now timestamptz) returns boolean
+-- Whether there is nothing to do but what has a known time (due jobs, leases, ranges of ids):
+-- nothing went into `ready` since the last tick that left nothing over, and no note was left. It
+-- reads a handful of small indexes and writes nothing, so that ticks of an idle fleet cost no WAL.
+create or replace function fairclaim_internal.is_quiet(
+  p_state fairclaim_internal.tick_state,
+  p_now timestamptz
+) returns boolean
 language plpgsql
 as $$
 begin
@@ -9,7 +13,7 @@ begin
      and not exists (select from floor_hint)
      and not exists (select from renewal)
      and not exists (select from cancel_request)
-     and not exists (select from tenant_limit b where not b.active)
+     and not exists (select from tenant_limit bound where not bound.active)
      and p_state.limits = limits_digest()
      and not exists (select from tenant_note)
      and not exists (select from tick_fault);

@@ -1,7 +1,9 @@
--- Whoever called this tick calls the next one within p_next, and a tenth of it: so nothing that is due later needs a wake. The latest time
--- of all callers; one that lies more than an hour ahead is of a clock that was wrong. When the next tick is wanted is noted for
--- all who ask; what becomes due sooner moves it (wake_before).
-create or replace function fairclaim_internal.note_look(p_now timestamptz, p_next interval) returns float8
+-- The caller of this tick calls the next one within p_next, and a tenth of it: so nothing that is
+-- due later needs a wake. What is kept is the latest time of all callers; one that lies more than
+-- an hour ahead comes from a clock that was wrong. When the next tick is wanted is noted for all
+-- who ask; what becomes due sooner moves it (wake_before).
+create or replace function fairclaim_internal.note_look(p_now timestamptz, p_next interval)
+returns float8
 language plpgsql
 as $$
 declare
@@ -17,4 +19,4 @@ end
 $$;
 
 comment on function fairclaim_internal.note_look(timestamptz, interval) is
-'Notes when the next tick is wanted, and by when everybody who ticks will have ticked again; returns the seconds until the next one.';
+'Notes when the next tick is wanted, and by when all who tick will have ticked again; returns the seconds until the next one.';

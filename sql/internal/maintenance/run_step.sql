@@ -1,5 +1,6 @@
--- The steps of a tick, each by its name, with the size of its slice and the jobs that it is to pass over. `done` and `more` are what it did,
--- as tick tells it; `again`: the slice was full, so that the next tick should come at once.
+-- Runs one step of a tick by its name, with the size of its slice and the jobs that it is to pass
+-- over. `done` and `more` are what it did, as tick tells it. `again`: the slice was full, so that
+-- the next tick should come at once.
 create or replace function fairclaim_internal.run_step(
   p_step text,
   inout p_state fairclaim_internal.tick_state,
@@ -14,7 +15,7 @@ language plpgsql
 as $$
 declare
   v_limits bigint;
-  r record;
+  v_result record;
 begin
   done := 0; more := 0;
   case p_step
@@ -42,20 +43,23 @@ begin
     when 'renew' then
       done := renew_passed(p_size, p_skip);
     when 'floors' then
-      select * into r from move_floors(p_state, p_all);
-      p_state := r.p_state; done := r.moved; more := r.waiting::int;
+      select * into v_result from move_floors(p_state, p_all);
+      p_state := v_result.p_state; done := v_result.moved; more := v_result.waiting::int;
     when 'close' then
-      select * into r from close_lanes(p_state, p_size);
-      p_state := r.p_state; done := r.closed; more := r.deleted;
+      select * into v_result from close_lanes(p_state, p_size);
+      p_state := v_result.p_state; done := v_result.closed; more := v_result.deleted;
     when 'sweep' then
-      select * into r from sweep_ready(p_state, p_size, p_skip);
-      p_state := r.p_state; done := r.swept;
+      select * into v_result from sweep_ready(p_state, p_size, p_skip);
+      p_state := v_result.p_state; done := v_result.swept;
     when 'names' then
       done := fold_names(p_size);
     when 'ranges' then
       perform make_ranges(p_state.at + 3 * range_width());
   end case;
-  again := case p_step when 'close' then done + more >= greatest(1, p_size / 4) when 'floors' then false else done >= p_size end;
+  again := case p_step
+    when 'close' then done + more >= greatest(1, p_size / 4)
+    when 'floors' then false
+    else done >= p_size end;
 end
 $$;
 

@@ -1,5 +1,6 @@
--- The steps of a tick that works, and what they did: all of them in a look at everything, else what is due or was left over. A look at
--- everything keeps its state, and so does one that goes on with what was left; a tick that only promotes has none.
+-- Runs the steps of a tick that works: all of them in a look at everything, else what is due or was
+-- left over. A look at everything keeps its state, and so does one that goes on with what was left;
+-- a tick that only promotes keeps none.
 create or replace function fairclaim_internal.work_steps(
   inout p_state fairclaim_internal.tick_state,
   p_round boolean,
@@ -11,37 +12,43 @@ language plpgsql
 as $$
 declare
   v_steps text[] := case
-    when p_round then array['promote', 'return', 'cancel', 'suspects', 'marks', 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges', 'names']
+    when p_round
+      then array['promote', 'return', 'cancel', 'suspects', 'marks', 'limits', 'renew', 'floors',
+                 'close', 'sweep', 'ranges', 'names']
     when p_state.left_over then array['promote', 'return', 'limits', 'renew', 'close', 'names']
     else array['promote'] end;
   v_step text;
   v_left boolean := false;
   v_waiting boolean := true;
   v_due timestamptz;
-  r record;
+  v_result record;
 begin
   did := '{}'; failed := '{}';
   foreach v_step in array v_steps loop
     continue when v_step = 'sweep' and not p_all;
     continue when v_step = 'names' and not exists (select from tenant_note);
-    continue when v_step in ('ranges', 'names') and exists (      -- one that runs into a time-out would make all ticks as slow
-      select from tick_fault f where f.step = v_step and f.last_at > p_state.at - interval '1 minute' and f.last_at <= p_state.at);
-    select * into r from try_step(v_step, p_state, p_all);
-    p_state := r.p_state;
-    did := did || jsonb_build_object(v_step, r.done, v_step || '_more', r.more);
-    v_left := v_left or r.again;
-    if r.failed then
+    -- a step that runs into a time-out would make every tick as slow
+    continue when v_step in ('ranges', 'names') and exists (
+      select from tick_fault fault
+       where fault.step = v_step
+         and fault.last_at > p_state.at - interval '1 minute' and fault.last_at <= p_state.at);
+    select * into v_result from try_step(v_step, p_state, p_all);
+    p_state := v_result.p_state;
+    did := did || jsonb_build_object(v_step, v_result.done, v_step || '_more', v_result.more);
+    v_left := v_left or v_result.again;
+    if v_result.failed then
       failed := failed || v_step;
     end if;
-    if v_step = 'floors' and not r.failed then
-      v_waiting := r.more > 0;
+    if v_step = 'floors' and not v_result.failed then
+      v_waiting := v_result.more > 0;
     end if;
-    exit when r.canceled;
+    exit when v_result.canceled;
   end loop;
   if p_round or p_state.left_over or v_left then
     p_state.left_over := v_left;
     if p_round then
-      v_due := (select min(s.run_at) from scheduled s where s.run_at >= p_state.sched_floor);
+      v_due := (select min(scheduled.run_at) from scheduled
+                 where scheduled.run_at >= p_state.sched_floor);
       p_state.sched_floor := least(v_due, p_state.at - interval '1 min');
       p_state.quiet_until := quiet_until(p_state, v_waiting or failed <> '{}');
     end if;

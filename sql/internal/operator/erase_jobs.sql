@@ -1,12 +1,11 @@
 -- Deletes what waits or has ended, with everything that belongs to it. The row of `ready`,
--- `scheduled` or `finished` is a job's place, and the transaction that has locked it owns the job: no
--- other claims it, moves it, retries it, prunes it or adds an error to it. So the places are taken
--- first, and what belongs to the jobs is deleted by statements of their own. What runs is left alone.
--- Lock order: ready, scheduled, finished, each skip locked; then rows that only the owner of a place
--- deletes (attempt_error, job); then cancel_request (skip locked: one that is missed here goes with
--- one of the next ticks, since its job is gone).
--- All of it by index, whatever the statistics say. `offset 0` keeps a look at a row from becoming a
--- join that reads everything.
+-- `scheduled` or `finished` is a job's place, and the transaction that has locked it owns the job:
+-- no other claims it, moves it, retries it, prunes it or adds an error to it. So the places are
+-- taken first, and what belongs to the jobs is deleted by statements of their own. What runs is
+-- left alone. Lock order: ready, scheduled, finished, each skip locked; then rows that only the
+-- owner of a place deletes (attempt_error, job); then cancel_request (skip locked: one that is
+-- missed here goes with one of the next ticks, since its job is gone). All of it by index, whatever
+-- the statistics say. `offset 0` keeps a look at a row from becoming a join that reads everything.
 create or replace function fairclaim_internal.erase_jobs(p_ids uuid[], p_tenants uuid[])
 returns table (id uuid, status text)
 language plpgsql
@@ -25,31 +24,32 @@ begin
     select job.id, job.tenant_id, job.queue
       from unnest(p_ids, p_tenants) wanted(id, tenant_id)
      cross join lateral (
-       select j.id, j.tenant_id, j.queue from job j
-        where j.tenant_id = wanted.tenant_id and j.id = wanted.id offset 0) job),
+       select known_job.id, known_job.tenant_id, known_job.queue from job known_job
+        where known_job.tenant_id = wanted.tenant_id and known_job.id = wanted.id offset 0) job),
   waiting as materialized (
     select place.ctid
       from known
      cross join lateral (
-       select y.ctid from ready y
-        where y.tenant_id = known.tenant_id and y.id = known.id
-          and (y.lane_id >> 32) = any (array[0, lane_group(known.queue)])
+       select ready.ctid from ready
+        where ready.tenant_id = known.tenant_id and ready.id = known.id
+          and (ready.lane_id >> 32) = any (array[0, lane_group(known.queue)])
           for update skip locked) place),
   from_ready as (
-    delete from ready y where y.ctid = any (array(select waiting.ctid from waiting))
-    returning y.id, y.tenant_id),
+    delete from ready where ready.ctid = any (array(select waiting.ctid from waiting))
+    returning ready.id, ready.tenant_id),
   due as materialized (
-    select s.ctid from scheduled s
-     where s.id = any (array(select known.id from known)) for update skip locked),
+    select scheduled.ctid from scheduled
+     where scheduled.id = any (array(select known.id from known)) for update skip locked),
   from_scheduled as (
-    delete from scheduled s where s.ctid = any (array(select due.ctid from due))
-    returning s.id, s.tenant_id),
+    delete from scheduled where scheduled.ctid = any (array(select due.ctid from due))
+    returning scheduled.id, scheduled.tenant_id),
   ended as materialized (
     select place.id, place.tenant_id, place.status
       from known
      cross join lateral (
-       select f.id, f.tenant_id, f.status from finished f
-        where f.id = known.id and f.tenant_id = known.tenant_id for update skip locked) place),
+       select finished.id, finished.tenant_id, finished.status from finished
+        where finished.id = known.id and finished.tenant_id = known.tenant_id
+          for update skip locked) place),
   taken as (
     select from_ready.id, from_ready.tenant_id, 'pending' as status from from_ready
     union all
@@ -62,14 +62,14 @@ begin
   if v_ids is null then
     return;
   end if;
-  delete from finished f using unnest(v_ids, v_tenants) gone(id, tenant_id)
-   where f.id = gone.id and f.tenant_id = gone.tenant_id;
-  delete from attempt_error e using unnest(v_ids, v_tenants) gone(id, tenant_id)
-   where e.id = gone.id and e.tenant_id = gone.tenant_id;
-  delete from job j using unnest(v_ids, v_tenants) gone(id, tenant_id)
-   where j.tenant_id = gone.tenant_id and j.id = gone.id;
-  delete from cancel_request c
-   where c.ctid = any (array(
+  delete from finished using unnest(v_ids, v_tenants) gone(id, tenant_id)
+   where finished.id = gone.id and finished.tenant_id = gone.tenant_id;
+  delete from attempt_error using unnest(v_ids, v_tenants) gone(id, tenant_id)
+   where attempt_error.id = gone.id and attempt_error.tenant_id = gone.tenant_id;
+  delete from job using unnest(v_ids, v_tenants) gone(id, tenant_id)
+   where job.tenant_id = gone.tenant_id and job.id = gone.id;
+  delete from cancel_request
+   where cancel_request.ctid = any (array(
      select wish.ctid from cancel_request wish
       where wish.id = any (v_ids) for update skip locked));
   return query select gone.id, gone.status from unnest(v_ids, v_statuses) gone(id, status);

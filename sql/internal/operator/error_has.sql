@@ -2,7 +2,9 @@
 create or replace function fairclaim_internal.error_has(p_error jsonb, p_text text) returns boolean
 language sql immutable parallel safe
 as $$
-  select strpos(lower(concat_ws(E'\n', p_error ->> 'code', p_error ->> 'message', p_error ->> 'trace')), lower(p_text)) > 0
+  select strpos(
+           lower(concat_ws(E'\n', p_error ->> 'code', p_error ->> 'message', p_error ->> 'trace')),
+           lower(p_text)) > 0
 $$;
 
 comment on function fairclaim_internal.error_has(jsonb, text) is

@@ -1,6 +1,7 @@
--- For jobs that run: workers that hear it ask at once whom to stop, and need not wait for their heartbeat. Also those that are busy, so
--- it is not asked whether one is asleep. As seldom as wake(); one that was left out is found by the heartbeat. The next answers of
--- settle_and_claim look for the wish as well.
+-- For jobs that run: workers that hear it ask at once which jobs to stop, and need not wait for
+-- their heartbeat. Busy workers hear it too, so it is not asked whether one is asleep. As seldom as
+-- wake(); a wish that was left out is found by the heartbeat. The next answers of settle_and_claim
+-- look for the wish as well (next_step).
 create or replace function fairclaim_internal.wake_cancel(p_now timestamptz) returns void
 language plpgsql
 as $$
@@ -10,7 +11,8 @@ declare
 begin
   perform setval('wished_at', greatest(0, v_ms));
   if v_last not between v_ms + 100 and v_ms + 1000 and tell('cancel') then
-    perform setval('notified_at', 4 + case when v_last between v_ms and v_ms + 100 then v_last else v_ms end);
+    perform setval('notified_at',
+      4 + case when v_last between v_ms and v_ms + 100 then v_last else v_ms end);
   end if;
 end
 $$;

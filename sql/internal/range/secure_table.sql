@@ -18,8 +18,9 @@ begin
        select from pg_catalog.pg_policy
         where pg_policy.polrelid = v_class and pg_policy.polname = 'owner_all') then
     execute format(
-      'create policy owner_all on fairclaim_internal.%I to fairclaim_owner '
-        'using (true) with check (true)', p_table);
+      'create policy owner_all on fairclaim_internal.%I to %I '
+        'using (true) with check (true)', p_table,
+      fairclaim_internal.our_role('owner'));
   end if;
 end
 $$;

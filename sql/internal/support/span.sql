@@ -2,11 +2,11 @@
 create or replace function fairclaim_internal.span(p_seconds float8) returns text
 language sql immutable parallel safe
 as $$
-  select case when s.seconds < 120 then round(s.seconds) || ' s'
-              when s.seconds < 7200 then round(s.seconds / 60) || ' min'
-              when s.seconds < 172800 then round(s.seconds / 3600) || ' h'
-              else round(s.seconds / 86400) || ' days' end
-    from (select abs(p_seconds) as seconds) s
+  select case when rounded.seconds < 120 then round(rounded.seconds) || ' s'
+              when rounded.seconds < 7200 then round(rounded.seconds / 60) || ' min'
+              when rounded.seconds < 172800 then round(rounded.seconds / 3600) || ' h'
+              else round(rounded.seconds / 86400) || ' days' end
+    from (select abs(p_seconds) as seconds) rounded
 $$;
 
 comment on function fairclaim_internal.span(float8) is

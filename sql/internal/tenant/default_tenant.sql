@@ -2,7 +2,7 @@ create or replace function fairclaim_internal.default_tenant() returns uuid
 language plpgsql stable
 as $$
 declare
-  v_name text := (select s.default_tenant from setting s);
+  v_name text := (select setting.default_tenant from setting);
 begin
   return case when v_name is not null then fairclaim.tenant_uuid(v_name) end;
 end

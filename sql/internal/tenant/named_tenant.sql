@@ -7,7 +7,7 @@ declare
   v_id uuid;
 begin
   if p_name is null then
-    p_name := (select s.default_tenant from setting s);
+    p_name := (select setting.default_tenant from setting);
   end if;
   if is_tenant_name(p_name) then
     v_id := fairclaim.tenant_uuid(p_name);
@@ -17,7 +17,7 @@ begin
     return v_id;
   end if;
   perform refuse_job(case when p_name is null then 'p_tenant_id: is missing'
-                                    else 'p_tenant: must be 1 to 255 bytes without control characters' end);
+                          else 'p_tenant: must be 1 to 255 bytes without control characters' end);
 end
 $$;
 

@@ -5,7 +5,7 @@ create or replace function fairclaim_internal.named_tenants(p_jobs jsonb) return
 language plpgsql
 as $$
 declare
-  v_default text := (select s.default_tenant from setting s);
+  v_default text := (select setting.default_tenant from setting);
   v_names text[];
   v_ids uuid[];
 begin

@@ -1,10 +1,11 @@
 -- Remembers how tenants are called, once each: it appends, and tick folds. Locks nothing and waits
--- for nobody. A tenant whose name is folded costs one look-up in an index. Notes that wait for the
--- next tick are looked at too, so that they stay few while nobody ticks; not outside READ
+-- for nothing. A tenant whose name is folded costs one look-up in an index. Notes that wait for the
+-- next tick are looked at too, so that they stay few while no tick comes; not outside READ
 -- COMMITTED, where a serializable dispatch would collide with every other that notes a name. A text
--- that is the uuid itself is no name worth keeping. In plpgsql: a function in SQL is planned anew
+-- that is the uuid itself is no name worth keeping. In plpgsql: a function in SQL is planned again
 -- in every transaction.
-create or replace function fairclaim_internal.note_tenants(p_tenant_ids uuid[], p_names text[]) returns void
+create or replace function fairclaim_internal.note_tenants(p_tenant_ids uuid[], p_names text[])
+returns void
 language plpgsql
 as $$
 begin
@@ -14,7 +15,8 @@ begin
    where lower(tenant.name) <> tenant.id::text
      and not exists (select from tenant_name known where known.tenant_id = tenant.id offset 0)
      and case when current_setting('transaction_isolation') = 'read committed'
-              then not exists (select from tenant_note note where note.tenant_id = tenant.id offset 0)
+              then not exists (
+                     select from tenant_note note where note.tenant_id = tenant.id offset 0)
               else true end;
 end
 $$;

@@ -3,8 +3,10 @@ create or replace function fairclaim_internal.tenant_label(p_tenant_id uuid) ret
 language sql stable
 as $$
   select coalesce(
-    (select known.name from fairclaim_internal.tenant_name known where known.tenant_id = p_tenant_id),
-    (select note.name from fairclaim_internal.tenant_note note where note.tenant_id = p_tenant_id limit 1))
+    (select known.name from fairclaim_internal.tenant_name known
+      where known.tenant_id = p_tenant_id),
+    (select note.name from fairclaim_internal.tenant_note note
+      where note.tenant_id = p_tenant_id limit 1))
 $$;
 
 comment on function fairclaim_internal.tenant_label(uuid) is

@@ -1,6 +1,10 @@
--- One job. Locks no existing row and waits for nobody: it inserts `job`, then one row of `scheduled` or of `ready`. Outside READ
--- COMMITTED it is due at once and placed by the next tick: a snapshot that is older than the lock on `ready` must not choose a lane
--- (I3). Few statements and expressions: each is set up anew in every transaction.
+-- Puts one job in. It locks no existing row and waits for nothing: it inserts into `job`, then one
+-- row into `scheduled` or into `ready`. Outside READ COMMITTED the job is due at once, and the next
+-- tick places it: a snapshot that is older than the lock on `ready` must not choose a lane (I3).
+--
+-- Every expression is set up again in every transaction, which costs more than its evaluation. So
+-- there are few, and those that read a tenant's name, a time or a timeout stand in branches that
+-- the usual call passes by.
 create or replace function fairclaim.dispatch_job(
   p_tenant_id uuid default null,
   p_type text default null,
@@ -24,48 +28,71 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now timestamptz := fairclaim.clock();
-  v_random text := gen_random_uuid()::text;
   v_bytes int := octet_length(p_payload::text);
-  v_later timestamptz := case when p_run_at > v_now then p_run_at
-                              when p_delay > 0 and p_delay <= 157766400 then v_now + make_interval(secs => p_delay) end;
-  v_due timestamptz := coalesce(v_later, v_now);
-  v_max int := 1024;                          -- the setting is never less
+  v_most int;                                 -- null where the payload is surely small enough
+  v_timeout interval;
   v_fault text;
   v_id uuid;
 begin
-  if v_bytes > v_max or p_tenant_id is null then       -- seldom, and one expression for both
-    v_max := (select s.max_payload from setting s);
+  if p_tenant_id is null or p_tenant is not null or v_bytes > 1024 then
+    if v_bytes > 1024 then                    -- the setting is never less
+      v_most := (select setting.max_payload from setting);
+    end if;
     if p_tenant_id is null then
       p_tenant_id := named_tenant(p_tenant);
-      p_tenant := null;
+    elsif p_tenant is not null then
+      v_fault := 'p_tenant: excludes p_tenant_id';
+    end if;
+  end if;
+  if p_run_at is not null or p_delay is not null or p_timeout is not null then
+    v_fault := coalesce(v_fault, case
+      when p_run_at not between v_now - interval '1 day' and v_now + interval '5 years'
+        then 'p_run_at: must be finite, at most 1 day ago and at most 5 years ahead' end);
+    if p_delay is not null or p_timeout is not null then
+      v_fault := coalesce(v_fault, case
+        when p_run_at is not null and p_delay is not null then 'p_delay: excludes p_run_at'
+        when p_delay not between 0 and 157766400 then 'p_delay: must be from 0 to 5 years'
+        when p_timeout not between 0.001 and 86400
+          then 'p_timeout: must be from 1 ms to 24 h' end);
+      if v_fault is null then
+        p_run_at := coalesce(p_run_at, v_now + make_interval(secs => p_delay));
+        v_timeout := make_interval(secs => p_timeout);
+      end if;
+    end if;
+    if p_run_at <= v_now then
+      p_run_at := null;                       -- a time that has passed means at once
     end if;
   end if;
   v_fault := case
-    when p_tenant is not null then 'p_tenant: excludes p_tenant_id'
-    when not is_name(p_type, true) then 'p_type: must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters'
-    when not is_name(p_queue) then 'p_queue: must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters'
-    when p_priority is null or p_priority not between -100 and 100 then 'p_priority: must be from -100 to 100'
-    when p_max_attempts is null or p_max_attempts not between 1 and 100 then 'p_max_attempts: must be from 1 to 100'
-    when p_run_at < v_now - interval '1 day' or p_run_at > v_now + interval '5 years' or not isfinite(p_run_at)
-      then 'p_run_at: must be finite, at most 1 day ago and at most 5 years ahead'
-    when p_delay is not null and p_run_at is not null then 'p_delay: excludes p_run_at'
-    when p_delay not between 0 and 157766400 then 'p_delay: must be from 0 to 5 years'
-    when p_timeout not between 0.001 and 86400 then 'p_timeout: must be from 1 ms to 24 h'
-    when p_payload is null then 'p_payload: must not be null'
-    when v_bytes > v_max or v_bytes > 257 and too_deep(p_payload) then 'p_payload: ' || json_fault(p_payload, v_max)
-    when p_tags is null or p_metadata is null or cardinality(p_tags) > 0 or p_metadata <> '{}' then extras_fault(p_tags, p_metadata)
-  end;
+    when v_fault is not null then v_fault
+    when not is_name(p_type, true)
+      then 'p_type: must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters'
+    when not is_name(p_queue)
+      then 'p_queue: must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters'
+    when p_priority is null or p_priority not between -100 and 100
+      then 'p_priority: must be from -100 to 100'
+    when p_max_attempts is null or p_max_attempts not between 1 and 100
+      then 'p_max_attempts: must be from 1 to 100'
+    when v_bytes is null then 'p_payload: must not be null'
+    when v_bytes > v_most or v_bytes > 257 and too_deep(p_payload)
+      then 'p_payload: ' || json_fault(p_payload, coalesce(v_most, v_bytes))
+    when p_tags is null or p_metadata is null or cardinality(p_tags) > 0 or p_metadata <> '{}'
+      then extras_fault(p_tags, p_metadata) end;
   if v_fault is not null then
     perform refuse_job(v_fault);
   end if;
 
-  v_id := (id_prefix(v_now) || '8' || substr(v_random, 16, 3) || right(v_random, 12))::uuid;
-  insert into job values (v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts,
-    make_interval(secs => p_timeout), v_later, v_now, p_payload, p_tags, p_metadata);
-  if v_later is not null or current_setting('transaction_isolation') <> 'read committed' then
-    insert into scheduled values (v_due, v_id, p_tenant_id, 0, p_max_attempts, 0);
-    if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_due) + 1000 then
-      perform wake_before(v_now, v_due + interval '1 s');
+  v_id := (id_prefix(v_now) || substr(gen_random_uuid()::text, 20))::uuid;
+  insert into job (id, tenant_id, queue, type, priority, max_attempts,
+                   timeout, run_at, created_at, payload, tags, metadata)
+  values (v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts,
+          v_timeout, p_run_at, v_now, p_payload, p_tags, p_metadata);
+  if p_run_at is not null or current_setting('transaction_isolation') <> 'read committed' then
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    values (coalesce(p_run_at, v_now), v_id, p_tenant_id, 0, p_max_attempts, 0);
+    if coalesce(pg_sequence_last_value('look_by'), 0)
+       > millis(coalesce(p_run_at, v_now)) + 1000 then
+      perform wake_before(v_now, coalesce(p_run_at, v_now) + interval '1 s');
     end if;
   else
     perform into_lane(v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts);

@@ -1,8 +1,12 @@
--- Rows, in short steps, and no DDL: whoever keeps its transaction open, or prepares it, is in nobody's way but another prune's. What
--- it locks: its own row of prune_place (skip locked), then rows of `finished` (skip locked), and deletes what belongs to them. Ranges that
--- can go whole are drop_ranges()' affair. So with the retention of the settings, rows go row by row only when they have been past for a
--- third of it: by then their range was dropped, if nothing keeps it. Who chooses a retention gets all of it at once.
--- After a call that had much to do it rests twice as long, for all callers together: a fleet prunes no more than one worker.
+-- Deletes rows, in short steps, and does no DDL: a caller that keeps its transaction open, or
+-- prepares it, is in the way of other prunes only. It locks its own row of prune_place (skip
+-- locked), then rows of `finished` (skip locked), and deletes what belongs to them. Ranges that can
+-- go whole are the business of drop_ranges(). So with the retention of the settings, rows go row by
+-- row only when they have been past for a third of it: by then their range was dropped, if nothing
+-- keeps it. A caller that chooses a retention gets all of it at once.
+--
+-- After a call that had much to do it rests twice as long, for all callers together: a fleet prunes
+-- no more than one worker.
 create or replace function fairclaim.prune(p_retention float8 default null)
 returns table (ranges_dropped int, rows_deleted bigint, passed_over int, busy boolean, more boolean)
 language plpgsql security definer
@@ -13,38 +17,49 @@ set lock_timeout = '100ms'
 as $$
 declare
   v_now timestamptz := fairclaim.clock();
-  v_retention interval := (select s.retention from setting s);
+  v_retention interval := (select setting.retention from setting);
   v_before timestamptz := prune_before(p_retention, v_now);
-  v_end uuid := id_at(greatest(millis(case when p_retention is null then v_before - v_retention / 3 else v_before end), 0));
+  v_end uuid := id_at(greatest(0, millis(
+    case when p_retention is null then v_before - v_retention / 3 else v_before end)));
   v_place prune_place;
   v_took interval;
-  r record;
+  v_result record;
 begin
   ranges_dropped := 0; rows_deleted := 0; passed_over := 0; more := true;
-  select * into v_place from prune_place x where x.asked = (p_retention is not null) for update skip locked;
-  busy := not found or p_retention is null and v_place.rest_until > v_now and v_place.rest_until < v_now + interval '10 s';
+  select * into v_place from prune_place
+   where prune_place.asked = (p_retention is not null) for update skip locked;
+  busy := not found
+          or p_retention is null and v_place.rest_until > v_now
+             and v_place.rest_until < v_now + interval '10 s';
   if busy then
     return next;
     return;
   end if;
   perform set_config('idle_in_transaction_session_timeout', '10s', true);
-  select * into r from prune_round(v_place, make_interval(secs => p_retention), v_now, v_before, v_end);
-  v_place := r.p_place;
-  if r.begins or v_place.ended then
-    -- whoever makes room by a short retention must not thereby have files sent twice
-    delete from dispatch_progress d
-     where d.ctid = any (array(select x.ctid from dispatch_progress x
-                                where x.updated_at < v_now - greatest(make_interval(secs => p_retention), v_retention) limit 1000 for update skip locked));
-    delete from prune_fault x where not exists (select from finished f where f.id = x.id);
+  select * into v_result
+    from prune_round(v_place, make_interval(secs => p_retention), v_now, v_before, v_end);
+  v_place := v_result.p_place;
+  if v_result.begins or v_place.ended then
+    -- a short retention that makes room must not thereby have files sent twice
+    delete from dispatch_progress
+     where dispatch_progress.ctid = any (array(
+       select past.ctid from dispatch_progress past
+        where past.updated_at < v_now - greatest(make_interval(secs => p_retention), v_retention)
+        limit 1000 for update skip locked));
+    delete from prune_fault
+     where not exists (select from finished where finished.id = prune_fault.id);
   end if;
-  select * into r from prune_walk(v_place, v_now, v_before, v_end);
-  v_place := r.p_place; rows_deleted := r.deleted; passed_over := r.passed_over;
+  select * into v_result from prune_walk(v_place, v_now, v_before, v_end);
+  v_place := v_result.p_place;
+  rows_deleted := v_result.deleted; passed_over := v_result.passed_over;
   v_took := least(greatest(fairclaim.clock() - v_now, interval '0'), interval '1 s');
-  update prune_place x
-     set retention = v_place.retention, place = v_place.place, ahead = v_place.ahead, round_at = v_place.round_at, ended = v_place.ended,
-         left_since = v_place.left_since, cost = v_place.cost + v_took,
-         rest_until = v_now + case when v_took < interval '50 ms' then interval '0' else 3 * v_took end
-   where x.asked = v_place.asked;
+  update prune_place
+     set retention = v_place.retention, place = v_place.place, ahead = v_place.ahead,
+         round_at = v_place.round_at, ended = v_place.ended, left_since = v_place.left_since,
+         cost = v_place.cost + v_took,
+         rest_until = v_now + case when v_took < interval '50 ms' then interval '0'
+                                   else 3 * v_took end
+   where prune_place.asked = v_place.asked;
   more := not v_place.ended and passed_over < 16;
   return next;
 end

@@ -1,6 +1,8 @@
--- What waits ends at once (locks: those of end_waiting). What runs, or is about to, or is being settled or promoted at this moment, gets a
--- row in cancel_request, which nobody waits for: heartbeats, settlements and ticks look for it, and workers are told to ask.
-create or replace function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
+-- What waits ends at once (locks: those of end_waiting). What runs, or is about to, or is being
+-- settled or promoted at this moment, gets a row in cancel_request, for which nothing waits:
+-- heartbeats, settlements and ticks look for it, and workers are told to ask.
+create or replace function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[])
+returns table (id uuid, status text)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -13,12 +15,18 @@ declare
   v_tenants uuid[];
 begin
   p_tenant_id := check_scope(p_tenant_id, p_ids);
-  select array_agg(k.id), array_agg(k.tenant_id) into v_ids, v_tenants from find_jobs(p_tenant_id, p_ids) k;
+  select array_agg(known.id), array_agg(known.tenant_id) into v_ids, v_tenants
+    from find_jobs(p_tenant_id, p_ids) known;
   perform end_waiting(v_ids, v_tenants, v_now);
   insert into cancel_request (id, tenant_id, at)
-  select x.i, x.t, v_now from unnest(v_ids, v_tenants) x(i, t)
-   where not exists (select from finished f where f.id = x.i and f.tenant_id = x.t)
-     and not exists (select from cancel_request c where c.id = x.i for key share skip locked);      -- a locked one is being deleted
+  select job.id, job.tenant_id, v_now
+    from unnest(v_ids, v_tenants) job(id, tenant_id)
+   where not exists (
+           select from finished
+            where finished.id = job.id and finished.tenant_id = job.tenant_id)
+     -- a wish whose row is locked is being deleted
+     and not exists (
+           select from cancel_request wish where wish.id = job.id for key share skip locked);
   if found then
     perform wake_cancel(v_now);
   end if;

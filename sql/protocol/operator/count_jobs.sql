@@ -18,13 +18,15 @@ set plan_cache_mode = force_custom_plan
 as $$
 begin
   if p_up_to is null or p_up_to not between 1 and 100000 then
-    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000', p_detail => '{"minimum": 1, "maximum": 100000}');
+    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000',
+      p_detail => '{"minimum": 1, "maximum": 100000}');
   end if;
   perform check_filter(p_status, p_older_than, p_newer_than, p_error);
   return query
   select least(count(*), p_up_to)::int, count(*) > p_up_to
-    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, make_interval(secs => p_older_than),
-           make_interval(secs => p_newer_than), p_error, p_up_to + 1);
+    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id,
+           make_interval(secs => p_older_than), make_interval(secs => p_newer_than), p_error,
+           p_up_to + 1);
 end
 $$;
 

@@ -1,5 +1,6 @@
--- Newest first, by id. Where a page starts and what it costs: matching_jobs, which is asked for one more to know whether there is another
--- page. Beside the overview, each row looks up its last error by id.
+-- Newest first, by id. matching_jobs says where a page starts and what it costs; it is asked for
+-- one job more, to know whether there is another page. Beside the overview, each row looks up its
+-- last error by id; `offset 0` keeps that look from becoming a join of whole tables.
 create or replace function fairclaim.list_jobs(
   p_tenant_id uuid default null,
   p_queue text default null,
@@ -11,8 +12,9 @@ create or replace function fairclaim.list_jobs(
   p_newer_than float8 default null,
   p_error text default null
 ) returns table (
-  id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int, max_attempts int, worker_id text,
-  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[],
+  id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int,
+  max_attempts int, worker_id text, next_retry_at timestamptz, created_at timestamptz,
+  completed_at timestamptz, tags text[],
   attempts_left int, error_code text, error_message text, more boolean, tenant text
 )
 language plpgsql stable security definer
@@ -26,30 +28,37 @@ declare
   v_ids uuid[];
   v_tenants uuid[];
   v_more boolean;
-  v_open boolean := pg_has_role(caller(), 'fairclaim_auditor', 'USAGE');
+  v_open boolean := caller_is('auditor');
 begin
   if p_limit is null or p_limit not between 1 and 1000 then
     perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
       'ask for at most 1,000 and go on with p_before_id', '{"minimum": 1, "maximum": 1000}');
   end if;
   perform check_filter(p_status, p_older_than, p_newer_than, p_error);
-  select array_agg(m.id order by m.id desc), array_agg(m.tenant_id order by m.id desc) into v_ids, v_tenants
-    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id, make_interval(secs => p_older_than),
-           make_interval(secs => p_newer_than), p_error, p_limit + 1) m;
+  select array_agg(matching.id order by matching.id desc),
+         array_agg(matching.tenant_id order by matching.id desc)
+    into v_ids, v_tenants
+    from matching_jobs(p_tenant_id, p_queue, p_type, p_status, p_before_id,
+           make_interval(secs => p_older_than), make_interval(secs => p_newer_than), p_error,
+           p_limit + 1) matching;
   v_more := coalesce(cardinality(v_ids), 0) > p_limit;
   return query
-  select o.id, o.tenant_id, o.queue, o.type, o.status, o.priority::int, o.attempts, o.max_attempts::int, o.worker_id,
-         o.next_retry_at, o.created_at, o.completed_at, o.tags, o.attempts_left,
-         last.error ->> 'code', case when v_open then left(last.error ->> 'message', 200) end, v_more,
-         tenant_label(o.tenant_id)
+  select job.id, job.tenant_id, job.queue, job.type, job.status, job.priority::int, job.attempts,
+         job.max_attempts::int, job.worker_id, job.next_retry_at, job.created_at, job.completed_at,
+         job.tags, job.attempts_left, last.error ->> 'code',
+         case when v_open then left(last.error ->> 'message', 200) end, v_more,
+         tenant_label(job.tenant_id)
     from unnest(v_ids[:p_limit], v_tenants[:p_limit]) with ordinality page(id, tenant_id, place)
    cross join lateral (
-     select * from fairclaim.job_overview o where o.tenant_id = page.tenant_id and o.id = page.id offset 0) o
+     select * from fairclaim.job_overview overview
+      where overview.tenant_id = page.tenant_id and overview.id = page.id offset 0) job
    cross join lateral (
-     select case when o.status <> 'completed' then coalesce(
-              (select f.error from finished f where f.id = o.id and f.tenant_id = o.tenant_id),
-              (select e.error from attempt_error e
-                where e.id = o.id and e.tenant_id = o.tenant_id order by e.attempt desc limit 1)) end as error
+     select case when job.status <> 'completed' then coalesce(
+              (select finished.error from finished
+                where finished.id = job.id and finished.tenant_id = job.tenant_id),
+              (select attempt_error.error from attempt_error
+                where attempt_error.id = job.id and attempt_error.tenant_id = job.tenant_id
+                order by attempt_error.attempt desc limit 1)) end as error
      offset 0) last
    order by page.place;
 end

@@ -9,11 +9,12 @@ set intervalstyle = 'postgres'
 as $$
   select known.name,
          case known.unit
-           when 'seconds' then trim_scale(extract(epoch from (stored.columns ->> known.name)::interval))::text
+           when 'seconds' then trim_scale(
+             extract(epoch from (stored.columns ->> known.name)::interval))::text
            else stored.columns ->> known.name end,
          known.default_value, known.unit, known.about
     from known_settings() known
-   cross join (select to_jsonb(s) as columns from setting s) stored
+   cross join (select to_jsonb(setting) as columns from setting) stored
    order by known.place
 $$;
 

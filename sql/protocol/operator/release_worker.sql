@@ -1,6 +1,7 @@
--- The same as release_jobs for whatever a worker holds. Looks at all of `running`, a small table, as for expired leases. Lock order: as
--- settle_mixed (running, skip locked, then inserts).
-create or replace function fairclaim.release_worker(p_worker_id text, p_limit int default 1000) returns table (id uuid, status text)
+-- Does for whatever a worker holds what release_jobs does. It looks at all of `running`, a small
+-- table, as for expired leases. Lock order: as settle_mixed (running, skip locked, then inserts).
+create or replace function fairclaim.release_worker(p_worker_id text, p_limit int default 1000)
+returns table (id uuid, status text)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -22,17 +23,20 @@ begin
     perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
       'call it again until there are none', '{"minimum": 1, "maximum": 1000}');
   end if;
-  select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token) into v_ids, v_attempts, v_tokens
-    from (select * from running r where r.worker_id = p_worker_id limit p_limit for update skip locked) r;
+  select array_agg(held.id), array_agg(held.attempt::int), array_agg(held.lease_token)
+    into v_ids, v_attempts, v_tokens
+    from (select running.id, running.attempt, running.lease_token from running
+           where running.worker_id = p_worker_id limit p_limit for update skip locked) held;
   if v_ids is null then
     return;
   end if;
-  raise log 'fairclaim: % jobs of worker % released by %', cardinality(v_ids), p_worker_id, session_user;
+  raise log 'fairclaim: % jobs of worker % released by %',
+    cardinality(v_ids), p_worker_id, session_user;
   return query
-  select s.id, s.status
-    from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
-           null, null, null) s
-   where s.kind = 'settled';
+  select answer.id, answer.status
+    from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens,
+           array_fill('release'::text, array[cardinality(v_ids)]), null, null, null) answer
+   where answer.kind = 'settled';
   perform wake(fairclaim.clock());
 end
 $$;

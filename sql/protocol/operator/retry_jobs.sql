@@ -1,5 +1,7 @@
--- Moves the final fact into the history and the job back into a lane, with its attempts refilled; a scheduled one becomes due now.
-create or replace function fairclaim.retry_jobs(p_tenant_id uuid, p_ids uuid[]) returns table (id uuid, status text)
+-- Moves the final fact into the history and the job back into a lane, with its attempts refilled; a
+-- scheduled job becomes due now. Lock order: scheduled, finished, cancel_request, each skip locked.
+create or replace function fairclaim.retry_jobs(p_tenant_id uuid, p_ids uuid[])
+returns table (id uuid, status text)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -15,36 +17,49 @@ declare
 begin
   p_tenant_id := check_scope(p_tenant_id, p_ids);
   with due as materialized (
-    select s.ctid c from scheduled s
-     where s.id = any (p_ids) and (p_tenant_id is null or s.tenant_id = p_tenant_id) for update skip locked),
+    select scheduled.ctid as place from scheduled
+     where scheduled.id = any (p_ids)
+       and (p_tenant_id is null or scheduled.tenant_id = p_tenant_id) for update skip locked),
   now_due as (
-    delete from scheduled s where s.ctid = any (array(select due.c from due))
-    returning s.id, s.tenant_id, s.attempts, s.attempts_left, s.lost),
+    delete from scheduled where scheduled.ctid = any (array(select due.place from due))
+    returning scheduled.id, scheduled.tenant_id, scheduled.attempts, scheduled.attempts_left,
+              scheduled.lost),
   locked as materialized (
-    select f.id, f.tenant_id from finished f
-     where f.id = any (p_ids) and (p_tenant_id is null or f.tenant_id = p_tenant_id) for update skip locked),
+    select finished.id, finished.tenant_id from finished
+     where finished.id = any (p_ids)
+       and (p_tenant_id is null or finished.tenant_id = p_tenant_id) for update skip locked),
   ended as (
-    delete from finished f using locked x where f.id = any (p_ids) and f.id = x.id and f.tenant_id = x.tenant_id
-    returning f.id, f.tenant_id, f.attempts, f.status, f.completed_at, f.worker_id, f.error),
+    delete from finished using locked
+     where finished.id = any (p_ids)
+       and finished.id = locked.id and finished.tenant_id = locked.tenant_id
+    returning finished.id, finished.tenant_id, finished.attempts, finished.status,
+              finished.completed_at, finished.worker_id, finished.error),
   history as (
-    insert into attempt_error
-    select e.id, e.tenant_id, e.attempts, e.completed_at, e.worker_id,
-           coalesce(e.error, '{}') || jsonb_build_object('ended_as', e.status)
-      from ended e
-    on conflict (id, attempt, tenant_id) do update set error = coalesce(attempt_error.error, '{}') || excluded.error),
+    insert into attempt_error (id, tenant_id, attempt, at, worker_id, error)
+    select ended.id, ended.tenant_id, ended.attempts, ended.completed_at, ended.worker_id,
+           coalesce(ended.error, '{}') || jsonb_build_object('ended_as', ended.status)
+      from ended
+    on conflict (id, attempt, tenant_id) do update
+       set error = coalesce(attempt_error.error, '{}') || excluded.error),
   back as (
-    select d.id, d.tenant_id, d.attempts, d.attempts_left, d.lost from now_due d
+    select now_due.id, now_due.tenant_id, now_due.attempts, now_due.attempts_left, now_due.lost
+      from now_due
     union all
-    select e.id, e.tenant_id, e.attempts, j.max_attempts, 0::smallint
-      from ended e
-     cross join lateral (select j.max_attempts from job j where j.tenant_id = e.tenant_id and j.id = e.id offset 0) j)
-  select array_agg(b.tenant_id), array_agg(b.id), array_agg(b.attempts), array_agg(b.attempts_left), array_agg(b.lost)
+    select ended.id, ended.tenant_id, ended.attempts, known.max_attempts, 0::smallint
+      from ended
+     cross join lateral (             -- one look by key for each, and no join of all jobs
+       select job.max_attempts from job
+        where job.tenant_id = ended.tenant_id and job.id = ended.id offset 0) known)
+  select array_agg(back.tenant_id), array_agg(back.id), array_agg(back.attempts),
+         array_agg(back.attempts_left), array_agg(back.lost)
     into v_tenants, v_ids, v_attempts, v_left, v_lost
-    from back b;
+    from back;
   if v_ids is not null then
     -- an older wish to cancel does not hold for the new attempts
-    delete from cancel_request c
-     where c.ctid = any (array(select z.ctid from cancel_request z where z.id = any (v_ids) for update skip locked));
+    delete from cancel_request
+     where cancel_request.ctid = any (array(
+       select wish.ctid from cancel_request wish
+        where wish.id = any (v_ids) for update skip locked));
     perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
     perform wake(fairclaim.clock());
   end if;

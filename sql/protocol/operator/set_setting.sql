@@ -1,5 +1,5 @@
--- Locks the one row of setting, for which nobody waits who only reads it. Every call
--- reads the settings anew, so a change is in effect with its commit.
+-- Locks the one row of `setting`, for which no reader waits. Every call reads the settings again,
+-- so a change is in effect with its commit.
 create or replace function fairclaim.set_setting(p_name text, p_value text)
 returns table (name text, value text, default_value text, unit text, about text)
 language plpgsql security definer
@@ -24,7 +24,7 @@ begin
                                    when 'name' then '$1' else '$1::int' end)
     using v_value;
   raise log 'fairclaim: setting % changed by %', v_known.name, session_user;
-  return query select * from fairclaim.list_settings() s where s.name = p_name;
+  return query select * from fairclaim.list_settings() listed where listed.name = p_name;
 end
 $$;
 

@@ -1,8 +1,15 @@
-create or replace function fairclaim.show_job(p_id uuid, p_tenant_id uuid default null) returns table (
-  id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int, max_attempts int, worker_id text,
-  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, tags text[], payload jsonb, result jsonb, error jsonb,
+-- Reads one job by its key. Without a tenant it is looked for in the narrow tables first
+-- (find_jobs).
+create or replace function fairclaim.show_job(
+  p_id uuid,
+  p_tenant_id uuid default null
+) returns table (
+  id uuid, tenant_id uuid, queue text, type text, status text, priority int, attempts int,
+  max_attempts int, worker_id text, next_retry_at timestamptz, created_at timestamptz,
+  completed_at timestamptz, tags text[], payload jsonb, result jsonb, error jsonb,
   metadata jsonb, timeout float8, errors jsonb,
-  attempts_left int, lost int, run_at timestamptz, lease_expires_at timestamptz, cancel_requested boolean, tenant text
+  attempts_left int, lost int, run_at timestamptz, lease_expires_at timestamptz,
+  cancel_requested boolean, tenant text
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -12,23 +19,30 @@ set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
-  v_open boolean := pg_has_role(caller(), 'fairclaim_auditor', 'USAGE');
-  v_tenant uuid := coalesce(p_tenant_id, (select k.tenant_id from find_jobs(null, array[p_id]) k limit 1));
+  v_open boolean := caller_is('auditor');
+  v_tenant uuid := coalesce(
+    p_tenant_id, (select known.tenant_id from find_jobs(null, array[p_id]) known limit 1));
 begin
   return query
-  select q.id, q.tenant_id, q.queue, q.type, q.status, q.priority::int, q.attempts, q.max_attempts::int, q.worker_id,
-         q.next_retry_at, q.created_at, q.completed_at, q.tags,
-         case when v_open then q.payload end, case when v_open then q.result end,
-         case when v_open then q.error else error_code(q.error) end,
-         case when v_open then q.metadata end, q.timeout,
-         (select jsonb_agg(jsonb_build_object('attempt', e.attempt, 'at', e.at, 'worker_id', e.worker_id,
-                                              'error', case when v_open then e.error else error_code(e.error) end) order by e.attempt)
-            from attempt_error e where e.id = q.id and e.tenant_id = q.tenant_id),
-         q.attempts_left, q.lost, (select j.run_at from job j where j.tenant_id = q.tenant_id and j.id = q.id),
-         q.lease_expires_at, q.cancel_requested,
-         tenant_label(q.tenant_id)
-    from fairclaim.job_queue q
-   where q.id = p_id and q.tenant_id = v_tenant;
+  select entry.id, entry.tenant_id, entry.queue, entry.type, entry.status, entry.priority::int,
+         entry.attempts, entry.max_attempts::int, entry.worker_id, entry.next_retry_at,
+         entry.created_at, entry.completed_at, entry.tags,
+         case when v_open then entry.payload end, case when v_open then entry.result end,
+         case when v_open then entry.error else error_code(entry.error) end,
+         case when v_open then entry.metadata end, entry.timeout,
+         (select jsonb_agg(
+                   jsonb_build_object(
+                     'attempt', past.attempt, 'at', past.at, 'worker_id', past.worker_id,
+                     'error', case when v_open then past.error else error_code(past.error) end)
+                   order by past.attempt)
+            from attempt_error past
+           where past.id = entry.id and past.tenant_id = entry.tenant_id),
+         entry.attempts_left, entry.lost,
+         (select job.run_at from job where job.tenant_id = entry.tenant_id and job.id = entry.id),
+         entry.lease_expires_at, entry.cancel_requested,
+         tenant_label(entry.tenant_id)
+    from fairclaim.job_queue entry
+   where entry.id = p_id and entry.tenant_id = v_tenant;
 end
 $$;
 

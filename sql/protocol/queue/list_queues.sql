@@ -1,8 +1,11 @@
--- Bounded, and no counter on the hot path: per queue at most p_up_to lanes and p_up_to waiting rows, from the lanes' floors; in all at
--- most p_up_to running and p_up_to scheduled rows, each with a look at its job. Names: hops through the lanes' indexes, the
--- paused ones, and what those rows bring. What ended is not counted: `finished` grows with history and has no queue.
+-- Bounded, and without a counter on the hot path. It reads per queue at most p_up_to lanes and
+-- p_up_to waiting rows, from the floors of the lanes on; in all at most p_up_to running and p_up_to
+-- scheduled rows, each with a look at its job. The names come from hops through the indexes of
+-- lanes, from the paused queues, and from those rows. What ended is not counted: `finished` grows
+-- with history and has no queue. Plans are pinned to looks by index, whatever the statistics say.
 create or replace function fairclaim.list_queues(p_up_to int default 10000) returns table (
-  queue text, paused_at timestamptz, waiting int, tenants_waiting int, oldest_waiting_at timestamptz, scheduled int, running int, at_least text[]
+  queue text, paused_at timestamptz, waiting int, tenants_waiting int,
+  oldest_waiting_at timestamptz, scheduled int, running int, at_least text[]
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -20,53 +23,73 @@ declare
   v_more text[];
 begin
   if p_up_to is null or p_up_to not between 1 and 100000 then
-    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000', p_detail => '{"minimum": 1, "maximum": 100000}');
+    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000',
+      p_detail => '{"minimum": 1, "maximum": 100000}');
   end if;
   v_more := array_remove(array[
-    case when (select count(*) > p_up_to from (select from scheduled limit p_up_to + 1) z) then 'scheduled' end,
-    case when (select count(*) > p_up_to from (select from running limit p_up_to + 1) z) then 'running' end], null);
-  select coalesce(jsonb_object_agg(z.queue, z.n), '{}') into v_running
-    from (select j.queue, count(*) n
-            from (select r.id, r.tenant_id from running r limit p_up_to) r
-           cross join lateral (select j.queue from job j where j.tenant_id = r.tenant_id and j.id = r.id offset 0) j
-           group by j.queue) z;
-  select coalesce(jsonb_object_agg(z.queue, z.n), '{}') into v_scheduled
-    from (select j.queue, count(*) n
-            from (select s.id, s.tenant_id from scheduled s limit p_up_to) s
-           cross join lateral (select j.queue from job j where j.tenant_id = s.tenant_id and j.id = s.id offset 0) j
-           group by j.queue) z;
+    case when (select count(*) > p_up_to
+                 from (select from scheduled limit p_up_to + 1) counted) then 'scheduled' end,
+    case when (select count(*) > p_up_to
+                 from (select from running limit p_up_to + 1) counted) then 'running' end], null);
+  select coalesce(jsonb_object_agg(counted.queue, counted.jobs), '{}') into v_running
+    from (select known.queue, count(*) as jobs
+            from (select running.id, running.tenant_id from running limit p_up_to) held
+           cross join lateral (
+             select job.queue from job
+              where job.tenant_id = held.tenant_id and job.id = held.id offset 0) known
+           group by known.queue) counted;
+  select coalesce(jsonb_object_agg(counted.queue, counted.jobs), '{}') into v_scheduled
+    from (select known.queue, count(*) as jobs
+            from (select scheduled.id, scheduled.tenant_id from scheduled limit p_up_to) later
+           cross join lateral (
+             select job.queue from job
+              where job.tenant_id = later.tenant_id and job.id = later.id offset 0) known
+           group by known.queue) counted;
   return query
-  with name(q) as materialized (
-    select unnest(open_queues(null)) union select p.name from queue p where p.paused_at is not null
-    union select jsonb_object_keys(v_running) union select jsonb_object_keys(v_scheduled))
-  select n.q, (select p.paused_at from queue p where p.name = n.q),
-         least(w.n, p_up_to)::int, w.tenants::int, o.created_at,
-         coalesce((v_scheduled ->> n.q)::int, 0), coalesce((v_running ->> n.q)::int, 0),
-         case when w.n > p_up_to or o.lanes > p_up_to then array['waiting', 'tenants_waiting'] else '{}' end || v_more
-    from name n
+  with used(name) as materialized (
+    select unnest(open_queues(null))
+    union
+    select queue.name from queue where queue.paused_at is not null
+    union
+    select jsonb_object_keys(v_running)
+    union
+    select jsonb_object_keys(v_scheduled))
+  select used.name, (select queue.paused_at from queue where queue.name = used.name),
+         least(waits.jobs, p_up_to)::int, waits.tenants::int, heads.created_at,
+         coalesce((v_scheduled ->> used.name)::int, 0),
+         coalesce((v_running ->> used.name)::int, 0),
+         case when waits.jobs > p_up_to or heads.lanes > p_up_to
+              then array['waiting', 'tenants_waiting'] else '{}' end || v_more
+    from used
    cross join lateral (
-     select array_agg(l.lane_id) ids, array_agg(l.floor) floors
-       from ((select l.lane_id, l.floor from lane l where l.tenant_id is null and l.queue = n.q)
+     select array_agg(either.lane_id) as lane_ids, array_agg(either.floor) as floors
+       from ((select lane.lane_id, lane.floor from lane
+               where lane.tenant_id is null and lane.queue = used.name)
              union all
-             (select l.lane_id, l.floor from lane l where l.tenant_id is not null and l.queue = n.q)
-             limit p_up_to + 1) l) l
+             (select lane.lane_id, lane.floor from lane
+               where lane.tenant_id is not null and lane.queue = used.name)
+             limit p_up_to + 1) either) lanes
    cross join lateral (
-     select count(*) n, count(distinct z.tenant_id) tenants
-       from (select y.tenant_id
-               from unnest(l.ids, l.floors) u(lane_id, floor)
+     select count(*) as jobs, count(distinct counted.tenant_id) as tenants
+       from (select waiting.tenant_id
+               from unnest(lanes.lane_ids, lanes.floors) place(lane_id, floor)
               cross join lateral (
-                select y.tenant_id from ready y
-                 where y.lane_id = u.lane_id and y.seq >= u.floor order by y.lane_id, y.seq limit p_up_to + 1) y
-              limit p_up_to + 1) z) w
-   cross join lateral (                        -- the oldest of the jobs that are first in their lanes
-     select count(*) lanes, min(j.created_at) created_at
-       from unnest(l.ids, l.floors) u(lane_id, floor)
+                select ready.tenant_id from ready
+                 where ready.lane_id = place.lane_id and ready.seq >= place.floor
+                 order by ready.lane_id, ready.seq limit p_up_to + 1) waiting
+              limit p_up_to + 1) counted) waits
+   -- the oldest of the jobs that are first in their lanes
+   cross join lateral (
+     select count(*) as lanes, min(known.created_at) as created_at
+       from unnest(lanes.lane_ids, lanes.floors) place(lane_id, floor)
        left join lateral (
-         select y.id, y.tenant_id from ready y
-          where y.lane_id = u.lane_id and y.seq >= u.floor order by y.lane_id, y.seq limit 1) y on true
+         select ready.id, ready.tenant_id from ready
+          where ready.lane_id = place.lane_id and ready.seq >= place.floor
+          order by ready.lane_id, ready.seq limit 1) first on true
        left join lateral (
-         select j.created_at from job j where j.tenant_id = y.tenant_id and j.id = y.id offset 0) j on true) o
-   order by n.q;
+         select job.created_at from job
+          where job.tenant_id = first.tenant_id and job.id = first.id offset 0) known on true) heads
+   order by used.name;
 end
 $$;
 

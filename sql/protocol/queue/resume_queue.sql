@@ -1,6 +1,7 @@
--- The row goes: a queue that is not paused needs none. Idle workers are woken whatever the hints of wake() say, since this is seldom and
--- somebody waits for it.
-create or replace function fairclaim.resume_queue(p_queue text) returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
+-- Deletes the row: a queue that is not paused needs none. Idle workers are woken whatever the hints
+-- of wake() say, since this is seldom and an operator waits for it.
+create or replace function fairclaim.resume_queue(p_queue text)
+returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -8,10 +9,11 @@ as $$
 #variable_conflict use_column
 begin
   if not is_name(p_queue) then
-    perform refuse('JQ004', 'p_queue', 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+    perform refuse('JQ004', 'p_queue',
+      'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
       'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
   end if;
-  delete from queue q where q.name = p_queue and q.paused_at is not null;
+  delete from queue known where known.name = p_queue and known.paused_at is not null;
   was_paused := found;
   queue := p_queue;
   in_use := queue_in_use(p_queue);

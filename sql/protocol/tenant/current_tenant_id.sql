@@ -28,7 +28,8 @@ begin
   if translate(v_text, '0123456789abcdefABCDEF', '0000000000000000000000')
      is distinct from '00000000-0000-0000-0000-000000000000' then
     perform refuse('JQ002', 'tenant', 'this session has no tenant',
-      'set it for the transaction: select set_config(''fairclaim.tenant_id'', ''<uuid>'', true), with this login listed in fairclaim_internal.login_tenant');
+      'set it for the transaction: select set_config(''fairclaim.tenant_id'', ''<uuid>'', true), '
+      'with this login listed in fairclaim_internal.login_tenant');
   end if;
   return v_text::uuid;
 end

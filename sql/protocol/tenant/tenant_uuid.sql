@@ -7,17 +7,20 @@ declare
   v_hex text;
 begin
   if p_name is null or p_name = '' or octet_length(p_name) > 255 then
-    raise exception 'p_name: must be 1 to 255 bytes' using errcode = 'JQ004',      -- any role may call this, and only the owner refuse()
+    -- any role may call this function, and only the owner may call refuse()
+    raise exception 'p_name: must be 1 to 255 bytes' using errcode = 'JQ004',
       detail = '{"argument": "p_name", "field": "name", "limit": 255}',
       hint = 'pass the name or the number by which your application knows the tenant';
   end if;
-  if length(p_name) = 36 and p_name ~ '^[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+$'
+  if length(p_name) = 36
+     and p_name ~ '^[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+-[0-9A-Fa-f]+$'
      and p_name like '________-____-____-____-____________' then
     return p_name::uuid;
   end if;
   v_hex := encode(sha256(convert_to('fairclaim:tenant:' || p_name, 'UTF8')), 'hex');
   return (left(v_hex, 12) || '8' || substr(v_hex, 14, 3)
-          || substr('89ab', (('x' || substr(v_hex, 17, 1))::bit(4)::int & 3) + 1, 1) || substr(v_hex, 18, 15))::uuid;
+          || substr('89ab', (('x' || substr(v_hex, 17, 1))::bit(4)::int & 3) + 1, 1)
+          || substr(v_hex, 18, 15))::uuid;
 end
 $$;
 

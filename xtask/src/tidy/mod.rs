@@ -22,6 +22,7 @@ const RULES: &[Rule] = &[
     sql::loose_literals,
     sql::function_files,
     sql::own_types,
+    sql::role_names,
     text::sql_elsewhere,
     text::banned_crates,
     text::places_of_this_machine,

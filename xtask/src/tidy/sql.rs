@@ -146,6 +146,54 @@ pub(super) fn own_types(tree: &Tree) -> Vec<Finding> {
     found
 }
 
+/// Where a role may be named beside grants and policies: the function that knows them, what makes them or runs before it is
+/// there, and the texts of the doctor that a login without a role of ours sends, which may call no function of ours.
+const KNOW_ROLES: [&str; 6] = [
+    "sql/internal/support/our_role.sql",
+    "sql/access/roles.sql",
+    "sql/migrations/bootstrap.sql",
+    "sql/internal/doctor/findings_of_roles.sql",
+    "sql/internal/doctor/findings_of_functions.sql",
+    "sql/internal/doctor/findings_of_relations.sql",
+];
+
+/// What our roles are called after the prefix.
+const ROLE_KINDS: [&str; 7] =
+    ["owner", "worker", "producer", "tenant", "operator", "auditor", "observer"];
+
+/// A role that is named elsewhere: another prefix for all roles must be a plain replacement in few places.
+pub(super) fn role_names(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let elsewhere =
+        |file: &&Source| !is_generated(&file.path) && !KNOW_ROLES.contains(&file.path.as_str());
+    for file in tree.below("sql/", "sql").filter(elsewhere) {
+        let mut first = 1;
+        for statement in sql_code(&file.text).to_lowercase().split_inclusive(';') {
+            for (number, line) in statement.lines().enumerate() {
+                let role = ROLE_KINDS
+                    .iter()
+                    .map(|kind| format!("fairclaim_{kind}"))
+                    .find(|role| has_word(line, role));
+                if let Some(role) = role.filter(|_| !gives_rights(statement)) {
+                    found.push(file.finding(
+                        first + number,
+                        format!("`{role}`: ask our_role(), unless it is a grant or a policy"),
+                    ));
+                }
+            }
+            first += statement.matches('\n').count();
+        }
+    }
+    found
+}
+
+/// Whether a statement, or what it executes, is a grant or a policy.
+fn gives_rights(statement: &str) -> bool {
+    let statement = statement.trim_start();
+    ["grant ", "revoke "].iter().any(|start| statement.starts_with(start))
+        || statement.contains("create policy ")
+}
+
 /// A character beyond ASCII cannot be stored in every encoding that a database may have, and then nothing can be installed.
 pub(super) fn beyond_ascii(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -278,6 +326,17 @@ mod tests {
             found(function_files, "sql/protocol/x/a.sql", &format!("{good}{good}")).len(),
             1
         );
+    }
+
+    #[test]
+    fn a_role_that_is_named_elsewhere_is_found() {
+        let text = "-- fairclaim_worker\ngrant usage on schema fairclaim\n  to fairclaim_worker;\ncreate policy p on t to fairclaim_tenant using (true);\nselect pg_has_role(caller(),\n  'fairclaim_auditor', 'USAGE'), current_setting('fairclaim.tenant_id'), fairclaim_owners();\n";
+        let lines: Vec<usize> =
+            found(role_names, "sql/views/x.sql", text).iter().map(|f| f.line).collect();
+        assert_eq!(lines, [6]);
+        for path in ["sql/internal/support/our_role.sql", "sql/fairclaim.sql"] {
+            assert!(found(role_names, path, text).is_empty(), "{path}");
+        }
     }
 
     #[test]
