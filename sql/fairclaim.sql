@@ -153,24 +153,29 @@ declare
 begin
   if v_sum is null then
     execute $sql$
--- Storage. A job is one wide row written once, and one narrow row that moves: ready -> running -> finished.
--- Until the first release every change of a table edits this file; afterwards a released file never changes,
--- and a change of a table is a new numbered file.
+-- Storage. A job is one wide row written once, and one narrow row that moves: ready -> running ->
+-- finished. Until the first release every change of a table edits this file; afterwards a released
+-- file never changes, and a change of a table is a new numbered file.
 --
--- I1  An existing job has exactly one row among ready, scheduled, running, finished. `job` is never updated.
--- I2  A row of `ready` belongs to a lane; a lane that exists is walked by claims, open or draining. Nothing is
---     unique in `lane` but its id: two lanes of one key are served as one. The oldest open shared lane of a key stays.
--- I3  Whoever chooses a lane for new rows does it in the SAME statement that inserts into `ready`, so its lock on
---     `ready` is older than the snapshot in which it saw the lane open. Outside READ COMMITTED no lane is chosen:
---     the job goes to `scheduled`, due at once.
--- I4  ready_seq has CACHE 1, and nextval runs under the RowExclusiveLock on `ready`; so a transaction that is not
---     among the holders of that lock, read after the sequence, can never commit a seq at or below it.
--- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. Only a limited tenant's row in
---     a shared lane waits until tick has moved it.
--- Every table has a key: a publication for all tables (change data capture) refuses deletes from a table without one.
+-- I1  An existing job has exactly one row among ready, scheduled, running, finished. `job` is never
+--     updated.
+-- I2  A row of `ready` belongs to a lane; a lane that exists is walked by claims, open or draining.
+--     Nothing is unique in `lane` but its id: two lanes of one key are served as one. The oldest
+--     open shared lane of a key stays.
+-- I3  A call that chooses a lane for new rows does it in the SAME statement that inserts into
+--     `ready`, so its lock on `ready` is older than the snapshot in which it saw the lane open. Outside READ
+--     COMMITTED no lane is chosen: the job goes to `scheduled`, due at once.
+-- I4  ready_seq has CACHE 1, and nextval runs under the RowExclusiveLock on `ready`; so a
+--     transaction that is not among the holders of that lock, read after the sequence, can never
+--     commit a seq at or below it.
+-- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. Only a limited
+--     tenant's row in a shared lane waits until tick has moved it.
+-- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
+-- table without one.
 --
--- Lock order: tick_lock -> lane.  tenant_limit (by tenant, skip locked) -> ready (skip locked) -> running.
--- Dispatch locks no existing row. Claims lock only what they take. Only tick() updates or deletes lanes.
+-- Lock order: tick_lock -> lane.  tenant_limit (by tenant, skip locked) -> ready (skip locked) ->
+-- running. Dispatch locks no existing row. Claims lock only what they take. Only tick() updates or
+-- deletes lanes.
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -214,12 +219,13 @@ create table fairclaim_internal.attempt_error (
 create table fairclaim_internal.id_range (
   starts_at timestamptz primary key,
   ends_at timestamptz not null,
-  -- What drop_ranges() found out about a range, so that it need not read it again. Only drop_ranges() updates it.
+  -- What drop_ranges() found out about a range, so that it need not read it again. Only
+  -- drop_ranges() updates it.
   last_end timestamptz,            -- a job of it ended as late as this: no look before that is past
   kept_at timestamptz              -- when a job of it was last seen unfinished
 );
--- Where the ranges around the clock certainly begin and reach, in ms. They lag behind id_range, so a dispatch between
--- them needs no look at the table.
+-- Where the ranges around the clock certainly begin and reach, in ms. They lag behind id_range, so
+-- a dispatch between them needs no look at the table.
 create unlogged sequence fairclaim_internal.range_start minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.range_end minvalue 0 start 0;
 
@@ -250,7 +256,8 @@ create table fairclaim_internal.running (
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 80);
 create index running_limited on fairclaim_internal.running (tenant_id) where limited;
 
--- Inserted only: a mark on the row of `running` would make settlements and heartbeats wait for the transaction that cancels.
+-- Inserted only: a mark on the row of `running` would make settlements and heartbeats wait for the
+-- transaction that cancels.
 create table fairclaim_internal.cancel_request (
   id uuid not null,
   tenant_id uuid not null,
@@ -270,18 +277,24 @@ create table fairclaim_internal.scheduled (
 );
 create unique index scheduled_id on fairclaim_internal.scheduled (id);
 
--- Lanes. tenant_id null: a shared lane, which serves one (queue, type, priority). Its number tells the queue: the upper half
--- is the queue's group (negative, a hash of its name; own lanes are of group 0), so one look by (tenant, group) counts what
--- a tenant has in the shared lanes of a queue. Jobs that were lost twice stand in shared lanes of their own (alone), which
--- only a claim for one job to run alone walks. No column that changes is indexed, and pages are left nearly empty, so that
--- under a held snapshot the floors of a page's lanes can move some ten times before an update is not HOT any more.
+-- Lanes. tenant_id null: a shared lane, which serves one (queue, type, priority). Its number tells
+-- the queue: the upper half is the queue's group (negative, a hash of its name; own lanes are of
+-- group 0), so one look by (tenant, group) counts what a tenant has in the shared lanes of a queue.
+-- Jobs that were lost twice stand in shared lanes of their own (alone), which only a claim for one
+-- job to run alone walks. No column that changes is indexed, and pages are left nearly empty, so
+-- that under a held snapshot the floors of a page's lanes can move some ten times before an update
+-- is not HOT any more.
 create table fairclaim_internal.lane (
   lane_id bigint generated always as identity primary key,
-  turn bigint not null,                      -- hash of (queue, tenant): the tenant's place in the round
-  floor bigint not null,                     -- claims start here; 0 at first, since a new lane_id has no dead rows
-  drained bigint,                            -- null: open; else the number of the tick that closed it to dispatch
+  -- hash of (queue, tenant): the tenant's place in the round
+  turn bigint not null,
+  -- claims start here; 0 at first, since a new lane_id has no dead rows
+  floor bigint not null,
+  -- null: open; else the number of the tick that closed it to dispatch
+  drained bigint,
   opened_at timestamptz not null,
-  used_at timestamptz not null,              -- shared lanes: when tick last saw a row in it, to the minute
+  -- shared lanes: when tick last saw a row in it, to the minute
+  used_at timestamptz not null,
   tenant_id uuid,
   weight smallint not null,
   priority smallint not null,
@@ -290,19 +303,24 @@ create table fairclaim_internal.lane (
   alone boolean not null default false,
   check (not alone or tenant_id is null)
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-create index lane_walk on fairclaim_internal.lane (queue, turn, priority desc, lane_id) where tenant_id is not null;
-create index lane_type on fairclaim_internal.lane (queue, type, turn, priority desc, lane_id) where tenant_id is not null;
-create index lane_shared on fairclaim_internal.lane (queue, type, priority, lane_id) where tenant_id is null and not alone;
+create index lane_walk on fairclaim_internal.lane (queue, turn, priority desc, lane_id)
+  where tenant_id is not null;
+create index lane_type on fairclaim_internal.lane (queue, type, turn, priority desc, lane_id)
+  where tenant_id is not null;
+create index lane_shared on fairclaim_internal.lane (queue, type, priority, lane_id)
+  where tenant_id is null and not alone;
 create index lane_shared_id on fairclaim_internal.lane (lane_id) where tenant_id is null;
 create index lane_alone on fairclaim_internal.lane (queue, type, lane_id) where alone;
-create index lane_ranked on fairclaim_internal.lane (queue, tenant_id) where priority > 0 or priority < 0 and tenant_id is null;
+create index lane_ranked on fairclaim_internal.lane (queue, tenant_id)
+  where priority > 0 or priority < 0 and tenant_id is null;
 
 create table fairclaim_internal.floor_hint (
   hint_id bigint generated always as identity primary key,
   lane_id bigint not null
 );
 
--- Ranges of a shared lane below its floor in which a transaction that tick no longer waited for has left rows.
+-- Ranges of a shared lane below its floor in which a transaction that tick no longer waited for has
+-- left rows.
 create table fairclaim_internal.renewal (
   lane_id bigint not null,
   next_seq bigint not null,
@@ -315,13 +333,15 @@ create table fairclaim_internal.tenant (
   tenant_id uuid primary key,
   weight smallint not null default 1 check (weight between 1 and 100)
 );
--- How the application calls a tenant, for those that it has dispatched for by name. Only tick() writes it.
+-- How the application calls a tenant, for those that it has dispatched for by name. Only tick()
+-- writes it.
 create table fairclaim_internal.tenant_name (
   tenant_id uuid primary key,
   name text collate "C" not null
 );
--- Names that dispatches have used and that tick() has not folded into tenant_name yet. Inserted only, and unique in nothing but
--- its number: a dispatch must not wait for another one that uses the same name at this moment.
+-- Names that dispatches have used and that tick() has not folded into tenant_name yet. Inserted
+-- only, and unique in nothing but its number: a dispatch must not wait for another one that uses
+-- the same name at this moment.
 create table fairclaim_internal.tenant_note (
   note_id bigint generated always as identity primary key,
   tenant_id uuid not null,
@@ -332,21 +352,23 @@ create table fairclaim_internal.tenant_limit (         -- locked by claims; limi
   tenant_id uuid primary key,
   max_running int not null check (max_running >= 0),
   seen bigint,                                -- the tick that first saw it
-  active boolean not null default false,      -- until tick sets it, none of the tenant's jobs is claimed
+  -- until tick sets it, none of the tenant's jobs is claimed
+  active boolean not null default false,
   seen_at timestamptz
 );
 create table fairclaim_internal.queue (
   name text collate "C" primary key,
   paused_at timestamptz
 );
-create table fairclaim_internal.login_tenant (         -- where the tenant of a login role comes from
+-- where the tenant of a login role comes from
+create table fairclaim_internal.login_tenant (
   login name primary key,
   source text not null check (source in ('fixed', 'setting', 'claims')),
   tenant_id uuid,
   check ((source = 'fixed') = (tenant_id is not null))
 );
--- What the build that migrated last brings: its migrations, and of every function the digest of its text and the roles that may
--- execute it. The doctor compares the catalogs with it.
+-- What the build that migrated last brings: its migrations, and of every function the digest of its
+-- text and the roles that may execute it. The doctor compares the catalogs with it.
 create table fairclaim_internal.build (
   one boolean primary key default true check (one),
   contents jsonb not null
@@ -355,21 +377,25 @@ create table fairclaim_internal.setting (
   one boolean primary key default true check (one),
   -- how long finished jobs are kept, within bounds for which every sum of times exists
   retention interval not null default '7 days'
-    constraint setting_retention_bounds check (retention >= interval '1 hour' and retention <= interval '100 years'),
+    constraint setting_retention_bounds
+      check (retention >= interval '1 hour' and retention <= interval '100 years'),
   max_payload int not null default 1048576 check (max_payload >= 1024),
   close_delay interval not null default '10 s',
-  max_shared_lanes int not null default 2000 check (max_shared_lanes >= 1),    -- of a queue: further types get own lanes
-  max_own_lanes int not null default 1000 check (max_own_lanes >= 1),          -- of a tenant in a queue: refused at dispatch
+  -- of a queue: further types get own lanes
+  max_shared_lanes int not null default 2000 check (max_shared_lanes >= 1),
+  -- of a tenant in a queue: refused at dispatch
+  max_own_lanes int not null default 1000 check (max_own_lanes >= 1),
   tick_every interval not null default '0.5 s' check (tick_every between '0' and '10 s'),
   -- how long a job whose workers died twice waits for a worker that runs it alone; then it fails
-  suspect_wait interval not null default '1 hour' check (suspect_wait between '1 minute' and '100 years'),
+  suspect_wait interval not null default '1 hour'
+    check (suspect_wait between '1 minute' and '100 years'),
   -- whose job it is when a dispatch names no tenant; null: such a dispatch is refused
   default_tenant text collate "C"
 );
 insert into fairclaim_internal.setting default values;
 
--- Maintenance. Each tick at work holds one row of tick_lock until its transaction ends; tick_lock is locked and never
--- updated. The tick's state goes into the row of tick_state of that number.
+-- Maintenance. Each tick at work holds one row of tick_lock until its transaction ends; tick_lock
+-- is locked and never updated. The tick's state goes into the row of tick_state of that number.
 create sequence fairclaim_internal.tick_n minvalue 0 start 1 cache 1;
 create table fairclaim_internal.tick_lock (slot smallint primary key);
 insert into fairclaim_internal.tick_lock (slot) select g from generate_series(1, 16) g;
@@ -379,9 +405,11 @@ create table fairclaim_internal.tick_state (
   at timestamptz not null default '-infinity',     -- when this tick began
   worked_by xid8,                                  -- its transaction
   prev bigint not null default 0,                  -- the number of the tick before
-  oldest bigint not null default 0,                -- every transaction first seen by an earlier tick than this has ended
+  -- every transaction first seen by an earlier tick than this has ended
+  oldest bigint not null default 0,
   mark bigint not null default 0,                  -- ready_seq at the last tick
-  safe bigint not null default 0,                  -- no transaction still open can commit a seq at or below it
+  -- no transaction still open can commit a seq at or below it
+  safe bigint not null default 0,
   shared_safe bigint not null default 0,           -- the same, but old holders are passed
   holders text[] not null default '{}',            -- transactions that hold the lock on `ready`
   holder_n bigint[] not null default '{}',         -- the tick that first saw each
@@ -392,21 +420,26 @@ create table fairclaim_internal.tick_state (
   passed_from bigint[] not null default '{}',      -- the numbers of those ticks are above this
   passed_to bigint[] not null default '{}',        -- and below this
   passed_safe bigint[] not null default '{}',      -- the safe mark that they began with
-  slice bigint not null default -9223372036854775808,          -- lane_id up to which lanes were looked at for closing
+  -- lane_id up to which lanes were looked at for closing
+  slice bigint not null default -9223372036854775808,
   shared_slice bigint not null default -9223372036854775808,
   sweep bigint not null default -9223372036854775808,
   hint bigint not null default 0,
   sched_floor timestamptz not null default '-infinity',
   reaped_at timestamptz not null default '-infinity',
-  left_over boolean not null default false,                    -- a step had more to do than one slice
-  quiet_until timestamptz not null default '-infinity',        -- until then there is nothing to do unless a caller does something
-  mended bigint,                                               -- the tick that found ready_seq behind the mark, until all is mended
+  -- a step had more to do than one slice
+  left_over boolean not null default false,
+  -- until then there is nothing to do unless a caller does something
+  quiet_until timestamptz not null default '-infinity',
+  -- the tick that found ready_seq behind the mark, until all is mended
+  mended bigint,
   mended_at timestamptz,
   limits bigint not null default 0                             -- a digest of tenant_limit
 ) with (fillfactor = 20);
 insert into fairclaim_internal.tick_state default values;
 
--- A step of tick that failed: what is known about it, and how it goes on. A step that works has no row.
+-- A step of tick that failed: what is known about it, and how it goes on. A step that works has no
+-- row.
 create table fairclaim_internal.tick_fault (
   step text collate "C" primary key,
   since timestamptz not null,
@@ -419,8 +452,9 @@ create table fairclaim_internal.tick_fault (
   passed_at timestamptz not null
 );
 
--- Since when tick has seen a job wait that is to run alone. Only tick writes it. A job that was taken meanwhile has other attempts,
--- and is timed from the start. No key over (id, attempts): a tick would wait for one that was passed and has inserted the same.
+-- Since when tick has seen a job wait that is to run alone. Only tick writes it. A job that was
+-- taken meanwhile has other attempts, and is timed from the start. No key over (id, attempts): a
+-- tick would wait for one that was passed and has inserted the same.
 create table fairclaim_internal.suspect (
   suspect_id bigint generated always as identity primary key,
   id uuid not null,
@@ -429,18 +463,22 @@ create table fairclaim_internal.suspect (
   seen_at timestamptz not null
 );
 
--- Where prune() stands: one row for the retention of the settings, one for those that operators choose. Only prune() locks
--- and updates it. A round walks `finished` by id: first what is old, then what a wrong clock has put ahead.
+-- Where prune() stands: one row for the retention of the settings, one for those that operators
+-- choose. Only prune() locks and updates it. A round walks `finished` by id: first what is old,
+-- then what a wrong clock has put ahead.
 create table fairclaim_internal.prune_place (
   asked boolean primary key,                  -- by an operator, who chose the retention
   retention interval,                         -- which one
-  place uuid not null default '00000000-0000-0000-0000-000000000000',      -- looked at up to this id
-  ahead uuid not null default '00000000-0000-0000-0000-000000000000',      -- and in ranges ahead of the clock up to this
+  -- looked at up to this id
+  place uuid not null default '00000000-0000-0000-0000-000000000000',
+  -- and in ranges ahead of the clock up to this
+  ahead uuid not null default '00000000-0000-0000-0000-000000000000',
   round_at timestamptz not null default '-infinity',                       -- when the round began
   ended boolean not null default false,       -- the round
   left_since timestamptz,                     -- the earliest end among those that were not past yet
   cost interval not null default '0',         -- the time that the round has taken
-  rest_until timestamptz not null default '-infinity'                      -- no worker goes on before, unless asked
+  -- no worker goes on before, unless asked
+  rest_until timestamptz not null default '-infinity'
 ) with (fillfactor = 20);
 insert into fairclaim_internal.prune_place (asked) values (false), (true);
 
@@ -451,35 +489,49 @@ create table fairclaim_internal.prune_fault (
   at timestamptz not null
 );
 
--- How far each source of JSON Lines has been dispatched. One row a source, written in the transaction of its batch; only those
--- who send the same source meet on it. No column that changes is indexed, and pages keep room, so that its updates are HOT.
+-- How far each source of JSON Lines has been dispatched. One row a source, written in the
+-- transaction of its batch; only those who send the same source meet on it. No column that changes
+-- is indexed, and pages keep room, so that its updates are HOT.
 create table fairclaim_internal.dispatch_progress (
   login name not null,                        -- each login has sources of its own
   source text collate "C" not null,
-  lines bigint not null,                      -- these, from the first on, are dealt with: dispatched, refused or blank
+  -- these, from the first on, are dealt with: dispatched, refused or blank
+  lines bigint not null,
   dispatched bigint not null,
   refused bigint not null,
-  digest bytea,                               -- of these lines, as the caller made it: null when it makes none
-  defaults bytea,                             -- of what the caller fills in where a line says nothing
+  -- of these lines, as the caller made it: null when it makes none
+  digest bytea,
+  -- of what the caller fills in where a line says nothing
+  defaults bytea,
   updated_at timestamptz not null,
   primary key (login, source)
 ) with (fillfactor = 50);
 
 -- Hints in sequences leave no dead rows; unlogged, so that setting one writes no WAL. Milliseconds.
-create unlogged sequence fairclaim_internal.shared_since minvalue 0 start 0;    -- how far back dispatch counts a light tenant's rows
-create unlogged sequence fairclaim_internal.notified_at minvalue 0 start 0;     -- when dispatch last notified
-create unlogged sequence fairclaim_internal.round_at minvalue 0 start 0;        -- when a tick last looked at everything
-create unlogged sequence fairclaim_internal.guard_at minvalue 0 start 0;        -- when a tick last began to work
-create unlogged sequence fairclaim_internal.asleep_until minvalue 0 start 0;    -- until when some worker waits to be woken
-create unlogged sequence fairclaim_internal.look_by minvalue 0 start 0;         -- by when all who tick will have ticked again
-create unlogged sequence fairclaim_internal.suspects_at minvalue 0 start 0;     -- when tick last looked for suspects
-create unlogged sequence fairclaim_internal.tick_at minvalue 0 start 0;         -- when the next tick is wanted
-create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;       -- when history was last pruned by the settings
-create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;       -- when a cancel of a running job was last asked for
+-- how far back dispatch counts a light tenant's rows
+create unlogged sequence fairclaim_internal.shared_since minvalue 0 start 0;
+-- when dispatch last notified
+create unlogged sequence fairclaim_internal.notified_at minvalue 0 start 0;
+-- when a tick last looked at everything
+create unlogged sequence fairclaim_internal.round_at minvalue 0 start 0;
+-- when a tick last began to work
+create unlogged sequence fairclaim_internal.guard_at minvalue 0 start 0;
+-- until when some worker waits to be woken
+create unlogged sequence fairclaim_internal.asleep_until minvalue 0 start 0;
+-- by when all who tick will have ticked again
+create unlogged sequence fairclaim_internal.look_by minvalue 0 start 0;
+-- when tick last looked for suspects
+create unlogged sequence fairclaim_internal.suspects_at minvalue 0 start 0;
+-- when the next tick is wanted
+create unlogged sequence fairclaim_internal.tick_at minvalue 0 start 0;
+-- when history was last pruned by the settings
+create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;
+-- when a cancel of a running job was last asked for
+create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'f883cd85a78c73059e74724540fe90a1574549c86dee4f3bb04f068b5766ed85');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '2aaeb55a0bab70f6dab434a1ce4d6a06a3b029ad81e4e91bb4f069af90293475');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> 'f883cd85a78c73059e74724540fe90a1574549c86dee4f3bb04f068b5766ed85' then
+  elsif v_sum <> '2aaeb55a0bab70f6dab434a1ce4d6a06a3b029ad81e4e91bb4f069af90293475' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
@@ -2549,8 +2601,8 @@ as $$
          case when oldest.age > 1000000000
               then 'end old transactions and slots and run vacuum now: the server stops accepting '
                    || 'writes at two billion' end
-    from (select age(d.datfrozenxid) as age from pg_database d
-           where d.datname = current_database()) oldest
+    from (select age(ours.datfrozenxid) as age from pg_database ours
+           where ours.datname = current_database()) oldest
 $$;
 
 comment on function fairclaim_internal.findings_of_age() is
@@ -2567,33 +2619,35 @@ language sql stable
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 as $$
   with known as (
-    select f.key as name, f.value ->> 'digest' as digest,
-           array(select jsonb_array_elements_text(f.value -> 'roles')) as roles
-      from jsonb_each($1 -> 'functions') f),
+    select entry.key as name, entry.value ->> 'digest' as digest,
+           array(select jsonb_array_elements_text(entry.value -> 'roles')) as roles
+      from jsonb_each($1 -> 'functions') entry),
   found as (
-    select p.proname::text as name, p.proacl, p.proowner,
-           format('%s.%s(%s)', p.pronamespace::regnamespace, p.proname,
-                  oidvectortypes(p.proargtypes)) as signature,
-           encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex') as digest,
-           p.proowner = to_regrole('fairclaim_owner') as is_ours, p.prosecdef as runs_as_owner,
+    select proc.proname::text as name, proc.proacl, proc.proowner,
+           format('%s.%s(%s)', proc.pronamespace::regnamespace, proc.proname,
+                  oidvectortypes(proc.proargtypes)) as signature,
+           encode(sha256(convert_to(proc.prosrc, 'UTF8')), 'hex') as digest,
+           proc.proowner = to_regrole('fairclaim_owner') as is_ours,
+           proc.prosecdef as runs_as_owner,
            -- an installer that quotes all identifiers leaves quotes in the path
-           exists (select from unnest(p.proconfig) setting
+           exists (select from unnest(proc.proconfig) setting
                     where replace(setting, '"', '')
                           = 'search_path=pg_catalog, fairclaim_internal, pg_temp') as is_pinned
-      from pg_proc p
-     where p.pronamespace in (to_regnamespace('fairclaim'), to_regnamespace('fairclaim_internal'))
-     order by 1, p.oid limit 1000),
+      from pg_proc proc
+     where proc.pronamespace
+           in (to_regnamespace('fairclaim'), to_regnamespace('fairclaim_internal'))
+     order by 1, proc.oid limit 1000),
   allowed as (
     select found.name, found.signature,
-           coalesce(nullif(a.grantee, 0)::regrole::text, 'public') as grantee,
-           r.rolname is not null as is_role_of_ours, r.rolname::text as role
+           coalesce(nullif(given.grantee, 0)::regrole::text, 'public') as grantee,
+           ours.rolname is not null as is_role_of_ours, ours.rolname::text as role
       from found
-     cross join aclexplode(coalesce(found.proacl, acldefault('f', found.proowner))) a
-      left join pg_roles r on r.oid = a.grantee
-       and r.rolname in ('fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
+     cross join aclexplode(coalesce(found.proacl, acldefault('f', found.proowner))) given
+      left join pg_roles ours on ours.oid = given.grantee
+       and ours.rolname in ('fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
                          'fairclaim_tenant', 'fairclaim_operator', 'fairclaim_auditor',
                          'fairclaim_observer')
-     where a.grantee <> found.proowner),
+     where given.grantee <> found.proowner),
   trouble(kind, what) as (
     select 'missing', known.name from known
      where not exists (select from found where found.name = known.name)
@@ -2688,17 +2742,19 @@ as $$
   holders as (
     select array_agg(distinct holder.words) as names
       from (
-        select case when l.pid is null
+        select case when held.pid is null
                     then 'a prepared or just ended transaction, for ' || since.span
-                    else format('pid %s of %s (%s), for %s', l.pid, coalesce(a.usename, '?'),
-                                a.application_name, since.span) end as words
+                    else format('pid %s of %s (%s), for %s', held.pid,
+                                coalesce(activity.usename, '?'), activity.application_name,
+                                since.span) end as words
           from state
-         cross join lateral unnest(state.holders, state.holder_at) h(name, at)
+         cross join lateral unnest(state.holders, state.holder_at) known(name, at)
          cross join lateral (
-           select extract(epoch from state.now_at - h.at)::float8 as seconds,
-                  span(extract(epoch from state.now_at - h.at)::float8)) since
-          left join pg_locks l on l.locktype = 'virtualxid' and l.virtualtransaction = h.name
-          left join pg_stat_activity a on a.pid = l.pid
+           select extract(epoch from state.now_at - known.at)::float8 as seconds,
+                  span(extract(epoch from state.now_at - known.at)::float8)) since
+          left join pg_locks held
+                 on held.locktype = 'virtualxid' and held.virtualtransaction = known.name
+          left join pg_stat_activity activity on activity.pid = held.pid
          where since.seconds > 300
          order by since.seconds desc limit 5) holder),
   -- A tick ends within seconds, and after 12 another one passes it. The age of a session's
@@ -2707,17 +2763,17 @@ as $$
   open_ticks as (
     select array_agg(ticker.words) as names
       from (
-        select case when a.pid is not null
-                    then format('pid %s of %s (%s)', a.pid, coalesce(a.usename, '?'),
-                                a.application_name)
-                    when p.gid is not null
-                    then 'the prepared transaction ' || to_json(p.gid)
+        select case when activity.pid is not null
+                    then format('pid %s of %s (%s)', activity.pid, coalesce(activity.usename, '?'),
+                                activity.application_name)
+                    when prepared.gid is not null
+                    then 'the prepared transaction ' || to_json(prepared.gid)
                     else format('transaction %s', work.xid) end as words
           from state cross join ticks_at_work() work
-          left join pg_stat_activity a on a.backend_xid = work.xid
-          left join pg_prepared_xacts p on p.transaction = work.xid
+          left join pg_stat_activity activity on activity.backend_xid = work.xid
+          left join pg_prepared_xacts prepared on prepared.transaction = work.xid
          where work.slot = any (state.passed_slot)
-            or p.prepared < state.now_at - interval '12 s'
+            or prepared.prepared < state.now_at - interval '12 s'
          order by work.slot limit 5) ticker)
   select case when names is null then 'ok' else 'warning' end, 'open_ticks',
          coalesce('transactions that called tick() stay open: ' || array_to_string(names, '; '),
@@ -2750,12 +2806,12 @@ set row_security = on
 set jit = off
 as $$
   with holder as (
-    select r.worker_id, count(*) as jobs,
-           extract(epoch from max(r.lease_expires_at) - moment.now_at)::float8 as seconds
+    select held.worker_id, count(*) as jobs,
+           extract(epoch from max(held.lease_expires_at) - moment.now_at)::float8 as seconds
       from (select fairclaim.clock() as now_at offset 0) moment
       -- when such a worker dies, its jobs stand still for so long that an operator should know
-      join running r on r.lease_expires_at > moment.now_at + interval '1 hour'
-     group by r.worker_id, moment.now_at
+      join running held on held.lease_expires_at > moment.now_at + interval '1 hour'
+     group by held.worker_id, moment.now_at
      order by 3 desc, 1 limit 20),
   told as (
     select 'workers hold jobs for more than an hour from now: ' || some_of(array_agg(
@@ -2788,16 +2844,18 @@ set row_security = on
 set jit = off
 as $$
   with told as (
-    select count(*) as limited, count(*) filter (where b.max_running = 0) as paused,
-           count(*) filter (where not b.active) as inactive,
-           count(*) filter (where b.max_running > 0 and b.active and r.running >= b.max_running)
+    select count(*) as limited, count(*) filter (where bound.max_running = 0) as paused,
+           count(*) filter (where not bound.active) as inactive,
+           count(*) filter (where bound.max_running > 0 and bound.active
+                              and taken.running >= bound.max_running)
              as at_limit,
            -- a limit takes effect with the second tick after the claims of that moment
-           fairclaim.clock() - min(b.seen_at) filter (where not b.active) > interval '1 min'
+           fairclaim.clock() - min(bound.seen_at) filter (where not bound.active) > interval '1 min'
              as is_late
-      from tenant_limit b
-      left join (select g.tenant_id, count(*) as running from running g
-                  where g.limited group by g.tenant_id) r on r.tenant_id = b.tenant_id)
+      from tenant_limit bound
+      left join (select held.tenant_id, count(*) as running from running held
+                  where held.limited group by held.tenant_id) taken
+                  on taken.tenant_id = bound.tenant_id)
   select case when told.is_late then 'warning'
               when told.paused > 0 or told.inactive > 0 then 'note' else 'ok' end, 'limits',
          format('%s with one; %s paused, %s at it, %s waiting for it to take effect',
@@ -2850,11 +2908,11 @@ as $$
   select case when paused.names is null then 'ok' else 'note' end, 'paused_queues',
          coalesce('nothing is claimed from ' || some_of(paused.names), 'none'),
          case when paused.names is not null then 'resume them when their jobs shall run' end
-    from (select array_agg(format('%s (for %s)', q.name, span(
-                   extract(epoch from fairclaim.clock() - q.paused_at)::float8))
-                           order by q.paused_at, q.name) as names
-            from (select q.name, q.paused_at from queue q where q.paused_at is not null
-                   order by q.paused_at, q.name limit 100) q) paused
+    from (select array_agg(format('%s (for %s)', stopped.name, span(
+                   extract(epoch from fairclaim.clock() - stopped.paused_at)::float8))
+                           order by stopped.paused_at, stopped.name) as names
+            from (select queue.name, queue.paused_at from queue where queue.paused_at is not null
+                   order by queue.paused_at, queue.name limit 100) stopped) paused
 $$;
 
 comment on function fairclaim_internal.findings_of_queues() is 'Finds queues that are paused.';
@@ -2868,33 +2926,36 @@ language sql stable
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 as $$
   with relation as (
-    select c.oid, c.relname::text as name, c.relowner as owner,
-           case when c.relkind in ('r', 'p') then c.relrowsecurity and c.relforcerowsecurity
-                when c.relkind in ('v', 'm') then coalesce(c.reloptions, '{}')
+    select class.oid, class.relname::text as name, class.relowner as owner,
+           case when class.relkind in ('r', 'p')
+                then class.relrowsecurity and class.relforcerowsecurity
+                when class.relkind in ('v', 'm') then coalesce(class.reloptions, '{}')
                      && array['security_invoker=true', 'security_invoker=on']
                 else true end as is_secured,
-           array(select a.grantee from aclexplode(c.relacl) a
+           array(select entry.grantee from aclexplode(class.relacl) entry
                  union all
-                 select a.grantee from pg_attribute t cross join aclexplode(t.attacl) a
-                  where t.attrelid = c.oid) as grantees
-      from pg_class c
-     where c.relnamespace in (to_regnamespace('fairclaim'), to_regnamespace('fairclaim_internal'))
-       and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+                 select entry.grantee
+                   from pg_attribute attribute cross join aclexplode(attribute.attacl) entry
+                  where attribute.attrelid = class.oid) as grantees
+      from pg_class class
+     where class.relnamespace
+           in (to_regnamespace('fairclaim'), to_regnamespace('fairclaim_internal'))
+       and class.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
     union all
-    select null, n.nspname::text, n.nspowner, true,
-           array(select a.grantee from aclexplode(n.nspacl) a)
-      from pg_namespace n where n.nspname in ('fairclaim', 'fairclaim_internal')
+    select null, namespace.nspname::text, namespace.nspowner, true,
+           array(select entry.grantee from aclexplode(namespace.nspacl) entry)
+      from pg_namespace namespace where namespace.nspname in ('fairclaim', 'fairclaim_internal')
      order by 2 limit 2000),
   stranger as (
     select relation.name,
-           string_agg(distinct coalesce(nullif(g.grantee, 0)::regrole::text, 'public'), ', ')
+           string_agg(distinct coalesce(nullif(given.grantee, 0)::regrole::text, 'public'), ', ')
              as grantees
-      from relation cross join unnest(relation.grantees) g(grantee)
-     where g.grantee <> relation.owner
+      from relation cross join unnest(relation.grantees) given(grantee)
+     where given.grantee <> relation.owner
        and not exists (
-         select from pg_roles r
-          where r.oid = g.grantee
-            and r.rolname in ('fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
+         select from pg_roles ours
+          where ours.oid = given.grantee
+            and ours.rolname in ('fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
                               'fairclaim_tenant', 'fairclaim_operator', 'fairclaim_auditor',
                               'fairclaim_observer'))
      group by relation.name),
@@ -2903,9 +2964,9 @@ as $$
     union all
     select 'open', format('%s (to %s)', stranger.name, stranger.grantees) from stranger
     union all
-    select 'policy', format('%s on %s', p.polname, relation.name)
-      from relation join pg_policy p on p.polrelid = relation.oid
-     where p.polname not in ('owner_all', 'tenant_read', 'operator_read')),
+    select 'policy', format('%s on %s', policy.polname, relation.name)
+      from relation join pg_policy policy on policy.polrelid = relation.oid
+     where policy.polname not in ('owner_all', 'tenant_read', 'operator_read')),
   named as (
     select trouble.kind,
            array_to_string((array_agg(trouble.what order by trouble.what))[1:8], ', ')
@@ -2922,7 +2983,8 @@ as $$
               'enabled and forced on every table; views run as their caller'),
      case when bare is not null
           then 'run `fairclaim migrate`, which enables it again on the tables it knows; for '
-               || 'others: alter table ... enable row level security, force row level security' end),
+               || 'others: alter table ... enable row level security, '
+               || 'force row level security' end),
     (case when policies is not null then 'warning' end, 'foreign_policy',
      'policies that are not of this build: ' || policies,
      'policies add up: look at each, and drop what fairclaim did not make'),
@@ -2957,22 +3019,22 @@ as $$
            extract(epoch from setting.retention)::float8 as kept,
            block.ends_at is not null as is_covered,
            (select count(*) from id_range) as ranges,
-           (select count(*) from id_range r
-             where r.starts_at > moment.now_at + 5 * moment.width) as far,
+           (select count(*) from id_range span
+             where span.starts_at > moment.now_at + 5 * moment.width) as far,
            extract(epoch from coalesce(
              block.ends_at,
-             (select max(r.ends_at) from id_range r where r.ends_at <= moment.now_at),
-             (select min(r.starts_at) from id_range r)) - moment.now_at)::float8 as ahead,
+             (select max(span.ends_at) from id_range span where span.ends_at <= moment.now_at),
+             (select min(span.starts_at) from id_range span)) - moment.now_at)::float8 as ahead,
            extract(epoch from moment.now_at - setting.retention
-             - (select f.completed_at from finished f order by f.id limit 1))::float8
+             - (select finished.completed_at from finished order by finished.id limit 1))::float8
              as job_overdue,
            extract(epoch from moment.now_at - setting.retention
-             - (select min(r.ends_at) from id_range r
-                 where r.ends_at < moment.now_at - setting.retention
-                   and r.kept_at is null))::float8 as range_overdue,
+             - (select min(span.ends_at) from id_range span
+                 where span.ends_at < moment.now_at - setting.retention
+                   and span.kept_at is null))::float8 as range_overdue,
            extract(epoch from moment.now_at
-             - (select nullif(p.rest_until, '-infinity') from prune_place p
-                 where not p.asked))::float8 as pruned_ago
+             - (select nullif(place.rest_until, '-infinity') from prune_place place
+                 where not place.asked))::float8 as pruned_ago
       from moment cross join setting cross join lateral range_block(moment.now_at) block),
   -- A job goes later than its retention, by a third of it, when its range could not be dropped; a
   -- range by its own width. Workers look every minute: after a day more, none of them does.
@@ -2984,9 +3046,9 @@ as $$
                   then state.range_overdue end) as late
       from state),
   fault as (
-    select count(*), (array_agg(p.id order by p.at desc))[1:5] as ids,
-           (array_agg(p.sqlstate order by p.at desc))[1] as sqlstate
-      from prune_fault p),
+    select count(*), (array_agg(fault.id order by fault.at desc))[1:5] as ids,
+           (array_agg(fault.sqlstate order by fault.at desc))[1] as sqlstate
+      from prune_fault fault),
   -- Beyond 64, new ranges are so wide that their number hardly grows; each costs every call locks.
   ranges as (
     select case when state.ahead is null or not state.is_covered then 'error'
@@ -3014,7 +3076,8 @@ as $$
                 then 'ticks make them ahead: see `ticks`. If ticks run, the server''s log has what '
                      || 'fails, and a transaction may hold a lock on fairclaim_internal.job'
                 when state.far > 0
-                then 'they go by themselves when they are empty, and are in nobody''s way until '
+                then 'they go by themselves when they are empty, and are in the way of nothing '
+                     || 'until '
                      || 'then'
                 when state.ranges > 64
                 then 'jobs that wait for long keep them (`fairclaim jobs list --status scheduled`)'
@@ -3031,12 +3094,12 @@ as $$
          case when late is not null
               then 'call `select * from fairclaim.drop_ranges()` and `select * from '
                    || 'fairclaim.prune()` every minute or so (workers do). If they run, see '
-                   || '`undeletable` and `long_transaction`: a range that somebody reads is '
+                   || '`undeletable` and `long_transaction`: a range that is being read is '
                    || 'emptied and not dropped' end
     from state cross join overdue
    union all
   select 'error', 'retention', 'the settings are gone',
-         'somebody deleted from fairclaim_internal.setting: restore its row'
+         'its row in fairclaim_internal.setting was deleted: restore it'
    where not exists (select from state)
    union all
   select case when fault.count = 0 then 'ok' else 'warning' end, 'undeletable',
@@ -3065,19 +3128,21 @@ language sql stable
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 as $$
   with ours as (
-    select n.role, r.oid,
-           r.rolcanlogin or r.rolsuper or r.rolbypassrls or r.rolcreaterole as is_strong,
-           pg_has_role(acting.name, r.oid, 'usage') as is_used,
-           pg_has_role(acting.name, r.oid, 'member') as is_member
+    select listed.role, known.oid,
+           known.rolcanlogin or known.rolsuper or known.rolbypassrls or known.rolcreaterole
+             as is_strong,
+           pg_has_role(acting.name, known.oid, 'usage') as is_used,
+           pg_has_role(acting.name, known.oid, 'member') as is_member
       from unnest(array['fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
                         'fairclaim_tenant', 'fairclaim_operator', 'fairclaim_auditor',
-                        'fairclaim_observer']) n(role)
+                        'fairclaim_observer']) listed(role)
       -- a session may begin as a role (alter role ... set role), which a definer function keeps
      cross join (select coalesce(nullif(current_setting('role'), 'none')::name, session_user)
                           as name) acting
-      left join pg_roles r on r.rolname = n.role),
+      left join pg_roles known on known.rolname = listed.role),
   told as (
-    select (select l.rolsuper or l.rolbypassrls from pg_roles l where l.rolname = session_user)
+    select (select login.rolsuper or login.rolbypassrls from pg_roles login
+               where login.rolname = session_user)
              as is_unbound,
            (select string_agg(ours.role, ', ') from ours where ours.is_used) as used,
            (select string_agg(ours.role, ', ') from ours where ours.is_member and not ours.is_used)
@@ -3088,13 +3153,13 @@ as $$
               from pg_roles web join ours on pg_has_role(web.oid, ours.oid, 'member')
              where web.rolname in ('anon', 'authenticated')) as web,
            (select string_agg(database.datname, ', ')
-              from (select distinct d.datname::text from pg_shdepend s
-                      join pg_database d on d.oid = s.dbid
-                     where s.refclassid = 'pg_authid'::regclass and s.deptype = 'o'
-                       and s.refobjid = (select ours.oid from ours
-                                          where ours.role = 'fairclaim_owner')
-                       and d.datname <> current_database() and d.datallowconn
-                       and not d.datistemplate
+              from (select distinct other.datname::text from pg_shdepend owned
+                      join pg_database other on other.oid = owned.dbid
+                     where owned.refclassid = 'pg_authid'::regclass and owned.deptype = 'o'
+                       and owned.refobjid = (select ours.oid from ours
+                                              where ours.role = 'fairclaim_owner')
+                       and other.datname <> current_database() and other.datallowconn
+                       and not other.datistemplate
                      order by 1 limit 8) database) as neighbours)
   select finding.* from told cross join lateral (values
     (case when is_unbound or used is null then 'warning' else 'ok' end, 'login_roles',
@@ -3146,7 +3211,7 @@ returns table (level text, name text, seen text, advice text)
 language sql stable
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 as $$
-  with setting as (select s.name, s.reset_val as value from pg_settings s),
+  with setting as (select known.name, known.reset_val as value from pg_settings known),
   told as (
     select (select string_agg(setting.name, ', ' order by setting.name) from setting
              where setting.name in ('fsync', 'full_page_writes', 'synchronous_commit')
@@ -3163,7 +3228,7 @@ as $$
              as logs_all,
            exists (select from setting where name in ('autovacuum', 'track_counts')
                                          and value = 'off') as never_vacuums,
-           (select sum(d.numbackends)::int8 from pg_stat_database d) as used,
+           (select sum(counted.numbackends)::int8 from pg_stat_database counted) as used,
            current_setting('max_connections')::int8
            - current_setting('superuser_reserved_connections')::int8 as usable)
   select finding.* from told cross join lateral (values
@@ -3231,11 +3296,12 @@ language sql stable
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 as $$
   with size as (
-    select s.relname::text as name, s.n_live_tup as live, s.n_dead_tup as dead,
-           pg_table_size(s.relid) as table_bytes, pg_indexes_size(s.relid) as index_bytes
-      from pg_stat_all_tables s
-     where s.schemaname = 'fairclaim_internal'
-       and s.relname in ('ready', 'running', 'scheduled', 'lane', 'floor_hint', 'tick_state',
+    select counted.relname::text as name, counted.n_live_tup as live, counted.n_dead_tup as dead,
+           pg_table_size(counted.relid) as table_bytes,
+           pg_indexes_size(counted.relid) as index_bytes
+      from pg_stat_all_tables counted
+     where counted.schemaname = 'fairclaim_internal'
+       and counted.relname in ('ready', 'running', 'scheduled', 'lane', 'floor_hint', 'tick_state',
                          'tick_lock', 'tick_fault', 'cancel_request', 'tenant_limit', 'renewal')),
   bloated as (
     select array_agg(format('%s: %s MiB and %s MiB of indexes for %s rows, %s dead', size.name,
@@ -3268,15 +3334,16 @@ set row_security = on
 as $$
   select case when count(*) = 0 then 'ok' else 'warning' end, 'tick_steps',
          coalesce('steps of tick fail: ' || string_agg(
-           format('%s, for %s, SQLSTATE %s: %s%s', f.step,
-                  span(extract(epoch from fairclaim.clock() - f.since)::float8), f.sqlstate, f.note,
+           format('%s, for %s, SQLSTATE %s: %s%s', fault.step,
+                  span(extract(epoch from fairclaim.clock() - fault.since)::float8),
+                  fault.sqlstate, fault.note,
                   '; it passes over the jobs '
-                  || nullif(array_to_string(f.passed[1:10], ', '), '')),
-           ' / ' order by f.step), 'none fails'),
+                  || nullif(array_to_string(fault.passed[1:10], ', '), '')),
+           ' / ' order by fault.step), 'none fails'),
          case when count(*) > 0
               then 'take away what refuses it: a trigger, a lock, a short statement_timeout. The '
                    || 'other steps go on, and this one is tried again by every tick' end
-    from tick_fault f
+    from tick_fault fault
 $$;
 
 comment on function fairclaim_internal.findings_of_steps() is
@@ -3295,16 +3362,18 @@ set jit = off
 set enable_seqscan = off
 as $$
   with recursive hop(lane_id) as (
-    (select y.lane_id from ready y order by y.lane_id limit 1)
+    (select ready.lane_id from ready order by ready.lane_id limit 1)
     union all
-    select (select y.lane_id from ready y where y.lane_id > hop.lane_id order by y.lane_id limit 1)
+    select (select ready.lane_id from ready
+             where ready.lane_id > hop.lane_id order by ready.lane_id limit 1)
       from hop where hop.lane_id is not null),
   stray as materialized (
-    select h.lane_id from (select hop.lane_id from hop where hop.lane_id is not null limit 1000) h
-     where not exists (select from lane l where l.lane_id = h.lane_id)),
+    select met.lane_id
+      from (select hop.lane_id from hop where hop.lane_id is not null limit 1000) met
+     where not exists (select from lane where lane.lane_id = met.lane_id)),
   found as (
     select count(*) from (
-      select from ready y where y.lane_id = any (array(select stray.lane_id from stray))
+      select from ready where ready.lane_id = any (array(select stray.lane_id from stray))
        limit 1000) rows)
   select case when found.count = 0 then 'ok' else 'warning' end, 'strays',
          case when found.count = 0 then 'every waiting job stands in a lane'
@@ -3331,21 +3400,24 @@ set jit = off
 set enable_seqscan = off
 as $$
   with suspect as (
-    select l.queue, l.type, count(*) as jobs, (array_agg(s.id order by s.since, s.id))[1] as first,
-           extract(epoch from fairclaim.clock() - min(s.since))::float8 as seconds
-      from (select l.queue, l.type, l.lane_id, l.floor from lane l
-             where l.alone order by l.queue, l.type, l.lane_id limit 100) l
+    select alone.queue, alone.type, count(*) as jobs,
+           (array_agg(lost.id order by lost.since, lost.id))[1] as first,
+           extract(epoch from fairclaim.clock() - min(lost.since))::float8 as seconds
+      from (select lane.queue, lane.type, lane.lane_id, lane.floor from lane
+             where lane.alone order by lane.queue, lane.type, lane.lane_id limit 100) alone
      cross join lateral (
-       select y.id, y.tenant_id from ready y
-        where y.lane_id = l.lane_id and y.seq >= l.floor
-          and not exists (select from tenant_limit b where b.tenant_id = y.tenant_id)
-        order by y.lane_id, y.seq limit 16) y
+       select ready.id, ready.tenant_id from ready
+        where ready.lane_id = alone.lane_id and ready.seq >= alone.floor
+          and not exists (
+                select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id)
+        order by ready.lane_id, ready.seq limit 16) waits
      cross join lateral (
-       select y.id, coalesce((select max(e.at) from attempt_error e
-                               where e.id = y.id and e.tenant_id = y.tenant_id),
-                             fairclaim.clock()) as since
-       offset 0) s
-     group by l.queue, l.type),
+       select waits.id,
+              coalesce((select max(past.at) from attempt_error past
+                         where past.id = waits.id and past.tenant_id = waits.tenant_id),
+                       fairclaim.clock()) as since
+       offset 0) lost
+     group by alone.queue, alone.type),
   unclaimed as (
     -- a worker that asks for such jobs takes them within minutes
     select array_agg(format('%s of %s in %s (for %s, first %s)', suspect.jobs, suspect.type,
@@ -3353,13 +3425,15 @@ as $$
                      order by suspect.seconds desc) as names
       from suspect
      where suspect.seconds > 600
-       and not exists (select from queue q
-                        where q.name = suspect.queue and q.paused_at is not null))
+       and not exists (select from queue
+                        where queue.name = suspect.queue and queue.paused_at is not null))
   select 'warning', 'suspects',
-         'jobs whose workers died twice wait, and nobody runs them: ' || some_of(unclaimed.names),
+         'jobs whose workers died twice wait, and no worker runs them: '
+         || some_of(unclaimed.names),
          'start `fairclaim work` or a worker of the library with a handler for that type, which '
-         || 'runs such jobs alone; a client of your own asks for them by claim_jobs(..., 1, p_alone => '
-         || 'true) while it holds nothing else; or end them: `fairclaim jobs cancel ID`'
+         || 'runs such jobs alone; a client of your own asks for them by '
+         || 'claim_jobs(..., 1, p_alone => true) while it holds nothing else; or end them: '
+         || '`fairclaim jobs cancel ID`'
     from unclaimed where unclaimed.names is not null
 $$;
 
@@ -3391,15 +3465,15 @@ as $$
     select extract(epoch from state.now_at - state.ticked_at)::float8 as ago, sessions.count
       from state
      cross join (
-       select count(*) from pg_stat_activity a
-        where a.datname = current_database() and a.pid <> pg_backend_pid()
-          and a.usesysid is not null
-          and pg_has_role(a.usesysid, our_role('worker'), 'usage')) sessions),
+       select count(*) from pg_stat_activity activity
+        where activity.datname = current_database() and activity.pid <> pg_backend_pid()
+          and activity.usesysid is not null
+          and pg_has_role(activity.usesysid, our_role('worker'), 'usage')) sessions),
   leases as (
-    select count(r.id) as running,
-           count(*) filter (where r.lease_expires_at < state.now_at) as expired,
-           extract(epoch from state.now_at - min(r.lease_expires_at))::float8 as late
-      from state left join running r on true
+    select count(running.id) as running,
+           count(*) filter (where running.lease_expires_at < state.now_at) as expired,
+           extract(epoch from state.now_at - min(running.lease_expires_at))::float8 as late
+      from state left join running on true
      group by state.now_at)
   -- an idle fleet ticks every half minute: three that are missing may be chance, ten are not
   select case when ago > 300 then 'error' when ago is null or ago > 90 then 'warning' else 'ok' end,
@@ -3460,15 +3534,16 @@ set row_security = on
 as $$
   -- a job that is due for ten minutes waits long, and its type is unclaimed when none of it runs
   with waiting as materialized (
-    select w.queue, w.type, w.paused, w.runs, w.waits as seconds
+    select pair.queue, pair.type, pair.paused, pair.runs, pair.waits as seconds
       from longest_waits() w),
   unclaimed as (
-    select array_agg(format('%s in %s (for %s)', w.type, w.queue, span(w.seconds))
-                     order by w.seconds desc) as names
-      from waiting w where not w.paused and not w.runs and w.seconds > 600),
+    select array_agg(format('%s in %s (for %s)', pair.type, pair.queue, span(pair.seconds))
+                     order by pair.seconds desc) as names
+      from waiting pair where not pair.paused and not pair.runs and pair.seconds > 600),
   oldest as (
-    select count(*) as pairs, coalesce(max(w.seconds) filter (where not w.paused), 0) as seconds
-      from waiting w)
+    select count(*) as pairs,
+           coalesce(max(pair.seconds) filter (where not pair.paused), 0) as seconds
+      from waiting pair)
   select 'warning', 'unclaimed_types',
          'jobs wait of which none runs: ' || some_of(unclaimed.names),
          'start a worker of that queue with a handler for that type, or cancel the jobs'
@@ -7734,7 +7809,7 @@ set lock_timeout = '1s'
 set jit = off
 as $$
 declare
-  v_build jsonb := coalesce(p_build, (select b.contents from build b), '{}');
+  v_build jsonb := coalesce(p_build, (select build.contents from build), '{}');
 begin
   case p_topic
     when 'migrations' then return query select * from findings_of_migrations(v_build);
@@ -7779,21 +7854,22 @@ as $$
   with moment as materialized (select fairclaim.clock() as now_at),
   -- transactions of other databases keep none of our dead rows
   old(kind, subject, seconds, place, total) as (
-    (select 'open', format('pid %s of %s (%s), %s', a.pid, coalesce(a.usename, 'the server'),
-                           a.application_name, coalesce(a.state, 'at work')),
-            extract(epoch from moment.now_at - a.xact_start)::float8,
-            row_number() over (order by a.xact_start), 0
-       from moment cross join pg_stat_activity a
-      where a.pid <> pg_backend_pid() and a.datname = current_database()
-        and a.backend_type <> 'autovacuum worker'
+    (select 'open', format('pid %s of %s (%s), %s', activity.pid,
+                           coalesce(activity.usename, 'the server'), activity.application_name,
+                           coalesce(activity.state, 'at work')),
+            extract(epoch from moment.now_at - activity.xact_start)::float8,
+            row_number() over (order by activity.xact_start), 0
+       from moment cross join pg_stat_activity activity
+      where activity.pid <> pg_backend_pid() and activity.datname = current_database()
+        and activity.backend_type <> 'autovacuum worker'
         -- transactions end within seconds; one of five minutes was forgotten
-        and a.xact_start <= moment.now_at - interval '5 min'
-      order by a.xact_start limit 5)
+        and activity.xact_start <= moment.now_at - interval '5 min'
+      order by activity.xact_start limit 5)
     union all
-    (select 'prepared', p.owner::text, extract(epoch from moment.now_at - p.prepared)::float8, 1,
-            count(*) over ()
-       from moment cross join pg_prepared_xacts p
-      where p.database = current_database() order by p.prepared limit 1)),
+    (select 'prepared', prepared.owner::text,
+            extract(epoch from moment.now_at - prepared.prepared)::float8, 1, count(*) over ()
+       from moment cross join pg_prepared_xacts prepared
+      where prepared.database = current_database() order by prepared.prepared limit 1)),
   spoken as (
     select old.*, case when old.seconds < 120 then round(old.seconds) || ' s'
                        when old.seconds < 7200 then round(old.seconds / 60) || ' min'
@@ -7805,22 +7881,23 @@ as $$
                       order by spoken.place) as names
       from spoken where spoken.kind = 'open'),
   slot as (
-    select s.slot_name::text as name, s.active,
-           greatest(age(s.xmin), age(s.catalog_xmin))::int8 as behind,
-           s.xmin is not null as keeps_rows,
-           coalesce(s.wal_status in ('lost', 'unreserved'), false) as is_lost
-      from pg_replication_slots s order by 3 desc nulls last limit 10),
+    select known.slot_name::text as name, known.active,
+           greatest(age(known.xmin), age(known.catalog_xmin))::int8 as behind,
+           known.xmin is not null as keeps_rows,
+           coalesce(known.wal_status in ('lost', 'unreserved'), false) as is_lost
+      from pg_replication_slots known order by 3 desc nulls last limit 10),
   -- Standbys that make this server keep dead rows for their own queries, without a slot: those with
   -- one are found with the slots. A busy queue ends about 100,000 transactions in the minutes after
   -- which a transaction is long.
   standby as (
     select count(*), string_agg(
-             format('pid %s of %s (%s), %s transactions behind', r.pid,
-                    coalesce(r.usename, 'the server'), r.application_name, r.behind), '; ')
-             filter (where r.behind > 100000) as far
-      from (select r.pid, r.usename, r.application_name, age(r.backend_xmin)::int8 as behind
-              from pg_stat_replication r where r.backend_xmin is not null
-             order by 4 desc limit 5) r)
+             format('pid %s of %s (%s), %s transactions behind', fed.pid,
+                    coalesce(fed.usename, 'the server'), fed.application_name, fed.behind), '; ')
+             filter (where fed.behind > 100000) as far
+      from (select sender.pid, sender.usename, sender.application_name,
+                   age(sender.backend_xmin)::int8 as behind
+              from pg_stat_replication sender where sender.backend_xmin is not null
+             order by 4 desc limit 5) fed)
   select 'note', 'unseen',
          'this login sees its own sessions only: an old transaction of another, or a standby that '
          || 'keeps rows, would not show',
@@ -7847,7 +7924,7 @@ as $$
          format('slot %s is %s and %s transactions behind', slot.name,
                 case when slot.active then 'in use' else 'not in use' end,
                 coalesce(slot.behind, 0)),
-         'bring its reader back, or select pg_drop_replication_slot(...) if nobody needs it: it '
+         'bring its reader back, or select pg_drop_replication_slot(...) if nothing needs it: it '
          || 'keeps dead rows and WAL'
     from slot where slot.behind > 1000000 or slot.is_lost or not slot.active and slot.keeps_rows
    union all
@@ -9455,7 +9532,7 @@ select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
 insert into fairclaim_internal.build (contents) values ($build${
-"migrations": [{"checksum":"f883cd85a78c73059e74724540fe90a1574549c86dee4f3bb04f068b5766ed85","name":"tables","version":1}],
+"migrations": [{"checksum":"2aaeb55a0bab70f6dab434a1ce4d6a06a3b029ad81e4e91bb4f069af90293475","name":"tables","version":1}],
 "functions": {
 "apply_limits": {"digest":"1d26f7c8ecab5d7ddff0eec664417219318cf1ae0743853c30da7c468524d515","roles":[]},
 "caller": {"digest":"42eeb53264e9d044ce66966098a6e9e2c9b03fa9f20439a1bb951fbb14350410","roles":[]},
@@ -9487,8 +9564,8 @@ insert into fairclaim_internal.build (contents) values ($build${
 "dispatch_jobs": {"digest":"1cf0e325d767eed2ceca31502e496de3f1aa0255ded9d9ba9f338a557326d14e","roles":["fairclaim_producer"]},
 "dispatch_lines": {"digest":"dbb5d9e33455771f20172cb127ce0cf66d82991f4e202d0abcf9ab0fae8f3a02","roles":["fairclaim_producer"]},
 "doctor_findings": {"digest":"9d5a78d32b10a736072bc9817b2fbd29c84ceda9fce3c259710ac08992eddefb","roles":["fairclaim_operator","fairclaim_observer"]},
-"doctor_topic": {"digest":"3cc1f9af4c62f2580d89d76d68740877ec3e7f2de4aec3b040e7177650c58bcc","roles":["fairclaim_operator","fairclaim_observer"]},
-"doctor_transactions": {"digest":"69f535beae8889c3bb71bef3cff2db6dbcb3a46c9f858ec0e058fb74ab462f0c","roles":["fairclaim_operator","fairclaim_observer"]},
+"doctor_topic": {"digest":"12d29ab184d6a2095a5ed0a2d52221074ec635c372ca04acaf4831440142ac02","roles":["fairclaim_operator","fairclaim_observer"]},
+"doctor_transactions": {"digest":"9d28628e405b3f91e78fa8f0a822649f80836b4e17bf7a44eb8d198eccef8453","roles":["fairclaim_operator","fairclaim_observer"]},
 "drop_range": {"digest":"27c0c53bf4185acef7e20c6874c5de1b143e519b1d149ef7f6ef2b5d1692c55b","roles":[]},
 "drop_ranges": {"digest":"b3dde08c63c15527830a9bbab397ed731d4d9b91c5e34fdffffdd06279a3b5cc","roles":["fairclaim_worker","fairclaim_operator"]},
 "end_cancelled": {"digest":"54f734857e0ea3da9763790ec3f7e3f62d7b17ac31412c2b1d662d80f2d73aec","roles":[]},
@@ -9501,23 +9578,23 @@ insert into fairclaim_internal.build (contents) values ($build${
 "extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
 "fail_suspects": {"digest":"5fdef0615b64a7507e05e528a2c6a316b15875bb3b5b2790f01c47dd3cc75bac","roles":[]},
 "find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
-"findings_of_age": {"digest":"d7d464c688b09874197a5b350b6d8966b60f2544028f4179e0028c81c8fe5812","roles":[]},
-"findings_of_functions": {"digest":"30d842cab56bc91f8e12dfe07cd073fc2789ab13ca10e04e43c5298d14748be3","roles":[]},
-"findings_of_holders": {"digest":"9000377bd0753e263b71582dbb3c9f84b5fc705e338e3940609fc9408ae14bef","roles":[]},
-"findings_of_leases": {"digest":"df0a7ff2b6d1cf8da786d48f4e7605557ac5b107e1949a8058692041eaf77afa","roles":[]},
-"findings_of_limits": {"digest":"015f6715c1d09564fd20334069157eba7fa0d8e9df4ee1c98d4fe7e7115283ab","roles":[]},
+"findings_of_age": {"digest":"880ed3d82b5ea0250d4a5aa597665daa4f19a98c65916f8ac489746eee45742e","roles":[]},
+"findings_of_functions": {"digest":"ec2f01cd55ee030fa8edd9e175f154dc0210f70042ed0eb103d1acddde2b175e","roles":[]},
+"findings_of_holders": {"digest":"97081ddbd16d62dc6ed3479d143b41bb1661cabc835b2db2ec867e23dd20ecdc","roles":[]},
+"findings_of_leases": {"digest":"bbbbe8b098d09ce1925657e02f98327e6be19a4d06baf4a30e441015e78bca39","roles":[]},
+"findings_of_limits": {"digest":"5eadce32ecee76f2ad6a1676bed3ea9a1066fc2c00ff7f05cb7e5c721252b537","roles":[]},
 "findings_of_migrations": {"digest":"33fabd1064421e0bb1e9653772536bdec2aeeb73014a43e13cbfc9237338b484","roles":[]},
-"findings_of_queues": {"digest":"f1aa1dd8a459764d99cecf66f26efda79d0385a5c552e93b11ebdee01a765d36","roles":[]},
-"findings_of_relations": {"digest":"46942185c27369b2a71a7a03e2180ac5087c4eff5c3029ac97126fd879d097f4","roles":[]},
-"findings_of_retention": {"digest":"d1650ce0fc9b4458f891f261319e2d8268963e21a038cdfafc49d1d8ea59840c","roles":[]},
-"findings_of_roles": {"digest":"5595297202630f5d540fdbf41cdcd83b662510886b8be70a2ed3d6f7d6237f47","roles":[]},
-"findings_of_settings": {"digest":"6ac99de89bebcb4ab6270ebef251c1243eb2fc4b59aa0517fb714e6033f3ff9f","roles":[]},
-"findings_of_space": {"digest":"d8c017d39120c5337662547074a2836ee2e8670253969f22219f2cc3af46d7c5","roles":[]},
-"findings_of_steps": {"digest":"32ce2533cb1bfa44e5a94978db986490c18d766f919bc20d582c8ab48f591a6f","roles":[]},
-"findings_of_strays": {"digest":"022aa4b96e1b93d16e80a92df71f5da892a931789e8207b3df0cd18092878919","roles":[]},
-"findings_of_suspects": {"digest":"f786b0db5cd8fb9817cbf25e9b19f9f352d0efd719217ddeca9fa85a7e063bfc","roles":[]},
-"findings_of_ticks": {"digest":"bbb8772fd6e65e8aa0488321c095a74ac004daa3b7e5f8ad7cec58a17412b5ac","roles":[]},
-"findings_of_waiting": {"digest":"bbcc730c7dacd69500435e596286aa85088d8d60969316c2610ba97e0eb785d1","roles":[]},
+"findings_of_queues": {"digest":"1bfcbd65369bc709689d985c9e5988d73dcea1d7eff8b81cb38ee4f157dd8d9c","roles":[]},
+"findings_of_relations": {"digest":"6b3d06b7177334624af26b73c49e63b8ca1815bdb0d13ff1948e463c3aa48a1c","roles":[]},
+"findings_of_retention": {"digest":"aebc1bce0b7d0345c07178b5140fd1d2c90719b32e8a54d324f62cb0aca177ac","roles":[]},
+"findings_of_roles": {"digest":"ea23178379b64c648d6ad5e3a5d44e71c3464d70d7216ec2277a9ba39ff65013","roles":[]},
+"findings_of_settings": {"digest":"05be7d8c6c80cfb8e7f814f4a9ec437c422ef112e4f8b39ed809b945185f33e5","roles":[]},
+"findings_of_space": {"digest":"d0ecd3309fda12b93021d92e0eaa4c9752a353cd8c8aa3ed0d48ade08017cf1c","roles":[]},
+"findings_of_steps": {"digest":"50d17208e9f385502891fac43ce6093f6d4c40a6088c98db28ae78294a591e71","roles":[]},
+"findings_of_strays": {"digest":"bb16d410b727e5eee41784f57e540b2326d60ca6a922232ce134ceb7a4cedbf1","roles":[]},
+"findings_of_suspects": {"digest":"1d482ea584bf1ed72be2966576f57092e4ed4edcbec3edd90776469126cce32b","roles":[]},
+"findings_of_ticks": {"digest":"7b01052c466be62eb37d1754aa4600de61199cdd27d45d0363db0b7692c2fbeb","roles":[]},
+"findings_of_waiting": {"digest":"927fe7e56d7b2767b93994ecd71e829a5eefca00785d204d020f95a6ce818fbd","roles":[]},
 "first_job": {"digest":"8d3b140ed67c18885a7a19b8778c89ef83d2f9cb4085b1109b608669c43d371b","roles":[]},
 "fold_names": {"digest":"bf1b0c548fa5707bdb91660d0d044d62479af726c5ad32ef6890989660a72527","roles":[]},
 "free_passed": {"digest":"43f291d716f1a5c4c916a020a36b13457620bc74fc983eb8c2a0ad2eb629f3b2","roles":[]},

@@ -1,21 +1,26 @@
--- Storage. A job is one wide row written once, and one narrow row that moves: ready -> running -> finished.
--- Until the first release every change of a table edits this file; afterwards a released file never changes,
--- and a change of a table is a new numbered file.
+-- Storage. A job is one wide row written once, and one narrow row that moves: ready -> running ->
+-- finished. Until the first release every change of a table edits this file; afterwards a released
+-- file never changes, and a change of a table is a new numbered file.
 --
--- I1  An existing job has exactly one row among ready, scheduled, running, finished. `job` is never updated.
--- I2  A row of `ready` belongs to a lane; a lane that exists is walked by claims, open or draining. Nothing is
---     unique in `lane` but its id: two lanes of one key are served as one. The oldest open shared lane of a key stays.
--- I3  Whoever chooses a lane for new rows does it in the SAME statement that inserts into `ready`, so its lock on
---     `ready` is older than the snapshot in which it saw the lane open. Outside READ COMMITTED no lane is chosen:
---     the job goes to `scheduled`, due at once.
--- I4  ready_seq has CACHE 1, and nextval runs under the RowExclusiveLock on `ready`; so a transaction that is not
---     among the holders of that lock, read after the sequence, can never commit a seq at or below it.
--- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. Only a limited tenant's row in
---     a shared lane waits until tick has moved it.
--- Every table has a key: a publication for all tables (change data capture) refuses deletes from a table without one.
+-- I1  An existing job has exactly one row among ready, scheduled, running, finished. `job` is never
+--     updated.
+-- I2  A row of `ready` belongs to a lane; a lane that exists is walked by claims, open or draining.
+--     Nothing is unique in `lane` but its id: two lanes of one key are served as one. The oldest
+--     open shared lane of a key stays.
+-- I3  A call that chooses a lane for new rows does it in the SAME statement that inserts into
+--     `ready`, so its lock on `ready` is older than the snapshot in which it saw the lane open. Outside READ
+--     COMMITTED no lane is chosen: the job goes to `scheduled`, due at once.
+-- I4  ready_seq has CACHE 1, and nextval runs under the RowExclusiveLock on `ready`; so a
+--     transaction that is not among the holders of that lock, read after the sequence, can never
+--     commit a seq at or below it.
+-- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. Only a limited
+--     tenant's row in a shared lane waits until tick has moved it.
+-- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
+-- table without one.
 --
--- Lock order: tick_lock -> lane.  tenant_limit (by tenant, skip locked) -> ready (skip locked) -> running.
--- Dispatch locks no existing row. Claims lock only what they take. Only tick() updates or deletes lanes.
+-- Lock order: tick_lock -> lane.  tenant_limit (by tenant, skip locked) -> ready (skip locked) ->
+-- running. Dispatch locks no existing row. Claims lock only what they take. Only tick() updates or
+-- deletes lanes.
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -59,12 +64,13 @@ create table fairclaim_internal.attempt_error (
 create table fairclaim_internal.id_range (
   starts_at timestamptz primary key,
   ends_at timestamptz not null,
-  -- What drop_ranges() found out about a range, so that it need not read it again. Only drop_ranges() updates it.
+  -- What drop_ranges() found out about a range, so that it need not read it again. Only
+  -- drop_ranges() updates it.
   last_end timestamptz,            -- a job of it ended as late as this: no look before that is past
   kept_at timestamptz              -- when a job of it was last seen unfinished
 );
--- Where the ranges around the clock certainly begin and reach, in ms. They lag behind id_range, so a dispatch between
--- them needs no look at the table.
+-- Where the ranges around the clock certainly begin and reach, in ms. They lag behind id_range, so
+-- a dispatch between them needs no look at the table.
 create unlogged sequence fairclaim_internal.range_start minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.range_end minvalue 0 start 0;
 
@@ -95,7 +101,8 @@ create table fairclaim_internal.running (
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 80);
 create index running_limited on fairclaim_internal.running (tenant_id) where limited;
 
--- Inserted only: a mark on the row of `running` would make settlements and heartbeats wait for the transaction that cancels.
+-- Inserted only: a mark on the row of `running` would make settlements and heartbeats wait for the
+-- transaction that cancels.
 create table fairclaim_internal.cancel_request (
   id uuid not null,
   tenant_id uuid not null,
@@ -115,18 +122,24 @@ create table fairclaim_internal.scheduled (
 );
 create unique index scheduled_id on fairclaim_internal.scheduled (id);
 
--- Lanes. tenant_id null: a shared lane, which serves one (queue, type, priority). Its number tells the queue: the upper half
--- is the queue's group (negative, a hash of its name; own lanes are of group 0), so one look by (tenant, group) counts what
--- a tenant has in the shared lanes of a queue. Jobs that were lost twice stand in shared lanes of their own (alone), which
--- only a claim for one job to run alone walks. No column that changes is indexed, and pages are left nearly empty, so that
--- under a held snapshot the floors of a page's lanes can move some ten times before an update is not HOT any more.
+-- Lanes. tenant_id null: a shared lane, which serves one (queue, type, priority). Its number tells
+-- the queue: the upper half is the queue's group (negative, a hash of its name; own lanes are of
+-- group 0), so one look by (tenant, group) counts what a tenant has in the shared lanes of a queue.
+-- Jobs that were lost twice stand in shared lanes of their own (alone), which only a claim for one
+-- job to run alone walks. No column that changes is indexed, and pages are left nearly empty, so
+-- that under a held snapshot the floors of a page's lanes can move some ten times before an update
+-- is not HOT any more.
 create table fairclaim_internal.lane (
   lane_id bigint generated always as identity primary key,
-  turn bigint not null,                      -- hash of (queue, tenant): the tenant's place in the round
-  floor bigint not null,                     -- claims start here; 0 at first, since a new lane_id has no dead rows
-  drained bigint,                            -- null: open; else the number of the tick that closed it to dispatch
+  -- hash of (queue, tenant): the tenant's place in the round
+  turn bigint not null,
+  -- claims start here; 0 at first, since a new lane_id has no dead rows
+  floor bigint not null,
+  -- null: open; else the number of the tick that closed it to dispatch
+  drained bigint,
   opened_at timestamptz not null,
-  used_at timestamptz not null,              -- shared lanes: when tick last saw a row in it, to the minute
+  -- shared lanes: when tick last saw a row in it, to the minute
+  used_at timestamptz not null,
   tenant_id uuid,
   weight smallint not null,
   priority smallint not null,
@@ -135,19 +148,24 @@ create table fairclaim_internal.lane (
   alone boolean not null default false,
   check (not alone or tenant_id is null)
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-create index lane_walk on fairclaim_internal.lane (queue, turn, priority desc, lane_id) where tenant_id is not null;
-create index lane_type on fairclaim_internal.lane (queue, type, turn, priority desc, lane_id) where tenant_id is not null;
-create index lane_shared on fairclaim_internal.lane (queue, type, priority, lane_id) where tenant_id is null and not alone;
+create index lane_walk on fairclaim_internal.lane (queue, turn, priority desc, lane_id)
+  where tenant_id is not null;
+create index lane_type on fairclaim_internal.lane (queue, type, turn, priority desc, lane_id)
+  where tenant_id is not null;
+create index lane_shared on fairclaim_internal.lane (queue, type, priority, lane_id)
+  where tenant_id is null and not alone;
 create index lane_shared_id on fairclaim_internal.lane (lane_id) where tenant_id is null;
 create index lane_alone on fairclaim_internal.lane (queue, type, lane_id) where alone;
-create index lane_ranked on fairclaim_internal.lane (queue, tenant_id) where priority > 0 or priority < 0 and tenant_id is null;
+create index lane_ranked on fairclaim_internal.lane (queue, tenant_id)
+  where priority > 0 or priority < 0 and tenant_id is null;
 
 create table fairclaim_internal.floor_hint (
   hint_id bigint generated always as identity primary key,
   lane_id bigint not null
 );
 
--- Ranges of a shared lane below its floor in which a transaction that tick no longer waited for has left rows.
+-- Ranges of a shared lane below its floor in which a transaction that tick no longer waited for has
+-- left rows.
 create table fairclaim_internal.renewal (
   lane_id bigint not null,
   next_seq bigint not null,
@@ -160,13 +178,15 @@ create table fairclaim_internal.tenant (
   tenant_id uuid primary key,
   weight smallint not null default 1 check (weight between 1 and 100)
 );
--- How the application calls a tenant, for those that it has dispatched for by name. Only tick() writes it.
+-- How the application calls a tenant, for those that it has dispatched for by name. Only tick()
+-- writes it.
 create table fairclaim_internal.tenant_name (
   tenant_id uuid primary key,
   name text collate "C" not null
 );
--- Names that dispatches have used and that tick() has not folded into tenant_name yet. Inserted only, and unique in nothing but
--- its number: a dispatch must not wait for another one that uses the same name at this moment.
+-- Names that dispatches have used and that tick() has not folded into tenant_name yet. Inserted
+-- only, and unique in nothing but its number: a dispatch must not wait for another one that uses
+-- the same name at this moment.
 create table fairclaim_internal.tenant_note (
   note_id bigint generated always as identity primary key,
   tenant_id uuid not null,
@@ -177,21 +197,23 @@ create table fairclaim_internal.tenant_limit (         -- locked by claims; limi
   tenant_id uuid primary key,
   max_running int not null check (max_running >= 0),
   seen bigint,                                -- the tick that first saw it
-  active boolean not null default false,      -- until tick sets it, none of the tenant's jobs is claimed
+  -- until tick sets it, none of the tenant's jobs is claimed
+  active boolean not null default false,
   seen_at timestamptz
 );
 create table fairclaim_internal.queue (
   name text collate "C" primary key,
   paused_at timestamptz
 );
-create table fairclaim_internal.login_tenant (         -- where the tenant of a login role comes from
+-- where the tenant of a login role comes from
+create table fairclaim_internal.login_tenant (
   login name primary key,
   source text not null check (source in ('fixed', 'setting', 'claims')),
   tenant_id uuid,
   check ((source = 'fixed') = (tenant_id is not null))
 );
--- What the build that migrated last brings: its migrations, and of every function the digest of its text and the roles that may
--- execute it. The doctor compares the catalogs with it.
+-- What the build that migrated last brings: its migrations, and of every function the digest of its
+-- text and the roles that may execute it. The doctor compares the catalogs with it.
 create table fairclaim_internal.build (
   one boolean primary key default true check (one),
   contents jsonb not null
@@ -200,21 +222,25 @@ create table fairclaim_internal.setting (
   one boolean primary key default true check (one),
   -- how long finished jobs are kept, within bounds for which every sum of times exists
   retention interval not null default '7 days'
-    constraint setting_retention_bounds check (retention >= interval '1 hour' and retention <= interval '100 years'),
+    constraint setting_retention_bounds
+      check (retention >= interval '1 hour' and retention <= interval '100 years'),
   max_payload int not null default 1048576 check (max_payload >= 1024),
   close_delay interval not null default '10 s',
-  max_shared_lanes int not null default 2000 check (max_shared_lanes >= 1),    -- of a queue: further types get own lanes
-  max_own_lanes int not null default 1000 check (max_own_lanes >= 1),          -- of a tenant in a queue: refused at dispatch
+  -- of a queue: further types get own lanes
+  max_shared_lanes int not null default 2000 check (max_shared_lanes >= 1),
+  -- of a tenant in a queue: refused at dispatch
+  max_own_lanes int not null default 1000 check (max_own_lanes >= 1),
   tick_every interval not null default '0.5 s' check (tick_every between '0' and '10 s'),
   -- how long a job whose workers died twice waits for a worker that runs it alone; then it fails
-  suspect_wait interval not null default '1 hour' check (suspect_wait between '1 minute' and '100 years'),
+  suspect_wait interval not null default '1 hour'
+    check (suspect_wait between '1 minute' and '100 years'),
   -- whose job it is when a dispatch names no tenant; null: such a dispatch is refused
   default_tenant text collate "C"
 );
 insert into fairclaim_internal.setting default values;
 
--- Maintenance. Each tick at work holds one row of tick_lock until its transaction ends; tick_lock is locked and never
--- updated. The tick's state goes into the row of tick_state of that number.
+-- Maintenance. Each tick at work holds one row of tick_lock until its transaction ends; tick_lock
+-- is locked and never updated. The tick's state goes into the row of tick_state of that number.
 create sequence fairclaim_internal.tick_n minvalue 0 start 1 cache 1;
 create table fairclaim_internal.tick_lock (slot smallint primary key);
 insert into fairclaim_internal.tick_lock (slot) select g from generate_series(1, 16) g;
@@ -224,9 +250,11 @@ create table fairclaim_internal.tick_state (
   at timestamptz not null default '-infinity',     -- when this tick began
   worked_by xid8,                                  -- its transaction
   prev bigint not null default 0,                  -- the number of the tick before
-  oldest bigint not null default 0,                -- every transaction first seen by an earlier tick than this has ended
+  -- every transaction first seen by an earlier tick than this has ended
+  oldest bigint not null default 0,
   mark bigint not null default 0,                  -- ready_seq at the last tick
-  safe bigint not null default 0,                  -- no transaction still open can commit a seq at or below it
+  -- no transaction still open can commit a seq at or below it
+  safe bigint not null default 0,
   shared_safe bigint not null default 0,           -- the same, but old holders are passed
   holders text[] not null default '{}',            -- transactions that hold the lock on `ready`
   holder_n bigint[] not null default '{}',         -- the tick that first saw each
@@ -237,21 +265,26 @@ create table fairclaim_internal.tick_state (
   passed_from bigint[] not null default '{}',      -- the numbers of those ticks are above this
   passed_to bigint[] not null default '{}',        -- and below this
   passed_safe bigint[] not null default '{}',      -- the safe mark that they began with
-  slice bigint not null default -9223372036854775808,          -- lane_id up to which lanes were looked at for closing
+  -- lane_id up to which lanes were looked at for closing
+  slice bigint not null default -9223372036854775808,
   shared_slice bigint not null default -9223372036854775808,
   sweep bigint not null default -9223372036854775808,
   hint bigint not null default 0,
   sched_floor timestamptz not null default '-infinity',
   reaped_at timestamptz not null default '-infinity',
-  left_over boolean not null default false,                    -- a step had more to do than one slice
-  quiet_until timestamptz not null default '-infinity',        -- until then there is nothing to do unless a caller does something
-  mended bigint,                                               -- the tick that found ready_seq behind the mark, until all is mended
+  -- a step had more to do than one slice
+  left_over boolean not null default false,
+  -- until then there is nothing to do unless a caller does something
+  quiet_until timestamptz not null default '-infinity',
+  -- the tick that found ready_seq behind the mark, until all is mended
+  mended bigint,
   mended_at timestamptz,
   limits bigint not null default 0                             -- a digest of tenant_limit
 ) with (fillfactor = 20);
 insert into fairclaim_internal.tick_state default values;
 
--- A step of tick that failed: what is known about it, and how it goes on. A step that works has no row.
+-- A step of tick that failed: what is known about it, and how it goes on. A step that works has no
+-- row.
 create table fairclaim_internal.tick_fault (
   step text collate "C" primary key,
   since timestamptz not null,
@@ -264,8 +297,9 @@ create table fairclaim_internal.tick_fault (
   passed_at timestamptz not null
 );
 
--- Since when tick has seen a job wait that is to run alone. Only tick writes it. A job that was taken meanwhile has other attempts,
--- and is timed from the start. No key over (id, attempts): a tick would wait for one that was passed and has inserted the same.
+-- Since when tick has seen a job wait that is to run alone. Only tick writes it. A job that was
+-- taken meanwhile has other attempts, and is timed from the start. No key over (id, attempts): a
+-- tick would wait for one that was passed and has inserted the same.
 create table fairclaim_internal.suspect (
   suspect_id bigint generated always as identity primary key,
   id uuid not null,
@@ -274,18 +308,22 @@ create table fairclaim_internal.suspect (
   seen_at timestamptz not null
 );
 
--- Where prune() stands: one row for the retention of the settings, one for those that operators choose. Only prune() locks
--- and updates it. A round walks `finished` by id: first what is old, then what a wrong clock has put ahead.
+-- Where prune() stands: one row for the retention of the settings, one for those that operators
+-- choose. Only prune() locks and updates it. A round walks `finished` by id: first what is old,
+-- then what a wrong clock has put ahead.
 create table fairclaim_internal.prune_place (
   asked boolean primary key,                  -- by an operator, who chose the retention
   retention interval,                         -- which one
-  place uuid not null default '00000000-0000-0000-0000-000000000000',      -- looked at up to this id
-  ahead uuid not null default '00000000-0000-0000-0000-000000000000',      -- and in ranges ahead of the clock up to this
+  -- looked at up to this id
+  place uuid not null default '00000000-0000-0000-0000-000000000000',
+  -- and in ranges ahead of the clock up to this
+  ahead uuid not null default '00000000-0000-0000-0000-000000000000',
   round_at timestamptz not null default '-infinity',                       -- when the round began
   ended boolean not null default false,       -- the round
   left_since timestamptz,                     -- the earliest end among those that were not past yet
   cost interval not null default '0',         -- the time that the round has taken
-  rest_until timestamptz not null default '-infinity'                      -- no worker goes on before, unless asked
+  -- no worker goes on before, unless asked
+  rest_until timestamptz not null default '-infinity'
 ) with (fillfactor = 20);
 insert into fairclaim_internal.prune_place (asked) values (false), (true);
 
@@ -296,28 +334,42 @@ create table fairclaim_internal.prune_fault (
   at timestamptz not null
 );
 
--- How far each source of JSON Lines has been dispatched. One row a source, written in the transaction of its batch; only those
--- who send the same source meet on it. No column that changes is indexed, and pages keep room, so that its updates are HOT.
+-- How far each source of JSON Lines has been dispatched. One row a source, written in the
+-- transaction of its batch; only those who send the same source meet on it. No column that changes
+-- is indexed, and pages keep room, so that its updates are HOT.
 create table fairclaim_internal.dispatch_progress (
   login name not null,                        -- each login has sources of its own
   source text collate "C" not null,
-  lines bigint not null,                      -- these, from the first on, are dealt with: dispatched, refused or blank
+  -- these, from the first on, are dealt with: dispatched, refused or blank
+  lines bigint not null,
   dispatched bigint not null,
   refused bigint not null,
-  digest bytea,                               -- of these lines, as the caller made it: null when it makes none
-  defaults bytea,                             -- of what the caller fills in where a line says nothing
+  -- of these lines, as the caller made it: null when it makes none
+  digest bytea,
+  -- of what the caller fills in where a line says nothing
+  defaults bytea,
   updated_at timestamptz not null,
   primary key (login, source)
 ) with (fillfactor = 50);
 
 -- Hints in sequences leave no dead rows; unlogged, so that setting one writes no WAL. Milliseconds.
-create unlogged sequence fairclaim_internal.shared_since minvalue 0 start 0;    -- how far back dispatch counts a light tenant's rows
-create unlogged sequence fairclaim_internal.notified_at minvalue 0 start 0;     -- when dispatch last notified
-create unlogged sequence fairclaim_internal.round_at minvalue 0 start 0;        -- when a tick last looked at everything
-create unlogged sequence fairclaim_internal.guard_at minvalue 0 start 0;        -- when a tick last began to work
-create unlogged sequence fairclaim_internal.asleep_until minvalue 0 start 0;    -- until when some worker waits to be woken
-create unlogged sequence fairclaim_internal.look_by minvalue 0 start 0;         -- by when all who tick will have ticked again
-create unlogged sequence fairclaim_internal.suspects_at minvalue 0 start 0;     -- when tick last looked for suspects
-create unlogged sequence fairclaim_internal.tick_at minvalue 0 start 0;         -- when the next tick is wanted
-create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;       -- when history was last pruned by the settings
-create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;       -- when a cancel of a running job was last asked for
+-- how far back dispatch counts a light tenant's rows
+create unlogged sequence fairclaim_internal.shared_since minvalue 0 start 0;
+-- when dispatch last notified
+create unlogged sequence fairclaim_internal.notified_at minvalue 0 start 0;
+-- when a tick last looked at everything
+create unlogged sequence fairclaim_internal.round_at minvalue 0 start 0;
+-- when a tick last began to work
+create unlogged sequence fairclaim_internal.guard_at minvalue 0 start 0;
+-- until when some worker waits to be woken
+create unlogged sequence fairclaim_internal.asleep_until minvalue 0 start 0;
+-- by when all who tick will have ticked again
+create unlogged sequence fairclaim_internal.look_by minvalue 0 start 0;
+-- when tick last looked for suspects
+create unlogged sequence fairclaim_internal.suspects_at minvalue 0 start 0;
+-- when the next tick is wanted
+create unlogged sequence fairclaim_internal.tick_at minvalue 0 start 0;
+-- when history was last pruned by the settings
+create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;
+-- when a cancel of a running job was last asked for
+create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;

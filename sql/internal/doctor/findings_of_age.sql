@@ -12,8 +12,8 @@ as $$
          case when oldest.age > 1000000000
               then 'end old transactions and slots and run vacuum now: the server stops accepting '
                    || 'writes at two billion' end
-    from (select age(d.datfrozenxid) as age from pg_database d
-           where d.datname = current_database()) oldest
+    from (select age(ours.datfrozenxid) as age from pg_database ours
+           where ours.datname = current_database()) oldest
 $$;
 
 comment on function fairclaim_internal.findings_of_age() is

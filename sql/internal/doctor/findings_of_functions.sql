@@ -8,33 +8,35 @@ language sql stable
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 as $$
   with known as (
-    select f.key as name, f.value ->> 'digest' as digest,
-           array(select jsonb_array_elements_text(f.value -> 'roles')) as roles
-      from jsonb_each($1 -> 'functions') f),
+    select entry.key as name, entry.value ->> 'digest' as digest,
+           array(select jsonb_array_elements_text(entry.value -> 'roles')) as roles
+      from jsonb_each($1 -> 'functions') entry),
   found as (
-    select p.proname::text as name, p.proacl, p.proowner,
-           format('%s.%s(%s)', p.pronamespace::regnamespace, p.proname,
-                  oidvectortypes(p.proargtypes)) as signature,
-           encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex') as digest,
-           p.proowner = to_regrole('fairclaim_owner') as is_ours, p.prosecdef as runs_as_owner,
+    select proc.proname::text as name, proc.proacl, proc.proowner,
+           format('%s.%s(%s)', proc.pronamespace::regnamespace, proc.proname,
+                  oidvectortypes(proc.proargtypes)) as signature,
+           encode(sha256(convert_to(proc.prosrc, 'UTF8')), 'hex') as digest,
+           proc.proowner = to_regrole('fairclaim_owner') as is_ours,
+           proc.prosecdef as runs_as_owner,
            -- an installer that quotes all identifiers leaves quotes in the path
-           exists (select from unnest(p.proconfig) setting
+           exists (select from unnest(proc.proconfig) setting
                     where replace(setting, '"', '')
                           = 'search_path=pg_catalog, fairclaim_internal, pg_temp') as is_pinned
-      from pg_proc p
-     where p.pronamespace in (to_regnamespace('fairclaim'), to_regnamespace('fairclaim_internal'))
-     order by 1, p.oid limit 1000),
+      from pg_proc proc
+     where proc.pronamespace
+           in (to_regnamespace('fairclaim'), to_regnamespace('fairclaim_internal'))
+     order by 1, proc.oid limit 1000),
   allowed as (
     select found.name, found.signature,
-           coalesce(nullif(a.grantee, 0)::regrole::text, 'public') as grantee,
-           r.rolname is not null as is_role_of_ours, r.rolname::text as role
+           coalesce(nullif(given.grantee, 0)::regrole::text, 'public') as grantee,
+           ours.rolname is not null as is_role_of_ours, ours.rolname::text as role
       from found
-     cross join aclexplode(coalesce(found.proacl, acldefault('f', found.proowner))) a
-      left join pg_roles r on r.oid = a.grantee
-       and r.rolname in ('fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
+     cross join aclexplode(coalesce(found.proacl, acldefault('f', found.proowner))) given
+      left join pg_roles ours on ours.oid = given.grantee
+       and ours.rolname in ('fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
                          'fairclaim_tenant', 'fairclaim_operator', 'fairclaim_auditor',
                          'fairclaim_observer')
-     where a.grantee <> found.proowner),
+     where given.grantee <> found.proowner),
   trouble(kind, what) as (
     select 'missing', known.name from known
      where not exists (select from found where found.name = known.name)

@@ -15,17 +15,19 @@ as $$
   holders as (
     select array_agg(distinct holder.words) as names
       from (
-        select case when l.pid is null
+        select case when held.pid is null
                     then 'a prepared or just ended transaction, for ' || since.span
-                    else format('pid %s of %s (%s), for %s', l.pid, coalesce(a.usename, '?'),
-                                a.application_name, since.span) end as words
+                    else format('pid %s of %s (%s), for %s', held.pid,
+                                coalesce(activity.usename, '?'), activity.application_name,
+                                since.span) end as words
           from state
-         cross join lateral unnest(state.holders, state.holder_at) h(name, at)
+         cross join lateral unnest(state.holders, state.holder_at) known(name, at)
          cross join lateral (
-           select extract(epoch from state.now_at - h.at)::float8 as seconds,
-                  span(extract(epoch from state.now_at - h.at)::float8)) since
-          left join pg_locks l on l.locktype = 'virtualxid' and l.virtualtransaction = h.name
-          left join pg_stat_activity a on a.pid = l.pid
+           select extract(epoch from state.now_at - known.at)::float8 as seconds,
+                  span(extract(epoch from state.now_at - known.at)::float8)) since
+          left join pg_locks held
+                 on held.locktype = 'virtualxid' and held.virtualtransaction = known.name
+          left join pg_stat_activity activity on activity.pid = held.pid
          where since.seconds > 300
          order by since.seconds desc limit 5) holder),
   -- A tick ends within seconds, and after 12 another one passes it. The age of a session's
@@ -34,17 +36,17 @@ as $$
   open_ticks as (
     select array_agg(ticker.words) as names
       from (
-        select case when a.pid is not null
-                    then format('pid %s of %s (%s)', a.pid, coalesce(a.usename, '?'),
-                                a.application_name)
-                    when p.gid is not null
-                    then 'the prepared transaction ' || to_json(p.gid)
+        select case when activity.pid is not null
+                    then format('pid %s of %s (%s)', activity.pid, coalesce(activity.usename, '?'),
+                                activity.application_name)
+                    when prepared.gid is not null
+                    then 'the prepared transaction ' || to_json(prepared.gid)
                     else format('transaction %s', work.xid) end as words
           from state cross join ticks_at_work() work
-          left join pg_stat_activity a on a.backend_xid = work.xid
-          left join pg_prepared_xacts p on p.transaction = work.xid
+          left join pg_stat_activity activity on activity.backend_xid = work.xid
+          left join pg_prepared_xacts prepared on prepared.transaction = work.xid
          where work.slot = any (state.passed_slot)
-            or p.prepared < state.now_at - interval '12 s'
+            or prepared.prepared < state.now_at - interval '12 s'
          order by work.slot limit 5) ticker)
   select case when names is null then 'ok' else 'warning' end, 'open_ticks',
          coalesce('transactions that called tick() stay open: ' || array_to_string(names, '; '),

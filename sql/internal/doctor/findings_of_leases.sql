@@ -8,12 +8,12 @@ set row_security = on
 set jit = off
 as $$
   with holder as (
-    select r.worker_id, count(*) as jobs,
-           extract(epoch from max(r.lease_expires_at) - moment.now_at)::float8 as seconds
+    select held.worker_id, count(*) as jobs,
+           extract(epoch from max(held.lease_expires_at) - moment.now_at)::float8 as seconds
       from (select fairclaim.clock() as now_at offset 0) moment
       -- when such a worker dies, its jobs stand still for so long that an operator should know
-      join running r on r.lease_expires_at > moment.now_at + interval '1 hour'
-     group by r.worker_id, moment.now_at
+      join running held on held.lease_expires_at > moment.now_at + interval '1 hour'
+     group by held.worker_id, moment.now_at
      order by 3 desc, 1 limit 20),
   told as (
     select 'workers hold jobs for more than an hour from now: ' || some_of(array_agg(

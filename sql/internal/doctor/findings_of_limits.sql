@@ -7,16 +7,18 @@ set row_security = on
 set jit = off
 as $$
   with told as (
-    select count(*) as limited, count(*) filter (where b.max_running = 0) as paused,
-           count(*) filter (where not b.active) as inactive,
-           count(*) filter (where b.max_running > 0 and b.active and r.running >= b.max_running)
+    select count(*) as limited, count(*) filter (where bound.max_running = 0) as paused,
+           count(*) filter (where not bound.active) as inactive,
+           count(*) filter (where bound.max_running > 0 and bound.active
+                              and taken.running >= bound.max_running)
              as at_limit,
            -- a limit takes effect with the second tick after the claims of that moment
-           fairclaim.clock() - min(b.seen_at) filter (where not b.active) > interval '1 min'
+           fairclaim.clock() - min(bound.seen_at) filter (where not bound.active) > interval '1 min'
              as is_late
-      from tenant_limit b
-      left join (select g.tenant_id, count(*) as running from running g
-                  where g.limited group by g.tenant_id) r on r.tenant_id = b.tenant_id)
+      from tenant_limit bound
+      left join (select held.tenant_id, count(*) as running from running held
+                  where held.limited group by held.tenant_id) taken
+                  on taken.tenant_id = bound.tenant_id)
   select case when told.is_late then 'warning'
               when told.paused > 0 or told.inactive > 0 then 'note' else 'ok' end, 'limits',
          format('%s with one; %s paused, %s at it, %s waiting for it to take effect',

@@ -8,11 +8,11 @@ as $$
   select case when paused.names is null then 'ok' else 'note' end, 'paused_queues',
          coalesce('nothing is claimed from ' || some_of(paused.names), 'none'),
          case when paused.names is not null then 'resume them when their jobs shall run' end
-    from (select array_agg(format('%s (for %s)', q.name, span(
-                   extract(epoch from fairclaim.clock() - q.paused_at)::float8))
-                           order by q.paused_at, q.name) as names
-            from (select q.name, q.paused_at from queue q where q.paused_at is not null
-                   order by q.paused_at, q.name limit 100) q) paused
+    from (select array_agg(format('%s (for %s)', stopped.name, span(
+                   extract(epoch from fairclaim.clock() - stopped.paused_at)::float8))
+                           order by stopped.paused_at, stopped.name) as names
+            from (select queue.name, queue.paused_at from queue where queue.paused_at is not null
+                   order by queue.paused_at, queue.name limit 100) stopped) paused
 $$;
 
 comment on function fairclaim_internal.findings_of_queues() is 'Finds queues that are paused.';

@@ -6,33 +6,36 @@ language sql stable
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 as $$
   with relation as (
-    select c.oid, c.relname::text as name, c.relowner as owner,
-           case when c.relkind in ('r', 'p') then c.relrowsecurity and c.relforcerowsecurity
-                when c.relkind in ('v', 'm') then coalesce(c.reloptions, '{}')
+    select class.oid, class.relname::text as name, class.relowner as owner,
+           case when class.relkind in ('r', 'p')
+                then class.relrowsecurity and class.relforcerowsecurity
+                when class.relkind in ('v', 'm') then coalesce(class.reloptions, '{}')
                      && array['security_invoker=true', 'security_invoker=on']
                 else true end as is_secured,
-           array(select a.grantee from aclexplode(c.relacl) a
+           array(select entry.grantee from aclexplode(class.relacl) entry
                  union all
-                 select a.grantee from pg_attribute t cross join aclexplode(t.attacl) a
-                  where t.attrelid = c.oid) as grantees
-      from pg_class c
-     where c.relnamespace in (to_regnamespace('fairclaim'), to_regnamespace('fairclaim_internal'))
-       and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+                 select entry.grantee
+                   from pg_attribute attribute cross join aclexplode(attribute.attacl) entry
+                  where attribute.attrelid = class.oid) as grantees
+      from pg_class class
+     where class.relnamespace
+           in (to_regnamespace('fairclaim'), to_regnamespace('fairclaim_internal'))
+       and class.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
     union all
-    select null, n.nspname::text, n.nspowner, true,
-           array(select a.grantee from aclexplode(n.nspacl) a)
-      from pg_namespace n where n.nspname in ('fairclaim', 'fairclaim_internal')
+    select null, namespace.nspname::text, namespace.nspowner, true,
+           array(select entry.grantee from aclexplode(namespace.nspacl) entry)
+      from pg_namespace namespace where namespace.nspname in ('fairclaim', 'fairclaim_internal')
      order by 2 limit 2000),
   stranger as (
     select relation.name,
-           string_agg(distinct coalesce(nullif(g.grantee, 0)::regrole::text, 'public'), ', ')
+           string_agg(distinct coalesce(nullif(given.grantee, 0)::regrole::text, 'public'), ', ')
              as grantees
-      from relation cross join unnest(relation.grantees) g(grantee)
-     where g.grantee <> relation.owner
+      from relation cross join unnest(relation.grantees) given(grantee)
+     where given.grantee <> relation.owner
        and not exists (
-         select from pg_roles r
-          where r.oid = g.grantee
-            and r.rolname in ('fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
+         select from pg_roles ours
+          where ours.oid = given.grantee
+            and ours.rolname in ('fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
                               'fairclaim_tenant', 'fairclaim_operator', 'fairclaim_auditor',
                               'fairclaim_observer'))
      group by relation.name),
@@ -41,9 +44,9 @@ as $$
     union all
     select 'open', format('%s (to %s)', stranger.name, stranger.grantees) from stranger
     union all
-    select 'policy', format('%s on %s', p.polname, relation.name)
-      from relation join pg_policy p on p.polrelid = relation.oid
-     where p.polname not in ('owner_all', 'tenant_read', 'operator_read')),
+    select 'policy', format('%s on %s', policy.polname, relation.name)
+      from relation join pg_policy policy on policy.polrelid = relation.oid
+     where policy.polname not in ('owner_all', 'tenant_read', 'operator_read')),
   named as (
     select trouble.kind,
            array_to_string((array_agg(trouble.what order by trouble.what))[1:8], ', ')
@@ -60,7 +63,8 @@ as $$
               'enabled and forced on every table; views run as their caller'),
      case when bare is not null
           then 'run `fairclaim migrate`, which enables it again on the tables it knows; for '
-               || 'others: alter table ... enable row level security, force row level security' end),
+               || 'others: alter table ... enable row level security, '
+               || 'force row level security' end),
     (case when policies is not null then 'warning' end, 'foreign_policy',
      'policies that are not of this build: ' || policies,
      'policies add up: look at each, and drop what fairclaim did not make'),

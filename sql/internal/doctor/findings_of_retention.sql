@@ -15,22 +15,22 @@ as $$
            extract(epoch from setting.retention)::float8 as kept,
            block.ends_at is not null as is_covered,
            (select count(*) from id_range) as ranges,
-           (select count(*) from id_range r
-             where r.starts_at > moment.now_at + 5 * moment.width) as far,
+           (select count(*) from id_range span
+             where span.starts_at > moment.now_at + 5 * moment.width) as far,
            extract(epoch from coalesce(
              block.ends_at,
-             (select max(r.ends_at) from id_range r where r.ends_at <= moment.now_at),
-             (select min(r.starts_at) from id_range r)) - moment.now_at)::float8 as ahead,
+             (select max(span.ends_at) from id_range span where span.ends_at <= moment.now_at),
+             (select min(span.starts_at) from id_range span)) - moment.now_at)::float8 as ahead,
            extract(epoch from moment.now_at - setting.retention
-             - (select f.completed_at from finished f order by f.id limit 1))::float8
+             - (select finished.completed_at from finished order by finished.id limit 1))::float8
              as job_overdue,
            extract(epoch from moment.now_at - setting.retention
-             - (select min(r.ends_at) from id_range r
-                 where r.ends_at < moment.now_at - setting.retention
-                   and r.kept_at is null))::float8 as range_overdue,
+             - (select min(span.ends_at) from id_range span
+                 where span.ends_at < moment.now_at - setting.retention
+                   and span.kept_at is null))::float8 as range_overdue,
            extract(epoch from moment.now_at
-             - (select nullif(p.rest_until, '-infinity') from prune_place p
-                 where not p.asked))::float8 as pruned_ago
+             - (select nullif(place.rest_until, '-infinity') from prune_place place
+                 where not place.asked))::float8 as pruned_ago
       from moment cross join setting cross join lateral range_block(moment.now_at) block),
   -- A job goes later than its retention, by a third of it, when its range could not be dropped; a
   -- range by its own width. Workers look every minute: after a day more, none of them does.
@@ -42,9 +42,9 @@ as $$
                   then state.range_overdue end) as late
       from state),
   fault as (
-    select count(*), (array_agg(p.id order by p.at desc))[1:5] as ids,
-           (array_agg(p.sqlstate order by p.at desc))[1] as sqlstate
-      from prune_fault p),
+    select count(*), (array_agg(fault.id order by fault.at desc))[1:5] as ids,
+           (array_agg(fault.sqlstate order by fault.at desc))[1] as sqlstate
+      from prune_fault fault),
   -- Beyond 64, new ranges are so wide that their number hardly grows; each costs every call locks.
   ranges as (
     select case when state.ahead is null or not state.is_covered then 'error'
@@ -72,7 +72,8 @@ as $$
                 then 'ticks make them ahead: see `ticks`. If ticks run, the server''s log has what '
                      || 'fails, and a transaction may hold a lock on fairclaim_internal.job'
                 when state.far > 0
-                then 'they go by themselves when they are empty, and are in nobody''s way until '
+                then 'they go by themselves when they are empty, and are in the way of nothing '
+                     || 'until '
                      || 'then'
                 when state.ranges > 64
                 then 'jobs that wait for long keep them (`fairclaim jobs list --status scheduled`)'
@@ -89,12 +90,12 @@ as $$
          case when late is not null
               then 'call `select * from fairclaim.drop_ranges()` and `select * from '
                    || 'fairclaim.prune()` every minute or so (workers do). If they run, see '
-                   || '`undeletable` and `long_transaction`: a range that somebody reads is '
+                   || '`undeletable` and `long_transaction`: a range that is being read is '
                    || 'emptied and not dropped' end
     from state cross join overdue
    union all
   select 'error', 'retention', 'the settings are gone',
-         'somebody deleted from fairclaim_internal.setting: restore its row'
+         'its row in fairclaim_internal.setting was deleted: restore it'
    where not exists (select from state)
    union all
   select case when fault.count = 0 then 'ok' else 'warning' end, 'undeletable',

@@ -7,19 +7,21 @@ language sql stable
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 as $$
   with ours as (
-    select n.role, r.oid,
-           r.rolcanlogin or r.rolsuper or r.rolbypassrls or r.rolcreaterole as is_strong,
-           pg_has_role(acting.name, r.oid, 'usage') as is_used,
-           pg_has_role(acting.name, r.oid, 'member') as is_member
+    select listed.role, known.oid,
+           known.rolcanlogin or known.rolsuper or known.rolbypassrls or known.rolcreaterole
+             as is_strong,
+           pg_has_role(acting.name, known.oid, 'usage') as is_used,
+           pg_has_role(acting.name, known.oid, 'member') as is_member
       from unnest(array['fairclaim_owner', 'fairclaim_worker', 'fairclaim_producer',
                         'fairclaim_tenant', 'fairclaim_operator', 'fairclaim_auditor',
-                        'fairclaim_observer']) n(role)
+                        'fairclaim_observer']) listed(role)
       -- a session may begin as a role (alter role ... set role), which a definer function keeps
      cross join (select coalesce(nullif(current_setting('role'), 'none')::name, session_user)
                           as name) acting
-      left join pg_roles r on r.rolname = n.role),
+      left join pg_roles known on known.rolname = listed.role),
   told as (
-    select (select l.rolsuper or l.rolbypassrls from pg_roles l where l.rolname = session_user)
+    select (select login.rolsuper or login.rolbypassrls from pg_roles login
+               where login.rolname = session_user)
              as is_unbound,
            (select string_agg(ours.role, ', ') from ours where ours.is_used) as used,
            (select string_agg(ours.role, ', ') from ours where ours.is_member and not ours.is_used)
@@ -30,13 +32,13 @@ as $$
               from pg_roles web join ours on pg_has_role(web.oid, ours.oid, 'member')
              where web.rolname in ('anon', 'authenticated')) as web,
            (select string_agg(database.datname, ', ')
-              from (select distinct d.datname::text from pg_shdepend s
-                      join pg_database d on d.oid = s.dbid
-                     where s.refclassid = 'pg_authid'::regclass and s.deptype = 'o'
-                       and s.refobjid = (select ours.oid from ours
-                                          where ours.role = 'fairclaim_owner')
-                       and d.datname <> current_database() and d.datallowconn
-                       and not d.datistemplate
+              from (select distinct other.datname::text from pg_shdepend owned
+                      join pg_database other on other.oid = owned.dbid
+                     where owned.refclassid = 'pg_authid'::regclass and owned.deptype = 'o'
+                       and owned.refobjid = (select ours.oid from ours
+                                              where ours.role = 'fairclaim_owner')
+                       and other.datname <> current_database() and other.datallowconn
+                       and not other.datistemplate
                      order by 1 limit 8) database) as neighbours)
   select finding.* from told cross join lateral (values
     (case when is_unbound or used is null then 'warning' else 'ok' end, 'login_roles',

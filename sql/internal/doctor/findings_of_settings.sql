@@ -5,7 +5,7 @@ returns table (level text, name text, seen text, advice text)
 language sql stable
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 as $$
-  with setting as (select s.name, s.reset_val as value from pg_settings s),
+  with setting as (select known.name, known.reset_val as value from pg_settings known),
   told as (
     select (select string_agg(setting.name, ', ' order by setting.name) from setting
              where setting.name in ('fsync', 'full_page_writes', 'synchronous_commit')
@@ -22,7 +22,7 @@ as $$
              as logs_all,
            exists (select from setting where name in ('autovacuum', 'track_counts')
                                          and value = 'off') as never_vacuums,
-           (select sum(d.numbackends)::int8 from pg_stat_database d) as used,
+           (select sum(counted.numbackends)::int8 from pg_stat_database counted) as used,
            current_setting('max_connections')::int8
            - current_setting('superuser_reserved_connections')::int8 as usable)
   select finding.* from told cross join lateral (values

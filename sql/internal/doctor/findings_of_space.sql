@@ -6,11 +6,12 @@ language sql stable
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 as $$
   with size as (
-    select s.relname::text as name, s.n_live_tup as live, s.n_dead_tup as dead,
-           pg_table_size(s.relid) as table_bytes, pg_indexes_size(s.relid) as index_bytes
-      from pg_stat_all_tables s
-     where s.schemaname = 'fairclaim_internal'
-       and s.relname in ('ready', 'running', 'scheduled', 'lane', 'floor_hint', 'tick_state',
+    select counted.relname::text as name, counted.n_live_tup as live, counted.n_dead_tup as dead,
+           pg_table_size(counted.relid) as table_bytes,
+           pg_indexes_size(counted.relid) as index_bytes
+      from pg_stat_all_tables counted
+     where counted.schemaname = 'fairclaim_internal'
+       and counted.relname in ('ready', 'running', 'scheduled', 'lane', 'floor_hint', 'tick_state',
                          'tick_lock', 'tick_fault', 'cancel_request', 'tenant_limit', 'renewal')),
   bloated as (
     select array_agg(format('%s: %s MiB and %s MiB of indexes for %s rows, %s dead', size.name,

@@ -7,15 +7,16 @@ set row_security = on
 as $$
   select case when count(*) = 0 then 'ok' else 'warning' end, 'tick_steps',
          coalesce('steps of tick fail: ' || string_agg(
-           format('%s, for %s, SQLSTATE %s: %s%s', f.step,
-                  span(extract(epoch from fairclaim.clock() - f.since)::float8), f.sqlstate, f.note,
+           format('%s, for %s, SQLSTATE %s: %s%s', fault.step,
+                  span(extract(epoch from fairclaim.clock() - fault.since)::float8),
+                  fault.sqlstate, fault.note,
                   '; it passes over the jobs '
-                  || nullif(array_to_string(f.passed[1:10], ', '), '')),
-           ' / ' order by f.step), 'none fails'),
+                  || nullif(array_to_string(fault.passed[1:10], ', '), '')),
+           ' / ' order by fault.step), 'none fails'),
          case when count(*) > 0
               then 'take away what refuses it: a trigger, a lock, a short statement_timeout. The '
                    || 'other steps go on, and this one is tried again by every tick' end
-    from tick_fault f
+    from tick_fault fault
 $$;
 
 comment on function fairclaim_internal.findings_of_steps() is

@@ -10,16 +10,18 @@ set jit = off
 set enable_seqscan = off
 as $$
   with recursive hop(lane_id) as (
-    (select y.lane_id from ready y order by y.lane_id limit 1)
+    (select ready.lane_id from ready order by ready.lane_id limit 1)
     union all
-    select (select y.lane_id from ready y where y.lane_id > hop.lane_id order by y.lane_id limit 1)
+    select (select ready.lane_id from ready
+             where ready.lane_id > hop.lane_id order by ready.lane_id limit 1)
       from hop where hop.lane_id is not null),
   stray as materialized (
-    select h.lane_id from (select hop.lane_id from hop where hop.lane_id is not null limit 1000) h
-     where not exists (select from lane l where l.lane_id = h.lane_id)),
+    select met.lane_id
+      from (select hop.lane_id from hop where hop.lane_id is not null limit 1000) met
+     where not exists (select from lane where lane.lane_id = met.lane_id)),
   found as (
     select count(*) from (
-      select from ready y where y.lane_id = any (array(select stray.lane_id from stray))
+      select from ready where ready.lane_id = any (array(select stray.lane_id from stray))
        limit 1000) rows)
   select case when found.count = 0 then 'ok' else 'warning' end, 'strays',
          case when found.count = 0 then 'every waiting job stands in a lane'

@@ -11,21 +11,24 @@ set jit = off
 set enable_seqscan = off
 as $$
   with suspect as (
-    select l.queue, l.type, count(*) as jobs, (array_agg(s.id order by s.since, s.id))[1] as first,
-           extract(epoch from fairclaim.clock() - min(s.since))::float8 as seconds
-      from (select l.queue, l.type, l.lane_id, l.floor from lane l
-             where l.alone order by l.queue, l.type, l.lane_id limit 100) l
+    select alone.queue, alone.type, count(*) as jobs,
+           (array_agg(lost.id order by lost.since, lost.id))[1] as first,
+           extract(epoch from fairclaim.clock() - min(lost.since))::float8 as seconds
+      from (select lane.queue, lane.type, lane.lane_id, lane.floor from lane
+             where lane.alone order by lane.queue, lane.type, lane.lane_id limit 100) alone
      cross join lateral (
-       select y.id, y.tenant_id from ready y
-        where y.lane_id = l.lane_id and y.seq >= l.floor
-          and not exists (select from tenant_limit b where b.tenant_id = y.tenant_id)
-        order by y.lane_id, y.seq limit 16) y
+       select ready.id, ready.tenant_id from ready
+        where ready.lane_id = alone.lane_id and ready.seq >= alone.floor
+          and not exists (
+                select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id)
+        order by ready.lane_id, ready.seq limit 16) waits
      cross join lateral (
-       select y.id, coalesce((select max(e.at) from attempt_error e
-                               where e.id = y.id and e.tenant_id = y.tenant_id),
-                             fairclaim.clock()) as since
-       offset 0) s
-     group by l.queue, l.type),
+       select waits.id,
+              coalesce((select max(past.at) from attempt_error past
+                         where past.id = waits.id and past.tenant_id = waits.tenant_id),
+                       fairclaim.clock()) as since
+       offset 0) lost
+     group by alone.queue, alone.type),
   unclaimed as (
     -- a worker that asks for such jobs takes them within minutes
     select array_agg(format('%s of %s in %s (for %s, first %s)', suspect.jobs, suspect.type,
@@ -33,13 +36,15 @@ as $$
                      order by suspect.seconds desc) as names
       from suspect
      where suspect.seconds > 600
-       and not exists (select from queue q
-                        where q.name = suspect.queue and q.paused_at is not null))
+       and not exists (select from queue
+                        where queue.name = suspect.queue and queue.paused_at is not null))
   select 'warning', 'suspects',
-         'jobs whose workers died twice wait, and nobody runs them: ' || some_of(unclaimed.names),
+         'jobs whose workers died twice wait, and no worker runs them: '
+         || some_of(unclaimed.names),
          'start `fairclaim work` or a worker of the library with a handler for that type, which '
-         || 'runs such jobs alone; a client of your own asks for them by claim_jobs(..., 1, p_alone => '
-         || 'true) while it holds nothing else; or end them: `fairclaim jobs cancel ID`'
+         || 'runs such jobs alone; a client of your own asks for them by '
+         || 'claim_jobs(..., 1, p_alone => true) while it holds nothing else; or end them: '
+         || '`fairclaim jobs cancel ID`'
     from unclaimed where unclaimed.names is not null
 $$;
 

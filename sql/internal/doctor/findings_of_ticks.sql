@@ -22,15 +22,15 @@ as $$
     select extract(epoch from state.now_at - state.ticked_at)::float8 as ago, sessions.count
       from state
      cross join (
-       select count(*) from pg_stat_activity a
-        where a.datname = current_database() and a.pid <> pg_backend_pid()
-          and a.usesysid is not null
-          and pg_has_role(a.usesysid, our_role('worker'), 'usage')) sessions),
+       select count(*) from pg_stat_activity activity
+        where activity.datname = current_database() and activity.pid <> pg_backend_pid()
+          and activity.usesysid is not null
+          and pg_has_role(activity.usesysid, our_role('worker'), 'usage')) sessions),
   leases as (
-    select count(r.id) as running,
-           count(*) filter (where r.lease_expires_at < state.now_at) as expired,
-           extract(epoch from state.now_at - min(r.lease_expires_at))::float8 as late
-      from state left join running r on true
+    select count(running.id) as running,
+           count(*) filter (where running.lease_expires_at < state.now_at) as expired,
+           extract(epoch from state.now_at - min(running.lease_expires_at))::float8 as late
+      from state left join running on true
      group by state.now_at)
   -- an idle fleet ticks every half minute: three that are missing may be chance, ten are not
   select case when ago > 300 then 'error' when ago is null or ago > 90 then 'warning' else 'ok' end,

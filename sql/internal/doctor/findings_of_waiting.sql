@@ -7,15 +7,16 @@ set row_security = on
 as $$
   -- a job that is due for ten minutes waits long, and its type is unclaimed when none of it runs
   with waiting as materialized (
-    select w.queue, w.type, w.paused, w.runs, w.waits as seconds
+    select pair.queue, pair.type, pair.paused, pair.runs, pair.waits as seconds
       from longest_waits() w),
   unclaimed as (
-    select array_agg(format('%s in %s (for %s)', w.type, w.queue, span(w.seconds))
-                     order by w.seconds desc) as names
-      from waiting w where not w.paused and not w.runs and w.seconds > 600),
+    select array_agg(format('%s in %s (for %s)', pair.type, pair.queue, span(pair.seconds))
+                     order by pair.seconds desc) as names
+      from waiting pair where not pair.paused and not pair.runs and pair.seconds > 600),
   oldest as (
-    select count(*) as pairs, coalesce(max(w.seconds) filter (where not w.paused), 0) as seconds
-      from waiting w)
+    select count(*) as pairs,
+           coalesce(max(pair.seconds) filter (where not pair.paused), 0) as seconds
+      from waiting pair)
   select 'warning', 'unclaimed_types',
          'jobs wait of which none runs: ' || some_of(unclaimed.names),
          'start a worker of that queue with a handler for that type, or cancel the jobs'

@@ -9,7 +9,7 @@ set lock_timeout = '1s'
 set jit = off
 as $$
 declare
-  v_build jsonb := coalesce(p_build, (select b.contents from build b), '{}');
+  v_build jsonb := coalesce(p_build, (select build.contents from build), '{}');
 begin
   case p_topic
     when 'migrations' then return query select * from findings_of_migrations(v_build);

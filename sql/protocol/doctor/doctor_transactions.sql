@@ -10,21 +10,22 @@ as $$
   with moment as materialized (select fairclaim.clock() as now_at),
   -- transactions of other databases keep none of our dead rows
   old(kind, subject, seconds, place, total) as (
-    (select 'open', format('pid %s of %s (%s), %s', a.pid, coalesce(a.usename, 'the server'),
-                           a.application_name, coalesce(a.state, 'at work')),
-            extract(epoch from moment.now_at - a.xact_start)::float8,
-            row_number() over (order by a.xact_start), 0
-       from moment cross join pg_stat_activity a
-      where a.pid <> pg_backend_pid() and a.datname = current_database()
-        and a.backend_type <> 'autovacuum worker'
+    (select 'open', format('pid %s of %s (%s), %s', activity.pid,
+                           coalesce(activity.usename, 'the server'), activity.application_name,
+                           coalesce(activity.state, 'at work')),
+            extract(epoch from moment.now_at - activity.xact_start)::float8,
+            row_number() over (order by activity.xact_start), 0
+       from moment cross join pg_stat_activity activity
+      where activity.pid <> pg_backend_pid() and activity.datname = current_database()
+        and activity.backend_type <> 'autovacuum worker'
         -- transactions end within seconds; one of five minutes was forgotten
-        and a.xact_start <= moment.now_at - interval '5 min'
-      order by a.xact_start limit 5)
+        and activity.xact_start <= moment.now_at - interval '5 min'
+      order by activity.xact_start limit 5)
     union all
-    (select 'prepared', p.owner::text, extract(epoch from moment.now_at - p.prepared)::float8, 1,
-            count(*) over ()
-       from moment cross join pg_prepared_xacts p
-      where p.database = current_database() order by p.prepared limit 1)),
+    (select 'prepared', prepared.owner::text,
+            extract(epoch from moment.now_at - prepared.prepared)::float8, 1, count(*) over ()
+       from moment cross join pg_prepared_xacts prepared
+      where prepared.database = current_database() order by prepared.prepared limit 1)),
   spoken as (
     select old.*, case when old.seconds < 120 then round(old.seconds) || ' s'
                        when old.seconds < 7200 then round(old.seconds / 60) || ' min'
@@ -36,22 +37,23 @@ as $$
                       order by spoken.place) as names
       from spoken where spoken.kind = 'open'),
   slot as (
-    select s.slot_name::text as name, s.active,
-           greatest(age(s.xmin), age(s.catalog_xmin))::int8 as behind,
-           s.xmin is not null as keeps_rows,
-           coalesce(s.wal_status in ('lost', 'unreserved'), false) as is_lost
-      from pg_replication_slots s order by 3 desc nulls last limit 10),
+    select known.slot_name::text as name, known.active,
+           greatest(age(known.xmin), age(known.catalog_xmin))::int8 as behind,
+           known.xmin is not null as keeps_rows,
+           coalesce(known.wal_status in ('lost', 'unreserved'), false) as is_lost
+      from pg_replication_slots known order by 3 desc nulls last limit 10),
   -- Standbys that make this server keep dead rows for their own queries, without a slot: those with
   -- one are found with the slots. A busy queue ends about 100,000 transactions in the minutes after
   -- which a transaction is long.
   standby as (
     select count(*), string_agg(
-             format('pid %s of %s (%s), %s transactions behind', r.pid,
-                    coalesce(r.usename, 'the server'), r.application_name, r.behind), '; ')
-             filter (where r.behind > 100000) as far
-      from (select r.pid, r.usename, r.application_name, age(r.backend_xmin)::int8 as behind
-              from pg_stat_replication r where r.backend_xmin is not null
-             order by 4 desc limit 5) r)
+             format('pid %s of %s (%s), %s transactions behind', fed.pid,
+                    coalesce(fed.usename, 'the server'), fed.application_name, fed.behind), '; ')
+             filter (where fed.behind > 100000) as far
+      from (select sender.pid, sender.usename, sender.application_name,
+                   age(sender.backend_xmin)::int8 as behind
+              from pg_stat_replication sender where sender.backend_xmin is not null
+             order by 4 desc limit 5) fed)
   select 'note', 'unseen',
          'this login sees its own sessions only: an old transaction of another, or a standby that '
          || 'keeps rows, would not show',
@@ -78,7 +80,7 @@ as $$
          format('slot %s is %s and %s transactions behind', slot.name,
                 case when slot.active then 'in use' else 'not in use' end,
                 coalesce(slot.behind, 0)),
-         'bring its reader back, or select pg_drop_replication_slot(...) if nobody needs it: it '
+         'bring its reader back, or select pg_drop_replication_slot(...) if nothing needs it: it '
          || 'keeps dead rows and WAL'
     from slot where slot.behind > 1000000 or slot.is_lost or not slot.active and slot.keeps_rows
    union all
