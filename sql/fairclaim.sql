@@ -2701,7 +2701,7 @@ as $$
                || 'them back' end),
     (case when insecure is null then 'ok' else 'error' end, 'function_security',
      coalesce('functions that run with another''s rights on the caller''s path, or belong to '
-              || 'somebody else: ' || insecure,
+              || 'another role: ' || insecure,
               'definer functions pin their search_path and are the owner''s'),
      case when insecure is not null
           then 'run `fairclaim migrate` of the newest build in use: it puts functions and their '
@@ -2709,7 +2709,7 @@ as $$
     (case when open is null and closed is null then 'ok' else 'error' end, 'function_access',
      coalesce(nullif(concat_ws('; ', 'executable by who should not: ' || open,
                                'not executable by who needs it: ' || closed), ''),
-              'every function may be executed by the roles that need it and nobody else'),
+              'every function may be executed by the roles that need it and by no other'),
      case when open is not null or closed is not null
           then 'as an administrator: set role fairclaim_owner; revoke execute on function ... '
                || 'from ...; `fairclaim migrate` puts grants of ours back that are missing' end),
@@ -3488,7 +3488,7 @@ as $$
     from ticked
    union all
   select 'error', 'ticks', 'the state of the maintenance is gone',
-         'somebody deleted from fairclaim_internal.tick_state or fairclaim_internal.setting: '
+         'a row of fairclaim_internal.tick_state or fairclaim_internal.setting was deleted: '
          || 'restore its row'
    where not exists (select from state)
    union all
@@ -3515,7 +3515,7 @@ as $$
               else 'waiting jobs are numbered in order' end,
          case when behind > 0 or mended_ago < 86400
               then 'a copy by logical replication has no sequences: set all of the schema '
-                   || 'fairclaim_internal by setval before anybody dispatches. Jobs dispatched '
+                   || 'fairclaim_internal by setval before any dispatch. Jobs dispatched '
                    || 'meanwhile wait until a tick has given them new numbers' end
     from state
 $$;
@@ -3535,7 +3535,7 @@ as $$
   -- a job that is due for ten minutes waits long, and its type is unclaimed when none of it runs
   with waiting as materialized (
     select pair.queue, pair.type, pair.paused, pair.runs, pair.waits as seconds
-      from longest_waits() w),
+      from longest_waits() pair),
   unclaimed as (
     select array_agg(format('%s in %s (for %s)', pair.type, pair.queue, span(pair.seconds))
                      order by pair.seconds desc) as names
@@ -9579,7 +9579,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "fail_suspects": {"digest":"5fdef0615b64a7507e05e528a2c6a316b15875bb3b5b2790f01c47dd3cc75bac","roles":[]},
 "find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
 "findings_of_age": {"digest":"880ed3d82b5ea0250d4a5aa597665daa4f19a98c65916f8ac489746eee45742e","roles":[]},
-"findings_of_functions": {"digest":"ec2f01cd55ee030fa8edd9e175f154dc0210f70042ed0eb103d1acddde2b175e","roles":[]},
+"findings_of_functions": {"digest":"9dc8801d24faf52a633cf1255e903f3260efa576e67b0e165a6c60d50f87e3be","roles":[]},
 "findings_of_holders": {"digest":"97081ddbd16d62dc6ed3479d143b41bb1661cabc835b2db2ec867e23dd20ecdc","roles":[]},
 "findings_of_leases": {"digest":"bbbbe8b098d09ce1925657e02f98327e6be19a4d06baf4a30e441015e78bca39","roles":[]},
 "findings_of_limits": {"digest":"5eadce32ecee76f2ad6a1676bed3ea9a1066fc2c00ff7f05cb7e5c721252b537","roles":[]},
@@ -9593,8 +9593,8 @@ insert into fairclaim_internal.build (contents) values ($build${
 "findings_of_steps": {"digest":"50d17208e9f385502891fac43ce6093f6d4c40a6088c98db28ae78294a591e71","roles":[]},
 "findings_of_strays": {"digest":"bb16d410b727e5eee41784f57e540b2326d60ca6a922232ce134ceb7a4cedbf1","roles":[]},
 "findings_of_suspects": {"digest":"1d482ea584bf1ed72be2966576f57092e4ed4edcbec3edd90776469126cce32b","roles":[]},
-"findings_of_ticks": {"digest":"7b01052c466be62eb37d1754aa4600de61199cdd27d45d0363db0b7692c2fbeb","roles":[]},
-"findings_of_waiting": {"digest":"927fe7e56d7b2767b93994ecd71e829a5eefca00785d204d020f95a6ce818fbd","roles":[]},
+"findings_of_ticks": {"digest":"bb42db938fe2fb61323cf47db83ef6a188d9f10c2b627ab0d0f069234efbb45d","roles":[]},
+"findings_of_waiting": {"digest":"71c5ea7291459747ee4e6cb20c0909d533c39d4c2ccc93e18d13330c342eefa5","roles":[]},
 "first_job": {"digest":"8d3b140ed67c18885a7a19b8778c89ef83d2f9cb4085b1109b608669c43d371b","roles":[]},
 "fold_names": {"digest":"bf1b0c548fa5707bdb91660d0d044d62479af726c5ad32ef6890989660a72527","roles":[]},
 "free_passed": {"digest":"43f291d716f1a5c4c916a020a36b13457620bc74fc983eb8c2a0ad2eb629f3b2","roles":[]},

@@ -90,7 +90,7 @@ as $$
                || 'them back' end),
     (case when insecure is null then 'ok' else 'error' end, 'function_security',
      coalesce('functions that run with another''s rights on the caller''s path, or belong to '
-              || 'somebody else: ' || insecure,
+              || 'another role: ' || insecure,
               'definer functions pin their search_path and are the owner''s'),
      case when insecure is not null
           then 'run `fairclaim migrate` of the newest build in use: it puts functions and their '
@@ -98,7 +98,7 @@ as $$
     (case when open is null and closed is null then 'ok' else 'error' end, 'function_access',
      coalesce(nullif(concat_ws('; ', 'executable by who should not: ' || open,
                                'not executable by who needs it: ' || closed), ''),
-              'every function may be executed by the roles that need it and nobody else'),
+              'every function may be executed by the roles that need it and by no other'),
      case when open is not null or closed is not null
           then 'as an administrator: set role fairclaim_owner; revoke execute on function ... '
                || 'from ...; `fairclaim migrate` puts grants of ours back that are missing' end),

@@ -45,7 +45,7 @@ as $$
     from ticked
    union all
   select 'error', 'ticks', 'the state of the maintenance is gone',
-         'somebody deleted from fairclaim_internal.tick_state or fairclaim_internal.setting: '
+         'a row of fairclaim_internal.tick_state or fairclaim_internal.setting was deleted: '
          || 'restore its row'
    where not exists (select from state)
    union all
@@ -72,7 +72,7 @@ as $$
               else 'waiting jobs are numbered in order' end,
          case when behind > 0 or mended_ago < 86400
               then 'a copy by logical replication has no sequences: set all of the schema '
-                   || 'fairclaim_internal by setval before anybody dispatches. Jobs dispatched '
+                   || 'fairclaim_internal by setval before any dispatch. Jobs dispatched '
                    || 'meanwhile wait until a tick has given them new numbers' end
     from state
 $$;

@@ -8,7 +8,7 @@ as $$
   -- a job that is due for ten minutes waits long, and its type is unclaimed when none of it runs
   with waiting as materialized (
     select pair.queue, pair.type, pair.paused, pair.runs, pair.waits as seconds
-      from longest_waits() w),
+      from longest_waits() pair),
   unclaimed as (
     select array_agg(format('%s in %s (for %s)', pair.type, pair.queue, span(pair.seconds))
                      order by pair.seconds desc) as names
