@@ -111,8 +111,8 @@ async fn a_table_is_bloated_by_what_its_rows_do_not_explain() {
     };
     // the sizes of the tables are the numbers that stand for them
     let space = SPACE
-        .replace("pg_table_size(s.relid)", "s.relid::bigint")
-        .replace("pg_indexes_size(s.relid)", "0::bigint");
+        .replace("pg_table_size(counted.relid)", "counted.relid::bigint")
+        .replace("pg_indexes_size(counted.relid)", "0::bigint");
     let small = 64 << 20;
     for (live, bytes, expected) in
         [(0, small, None), (1_000, small + 1, Some("warning bloat")), (1_000_000, small + 1, None)]
