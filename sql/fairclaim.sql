@@ -757,8 +757,10 @@ grant execute on function fairclaim.schema_version()
   to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor, fairclaim_observer;
 
 -- internal/claim/check_claim.sql
--- What claim_jobs and its kin refuse before they look at anything. Returns true, so that it can be called in an expression, which costs
--- a claim less than a statement.
+-- What claim_jobs and its kin refuse before they look at anything. Each condition that is reached
+-- is set up anew in every transaction, so what holds for a list is asked only where there is one.
+-- Returns true, so that it can be called in an expression, which costs a claim less than a
+-- statement.
 create or replace function fairclaim_internal.check_claim(
   p_worker_id text,
   p_queues text[],
@@ -772,8 +774,9 @@ declare
   v_name text;
   v_at int := 0;
 begin
-  -- the second range by its numbers: which controls above ASCII the class knows depends on the database's locale
-  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
+  -- the second range by its numbers: which controls above ASCII the class knows depends on the locale
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255
+     or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
     perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters',
       'name the worker by a short word, such as its host and process', '{"limit": 255}');
   elsif p_limit is null or p_limit not between 1 and 1000 then
@@ -781,37 +784,58 @@ begin
       'claim 1,000 at most at a time', '{"minimum": 1, "maximum": 1000}');
   elsif p_lease is null or p_lease < 1 or p_lease > 86400 then
     perform refuse('JQ004', 'p_lease', 'must be seconds from 1 to 86,400 (24 h)',
-      'leave it out for 30 s; extend_leases keeps a job that runs longer', '{"minimum": 1, "maximum": 86400}');
-  elsif p_queues is not null and (cardinality(p_queues) not between 1 and 1000 or array_ndims(p_queues) > 1 or array_position(p_queues, null) is not null) then
-    perform refuse('JQ004', 'p_queues', 'must be null (every queue) or a list of 1 to 1,000 names without nulls',
-      'pass null or the names of queues', '{"limit": 1000}');
-  elsif p_types is not null and (cardinality(p_types) not between 1 and 1000 or array_ndims(p_types) > 1 or array_position(p_types, null) is not null) then
-    perform refuse('JQ004', 'p_types', 'must be null (every type) or a list of 1 to 1,000 names without nulls',
-      'pass null or the names of types', '{"limit": 1000}');
-  elsif current_setting('transaction_isolation') <> 'read committed' then
-    perform refuse('JQ004', 'transaction', 'claims need isolation level read committed', 'begin isolation level read committed');
+      'leave it out for 30 s; extend_leases keeps a job that runs longer',
+      '{"minimum": 1, "maximum": 86400}');
   end if;
-  -- a loop of plain expressions: for the names that there are, cheaper than a query
-  foreach v_name in array coalesce(p_queues, '{}') loop
-    if not is_name(v_name) then
-      perform refuse('JQ004', format('p_queues[%s]', v_at), 'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
-        'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
+  -- loops of plain expressions: for the names that there are, cheaper than a query
+  if p_queues is not null then
+    if cardinality(p_queues) not between 1 and 1000 or array_ndims(p_queues) > 1
+       or array_position(p_queues, null) is not null then
+      perform refuse('JQ004', 'p_queues',
+        'must be null (every queue) or a list of 1 to 1,000 names without nulls',
+        'pass null or the names of queues', '{"limit": 1000}');
     end if;
-    v_at := v_at + 1;
-  end loop;
-  v_at := 0;
-  foreach v_name in array coalesce(p_types, '{}') loop
-    if not is_name(v_name, true) then
-      perform refuse('JQ004', format('p_types[%s]', v_at), 'must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters',
-        'use letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
+  end if;
+  if p_types is not null then
+    if cardinality(p_types) not between 1 and 1000 or array_ndims(p_types) > 1
+       or array_position(p_types, null) is not null then
+      perform refuse('JQ004', 'p_types',
+        'must be null (every type) or a list of 1 to 1,000 names without nulls',
+        'pass null or the names of types', '{"limit": 1000}');
     end if;
-    v_at := v_at + 1;
-  end loop;
+  end if;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform refuse('JQ004', 'transaction', 'claims need isolation level read committed',
+      'begin isolation level read committed');
+  end if;
+  if p_queues is not null then
+    foreach v_name in array p_queues loop
+      if not is_name(v_name) then
+        perform refuse('JQ004', format('p_queues[%s]', v_at),
+          'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+          'use lowercase letters, digits and _ . : - with a letter or a digit first',
+          '{"limit": 64}');
+      end if;
+      v_at := v_at + 1;
+    end loop;
+  end if;
+  if p_types is not null then
+    v_at := 0;
+    foreach v_name in array p_types loop
+      if not is_name(v_name, true) then
+        perform refuse('JQ004', format('p_types[%s]', v_at),
+          'must match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$ and have at most 64 characters',
+          'use letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
+      end if;
+      v_at := v_at + 1;
+    end loop;
+  end if;
   return true;
 end
 $$;
 
-comment on function fairclaim_internal.check_claim(text, text[], int, text[], float8) is 'Refuses bad arguments of a claim (JQ004); true for good ones.';
+comment on function fairclaim_internal.check_claim(text, text[], int, text[], float8) is
+'Refuses bad arguments of a claim (JQ004); true for good ones.';
 
 -- internal/claim/check_cursor.sql
 -- A cursor is 'queue|turn|used|shared' for each queue that the worker visited of late, the last one
@@ -842,10 +866,12 @@ $$;
 comment on function fairclaim_internal.check_cursor(text) is 'The entries of a worker''s cursor; JQ004 if it is none.';
 
 -- internal/claim/claim_from_queue.sql
--- One queue's part of a claim, in four steps: shared lanes, for at most three quarters while own lanes exist (a claim of one:
--- three of four); own lanes in turn, a window at a time; what is left, by weight, from those that gave their whole quantum;
--- shared lanes for the rest. p_pos, p_used, p_shared are this queue's part of the cursor and come back moved on.
--- p_taken: the jobs that this call took in other queues, for the limits of their tenants. p_alone: only jobs that are to run alone.
+-- One queue's part of a claim, in four steps: shared lanes, for at most three quarters while own
+-- lanes exist (a claim of one: three of four); own lanes in turn, a window at a time; what is left,
+-- by weight, from those that gave their whole quantum; shared lanes for the rest. p_pos, p_used,
+-- p_shared are this queue's part of the cursor and come back moved on.
+-- p_taken: the jobs that this call took in other queues, for the limits of their tenants. p_alone:
+-- only jobs that are to run alone.
 create or replace function fairclaim_internal.claim_from_queue(
   p_queue text,
   p_limit int,
@@ -937,100 +963,95 @@ comment on function fairclaim_internal.claim_from_queue(text, int, text[], boole
 'Takes up to p_limit jobs of one queue out of `ready`: shared lanes and own lanes, fairly.';
 
 -- internal/claim/claim_one.sql
--- One job, where nothing special applies: no priorities in the queue, no limits, no pause; else it finds nothing, and claim_from_queue has
--- the rest. One statement looks, walks, locks, moves and answers. Its lock on `ready` is older than the snapshot in which it sees no limit.
--- way: 0 shared lanes (three claims of four), 1 the rest of the quantum of the cursor's tenant, 2 the next 256 own lanes
--- in turn, 3 shared lanes again where there is no own lane. Lanes of types that were not asked for are passed over; what lies farther
--- is claim_from_queue's affair.
+-- One job, where nothing special applies: no priorities in the queue, no limits, no pause; else it
+-- finds nothing, and claim_from_queue has the rest. One statement looks, walks, locks and takes.
+-- Its lock on `ready` is older than the snapshot in which it sees no limit.
+-- way: 0 shared lanes (three claims of four), 1 the rest of the quantum of the cursor's tenant, 2
+-- the next 256 own lanes in turn, 3 shared lanes again where there is no own lane. Lanes of types
+-- that were not asked for are passed over; what lies farther is claim_from_queue's affair. p_pos,
+-- p_used and p_shared are this queue's part of the cursor: they come back moved on, or null with no
+-- job.
 create or replace function fairclaim_internal.claim_one(
-  p_worker_id text,
   p_queue text,
   p_types text[],
-  p_pos bigint,
-  p_used int,
-  p_shared int,
-  p_token uuid,
-  p_expires timestamptz,
-  p_rest text
-) returns table (
-  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
-  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
-  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
-  next_cursor text
+  inout p_pos bigint,
+  inout p_used int,
+  inout p_shared int,
+  out jobs fairclaim_internal.ready[]
 )
 language plpgsql
 as $$
-#variable_conflict use_column
+declare
+  v_pos bigint := p_pos;
 begin
-  return query
   with taken as materialized (
-    select y.c, y.id, y.tenant_id, l.turn, y.attempts + 1 a, y.attempts_left, y.lost, l.lane_id, l.way
-      from ((select l.lane_id, h.seq floor, p_pos turn, 0 way
-               from lane l
+    select waiting.place, waiting.job, walk.turn, walk.way
+      from ((select lane.lane_id, oldest.seq as floor, p_pos as turn, 0 as way, lane.type
+               from lane
               cross join lateral (
-                select y.seq from ready y
-                 where y.lane_id = l.lane_id and y.seq >= l.floor order by y.lane_id, y.seq limit 1) h
-              where p_shared < 3 and l.tenant_id is null and not l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types))
-              order by h.seq)
+                select ready.seq from ready
+                 where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
+                 order by ready.lane_id, ready.seq limit 1) oldest
+              where p_shared < 3
+                and lane.tenant_id is null and not lane.alone and lane.queue = p_queue
+              order by oldest.seq)
             union all
-            (select l.lane_id, l.floor, l.turn, 1 from lane l
-              where l.tenant_id is not null and l.queue = p_queue and l.turn = p_pos and l.weight > p_used
-                and (p_types is null or l.type = any (p_types))
-              order by l.queue, l.turn, l.priority desc, l.lane_id limit 256)
+            (select lane.lane_id, lane.floor, lane.turn, 1, lane.type from lane
+              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_pos
+                and lane.weight > p_used and (p_types is null or lane.type = any (p_types))
+              order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 256)
             union all
-            (select w.lane_id, w.floor, w.turn, 2
-               from (select l.lane_id, l.floor, l.turn, l.type from lane l
-                      where l.tenant_id is not null and l.queue = p_queue and l.turn > p_pos
-                      order by l.queue, l.turn, l.priority desc, l.lane_id limit 128) w
-              where p_types is null or w.type = any (p_types))
+            (select lane.lane_id, lane.floor, lane.turn, 2, lane.type from lane
+              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn > p_pos
+              order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 128)
             union all
-            (select w.lane_id, w.floor, w.turn, 2
-               from (select l.lane_id, l.floor, l.turn, l.type from lane l
-                      where l.tenant_id is not null and l.queue = p_queue and l.turn <= p_pos
-                      order by l.queue, l.turn, l.priority desc, l.lane_id limit 128) w
-              where p_types is null or w.type = any (p_types))
+            (select lane.lane_id, lane.floor, lane.turn, 2, lane.type from lane
+              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn <= p_pos
+              order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 128)
             union all
-            (select l.lane_id, l.floor, p_pos, 3 from lane l
-              where l.tenant_id is null and not l.alone and l.queue = p_queue and (p_types is null or l.type = any (p_types))
-                and not exists (select from lane o where o.tenant_id is not null and o.queue = p_queue))) l
+            (select lane.lane_id, lane.floor, p_pos, 3, lane.type from lane
+              where lane.tenant_id is null and not lane.alone and lane.queue = p_queue
+                and not exists (select from lane own
+                                 where own.tenant_id is not null and own.queue = p_queue))) walk
      cross join lateral (
-       select y.ctid c, y.* from ready y
-        where y.lane_id = l.lane_id and y.seq >= l.floor
-        order by y.lane_id, y.seq limit 1 for update skip locked) y
-     where not exists (select from tenant_limit)
-       and not exists (select from queue q where q.name = p_queue and q.paused_at is not null)
-       and not exists (select from lane o where o.queue = p_queue and (o.priority > 0 or o.priority < 0 and o.tenant_id is null))
+       select ready.ctid as place, ready as job from ready
+        where ready.lane_id = walk.lane_id and ready.seq >= walk.floor
+        order by ready.lane_id, ready.seq limit 1 for update skip locked) waiting
+     where (p_types is null or walk.type = any (p_types))
+       and not exists (select from tenant_limit)
+       and not exists (select from queue where queue.name = p_queue and queue.paused_at is not null)
+       and not exists (select from lane ranked
+                        where ranked.queue = p_queue
+                          and (ranked.priority > 0
+                               or ranked.priority < 0 and ranked.tenant_id is null))
      limit 1),
   gone as (
-    delete from ready y where y.ctid = any (array(select taken.c from taken))),
-  started as (
-    insert into running
-    select taken.id, taken.tenant_id, p_token, p_expires, taken.a, taken.attempts_left, taken.lost, false, p_worker_id from taken)
-  select j.id, j.tenant_id, j.type, 'processing'::text, j.payload, null::jsonb, p_worker_id, taken.a::int,
-         null::timestamptz, j.created_at, null::timestamptz, j.queue, j.priority::int, j.max_attempts::int,
-         taken.attempts_left::int, taken.lost::int, date_part('epoch', j.timeout), j.tags, j.metadata, p_token, p_expires,
-         set_config('fairclaim.cursor', p_queue || '|' || taken.turn || '|' || case taken.way when 2 then 1 when 1 then p_used + 1 else p_used end
-           || '|' || case when taken.way = 0 then p_shared + 1 else 0 end || p_rest, true)
-    from taken
-   cross join lateral (select * from job j where j.tenant_id = taken.tenant_id and j.id = taken.id offset 0) j;
-  if found and random() < 0.03 then           -- a statement of its own: set up with each claim, it cost more than the walk
-    perform hint_passed(p_queue, p_pos);
+    delete from ready where ready.ctid = any (array(select taken.place from taken)))
+  select array[taken.job], taken.turn,
+         case taken.way when 2 then 1 when 1 then p_used + 1 else p_used end,
+         case when taken.way = 0 then p_shared + 1 else 0 end
+    into jobs, p_pos, p_used, p_shared
+    from taken;
+  if jobs is not null and random() < 0.03 then      -- a statement of its own: it would cost each
+    perform hint_passed(p_queue, v_pos);            -- claim more than the walk
   end if;
 end
 $$;
 
-comment on function fairclaim_internal.claim_one(text, text, text[], bigint, int, int, uuid, timestamptz, text) is
-'The claim of one job where nothing special applies: one statement.';
+comment on function fairclaim_internal.claim_one(text, text[], bigint, int, int) is
+'Takes one job out of `ready`, where nothing special applies: one statement.';
 
 -- internal/claim/claim_own.sql
--- Own lanes, weighted round robin over tenants by turn, after the cursor. The first window has as many tenants as are to give
--- something, and a quarter more, since some give nothing; each lane is probed once. The second window is three times as wide,
--- and each later one four times as wide as the one before, while own lanes gave nothing; windows grow on beyond v_far only
--- while the whole call has nothing at all. Then the rest is taken, by weight, from those that gave their whole quantum. With
--- types, the first window is that of all types, and the later ones walk by type. The cursor's tenant is visited once in a pass:
--- its rows are not locked against this claim itself, so a second visit in the same statement would return them twice.
--- p_lanes, p_priorities: the shared lanes of the queue where priorities are in use, since a tenant may have a higher job
--- there; else null. p_taken: the jobs that this call has already.
+-- Own lanes, weighted round robin over tenants by turn, after the cursor. The first window has as
+-- many tenants as are to give something, and a quarter more, since some give nothing; each lane is
+-- probed once. The second window is three times as wide, and each later one four times as wide as
+-- the one before, while own lanes gave nothing; windows grow on beyond v_far only while the whole
+-- call has nothing at all. Then the rest is taken, by weight, from those that gave their whole
+-- quantum. With types, the first window is that of all types, and the later ones walk by type. The
+-- cursor's tenant is visited once in a pass: its rows are not locked against this claim itself, so
+-- a second visit in the same statement would return them twice.
+-- p_lanes, p_priorities: the shared lanes of the queue where priorities are in use, since a tenant
+-- may have a higher job there; else null. p_taken: the jobs that this call has already.
 create or replace function fairclaim_internal.claim_own(
   p_queue text,
   p_limit int,
@@ -1152,9 +1173,9 @@ comment on function fairclaim_internal.claim_own(text, int, text[], boolean, big
 'Takes up to p_limit jobs out of the own lanes of a queue, tenants in turn by weight.';
 
 -- internal/claim/hint_passed.sql
--- Tells tick which floors should move, for a claim of one: the lanes of the cursor's tenant, and those behind it up to the first
--- that has a row (33 at most). Called for about one claim in 32, so each lane that a claim takes from, or probes in vain, is
--- hinted at as often.
+-- Tells tick which floors should move, for a claim of one: the lanes of the cursor's tenant, and
+-- those behind it up to the first that has a row (33 at most). Called for about one claim in 32, so
+-- each lane that a claim takes from, or probes in vain, is hinted at as often.
 create or replace function fairclaim_internal.hint_passed(p_queue text, p_pos bigint) returns void
 language plpgsql
 as $$
@@ -1177,8 +1198,10 @@ comment on function fairclaim_internal.hint_passed(text, bigint) is
 'Hints for tick: own lanes that a claim of one from this place on probes.';
 
 -- internal/claim/hop_turns.sql
--- As next_turns, where tenants have many lanes each: one index descent a tenant, whatever the number of its lanes.
--- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before it, 3 the cursor's tenant again.
+-- As next_turns, where tenants have many lanes each: one index descent a tenant, whatever the
+-- number of its lanes.
+-- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before
+-- it, 3 the cursor's tenant again.
 create or replace function fairclaim_internal.hop_turns(
   p_queue text,
   p_pos bigint,
@@ -1250,8 +1273,9 @@ $$;
 comment on function fairclaim_internal.is_cursor_entry(text) is 'Whether a text is one queue''s part of a cursor: queue|turn|used|shared.';
 
 -- internal/claim/leave_hints.sql
--- Tells tick which floors should move: about one hint for 32 jobs taken, and as often one for a lane that was probed in vain
--- (its dead prefix grows with every probe, and no claim takes from it). Returns true, so that it can be called in an expression.
+-- Tells tick which floors should move: about one hint for 32 jobs taken, and as often one for a
+-- lane that was probed in vain (its dead prefix grows with every probe, and no claim takes from
+-- it). Returns true, so that it can be called in an expression.
 create or replace function fairclaim_internal.leave_hints(
   p_queue text,
   p_turns bigint[],
@@ -1287,10 +1311,12 @@ comment on function fairclaim_internal.leave_hints(text, bigint[], int, int[], f
 'Hints for tick: lanes whose floor should move.';
 
 -- internal/claim/next_queue.sql
--- The next queue by name that is not paused and may have something for a claim: one with a row in a lane (p_alone: in a lane of
--- jobs that run alone). Empty shared lanes cost a look each, once a claim, whatever the number of their queues. So do empty own
--- lanes, until they are closed: after a hundred of them in a row their last queue is visited, since a queue with very many has
--- better ways to walk them. For one look in 32 a lane is hinted at, so that its floor passes what was taken from it (leave_hints).
+-- The next queue by name that is not paused and may have something for a claim: one with a row in a
+-- lane (p_alone: in a lane of jobs that run alone). Empty shared lanes cost a look each, once a
+-- claim, whatever the number of their queues. So do empty own lanes, until they are closed: after a
+-- hundred of them in a row their last queue is visited, since a queue with very many has better
+-- ways to walk them. For one look in 32 a lane is hinted at, so that its floor passes what was
+-- taken from it (leave_hints).
 create or replace function fairclaim_internal.next_queue(p_after text, p_alone boolean) returns text
 language plpgsql
 as $$
@@ -1337,11 +1363,12 @@ comment on function fairclaim_internal.next_queue(text, boolean) is
 'The first queue after this name in which a claim may find something; null when there is none.';
 
 -- internal/claim/next_turns.sql
--- Whose turn is next: the rest of the quantum of the cursor's tenant, the others in turn, the cursor's tenant again. Read only,
--- at most p_walk tenants. Types are not looked at: where they cover most of what waits, which is usual, the walk is the same
--- for all of them, and a tenant that has none of them gives nothing. Nearly always a tenant has a lane or two, and a stretch
--- of the index has all of them; where it has few tenants with many lanes each, the tenants are hopped to one by one, so that
--- no tenant is seen more often for having more lanes.
+-- Whose turn is next: the rest of the quantum of the cursor's tenant, the others in turn, the
+-- cursor's tenant again. Read only, at most p_walk tenants. Types are not looked at: where they
+-- cover most of what waits, which is usual, the walk is the same for all of them, and a tenant that
+-- has none of them gives nothing. Nearly always a tenant has a lane or two, and a stretch of the
+-- index has all of them; where it has few tenants with many lanes each, the tenants are hopped to
+-- one by one, so that no tenant is seen more often for having more lanes.
 create or replace function fairclaim_internal.next_turns(
   p_queue text,
   p_pos bigint,
@@ -1389,8 +1416,10 @@ comment on function fairclaim_internal.next_turns(text, bigint, int, int) is
 'The tenants with own lanes whose turn is next, and their weights.';
 
 -- internal/claim/next_turns_by_type.sql
--- As next_turns, for few types among many: each type's lanes are walked by an index of their own and merged.
--- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before it, 3 the cursor's tenant again.
+-- As next_turns, for few types among many: each type's lanes are walked by an index of their own
+-- and merged.
+-- stretch: 0 the cursor's tenant with the rest of its quantum, 1 the turns after it, 2 those before
+-- it, 3 the cursor's tenant again.
 create or replace function fairclaim_internal.next_turns_by_type(
   p_queue text,
   p_types text[],
@@ -1555,9 +1584,10 @@ comment on function fairclaim_internal.refuse_late(timestamptz) is
 'Raises 55P03 when the lease that a claim would give is over already.';
 
 -- internal/claim/room_under_limits.sql
--- Cuts quanta to the room under the tenants' limits. First the limit rows of tenants with work and room are locked (at most
--- p_limit, in tenant order, skip locked); then, in a new statement with a new snapshot, their running jobs are counted, and
--- with them what this call has taken already. A limit that tick has not activated yet gives no room.
+-- Cuts quanta to the room under the tenants' limits. First the limit rows of tenants with work and
+-- room are locked (at most p_limit, in tenant order, skip locked); then, in a new statement with a
+-- new snapshot, their running jobs are counted, and with them what this call has taken already. A
+-- limit that tick has not activated yet gives no room.
 create or replace function fairclaim_internal.room_under_limits(
   p_queue text,
   p_types text[],
@@ -1609,10 +1639,11 @@ comment on function fairclaim_internal.room_under_limits(text, text[], bigint[],
 'How many jobs each tenant may give under its limit of running jobs.';
 
 -- internal/claim/take_alone.sql
--- One job that is to run alone, in a database with limits: the oldest of a tenant that has no limit, or whose limit's row was got and
--- leaves room for one more. Looks at the 16 tenants whose jobs stand first among the 64 oldest of each lane. Locks, for each
--- until one is found: the limit's row (skip locked), and then, in a new statement, its running jobs are counted, with what this
--- call has taken of it in other queues (p_taken); last the job's row (skip locked).
+-- One job that is to run alone, in a database with limits: the oldest of a tenant that has no
+-- limit, or whose limit's row was got and leaves room for one more. Looks at the 16 tenants whose
+-- jobs stand first among the 64 oldest of each lane. Locks, for each until one is found: the
+-- limit's row (skip locked), and then, in a new statement, its running jobs are counted, with what
+-- this call has taken of it in other queues (p_taken); last the job's row (skip locked).
 create or replace function fairclaim_internal.take_alone(
   p_lanes bigint[],
   p_floors bigint[],
@@ -1660,13 +1691,15 @@ comment on function fairclaim_internal.take_alone(bigint[], bigint[], fairclaim_
 'Takes one job that is to run alone out of these lanes, under the limits of tenants.';
 
 -- internal/claim/take_highest.sql
--- What tenants give at their turn where priorities are in use: the highest that each has, the oldest first among equals, of its
--- jobs in these shared lanes (a light tenant has a few) and in its own lanes of at least p_least; of each p_counts at most.
--- Bounded: 64 rows of shared lanes a tenant, and by index as many rows of own lanes as it is to give. A tenant's rows are found
--- by the tenant: the lane is asked for in a form that no index has, since statistics of a moment at which nearly nothing waits
--- would choose the lane, and walk its dead rows. It first looks, and then locks exactly the chosen rows, skip locked: rows of
--- `ready` are never updated, so a ctid names one for as long as the snapshot that saw it. A claim that meets another one on all
--- of them gets nothing here and takes what follows (take_own, take_shared).
+-- What tenants give at their turn where priorities are in use: the highest that each has, the
+-- oldest first among equals, of its jobs in these shared lanes (a light tenant has a few) and in
+-- its own lanes of at least p_least; of each p_counts at most. Bounded: 64 rows of shared lanes a
+-- tenant, and by index as many rows of own lanes as it is to give. A tenant's rows are found by the
+-- tenant: the lane is asked for in a form that no index has, since statistics of a moment at which
+-- nearly nothing waits would choose the lane, and walk its dead rows. It first looks, and then
+-- locks exactly the chosen rows, skip locked: rows of `ready` are never updated, so a ctid names
+-- one for as long as the snapshot that saw it. A claim that meets another one on all of them gets
+-- nothing here and takes what follows (take_own, take_shared).
 create or replace function fairclaim_internal.take_highest(
   p_queue text,
   p_types text[],
@@ -1725,9 +1758,149 @@ $$;
 comment on function fairclaim_internal.take_highest(text, text[], bigint[], smallint[], int, uuid[], int[], int) is
 'Takes the highest jobs of tenants out of shared and own lanes. ordinals: which of p_tenants a job belongs to.';
 
+-- internal/claim/take_jobs.sql
+-- All of a claim but the wide rows, which the caller reads by the ids of `jobs`: so claim_jobs and
+-- settle_and_claim pay for one answer each.
+-- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly
+-- those taken). Waits for no row. Only a lock on a whole table makes it wait, also that of the wide
+-- rows: if that took longer than the lease, the claim is of no use, and its caller refuses it
+-- (refuse_late).
+-- A claim of one in a queue where nothing special applies is one statement (claim_one); everything
+-- else goes through claim_from_queue. Its callers pin jit, enable_seqscan and plan_cache_mode for
+-- it too.
+create or replace function fairclaim_internal.take_jobs(
+  p_worker_id text,
+  p_queues text[],
+  p_limit int,
+  p_types text[],
+  p_lease float8,
+  p_cursor text,
+  p_lease_token uuid,
+  p_idle_for float8,
+  p_alone boolean,
+  out jobs fairclaim_internal.ready[],
+  out token uuid,
+  out expires_at timestamptz,
+  out cursor text
+)
+language plpgsql
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_is_good boolean;                          -- an assignment is cheaper than a statement
+  v_entries text[];                           -- the cursor, an entry a queue
+  v_entry text;
+  v_at int := 0;
+  v_queue text collate "C";
+  v_last text collate "C" := '';              -- the queue visited last
+  v_start text collate "C" := '';             -- the queue that the call before this one ended with
+  v_around boolean := false;                  -- all queues by name: past the last one, and on
+  v_limited boolean;                          -- some tenant has a limit; null before the first look
+  v_paused boolean;
+  v_pos bigint;
+  v_used int;
+  v_shared int;
+  v_taken record;                             -- what one queue gave
+  v_is_taken boolean := false;
+begin
+  v_is_good := check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
+  token := coalesce(p_lease_token, gen_random_uuid());
+  expires_at := v_now + make_interval(secs => p_lease);
+  if p_alone is not false then
+    p_alone := coalesce(p_alone, false);
+    p_limit := case when p_alone then 1 else p_limit end;
+  end if;
+  if p_cursor is not null then                -- each call starts at the queue after the last one's
+    v_entries := check_cursor(p_cursor);
+    v_start := split_part(v_entries[1], '|', 1);
+    v_last := v_start;
+    v_at := coalesce(array_position(p_queues, v_start), 0);
+  end if;
+  for v_visit in 1 .. coalesce(cardinality(p_queues), 1000000) loop
+    if p_queues is not null then
+      v_at := v_at % cardinality(p_queues) + 1;
+      v_queue := p_queues[v_at];
+    else
+      v_queue := next_queue(v_last, p_alone);
+      if v_queue is null and not v_around then
+        v_around := true;
+        v_queue := next_queue('', p_alone);
+      end if;
+      exit when v_queue is null or v_around and v_queue > v_start;
+    end if;
+    v_last := v_queue;
+    v_entry := null;
+    if split_part(v_entries[1], '|', 1) = v_queue then
+      v_entry := v_entries[1];
+      v_entries := v_entries[2:];
+    elsif cardinality(v_entries) > 1 then
+      select part.entry into v_entry from unnest(v_entries) part(entry)
+       where split_part(part.entry, '|', 1) = v_queue limit 1;
+      v_entries := array_remove(v_entries, v_entry);
+    end if;
+    if v_entry is null then                   -- a random turn at first
+      v_pos := uuid_hash_extended(token, 0);
+      v_used := 0;
+      v_shared := v_pos >> 20 & 3;
+    else
+      v_pos := split_part(v_entry, '|', 2);
+      v_used := split_part(v_entry, '|', 3);
+      v_shared := split_part(v_entry, '|', 4);
+    end if;
+    if p_limit = 1 and not p_alone then
+      v_taken := claim_one(v_queue, p_types, v_pos, v_used, v_shared);
+      v_is_taken := v_taken.jobs is not null;
+    end if;
+    if not v_is_taken then
+      if v_limited is null then               -- the lock first, so that a tick knows which claims
+        lock table ready in row exclusive mode;      -- began before a limit
+        select exists (select from tenant_limit),
+               exists (select from queue where queue.paused_at is not null)
+          into v_limited, v_paused;
+      end if;
+      continue when v_paused
+        and exists (select from queue where queue.name = v_queue and queue.paused_at is not null);
+      v_taken := claim_from_queue(v_queue, p_limit - coalesce(cardinality(jobs), 0), p_types,
+        v_limited, p_alone, v_pos, v_used, v_shared, jobs);
+    end if;
+    jobs := jobs || v_taken.jobs;
+    v_entries := concat_ws('|', v_queue, v_taken.p_pos, v_taken.p_used, v_taken.p_shared)
+                 || v_entries[1:31];
+    exit when cardinality(jobs) >= p_limit;
+  end loop;
+
+  if jobs is null then
+    perform note_idle(v_now, p_idle_for);
+    return;
+  end if;
+  cursor := array_to_string(v_entries, ';');
+  insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
+                       limited, worker_id)
+  select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
+         taken.lost,
+         v_limited is true
+           and exists (select from tenant_limit where tenant_limit.tenant_id = taken.tenant_id),
+         p_worker_id
+    from unnest(jobs) taken;
+  if p_lease < 30 then                        -- everybody ticks within half a minute anyway
+    if coalesce(pg_sequence_last_value('look_by'), 0) > millis(expires_at) + 5000 then
+      perform wake_before(v_now, expires_at + interval '5 s');
+    end if;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.take_jobs(text, text[], int, text[], float8, text, uuid, float8, boolean) is
+'Takes jobs out of `ready` and starts their attempts: `jobs` as they waited, null for none, with the lease and the next cursor.';
+
 -- internal/claim/take_own.sql
--- Locks exactly what is taken, and takes it out of `ready`. Each lane is probed once; inside a tenant the higher
--- priority goes first, then the older lane. ordinals: which of the p_turns a job belongs to.
+-- Locks exactly what is taken, and takes it out of `ready`. Each lane is probed once; inside a
+-- tenant the higher priority goes first, then the older lane. ordinals: which of the p_turns a job
+-- belongs to.
 create or replace function fairclaim_internal.take_own(
   p_queue text,
   p_types text[],
@@ -1766,8 +1939,9 @@ comment on function fairclaim_internal.take_own(text, text[], bigint[], int[], i
 'Takes jobs out of own lanes, in turn.';
 
 -- internal/claim/take_ranked.sql
--- As take_shared, for a queue in which priorities are in use. The places in line tell whose turn it is, whatever the
--- priorities; at its turn a tenant gives its highest job, in shared lanes or in own lanes of a priority above 0.
+-- As take_shared, for a queue in which priorities are in use. The places in line tell whose turn it
+-- is, whatever the priorities; at its turn a tenant gives its highest job, in shared lanes or in
+-- own lanes of a priority above 0.
 create or replace function fairclaim_internal.take_ranked(
   p_queue text,
   p_lanes bigint[],
@@ -1809,9 +1983,10 @@ comment on function fairclaim_internal.take_ranked(text, bigint[], bigint[], sma
 'Takes jobs out of shared lanes where priorities are in use: tenants by their place in line, and of each its highest jobs.';
 
 -- internal/claim/take_shared.sql
--- Locks and takes up to p_limit jobs from shared lanes, first come first served. Where there are several lanes, it first
--- looks, without a lock, which of the oldest rows stand in which lane, and then locks exactly those. p_rest: takes what is
--- left, the oldest lane first, for a second pass. Jobs of a limited tenant are passed over (tick moves them).
+-- Locks and takes up to p_limit jobs from shared lanes, first come first served. Where there are
+-- several lanes, it first looks, without a lock, which of the oldest rows stand in which lane, and
+-- then locks exactly those. p_rest: takes what is left, the oldest lane first, for a second pass.
+-- Jobs of a limited tenant are passed over (tick moves them).
 create or replace function fairclaim_internal.take_shared(
   p_lanes bigint[],
   p_floors bigint[],
@@ -6327,9 +6502,30 @@ $$;
 comment on function fairclaim_internal.known_settings() is
 'The settings that can be changed by set_setting, in the order in which they are listed: unit, default, bounds, and what each is.';
 
+-- internal/settle/cancelled_jobs.sql
+-- Of very many wishes it looks at the newest hundred, since each call that settles or claims asks
+-- it for a minute after a wish; heartbeats tell of all.
+create or replace function fairclaim_internal.cancelled_jobs(p_worker_id text) returns uuid[]
+language plpgsql
+as $$
+begin
+  return (
+    select array_agg(wish.id)
+      from (select cancel_request.id from cancel_request
+             order by cancel_request.request_id desc limit 100) wish
+     cross join lateral (
+       select running.worker_id from running where running.id = wish.id offset 0) attempt
+     where attempt.worker_id = p_worker_id);
+end
+$$;
+
+comment on function fairclaim_internal.cancelled_jobs(text) is
+'The running jobs of this worker that were asked to stop; null for none.';
+
 -- internal/settle/check_settle.sql
--- What settle_jobs refuses before it looks at anything: not called where one expression of its own tells that all is well. A batch is
--- refused whole. What is inside a result or an error is no reason to refuse it: see read_texts.
+-- What settle_jobs refuses before it looks at anything: not called where one expression of its own
+-- tells that all is well. A batch is refused whole. What is inside a result or an error is no
+-- reason to refuse it: see read_texts.
 create or replace function fairclaim_internal.check_settle(
   p_worker_id text,
   p_ids uuid[],
@@ -6346,12 +6542,14 @@ declare
   v_n int := cardinality(p_ids);
   v_list text;                                -- one that is not like p_ids
   v_rule text;
-  v_bad int;
+  v_place int;                                -- of the first bad item, from 1
 begin
-  if p_worker_id is null or length(p_worker_id) not between 1 and 255 or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
+  if p_worker_id is null or length(p_worker_id) not between 1 and 255
+     or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
     perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters',
       'pass the name that the claim was made with', '{"minimum": 1, "maximum": 255}');
-  elsif v_n is null or v_n > 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
+  elsif v_n is null or v_n > 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1
+        or array_position(p_ids, null) is not null then
     perform refuse('JQ004', 'p_ids', 'must be a list of at most 10,000 ids without nulls',
       'settle 10,000 at most at a time', '{"limit": 10000}');
   end if;
@@ -6372,30 +6570,41 @@ begin
                  when array_dims(p_errors) <> array_dims(p_ids) then 'p_errors'
                  when array_dims(p_delays) <> array_dims(p_ids) then 'p_delays' end;
   if v_list is not null then                  -- items would be taken for those of other jobs
-    perform refuse('JQ004', v_list, 'must be one list that begins at 1', 'pass a plain array of one dimension');
+    perform refuse('JQ004', v_list, 'must be one list that begins at 1',
+      'pass a plain array of one dimension');
   end if;
   -- the usual case is one plain expression; only a refusal pays for finding the item
   if not p_outcomes <@ array['complete', 'retry', 'fail', 'snooze', 'release', 'cancel'] then
-    select x.o into v_bad from unnest(p_outcomes) with ordinality x(oc, o)
-     where x.oc is null or x.oc not in ('complete', 'retry', 'fail', 'snooze', 'release', 'cancel') limit 1;
-    perform refuse('JQ004', format('p_outcomes[%s]', v_bad - 1), 'must be complete, retry, fail, snooze, release or cancel',
+    select item.place into v_place from unnest(p_outcomes) with ordinality item(outcome, place)
+     where item.outcome is null
+        or item.outcome not in ('complete', 'retry', 'fail', 'snooze', 'release', 'cancel')
+     limit 1;
+    perform refuse('JQ004', format('p_outcomes[%s]', v_place - 1),
+      'must be complete, retry, fail, snooze, release or cancel',
       p_detail => '{"allowed": ["complete", "retry", "fail", "snooze", "release", "cancel"]}');
   end if;
   if (0 <= all (p_delays) and 157766400 >= all (p_delays)) is false then
-    select x.o into v_bad from unnest(p_delays) with ordinality x(d, o) where not x.d between 0 and 157766400 limit 1;
-    perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be seconds from 0 to 5 years',
-      'give seconds, or null for the usual pause of a retry', '{"minimum": 0, "maximum": 157766400}');
+    select item.place into v_place from unnest(p_delays) with ordinality item(delay, place)
+     where not item.delay between 0 and 157766400 limit 1;
+    perform refuse('JQ004', format('p_delays[%s]', v_place - 1), 'must be seconds from 0 to 5 years',
+      'give seconds, or null for the usual pause of a retry',
+      '{"minimum": 0, "maximum": 157766400}');
   end if;
   if 'snooze' = any (p_outcomes) then         -- without a pause it would run again and again, at no attempt's cost
-    select x.o, case when x.d is null then 'must not be null where the outcome is snooze' else 'must be at least 0.1 where the outcome is snooze' end
-      into v_bad, v_rule
-      from unnest(p_outcomes, p_delays) with ordinality x(oc, d, o) where x.oc = 'snooze' and (x.d is null or x.d < 0.1) limit 1;
+    select item.place,
+           case when item.delay is null then 'must not be null where the outcome is snooze'
+                else 'must be at least 0.1 where the outcome is snooze' end
+      into v_place, v_rule
+      from unnest(p_outcomes, p_delays) with ordinality item(outcome, delay, place)
+     where item.outcome = 'snooze' and (item.delay is null or item.delay < 0.1) limit 1;
     if found then
-      perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), v_rule,
-        'say for how many seconds the job shall wait, or give it back at once with release', '{"minimum": 0.1, "maximum": 157766400}');
+      perform refuse('JQ004', format('p_delays[%s]', v_place - 1), v_rule,
+        'say for how many seconds the job shall wait, or give it back at once with release',
+        '{"minimum": 0.1, "maximum": 157766400}');
     end if;
   end if;
-  if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0 or num_nonnulls(variadic p_delays) > 0 then
+  if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0
+     or num_nonnulls(variadic p_delays) > 0 then
     perform check_use(p_outcomes, p_results, p_errors, p_delays);
   end if;
 end
@@ -6405,34 +6614,50 @@ comment on function fairclaim_internal.check_settle(text, uuid[], int[], uuid[],
 'Refuses bad arguments of a settlement (JQ004).';
 
 -- internal/settle/check_use.sql
--- What an outcome has no use for would be lost without a word, and the caller would believe that it is kept: so it is refused. The lists
--- have been checked; each of these looks is made only where it can find something.
-create or replace function fairclaim_internal.check_use(p_outcomes text[], p_results text[], p_errors text[], p_delays float8[]) returns void
+-- What an outcome has no use for would be lost without a word, and the caller would believe that it
+-- is kept: so it is refused. The lists have been checked; each of these looks is made only where it
+-- can find something.
+create or replace function fairclaim_internal.check_use(
+  p_outcomes text[],
+  p_results text[],
+  p_errors text[],
+  p_delays float8[]
+) returns void
 language plpgsql
 as $$
 declare
-  v_bad int;
+  v_place int;                                -- of the first bad item, from 1
 begin
   if num_nonnulls(variadic p_results) > 0 and ('complete' = all (p_outcomes)) is not true then
-    select x.o into v_bad from unnest(p_outcomes, p_results) with ordinality x(oc, v, o) where x.oc <> 'complete' and x.v is not null limit 1;
+    select item.place into v_place
+      from unnest(p_outcomes, p_results) with ordinality item(outcome, result, place)
+     where item.outcome <> 'complete' and item.result is not null limit 1;
     if found then
-      perform refuse('JQ004', format('p_results[%s]', v_bad - 1), 'must be null unless the outcome is complete',
+      perform refuse('JQ004', format('p_results[%s]', v_place - 1),
+        'must be null unless the outcome is complete',
         'settle it as complete, or leave its result out');
     end if;
   end if;
-  if num_nonnulls(variadic p_errors) > 0 and p_outcomes && array['complete', 'snooze', 'release'] then
-    select x.o into v_bad from unnest(p_outcomes, p_errors) with ordinality x(oc, v, o)
-     where x.oc in ('complete', 'snooze', 'release') and x.v is not null limit 1;
+  if num_nonnulls(variadic p_errors) > 0
+     and p_outcomes && array['complete', 'snooze', 'release'] then
+    select item.place into v_place
+      from unnest(p_outcomes, p_errors) with ordinality item(outcome, error, place)
+     where item.outcome in ('complete', 'snooze', 'release') and item.error is not null limit 1;
     if found then
-      perform refuse('JQ004', format('p_errors[%s]', v_bad - 1), 'must be null unless the outcome is retry, fail or cancel',
+      perform refuse('JQ004', format('p_errors[%s]', v_place - 1),
+        'must be null unless the outcome is retry, fail or cancel',
         'settle it as retry, fail or cancel, or leave its error out');
     end if;
   end if;
-  if num_nonnulls(variadic p_delays) > 0 and p_outcomes && array['complete', 'fail', 'release', 'cancel'] then
-    select x.o into v_bad from unnest(p_outcomes, p_delays) with ordinality x(oc, v, o)
-     where x.oc in ('complete', 'fail', 'release', 'cancel') and x.v is not null limit 1;
+  if num_nonnulls(variadic p_delays) > 0
+     and p_outcomes && array['complete', 'fail', 'release', 'cancel'] then
+    select item.place into v_place
+      from unnest(p_outcomes, p_delays) with ordinality item(outcome, delay, place)
+     where item.outcome in ('complete', 'fail', 'release', 'cancel') and item.delay is not null
+     limit 1;
     if found then
-      perform refuse('JQ004', format('p_delays[%s]', v_bad - 1), 'must be null unless the outcome is retry or snooze',
+      perform refuse('JQ004', format('p_delays[%s]', v_place - 1),
+        'must be null unless the outcome is retry or snooze',
         'settle it as retry or snooze, or leave its delay out');
     end if;
   end if;
@@ -6443,9 +6668,11 @@ comment on function fairclaim_internal.check_use(text[], text[], text[], float8[
 'Refuses a result, an error or a delay beside an outcome that has no use for it (JQ004).';
 
 -- internal/settle/clip_error.sql
--- An attempt's error, always an object and at most 16 KiB: code, message and trace are kept, each cut. What is no object, or nests
--- too deep, becomes one; it is never refused, since whoever settles did not make it. A code is a short word that operators may read
--- who see no payload, so what is none is dropped; a number becomes one. In plpgsql: a function in SQL that is not inlined is planned anew in every transaction.
+-- An attempt's error, always an object and at most 16 KiB: code, message and trace are kept, each
+-- cut. What is no object, or nests too deep, becomes one; it is never refused, since the worker
+-- that settles did not make it. A code is a short word that operators may read who see no payload,
+-- so what is none is dropped; a number becomes one. In plpgsql: a function in SQL that is not
+-- inlined is planned again in every transaction.
 create or replace function fairclaim_internal.clip_error(p_error jsonb) returns jsonb
 language plpgsql immutable
 as $$
@@ -6475,55 +6702,27 @@ $$;
 comment on function fairclaim_internal.clip_error(jsonb) is
 'An error {code, message, trace} of at most 16 KiB. A code that is no word of at most 64 characters of A-Z a-z 0-9 _ . : - is dropped; a number becomes one.';
 
--- internal/settle/next_step.sql
--- What a worker should do after its call: read from sequences, which costs next to nothing. Nothing becomes claimable by itself: a dispatch
--- tells, and all else is done by a tick; so what a claim that was not filled has to wait for is the next tick, which comes every second
--- while there is work. Tables are looked at only where a sequence says that there may be something: wishes to cancel when one was
--- made within a minute (of many the newest 100; heartbeats tell of all), and jobs that run alone when a tick has seen a lane of
--- such within a minute. A time more than a minute ahead is of a clock that was wrong.
-create or replace function fairclaim_internal.next_step(
-  p_worker_id text,
-  p_queues text[],
-  p_types text[],
-  p_is_filled boolean,                        -- the claim brought all that it asked for, or there was none
-  p_is_active boolean,                        -- something was claimed or settled
-  out next_claim_in float8,
-  out tick_in float8,
-  out prune_due boolean,
-  out cancelled uuid[],
-  out suspect_waiting boolean
-)
+-- internal/settle/is_suspect_waiting.sql
+-- Asked only while a tick has seen a lane of such jobs within a minute (settle_and_claim).
+create or replace function fairclaim_internal.is_suspect_waiting(p_queues text[], p_types text[])
+returns boolean
 language plpgsql
 as $$
-declare
-  v_ms bigint := millis(fairclaim.clock());
-  v_tick bigint := coalesce(pg_sequence_last_value('tick_at'), 0);
 begin
-  if p_is_active then
-    v_tick := least(v_tick, coalesce(pg_sequence_last_value('round_at'), 0) + 1000);
-  end if;
-  tick_in := case when v_tick between v_ms and v_ms + 60000 then (v_tick - v_ms)::float8 / 1000 else 0 end;
-  next_claim_in := case when p_is_filled then 0 else greatest(tick_in, 0.05) end;
-  prune_due := coalesce(pg_sequence_last_value('pruned_at'), 0) not between v_ms - case when p_is_active then 60000 else 600000 end and v_ms;
-  suspect_waiting := false;
-  if pg_sequence_last_value('wished_at') between v_ms - 60000 and v_ms + 60000 then
-    cancelled := (select array_agg(c.id)
-                    from (select w.id from cancel_request w order by w.request_id desc limit 100) c
-                   cross join lateral (select r.worker_id from running r where r.id = c.id offset 0) r
-                   where r.worker_id = p_worker_id);
-  end if;
-  if pg_sequence_last_value('suspects_at') between v_ms - 60000 and v_ms + 60000 then
-    suspect_waiting := exists (
-      select from lane l
-       where l.alone and (p_queues is null or l.queue = any (p_queues)) and (p_types is null or l.type = any (p_types))
-         and exists (select from ready y where y.lane_id = l.lane_id and y.seq >= l.floor)
-         and not exists (select from queue q where q.name = l.queue and q.paused_at is not null));
-  end if;
+  return exists (
+    select from lane
+     where lane.alone
+       and (p_queues is null or lane.queue = any (p_queues))
+       and (p_types is null or lane.type = any (p_types))
+       and exists (select from ready
+                    where ready.lane_id = lane.lane_id and ready.seq >= lane.floor)
+       and not exists (select from queue
+                        where queue.name = lane.queue and queue.paused_at is not null));
 end
 $$;
 
-comment on function fairclaim_internal.next_step(text, text[], text[], boolean, boolean) is
-'What settle_and_claim answers in its last row: when to claim, to tick and to prune, which jobs of the worker to stop, and whether a job waits that is to run alone.';
+comment on function fairclaim_internal.is_suspect_waiting(text[], text[]) is
+'Whether a job that is to run alone waits in these queues, of these types (null: any), and may be claimed.';
 
 -- internal/settle/note_freed.sql
 -- Called for each limited row that a settlement of many jobs deletes, so that the statement that
@@ -6543,9 +6742,11 @@ $$;
 comment on function fairclaim_internal.note_freed(uuid) is 'Notes for the rest of a settlement that a job of this tenant, which counted under a limit, has ended.';
 
 -- internal/settle/read_json.sql
--- One text, for read_texts: its exception block costs as much as the reading. The classes that a text of the caller's can raise: bad
--- JSON, a NUL or half a surrogate pair, a number out of range (22), and what is too long or too deep to be read at all (54).
-create or replace function fairclaim_internal.read_json(p_text text, p_max_bytes int) returns jsonb
+-- One text, for read_texts: its exception block costs as much as the reading. The classes that a
+-- text of the caller's can raise: bad JSON, a NUL or half a surrogate pair, a number out of range
+-- (22), and what is too long or too deep to be read at all (54).
+create or replace function fairclaim_internal.read_json(p_text text, p_max_bytes int)
+returns jsonb
 language plpgsql
 as $$
 declare
@@ -6562,9 +6763,10 @@ comment on function fairclaim_internal.read_json(text, int) is
 'A text as JSON, or null where it is none that can be stored, has more than p_max_bytes or nests too deep (null: whatever it has).';
 
 -- internal/settle/read_texts.sql
--- Results and errors travel as texts of JSON, and one that cannot be stored is no reason to refuse its neighbours' settlement. All are
--- read at once, which costs what a plain cast costs. Only when that fails, or a result breaks a limit, is each looked at by itself: an
--- unstorable result makes its attempt a failure, an unstorable error is replaced. A list without anything becomes null.
+-- Results and errors travel as texts of JSON, and one that cannot be stored is no reason to refuse
+-- its neighbours' settlement. All are read at once, which costs what a plain cast costs. Only when
+-- that fails, or a result breaks a limit, is each looked at by itself: an unstorable result makes
+-- its attempt a failure, an unstorable error is replaced. A list without anything becomes null.
 create or replace function fairclaim_internal.read_texts(
   p_outcomes text[],
   p_results text[],
@@ -6575,6 +6777,10 @@ create or replace function fairclaim_internal.read_texts(
 )
 language plpgsql
 as $$
+declare
+  v_invalid jsonb := jsonb_build_object('code', 'result_invalid',
+    'message', 'the work was done, but its result cannot be stored: it must be JSON of at most 1 MiB, '
+      '128 deep, without NUL characters and lone surrogates');
 begin
   outcomes := p_outcomes;
   begin
@@ -6585,22 +6791,29 @@ begin
       errors := p_errors::jsonb[];
     end if;
     if results is null or not exists (
-         select from (select u.v, octet_length(u.v::text) as bytes from unnest(results) u(v) offset 0) x
-          where x.bytes > 1048576 or x.bytes > 257 and too_deep(x.v)) then
+         select from (select item.value, octet_length(item.value::text) as bytes
+                        from unnest(results) item(value) offset 0) measured
+          where measured.bytes > 1048576 or measured.bytes > 257 and too_deep(measured.value)) then
       return;
     end if;
   exception
     when data_exception or program_limit_exceeded then null;
   end;
-  select array_agg(case when x.is_bad then 'fail' else x.outcome end order by x.place), array_agg(x.result order by x.place),
-         array_agg(case
-           when x.is_bad then '{"code": "result_invalid", "message": "the work was done, but its result cannot be stored: it must be JSON of at most 1 MiB, 128 deep, without NUL characters and lone surrogates"}'::jsonb
-           when x.error is not null then coalesce(read_json(x.error, null), '{"code": "error_invalid"}')
-         end order by x.place)
+  select array_agg(case when checked.is_bad then 'fail' else checked.outcome end
+                   order by checked.place),
+         array_agg(checked.result order by checked.place),
+         array_agg(case when checked.is_bad then v_invalid
+                        when checked.error is not null then
+                          coalesce(read_json(checked.error, null), '{"code": "error_invalid"}') end
+                   order by checked.place)
     into outcomes, results, errors
-    from (select r.place, r.outcome, r.error, r.result, r.text is not null and r.result is null as is_bad
-            from (select u.place, u.outcome, u.error, u.text, case when u.text is not null then read_json(u.text, 1048576) end as result
-                    from unnest(p_outcomes, p_results, p_errors) with ordinality u(outcome, text, error, place) offset 0) r) x;
+    from (select read.place, read.outcome, read.error, read.result,
+                 read.text is not null and read.result is null as is_bad
+            from (select item.place, item.outcome, item.error, item.text,
+                         case when item.text is not null then read_json(item.text, 1048576) end
+                           as result
+                    from unnest(p_outcomes, p_results, p_errors)
+                         with ordinality item(outcome, text, error, place) offset 0) read) checked;
 end
 $$;
 
@@ -6608,8 +6821,9 @@ comment on function fairclaim_internal.read_texts(text[], text[], text[]) is
 'The results and errors of a settlement, read from texts of JSON, with its outcomes: fail, with the code result_invalid, where the result cannot be stored.';
 
 -- internal/settle/settle_mixed.sql
--- Settles with any outcome, "lost" (tick only) among them. Looks at `running` by id, never through a join whose other side could
--- come first. Lock order: running -> (finished, attempt_error, scheduled, ready: inserts only).
+-- Settles with any outcome, "lost" (tick only) among them. Looks at `running` by id, never through
+-- a join whose other side could come first. Lock order: running -> (finished, attempt_error,
+-- scheduled, ready: inserts only).
 create or replace function fairclaim_internal.settle_mixed(
   p_worker_id text,
   p_ids uuid[],
@@ -6627,10 +6841,11 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := fairclaim.clock();
-  v_placed boolean := current_setting('transaction_isolation') = 'read committed';      -- else a tick places what waits again (to_ready)
-  v_done bigint[];                            -- which of the given ones were accepted
-  v_status text[];
-  v_tenants uuid[];
+  -- else a tick places what waits again (to_ready)
+  v_is_placed boolean := current_setting('transaction_isolation') = 'read committed';
+  v_places bigint[];                          -- which of the given ones were accepted
+  v_statuses text[];
+  v_tenants uuid[];                           -- of those that wait again at once, as the next four
   v_ids uuid[];
   v_attempts int[];
   v_left smallint[];
@@ -6639,52 +6854,76 @@ declare
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
   with given as (
-    select distinct on (x.i, x.a, x.k) x.*
+    select distinct on (item.id, item.attempt, item.token) item.*
       from unnest(p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays)
-           with ordinality x(i, a, k, oc, res, err, dl, o)
-     order by x.i, x.a, x.k, x.o),
+           with ordinality
+           item(id, attempt, token, outcome, result, error, delay, place)
+     order by item.id, item.attempt, item.token, item.place),
   held as materialized (
-    delete from running r
-     where r.id = any (p_ids)
-       and case when (r.id, r.attempt::int, r.lease_token) in (
-             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
-    returning r.*),
+    delete from running
+     where running.id = any (p_ids)
+       and case when (running.id, running.attempt::int, running.lease_token) in (
+             select item.id, item.attempt, item.token
+               from unnest(p_ids, p_attempts, p_lease_tokens)
+                    item(id, attempt, token)) then true end
+    returning running.*),
   gone as materialized (
-    select x.o, h.id, h.tenant_id, h.attempt, h.limited, exists (select from cancel_request c where c.id = h.id) cancel_requested, x.oc, x.res, clip_error(x.err) err, x.dl,
-           case when x.oc = 'lost' then h.worker_id else p_worker_id end worker,
-           (h.attempts_left - (x.oc in ('retry', 'fail'))::int)::smallint left2, (h.lost + (x.oc = 'lost')::int)::smallint lost2
-      from held h join given x on x.i = h.id and x.a = h.attempt and x.k = h.lease_token),
-  timed as materialized (        -- the pause before a retry doubles with every failure; the key to failures is in `job`
-    select g.*, coalesce(case when g.oc = 'release' then 0 else g.dl end, case when g.oc = 'retry' then
-        least(15 * 2 ^ least((select j.max_attempts from job j where j.tenant_id = g.tenant_id and j.id = g.id) - g.left2 - 1, 10), 3600)
-        * (0.8 + random() * 0.4) else 0 end) pause
-      from gone g),
+    select given.place, held.id, held.tenant_id, held.attempt, held.limited,
+           exists (select from cancel_request wish where wish.id = held.id) as is_cancel_requested,
+           given.outcome, given.result, clip_error(given.error) as error, given.delay,
+           case when given.outcome = 'lost' then held.worker_id else p_worker_id end as worker_id,
+           (held.attempts_left - (given.outcome in ('retry', 'fail'))::int)::smallint
+             as attempts_left,
+           (held.lost + (given.outcome = 'lost')::int)::smallint as lost
+      from held
+      join given on given.id = held.id and given.attempt = held.attempt
+                and given.token = held.lease_token),
+  timed as materialized (        -- the pause before a retry doubles with every failure
+    select gone.*,               -- the key to failures is in `job`
+           coalesce(
+             case when gone.outcome = 'release' then 0 else gone.delay end,
+             case when gone.outcome = 'retry' then
+               least(15 * 2 ^ least(
+                   (select job.max_attempts from job
+                     where job.tenant_id = gone.tenant_id and job.id = gone.id)
+                   - gone.attempts_left - 1, 10), 3600)
+               * (0.8 + random() * 0.4)
+             else 0 end) as pause
+      from gone),
   ended as materialized (
-    select t.*, case
-        when t.oc = 'complete' then 'completed'
-        when t.oc = 'fail' then 'failed'
-        when t.oc = 'cancel' or t.cancel_requested then 'cancelled'
-        when t.oc = 'retry' and t.left2 <= 0 or t.oc = 'lost' and t.lost2 >= 3 then 'failed'
-        when t.pause <= 0 and v_placed then 'pending'
-        else 'scheduled' end st
-      from timed t),
+    select timed.*, case
+        when timed.outcome = 'complete' then 'completed'
+        when timed.outcome = 'fail' then 'failed'
+        when timed.outcome = 'cancel' or timed.is_cancel_requested then 'cancelled'
+        when timed.outcome = 'retry' and timed.attempts_left <= 0
+             or timed.outcome = 'lost' and timed.lost >= 3 then 'failed'
+        when timed.pause <= 0 and v_is_placed then 'pending'
+        else 'scheduled' end as status
+      from timed),
   final as (
-    insert into finished
-    select e.id, e.tenant_id, v_now, e.attempt, e.st, e.worker, e.res, e.err from ended e
-     where e.st in ('completed', 'failed', 'cancelled')),
+    insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
+    select ended.id, ended.tenant_id, v_now, ended.attempt, ended.status, ended.worker_id,
+           ended.result, ended.error
+      from ended where ended.status in ('completed', 'failed', 'cancelled')),
   history as (
-    insert into attempt_error
-    select e.id, e.tenant_id, e.attempt, v_now, e.worker, e.err from ended e where e.oc in ('retry', 'fail', 'lost')),
+    insert into attempt_error (id, tenant_id, attempt, at, worker_id, error)
+    select ended.id, ended.tenant_id, ended.attempt, v_now, ended.worker_id, ended.error
+      from ended where ended.outcome in ('retry', 'fail', 'lost')),
   later as (
-    insert into scheduled
-    select v_now + make_interval(secs => e.pause), e.id, e.tenant_id, e.attempt, e.left2, e.lost2 from ended e where e.st = 'scheduled')
-  select array_agg(e.o), array_agg(e.st), array_agg(e.tenant_id) filter (where e.st = 'pending'),
-         array_agg(e.id) filter (where e.st = 'pending'), array_agg(e.attempt) filter (where e.st = 'pending'),
-         array_agg(e.left2) filter (where e.st = 'pending'), array_agg(e.lost2) filter (where e.st = 'pending'),
-         v_now + make_interval(secs => min(e.pause) filter (where e.st = 'scheduled')),
-         array_agg(distinct e.tenant_id) filter (where e.limited)
-    into v_done, v_status, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again, v_freed
-    from ended e;
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    select v_now + make_interval(secs => ended.pause), ended.id, ended.tenant_id, ended.attempt,
+           ended.attempts_left, ended.lost
+      from ended where ended.status = 'scheduled')
+  select array_agg(ended.place), array_agg(ended.status),
+         array_agg(ended.tenant_id) filter (where ended.status = 'pending'),
+         array_agg(ended.id) filter (where ended.status = 'pending'),
+         array_agg(ended.attempt) filter (where ended.status = 'pending'),
+         array_agg(ended.attempts_left) filter (where ended.status = 'pending'),
+         array_agg(ended.lost) filter (where ended.status = 'pending'),
+         v_now + make_interval(secs => min(ended.pause) filter (where ended.status = 'scheduled')),
+         array_agg(distinct ended.tenant_id) filter (where ended.limited)
+    into v_places, v_statuses, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again, v_freed
+    from ended;
   if v_ids is not null then
     perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
     if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
@@ -6698,13 +6937,19 @@ begin
     perform wake_freed(v_now, v_freed);
   end if;
   return query
-  select z.id, z.attempt, z.kind, case z.kind when 'settled' then z.status
-           when 'already' then case z.outcome when 'complete' then 'completed' when 'fail' then 'failed' else 'cancelled' end end
-    from (select u.id, u.attempt, u.outcome, u.place, d.status,
-                 case when d.place is not null then 'settled' else stale_kind(p_worker_id, u.id, u.attempt, u.outcome) end as kind
-            from unnest(p_ids, p_attempts, p_outcomes) with ordinality u(id, attempt, outcome, place)
-            left join unnest(v_done, v_status) d(place, status) on d.place = u.place offset 0) z
-   order by z.place;
+  select answer.id, answer.attempt, answer.kind,
+         case when answer.kind = 'settled' then answer.status
+              when answer.kind = 'already' then
+                case answer.outcome when 'complete' then 'completed' when 'fail' then 'failed'
+                                    else 'cancelled' end end
+    from (select item.id, item.attempt, item.outcome, item.place, accepted.status,
+                 case when accepted.place is not null then 'settled'
+                      else stale_kind(p_worker_id, item.id, item.attempt, item.outcome) end as kind
+            from unnest(p_ids, p_attempts, p_outcomes)
+                 with ordinality item(id, attempt, outcome, place)
+            left join unnest(v_places, v_statuses) accepted(place, status)
+              on accepted.place = item.place offset 0) answer
+   order by answer.place;
 end
 $$;
 
@@ -6712,18 +6957,26 @@ comment on function fairclaim_internal.settle_mixed(text, uuid[], int[], uuid[],
 'Settles attempts with any mix of outcomes.';
 
 -- internal/settle/stale_kind.sql
--- Called for each settlement that changed nothing, and for no other. One whose answer got lost is sent again, and must not look like a
--- lost lease: it is known by the final fact, which has the same attempt, worker and status. A job that ended as lost has these too, but
--- not by that settlement. A retry, snooze or release leaves no such fact: repeated, it is stale.
-create or replace function fairclaim_internal.stale_kind(p_worker_id text, p_id uuid, p_attempt int, p_outcome text) returns text
+-- Called for each settlement that changed nothing, and for no other. One whose answer got lost is
+-- sent again, and must not look like a lost lease: it is known by the final fact, which has the
+-- same attempt, worker and status. A job that ended as lost has these too, but not by that
+-- settlement. A retry, snooze or release leaves no such fact: repeated, it is stale.
+create or replace function fairclaim_internal.stale_kind(
+  p_worker_id text,
+  p_id uuid,
+  p_attempt int,
+  p_outcome text
+) returns text
 language plpgsql
 as $$
 begin
   return case when exists (
-    select from finished f
-     where f.id = p_id and f.attempts = p_attempt and f.worker_id = p_worker_id
-       and f.status = case p_outcome when 'complete' then 'completed' when 'fail' then 'failed' when 'cancel' then 'cancelled' end
-       and f.error ->> 'code' is distinct from 'lost') then 'already' else 'stale' end;
+    select from finished
+     where finished.id = p_id and finished.attempts = p_attempt and finished.worker_id = p_worker_id
+       and finished.status = case p_outcome when 'complete' then 'completed'
+                                            when 'fail' then 'failed'
+                                            when 'cancel' then 'cancelled' end
+       and finished.error ->> 'code' is distinct from 'lost') then 'already' else 'stale' end;
 end
 $$;
 
@@ -6908,8 +7161,8 @@ comment on function fairclaim_internal.tenant_label(uuid) is
 'The name of a tenant, or null when no job was dispatched for it by name.';
 
 -- protocol/claim/claim_job.sql
--- The contract's one-job claim. It has no cursor argument: its place is a hint in a session setting, which names no tenant and is
--- harmless if it is shared, lost or forged.
+-- The contract's one-job claim. It has no cursor argument: its place is a hint in a session
+-- setting, which names no tenant and is harmless if it is shared, lost or forged.
 create or replace function fairclaim.claim_job(
   p_worker_id text,
   p_queues text[] default null,
@@ -6917,9 +7170,10 @@ create or replace function fairclaim.claim_job(
   p_lease float8 default 30,
   p_lease_token uuid default null
 ) returns table (
-  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
-  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
-  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text,
+  attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz,
+  queue text, priority int, max_attempts int, attempts_left int, lost int, timeout float8,
+  tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -6928,7 +7182,7 @@ as $$
 #variable_conflict use_column
 declare
   v_cursor text := nullif(current_setting('fairclaim.turn', true), '');
-  r record;
+  v_job record;
 begin
   if v_cursor is not null then
     begin
@@ -6937,12 +7191,16 @@ begin
       when sqlstate 'JQ004' then v_cursor := null;
     end;
   end if;
-  select * into r from fairclaim.claim_jobs(p_worker_id, p_queues, 1, p_types, p_lease, v_cursor, p_lease_token);
+  select * into v_job
+    from fairclaim.claim_jobs(p_worker_id, p_queues, 1, p_types, p_lease, v_cursor, p_lease_token);
   if found then
-    perform set_config('fairclaim.turn', r.next_cursor, false);
-    return query select r.id, r.tenant_id, r.type, r.status, r.payload, r.result, r.worker_id, r.attempts, r.next_retry_at,
-      r.created_at, r.completed_at, r.queue, r.priority, r.max_attempts, r.attempts_left, r.lost, r.timeout, r.tags, r.metadata,
-      r.lease_token, r.lease_expires_at;
+    perform set_config('fairclaim.turn', v_job.next_cursor, false);
+    return query
+    select v_job.id, v_job.tenant_id, v_job.type, v_job.status, v_job.payload, v_job.result,
+           v_job.worker_id, v_job.attempts, v_job.next_retry_at, v_job.created_at,
+           v_job.completed_at, v_job.queue, v_job.priority, v_job.max_attempts,
+           v_job.attempts_left, v_job.lost, v_job.timeout, v_job.tags, v_job.metadata,
+           v_job.lease_token, v_job.lease_expires_at;
   end if;
 end
 $$;
@@ -6954,10 +7212,9 @@ grant execute on function fairclaim.claim_job(text, text[], text[], float8, uuid
   to fairclaim_worker;
 
 -- protocol/claim/claim_jobs.sql
--- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly those taken). Waits for nobody.
--- Only a lock on a whole table makes it wait; if that took longer than the lease, nobody can use what it claims, and it refuses itself.
--- The next cursor is left in fairclaim.cursor too, for settle_and_claim, which has no other way to it.
--- A claim of one in a queue where nothing special applies is one statement (claim_one); everything else goes through claim_from_queue.
+-- The claim is take_jobs; here its wide rows are read, never `job` first: offset 0. The pins are
+-- for that and for take_jobs: statistics of a moment at which nothing waits would choose to read
+-- whole tables.
 create or replace function fairclaim.claim_jobs(
   p_worker_id text,
   p_queues text[],
@@ -6969,124 +7226,38 @@ create or replace function fairclaim.claim_jobs(
   p_idle_for float8 default null,
   p_alone boolean default false
 ) returns table (
-  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
-  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
-  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
-  next_cursor text
+  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text,
+  attempts int, next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz,
+  queue text, priority int, max_attempts int, attempts_left int, lost int, timeout float8,
+  tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz, next_cursor text
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 set jit = off
 set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set enable_bitmapscan = off
-set enable_sort = off
 set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-  v_now timestamptz := fairclaim.clock();
-  v_expires timestamptz;
-  v_token uuid := coalesce(p_lease_token, gen_random_uuid());
-  v_entries text[];                           -- the cursor, an entry a queue
-  v_entry text;
-  v_at int;
-  v_queue text collate "C";
-  v_last text collate "C";                    -- the queue visited last
-  v_start text collate "C";                   -- the queue that the call before this one ended with: it is visited last
-  v_around boolean := false;                  -- all queues by name: past the last one, and on from the first
-  v_ok boolean;
-  v_limited boolean;                          -- whether some tenant has a limit; null before the first look
-  v_paused boolean;
-  v_cursor text;                              -- the next one
-  v_got int := 0;
-  v_pos bigint;
-  v_used int;
-  v_shared int;
-  v_jobs ready[];                             -- what was taken out of `ready`
-  t record;
+  v_claim record;
 begin
-  v_ok := check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
-  v_expires := v_now + make_interval(secs => p_lease);
-  if p_alone is not false then
-    p_alone := coalesce(p_alone, false);
-    p_limit := case when p_alone then 1 else p_limit end;
-  end if;
-  v_entries := check_cursor(p_cursor);
-  v_start := coalesce(split_part(v_entries[1], '|', 1), '');
-  v_last := v_start;
-  v_at := coalesce(array_position(p_queues, v_start), 0);      -- each call starts at the queue after the last one's
-  for v_visit in 1 .. coalesce(cardinality(p_queues), 1000000) loop
-    if p_queues is not null then
-      v_at := v_at % cardinality(p_queues) + 1;
-      v_queue := p_queues[v_at];
-    else
-      v_queue := next_queue(v_last, p_alone);
-      if v_queue is null and not v_around then
-        v_around := true;
-        v_queue := next_queue('', p_alone);
-      end if;
-      exit when v_queue is null or v_around and v_queue > v_start;
-    end if;
-    v_last := v_queue;
-    v_entry := null;
-    if split_part(v_entries[1], '|', 1) = v_queue then
-      v_entry := v_entries[1];
-      v_entries := v_entries[2:];
-    elsif cardinality(v_entries) > 1 then
-      select e into v_entry from unnest(v_entries) e where split_part(e, '|', 1) = v_queue limit 1;
-      v_entries := array_remove(v_entries, v_entry);
-    end if;
-    v_pos := coalesce(split_part(v_entry, '|', 2)::bigint, uuid_hash_extended(v_token, 0));      -- a random turn at first
-    v_used := coalesce(split_part(v_entry, '|', 3)::int, 0);
-    v_shared := coalesce(split_part(v_entry, '|', 4)::int, (v_pos >> 20 & 3)::int);
-    if p_limit = 1 and not p_alone then
-      return query select * from claim_one(p_worker_id, v_queue, p_types, v_pos, v_used, v_shared, v_token, v_expires,
-        coalesce(';' || nullif(array_to_string(v_entries[1:31], ';'), ''), ''));
-      v_got := found::int;
-      exit when v_got > 0;
-    end if;
-    if v_limited is null then                   -- the lock first, so that tick knows which claims began before a limit
-      lock table ready in row exclusive mode;
-      select exists (select from tenant_limit), exists (select from queue q where q.paused_at is not null)
-        into v_limited, v_paused;
-    end if;
-    continue when v_paused and exists (select from queue q where q.name = v_queue and q.paused_at is not null);
-    t := claim_from_queue(v_queue, p_limit - v_got, p_types, v_limited, p_alone, v_pos, v_used, v_shared, v_jobs);
-    v_pos := t.p_pos; v_used := t.p_used; v_shared := t.p_shared;
-    if t.jobs is not null then
-      v_jobs := v_jobs || t.jobs;
-      v_got := cardinality(v_jobs);
-    end if;
-    v_entries := (v_queue || '|' || v_pos || '|' || v_used || '|' || v_shared) || v_entries[1:31];
-    exit when v_got >= p_limit;
-  end loop;
-
-  if v_jobs is not null then                     -- into `running`, and the wide rows out: never `job` first (offset 0)
-    v_cursor := set_config('fairclaim.cursor', array_to_string(v_entries, ';'), true);
+  v_claim := take_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token,
+    p_idle_for, p_alone);
+  if v_claim.jobs is not null then
     return query
-    with started as (
-      insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost, limited, worker_id)
-      select taken.id, taken.tenant_id, v_token, v_expires, taken.attempts + 1, taken.attempts_left, taken.lost,
-             v_limited and exists (select from tenant_limit where tenant_limit.tenant_id = taken.tenant_id), p_worker_id
-        from unnest(v_jobs) taken)
-    select wide.id, wide.tenant_id, wide.type, 'processing'::text, wide.payload, null::jsonb, p_worker_id, taken.attempts + 1,
-           null::timestamptz, wide.created_at, null::timestamptz, wide.queue, wide.priority::int, wide.max_attempts::int,
-           taken.attempts_left::int, taken.lost::int, date_part('epoch', wide.timeout), wide.tags, wide.metadata, v_token, v_expires, v_cursor
-      from unnest(v_jobs) taken
+    select wide.id, wide.tenant_id, wide.type, 'processing'::text, wide.payload, null::jsonb,
+           p_worker_id, taken.attempts + 1, null::timestamptz, wide.created_at, null::timestamptz,
+           wide.queue, wide.priority::int, wide.max_attempts::int, taken.attempts_left::int,
+           taken.lost::int, date_part('epoch', wide.timeout), wide.tags, wide.metadata,
+           v_claim.token, v_claim.expires_at, v_claim.cursor
+      from unnest(v_claim.jobs) taken
      cross join lateral (
-       select * from job where job.tenant_id = taken.tenant_id and job.id = taken.id offset 0) wide;
-  elsif v_got = 0 then
-    perform note_idle(v_now, p_idle_for);
-    return;
-  end if;
-  if p_lease < 30 and coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_expires) + 5000 then
-    perform wake_before(v_now, v_expires + interval '5 s');      -- everybody ticks within half a minute anyway
-  end if;
-  if fairclaim.clock() >= v_expires then
-    perform refuse_late(v_expires);
+       select * from job
+        where job.tenant_id = taken.tenant_id and job.id = taken.id offset 0) wide;
+    if fairclaim.clock() >= v_claim.expires_at then
+      perform refuse_late(v_claim.expires_at);
+    end if;
   end if;
 end
 $$;
@@ -7105,8 +7276,9 @@ grant execute on function fairclaim.claim_jobs(text, text[], int, text[], float8
 
 -- protocol/claim/why_idle.sql
 -- Tells a worker that has nothing to do what keeps the jobs of its queues from it. It only reads,
--- and it is bounded: at most 50 queues, 200 pairs of queue and type, 100 lanes a pair, 1,000 waiting
--- rows a pair and 1,000 scheduled rows. Types are hopped to through the two indexes of lanes.
+-- and it is bounded: at most 50 queues, 200 pairs of queue and type, 100 lanes a pair, 1,000
+-- waiting rows a pair and 1,000 scheduled rows. Types are hopped to through the two indexes of
+-- lanes.
 create or replace function fairclaim.why_idle(
   p_queues text[] default null,
   p_types text[] default null
@@ -8877,7 +9049,7 @@ Errors: JQ004.';
 grant execute on function fairclaim.resume_queue(text) to fairclaim_operator;
 
 -- protocol/settle/extend_leases.sql
--- A row that somebody's transaction is settling is passed over, and answered as held.
+-- A row that another call is settling at this moment is passed over, and answered as held.
 create or replace function fairclaim.extend_leases(
   p_worker_id text,
   p_ids uuid[],
@@ -8896,8 +9068,8 @@ as $$
 #variable_conflict use_column
 begin
   perform check_claim(p_worker_id, null, 1, null, p_lease);
-  if cardinality(p_ids) is null or cardinality(p_ids) > 10000 or array_ndims(p_ids) > 1 or array_lower(p_ids, 1) <> 1
-     or array_position(p_ids, null) is not null then
+  if cardinality(p_ids) is null or cardinality(p_ids) > 10000 or array_ndims(p_ids) > 1
+     or array_lower(p_ids, 1) <> 1 or array_position(p_ids, null) is not null then
     perform refuse('JQ004', 'p_ids', 'must be a list of at most 10,000 ids without nulls',
       'send 10,000 at most at a time', '{"limit": 10000}');
   elsif coalesce(cardinality(p_attempts), 0) <> cardinality(p_ids) then
@@ -8907,29 +9079,43 @@ begin
     perform refuse('JQ004', 'p_lease_tokens', 'must have as many items as p_ids',
       'the lists go item by item: pass id, attempts and lease_token of each claimed job');
   elsif array_dims(p_attempts) <> array_dims(p_ids) then
-    perform refuse('JQ004', 'p_attempts', 'must be one list that begins at 1', 'pass a plain array of one dimension');
+    perform refuse('JQ004', 'p_attempts', 'must be one list that begins at 1',
+      'pass a plain array of one dimension');
   elsif array_dims(p_lease_tokens) <> array_dims(p_ids) then
-    perform refuse('JQ004', 'p_lease_tokens', 'must be one list that begins at 1', 'pass a plain array of one dimension');
+    perform refuse('JQ004', 'p_lease_tokens', 'must be one list that begins at 1',
+      'pass a plain array of one dimension');
   elsif p_ids = '{}' then
     return;
   end if;
   return query
   with held as materialized (
-    select r.id, r.attempt::int, r.lease_token, exists (select from cancel_request c where c.id = r.id) cancel_requested from running r
-     where r.id = any (p_ids)
-       and case when (r.id, r.attempt::int, r.lease_token) in (
-             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end),
+    select running.id, running.attempt::int as attempt, running.lease_token,
+           exists (select from cancel_request wish where wish.id = running.id)
+             as is_cancel_requested
+      from running
+     where running.id = any (p_ids)
+       and case when (running.id, running.attempt::int, running.lease_token) in (
+             select given.id, given.attempt, given.token
+               from unnest(p_ids, p_attempts, p_lease_tokens)
+                    given(id, attempt, token)) then true end),
   free as materialized (
-    select r.id from running r where r.id = any (array(select held.id from held)) order by r.id for update skip locked),
+    select running.id from running
+     where running.id = any (array(select held.id from held))
+     order by running.id for update skip locked),
   extended as (
-    update running r set lease_expires_at = fairclaim.clock() + make_interval(secs => p_lease)
-     where r.id = any (array(select free.id from free))
-       and case when (r.id, r.attempt::int, r.lease_token) in (
-             select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end)
-  select u.i, u.a,
-         coalesce((u.i, u.a, u.k) in (select held.id, held.attempt, held.lease_token from held), false),
-         coalesce((u.i, u.a, u.k) in (select held.id, held.attempt, held.lease_token from held where held.cancel_requested), false)
-    from unnest(p_ids, p_attempts, p_lease_tokens) u(i, a, k);
+    update running set lease_expires_at = fairclaim.clock() + make_interval(secs => p_lease)
+     where running.id = any (array(select free.id from free))
+       and case when (running.id, running.attempt::int, running.lease_token) in (
+             select given.id, given.attempt, given.token
+               from unnest(p_ids, p_attempts, p_lease_tokens)
+                    given(id, attempt, token)) then true end)
+  select given.id, given.attempt,
+         coalesce((given.id, given.attempt, given.token) in (
+           select held.id, held.attempt, held.lease_token from held), false),
+         coalesce((given.id, given.attempt, given.token) in (
+           select held.id, held.attempt, held.lease_token from held
+            where held.is_cancel_requested), false)
+    from unnest(p_ids, p_attempts, p_lease_tokens) given(id, attempt, token);
 end
 $$;
 
@@ -8941,9 +9127,13 @@ grant execute on function fairclaim.extend_leases(text, uuid[], int[], uuid[], f
   to fairclaim_worker;
 
 -- protocol/settle/release_claims.sql
--- Looks at all of `running`, a small table, as for expired leases: it is called only after a claim whose answer got lost. What somebody
--- else is ending at this moment is left to him. Lock order: as settle_mixed.
-create or replace function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[]) returns table (lease_token uuid, jobs int)
+-- Looks at all of `running`, a small table, as for expired leases: it is called only after a claim
+-- whose answer got lost. What another call is ending at this moment is left to that call. Lock
+-- order: as settle_mixed.
+create or replace function fairclaim.release_claims(
+  p_worker_id text,
+  p_lease_tokens uuid[]
+) returns table (lease_token uuid, jobs int)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
@@ -8960,25 +9150,28 @@ declare
   v_tokens uuid[];
 begin
   perform check_claim(p_worker_id, null, 1, null, 30);
-  if cardinality(p_lease_tokens) is null or cardinality(p_lease_tokens) not between 1 and 1000 or array_ndims(p_lease_tokens) > 1
-     or array_lower(p_lease_tokens, 1) <> 1 or array_position(p_lease_tokens, null) is not null then
+  if cardinality(p_lease_tokens) is null or cardinality(p_lease_tokens) not between 1 and 1000
+     or array_ndims(p_lease_tokens) > 1 or array_lower(p_lease_tokens, 1) <> 1
+     or array_position(p_lease_tokens, null) is not null then
     perform refuse('JQ004', 'p_lease_tokens', 'must be a list of 1 to 1,000 tokens without nulls',
       'send 1,000 at most at a time', '{"limit": 1000}');
   end if;
-  select array_agg(r.id), array_agg(r.attempt::int), array_agg(r.lease_token)
+  select array_agg(held.id), array_agg(held.attempt::int), array_agg(held.lease_token)
     into v_ids, v_attempts, v_tokens
-    from (select * from running r
-           where r.worker_id = p_worker_id and r.lease_token = any (p_lease_tokens) limit 10000 for update skip locked) r;
+    from (select running.id, running.attempt, running.lease_token from running
+           where running.worker_id = p_worker_id and running.lease_token = any (p_lease_tokens)
+           limit 10000 for update skip locked) held;
   if v_ids is null then
     return;
   end if;
   return query
-  select u.k, count(*)::int
-    from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens, array_fill('release'::text, array[cardinality(v_ids)]),
-           null, null, null) with ordinality s(id, attempts, kind, status, o)
-    join unnest(v_tokens) with ordinality u(k, o) on u.o = s.o
-   where s.kind = 'settled'
-   group by u.k;
+  select held.token, count(*)::int
+    from settle_mixed(p_worker_id, v_ids, v_attempts, v_tokens,
+           array_fill('release'::text, array[cardinality(v_ids)]), null, null, null)
+         with ordinality answer(id, attempts, kind, status, place)
+    join unnest(v_tokens) with ordinality held(token, place) on held.place = answer.place
+   where answer.kind = 'settled'
+   group by held.token;
 end
 $$;
 
@@ -8989,8 +9182,15 @@ Errors: JQ004.';
 grant execute on function fairclaim.release_claims(text, uuid[]) to fairclaim_worker;
 
 -- protocol/settle/settle_and_claim.sql
--- The two halves in this order, so that what a settlement frees can be claimed, and then one row that says what to do next. An error in one
--- half is an error of the call: both are undone.
+-- The two halves in this order, so that what a settlement frees can be claimed, and then one row
+-- that says what to do next. An error in one half is an error of the call: both are undone.
+-- The last row goes with each call, so it is made of sequences, which cost next to nothing. Nothing
+-- becomes claimable by itself: a dispatch tells, and all else is done by a tick. So what a claim
+-- that was not filled has to wait for is the next tick, which comes every second while there is
+-- work. Tables are looked at only where a sequence says that there may be something: wishes to
+-- cancel when one was made within a minute, and jobs that run alone when a tick has seen a lane of
+-- such within a minute. A time more than a minute ahead is of a clock that was wrong.
+-- The pins are for the claim, as in claim_jobs.
 create or replace function fairclaim.settle_and_claim(
   p_worker_id text,
   p_ids uuid[],
@@ -9009,73 +9209,107 @@ create or replace function fairclaim.settle_and_claim(
   p_idle_for float8 default null,
   p_alone boolean default false
 ) returns table (
-  kind text,
-  id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts int,
-  next_retry_at timestamptz, created_at timestamptz, completed_at timestamptz, queue text, priority int, max_attempts int,
-  attempts_left int, lost int, timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
-  next_cursor text,
-  next_claim_in float8, extend_in float8, tick_in float8, prune_due boolean, cancelled uuid[], suspect_waiting boolean
+  kind text, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb,
+  worker_id text, attempts int, next_retry_at timestamptz, created_at timestamptz,
+  completed_at timestamptz, queue text, priority int, max_attempts int, attempts_left int, lost int,
+  timeout float8, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamptz,
+  next_cursor text, next_claim_in float8, extend_in float8, tick_in float8, prune_due boolean,
+  cancelled uuid[], suspect_waiting boolean
 )
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
+set jit = off
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
+  v_ms bigint := millis(fairclaim.clock());
   v_list text;                                -- one that has items for no id
-  v_asleep boolean := p_limit > 0 and cardinality(p_ids) > 0
-                      and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(fairclaim.clock());
+  v_is_asleep boolean := false;               -- some worker sleeps, and is to get what is left
+  v_freed text;                               -- tenants under whose limits there is room now
+  v_claim record;
   v_claimed int := 0;
-  v_next record;
-  v_freed text;                               -- tenants under whose limits the settlement has made room
+  v_tick bigint;                              -- when to tick, in milliseconds from now
+  v_rest int := 600000;                       -- how long a prune rests while there is little to do
 begin
-  if v_asleep then
-    perform set_config('fairclaim.freed', '?', true);
-  end if;
   if cardinality(p_ids) > 0 then
+    if p_limit > 0 then
+      v_is_asleep := coalesce(pg_sequence_last_value('asleep_until') > v_ms, false);
+      if v_is_asleep then
+        perform set_config('fairclaim.freed', '?', true);
+      end if;
+    end if;
     return query
-    select s.kind, s.id, null::uuid, null::text, s.status, null::jsonb, null::jsonb, null::text, s.attempts,
-           null::timestamptz, null::timestamptz, null::timestamptz, null::text, null::int, null::int,
-           null::int, null::int, null::float8, null::text[], null::jsonb, null::uuid, null::timestamptz, null::text,
-           null::float8, null::float8, null::float8, null::boolean, null::uuid[], null::boolean
-      from fairclaim.settle_jobs(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays) s;
-  else
+    select answer.kind, answer.id, null::uuid, null::text, answer.status, null::jsonb, null::jsonb,
+           null::text, answer.attempts, null::timestamptz, null::timestamptz, null::timestamptz,
+           null::text, null::int, null::int, null::int, null::int, null::float8, null::text[],
+           null::jsonb, null::uuid, null::timestamptz, null::text, null::float8, null::float8,
+           null::float8, null::boolean, null::uuid[], null::boolean
+      from fairclaim.settle_jobs(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes,
+             p_results, p_errors, p_delays) answer;
+  elsif coalesce(array_ndims(p_attempts), array_ndims(p_lease_tokens), array_ndims(p_outcomes),
+          array_ndims(p_results), array_ndims(p_errors), array_ndims(p_delays)) is not null then
     v_list := case when cardinality(p_attempts) > 0 then 'p_attempts'
                    when cardinality(p_lease_tokens) > 0 then 'p_lease_tokens'
                    when cardinality(p_outcomes) > 0 then 'p_outcomes'
                    when cardinality(p_results) > 0 then 'p_results'
                    when cardinality(p_errors) > 0 then 'p_errors'
-                   when cardinality(p_delays) > 0 then 'p_delays' end;
-    if v_list is not null then                -- a caller that lost its ids must not believe that it settled
-      perform refuse('JQ004', v_list, 'must have as many items as p_ids',
-        'give p_ids too, or leave all lists of the settlement empty');
-    end if;
+                   else 'p_delays' end;
+    -- a caller that lost its ids must not believe that it settled
+    perform refuse('JQ004', v_list, 'must have as many items as p_ids',
+      'give p_ids too, or leave all lists of the settlement empty');
   end if;
   next_cursor := p_cursor;
   if p_limit <> 0 or p_limit is null then
-    return query
-    select 'claimed'::text, c.id, c.tenant_id, c.type, c.status, c.payload, c.result, c.worker_id, c.attempts,
-           c.next_retry_at, c.created_at, c.completed_at, c.queue, c.priority, c.max_attempts,
-           c.attempts_left, c.lost, c.timeout, c.tags, c.metadata, c.lease_token, c.lease_expires_at, null::text,
-           null::float8, null::float8, null::float8, null::boolean, null::uuid[], null::boolean
-      from fairclaim.claim_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token, p_idle_for, p_alone) c;
-    get diagnostics v_claimed = row_count;
-    if v_claimed > 0 then
-      next_cursor := current_setting('fairclaim.cursor');
+    v_claim := take_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token,
+      p_idle_for, p_alone);
+    if v_claim.jobs is not null then
+      next_cursor := v_claim.cursor;
+      return query                            -- never `job` first: offset 0
+      select 'claimed'::text, wide.id, wide.tenant_id, wide.type, 'processing'::text, wide.payload,
+             null::jsonb, p_worker_id, taken.attempts + 1, null::timestamptz, wide.created_at,
+             null::timestamptz, wide.queue, wide.priority::int, wide.max_attempts::int,
+             taken.attempts_left::int, taken.lost::int, date_part('epoch', wide.timeout),
+             wide.tags, wide.metadata, v_claim.token, v_claim.expires_at, null::text, null::float8,
+             null::float8, null::float8, null::boolean, null::uuid[], null::boolean
+        from unnest(v_claim.jobs) taken
+       cross join lateral (
+         select * from job
+          where job.tenant_id = taken.tenant_id and job.id = taken.id offset 0) wide;
+      if fairclaim.clock() >= v_claim.expires_at then
+        perform refuse_late(v_claim.expires_at);
+      end if;
+      v_claimed := cardinality(v_claim.jobs);
     end if;
   end if;
-  if v_asleep then                            -- whoever sleeps gets what this claim has left
+  if v_is_asleep then
     v_freed := current_setting('fairclaim.freed');
     perform set_config('fairclaim.freed', '', true);
     if v_freed <> '?' then
       perform wake_freed(fairclaim.clock(), string_to_array(v_freed, ',')::uuid[]);
     end if;
   end if;
-  v_next := next_step(p_worker_id, p_queues, p_types, v_claimed >= p_limit or p_alone and v_claimed > 0,
-                                v_claimed > 0 or cardinality(p_ids) > 0);
+
   kind := 'next';
-  next_claim_in := v_next.next_claim_in; extend_in := p_lease / 3; tick_in := v_next.tick_in; prune_due := v_next.prune_due;
-  cancelled := v_next.cancelled; suspect_waiting := v_next.suspect_waiting;
+  v_tick := coalesce(pg_sequence_last_value('tick_at'), 0) - v_ms;
+  if v_claimed > 0 or cardinality(p_ids) > 0 then
+    v_tick := least(v_tick, coalesce(pg_sequence_last_value('round_at'), 0) + 1000 - v_ms);
+    v_rest := 60000;
+  end if;
+  tick_in := case when v_tick between 0 and 60000 then v_tick / 1000::float8 else 0 end;
+  next_claim_in := case when v_claimed >= p_limit or p_alone and v_claimed > 0 then 0
+                        else greatest(tick_in, 0.05) end;
+  extend_in := p_lease / 3;
+  prune_due := coalesce(v_ms - pg_sequence_last_value('pruned_at') not between 0 and v_rest, true);
+  if abs(pg_sequence_last_value('wished_at') - v_ms) <= 60000 then
+    cancelled := cancelled_jobs(p_worker_id);
+  end if;
+  suspect_waiting := false;
+  if abs(pg_sequence_last_value('suspects_at') - v_ms) <= 60000 then
+    suspect_waiting := is_suspect_waiting(p_queues, p_types);
+  end if;
   return next;
 end
 $$;
@@ -9090,10 +9324,13 @@ grant execute on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[]
   to fairclaim_worker;
 
 -- protocol/settle/settle_jobs.sql
--- By id, attempt and token. One complete: one statement; all complete: one statement, without results and with; else the general way.
--- No join with `running`: it may walk all of it, dead rows too, when its statistics say that it is empty. A list of results, errors
--- or delays that holds nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for others of its
--- tenant: its tenant is noted, and whoever sleeps is told in the end; all others pay one comparison for that.
+-- By id, attempt and token. One complete: one statement; all complete: one statement, without
+-- results and with; else the general way. No join with `running`: it may walk all of it, dead rows
+-- too, when its statistics say that it is empty. A list of results, errors or delays that holds
+-- nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for
+-- others of its tenant: its tenant is noted, and workers that sleep are told in the end.
+-- Each expression that is reached is set up anew in every transaction: what is rarely needed stands
+-- in an `if` of its own.
 create or replace function fairclaim.settle_jobs(
   p_worker_id text,
   p_ids uuid[],
@@ -9109,7 +9346,7 @@ set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 set jit = off
 set enable_seqscan = off
-set enable_nestloop = off                    -- of the ended attempts with their results: never of `running` itself
+set enable_nestloop = off        -- of ended attempts with their results: never of `running` itself
 set plan_cache_mode = force_generic_plan
 set work_mem = '128MB'
 as $$
@@ -9121,87 +9358,131 @@ declare
   v_outcomes text[] := p_outcomes;
   v_results jsonb[];
   v_errors jsonb[];
-  v_complete boolean := 'complete' = all (p_outcomes);
+  v_is_complete boolean := 'complete' = all (p_outcomes);
+  v_is_good boolean;
   v_read record;
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
   -- what can be told in one expression: everything completed, without errors and delays
-  if (length(p_worker_id) between 1 and 255 and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
-      and v_dims = '[1:' || v_n || ']' and v_n <= 10000 and array_position(p_ids, null) is null
-      and array_dims(p_attempts) = v_dims and array_dims(p_lease_tokens) = v_dims and array_dims(p_outcomes) = v_dims
-      and v_complete and (p_results is null or array_dims(p_results) = v_dims)
-      and (p_errors is null or num_nonnulls(variadic p_errors) = 0 and array_dims(p_errors) = v_dims)
-      and (p_delays is null or num_nonnulls(variadic p_delays) = 0 and array_dims(p_delays) = v_dims)) is not true then
-    perform check_settle(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results, p_errors, p_delays);
+  v_is_good := length(p_worker_id) between 1 and 255
+    and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
+    and v_is_complete and v_n <= 10000 and array_position(p_ids, null) is null
+    and v_dims = '[1:' || v_n || ']'
+    and v_dims = all (array[array_dims(p_attempts), array_dims(p_lease_tokens),
+                            array_dims(p_outcomes)]);
+  if p_results is not null or p_errors is not null or p_delays is not null then
+    v_is_good := v_is_good
+      and (p_results is null or array_dims(p_results) = v_dims)
+      and (p_errors is null
+           or num_nonnulls(variadic p_errors) = 0 and array_dims(p_errors) = v_dims)
+      and (p_delays is null
+           or num_nonnulls(variadic p_delays) = 0 and array_dims(p_delays) = v_dims);
+  end if;
+  if v_is_good is not true then
+    perform check_settle(p_worker_id, p_ids, p_attempts, p_lease_tokens, p_outcomes, p_results,
+      p_errors, p_delays);
     if v_n = 0 then
       return;
     end if;
   end if;
-  if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0 then
-    v_read := read_texts(p_outcomes, p_results, p_errors);
-    v_outcomes := v_read.outcomes; v_results := v_read.results; v_errors := v_read.errors;
-    v_complete := 'complete' = all (v_outcomes);
+  if p_results is not null or p_errors is not null then
+    if num_nonnulls(variadic p_results) > 0 or num_nonnulls(variadic p_errors) > 0 then
+      v_read := read_texts(p_outcomes, p_results, p_errors);
+      v_outcomes := v_read.outcomes;
+      v_results := v_read.results;
+      v_errors := v_read.errors;
+      v_is_complete := 'complete' = all (v_outcomes);
+    end if;
   end if;
 
-  if current_setting('fairclaim.noted', true) <> '' then      -- not ours: somebody has set it in his session
-    perform set_config('fairclaim.noted', '', true);
-  end if;
-  if v_complete and v_n = 1 then
+  if v_is_complete and v_n = 1 then
     with gone as (
-      delete from running r
-       where r.id = p_ids[1] and r.attempt = p_attempts[1] and r.lease_token = p_lease_tokens[1]
-      returning r.tenant_id, r.attempt, r.limited)
-    insert into finished as f (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
-    select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1], null from gone
-    returning case when (select gone.limited from gone) then array[f.tenant_id] end into v_freed;
-    id := p_ids[1]; attempts := p_attempts[1];
-    kind := case when found then 'settled' else stale_kind(p_worker_id, id, attempts, 'complete') end;
+      delete from running
+       where running.id = p_ids[1] and running.attempt = p_attempts[1]
+         and running.lease_token = p_lease_tokens[1]
+      returning running.tenant_id, running.attempt, running.limited)
+    insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
+    select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1],
+           null
+      from gone
+    returning case when (select gone.limited from gone) then array[finished.tenant_id] end
+      into v_freed;
+    id := p_ids[1];
+    attempts := p_attempts[1];
+    kind := case when found then 'settled'
+                 else stale_kind(p_worker_id, id, attempts, 'complete') end;
     status := case when kind <> 'stale' then 'completed' end;
     return next;
-  elsif v_complete
-        and (select count(distinct x.i) from unnest(p_ids) x(i)) = v_n then     -- answers and results go by id here
+  elsif v_is_complete         -- answers and results go by id here
+        and (select count(distinct given.id) from unnest(p_ids) given(id)) = v_n then
+    if current_setting('fairclaim.noted', true) <> '' then      -- the caller's session has set it
+      perform set_config('fairclaim.noted', '', true);
+    end if;
     if v_results is null then
       return query
       with gone as (
-        delete from running r
-         where r.id = any (p_ids)
-           and case when (r.id, r.attempt::int, r.lease_token) in (
-                 select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
-        returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
+        delete from running
+         where running.id = any (p_ids)
+           and case when (running.id, running.attempt::int, running.lease_token) in (
+                 select given.id, given.attempt, given.lease_token
+                   from unnest(p_ids, p_attempts, p_lease_tokens)
+                        given(id, attempt, lease_token)) then true end
+        returning running.id, running.tenant_id, running.attempt,
+                  case when running.limited then note_freed(running.tenant_id) end),
       final as (
-        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
-        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null from gone returning id)
-      select z.i, z.a, z.kind, case when z.kind <> 'stale' then 'completed' end
-        from (select u.i, u.a, case when u.i in (select final.id from final) then 'settled'
-                                    else stale_kind(p_worker_id, u.i, u.a, 'complete') end as kind
-                from unnest(p_ids, p_attempts) u(i, a) offset 0) z;
+        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result,
+                              error)
+        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, null, null
+          from gone
+        returning finished.id)
+      select answer.id, answer.attempt, answer.kind,
+             case when answer.kind <> 'stale' then 'completed' end
+        from (select given.id, given.attempt,
+                     case when given.id in (select final.id from final) then 'settled'
+                          else stale_kind(p_worker_id, given.id, given.attempt, 'complete')
+                     end as kind
+                from unnest(p_ids, p_attempts) given(id, attempt) offset 0) answer;
     else
       return query
       with gone as (
-        delete from running r
-         where r.id = any (p_ids)
-           and case when (r.id, r.attempt::int, r.lease_token) in (
-                 select x.i, x.a, x.k from unnest(p_ids, p_attempts, p_lease_tokens) x(i, a, k)) then true end
-        returning r.id, r.tenant_id, r.attempt, case when r.limited then note_freed(r.tenant_id) end),
+        delete from running
+         where running.id = any (p_ids)
+           and case when (running.id, running.attempt::int, running.lease_token) in (
+                 select given.id, given.attempt, given.lease_token
+                   from unnest(p_ids, p_attempts, p_lease_tokens)
+                        given(id, attempt, lease_token)) then true end
+        returning running.id, running.tenant_id, running.attempt,
+                  case when running.limited then note_freed(running.tenant_id) end),
       final as (
-        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
-        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, x.res, null
-          from gone join unnest(p_ids, v_results) x(i, res) on x.i = gone.id returning id)
-      select z.i, z.a, z.kind, case when z.kind <> 'stale' then 'completed' end
-        from (select u.i, u.a, case when u.i in (select final.id from final) then 'settled'
-                                    else stale_kind(p_worker_id, u.i, u.a, 'complete') end as kind
-                from unnest(p_ids, p_attempts) u(i, a) offset 0) z;
+        insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result,
+                              error)
+        select gone.id, gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id,
+               given.result, null
+          from gone
+          join unnest(p_ids, v_results) given(id, result) on given.id = gone.id
+        returning finished.id)
+      select answer.id, answer.attempt, answer.kind,
+             case when answer.kind <> 'stale' then 'completed' end
+        from (select given.id, given.attempt,
+                     case when given.id in (select final.id from final) then 'settled'
+                          else stale_kind(p_worker_id, given.id, given.attempt, 'complete')
+                     end as kind
+                from unnest(p_ids, p_attempts) given(id, attempt) offset 0) answer;
+    end if;
+    if current_setting('fairclaim.noted', true) <> '' then
+      v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
+      perform set_config('fairclaim.noted', '', true);
     end if;
   else
     return query
-    select * from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, v_outcomes, v_results, v_errors, p_delays);
+    select answer.id, answer.attempts, answer.kind, answer.status
+      from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, v_outcomes, v_results,
+             v_errors, p_delays) answer;
   end if;
-  if current_setting('fairclaim.noted', true) <> '' then
-    v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
-    perform set_config('fairclaim.noted', '', true);
-  end if;
-  if v_freed is not null and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
-    perform wake_freed(v_now, v_freed);
+  if v_freed is not null then
+    if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+      perform wake_freed(v_now, v_freed);
+    end if;
   end if;
 end
 $$;
@@ -9538,19 +9819,20 @@ insert into fairclaim_internal.build (contents) values ($build${
 "caller": {"digest":"42eeb53264e9d044ce66966098a6e9e2c9b03fa9f20439a1bb951fbb14350410","roles":[]},
 "caller_is": {"digest":"2e97d286d38189480f17b9f5d001696b6cdd7ef47db710791b24abc4a553e279","roles":[]},
 "cancel_jobs": {"digest":"c97e650cdb45ede699d0cc7666cea343e8cf36df5c298a4d2f710c0b80e89e52","roles":["fairclaim_producer","fairclaim_operator"]},
+"cancelled_jobs": {"digest":"7dca37c8f31f777032e9cdc4a2cfb4380fc9d698ff070da1afce3cd8f3eb51fd","roles":[]},
 "check_batch": {"digest":"ab68fd20f1ec06a2263b6d2dad909e51aff55bc1dc01608066d612d7338be08a","roles":[]},
-"check_claim": {"digest":"bb9821380c3ece34b3e54d185d2b8452a90c158333c8654e776fc0d884c40f5b","roles":[]},
+"check_claim": {"digest":"e264ceee1ec4207cf05b5049d4bdf3f566eec93e79f16310ac5f47a5093ffb42","roles":[]},
 "check_cursor": {"digest":"e2daad2475642f1fd8af35bac21b72d2eb0d3336095184b056e5eb31524a3c82","roles":[]},
 "check_filter": {"digest":"b0cafa3ccc264a97a074e818c3dba1c564f29b3b7f7640b13184372043721936","roles":[]},
 "check_lanes": {"digest":"82da0091e7d2294748ab704b4eec25e97f8b0225eda48261f46a4c8ffef5d44d","roles":[]},
 "check_scope": {"digest":"f8b221e087898ee6ab91c894b89825be9913607c9e9499043251b919451e6389","roles":[]},
 "check_setting": {"digest":"2abd2cc40ea6f6e15cd8a3aa43267bb120b22b55037737d4cdf25506e7141814","roles":[]},
-"check_settle": {"digest":"ecbf4275351254548660f9066820a385a4ab0e3d4493e48a25ef987778d0481e","roles":[]},
-"check_use": {"digest":"c93e6637e056c6b75b95553c786869ea16fa2946dccd8349081ee63cb03719a8","roles":[]},
+"check_settle": {"digest":"8522a5c68873b67eceb53feedf9df57a77b39f20e46c4cf62f92c6549909b89d","roles":[]},
+"check_use": {"digest":"4db8b206f63dcbdc5a863fca58afe21c7c0c323608e847f4f38fe67587568bc8","roles":[]},
 "claim_from_queue": {"digest":"c6f9101b15ce1805e96f51fe9a9bf91bef47b0fc2262173b257f942bc9e7b421","roles":[]},
-"claim_job": {"digest":"37defd32a5290ce1ec1b6667c94b39d35c543b2536e7245d44107c58e40e559a","roles":["fairclaim_worker"]},
-"claim_jobs": {"digest":"64cfb6c1fbcc7424b6977d0e7d40be6db1f874d43245cbfa039d0344bcebd503","roles":["fairclaim_worker"]},
-"claim_one": {"digest":"9257c5a464fdd7e74d1e3532092bef5f60e8f2b2b3fa51adc907142d5451bd57","roles":[]},
+"claim_job": {"digest":"9b3cc4ce87418a996e4a2f78f8784dffce7d4f82be95c3f1171805c7b8d1ae17","roles":["fairclaim_worker"]},
+"claim_jobs": {"digest":"d36ee4c69164f03c9b61bccc65bdddac85245d2c5fca143eb9f4efa49b7deaf4","roles":["fairclaim_worker"]},
+"claim_one": {"digest":"8940efdd20a43045986d476a4d249095ef0bd7f9fd61bf65f78578f47272a3a3","roles":[]},
 "claim_own": {"digest":"203811046ae6a4b0ac3bd520354c77fb6e921f632be4415774a21f0f64c3b877","roles":[]},
 "clip_error": {"digest":"39f14f7786b32e7cd6a6ccc206ade2531af6e14e16bf6f22d752051dc01a34c0","roles":[]},
 "clock": {"digest":"4141c5c9c9896b369e734e1c73d28d46288316083864c10b99d582b4b29eacdf","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
@@ -9574,7 +9856,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "error_code": {"digest":"4b208366eb628c8b1d3f73a93337f3bea703f6eb440673a2e49de0b3449441a8","roles":[]},
 "error_has": {"digest":"77fa77d57430d687e04bbb5fe36ff0ccfbf5a9e9602aa3c0fc7024f79af0c20d","roles":[]},
 "event_triggers": {"digest":"cdb5bd3cf3f04b68e6169a543cee5911c3b5a79d81d6994ce235936310c530e9","roles":[]},
-"extend_leases": {"digest":"e38d278883a11908743c6b480df392ee48d35065ab1417888cf2203dffd5ee6c","roles":["fairclaim_worker"]},
+"extend_leases": {"digest":"c522db9125f868684a2dd9b74d78d09ec66e0959cabb0c4702f5e126ceab34ca","roles":["fairclaim_worker"]},
 "extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
 "fail_suspects": {"digest":"5fdef0615b64a7507e05e528a2c6a316b15875bb3b5b2790f01c47dd3cc75bac","roles":[]},
 "find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
@@ -9610,6 +9892,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "is_name": {"digest":"3a5adf1fa0648d751468bc6aef27dca284cb5ad36ff6b5a5c5165631aefb5946","roles":[]},
 "is_prune_due": {"digest":"b8d0b08b2d2fd0989869f562ecce954609d10ef6b1d24ca7756ac543ad7d1334","roles":[]},
 "is_quiet": {"digest":"2b4f6ae530f0cf77a7512b4ac50aa7b885f5298b402be5879263da893dff9827","roles":[]},
+"is_suspect_waiting": {"digest":"7226b29e59a7b431b4906d0e776582070300cbffb3159feaccd5e0b3579c9bfb","roles":[]},
 "is_tenant_name": {"digest":"5416dc78d899e8a14ea181661442429b825ebeb7bbff1b358c6c22b988b48127","roles":[]},
 "is_time": {"digest":"1169297cf08f72e120d066ec36251df103131e108e8aee775789298374478c78","roles":[]},
 "is_wanted": {"digest":"1ea052bfe9c8523c1607b1d375468edb1e81a7402a0f03f45de4898ff01414b7","roles":[]},
@@ -9635,7 +9918,6 @@ insert into fairclaim_internal.build (contents) values ($build${
 "next_due": {"digest":"b594db740530749a51e985a8337c58367f44f4ca23ee62bd3b3ef7849bc5eff1","roles":["fairclaim_worker"]},
 "next_look": {"digest":"6b297eb64a5cd37fe600c9fa8e6cbd9ac8cf47d6ff4a98460efff64f141be239","roles":[]},
 "next_queue": {"digest":"430e4608478247c2cd8d884f9e69d9eec6ef87ad47d098e2b811a098b772f208","roles":[]},
-"next_step": {"digest":"5a2b598fc8a1d465ba089e2cb317d4b36e9f5cff81f2d9e99d61ee9e88f932d5","roles":[]},
 "next_turns": {"digest":"d5f6760506b8cc653b78703b1eb16b3fa6f51472b6623ce8666b703c2572e9b4","roles":[]},
 "next_turns_by_type": {"digest":"25dd30e71fc594fa69b43d0d492baa45d92d0326d903bc62f53d74bed886c0c6","roles":[]},
 "note_below": {"digest":"99aa3da183ab393b79258eea5a78481e5ab3a71a3f80125203fa97d0df820b01","roles":[]},
@@ -9666,14 +9948,14 @@ insert into fairclaim_internal.build (contents) values ($build${
 "range_width": {"digest":"5f49106ff32fb379f75fea162241c8ca60394b79ede4e37caaeb9e9684972ac7","roles":[]},
 "ranges_wanted": {"digest":"9de87fc2ae8eab66830232a0a853fb4230cee54ca6052648b963b33057b9657f","roles":[]},
 "read_json": {"digest":"65cc40dcdb0b67c543a883fc351caf0cd55b80432a4c58b5c4e6401a92f7a041","roles":[]},
-"read_texts": {"digest":"24c5a15c2f2d592693f309ac868d973c2682f756bece045a5bed0e59ac9c0379","roles":[]},
+"read_texts": {"digest":"597c93e4c29c6d287c71da22300618c13aefa81c235a07ba7cabd36814217c0d","roles":[]},
 "read_times": {"digest":"7a468b2e0912731a794f961f3ff23cddc0176e1501a63299b8421d41ce7f6b61","roles":[]},
 "refuse": {"digest":"4c68f4909e9a727d702d82df1c63477a78304ae1698c8444efd17877bcefc840","roles":[]},
 "refuse_item": {"digest":"0be3263d29cbd427120359033e2ecdeb2da2552dcb06290db6a1b6d9b092f923","roles":[]},
 "refuse_job": {"digest":"ebb57a02e505918a5a2eb1da06131503273d7e379039da6dac2c3a9fad1110cb","roles":[]},
 "refuse_late": {"digest":"aa34060fc16c5012edc472886ff9c902594cc82d587ed8a39743b8a41f826f05","roles":[]},
 "rehearse_drop": {"digest":"8db5b96bb3762021c8f430733469517c84a594e27b0cf3a6e0f9899059e2225c","roles":[]},
-"release_claims": {"digest":"776a465911f43c65361d182dd1843935d85e6b558858833ac52ebf9aaa0465ad","roles":["fairclaim_worker"]},
+"release_claims": {"digest":"f4f33bd7ac7b0e6aa827fcbf1524ed87b5f54bf2de9eabd1e3dcc56f100dfabf","roles":["fairclaim_worker"]},
 "release_jobs": {"digest":"9e872e61ac5efb0fce1390eba1839345b55a375d924391a5249072e24eaa7968","roles":["fairclaim_operator"]},
 "release_worker": {"digest":"46c31d297630ddda6abffc7dad82032d91233c9d0feddc87ec4c7065f935ed63","roles":["fairclaim_operator"]},
 "renew_passed": {"digest":"b2df0a80eb0054a48b7ae5deaeb970269503c2037494acf2c34431c5098fc2b1","roles":[]},
@@ -9686,18 +9968,19 @@ insert into fairclaim_internal.build (contents) values ($build${
 "seconds_in": {"digest":"1f370781f1f952f251f299c23d430d327eca67952db155835ce31736a09d7cdf","roles":[]},
 "secure_table": {"digest":"4fd1871c95fea6acec7a09bfd97228c938895c94250c3d859a62f8b0b0ff8a94","roles":[]},
 "set_setting": {"digest":"8c5c96cf18c94e33e7842b505b992e0b86afc561d6482e9eb135f41d8310c966","roles":["fairclaim_operator"]},
-"settle_and_claim": {"digest":"8c2b7e0c39669300ec2a2d5015813355b23f302062c8ffb461110657c26f3862","roles":["fairclaim_worker"]},
-"settle_jobs": {"digest":"8418f26fb8338a0b00d777c8e361a44571b27284608be7fc316645f921d9860d","roles":["fairclaim_worker"]},
-"settle_mixed": {"digest":"979c17cc232280121339cacdadcf7ca1c976c0a3ed0a73e41bbf812480e41c47","roles":[]},
+"settle_and_claim": {"digest":"11ad8fea6b52170b65f1fa82f2873f0ec2fddf57982a7626e148839fdd454281","roles":["fairclaim_worker"]},
+"settle_jobs": {"digest":"c6940cc983c1132c754c0e260fe9a31b5db7398a4236f6dbf029b6fb063b6db4","roles":["fairclaim_worker"]},
+"settle_mixed": {"digest":"979fd29fb31d2aeec9229397ec4d2334c2b5fb723e885b7cec5fc85ea8a2fc5d","roles":[]},
 "show_job": {"digest":"1de32360795b828c88db372a92691b57d6aa61e116a8e9c65e7630f4005d6e88","roles":["fairclaim_operator","fairclaim_auditor"]},
 "some_of": {"digest":"c5871e453cbbcfb4ab1a8b1ca4bae37ecf3a75825b11aef833426d4d27852622","roles":[]},
 "span": {"digest":"a9c5429724f9c3cb45a27633b0696c75dfbecca4cbf87683570ed69e3a0d67d0","roles":[]},
-"stale_kind": {"digest":"1aaeab34e40c30ab17fd8e09b1fae656fc5fb2af620edcdad8859b8e9867f8ba","roles":[]},
+"stale_kind": {"digest":"dfb9c5a2c45a00fc71bfa8e734ae78c76cec1f590903e42409ce5c61aeddeba3","roles":[]},
 "status_of": {"digest":"c61c116909e3f58ab927d9b96a34e18edf9fee2ecdd949e9dad20d1639122163","roles":[]},
 "sweep_ready": {"digest":"94c38a3068c145be7f5ad8d06d6325f3b3a3a662e64be0c17d7bea0bdca17e78","roles":[]},
 "take_alone": {"digest":"05a5e921e812a643c566a07e9c1252a08f03bde5fb227c63561e6e1c7c96b051","roles":[]},
 "take_guard": {"digest":"2007d91c06222ace5507c14e34798dd16426a7193ac2fd31221a69af4ef92fe0","roles":[]},
 "take_highest": {"digest":"11f710da051cd5b311295417629d0ba0b99908009f3f2a6ee1f54e29073c6d00","roles":[]},
+"take_jobs": {"digest":"0cbb1ca9dfb1127f13ea6d836549069035861f85a64403d9568811655f59e644","roles":[]},
 "take_own": {"digest":"60659a46cd54c87ee7a3591dc55931e83492576bca0827ccb177c35f4e6390b1","roles":[]},
 "take_ranked": {"digest":"db9d82b5d402c939d90e86b786902f90105df5d4ec28de93b2af77caa059b657","roles":[]},
 "take_shared": {"digest":"58acd16f954474f89a9b441c3de9056d08267a35d85374451354bda227b98180","roles":[]},

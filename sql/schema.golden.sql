@@ -667,11 +667,7 @@ grant execute on function fairclaim.claim_job to fairclaim_worker;
 create function fairclaim.claim_jobs(p_worker_id text, p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease double precision DEFAULT 30, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
   returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
   language plpgsql volatile security definer
-  set enable_bitmapscan=off
-  set enable_hashjoin=off
-  set enable_mergejoin=off
   set enable_seqscan=off
-  set enable_sort=off
   set jit=off
   set plan_cache_mode=force_generic_plan
   set row_security=on
@@ -932,6 +928,9 @@ grant execute on function fairclaim.set_setting to fairclaim_operator;
 create function fairclaim.settle_and_claim(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results text[], p_errors text[], p_delays double precision[], p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease double precision DEFAULT 30, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
   returns TABLE(kind text, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text, next_claim_in double precision, extend_in double precision, tick_in double precision, prune_due boolean, cancelled uuid[], suspect_waiting boolean)
   language plpgsql volatile security definer
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.settle_and_claim to fairclaim_worker;
@@ -1015,6 +1014,10 @@ create function fairclaim.caller_is(p_kind text)
   returns boolean
   language sql stable;
 
+create function fairclaim.cancelled_jobs(p_worker_id text)
+  returns uuid[]
+  language plpgsql volatile;
+
 create function fairclaim.check_batch(p_jobs jsonb)
   returns integer
   language plpgsql volatile;
@@ -1055,8 +1058,8 @@ create function fairclaim.claim_from_queue(p_queue text, p_limit integer, p_type
   returns record
   language plpgsql volatile;
 
-create function fairclaim.claim_one(p_worker_id text, p_queue text, p_types text[], p_pos bigint, p_used integer, p_shared integer, p_token uuid, p_expires timestamp with time zone, p_rest text)
-  returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text)
+create function fairclaim.claim_one(p_queue text, p_types text[], INOUT p_pos bigint, INOUT p_used integer, INOUT p_shared integer, OUT jobs fairclaim_internal.ready[])
+  returns record
   language plpgsql volatile;
 
 create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[], p_limited boolean, INOUT p_pos bigint, INOUT p_used integer, p_taken fairclaim_internal.ready[], p_lanes bigint[], p_priorities smallint[], OUT jobs fairclaim_internal.ready[])
@@ -1297,6 +1300,10 @@ create function fairclaim.is_quiet(p_state fairclaim_internal.tick_state, p_now 
   returns boolean
   language plpgsql volatile;
 
+create function fairclaim.is_suspect_waiting(p_queues text[], p_types text[])
+  returns boolean
+  language plpgsql volatile;
+
 create function fairclaim.is_tenant_name(p_name text)
   returns boolean
   language sql immutable parallel safe;
@@ -1391,10 +1398,6 @@ create function fairclaim.next_look(p_state fairclaim_internal.tick_state, p_now
 
 create function fairclaim.next_queue(p_after text, p_alone boolean)
   returns text
-  language plpgsql volatile;
-
-create function fairclaim.next_step(p_worker_id text, p_queues text[], p_types text[], p_is_filled boolean, p_is_active boolean, OUT next_claim_in double precision, OUT tick_in double precision, OUT prune_due boolean, OUT cancelled uuid[], OUT suspect_waiting boolean)
-  returns record
   language plpgsql volatile;
 
 create function fairclaim.next_turns(p_queue text, p_pos bigint, p_used integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT weights integer[])
@@ -1608,6 +1611,14 @@ create function fairclaim.take_highest(p_queue text, p_types text[], p_lanes big
   returns record
   language plpgsql volatile
   set enable_sort=on;
+
+create function fairclaim.take_jobs(p_worker_id text, p_queues text[], p_limit integer, p_types text[], p_lease double precision, p_cursor text, p_lease_token uuid, p_idle_for double precision, p_alone boolean, OUT jobs fairclaim_internal.ready[], OUT token uuid, OUT expires_at timestamp with time zone, OUT cursor text)
+  returns record
+  language plpgsql volatile
+  set enable_bitmapscan=off
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_sort=off;
 
 create function fairclaim.take_own(p_queue text, p_types text[], p_turns bigint[], p_quanta integer[], p_limit integer, OUT ordinals integer[], OUT jobs fairclaim_internal.ready[])
   returns record
