@@ -1,4 +1,18 @@
 //! The client: a pool of connections to one database, and what an application does with it.
+//!
+//! Each file below is named after what a program does with the client. The answer of a call stands
+//! beside the call.
+
+pub(crate) mod bulk;
+pub(crate) mod connect;
+pub(crate) mod dispatch;
+pub(crate) mod executor;
+pub(crate) mod get_jobs;
+pub(crate) mod operator;
+pub(crate) mod queues;
+pub(crate) mod settings;
+pub(crate) mod tenant_names;
+pub(crate) mod via;
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -6,13 +20,18 @@ use deadpool_postgres::{Object, Pool};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::{
-    connect::{self, ConnectOptions, ConnectionMode, Connector, Endpoint},
-    dispatch::Dispatch,
-    error::{Error, Result},
-    send::{self, Lines, LinesProgress},
-    statements::{self, Statement, Value},
+use self::{
+    connect::{ConnectOptions, ConnectionMode, Connector, Endpoint},
+    dispatch::{Lines, LinesProgress},
     via::Via,
+};
+
+use crate::{
+    error::{Error, Result},
+    protocol::{
+        dispatch::Dispatch,
+        statements::{self, Statement, Value},
+    },
 };
 
 /// The oldest schema that this build works with: the one that it installs.
@@ -136,11 +155,11 @@ impl Client {
     ) -> Result<Vec<Uuid>> {
         let jobs: Vec<Dispatch> = jobs.into_iter().collect();
         let mut connection = self.connection().await?;
-        if send::is_one_call(&jobs) {
-            return send::send_many(&self.via(&connection), &jobs).await;
+        if dispatch::is_one_call(&jobs) {
+            return dispatch::send_many(&self.via(&connection), &jobs).await;
         }
         let transaction = connection.transaction().await?;
-        let ids = send::send_many(&Via::whole(&*transaction), &jobs).await?;
+        let ids = dispatch::send_many(&Via::whole(&*transaction), &jobs).await?;
         transaction.commit().await?;
         Ok(ids)
     }
@@ -154,7 +173,7 @@ impl Client {
     /// jobs and 64 MiB.
     pub async fn dispatch_lines(&self, lines: Lines<'_>) -> Result<LinesProgress> {
         let connection = self.connection().await?;
-        send::send_lines(&self.via(&connection), lines).await
+        dispatch::send_lines(&self.via(&connection), lines).await
     }
 
     /// Asks the clock of the database what time it is.

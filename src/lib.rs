@@ -80,63 +80,47 @@ mod pages {
     page!(Testing, "../docs/guide/testing.md");
 }
 
-mod bulk;
 mod client;
-mod connect;
-mod dispatch;
 #[cfg(feature = "doctor")]
 mod doctor;
 mod error;
-mod executor;
-mod get_jobs;
-mod job;
-mod job_brief;
-mod job_filter;
-mod job_row;
-mod json;
-mod operator;
-mod outcome;
-mod queues;
+mod protocol;
 #[cfg(feature = "migrate")]
 mod schema;
-mod send;
-mod settings;
-mod statements;
-mod status;
-mod tenant;
-mod tenant_names;
-mod timestamp;
-mod via;
 #[cfg(feature = "worker")]
 mod worker;
 
 // The driver and its pool, in the versions that `execute` takes.
 pub use {deadpool_postgres, tokio_postgres};
 
-pub use bulk::{BulkTotals, Count};
-pub use client::Client;
-pub use connect::{ConnectOptions, ConnectionMode};
-pub use dispatch::Dispatch;
+pub use client::{
+    Client,
+    bulk::{BulkTotals, Count},
+    connect::{ConnectOptions, ConnectionMode},
+    dispatch::{Lines, LinesProgress, dispatch_many_in},
+    executor::Executor,
+    operator::{Changed, Deleted, JobPage, Pruned, RangesDropped},
+    queues::{QueueChange, QueueRow},
+    settings::Setting,
+    tenant_names::TenantNames,
+};
 #[cfg(feature = "doctor")]
 pub use doctor::{Diagnosis, Finding, Level};
 pub use error::{Bounds, Error, ErrorKind, Result};
-pub use executor::Executor;
-pub use job::Job;
-pub use job_brief::JobBrief;
-pub use job_filter::JobFilter;
-pub use job_row::{JobRow, JobTexts};
-pub use operator::{Changed, Deleted, JobPage, Pruned, RangesDropped};
-pub use outcome::{JobError, Next, Outcome, Settled};
-pub use queues::{QueueChange, QueueRow};
+pub use protocol::{
+    dispatch::Dispatch,
+    job::Job,
+    job_brief::JobBrief,
+    job_filter::JobFilter,
+    job_row::{JobRow, JobTexts},
+    outcome::{JobError, Next, Outcome, Settled},
+    status::Status,
+    tenant::{DefaultTenant, Owner, Tenant},
+};
 #[cfg(feature = "migrate")]
 pub use schema::{
     MigrateOptions, MigrateReport, script as migration_script, version as schema_version,
 };
-pub use send::{Lines, LinesProgress, dispatch_many_in};
-pub use settings::Setting;
-pub use status::Status;
-pub use tenant::{DefaultTenant, Owner, Tenant};
-pub use tenant_names::TenantNames;
 #[cfg(feature = "worker")]
 pub use worker::{
     Attempt, CLAIM_SIZE_CLASSES, Handler, RawJob, State, Worker, WorkerBuilder, WorkerHandle,

@@ -5,8 +5,8 @@ use tokio_postgres::{Row, types::Type};
 use super::{Finding, Level};
 use crate::{
     error::{Error, Result},
+    protocol::statements::Statement,
     schema,
-    statements::Statement,
 };
 
 /// What a topic looks at, and how a login that may not call the function gets its findings.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    statements::BACKEND_PID,
+    protocol::statements::BACKEND_PID,
 };
 
 /// How often the script is run, at most, when two installers meet.

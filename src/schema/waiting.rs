@@ -14,7 +14,7 @@ use deadpool_postgres::Pool;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_postgres::types::Type;
 
-use crate::{error::Result, statements::BLOCKERS};
+use crate::{error::Result, protocol::statements::BLOCKERS};
 
 /// How long it does not ask, since most migrations are over by then.
 const QUIET: Duration = Duration::from_secs(2);

@@ -13,10 +13,12 @@ use uuid::Uuid;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    json,
-    outcome::{Outcome, Settled},
-    statements,
-    tenant::Tenant,
+    protocol::{
+        json,
+        outcome::{Outcome, Settled},
+        statements,
+        tenant::Tenant,
+    },
     worker::held::hold::{Hold, Stage},
 };
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     client::Client,
     error::{Error, Result},
-    job::Job,
+    protocol::job::Job,
     worker::{
         Worker,
         context::Context,

@@ -24,9 +24,9 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
-    client::Client,
+    client::{Client, via::Via},
     error::{Error, ErrorKind, Result},
-    statements::{Statement, Via},
+    protocol::statements::Statement,
     worker::{
         connections::cancel_calls::CancelCalls,
         log::outage::{self, Outage},

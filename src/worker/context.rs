@@ -177,7 +177,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::{
-        outcome::{JobError, Outcome},
+        protocol::outcome::{JobError, Outcome},
         worker::{
             attempt::Attempt,
             claimed_job::ClaimedJob,

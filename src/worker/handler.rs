@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     error::{Error, Result},
-    outcome::{JobError, Outcome},
+    protocol::outcome::{JobError, Outcome},
     worker::attempt::Attempt,
 };
 

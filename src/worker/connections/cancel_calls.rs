@@ -12,7 +12,7 @@ use deadpool_postgres::ClientWrapper;
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::{connect::Connector, error::Error};
+use crate::{client::connect::Connector, error::Error};
 
 /// How long one request to cancel may take.
 const ASK_WITHIN: Duration = Duration::from_secs(2);

@@ -7,8 +7,10 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
-    json,
-    outcome::{JobError, Next, Outcome},
+    protocol::{
+        json,
+        outcome::{JobError, Next, Outcome},
+    },
     worker::held::hold::Hold,
 };
 

@@ -4,7 +4,7 @@
 use crate::{
     client::Client,
     error::{Error, READ_ONLY, Result},
-    statements,
+    protocol::statements,
     worker::{backoff::Backoff, context::Context},
 };
 

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use crate::{
-    outcome::{JobError, Next},
+    protocol::outcome::{JobError, Next},
     worker::{
         attempt::Attempt,
         claimed_job::ClaimedJob,

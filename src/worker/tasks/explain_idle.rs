@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::{
     error::Result,
-    statements,
+    protocol::statements,
     worker::{
         connections::FIRST,
         context::Context,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Result,
-    statements,
+    protocol::statements,
     worker::{backoff::Backoff, context::Context, stats::add},
 };
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Result,
-    statements,
+    protocol::statements,
     worker::{
         backoff::Backoff,
         connections::FIRST,

@@ -10,7 +10,7 @@ use std::{
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::{error::Result, statements, worker::context::Context};
+use crate::{error::Result, protocol::statements, worker::context::Context};
 
 /// The pause after an answer, however many new tenants have jobs.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -11,9 +11,9 @@ use std::{
 use tokio_postgres::AsyncMessage;
 
 use crate::{
-    connect::Endpoint,
+    client::connect::Endpoint,
     error::{Error, Result},
-    statements,
+    protocol::statements,
     worker::{backoff::Backoff, context::Context},
 };
 

@@ -11,9 +11,9 @@ use tokio::time::{sleep, timeout_at};
 use tokio_postgres::Row;
 
 use crate::{
+    client::operator::{Pruned, RangesDropped},
     error::Result,
-    operator::{Pruned, RangesDropped},
-    statements::{self, Statement},
+    protocol::statements::{self, Statement},
     worker::{backoff::Backoff, context::Context},
 };
 

@@ -19,7 +19,7 @@ use tokio_postgres::{Row, types::ToSql};
 
 use crate::{
     error::{Error, Result},
-    statements,
+    protocol::statements,
     worker::{
         backoff::{Backoff, jittered},
         claimed_job::{ClaimOf, ClaimedJob, column},

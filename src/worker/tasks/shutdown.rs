@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        outcome::Outcome,
+        protocol::outcome::Outcome,
         worker::{
             context::tests::{claimed_job, context},
             held::hold::Stage,

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::{
     error::Result,
-    statements,
+    protocol::statements,
     worker::{
         context::Context,
         tasks::{learn_names, listen, maintain, run_alone},

@@ -260,7 +260,9 @@ mod tests {
     #[test]
     fn other_clocks_are_found_in_the_sql_of_rust_and_its_code_is_let_be() {
         let text = "// now()\nlet at = Instant::now();\nlet sql = \"select 1\n  -- now()\n  where at < now()\";\nf(\"the queue has it now\");\n#[cfg(test)]\nmod tests { const A: &str = \"select now()\"; }\n";
-        for path in ["src/statements.rs", "src/schema/script.rs", "crates/bench/src/wal.rs"] {
+        for path in
+            ["src/protocol/statements.rs", "src/schema/script.rs", "crates/bench/src/wal.rs"]
+        {
             let lines: Vec<usize> =
                 found(other_clocks, path, text).iter().map(|f| f.line).collect();
             assert_eq!(lines, [5], "{path}");

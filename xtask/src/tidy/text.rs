@@ -58,7 +58,7 @@ pub(super) fn places_of_this_machine(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Where the library may hold SQL: the pages of statements, and what assembles the migration.
-const HOMES: &[&str] = &["src/statements", "src/schema/"];
+const HOMES: &[&str] = &["src/protocol/statements", "src/schema/"];
 
 /// How SQL of ours names what it uses.
 const SCHEMAS: [&str; 2] = ["fairclaim.", "fairclaim_internal."];
@@ -80,7 +80,7 @@ pub(super) fn sql_elsewhere(tree: &Tree) -> Vec<Finding> {
         };
         let is_sql =
             SCHEMAS.iter().any(|schema| lower.contains(schema)) && verbs.iter().any(begins);
-        is_sql.then(|| "SQL belongs into src/statements.rs".to_owned())
+        is_sql.then(|| "SQL belongs into src/protocol/statements".to_owned())
     })
 }
 
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn second_words_are_found_at_the_start_of_a_part_of_a_name() {
         let text = "fn f() {}\nfn enqueue_job() {}\nstruct DeadLetters;\nback_packs, attack\n";
-        assert_eq!(lines(second_words, "src/dispatch/mod.rs", text), [2, 3]);
+        assert_eq!(lines(second_words, "src/protocol/dispatch.rs", text), [2, 3]);
         assert_eq!(lines(second_words, "crates/bench/src/load.rs", "fn bulk_enqueue()\n"), [1]);
         assert!(lines(second_words, "bench/peers/river.rs", text).is_empty());
         assert!(lines(second_words, "docs/guide.md", text).is_empty());
@@ -170,8 +170,8 @@ mod tests {
     #[test]
     fn statements_outside_of_their_homes_are_found() {
         let text = "query(\"SELECT id FROM fairclaim_internal.job\");\n// select fairclaim.tick()\nread(\"fairclaim.toml\");\n";
-        assert_eq!(lines(sql_elsewhere, "src/worker/mod.rs", text), [1]);
-        assert!(lines(sql_elsewhere, "src/statements.rs", text).is_empty());
+        assert_eq!(lines(sql_elsewhere, "src/worker.rs", text), [1]);
+        assert!(lines(sql_elsewhere, "src/protocol/statements.rs", text).is_empty());
     }
 
     #[test]

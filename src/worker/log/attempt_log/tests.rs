@@ -3,7 +3,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use super::*;
-use crate::{outcome::JobError, worker::held::hold::HoldRow};
+use crate::{protocol::outcome::JobError, worker::held::hold::HoldRow};
 
 /// The n-th attempt of a job, of which so many may still fail.
 fn hold(attempt: i32, attempts_left: i32) -> Arc<Hold> {

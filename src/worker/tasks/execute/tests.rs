@@ -2,7 +2,7 @@ use tokio::task::coop::has_budget_remaining;
 
 use super::*;
 use crate::{
-    outcome::Outcome,
+    protocol::outcome::Outcome,
     worker::{
         context::tests::{claimed_job, context},
         queue::order::Step,

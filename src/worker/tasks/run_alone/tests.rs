@@ -2,7 +2,7 @@ use std::future::pending;
 
 use super::*;
 use crate::{
-    outcome::Outcome,
+    protocol::outcome::Outcome,
     worker::{
         context::tests::{claimed_job, context},
         held::settlement::Ending,

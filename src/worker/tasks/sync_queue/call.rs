@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Result,
-    statements,
+    protocol::statements,
     worker::{
         claimed_job::{ClaimOf, ClaimedJob, column},
         connections::{Connection, may_have_happened},

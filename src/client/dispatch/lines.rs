@@ -4,10 +4,9 @@ use tokio_postgres::{GenericClient, types::Json};
 
 use super::many;
 use crate::{
-    dispatch::Dispatch,
+    client::via::Via,
     error::{Error, Result},
-    statements::DISPATCH_LINES,
-    via::Via,
+    protocol::{dispatch::Dispatch, statements::DISPATCH_LINES},
 };
 
 /// A stretch of a source's lines and what they dispatch.

@@ -19,8 +19,6 @@ use tokio_postgres::types::{ToSql, Type};
 #[cfg(feature = "worker")]
 pub(crate) use self::worker::*;
 pub(crate) use self::{operator::*, producer::*};
-#[cfg(feature = "worker")]
-pub(crate) use crate::via::Via;
 
 /// What the driver takes as the value of a parameter.
 pub(crate) type Value<'a> = &'a (dyn ToSql + Sync);

@@ -5,9 +5,11 @@ use uuid::Uuid;
 use crate::{
     client::Client,
     error::Result,
-    job_brief::JobBrief,
-    statements::GET_JOBS,
-    tenant::{Owner, Tenant},
+    protocol::{
+        job_brief::JobBrief,
+        statements::GET_JOBS,
+        tenant::{Owner, Tenant},
+    },
 };
 
 /// How many ids one call takes at most.

@@ -7,7 +7,7 @@ use serde_json::{Value, json, value::RawValue};
 use tokio_postgres::error::DbError;
 use uuid::Uuid;
 
-use crate::{error::Error, json};
+use crate::{error::Error, protocol::json};
 
 /// How much a settlement keeps of an error, as JSON text. The database cuts at the same length.
 const ERROR_BYTES_MAX: usize = 16 * 1024;

@@ -113,7 +113,7 @@ pub(crate) const SET_SETTING: Statement = Statement {
 
 /// Prunes with the retention that the installation is set to.
 pub(crate) const PRUNE: Statement =
-    Statement { sql: include_str!("../../protocol/statements/prune.sql"), types: &[] };
+    Statement { sql: include_str!("../../../protocol/statements/prune.sql"), types: &[] };
 
 /// Prunes with a retention in seconds that an operator chooses.
 pub(crate) const PRUNE_OLDER: Statement = Statement {
@@ -123,7 +123,7 @@ pub(crate) const PRUNE_OLDER: Statement = Statement {
 };
 
 pub(crate) const DROP_RANGES: Statement =
-    Statement { sql: include_str!("../../protocol/statements/drop_ranges.sql"), types: &[] };
+    Statement { sql: include_str!("../../../protocol/statements/drop_ranges.sql"), types: &[] };
 
 pub(crate) const DROP_RANGES_OLDER: Statement = Statement {
     sql: "select d.ranges_dropped, d.ranges_in_use \

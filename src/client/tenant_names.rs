@@ -9,7 +9,7 @@ use std::{
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::{client::Client, error::Result, statements::TENANT_NAMES};
+use crate::{client::Client, error::Result, protocol::statements::TENANT_NAMES};
 
 /// How many ids one call takes at most.
 const IDS_MAX: usize = 10_000;

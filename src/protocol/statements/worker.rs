@@ -5,7 +5,7 @@ use tokio_postgres::types::Type;
 use super::Statement;
 
 pub(crate) const SETTLE: Statement = Statement {
-    sql: include_str!("../../protocol/statements/settle.sql"),
+    sql: include_str!("../../../protocol/statements/settle.sql"),
     types: &[
         Type::TEXT,
         Type::UUID_ARRAY,
@@ -22,7 +22,7 @@ pub(crate) const SETTLE: Statement = Statement {
 /// read by position. Most settlements are simply completed. Only the others are answered, so that a
 /// thousand settlements do not cost a thousand rows.
 pub(crate) const SETTLE_AND_CLAIM: Statement = Statement {
-    sql: include_str!("../../protocol/statements/settle_and_claim.sql"),
+    sql: include_str!("../../../protocol/statements/settle_and_claim.sql"),
     types: &[
         Type::TEXT,
         Type::UUID_ARRAY,
@@ -44,33 +44,33 @@ pub(crate) const SETTLE_AND_CLAIM: Statement = Statement {
 
 /// Asks which jobs are to be stopped. It neither settles nor claims.
 pub(crate) const CANCELLED: Statement = Statement {
-    sql: include_str!("../../protocol/statements/cancelled.sql"),
+    sql: include_str!("../../../protocol/statements/cancelled.sql"),
     types: &[Type::TEXT],
 };
 
 /// Claims one job that two workers died of, for a caller that holds nothing. Its columns are those
 /// of [`SETTLE_AND_CLAIM`], but the queue stands in place of the last ones.
 pub(crate) const CLAIM_ALONE: Statement = Statement {
-    sql: include_str!("../../protocol/statements/claim_alone.sql"),
+    sql: include_str!("../../../protocol/statements/claim_alone.sql"),
     types: &[Type::TEXT, Type::TEXT_ARRAY, Type::TEXT_ARRAY, Type::FLOAT8, Type::UUID],
 };
 
 pub(crate) const RELEASE: Statement = Statement {
-    sql: include_str!("../../protocol/statements/release_claims.sql"),
+    sql: include_str!("../../../protocol/statements/release_claims.sql"),
     types: &[Type::TEXT, Type::UUID_ARRAY],
 };
 
 pub(crate) const EXTEND: Statement = Statement {
-    sql: include_str!("../../protocol/statements/extend_leases.sql"),
+    sql: include_str!("../../../protocol/statements/extend_leases.sql"),
     types: &[Type::TEXT, Type::UUID_ARRAY, Type::INT4_ARRAY, Type::UUID_ARRAY, Type::FLOAT8],
 };
 
 pub(crate) const TICK: Statement =
-    Statement { sql: include_str!("../../protocol/statements/tick.sql"), types: &[] };
+    Statement { sql: include_str!("../../../protocol/statements/tick.sql"), types: &[] };
 
 /// Asks in how many seconds something is due. The answer is null if nothing is.
 pub(crate) const NEXT_DUE: Statement =
-    Statement { sql: include_str!("../../protocol/statements/next_due.sql"), types: &[] };
+    Statement { sql: include_str!("../../../protocol/statements/next_due.sql"), types: &[] };
 
 /// Asks what keeps the jobs of these queues from a worker of these types.
 pub(crate) const WHY_IDLE: Statement = Statement {

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use crate::{
     client::Client,
     error::{Error, Result},
-    statements::{PAUSE_QUEUE, QUEUES, RESUME_QUEUE, Statement},
+    protocol::statements::{PAUSE_QUEUE, QUEUES, RESUME_QUEUE, Statement},
 };
 
 /// One queue of [`Client::queues`].
@@ -18,19 +18,19 @@ pub struct QueueRow {
     /// Its name.
     pub queue: String,
     /// Since when claims give none of its jobs; none when it is not paused.
-    #[serde(serialize_with = "crate::timestamp::serialize_option")]
+    #[serde(serialize_with = "crate::protocol::timestamp::serialize_option")]
     pub paused_at: Option<SystemTime>,
     /// How many jobs wait for a worker.
     pub waiting: i32,
     /// How many tenants these jobs belong to.
     pub tenants_waiting: i32,
     /// When the oldest of the jobs that are first in line was dispatched.
-    #[serde(serialize_with = "crate::timestamp::serialize_option")]
+    #[serde(serialize_with = "crate::protocol::timestamp::serialize_option")]
     pub oldest_waiting_at: Option<SystemTime>,
     /// How long ago that was by the clock of the database.
     #[serde(
         rename = "oldest_waiting_seconds",
-        serialize_with = "crate::timestamp::serialize_seconds"
+        serialize_with = "crate::protocol::timestamp::serialize_seconds"
     )]
     pub oldest_waiting: Option<Duration>,
     /// How many jobs are delayed, snoozed or to be retried.
@@ -48,7 +48,7 @@ pub struct QueueChange {
     /// The name of the queue.
     pub queue: String,
     /// Since when it is paused; none when it is not.
-    #[serde(serialize_with = "crate::timestamp::serialize_option")]
+    #[serde(serialize_with = "crate::protocol::timestamp::serialize_option")]
     pub paused_at: Option<SystemTime>,
     /// Whether it was paused before.
     pub was_paused: bool,

@@ -10,7 +10,7 @@ use tokio_postgres::{
 
 use crate::{
     error::{Error, Result},
-    statements::{Statement, Value},
+    protocol::statements::{Statement, Value},
 };
 
 /// A connection or transaction, and whether statements are prepared on it.

@@ -7,7 +7,10 @@ use serde_json::{Value, value::RawValue};
 use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
-use crate::{error::Result, json, status::Status};
+use crate::{
+    error::Result,
+    protocol::{json, status::Status},
+};
 
 /// What a producer sees of a job: where it is, and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,7 +28,7 @@ pub struct JobBrief {
     /// The code of its last error, once it has failed or was cancelled.
     pub error_code: Option<String>,
     /// When it reached its final state.
-    #[serde(serialize_with = "crate::timestamp::serialize_option")]
+    #[serde(serialize_with = "crate::protocol::timestamp::serialize_option")]
     pub ended_at: Option<SystemTime>,
 }
 

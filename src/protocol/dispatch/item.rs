@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{Dispatch, Due};
-use crate::{tenant::Tenant, timestamp};
+use crate::protocol::{tenant::Tenant, timestamp};
 
 /// Writes the job as an item of `dispatch_jobs`. Defaults are left out, to keep the list small.
 impl Serialize for Dispatch {

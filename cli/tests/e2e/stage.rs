@@ -26,7 +26,7 @@ use self::proxy::Proxy;
 use self::workers::Workers;
 use crate::support::TestServer;
 
-const WITNESS: &str = include_str!("witness.sql");
+const WITNESS: &str = include_str!("stage/witness.sql");
 
 /// Longer than anything here takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);

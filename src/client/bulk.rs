@@ -10,13 +10,17 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    client::Client,
+    client::{
+        Client,
+        operator::{Changed, Deleted, JobPage},
+    },
     error::{Error, Result},
-    job_filter::JobFilter,
-    operator::{Changed, Deleted, JobPage},
-    statements::{COUNT, Value},
-    status::Status,
-    tenant::Tenant,
+    protocol::{
+        job_filter::JobFilter,
+        statements::{COUNT, Value},
+        status::Status,
+        tenant::Tenant,
+    },
 };
 
 /// How many jobs one call changes; each page is a transaction of its own.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Dispatch, Due};
 use crate::{
     error::{Error, Result},
-    json,
+    protocol::json,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);

@@ -8,7 +8,10 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use serde_json::{Map, value::RawValue};
 
-use crate::{error::Result, job::Job, json, tenant::Owner};
+use crate::{
+    error::Result,
+    protocol::{job::Job, json, tenant::Owner},
+};
 
 /// When a job may start.
 #[derive(Debug, Clone, Copy)]

@@ -6,9 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     error::{Error, Result},
-    statements::Value,
-    status::Status,
-    tenant::Tenant,
+    protocol::{statements::Value, status::Status, tenant::Tenant},
 };
 
 /// The greatest age that can be asked for. The database has the same bound.

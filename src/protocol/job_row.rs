@@ -7,7 +7,10 @@ use serde_json::{Value, value::RawValue};
 use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
-use crate::{error::Result, json, status::Status, tenant::Tenant};
+use crate::{
+    error::Result,
+    protocol::{json, status::Status, tenant::Tenant},
+};
 
 /// A job as [`Client::job`](crate::Client::job) and [`Client::jobs`](crate::Client::jobs) answer
 /// it.
@@ -47,20 +50,20 @@ pub struct JobRow {
     /// The worker that claimed it last.
     pub worker_id: Option<String>,
     /// When it is due, as long as it is scheduled.
-    #[serde(serialize_with = "crate::timestamp::serialize_option")]
+    #[serde(serialize_with = "crate::protocol::timestamp::serialize_option")]
     pub next_retry_at: Option<SystemTime>,
     /// When it was dispatched.
-    #[serde(serialize_with = "crate::timestamp::serialize")]
+    #[serde(serialize_with = "crate::protocol::timestamp::serialize")]
     pub created_at: SystemTime,
     /// When it was to run first, if that was not at once; none in lists.
     #[serde(
-        serialize_with = "crate::timestamp::serialize_option",
+        serialize_with = "crate::protocol::timestamp::serialize_option",
         skip_serializing_if = "Option::is_none"
     )]
     pub run_at: Option<SystemTime>,
     /// When the lease of its worker ends; none in lists, and for a job that does not run.
     #[serde(
-        serialize_with = "crate::timestamp::serialize_option",
+        serialize_with = "crate::protocol::timestamp::serialize_option",
         skip_serializing_if = "Option::is_none"
     )]
     pub lease_expires_at: Option<SystemTime>,
@@ -68,7 +71,7 @@ pub struct JobRow {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cancel_requested: bool,
     /// When it reached its final state.
-    #[serde(serialize_with = "crate::timestamp::serialize_option")]
+    #[serde(serialize_with = "crate::protocol::timestamp::serialize_option")]
     pub completed_at: Option<SystemTime>,
     /// The words it was tagged with.
     pub tags: Vec<String>,
@@ -85,7 +88,7 @@ pub struct JobRow {
     /// How long one attempt may take.
     #[serde(
         rename = "timeout_seconds",
-        serialize_with = "crate::timestamp::serialize_seconds",
+        serialize_with = "crate::protocol::timestamp::serialize_seconds",
         skip_serializing_if = "Option::is_none"
     )]
     pub timeout: Option<Duration>,

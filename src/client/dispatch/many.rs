@@ -5,7 +5,9 @@ use tokio_postgres::{GenericClient, types::Json};
 use uuid::Uuid;
 
 use crate::{
-    dispatch::Dispatch, error::Result, executor::Executor, statements::DISPATCH_MANY, via::Via,
+    client::{executor::Executor, via::Via},
+    error::Result,
+    protocol::{dispatch::Dispatch, statements::DISPATCH_MANY},
 };
 
 /// How many jobs one call takes, and about how many bytes of JSON, which is well within the

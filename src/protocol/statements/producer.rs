@@ -55,11 +55,11 @@ pub(crate) const GET_JOBS: Statement = Statement {
 };
 
 pub(crate) const CANCEL: Statement = Statement {
-    sql: include_str!("../../protocol/statements/cancel.sql"),
+    sql: include_str!("../../../protocol/statements/cancel.sql"),
     types: &[Type::UUID, Type::UUID_ARRAY],
 };
 
 pub(crate) const RETRY: Statement = Statement {
-    sql: include_str!("../../protocol/statements/retry.sql"),
+    sql: include_str!("../../../protocol/statements/retry.sql"),
     types: &[Type::UUID, Type::UUID_ARRAY],
 };

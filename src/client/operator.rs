@@ -10,14 +10,16 @@ use uuid::Uuid;
 use crate::{
     client::Client,
     error::Result,
-    job_filter::JobFilter,
-    job_row::JobRow,
-    statements::{
-        CANCEL, DELETE, DROP_RANGES, DROP_RANGES_OLDER, LIST, PRUNE, PRUNE_OLDER, RELEASE_JOBS,
-        RELEASE_WORKER, RETRY, SHOW, Statement, Value,
+    protocol::{
+        job_filter::JobFilter,
+        job_row::JobRow,
+        statements::{
+            CANCEL, DELETE, DROP_RANGES, DROP_RANGES_OLDER, LIST, PRUNE, PRUNE_OLDER, RELEASE_JOBS,
+            RELEASE_WORKER, RETRY, SHOW, Statement, Value,
+        },
+        status::Status,
+        tenant::Tenant,
     },
-    status::Status,
-    tenant::Tenant,
 };
 
 /// What became of one job that was to be cancelled, retried or released.

@@ -16,13 +16,14 @@ pub use self::{
     many::dispatch_many_in,
 };
 use crate::{
-    dispatch::{Dispatch, Due},
+    client::{executor::Executor, via::Via},
     error::Result,
-    executor::Executor,
-    json,
-    statements::DISPATCH,
-    tenant::Tenant,
-    via::Via,
+    protocol::{
+        dispatch::{Dispatch, Due},
+        json,
+        statements::DISPATCH,
+        tenant::Tenant,
+    },
 };
 
 impl Dispatch {

@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use crate::{
     client::Client,
     error::{Error, Result},
-    statements::{SET_SETTING, SETTINGS},
+    protocol::statements::{SET_SETTING, SETTINGS},
 };
 
 /// One setting of [`Client::settings`].

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use super::Endpoint;
 use crate::{
     error::{Error, Result},
-    statements,
+    protocol::statements,
 };
 
 /// What stands between a client and the server.

@@ -22,11 +22,11 @@ use self::{
 use crate::{
     client::Client,
     error::{Error, ErrorKind, Result},
-    schema::this_build,
-    statements::{
+    protocol::statements::{
         Statement, Value,
         doctor::{FINDINGS, GUARD, SERVER},
     },
+    schema::this_build,
 };
 
 /// What an examination found.
