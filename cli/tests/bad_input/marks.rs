@@ -170,7 +170,7 @@ async fn a_whole_run_says_nothing_of_what_is_in_the_jobs() {
 
 /// The jobs ended in all these ways, and the mark is in the database.
 async fn was_what_it_was_meant_to_be(server: &TestServer, said: &str, done: [Uuid; 2]) {
-    for line in ["Claimed job", "code=\"result_invalid\"", "lease lost", "asked to cancel"] {
+    for line in ["Claimed job", "code=\"result_invalid\"", "lease lost", "is to be cancelled"] {
         assert!(said.contains(line), "{line:?} is missing: {said}");
     }
     assert_eq!(server.job(done[0]).await.result, Some(json!({"pin": MARK})));

@@ -40,8 +40,8 @@ begin
   -- what can be told in one expression: everything completed, without errors and delays
   v_is_good := length(p_worker_id) between 1 and 255
     and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
-    and v_is_complete and v_n <= 10000 and array_position(p_ids, null) is null
-    and v_dims = '[1:' || v_n || ']'
+    and v_is_complete and v_n <= 10000 and v_dims = '[1:' || v_n || ']'
+    and array_position(p_ids, null) is null    -- which fails in a list of lists
     and v_dims = all (array[array_dims(p_attempts), array_dims(p_lease_tokens),
                             array_dims(p_outcomes)]);
   if p_results is not null or p_errors is not null or p_delays is not null then
