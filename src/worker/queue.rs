@@ -7,5 +7,6 @@ pub(crate) mod order;
 pub(crate) mod pacing;
 mod poll_pauses;
 mod queue_state;
+pub(crate) mod refused;
 pub(crate) mod subscription;
 pub(crate) mod suspects;

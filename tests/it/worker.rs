@@ -9,6 +9,7 @@ mod leases;
 mod lines;
 mod outcomes;
 mod own_transaction;
+mod refused;
 mod rights;
 mod run_alone;
 mod sleep;

@@ -26,6 +26,7 @@ use crate::worker::{
         tenant_labels::TenantLabels,
         wording::{Listed, Span, one_line},
     },
+    queue::refused::ALONE_MAX,
 };
 
 /// How many failures of one type have a line each in a second.
@@ -157,7 +158,7 @@ impl AttemptLog {
     /// Says that the lease ended before the attempt did.
     pub(crate) fn lost(&self, hold: &Hold, why: &str) {
         let sentence = format!("attempt {}: lease lost: {why}", hold.attempt);
-        self.failed(hold, &Failure::of_lease(sentence, "lease_lost"));
+        self.failed(hold, &Failure::coded(sentence, "lease_lost"));
     }
 
     /// Says that the lease will end before the attempt does.
@@ -167,7 +168,18 @@ impl AttemptLog {
              accepted for long",
             hold.attempt
         );
-        self.failed(hold, &Failure::of_lease(sentence, "lease_ends"));
+        self.failed(hold, &Failure::coded(sentence, "lease_ends"));
+    }
+
+    /// Says that the database refuses to settle a job whose attempt has ended.
+    pub(crate) fn refused(&self, hold: &Hold, sqlstate: &str) {
+        let (attempt, longest) = (hold.attempt, Span::of(ALONE_MAX));
+        let sentence = format!(
+            "attempt {attempt} has ended, but the database refuses its settlement with SQLSTATE \
+             {sqlstate}; that is repeated, with pauses of {longest} at most, and other jobs go on: \
+             look in the server's log for the trigger or constraint that refuses it"
+        );
+        self.failed(hold, &Failure::coded(sentence, sqlstate));
     }
 
     fn failed(&self, hold: &Hold, failure: &Failure) {
@@ -303,7 +315,7 @@ impl Failure {
         Self { sentence, code: stored.code, causes, next_try: next.after }
     }
 
-    fn of_lease(sentence: String, code: &str) -> Self {
+    fn coded(sentence: String, code: &str) -> Self {
         Self { sentence, code: Some(code.to_owned()), causes: None, next_try: None }
     }
 

@@ -27,6 +27,9 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) settlements: Vec<Settlement>,
+    /// Set where these settlements were refused and are tried apart from the others: how often the
+    /// only one of them was refused alone.
+    pub(crate) refusals: Option<u32>,
     /// How many jobs to claim at most; 0 for no claim.
     pub(crate) limit: usize,
     pub(crate) cursor: Option<String>,
@@ -42,4 +45,7 @@ pub(crate) enum Failure {
     /// There was no answer, perhaps because it is too much at once, or the server says so: half of
     /// it is sent next.
     Unanswered,
+    /// The database refuses one of the settlements, and nothing has happened: halves of them are
+    /// tried apart from the others.
+    Refused,
 }

@@ -13,6 +13,7 @@ use crate::worker::{
         curb::Curb,
         order::{Order, Step},
         pacing::{Bounds, Load, Pacing},
+        refused::Refused,
     },
 };
 
@@ -51,6 +52,8 @@ pub(super) struct QueueState {
     pub(super) curb: Curb,
     /// How many settlements to send at a time, after a batch was not answered in time.
     pub(super) narrowed: Option<usize>,
+    /// The settlements that the database refused.
+    pub(super) refused: Refused,
 }
 
 impl QueueState {
@@ -68,6 +71,7 @@ impl QueueState {
             paused: false,
             curb: Curb::new(),
             narrowed: None,
+            refused: Refused::new(),
         }
     }
 
@@ -106,6 +110,7 @@ impl QueueState {
         self.load.running == 0
             && self.buffer.is_empty()
             && self.outbox.is_empty()
+            && self.refused.is_empty()
             && self.settling == 0
     }
 
@@ -121,6 +126,7 @@ impl QueueState {
         if self.closing
             || self.paused
             || behind
+            || self.refused.is_full()
             || self.narrowed.is_some() && !self.outbox.is_empty()
         {
             return None;
@@ -151,12 +157,17 @@ impl QueueState {
     /// change) a timer has to be set.
     pub(super) fn is_due(&self, now: Instant, freed: bool) -> bool {
         let fresh = self.waiting_since == Some(now);
-        fresh || freed || self.settle_due(now) || self.claim_due(now).is_some()
+        let apart = self.refused.next_due().is_some_and(|due| due <= now);
+        fresh || freed || apart || self.settle_due(now) || self.claim_due(now).is_some()
     }
 
     /// Says what to do now.
     pub(super) fn step(&mut self, now: Instant) -> Step {
         self.give_stale_back(now);
+        if let Some(order) = self.refused.next(now) {
+            self.settling += order.settlements.len();
+            return Step::Send(order);
+        }
         let settle = self.settle_due(now);
         // what is settled may have made room under a limit, and no dispatch says so
         let along = || {
@@ -186,7 +197,8 @@ impl QueueState {
             self.load.asked += limit;
             self.load.claims_open += 1;
         }
-        Order { settlements, limit, cursor, idle_for: self.pacing.idle_for() }
+        let idle_for = self.pacing.idle_for();
+        Order { settlements, refusals: None, limit, cursor, idle_for }
     }
 
     /// How many settlements the next trip takes along. As many as it may claim, so that neither
@@ -232,6 +244,6 @@ impl QueueState {
         let may_claim = !self.closing && !self.paused && self.room().is_some();
         let claim = self.pacing.not_before().max(self.curb.not_before()).filter(|_| may_claim);
         let stale = self.buffer.front().map(|waiting| waiting.since + self.pacing.stale_after());
-        [settle, claim, stale].into_iter().flatten().min()
+        [settle, claim, stale, self.refused.next_due()].into_iter().flatten().min()
     }
 }

@@ -111,6 +111,9 @@ impl Subscription {
     ) -> usize {
         let mut state = self.lock();
         state.settling -= order.settlements.len();
+        if order.refusals.is_some() {
+            state.refused.accepted();
+        }
         if !order.settlements.is_empty() {
             state.narrowed =
                 state.narrowed.map(|size| size * 2).filter(|&size| size < state.batch_max);
@@ -134,8 +137,9 @@ impl Subscription {
         start
     }
 
-    /// Takes back an order that failed: its settlements go to where they were.
-    pub(crate) fn failed(&self, order: Order, failure: Failure) {
+    /// Takes back an order that failed: its settlements go to where they were, or apart from the
+    /// others where one of them was refused.
+    pub(crate) fn failed(&self, order: Order, failure: Failure, now: Instant) {
         let mut state = self.lock();
         state.settling -= order.settlements.len();
         if order.limit > 0 {
@@ -144,14 +148,17 @@ impl Subscription {
         if failure == Failure::Unanswered && order.limit > 0 {
             state.pacing.unanswered(order.limit);
         }
-        if failure != Failure::Call && !order.settlements.is_empty() {
-            state.narrowed = Some((order.settlements.len() / 2).max(1));
+        if order.refusals.is_some() || failure == Failure::Refused {
+            state.refused.take(order, failure, now);
+        } else {
+            if failure == Failure::Unanswered && !order.settlements.is_empty() {
+                state.narrowed = Some((order.settlements.len() / 2).max(1));
+            }
+            for settlement in order.settlements.into_iter().rev() {
+                state.outbox.push_front(settlement);
+            }
+            state.waiting_since = state.waiting_since.or((!state.outbox.is_empty()).then_some(now));
         }
-        for settlement in order.settlements.into_iter().rev() {
-            state.outbox.push_front(settlement);
-        }
-        state.waiting_since =
-            state.waiting_since.or_else(|| (!state.outbox.is_empty()).then(Instant::now));
         drop(state);
         self.changed.notify_one();
     }

@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     worker::{
         backoff::Backoff,
+        connections::may_have_happened,
         context::Context,
         drain::ClaimMark,
         held::settlement::{Ending, Settlement},
@@ -55,7 +56,8 @@ impl SyncQueue {
             match self.subscription.step(Instant::now()) {
                 Step::Send(order) => match self.send(order).await {
                     Sent::Answered => backoff.reset(),
-                    Sent::Muted => {}
+                    // the queue waits by itself before it tries again what was refused
+                    Sent::Muted | Sent::Refused => {}
                     Sent::Failed => sleep(self.pause(backoff.next())).await,
                 },
                 Step::Wait(Some(until)) => {
@@ -108,17 +110,19 @@ impl SyncQueue {
             }
             Err(error) => {
                 let lost = mark.is_some_and(ClaimMark::failed);
-                self.note_failure(&error, &mut order);
                 let late = sent_at.elapsed() >= context.settings.call_patience();
-                let failure = if lost || late || is_too_much(&error) {
+                let failure = if !order.settlements.is_empty() && is_refusal(&error) {
+                    Failure::Refused
+                } else if lost || late || is_too_much(&error) {
                     Failure::Unanswered
                 } else {
                     Failure::Call
                 };
-                self.subscription.failed(order, failure);
+                self.note_failure(&error, &mut order, failure);
+                self.subscription.failed(order, failure, Instant::now());
                 // a task that waits for the end of open claims looks again
                 context.ledger.shrunk.notify_waiters();
-                Sent::Failed
+                if failure == Failure::Refused { Sent::Refused } else { Sent::Failed }
             }
         }
     }
@@ -182,20 +186,35 @@ impl SyncQueue {
         add(counter, 1);
     }
 
-    /// Logs the failure and prepares what was not accepted for another try.
-    fn note_failure(&self, error: &Error, order: &mut Order) {
+    /// Logs the failure and prepares what was not accepted for another try. Of a refusal the call is
+    /// logged once, and the settlement once it is known which one it is; a trigger writes its
+    /// message, which is left out, since it may quote the row.
+    fn note_failure(&self, error: &Error, order: &mut Order, failure: Failure) {
         add(&self.context.stats.call_failures, 1);
-        if !self.context.connections.outage.takes(error) {
+        let refused = failure == Failure::Refused;
+        let sqlstate = error.sqlstate().unwrap_or_default();
+        let known = if refused {
+            order.refusals.is_some()
+        } else {
+            self.context.connections.outage.takes(error)
+        };
+        if !known {
+            let told =
+                if refused { format!("{} {sqlstate}", error.kind()) } else { error.to_string() };
             tracing::warn!(
                 queue = &*self.subscription.queue,
                 settlements = order.settlements.len(),
                 limit = order.limit,
-                %error,
+                error = told,
                 hint = error.hint(),
                 "a call failed and will be repeated"
             );
         }
-        order.settlements.iter_mut().for_each(|settlement| settlement.sent = true);
+        if !refused {
+            order.settlements.iter_mut().for_each(|settlement| settlement.sent = true);
+        } else if let ([settlement], None | Some(0)) = (&*order.settlements, order.refusals) {
+            self.context.attempt_log.refused(&settlement.hold, sqlstate);
+        }
     }
 }
 
@@ -204,6 +223,8 @@ enum Sent {
     Answered,
     /// Nothing was sent, since nothing may be claimed now.
     Muted,
+    /// The database refuses a settlement of it.
+    Refused,
     Failed,
 }
 
@@ -211,6 +232,13 @@ enum Sent {
 /// call, and would do so again for the same one.
 fn is_too_much(error: &Error) -> bool {
     matches!(error.sqlstate(), Some("53200" | "53400" | "57014"))
+}
+
+/// Whether the server refuses what was asked and will not change its mind soon, so that nothing has
+/// happened and a part of it may pass.
+fn is_refusal(error: &Error) -> bool {
+    let answered = error.sqlstate().is_some() && !may_have_happened(error);
+    answered && !error.is_transient() && !is_too_much(error)
 }
 
 /// Whether a stale settlement may have been accepted when it was sent before: a retry, snooze or
@@ -265,5 +293,18 @@ mod tests {
             assert!(!is_too_much(&database(other)), "{other}");
         }
         assert!(!is_too_much(&Error::unavailable("gone")));
+    }
+
+    #[test]
+    fn what_a_trigger_or_a_constraint_raises_is_a_refusal_and_what_may_pass_is_none() {
+        let database = |sqlstate: &str| Error::database(sqlstate, "");
+        for refusal in ["P0001", "23514", "23505", "22003", "0A000", "XX000"] {
+            assert!(is_refusal(&database(refusal)), "{refusal}");
+        }
+        assert!(!is_refusal(&Error::unavailable("gone")));
+        assert!(!is_refusal(&Error::schema_mismatch("not as expected", "")), "it was answered");
+        for passing in ["40001", "40P01", "55P03", "57014", "57P01", "53100", "53400", "25006"] {
+            assert!(!is_refusal(&database(passing)), "{passing}");
+        }
     }
 }

@@ -109,7 +109,7 @@ fn what_was_not_answered_is_sent_again() {
     let running = run(&subscription, 1, now);
     assert!(subscription.next(Some(complete(&running[0], Duration::from_secs(1))), now).is_none());
     let order = sent(subscription.step(now));
-    subscription.failed(order, Failure::Call);
+    subscription.failed(order, Failure::Call, now);
     let again = sent(subscription.step(now));
     assert_eq!(
         (again.settlements[0].hold.id, again.cursor.as_deref()),
@@ -129,7 +129,7 @@ fn a_batch_that_is_not_answered_is_halved_until_one_is_alone() {
         let order = sent(subscription.step(now));
         sizes.push((order.settlements.len(), order.limit));
         assert_eq!(order.settlements[0].hold.id, running[0].id);
-        subscription.failed(order, Failure::Unanswered);
+        subscription.failed(order, Failure::Unanswered, now);
     }
     assert_eq!(sizes, [(8, 8), (4, 0), (2, 0), (1, 0)]);
 }
@@ -242,7 +242,7 @@ fn a_trip_that_got_no_answer_in_time_is_tried_again_with_half() {
     }
     let order = sent(subscription.step(now));
     assert_eq!((order.settlements.len(), order.limit), (8, 8));
-    subscription.failed(order, Failure::Unanswered);
+    subscription.failed(order, Failure::Unanswered, now);
     let order = sent(subscription.step(now));
     assert_eq!((order.settlements.len(), order.limit), (4, 0));
     subscription.answered(&order, Vec::new(), None, TRIP, now);
@@ -284,4 +284,94 @@ fn settlements_of_a_trip_follow_the_size_of_its_claim_and_a_backlog_still_shrink
         sizes.push(order.settlements.len());
     }
     assert_eq!(sizes, [50, 32, 18]);
+}
+
+/// Ends this many jobs at once; they wait in the outbox.
+fn ended(subscription: &Subscription, count: usize, now: Instant) -> Vec<Arc<Hold>> {
+    let running = run(subscription, count, now);
+    for held in &running {
+        assert!(subscription.next(Some(complete(held, Duration::from_secs(1))), now).is_none());
+    }
+    running
+}
+
+/// Lets the database answer all that is due within a second, and refuse what holds this job. Returns
+/// how many settlements each call held, and the moment after it.
+fn refuse_one(
+    subscription: &Subscription,
+    bad: &Hold,
+    mut now: Instant,
+) -> (Vec<(usize, bool)>, Instant) {
+    let (mut calls, end) = (Vec::new(), now + Duration::from_millis(800));
+    while now < end {
+        now += Duration::from_millis(1);
+        let Step::Send(order) = subscription.step(now) else { continue };
+        let refused = order.settlements.iter().any(|settlement| settlement.hold.id == bad.id);
+        if !order.settlements.is_empty() {
+            calls.push((order.settlements.len(), refused));
+        }
+        if refused {
+            subscription.failed(order, Failure::Refused, now);
+        } else {
+            subscription.answered(&order, Vec::new(), None, TRIP, now);
+        }
+    }
+    (calls, now)
+}
+
+#[test]
+fn one_refused_settlement_is_found_by_halving_and_all_others_are_accepted() {
+    for bad in 0..8 {
+        let (subscription, now) = (subscription(8), Instant::now());
+        let running = ended(&subscription, 8, now);
+        let (mut calls, now) = refuse_one(&subscription, &running[bad], now);
+        calls.sort_unstable();
+        let found =
+            [(1, false), (1, true), (2, false), (2, true), (4, false), (4, true), (8, true)];
+        assert_eq!(calls, found, "{bad}");
+        assert!(!subscription.is_still(), "it is kept");
+        let order = sent(subscription.step(now + Duration::from_secs(1)));
+        let again = (order.settlements[0].hold.id, order.settlements.len(), order.limit);
+        assert_eq!(again, (running[bad].id, 1, 0), "and repeated alone");
+        assert!(!order.settlements[0].sent, "no call with it can have happened");
+        subscription.answered(&order, Vec::new(), None, TRIP, now);
+        assert!(subscription.is_still());
+    }
+}
+
+#[test]
+fn what_ends_after_a_refusal_travels_at_once_and_claims_go_on() {
+    let (subscription, now) = (subscription(8), Instant::now());
+    ended(&subscription, 8, now);
+    let order = sent(subscription.step(now));
+    subscription.failed(order, Failure::Refused, now);
+    let fresh = ended(&subscription, 2, now);
+    let later = now + SETTLE_AFTER;
+    let apart = sent(subscription.step(later));
+    assert_eq!((apart.settlements.len(), apart.limit, apart.refusals), (4, 0, Some(0)));
+    subscription.failed(apart, Failure::Refused, later);
+    let order = sent(subscription.step(later));
+    assert_eq!((order.settlements.len(), order.limit, order.refusals), (2, 8, None));
+    assert_eq!(order.settlements[0].hold.id, fresh[0].id, "nothing is narrowed");
+}
+
+#[test]
+fn a_refused_part_without_an_answer_stays_apart_and_a_closed_queue_waits_for_it() {
+    let (subscription, now) = (subscription(1), Instant::now());
+    let refused = ended(&subscription, 1, now);
+    let order = sent(subscription.step(now));
+    subscription.failed(order, Failure::Refused, now);
+    let later = now + Duration::from_secs(2);
+    let order = sent(subscription.step(later));
+    assert_eq!(order.refusals, Some(1));
+    subscription.failed(order, Failure::Call, later);
+    let order = sent(subscription.step(later));
+    assert_eq!((order.settlements[0].hold.id, order.refusals), (refused[0].id, Some(1)));
+    subscription.failed(order, Failure::Refused, later);
+    subscription.close();
+    let Step::Wait(Some(due)) = subscription.step(later) else { panic!("it ends") };
+    let order = sent(subscription.step(due));
+    assert_eq!((order.settlements[0].hold.id, order.refusals), (refused[0].id, Some(2)));
+    subscription.answered(&order, Vec::new(), None, TRIP, later);
+    assert!(matches!(subscription.step(later), Step::Done));
 }
