@@ -163,8 +163,8 @@ begin
 --     Nothing is unique in `lane` but its id: two lanes of one key are served as one. The oldest
 --     open shared lane of a key stays.
 -- I3  A call that chooses a lane for new rows does it in the SAME statement that inserts into
---     `ready`, so its lock on `ready` is older than the snapshot in which it saw the lane open. Outside READ
---     COMMITTED no lane is chosen: the job goes to `scheduled`, due at once.
+--     `ready`, so its lock on `ready` is older than the snapshot in which it saw the lane open.
+--     Outside READ COMMITTED no lane is chosen: the job goes to `scheduled`, due at once.
 -- I4  ready_seq has CACHE 1, and nextval runs under the RowExclusiveLock on `ready`; so a
 --     transaction that is not among the holders of that lock, read after the sequence, can never
 --     commit a seq at or below it.
@@ -529,9 +529,9 @@ create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;
 -- when a cancel of a running job was last asked for
 create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '2aaeb55a0bab70f6dab434a1ce4d6a06a3b029ad81e4e91bb4f069af90293475');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '7d67a258028901bf5d7dcde6ff39db85f0d42941efc64b11803f89d22de4f7f3');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> '2aaeb55a0bab70f6dab434a1ce4d6a06a3b029ad81e4e91bb4f069af90293475' then
+  elsif v_sum <> '7d67a258028901bf5d7dcde6ff39db85f0d42941efc64b11803f89d22de4f7f3' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
@@ -555,7 +555,8 @@ create or replace function fairclaim_internal.id_at(p_ms bigint) returns uuid
 language sql immutable parallel safe
 as $$ select (lpad(to_hex(p_ms), 12, '0') || '00000000000000000000')::uuid $$;
 
-comment on function fairclaim_internal.id_at(bigint) is 'The least id that a job dispatched in this millisecond can have.';
+comment on function fairclaim_internal.id_at(bigint) is
+'The least id that a job dispatched in this millisecond can have.';
 
 -- internal/support/id_prefix.sql
 -- The first 16 hex digits of ids made now: 48 bits of milliseconds, the version, 12 bits of the
@@ -592,7 +593,8 @@ as $$
               else p_name ~ '^[a-z0-9][a-z0-9_.:-]*$' end
 $$;
 
-comment on function fairclaim_internal.is_name(text, boolean) is 'Whether a text may name a queue, or with p_upper a type.';
+comment on function fairclaim_internal.is_name(text, boolean) is
+'Whether a text may name a queue, or with p_upper a type.';
 
 -- internal/support/json_fault.sql
 -- What is wrong with a payload, a result or metadata of the caller's: null when nothing is. It
@@ -612,7 +614,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.json_fault(jsonb, int) is 'Why a JSON value is refused (size, depth), or null.';
+comment on function fairclaim_internal.json_fault(jsonb, int) is
+'Why a JSON value is refused (size, depth), or null.';
 
 -- internal/support/lane_group.sql
 -- Which group of lane numbers the shared lanes of a queue have: `lane_id >> 32` of each of them.
@@ -729,7 +732,8 @@ as $$
     'strict $.**{128} ? (@.type() == "object" || @.type() == "array")'::pg_catalog.jsonpath)
 $$;
 
-comment on function fairclaim_internal.too_deep(jsonb) is 'Whether arrays and objects nest deeper in a value than 128.';
+comment on function fairclaim_internal.too_deep(jsonb) is
+'Whether arrays and objects nest deeper in a value than 128.';
 
 -- protocol/support/clock.sql
 -- The one source of time. Tests replace it (sql/testing/clock.sql); nothing else reads a clock.
@@ -741,7 +745,8 @@ comment on function fairclaim.clock() is
 'The time of the queue: the clock of the database, read once per call.';
 
 grant execute on function fairclaim.clock()
-  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor, fairclaim_observer;
+  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator,
+     fairclaim_auditor, fairclaim_observer;
 
 -- protocol/support/schema_version.sql
 create or replace function fairclaim.schema_version() returns int
@@ -754,11 +759,12 @@ comment on function fairclaim.schema_version() is
 'The number of the newest migration applied. A client that needs another one refuses to work (JQ006).';
 
 grant execute on function fairclaim.schema_version()
-  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor, fairclaim_observer;
+  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator,
+     fairclaim_auditor, fairclaim_observer;
 
 -- internal/claim/check_claim.sql
--- What claim_jobs and its kin refuse before they look at anything. Each condition that is reached
--- is set up anew in every transaction, so what holds for a list is asked only where there is one.
+-- What claim_jobs and its kin refuse before they look at anything. Every transaction sets up again
+-- each condition that it reaches, so what holds for a list is asked only where there is one.
 -- Returns true, so that it can be called in an expression, which costs a claim less than a
 -- statement.
 create or replace function fairclaim_internal.check_claim(
@@ -774,7 +780,8 @@ declare
   v_name text;
   v_at int := 0;
 begin
-  -- the second range by its numbers: which controls above ASCII the class knows depends on the locale
+  -- the second range by its numbers: which controls above ASCII the class knows depends on the
+  -- locale
   if p_worker_id is null or length(p_worker_id) not between 1 and 255
      or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
     perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters',
@@ -863,7 +870,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.check_cursor(text) is 'The entries of a worker''s cursor; JQ004 if it is none.';
+comment on function fairclaim_internal.check_cursor(text) is
+'The entries of a worker''s cursor; JQ004 if it is none.';
 
 -- internal/claim/claim_from_queue.sql
 -- One queue's part of a claim, in four steps: shared lanes, for at most three quarters while own
@@ -906,7 +914,8 @@ begin
     select exists (select from lane where lane.tenant_id is not null and lane.queue = p_queue),
            exists (select from lane where lane.queue = p_queue
                       and (lane.priority > 0 or lane.priority < 0 and lane.tenant_id is null)),
-           exists (select from lane where lane.tenant_id is null and not lane.alone and lane.queue = p_queue)
+           exists (select from lane
+                    where lane.tenant_id is null and not lane.alone and lane.queue = p_queue)
       into v_own, v_ranked, v_any;
     if v_any then
       select array_agg(lane.lane_id), array_agg(lane.floor), array_agg(lane.priority)
@@ -939,8 +948,8 @@ begin
   end if;
 
   if v_own and v_got < p_limit then
-    v_own_part := claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used, p_taken || jobs,
-      case when v_ranked then v_lanes end, v_priorities);
+    v_own_part := claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used,
+      p_taken || jobs, case when v_ranked then v_lanes end, v_priorities);
     jobs := jobs || v_own_part.jobs;
     v_got := coalesce(cardinality(jobs), 0);
     p_pos := v_own_part.p_pos;
@@ -948,10 +957,12 @@ begin
   end if;
 
   if v_more and v_ranked and v_got < p_limit then
-    jobs := jobs || take_ranked(p_queue, v_lanes, v_floors, v_priorities, p_limit - v_got, p_types, p_limited);
+    jobs := jobs || take_ranked(p_queue, v_lanes, v_floors, v_priorities, p_limit - v_got,
+      p_types, p_limited);
     v_got := coalesce(cardinality(jobs), 0);
   end if;
-  -- also without own lanes: rows that were counted may be locked. With priorities only a call that has nothing takes what is there.
+  -- also without own lanes: rows that were counted may be locked. With priorities only a call that
+  -- has nothing takes what is there.
   if v_more and v_got < p_limit and (v_got = 0 or not v_ranked) then
     jobs := jobs || take_shared(v_lanes, v_floors, p_limit - v_got, p_limited, true);
   end if;
@@ -959,7 +970,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.claim_from_queue(text, int, text[], boolean, boolean, bigint, int, int, fairclaim_internal.ready[]) is
+comment on function fairclaim_internal.claim_from_queue(text, int, text[], boolean, boolean, bigint,
+    int, int, fairclaim_internal.ready[]) is
 'Takes up to p_limit jobs of one queue out of `ready`: shared lanes and own lanes, fairly.';
 
 -- internal/claim/claim_one.sql
@@ -1067,12 +1079,13 @@ create or replace function fairclaim_internal.claim_own(
 language plpgsql
 as $$
 declare
-  v_visits int := p_limit / greatest(1, p_limit / 64);        -- how many tenants are to give something
+  v_visits int := p_limit / greatest(1, p_limit / 64);    -- how many tenants are to give something
   v_walk int := v_visits + case when p_limited then 16 else least(16, v_visits / 4 + 2) end;
-  v_far int := 4 * (p_limit + 16);            -- up to here windows grow, though the call has jobs from elsewhere
+  -- up to here windows grow, though the call has jobs from elsewhere
+  v_far int := 4 * (p_limit + 16);
   v_wide boolean := false;                    -- behind the first window
   v_fill boolean := false;                    -- in the filling rounds
-  v_end bigint;                               -- the last turn of a window that was not the whole round
+  v_end bigint;                           -- the last turn of a window that was not the whole round
   v_got int := 0;
   v_took int;
   v_last int;
@@ -1098,7 +1111,7 @@ begin
       v_full_tenants := null;
       v_full_weights := null;
     else
-      if v_wide and p_types is not null then          -- the types asked for are few of those that wait
+      if v_wide and p_types is not null then  -- the types asked for are few of those that wait
         v_window := next_turns_by_type(p_queue, p_types, p_pos, p_used, v_walk);
       else
         v_window := next_turns(p_queue, p_pos, p_used, v_walk);
@@ -1118,25 +1131,29 @@ begin
       v_quanta[v_last] := 0;
     end if;
     if p_limited then
-      v_quanta := room_under_limits(p_queue, p_types, v_turns, v_tenants, v_quanta, p_limit - v_got, p_taken || jobs);
+      v_quanta := room_under_limits(p_queue, p_types, v_turns, v_tenants, v_quanta,
+        p_limit - v_got, p_taken || jobs);
     end if;
 
     v_took := 0;
     if p_lanes is not null then
-      v_taken := take_highest(p_queue, p_types, p_lanes, p_priorities, -100, v_tenants, v_quanta, p_limit - v_got);
+      v_taken := take_highest(p_queue, p_types, p_lanes, p_priorities, -100, v_tenants, v_quanta,
+        p_limit - v_got);
       v_took := coalesce(cardinality(v_taken.jobs), 0);
     end if;
     if v_took = 0 then
       v_taken := take_own(p_queue, p_types, v_turns, v_quanta, p_limit - v_got);
       v_took := coalesce(cardinality(v_taken.jobs), 0);
     end if;
-    v_probed := case when v_took < p_limit - v_got then cardinality(v_turns) else v_taken.ordinals[v_took] end;
+    v_probed := case when v_took < p_limit - v_got then cardinality(v_turns)
+                     else v_taken.ordinals[v_took] end;
     v_hinted := leave_hints(p_queue, v_turns, v_probed, v_taken.ordinals, v_taken.jobs);
     if v_took > 0 then
       jobs := jobs || v_taken.jobs;
       v_got := v_got + v_took;
       v_last := v_taken.ordinals[v_took];
-      p_used := least(100,                    -- no weight is above that, and a cursor's numbers stay short
+      -- no weight is above 100, and a cursor's numbers stay short
+      p_used := least(100,
         case when v_turns[v_last] = p_pos and v_last = 1 then p_used else 0 end
           + cardinality(array_positions(v_taken.ordinals, v_last)));
       p_pos := v_turns[v_last];
@@ -1147,11 +1164,13 @@ begin
         into v_full_turns, v_full_tenants, v_full_weights
         from (select each.ordinal, count(*) as jobs
                 from unnest(v_taken.ordinals) each(ordinal) group by each.ordinal) gave
-       where gave.jobs >= v_quanta[gave.ordinal] and v_turns[gave.ordinal] <> all (coalesce(v_full_turns, '{}'));
+       where gave.jobs >= v_quanta[gave.ordinal]
+         and v_turns[gave.ordinal] <> all (coalesce(v_full_turns, '{}'));
     end if;
 
     if not v_fill and v_end is not null
-       and (not v_wide or v_got = 0 and (v_walk <= v_far or coalesce(cardinality(p_taken), 0) = 0)) then
+       and (not v_wide
+            or v_got = 0 and (v_walk <= v_far or coalesce(cardinality(p_taken), 0) = 0)) then
       v_walk := case when v_wide then v_walk * 4 else v_walk * 3 end;
       v_wide := true;
       p_pos := v_end;
@@ -1169,7 +1188,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.claim_own(text, int, text[], boolean, bigint, int, fairclaim_internal.ready[], bigint[], smallint[]) is
+comment on function fairclaim_internal.claim_own(text, int, text[], boolean, bigint, int,
+    fairclaim_internal.ready[], bigint[], smallint[]) is
 'Takes up to p_limit jobs out of the own lanes of a queue, tenants in turn by weight.';
 
 -- internal/claim/hint_passed.sql
@@ -1186,10 +1206,13 @@ begin
                  count(*) filter (where own.turn > p_pos and own.waits)
                    over (rows between unbounded preceding and 1 preceding) as waiting_before
             from (select lane.lane_id, lane.turn,
-                         exists (select from ready where ready.lane_id = lane.lane_id and ready.seq >= lane.floor) as waits
+                         exists (select from ready
+                                  where ready.lane_id = lane.lane_id
+                                    and ready.seq >= lane.floor) as waits
                     from lane
                    where lane.tenant_id is not null and lane.queue = p_queue and lane.turn >= p_pos
-                   order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 33) own) passed
+                   order by lane.queue, lane.turn, lane.priority desc, lane.lane_id
+                   limit 33) own) passed
    where coalesce(passed.waiting_before, 0) = 0;
 end
 $$;
@@ -1232,7 +1255,8 @@ begin
     select next.* from hop
      cross join lateral (
        (select 1, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where hop.stretch < 2 and lane.tenant_id is not null and lane.queue = p_queue and lane.turn > hop.turn
+         where hop.stretch < 2 and lane.tenant_id is not null and lane.queue = p_queue
+           and lane.turn > hop.turn
          order by lane.turn limit 1)
        union all
        (select 2, lane.turn, lane.tenant_id, lane.weight::int from lane
@@ -1241,8 +1265,8 @@ begin
          order by lane.turn limit 1)
        union all
        (select 3, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where hop.stretch < 3 and p_used > 0 and lane.tenant_id is not null and lane.queue = p_queue
-           and lane.turn = p_pos limit 1)
+         where hop.stretch < 3 and p_used > 0 and lane.tenant_id is not null
+           and lane.queue = p_queue and lane.turn = p_pos limit 1)
        limit 1) next
      where hop.stretch < 3)
   select array_agg(walk.turn), array_agg(walk.tenant_id), array_agg(walk.weight)
@@ -1270,7 +1294,8 @@ as $$
          end
 $$;
 
-comment on function fairclaim_internal.is_cursor_entry(text) is 'Whether a text is one queue''s part of a cursor: queue|turn|used|shared.';
+comment on function fairclaim_internal.is_cursor_entry(text) is
+'Whether a text is one queue''s part of a cursor: queue|turn|used|shared.';
 
 -- internal/claim/leave_hints.sql
 -- Tells tick which floors should move: about one hint for 32 jobs taken, and as often one for a
@@ -1287,7 +1312,7 @@ language plpgsql
 as $$
 declare
   v_took int := coalesce(cardinality(p_jobs), 0);
-  v_dry int;                                  -- one of the turns that were probed; a hint if it gave nothing
+  v_dry int;                      -- one of the turns that were probed; a hint if it gave nothing
 begin
   if v_took >= 20 then
     insert into floor_hint (lane_id)
@@ -1307,7 +1332,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.leave_hints(text, bigint[], int, int[], fairclaim_internal.ready[]) is
+comment on function fairclaim_internal.leave_hints(text, bigint[], int,
+    int[], fairclaim_internal.ready[]) is
 'Hints for tick: lanes whose floor should move.';
 
 -- internal/claim/next_queue.sql
@@ -1327,9 +1353,11 @@ begin
     insert into floor_hint (lane_id)
     select own.lane_id
       from (select lane.lane_id, lane.floor from lane
-             where lane.tenant_id is not null and lane.queue > v_after order by lane.queue limit 100) own
+             where lane.tenant_id is not null and lane.queue > v_after
+             order by lane.queue limit 100) own
      where random() < 0.3
-       and not exists (select from ready where ready.lane_id = own.lane_id and ready.seq >= own.floor);
+       and not exists (select from ready
+                        where ready.lane_id = own.lane_id and ready.seq >= own.floor);
   end if;
   return (
     select min(found.name)
@@ -1338,23 +1366,30 @@ begin
                   from (select lane.queue, lane.lane_id, lane.floor from lane
                          where not p_alone and lane.tenant_id is not null and lane.queue > v_after
                          order by lane.queue limit 100) own
-                 where exists (select from ready where ready.lane_id = own.lane_id and ready.seq >= own.floor)
-                   and not exists (select from queue where queue.name = own.queue and queue.paused_at is not null)
+                 where exists (select from ready
+                                where ready.lane_id = own.lane_id and ready.seq >= own.floor)
+                   and not exists (select from queue
+                                    where queue.name = own.queue and queue.paused_at is not null)
                  limit 1),
                (select lane.queue from lane
                  where not p_alone and lane.tenant_id is not null and lane.queue > v_after
                  order by lane.queue offset 99 limit 1)) as name)
             union all
             (select lane.queue from lane
-              where not p_alone and lane.tenant_id is null and not lane.alone and lane.queue > v_after
-                and exists (select from ready where ready.lane_id = lane.lane_id and ready.seq >= lane.floor)
-                and not exists (select from queue where queue.name = lane.queue and queue.paused_at is not null)
+              where not p_alone and lane.tenant_id is null and not lane.alone
+                and lane.queue > v_after
+                and exists (select from ready
+                             where ready.lane_id = lane.lane_id and ready.seq >= lane.floor)
+                and not exists (select from queue
+                                 where queue.name = lane.queue and queue.paused_at is not null)
               order by lane.queue limit 1)
             union all
             (select lane.queue from lane
               where p_alone and lane.alone and lane.queue > v_after
-                and exists (select from ready where ready.lane_id = lane.lane_id and ready.seq >= lane.floor)
-                and not exists (select from queue where queue.name = lane.queue and queue.paused_at is not null)
+                and exists (select from ready
+                             where ready.lane_id = lane.lane_id and ready.seq >= lane.floor)
+                and not exists (select from queue
+                                 where queue.name = lane.queue and queue.paused_at is not null)
               order by lane.queue limit 1)) found);
 end
 $$;
@@ -1445,12 +1480,14 @@ begin
                where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn = p_pos and (p_used = 0 or lane.weight > p_used) limit 1)
              union all
-             (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 1 from lane
+             (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 1
+                from lane
                where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn > p_pos
                order by lane.turn limit p_walk)
              union all
-             (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 2 from lane
+             (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 2
+                from lane
                where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn < p_pos
                order by lane.turn limit p_walk)
@@ -1535,7 +1572,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.open_queues(text[]) is 'The given queues, or all that have lanes, less the paused ones.';
+comment on function fairclaim_internal.open_queues(text[]) is
+'The given queues, or all that have lanes, less the paused ones.';
 
 -- internal/claim/quanta.sql
 -- How many jobs each tenant of a window may give. It is the tenant's weight, times what is needed
@@ -1611,12 +1649,15 @@ begin
                from unnest(p_tenants, p_turns) with ordinality visit(tenant_id, turn, ordinal)
                join tenant_limit bound on bound.tenant_id = visit.tenant_id and bound.active
               where (select count(*) from running
-                      where running.limited and running.tenant_id = visit.tenant_id) < bound.max_running
+                      where running.limited and running.tenant_id = visit.tenant_id)
+                    < bound.max_running
                 and exists (select from lane
                              cross join lateral (
                                select from ready
-                                where ready.lane_id = lane.lane_id and ready.seq >= lane.floor limit 1) waiting
-                             where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = visit.turn
+                                where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
+                                limit 1) waiting
+                             where lane.tenant_id is not null and lane.queue = p_queue
+                               and lane.turn = visit.turn
                                and (p_types is null or lane.type = any (p_types)))
               order by visit.ordinal limit p_limit))
            order by tenant_limit.tenant_id for update skip locked) got;
@@ -1630,12 +1671,14 @@ begin
     left join tenant_limit bound on bound.tenant_id = visit.tenant_id
     left join lateral (
       select count(*)::int as jobs from running
-       where running.limited and running.tenant_id = visit.tenant_id and bound.tenant_id is not null) held on true;
+       where running.limited and running.tenant_id = visit.tenant_id
+         and bound.tenant_id is not null) held on true;
   return v_quanta;
 end
 $$;
 
-comment on function fairclaim_internal.room_under_limits(text, text[], bigint[], uuid[], int[], int, fairclaim_internal.ready[]) is
+comment on function fairclaim_internal.room_under_limits(text, text[], bigint[], uuid[], int[],
+    int, fairclaim_internal.ready[]) is
 'How many jobs each tenant may give under its limit of running jobs.';
 
 -- internal/claim/take_alone.sql
@@ -1672,7 +1715,8 @@ begin
        where tenant_limit.tenant_id = v_tenant and tenant_limit.active for update skip locked;
       continue when not found
         or (select count(*) from running where running.limited and running.tenant_id = v_tenant)
-           + (select count(*) from unnest(p_taken) taken where taken.tenant_id = v_tenant) >= v_limit.max_running;
+           + (select count(*) from unnest(p_taken) taken where taken.tenant_id = v_tenant)
+           >= v_limit.max_running;
     end if;
     with taken as materialized (
       select ready.ctid as place, ready as job from ready
@@ -1723,15 +1767,18 @@ begin
        select * from (
          (select shared.place, shared.seq, ranked.priority
             from (select ready.ctid as place, ready.lane_id, ready.seq from ready
-                   where ready.tenant_id = tenant.tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
+                   where ready.tenant_id = tenant.tenant_id
+                     and (ready.lane_id >> 32) = lane_group(p_queue)
                      and array_position(p_lanes, ready.lane_id) is not null limit 64) shared
            cross join lateral (
-             select p_priorities[array_position(p_lanes, shared.lane_id)] as priority offset 0) ranked)
+             select p_priorities[array_position(p_lanes, shared.lane_id)] as priority
+             offset 0) ranked)
          union all
          (select waiting.place, waiting.seq, own.priority
             from (select lane.lane_id, lane.floor, lane.priority from lane
                    where lane.tenant_id is not null and lane.queue = p_queue
-                     and lane.turn = uuid_hash_extended(tenant.tenant_id, hashtextextended(p_queue, 0))
+                     and lane.turn
+                       = uuid_hash_extended(tenant.tenant_id, hashtextextended(p_queue, 0))
                      and lane.tenant_id = tenant.tenant_id and lane.priority >= p_least
                      and (p_types is null or lane.type = any (p_types))
                    order by lane.queue, lane.turn, lane.priority desc, lane.lane_id) own
@@ -1755,7 +1802,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.take_highest(text, text[], bigint[], smallint[], int, uuid[], int[], int) is
+comment on function fairclaim_internal.take_highest(text, text[], bigint[], smallint[], int, uuid[],
+    int[], int) is
 'Takes the highest jobs of tenants out of shared and own lanes. ordinals: which of p_tenants a job belongs to.';
 
 -- internal/claim/take_jobs.sql
@@ -1886,7 +1934,7 @@ begin
            and exists (select from tenant_limit where tenant_limit.tenant_id = taken.tenant_id),
          p_worker_id
     from unnest(jobs) taken;
-  if p_lease < 30 then                        -- everybody ticks within half a minute anyway
+  if p_lease < 30 then                        -- every worker ticks within half a minute anyway
     if coalesce(pg_sequence_last_value('look_by'), 0) > millis(expires_at) + 5000 then
       perform wake_before(v_now, expires_at + interval '5 s');
     end if;
@@ -1894,7 +1942,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.take_jobs(text, text[], int, text[], float8, text, uuid, float8, boolean) is
+comment on function fairclaim_internal.take_jobs(text, text[], int, text[], float8, text, uuid,
+    float8, boolean) is
 'Takes jobs out of `ready` and starts their attempts: `jobs` as they waited, null for none, with the lease and the next cursor.';
 
 -- internal/claim/take_own.sql
@@ -1959,7 +2008,8 @@ declare
   v_tenants uuid[];
   v_counts int[];
 begin
-  select array_agg(part.tenant_id order by part.first_seq), array_agg(part.jobs order by part.first_seq)
+  select array_agg(part.tenant_id order by part.first_seq),
+         array_agg(part.jobs order by part.first_seq)
     into v_tenants, v_counts
     from (select oldest.tenant_id, count(*)::int as jobs, min(oldest.seq) as first_seq
             from (select waiting.tenant_id, waiting.seq
@@ -1968,18 +2018,21 @@ begin
                      select ready.tenant_id, ready.seq from ready
                       where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
                         and (not p_limited or not exists (
-                               select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id))
+                               select from tenant_limit
+                                where tenant_limit.tenant_id = ready.tenant_id))
                       order by ready.lane_id, ready.seq limit p_limit) waiting
                    order by waiting.seq limit p_limit) oldest
            group by oldest.tenant_id) part;
   if v_tenants is not null then
     select taken.jobs into jobs
-      from take_highest(p_queue, p_types, p_lanes, p_priorities, 1, v_tenants, v_counts, p_limit) taken;
+      from take_highest(p_queue, p_types, p_lanes, p_priorities, 1, v_tenants, v_counts,
+             p_limit) taken;
   end if;
 end
 $$;
 
-comment on function fairclaim_internal.take_ranked(text, bigint[], bigint[], smallint[], int, text[], boolean) is
+comment on function fairclaim_internal.take_ranked(text, bigint[], bigint[], smallint[], int,
+    text[], boolean) is
 'Takes jobs out of shared lanes where priorities are in use: tenants by their place in line, and of each its highest jobs.';
 
 -- internal/claim/take_shared.sql
@@ -2012,7 +2065,8 @@ begin
                        select ready.seq from ready
                         where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
                           and (not p_limited or not exists (
-                                 select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id))
+                                 select from tenant_limit
+                                  where tenant_limit.tenant_id = ready.tenant_id))
                         order by ready.lane_id, ready.seq limit p_limit) waiting
                      order by waiting.seq limit p_limit) oldest
              group by oldest.lane_id) part;
@@ -2149,7 +2203,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.extras_fault(text[], jsonb) is 'Why tags or metadata are refused, or null.';
+comment on function fairclaim_internal.extras_fault(text[], jsonb) is
+'Why tags or metadata are refused, or null.';
 
 -- internal/dispatch/into_lane.sql
 -- Puts one new row into `ready`: through the open own lane of its key; else, if the tenant is
@@ -2414,7 +2469,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.into_lanes(fairclaim_internal.ready[], text[], text[], smallint[], uuid, boolean) is
+comment on function fairclaim_internal.into_lanes(fairclaim_internal.ready[], text[], text[],
+    smallint[], uuid, boolean) is
 'Puts many jobs into the lanes where they wait, and makes the lanes that are missing. Each row has the number of its queue, type and priority in the lists as lane_id, and its place in the order as seq. Returns how many. Errors: JQ003 when p_capped is true and a tenant has too many own lanes in a queue.';
 
 -- internal/dispatch/is_time.sql
@@ -2727,7 +2783,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.wake(timestamptz) is 'Wakes idle workers (NOTIFY fairclaim, without a payload), seldom.';
+comment on function fairclaim_internal.wake(timestamptz) is
+'Wakes idle workers (NOTIFY fairclaim, without a payload), seldom.';
 
 -- internal/dispatch/wake_before.sql
 -- For what will be due while all workers sleep: a delayed job, a lease. Each worker that hears it
@@ -4355,7 +4412,8 @@ exception
 end
 $$;
 
-comment on function fairclaim_internal.is_wanted(fairclaim_internal.tick_state, timestamptz, boolean) is
+comment on function fairclaim_internal.is_wanted(fairclaim_internal.tick_state,
+    timestamptz, boolean) is
 'Whether a tick has something to do now.';
 
 -- internal/maintenance/keep_state.sql
@@ -4394,7 +4452,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.keep_state(fairclaim_internal.tick_state) is 'Keeps the state of maintenance.';
+comment on function fairclaim_internal.keep_state(fairclaim_internal.tick_state) is
+'Keeps the state of maintenance.';
 
 -- internal/maintenance/limits_digest.sql
 -- A limit that was raised or lifted, or has taken effect, lets jobs go that waited for it, and
@@ -4412,7 +4471,8 @@ as $$
     from fairclaim_internal.tenant_limit
 $$;
 
-comment on function fairclaim_internal.limits_digest() is 'A number that is another one when the limits of tenants have changed.';
+comment on function fairclaim_internal.limits_digest() is
+'A number that is another one when the limits of tenants have changed.';
 
 -- internal/maintenance/mark_holders.sql
 -- Finds safe marks, without transaction ids: up to which number of ready_seq no open transaction
@@ -4614,7 +4674,8 @@ as $$
   select tick_state from fairclaim_internal.tick_state order by tick_state.n desc limit 1
 $$;
 
-comment on function fairclaim_internal.newest_state() is 'The state of maintenance, as the last tick left it.';
+comment on function fairclaim_internal.newest_state() is
+'The state of maintenance, as the last tick left it.';
 
 -- internal/maintenance/next_look.sql
 -- When the next tick is wanted: at once when something was left over, at the time of the next job
@@ -4728,7 +4789,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.note_fault(text, fairclaim_internal.tick_state, fairclaim_internal.tick_fault, int, text, text) is
+comment on function fairclaim_internal.note_fault(text, fairclaim_internal.tick_state,
+    fairclaim_internal.tick_fault, int, text, text) is
 'Writes down a step of tick that failed, and how it goes on.';
 
 -- internal/maintenance/note_look.sql
@@ -4887,7 +4949,8 @@ as $$
    order by piece.is_ahead, piece.starts_at limit 1
 $$;
 
-comment on function fairclaim_internal.prune_piece(fairclaim_internal.prune_place, timestamptz, uuid) is
+comment on function fairclaim_internal.prune_piece(fairclaim_internal.prune_place,
+    timestamptz, uuid) is
 'What prune is to look at next: a range, and from which id to which. Null at the end of a round.';
 
 -- internal/maintenance/prune_round.sql
@@ -4930,7 +4993,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.prune_round(fairclaim_internal.prune_place, interval, timestamptz, timestamptz, uuid) is
+comment on function fairclaim_internal.prune_round(fairclaim_internal.prune_place, interval,
+    timestamptz, timestamptz, uuid) is
 'Whether another round of pruning begins, and if so its place: the first id.';
 
 -- internal/maintenance/prune_step.sql
@@ -5001,7 +5065,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.prune_step(timestamptz, uuid, uuid, timestamptz, int, uuid[]) is
+comment on function fairclaim_internal.prune_step(timestamptz, uuid, uuid, timestamptz,
+    int, uuid[]) is
 'Deletes those among the next p_limit finished jobs of a range, from an id on, that ended before a time. left_since: the earliest end among the others.';
 
 -- internal/maintenance/prune_walk.sql
@@ -5078,7 +5143,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.prune_walk(fairclaim_internal.prune_place, timestamptz, timestamptz, uuid) is
+comment on function fairclaim_internal.prune_walk(fairclaim_internal.prune_place, timestamptz,
+    timestamptz, uuid) is
 'Walks finished jobs from a place on, for a short time, and deletes those that ended before a time. passed_over: how many could not be deleted.';
 
 -- internal/maintenance/quiet_until.sql
@@ -5284,7 +5350,9 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.run_step(text, fairclaim_internal.tick_state, int, uuid[], boolean) is 'Runs one step of tick.';
+comment on function fairclaim_internal.run_step(text, fairclaim_internal.tick_state, int,
+    uuid[], boolean) is
+'Runs one step of tick.';
 
 -- internal/maintenance/sweep_ready.sql
 -- The safety net: it finds rows of `ready` whose lane does not exist. There should be none. It runs
@@ -5460,7 +5528,8 @@ as $$
                 else locker.id end)::text::xid8) = 'in progress'
 $$;
 
-comment on function fairclaim_internal.ticks_at_work() is 'The rows of tick_lock that open transactions hold, with their transactions.';
+comment on function fairclaim_internal.ticks_at_work() is
+'The rows of tick_lock that open transactions hold, with their transactions.';
 
 -- internal/maintenance/try_step.sql
 -- Runs one step of tick in a subtransaction, so that one that fails stops no other. Its slices get
@@ -5607,7 +5676,9 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.work_steps(fairclaim_internal.tick_state, boolean, boolean) is 'Runs the steps of a tick and keeps its state.';
+comment on function fairclaim_internal.work_steps(fairclaim_internal.tick_state,
+    boolean, boolean) is
+'Runs the steps of a tick and keeps its state.';
 
 -- internal/operator/check_filter.sql
 -- What a filter may be. Error texts come from payloads as often as not, so looking for one is
@@ -5819,7 +5890,8 @@ as $$
              'code', p_error -> 'code', 'ended_as', p_error -> 'ended_as')) end
 $$;
 
-comment on function fairclaim_internal.error_code(jsonb) is 'An error without its texts: its code, and how a job ended that an operator ran again.';
+comment on function fairclaim_internal.error_code(jsonb) is
+'An error without its texts: its code, and how a job ended that an operator ran again.';
 
 -- internal/operator/error_has.sql
 -- An error has at most 16 KiB (clip_error), so this reads no more than that.
@@ -5975,7 +6047,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.matching_jobs(uuid, text, text, text, uuid, interval, interval, text, int) is
+comment on function fairclaim_internal.matching_jobs(uuid, text, text, text, uuid, interval,
+    interval, text, int) is
 'The ids of the jobs that a filter finds, newest first, with their tenants. What list_jobs and count_jobs have in common.';
 
 -- internal/operator/status_of.sql
@@ -5999,7 +6072,8 @@ as $$
    order by asked.ordinal
 $$;
 
-comment on function fairclaim_internal.status_of(uuid, uuid[]) is 'The status of each job, null for one that is not there.';
+comment on function fairclaim_internal.status_of(uuid, uuid[]) is
+'The status of each job, null for one that is not there.';
 
 -- internal/operator/wake_cancel.sql
 -- For jobs that run: workers that hear it ask at once which jobs to stop, and need not wait for
@@ -6038,7 +6112,8 @@ as $$
             where lane.tenant_id is not null and lane.queue = p_queue)
 $$;
 
-comment on function fairclaim_internal.queue_in_use(text) is 'Whether jobs wait in this queue, or have within the last hour.';
+comment on function fairclaim_internal.queue_in_use(text) is
+'Whether jobs wait in this queue, or have within the last hour.';
 
 -- internal/range/drop_range.sql
 -- Drops one range, in a subtransaction that gives all its locks back when it fails. First it locks
@@ -6121,7 +6196,8 @@ as $$
      and pg_event_trigger.evtevent in ('ddl_command_start', 'ddl_command_end', 'sql_drop')
 $$;
 
-comment on function fairclaim_internal.event_triggers() is 'The names of the event triggers that run when tables are made or dropped; null where there are none.';
+comment on function fairclaim_internal.event_triggers() is
+'The names of the event triggers that run when tables are made or dropped; null where there are none.';
 
 -- internal/range/is_held_long.sql
 -- A request for an exclusive lock makes all sessions wait that come later. So there is none while a
@@ -6153,7 +6229,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.is_held_long() is 'Whether a transaction has held one of job, finished, attempt_error for longer than 20 ms.';
+comment on function fairclaim_internal.is_held_long() is
+'Whether a transaction has held one of job, finished, attempt_error for longer than 20 ms.';
 
 -- internal/range/make_range.sql
 -- Makes each table standalone, with row security, and then attaches it: `partition of` would wait
@@ -6181,7 +6258,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.make_range(timestamptz, timestamptz) is 'Makes one range of ids: a partition of job, of finished and of attempt_error.';
+comment on function fairclaim_internal.make_range(timestamptz, timestamptz) is
+'Makes one range of ids: a partition of job, of finished and of attempt_error.';
 
 -- internal/range/make_ranges.sql
 -- Makes ranges ahead of the clock, and never farther than three widths from it, whatever the caller
@@ -6251,7 +6329,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.note_ranges(timestamptz) is 'Notes in two sequences how far the ranges of ids reach around a time.';
+comment on function fairclaim_internal.note_ranges(timestamptz) is
+'Notes in two sequences how far the ranges of ids reach around a time.';
 
 -- internal/range/place_in_range.sql
 -- For a time in no range: the last moment of the range before it, or the first moment of all
@@ -6307,7 +6386,8 @@ returns text
 language sql immutable
 as $$ select p_table || to_char(p_starts_at at time zone 'UTC', '_YYYYMMDD_HH24MI') $$;
 
-comment on function fairclaim_internal.range_name(text, timestamptz) is 'The name of the partition of a table for the range of ids that starts then.';
+comment on function fairclaim_internal.range_name(text, timestamptz) is
+'The name of the partition of a table for the range of ids that starts then.';
 
 -- internal/range/range_waits.sql
 -- Every job that has not ended has a row in `running`, `scheduled` or `ready` (I1). The first two
@@ -6324,7 +6404,8 @@ as $$
            select from fairclaim_internal.ready where ready.id >= p_from and ready.id < p_to)
 $$;
 
-comment on function fairclaim_internal.range_waits(uuid, uuid) is 'Whether a job with an id in this range has not ended.';
+comment on function fairclaim_internal.range_waits(uuid, uuid) is
+'Whether a job with an id in this range has not ended.';
 
 -- internal/range/range_width.sql
 -- Ranges are few and wide: before PostgreSQL 18 each range costs every statement locks. The width
@@ -6340,7 +6421,8 @@ as $$
     from fairclaim_internal.setting
 $$;
 
-comment on function fairclaim_internal.range_width(bigint) is 'How wide the next range of ids is to be, when there are so many.';
+comment on function fairclaim_internal.range_width(bigint) is
+'How wide the next range of ids is to be, when there are so many.';
 
 -- internal/range/ranges_wanted.sql
 -- Whether ranges ahead have to be made, or the two sequences do not say what is committed. Reads
@@ -6357,7 +6439,8 @@ as $$
              = coalesce(pg_sequence_last_value('fairclaim_internal.range_end'), 0))
 $$;
 
-comment on function fairclaim_internal.ranges_wanted(timestamptz) is 'Whether make_ranges has something to do.';
+comment on function fairclaim_internal.ranges_wanted(timestamptz) is
+'Whether make_ranges has something to do.';
 
 -- internal/range/rehearse_drop.sql
 -- Whether a range may be dropped now. It is asked before the exclusive locks are, which are on
@@ -6434,7 +6517,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.secure_table(text) is 'Enables and forces row security on a table and lets its owner through.';
+comment on function fairclaim_internal.secure_table(text) is
+'Enables and forces row security on a table and lets its owner through.';
 
 -- internal/settings/check_setting.sql
 -- The unit decides how a text is read: nothing is cast before it has that shape, since a cast that
@@ -6586,11 +6670,13 @@ begin
   if (0 <= all (p_delays) and 157766400 >= all (p_delays)) is false then
     select item.place into v_place from unnest(p_delays) with ordinality item(delay, place)
      where not item.delay between 0 and 157766400 limit 1;
-    perform refuse('JQ004', format('p_delays[%s]', v_place - 1), 'must be seconds from 0 to 5 years',
+    perform refuse('JQ004', format('p_delays[%s]', v_place - 1),
+      'must be seconds from 0 to 5 years',
       'give seconds, or null for the usual pause of a retry',
       '{"minimum": 0, "maximum": 157766400}');
   end if;
-  if 'snooze' = any (p_outcomes) then         -- without a pause it would run again and again, at no attempt's cost
+  -- without a pause a snoozed job would run again and again, at no attempt's cost
+  if 'snooze' = any (p_outcomes) then
     select item.place,
            case when item.delay is null then 'must not be null where the outcome is snooze'
                 else 'must be at least 0.1 where the outcome is snooze' end
@@ -6610,7 +6696,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.check_settle(text, uuid[], int[], uuid[], text[], text[], text[], float8[]) is
+comment on function fairclaim_internal.check_settle(text, uuid[], int[], uuid[], text[], text[],
+    text[], float8[]) is
 'Refuses bad arguments of a settlement (JQ004).';
 
 -- internal/settle/check_use.sql
@@ -6684,7 +6771,8 @@ begin
     return null;
   elsif jsonb_typeof(p_error) <> 'object' then
     return jsonb_build_object('message', left(p_error #>> '{}', 900));
-  elsif (jsonb_typeof(p_error -> 'code') in ('string', 'number') and length(p_error ->> 'code') <= 64
+  elsif (jsonb_typeof(p_error -> 'code') in ('string', 'number')
+         and length(p_error ->> 'code') <= 64
          and p_error ->> 'code' ~ '^[A-Za-z0-9_.:-]+$') is false then
     v_error := p_error - 'code';
   elsif jsonb_typeof(p_error -> 'code') = 'number' then
@@ -6692,7 +6780,8 @@ begin
   end if;
   v_bytes := octet_length(v_error::text);
   if v_bytes > 16384 or v_bytes > 257 and too_deep(v_error) then
-    return jsonb_build_object('code', v_error ->> 'code', 'message', left(v_error ->> 'message', 900),
+    return jsonb_build_object('code', v_error ->> 'code',
+                              'message', left(v_error ->> 'message', 900),
                               'trace', left(v_error ->> 'trace', 1500), 'cut', true);
   end if;
   return v_error;
@@ -6739,7 +6828,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.note_freed(uuid) is 'Notes for the rest of a settlement that a job of this tenant, which counted under a limit, has ended.';
+comment on function fairclaim_internal.note_freed(uuid) is
+'Notes for the rest of a settlement that a job of this tenant, which counted under a limit, has ended.';
 
 -- internal/settle/read_json.sql
 -- One text, for read_texts: its exception block costs as much as the reading. The classes that a
@@ -6752,7 +6842,8 @@ as $$
 declare
   v_value jsonb;
 begin
-  v_value := p_text::jsonb;                   -- here: what is raised among the declarations is not caught
+  -- here, since what is raised among the declarations is not caught
+  v_value := p_text::jsonb;
   return case when p_max_bytes is null or json_fault(v_value, p_max_bytes) is null then v_value end;
 exception
   when data_exception or program_limit_exceeded then return null;
@@ -6779,8 +6870,9 @@ language plpgsql
 as $$
 declare
   v_invalid jsonb := jsonb_build_object('code', 'result_invalid',
-    'message', 'the work was done, but its result cannot be stored: it must be JSON of at most 1 MiB, '
-      '128 deep, without NUL characters and lone surrogates');
+    'message',
+    'the work was done, but its result cannot be stored: it must be JSON of at most 1 MiB, '
+    '128 deep, without NUL characters and lone surrogates');
 begin
   outcomes := p_outcomes;
   begin
@@ -6835,7 +6927,8 @@ create or replace function fairclaim_internal.settle_mixed(
   p_delays float8[]
 ) returns table (id uuid, attempts int, kind text, status text)
 language plpgsql
-set enable_hashjoin = on                     -- of the ended attempts with what was given for them: never of `running` itself
+-- joins the ended attempts with what was given for them, never `running` itself
+set enable_hashjoin = on
 set enable_nestloop = off
 as $$
 #variable_conflict use_column
@@ -6933,7 +7026,8 @@ begin
   if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_again) + 1000 then
     perform wake_before(v_now, v_again + interval '1 s');
   end if;
-  if v_freed is not null and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+  if v_freed is not null
+     and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
     perform wake_freed(v_now, v_freed);
   end if;
   return query
@@ -6953,7 +7047,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.settle_mixed(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
+comment on function fairclaim_internal.settle_mixed(text, uuid[], int[], uuid[], text[], jsonb[],
+    jsonb[], float8[]) is
 'Settles attempts with any mix of outcomes.';
 
 -- internal/settle/stale_kind.sql
@@ -7262,7 +7357,8 @@ begin
 end
 $$;
 
-comment on function fairclaim.claim_jobs(text, text[], int, text[], float8, text, uuid, float8, boolean) is
+comment on function fairclaim.claim_jobs(text, text[], int, text[], float8, text, uuid,
+    float8, boolean) is
 'Takes up to p_limit (1 to 1,000) jobs to run, each by exactly one worker at a time, tenants in turn; empty when there is none. Starts an attempt of each: attempts grows by one, and (id, attempts, lease_token) is needed to settle it before lease_expires_at.
 p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: seconds, 1 to 86,400.
 p_cursor: next_cursor of an earlier claim of this worker (null at first): its place in the round. A worker with several claims under way keeps one for each of them.
@@ -7271,7 +7367,8 @@ p_idle_for: for how many seconds a caller that gets nothing will be idle unless 
 p_alone: true claims one job whose workers died twice, the oldest, or nothing, whatever p_limit says; no other claim returns such a job. For a caller that holds nothing else and claims nothing until it is settled, so that no other job is lost with it. One that no worker takes within setting.suspect_wait (an hour at first) fails, with the error code lost.
 Errors: JQ004; 55P03 when it had to wait for so long that the lease would be over: nothing was claimed, repeat it. Needs READ COMMITTED.';
 
-grant execute on function fairclaim.claim_jobs(text, text[], int, text[], float8, text, uuid, float8, boolean)
+grant execute on function fairclaim.claim_jobs(text, text[], int, text[], float8, text, uuid,
+    float8, boolean)
   to fairclaim_worker;
 
 -- protocol/claim/why_idle.sql
@@ -7534,7 +7631,8 @@ begin
 end
 $$;
 
-comment on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int, float8, text[], jsonb, text, float8) is
+comment on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int,
+    float8, text[], jsonb, text, float8) is
 'Puts one job in, in the caller''s transaction, and returns its id (uuid v7). Outside READ COMMITTED the next tick after its commit makes it claimable. Arguments are to be named.
 p_tenant_id or p_tenant: the owner, by id or by name: 1 to 255 bytes without control characters, which mean the id that tenant_uuid(name) gives, and are shown beside it from then on. Neither: the default tenant of the settings, if there is one. p_type: needed; ^[A-Za-z0-9][A-Za-z0-9_.:-]*$, at most 64. p_payload: any JSON, at most 1 MiB of text, 128 deep.
 p_queue: ^[a-z0-9][a-z0-9_.:-]*$, at most 64. p_priority: -100 to 100, higher first, among this tenant''s jobs.
@@ -7542,7 +7640,8 @@ p_run_at or p_delay: not before this time, at most 1 day ago (meaning now), at m
 p_timeout: of one attempt, in seconds, 0.001 to 86400. p_tags: at most 20 of 1 to 64 characters. p_metadata: an object, at most 16 KiB.
 Errors: JQ002 without a tenant, JQ004 with the field''s name and its limit. Nothing is written then.';
 
-grant execute on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int, float8, text[], jsonb, text, float8)
+grant execute on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int,
+    float8, text[], jsonb, text, float8)
   to fairclaim_producer;
 
 -- protocol/dispatch/dispatch_jobs.sql
@@ -7817,14 +7916,16 @@ begin
 end
 $$;
 
-comment on function fairclaim.dispatch_lines(text, bigint, bigint, jsonb, int, bytea, bytea, boolean) is
+comment on function fairclaim.dispatch_lines(text, bigint, bigint, jsonb, int, bytea,
+    bytea, boolean) is
 'Puts in what stands in the lines after p_after up to p_through of a source, once: in the same transaction the source moves on to p_through. When it does not stand at p_after, nothing is done and accepted is false.
 p_source: the caller''s name for it, 1 to 255 bytes; each login has its own. p_jobs: as for dispatch_jobs, at most one a line, may be empty. p_refused: how many of the lines are left out as refused. With p_through = p_after it only answers, when no other call sends this source any more.
 p_digest, p_defaults: 1 to 64 bytes each that are kept with it, so that the next caller sees whether he has the same source: a digest of the lines up to p_through, and one of what the caller fills in where a line says nothing. Other p_defaults than those it began with are not accepted. p_anew, with p_after = 0: begin it again, which is done only when none of its lines was dispatched.
 Returns where the source stands now (lines), and how many of its lines were dispatched and refused so far, with its digests. Waits for another call of the same source. What is remembered is deleted by prune() when it is older than the retention.
 Errors: as dispatch_jobs; the source does not move then.';
 
-grant execute on function fairclaim.dispatch_lines(text, bigint, bigint, jsonb, int, bytea, bytea, boolean)
+grant execute on function fairclaim.dispatch_lines(text, bigint, bigint, jsonb, int, bytea,
+    bytea, boolean)
   to fairclaim_producer;
 
 -- protocol/dispatch/get_jobs.sql
@@ -8462,7 +8563,8 @@ $$;
 comment on function fairclaim.count_jobs(uuid, text, text, text, float8, float8, text, int, uuid) is
 'How many jobs a filter of list_jobs finds, counted up to p_up_to (1 to 100,000); more: there are others beyond that. p_before_id: as in list_jobs. For operators, to look before a cancel or a retry of many. Errors: JQ004, JQ007.';
 
-grant execute on function fairclaim.count_jobs(uuid, text, text, text, float8, float8, text, int, uuid)
+grant execute on function fairclaim.count_jobs(uuid, text, text, text, float8, float8, text,
+    int, uuid)
   to fairclaim_operator, fairclaim_auditor;
 
 -- protocol/operator/delete_jobs.sql
@@ -8577,7 +8679,8 @@ p_older_than, p_newer_than: seconds since the dispatch, 0 to 1,577,836,800 (50 y
 A page costs as many rows as it has, if all that it comes by match. A filter that few match looks on until the page is full: give it a tenant, or ages. What waits (pending, or no status without a tenant) has no order by id and is read whole for each page.
 Errors: JQ004, JQ007.';
 
-grant execute on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, float8, float8, text)
+grant execute on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, float8,
+    float8, text)
   to fairclaim_operator, fairclaim_auditor;
 
 -- protocol/operator/list_settings.sql
@@ -9120,7 +9223,7 @@ end
 $$;
 
 comment on function fairclaim.extend_leases(text, uuid[], int[], uuid[], float8) is
-'The heartbeat: moves the end of leases to now + p_lease seconds (1 to 86,400). Answers a row for each, in order, with the attempts that were given. accepted = false: the lease is lost, stop the work. cancel_requested: somebody asked to cancel the job; stop if you can. Call it when a third of the lease is over, and at once when LISTEN brings the payload cancel. Empty lists answer nothing.
+'The heartbeat: moves the end of leases to now + p_lease seconds (1 to 86,400). Answers a row for each, in order, with the attempts that were given. accepted = false: the lease is lost, stop the work. cancel_requested: a producer or an operator asked to cancel the job; stop if you can. Call it when a third of the lease is over, and at once when LISTEN brings the payload cancel. Empty lists answer nothing.
 Errors: JQ004.';
 
 grant execute on function fairclaim.extend_leases(text, uuid[], int[], uuid[], float8)
@@ -9176,7 +9279,7 @@ end
 $$;
 
 comment on function fairclaim.release_claims(text, uuid[]) is
-'Gives back whatever this worker claimed with these tokens (1 to 1,000) and has not settled, at most 10,000 jobs, as settle_jobs does with release; answers the tokens of which something was there, and how many jobs. For a claim without an answer, whose jobs nobody runs: without it they wait for the end of their lease and count as lost. A claim that is still under way is not seen yet: repeat it until its lease must be over.
+'Gives back whatever this worker claimed with these tokens (1 to 1,000) and has not settled, at most 10,000 jobs, as settle_jobs does with release; answers the tokens of which something was there, and how many jobs. For a claim without an answer, whose jobs no worker runs: without it they wait for the end of their lease and count as lost. A claim that is still under way is not seen yet: repeat it until its lease must be over.
 Errors: JQ004.';
 
 grant execute on function fairclaim.release_claims(text, uuid[]) to fairclaim_worker;
@@ -9314,13 +9417,15 @@ begin
 end
 $$;
 
-comment on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], text[], text[], float8[], text[], int, text[], float8, text, uuid, float8, boolean) is
+comment on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], text[],
+    text[], float8[], text[], int, text[], float8, text, uuid, float8, boolean) is
 'settle_jobs and claim_jobs in one round trip and one transaction: the one call of a whole worker. Empty p_ids (then every list is empty or null) or p_limit 0 leave one half out. kind tells the rows apart:
 settled, already, stale: an answer of settle_jobs (id, attempts, status). claimed: a job, as claim_jobs answers it (its next_cursor is in the last row).
-next: always one, the last. next_cursor: p_cursor of the next claim that follows this one. next_claim_in: in how many seconds it is worth asking again, by what is known now: 0 at once, since the claim brought all it asked for; else wait so long, or until LISTEN tells, and never longer than your own poll (a second where nothing wakes you). extend_in: when to call extend_leases for what you still hold, a third of the lease. tick_in: when to call tick(), 0 now. prune_due: call drop_ranges() and prune(). cancelled: jobs of this worker that somebody asked to stop, null for none (the newest ones, if very many were asked for; extend_leases tells of each). suspect_waiting: a job whose workers died twice waits in these queues, of these types: run empty, then claim it with p_alone.
+next: always one, the last. next_cursor: p_cursor of the next claim that follows this one. next_claim_in: in how many seconds it is worth asking again, by what is known now: 0 at once, since the claim brought all it asked for; else wait so long, or until LISTEN tells, and never longer than your own poll (a second where nothing wakes you). extend_in: when to call extend_leases for what you still hold, a third of the lease. tick_in: when to call tick(), 0 now. prune_due: call drop_ranges() and prune(). cancelled: jobs of this worker that a producer or an operator asked to cancel, null for none (the newest ones, if very many were asked for; extend_leases tells of each). suspect_waiting: a job whose workers died twice waits in these queues, of these types: run empty, then claim it with p_alone.
 An error is one of the whole call, and both halves are undone: settle again by itself (settle_jobs) and then claim. Errors: those of settle_jobs and claim_jobs.';
 
-grant execute on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], text[], text[], float8[], text[], int, text[], float8, text, uuid, float8, boolean)
+grant execute on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], text[],
+    text[], float8[], text[], int, text[], float8, text, uuid, float8, boolean)
   to fairclaim_worker;
 
 -- protocol/settle/settle_jobs.sql
@@ -9329,8 +9434,8 @@ grant execute on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[]
 -- too, when its statistics say that it is empty. A list of results, errors or delays that holds
 -- nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for
 -- others of its tenant: its tenant is noted, and workers that sleep are told in the end.
--- Each expression that is reached is set up anew in every transaction: what is rarely needed stands
--- in an `if` of its own.
+-- Every transaction sets up again each expression that it reaches: what is rarely needed stands in
+-- an `if` of its own.
 create or replace function fairclaim.settle_jobs(
   p_worker_id text,
   p_ids uuid[],
@@ -9487,7 +9592,8 @@ begin
 end
 $$;
 
-comment on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[], text[], float8[]) is
+comment on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[],
+    text[], float8[]) is
 'Ends attempts. For each: id, attempts and lease_token of its claim, and an outcome:
 complete (with p_results); retry (after p_delays seconds, or by the rule: 15 s doubled for every failure, at most an hour, 20 % either way; failed when no attempt is left); fail (for good); snooze (again after p_delays, at least 0.1, no attempt used); release (at once, no attempt used); cancel.
 p_results, p_errors: texts of JSON. Each is read by itself: a result that cannot be stored (bad JSON, a NUL, more than 1 MiB as PostgreSQL writes it, deeper than 128) ends its own attempt as failed, with the code result_invalid; such an error becomes {"code": "error_invalid"}. A result belongs to complete only, an error to retry, fail and cancel, a delay to retry and snooze: elsewhere they are refused.
@@ -9495,7 +9601,8 @@ An error is {code, message, trace}, cut to 16 KiB, or a text, which becomes the 
 Outside READ COMMITTED what waits again is scheduled, and placed by the next tick. Returns a row for each, in order, with the attempts that were given and a kind: settled, with the new status; already, with the status: this very settlement was accepted before, and the answer got lost (complete, fail and cancel only); stale: the lease was lost, and nothing was changed.
 Errors: JQ004, with the index of the bad item from 0; nothing is written then.';
 
-grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[], text[], float8[])
+grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[],
+    text[], float8[])
   to fairclaim_worker;
 
 -- protocol/tenant/current_tenant_id.sql
@@ -9602,7 +9709,8 @@ comment on function fairclaim.tenant_uuid(text) is
 'The uuid of a tenant that the application knows by a name or a number: always the same for the same text. A text that is a uuid is that uuid.';
 
 grant execute on function fairclaim.tenant_uuid(text)
-  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor, fairclaim_observer;
+  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator,
+     fairclaim_auditor, fairclaim_observer;
 
 -- views/job_queue.sql
 -- Everything about a job; it needs the rights to the payload. What waits is found through the few
@@ -9813,7 +9921,7 @@ select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
 insert into fairclaim_internal.build (contents) values ($build${
-"migrations": [{"checksum":"2aaeb55a0bab70f6dab434a1ce4d6a06a3b029ad81e4e91bb4f069af90293475","name":"tables","version":1}],
+"migrations": [{"checksum":"7d67a258028901bf5d7dcde6ff39db85f0d42941efc64b11803f89d22de4f7f3","name":"tables","version":1}],
 "functions": {
 "apply_limits": {"digest":"1d26f7c8ecab5d7ddff0eec664417219318cf1ae0743853c30da7c468524d515","roles":[]},
 "caller": {"digest":"42eeb53264e9d044ce66966098a6e9e2c9b03fa9f20439a1bb951fbb14350410","roles":[]},
@@ -9821,20 +9929,20 @@ insert into fairclaim_internal.build (contents) values ($build${
 "cancel_jobs": {"digest":"c97e650cdb45ede699d0cc7666cea343e8cf36df5c298a4d2f710c0b80e89e52","roles":["fairclaim_producer","fairclaim_operator"]},
 "cancelled_jobs": {"digest":"7dca37c8f31f777032e9cdc4a2cfb4380fc9d698ff070da1afce3cd8f3eb51fd","roles":[]},
 "check_batch": {"digest":"ab68fd20f1ec06a2263b6d2dad909e51aff55bc1dc01608066d612d7338be08a","roles":[]},
-"check_claim": {"digest":"e264ceee1ec4207cf05b5049d4bdf3f566eec93e79f16310ac5f47a5093ffb42","roles":[]},
+"check_claim": {"digest":"6a015e94f890963a6bc88cc79adbece2f155592a49b0689deffa98dd2fa21653","roles":[]},
 "check_cursor": {"digest":"e2daad2475642f1fd8af35bac21b72d2eb0d3336095184b056e5eb31524a3c82","roles":[]},
 "check_filter": {"digest":"b0cafa3ccc264a97a074e818c3dba1c564f29b3b7f7640b13184372043721936","roles":[]},
 "check_lanes": {"digest":"82da0091e7d2294748ab704b4eec25e97f8b0225eda48261f46a4c8ffef5d44d","roles":[]},
 "check_scope": {"digest":"f8b221e087898ee6ab91c894b89825be9913607c9e9499043251b919451e6389","roles":[]},
 "check_setting": {"digest":"2abd2cc40ea6f6e15cd8a3aa43267bb120b22b55037737d4cdf25506e7141814","roles":[]},
-"check_settle": {"digest":"8522a5c68873b67eceb53feedf9df57a77b39f20e46c4cf62f92c6549909b89d","roles":[]},
+"check_settle": {"digest":"8c96b4a304d022ce829f9b315a91ccb1023d7fbe67b5edef7899e049bbfd3dc8","roles":[]},
 "check_use": {"digest":"4db8b206f63dcbdc5a863fca58afe21c7c0c323608e847f4f38fe67587568bc8","roles":[]},
-"claim_from_queue": {"digest":"c6f9101b15ce1805e96f51fe9a9bf91bef47b0fc2262173b257f942bc9e7b421","roles":[]},
+"claim_from_queue": {"digest":"1509091c2e844f4f75fe98837a8ea52df4c321d0fb47de68e57fbec9bc2f159e","roles":[]},
 "claim_job": {"digest":"9b3cc4ce87418a996e4a2f78f8784dffce7d4f82be95c3f1171805c7b8d1ae17","roles":["fairclaim_worker"]},
 "claim_jobs": {"digest":"d36ee4c69164f03c9b61bccc65bdddac85245d2c5fca143eb9f4efa49b7deaf4","roles":["fairclaim_worker"]},
 "claim_one": {"digest":"8940efdd20a43045986d476a4d249095ef0bd7f9fd61bf65f78578f47272a3a3","roles":[]},
-"claim_own": {"digest":"203811046ae6a4b0ac3bd520354c77fb6e921f632be4415774a21f0f64c3b877","roles":[]},
-"clip_error": {"digest":"39f14f7786b32e7cd6a6ccc206ade2531af6e14e16bf6f22d752051dc01a34c0","roles":[]},
+"claim_own": {"digest":"eb1d256ec2fdb41ae3ed896fbc5bdf88c5f78fb4b3ec0bfb32288cbeac7253c7","roles":[]},
+"clip_error": {"digest":"088e5e1ee138689a7c9d6756e698e66247e3dfef7d4dad5d3302f8f9bd3f93fb","roles":[]},
 "clock": {"digest":"4141c5c9c9896b369e734e1c73d28d46288316083864c10b99d582b4b29eacdf","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "close_lanes": {"digest":"e5d539a0f674bdb9dc89f58c65bde94f2af941555b5218a7d9ac9db3ffbc5227","roles":[]},
 "count_jobs": {"digest":"5ed7dcaf8ad7bb3d2411cc3d498cef2a6073dd99f08396420daabb677c2dfaad","roles":["fairclaim_operator","fairclaim_auditor"]},
@@ -9881,8 +9989,8 @@ insert into fairclaim_internal.build (contents) values ($build${
 "fold_names": {"digest":"bf1b0c548fa5707bdb91660d0d044d62479af726c5ad32ef6890989660a72527","roles":[]},
 "free_passed": {"digest":"43f291d716f1a5c4c916a020a36b13457620bc74fc983eb8c2a0ad2eb629f3b2","roles":[]},
 "get_jobs": {"digest":"8bd5cac0a85d57c71b86cded83b6e4cf50d665807681fcef8ced5c70cb25791e","roles":["fairclaim_producer"]},
-"hint_passed": {"digest":"a1f298d7b0106f051c633f62f4ac3c98266881637e666121186efd28ad4d0812","roles":[]},
-"hop_turns": {"digest":"a4ca7955ed41d96c33f4baa1842bdc92bf81e3dc374c3190fbcec8d290c0267f","roles":[]},
+"hint_passed": {"digest":"1fc3340ab5e21e373be4fa11c2b0291eec322b031cc88caeca83768ea0200661","roles":[]},
+"hop_turns": {"digest":"888a0341f63446e71295d4fd94d6364b071251a19cae30b862e18d4b9bf82f7c","roles":[]},
 "id_at": {"digest":"10baa8453aadbfe1f1dff476ab08c981bcf3ba9bba3aace7cc18979ba326bedf","roles":[]},
 "id_prefix": {"digest":"1f161038d88700f7fc974c95e87613f422ad66c9f277233e426809d3e0d17f27","roles":[]},
 "into_lane": {"digest":"abb28e2232b6c2972ee22f2c73bae2621f09f561d3a448d49a8ee950ce315681","roles":[]},
@@ -9900,7 +10008,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "keep_state": {"digest":"1d89655fc2d9d92edbd56d6ad28c0cc825bd3a9be2590fb0c51e1c98aaf2a84a","roles":[]},
 "known_settings": {"digest":"11b8f0297362b0f89cbfa8b8d94cf034ff1a07a52a701e5cc2b2040f691914f5","roles":[]},
 "lane_group": {"digest":"e414de76b6da3cc864c8ea00c31a43526635d6cab96efca24e3c59876e1893fa","roles":[]},
-"leave_hints": {"digest":"23e863a6e131406fb50294ad6f7a9f29f0d5f418088ddc1757c7ad0a6158062f","roles":[]},
+"leave_hints": {"digest":"66fa9e05ee5deb5b466c21f1b3036d1508c0ae089f05a19f1b81b4d6788f963f","roles":[]},
 "limits_digest": {"digest":"0cea06fc789cc81167b9d2c7068740a7690e9207877e79051ead964d799738ad","roles":[]},
 "list_jobs": {"digest":"ea818cb471eb96916f7ceb0a40795c9abe6850f316d3162365433452b25d9a27","roles":["fairclaim_operator","fairclaim_auditor"]},
 "list_queues": {"digest":"9fa3baf71b3ee46fb667f763193e03446a4d782d5ed84cd9952325870e15c61f","roles":["fairclaim_operator"]},
@@ -9917,9 +10025,9 @@ insert into fairclaim_internal.build (contents) values ($build${
 "newest_state": {"digest":"17b8ddca9f6dbd6c4ecdf413d1102659c57ad99b5ff893c6b00fee6e42a3b616","roles":[]},
 "next_due": {"digest":"b594db740530749a51e985a8337c58367f44f4ca23ee62bd3b3ef7849bc5eff1","roles":["fairclaim_worker"]},
 "next_look": {"digest":"6b297eb64a5cd37fe600c9fa8e6cbd9ac8cf47d6ff4a98460efff64f141be239","roles":[]},
-"next_queue": {"digest":"430e4608478247c2cd8d884f9e69d9eec6ef87ad47d098e2b811a098b772f208","roles":[]},
+"next_queue": {"digest":"ebf95dec46830fb0b9ccfee158a81ee065dae6f318d9780491450f3fb8a283fb","roles":[]},
 "next_turns": {"digest":"d5f6760506b8cc653b78703b1eb16b3fa6f51472b6623ce8666b703c2572e9b4","roles":[]},
-"next_turns_by_type": {"digest":"25dd30e71fc594fa69b43d0d492baa45d92d0326d903bc62f53d74bed886c0c6","roles":[]},
+"next_turns_by_type": {"digest":"3f24773585eb0c473dda24da4f0fb7b3ac08f5cf9c7b9540b81bb3dfa3285cd3","roles":[]},
 "note_below": {"digest":"99aa3da183ab393b79258eea5a78481e5ab3a71a3f80125203fa97d0df820b01","roles":[]},
 "note_fault": {"digest":"f19fe328b1e1f5aa03a86d904544500c8d60bea253e06d624d075b2997371161","roles":[]},
 "note_freed": {"digest":"fc0417deec82aeec90a9c238c5b6b209a0c0972a9dbc302ecb2247e859a6d576","roles":[]},
@@ -9947,8 +10055,8 @@ insert into fairclaim_internal.build (contents) values ($build${
 "range_waits": {"digest":"759169feb807f783b0e02bea44b69b890992161ed60398c936c2e52e24429075","roles":[]},
 "range_width": {"digest":"5f49106ff32fb379f75fea162241c8ca60394b79ede4e37caaeb9e9684972ac7","roles":[]},
 "ranges_wanted": {"digest":"9de87fc2ae8eab66830232a0a853fb4230cee54ca6052648b963b33057b9657f","roles":[]},
-"read_json": {"digest":"65cc40dcdb0b67c543a883fc351caf0cd55b80432a4c58b5c4e6401a92f7a041","roles":[]},
-"read_texts": {"digest":"597c93e4c29c6d287c71da22300618c13aefa81c235a07ba7cabd36814217c0d","roles":[]},
+"read_json": {"digest":"72ba48d1bfebada7b3b69df7fb0313d1d508305074a683594c6f8ab7e2b5d01c","roles":[]},
+"read_texts": {"digest":"302a6840072cb1974265e73090cb1896778640831bb3ed5e5cf447db750ee7c2","roles":[]},
 "read_times": {"digest":"7a468b2e0912731a794f961f3ff23cddc0176e1501a63299b8421d41ce7f6b61","roles":[]},
 "refuse": {"digest":"4c68f4909e9a727d702d82df1c63477a78304ae1698c8444efd17877bcefc840","roles":[]},
 "refuse_item": {"digest":"0be3263d29cbd427120359033e2ecdeb2da2552dcb06290db6a1b6d9b092f923","roles":[]},
@@ -9962,7 +10070,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "resume_queue": {"digest":"de54fdf673b87b3d5cfc8c73ceaeea9f134274e7b85c8ffd8de4fe46c8b52278","roles":["fairclaim_operator"]},
 "retry_jobs": {"digest":"34c1780fd309793287e7a69cd2bdf9ee5aa84c8fc64c8aab597f8d14a0436c10","roles":["fairclaim_producer","fairclaim_operator"]},
 "return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
-"room_under_limits": {"digest":"e9a8c4981511591533363d1d3dacaf645e02ec2c63ed5ace5954af6445b6d048","roles":[]},
+"room_under_limits": {"digest":"de16e43bfb3e27767aaafc3d35a74b5800b2693701295b83014e5355c07607a9","roles":[]},
 "run_step": {"digest":"7a3c6a7e7f3c2c67c51f6286e21cdbbcaa696004094b1e90ee4a956f09623784","roles":[]},
 "schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "seconds_in": {"digest":"1f370781f1f952f251f299c23d430d327eca67952db155835ce31736a09d7cdf","roles":[]},
@@ -9970,20 +10078,20 @@ insert into fairclaim_internal.build (contents) values ($build${
 "set_setting": {"digest":"8c5c96cf18c94e33e7842b505b992e0b86afc561d6482e9eb135f41d8310c966","roles":["fairclaim_operator"]},
 "settle_and_claim": {"digest":"11ad8fea6b52170b65f1fa82f2873f0ec2fddf57982a7626e148839fdd454281","roles":["fairclaim_worker"]},
 "settle_jobs": {"digest":"c6940cc983c1132c754c0e260fe9a31b5db7398a4236f6dbf029b6fb063b6db4","roles":["fairclaim_worker"]},
-"settle_mixed": {"digest":"979fd29fb31d2aeec9229397ec4d2334c2b5fb723e885b7cec5fc85ea8a2fc5d","roles":[]},
+"settle_mixed": {"digest":"491d8942ad7fc8a3b2f5f89dc72f0fad18513102f664d268b29566839d239fef","roles":[]},
 "show_job": {"digest":"1de32360795b828c88db372a92691b57d6aa61e116a8e9c65e7630f4005d6e88","roles":["fairclaim_operator","fairclaim_auditor"]},
 "some_of": {"digest":"c5871e453cbbcfb4ab1a8b1ca4bae37ecf3a75825b11aef833426d4d27852622","roles":[]},
 "span": {"digest":"a9c5429724f9c3cb45a27633b0696c75dfbecca4cbf87683570ed69e3a0d67d0","roles":[]},
 "stale_kind": {"digest":"dfb9c5a2c45a00fc71bfa8e734ae78c76cec1f590903e42409ce5c61aeddeba3","roles":[]},
 "status_of": {"digest":"c61c116909e3f58ab927d9b96a34e18edf9fee2ecdd949e9dad20d1639122163","roles":[]},
 "sweep_ready": {"digest":"94c38a3068c145be7f5ad8d06d6325f3b3a3a662e64be0c17d7bea0bdca17e78","roles":[]},
-"take_alone": {"digest":"05a5e921e812a643c566a07e9c1252a08f03bde5fb227c63561e6e1c7c96b051","roles":[]},
+"take_alone": {"digest":"e59bbcbe9f56585b8ddda2aeab9855f0f3576bad1a5f547db8fd41ef479ae7ec","roles":[]},
 "take_guard": {"digest":"2007d91c06222ace5507c14e34798dd16426a7193ac2fd31221a69af4ef92fe0","roles":[]},
-"take_highest": {"digest":"11f710da051cd5b311295417629d0ba0b99908009f3f2a6ee1f54e29073c6d00","roles":[]},
-"take_jobs": {"digest":"0cbb1ca9dfb1127f13ea6d836549069035861f85a64403d9568811655f59e644","roles":[]},
+"take_highest": {"digest":"3787c04b941b6c583b6620bcf75a63d2736c0d520dfb2bfc5dcdab091d8b4c0e","roles":[]},
+"take_jobs": {"digest":"1a4a669a80ad418986b2bb84e2a8f48d356d5fa7d1262718aa1bc891e0e13a17","roles":[]},
 "take_own": {"digest":"60659a46cd54c87ee7a3591dc55931e83492576bca0827ccb177c35f4e6390b1","roles":[]},
-"take_ranked": {"digest":"db9d82b5d402c939d90e86b786902f90105df5d4ec28de93b2af77caa059b657","roles":[]},
-"take_shared": {"digest":"58acd16f954474f89a9b441c3de9056d08267a35d85374451354bda227b98180","roles":[]},
+"take_ranked": {"digest":"27ce47f260ce5cd2ff578255e6b35b8eb0979a73aec5d2d2f29927181c5da24c","roles":[]},
+"take_shared": {"digest":"9444ba7b6eabe13c379011a7bd05f729ee1e71da04a4f3fad27a9bc0c8e9fa91","roles":[]},
 "tell": {"digest":"5ad5ff64adbe1ee249824f9c61d49af7aa8a271a64ad40f3bf387395b6287707","roles":[]},
 "tenant_label": {"digest":"874e76e578ec34564971d84945b0c2b465abab931317ba3f15de6bde8aaa7e1b","roles":[]},
 "tenant_names": {"digest":"8e6224410e8c0796ed2c202ca8bc7c2f2196e09f7be3fb73338ce1598b2bbd83","roles":["fairclaim_worker","fairclaim_operator"]},

@@ -8,8 +8,8 @@
 --     Nothing is unique in `lane` but its id: two lanes of one key are served as one. The oldest
 --     open shared lane of a key stays.
 -- I3  A call that chooses a lane for new rows does it in the SAME statement that inserts into
---     `ready`, so its lock on `ready` is older than the snapshot in which it saw the lane open. Outside READ
---     COMMITTED no lane is chosen: the job goes to `scheduled`, due at once.
+--     `ready`, so its lock on `ready` is older than the snapshot in which it saw the lane open.
+--     Outside READ COMMITTED no lane is chosen: the job goes to `scheduled`, due at once.
 -- I4  ready_seq has CACHE 1, and nextval runs under the RowExclusiveLock on `ready`; so a
 --     transaction that is not among the holders of that lock, read after the sequence, can never
 --     commit a seq at or below it.

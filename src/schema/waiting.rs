@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_holds_the_lock_is_named() {
+    fn the_holders_of_the_lock_are_named() {
         assert_eq!(in_words(&[12, 345]), "pid 12, pid 345");
         assert_eq!(in_words(&[0]), "a prepared transaction (pg_prepared_xacts)");
         assert_eq!(in_words(&[]), "its process was not seen");

@@ -27,7 +27,10 @@ fn steps(scripts: [&str; 2]) -> Vec<Step> {
             let (heading, sql) = part.split_once('\n').unwrap_or((part, ""));
             let (number, _) = heading.split_once(':').expect("`-- step <number>: what to do`");
             let number = number.parse().expect("the number of a step");
-            steps.push(Step { number, session, sql: sql.trim().to_owned() });
+            // a heading may go on in the lines of comments under it
+            let sql = sql.lines().skip_while(|line| line.starts_with("--"));
+            let sql = sql.collect::<Vec<_>>().join("\n").trim().to_owned();
+            steps.push(Step { number, session, sql });
         }
     }
     steps.retain(|step| !step.sql.is_empty()); // a step that only sends the reader to the other session
@@ -159,8 +162,8 @@ fn judge(rows: &[(u32, Vec<SimpleQueryRow>)]) {
 
 #[test]
 fn the_steps_of_two_scripts_are_taken_in_the_order_of_their_numbers() {
-    let first = "-- Head: fairclaim_worker.\n\n-- step 1: this\nselect 1;\n\n-- step 2: now the other\n\n-- step 10: end\nselect 10;\n";
-    let second = "-- Head.\n\n-- step 2: that\nselect 2;\nselect 3;\n";
+    let first = "-- Head: fairclaim_worker.\n\n-- step 1: this\nselect 1;\n\n-- step 2: now\n-- the other\n\n-- step 10: end\nselect 10;\n";
+    let second = "-- Head.\n\n-- step 2: that\n-- and this\nselect 2;\nselect 3;\n";
     let step = |number, session, sql: &str| Step { number, session, sql: sql.to_owned() };
     assert_eq!(
         steps([first, second]),

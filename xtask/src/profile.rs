@@ -39,7 +39,7 @@ impl Part {
 mod tests {
     use super::*;
 
-    /// A name that no test has any more would make the inner loop slow again, and nobody would see why.
+    /// A name that no test has any more would make the inner loop slow again, and no report would say why.
     #[test]
     fn whatever_is_left_out_exists() {
         let root = crate::root();

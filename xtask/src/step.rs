@@ -114,7 +114,7 @@ fn relay(from: impl Read, mut to: impl Write, tally: &Mutex<Tally>) {
     let mut from = BufReader::new(from);
     let mut line = Vec::new();
     while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-        // when nobody listens any more, the tests are still counted
+        // when no reader of the output is left, the tests are still counted
         let _ = to.write_all(&line).and_then(|()| to.flush());
         if let (Some(found), Ok(mut tally)) =
             (closing_line(&String::from_utf8_lossy(&line)), tally.lock())

@@ -111,8 +111,8 @@ fn test(options: &TestOptions, steps: &mut Vec<Step>) -> anyhow::Result<()> {
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(root());
-    // What it told us about our own package is news to crates that watch it (ring does): with it they would be built anew, and
-    // all that stands on them, each time that somebody calls cargo with and without us in turn.
+    // What it told us about our own package is news to crates that watch it (ring does): with it they would be built
+    // again, and all that stands on them, whenever a developer calls cargo with and without us in turn.
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_this_package(name)) {
         command.env_remove(name);
     }

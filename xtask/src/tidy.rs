@@ -5,6 +5,7 @@ mod size;
 mod sql;
 mod text;
 mod tree;
+mod width;
 
 use tree::{Finding, Tree};
 
@@ -23,6 +24,7 @@ const RULES: &[Rule] = &[
     sql::function_files,
     sql::own_types,
     sql::role_names,
+    width::wide_lines,
     text::sql_elsewhere,
     text::banned_crates,
     text::places_of_this_machine,

@@ -1,5 +1,5 @@
--- What claim_jobs and its kin refuse before they look at anything. Each condition that is reached
--- is set up anew in every transaction, so what holds for a list is asked only where there is one.
+-- What claim_jobs and its kin refuse before they look at anything. Every transaction sets up again
+-- each condition that it reaches, so what holds for a list is asked only where there is one.
 -- Returns true, so that it can be called in an expression, which costs a claim less than a
 -- statement.
 create or replace function fairclaim_internal.check_claim(
@@ -15,7 +15,8 @@ declare
   v_name text;
   v_at int := 0;
 begin
-  -- the second range by its numbers: which controls above ASCII the class knows depends on the locale
+  -- the second range by its numbers: which controls above ASCII the class knows depends on the
+  -- locale
   if p_worker_id is null or length(p_worker_id) not between 1 and 255
      or p_worker_id ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
     perform refuse('JQ004', 'p_worker_id', 'must have 1 to 255 printable characters',

@@ -23,4 +23,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.check_cursor(text) is 'The entries of a worker''s cursor; JQ004 if it is none.';
+comment on function fairclaim_internal.check_cursor(text) is
+'The entries of a worker''s cursor; JQ004 if it is none.';

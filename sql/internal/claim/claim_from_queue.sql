@@ -38,7 +38,8 @@ begin
     select exists (select from lane where lane.tenant_id is not null and lane.queue = p_queue),
            exists (select from lane where lane.queue = p_queue
                       and (lane.priority > 0 or lane.priority < 0 and lane.tenant_id is null)),
-           exists (select from lane where lane.tenant_id is null and not lane.alone and lane.queue = p_queue)
+           exists (select from lane
+                    where lane.tenant_id is null and not lane.alone and lane.queue = p_queue)
       into v_own, v_ranked, v_any;
     if v_any then
       select array_agg(lane.lane_id), array_agg(lane.floor), array_agg(lane.priority)
@@ -71,8 +72,8 @@ begin
   end if;
 
   if v_own and v_got < p_limit then
-    v_own_part := claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used, p_taken || jobs,
-      case when v_ranked then v_lanes end, v_priorities);
+    v_own_part := claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used,
+      p_taken || jobs, case when v_ranked then v_lanes end, v_priorities);
     jobs := jobs || v_own_part.jobs;
     v_got := coalesce(cardinality(jobs), 0);
     p_pos := v_own_part.p_pos;
@@ -80,10 +81,12 @@ begin
   end if;
 
   if v_more and v_ranked and v_got < p_limit then
-    jobs := jobs || take_ranked(p_queue, v_lanes, v_floors, v_priorities, p_limit - v_got, p_types, p_limited);
+    jobs := jobs || take_ranked(p_queue, v_lanes, v_floors, v_priorities, p_limit - v_got,
+      p_types, p_limited);
     v_got := coalesce(cardinality(jobs), 0);
   end if;
-  -- also without own lanes: rows that were counted may be locked. With priorities only a call that has nothing takes what is there.
+  -- also without own lanes: rows that were counted may be locked. With priorities only a call that
+  -- has nothing takes what is there.
   if v_more and v_got < p_limit and (v_got = 0 or not v_ranked) then
     jobs := jobs || take_shared(v_lanes, v_floors, p_limit - v_got, p_limited, true);
   end if;
@@ -91,5 +94,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.claim_from_queue(text, int, text[], boolean, boolean, bigint, int, int, fairclaim_internal.ready[]) is
+comment on function fairclaim_internal.claim_from_queue(text, int, text[], boolean, boolean, bigint,
+    int, int, fairclaim_internal.ready[]) is
 'Takes up to p_limit jobs of one queue out of `ready`: shared lanes and own lanes, fairly.';

@@ -23,12 +23,13 @@ create or replace function fairclaim_internal.claim_own(
 language plpgsql
 as $$
 declare
-  v_visits int := p_limit / greatest(1, p_limit / 64);        -- how many tenants are to give something
+  v_visits int := p_limit / greatest(1, p_limit / 64);    -- how many tenants are to give something
   v_walk int := v_visits + case when p_limited then 16 else least(16, v_visits / 4 + 2) end;
-  v_far int := 4 * (p_limit + 16);            -- up to here windows grow, though the call has jobs from elsewhere
+  -- up to here windows grow, though the call has jobs from elsewhere
+  v_far int := 4 * (p_limit + 16);
   v_wide boolean := false;                    -- behind the first window
   v_fill boolean := false;                    -- in the filling rounds
-  v_end bigint;                               -- the last turn of a window that was not the whole round
+  v_end bigint;                           -- the last turn of a window that was not the whole round
   v_got int := 0;
   v_took int;
   v_last int;
@@ -54,7 +55,7 @@ begin
       v_full_tenants := null;
       v_full_weights := null;
     else
-      if v_wide and p_types is not null then          -- the types asked for are few of those that wait
+      if v_wide and p_types is not null then  -- the types asked for are few of those that wait
         v_window := next_turns_by_type(p_queue, p_types, p_pos, p_used, v_walk);
       else
         v_window := next_turns(p_queue, p_pos, p_used, v_walk);
@@ -74,25 +75,29 @@ begin
       v_quanta[v_last] := 0;
     end if;
     if p_limited then
-      v_quanta := room_under_limits(p_queue, p_types, v_turns, v_tenants, v_quanta, p_limit - v_got, p_taken || jobs);
+      v_quanta := room_under_limits(p_queue, p_types, v_turns, v_tenants, v_quanta,
+        p_limit - v_got, p_taken || jobs);
     end if;
 
     v_took := 0;
     if p_lanes is not null then
-      v_taken := take_highest(p_queue, p_types, p_lanes, p_priorities, -100, v_tenants, v_quanta, p_limit - v_got);
+      v_taken := take_highest(p_queue, p_types, p_lanes, p_priorities, -100, v_tenants, v_quanta,
+        p_limit - v_got);
       v_took := coalesce(cardinality(v_taken.jobs), 0);
     end if;
     if v_took = 0 then
       v_taken := take_own(p_queue, p_types, v_turns, v_quanta, p_limit - v_got);
       v_took := coalesce(cardinality(v_taken.jobs), 0);
     end if;
-    v_probed := case when v_took < p_limit - v_got then cardinality(v_turns) else v_taken.ordinals[v_took] end;
+    v_probed := case when v_took < p_limit - v_got then cardinality(v_turns)
+                     else v_taken.ordinals[v_took] end;
     v_hinted := leave_hints(p_queue, v_turns, v_probed, v_taken.ordinals, v_taken.jobs);
     if v_took > 0 then
       jobs := jobs || v_taken.jobs;
       v_got := v_got + v_took;
       v_last := v_taken.ordinals[v_took];
-      p_used := least(100,                    -- no weight is above that, and a cursor's numbers stay short
+      -- no weight is above 100, and a cursor's numbers stay short
+      p_used := least(100,
         case when v_turns[v_last] = p_pos and v_last = 1 then p_used else 0 end
           + cardinality(array_positions(v_taken.ordinals, v_last)));
       p_pos := v_turns[v_last];
@@ -103,11 +108,13 @@ begin
         into v_full_turns, v_full_tenants, v_full_weights
         from (select each.ordinal, count(*) as jobs
                 from unnest(v_taken.ordinals) each(ordinal) group by each.ordinal) gave
-       where gave.jobs >= v_quanta[gave.ordinal] and v_turns[gave.ordinal] <> all (coalesce(v_full_turns, '{}'));
+       where gave.jobs >= v_quanta[gave.ordinal]
+         and v_turns[gave.ordinal] <> all (coalesce(v_full_turns, '{}'));
     end if;
 
     if not v_fill and v_end is not null
-       and (not v_wide or v_got = 0 and (v_walk <= v_far or coalesce(cardinality(p_taken), 0) = 0)) then
+       and (not v_wide
+            or v_got = 0 and (v_walk <= v_far or coalesce(cardinality(p_taken), 0) = 0)) then
       v_walk := case when v_wide then v_walk * 4 else v_walk * 3 end;
       v_wide := true;
       p_pos := v_end;
@@ -125,5 +132,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.claim_own(text, int, text[], boolean, bigint, int, fairclaim_internal.ready[], bigint[], smallint[]) is
+comment on function fairclaim_internal.claim_own(text, int, text[], boolean, bigint, int,
+    fairclaim_internal.ready[], bigint[], smallint[]) is
 'Takes up to p_limit jobs out of the own lanes of a queue, tenants in turn by weight.';

@@ -11,10 +11,13 @@ begin
                  count(*) filter (where own.turn > p_pos and own.waits)
                    over (rows between unbounded preceding and 1 preceding) as waiting_before
             from (select lane.lane_id, lane.turn,
-                         exists (select from ready where ready.lane_id = lane.lane_id and ready.seq >= lane.floor) as waits
+                         exists (select from ready
+                                  where ready.lane_id = lane.lane_id
+                                    and ready.seq >= lane.floor) as waits
                     from lane
                    where lane.tenant_id is not null and lane.queue = p_queue and lane.turn >= p_pos
-                   order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 33) own) passed
+                   order by lane.queue, lane.turn, lane.priority desc, lane.lane_id
+                   limit 33) own) passed
    where coalesce(passed.waiting_before, 0) = 0;
 end
 $$;

@@ -32,7 +32,8 @@ begin
     select next.* from hop
      cross join lateral (
        (select 1, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where hop.stretch < 2 and lane.tenant_id is not null and lane.queue = p_queue and lane.turn > hop.turn
+         where hop.stretch < 2 and lane.tenant_id is not null and lane.queue = p_queue
+           and lane.turn > hop.turn
          order by lane.turn limit 1)
        union all
        (select 2, lane.turn, lane.tenant_id, lane.weight::int from lane
@@ -41,8 +42,8 @@ begin
          order by lane.turn limit 1)
        union all
        (select 3, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where hop.stretch < 3 and p_used > 0 and lane.tenant_id is not null and lane.queue = p_queue
-           and lane.turn = p_pos limit 1)
+         where hop.stretch < 3 and p_used > 0 and lane.tenant_id is not null
+           and lane.queue = p_queue and lane.turn = p_pos limit 1)
        limit 1) next
      where hop.stretch < 3)
   select array_agg(walk.turn), array_agg(walk.tenant_id), array_agg(walk.weight)

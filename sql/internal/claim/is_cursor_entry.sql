@@ -13,4 +13,5 @@ as $$
          end
 $$;
 
-comment on function fairclaim_internal.is_cursor_entry(text) is 'Whether a text is one queue''s part of a cursor: queue|turn|used|shared.';
+comment on function fairclaim_internal.is_cursor_entry(text) is
+'Whether a text is one queue''s part of a cursor: queue|turn|used|shared.';

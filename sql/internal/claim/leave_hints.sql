@@ -12,7 +12,7 @@ language plpgsql
 as $$
 declare
   v_took int := coalesce(cardinality(p_jobs), 0);
-  v_dry int;                                  -- one of the turns that were probed; a hint if it gave nothing
+  v_dry int;                      -- one of the turns that were probed; a hint if it gave nothing
 begin
   if v_took >= 20 then
     insert into floor_hint (lane_id)
@@ -32,5 +32,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.leave_hints(text, bigint[], int, int[], fairclaim_internal.ready[]) is
+comment on function fairclaim_internal.leave_hints(text, bigint[], int,
+    int[], fairclaim_internal.ready[]) is
 'Hints for tick: lanes whose floor should move.';

@@ -14,9 +14,11 @@ begin
     insert into floor_hint (lane_id)
     select own.lane_id
       from (select lane.lane_id, lane.floor from lane
-             where lane.tenant_id is not null and lane.queue > v_after order by lane.queue limit 100) own
+             where lane.tenant_id is not null and lane.queue > v_after
+             order by lane.queue limit 100) own
      where random() < 0.3
-       and not exists (select from ready where ready.lane_id = own.lane_id and ready.seq >= own.floor);
+       and not exists (select from ready
+                        where ready.lane_id = own.lane_id and ready.seq >= own.floor);
   end if;
   return (
     select min(found.name)
@@ -25,23 +27,30 @@ begin
                   from (select lane.queue, lane.lane_id, lane.floor from lane
                          where not p_alone and lane.tenant_id is not null and lane.queue > v_after
                          order by lane.queue limit 100) own
-                 where exists (select from ready where ready.lane_id = own.lane_id and ready.seq >= own.floor)
-                   and not exists (select from queue where queue.name = own.queue and queue.paused_at is not null)
+                 where exists (select from ready
+                                where ready.lane_id = own.lane_id and ready.seq >= own.floor)
+                   and not exists (select from queue
+                                    where queue.name = own.queue and queue.paused_at is not null)
                  limit 1),
                (select lane.queue from lane
                  where not p_alone and lane.tenant_id is not null and lane.queue > v_after
                  order by lane.queue offset 99 limit 1)) as name)
             union all
             (select lane.queue from lane
-              where not p_alone and lane.tenant_id is null and not lane.alone and lane.queue > v_after
-                and exists (select from ready where ready.lane_id = lane.lane_id and ready.seq >= lane.floor)
-                and not exists (select from queue where queue.name = lane.queue and queue.paused_at is not null)
+              where not p_alone and lane.tenant_id is null and not lane.alone
+                and lane.queue > v_after
+                and exists (select from ready
+                             where ready.lane_id = lane.lane_id and ready.seq >= lane.floor)
+                and not exists (select from queue
+                                 where queue.name = lane.queue and queue.paused_at is not null)
               order by lane.queue limit 1)
             union all
             (select lane.queue from lane
               where p_alone and lane.alone and lane.queue > v_after
-                and exists (select from ready where ready.lane_id = lane.lane_id and ready.seq >= lane.floor)
-                and not exists (select from queue where queue.name = lane.queue and queue.paused_at is not null)
+                and exists (select from ready
+                             where ready.lane_id = lane.lane_id and ready.seq >= lane.floor)
+                and not exists (select from queue
+                                 where queue.name = lane.queue and queue.paused_at is not null)
               order by lane.queue limit 1)) found);
 end
 $$;

@@ -27,12 +27,14 @@ begin
                where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn = p_pos and (p_used = 0 or lane.weight > p_used) limit 1)
              union all
-             (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 1 from lane
+             (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 1
+                from lane
                where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn > p_pos
                order by lane.turn limit p_walk)
              union all
-             (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 2 from lane
+             (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 2
+                from lane
                where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn < p_pos
                order by lane.turn limit p_walk)

@@ -39,4 +39,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.open_queues(text[]) is 'The given queues, or all that have lanes, less the paused ones.';
+comment on function fairclaim_internal.open_queues(text[]) is
+'The given queues, or all that have lanes, less the paused ones.';

@@ -25,12 +25,15 @@ begin
                from unnest(p_tenants, p_turns) with ordinality visit(tenant_id, turn, ordinal)
                join tenant_limit bound on bound.tenant_id = visit.tenant_id and bound.active
               where (select count(*) from running
-                      where running.limited and running.tenant_id = visit.tenant_id) < bound.max_running
+                      where running.limited and running.tenant_id = visit.tenant_id)
+                    < bound.max_running
                 and exists (select from lane
                              cross join lateral (
                                select from ready
-                                where ready.lane_id = lane.lane_id and ready.seq >= lane.floor limit 1) waiting
-                             where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = visit.turn
+                                where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
+                                limit 1) waiting
+                             where lane.tenant_id is not null and lane.queue = p_queue
+                               and lane.turn = visit.turn
                                and (p_types is null or lane.type = any (p_types)))
               order by visit.ordinal limit p_limit))
            order by tenant_limit.tenant_id for update skip locked) got;
@@ -44,10 +47,12 @@ begin
     left join tenant_limit bound on bound.tenant_id = visit.tenant_id
     left join lateral (
       select count(*)::int as jobs from running
-       where running.limited and running.tenant_id = visit.tenant_id and bound.tenant_id is not null) held on true;
+       where running.limited and running.tenant_id = visit.tenant_id
+         and bound.tenant_id is not null) held on true;
   return v_quanta;
 end
 $$;
 
-comment on function fairclaim_internal.room_under_limits(text, text[], bigint[], uuid[], int[], int, fairclaim_internal.ready[]) is
+comment on function fairclaim_internal.room_under_limits(text, text[], bigint[], uuid[], int[],
+    int, fairclaim_internal.ready[]) is
 'How many jobs each tenant may give under its limit of running jobs.';

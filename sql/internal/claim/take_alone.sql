@@ -31,7 +31,8 @@ begin
        where tenant_limit.tenant_id = v_tenant and tenant_limit.active for update skip locked;
       continue when not found
         or (select count(*) from running where running.limited and running.tenant_id = v_tenant)
-           + (select count(*) from unnest(p_taken) taken where taken.tenant_id = v_tenant) >= v_limit.max_running;
+           + (select count(*) from unnest(p_taken) taken where taken.tenant_id = v_tenant)
+           >= v_limit.max_running;
     end if;
     with taken as materialized (
       select ready.ctid as place, ready as job from ready

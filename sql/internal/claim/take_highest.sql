@@ -30,15 +30,18 @@ begin
        select * from (
          (select shared.place, shared.seq, ranked.priority
             from (select ready.ctid as place, ready.lane_id, ready.seq from ready
-                   where ready.tenant_id = tenant.tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
+                   where ready.tenant_id = tenant.tenant_id
+                     and (ready.lane_id >> 32) = lane_group(p_queue)
                      and array_position(p_lanes, ready.lane_id) is not null limit 64) shared
            cross join lateral (
-             select p_priorities[array_position(p_lanes, shared.lane_id)] as priority offset 0) ranked)
+             select p_priorities[array_position(p_lanes, shared.lane_id)] as priority
+             offset 0) ranked)
          union all
          (select waiting.place, waiting.seq, own.priority
             from (select lane.lane_id, lane.floor, lane.priority from lane
                    where lane.tenant_id is not null and lane.queue = p_queue
-                     and lane.turn = uuid_hash_extended(tenant.tenant_id, hashtextextended(p_queue, 0))
+                     and lane.turn
+                       = uuid_hash_extended(tenant.tenant_id, hashtextextended(p_queue, 0))
                      and lane.tenant_id = tenant.tenant_id and lane.priority >= p_least
                      and (p_types is null or lane.type = any (p_types))
                    order by lane.queue, lane.turn, lane.priority desc, lane.lane_id) own
@@ -62,5 +65,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.take_highest(text, text[], bigint[], smallint[], int, uuid[], int[], int) is
+comment on function fairclaim_internal.take_highest(text, text[], bigint[], smallint[], int, uuid[],
+    int[], int) is
 'Takes the highest jobs of tenants out of shared and own lanes. ordinals: which of p_tenants a job belongs to.';

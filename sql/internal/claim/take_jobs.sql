@@ -125,7 +125,7 @@ begin
            and exists (select from tenant_limit where tenant_limit.tenant_id = taken.tenant_id),
          p_worker_id
     from unnest(jobs) taken;
-  if p_lease < 30 then                        -- everybody ticks within half a minute anyway
+  if p_lease < 30 then                        -- every worker ticks within half a minute anyway
     if coalesce(pg_sequence_last_value('look_by'), 0) > millis(expires_at) + 5000 then
       perform wake_before(v_now, expires_at + interval '5 s');
     end if;
@@ -133,5 +133,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.take_jobs(text, text[], int, text[], float8, text, uuid, float8, boolean) is
+comment on function fairclaim_internal.take_jobs(text, text[], int, text[], float8, text, uuid,
+    float8, boolean) is
 'Takes jobs out of `ready` and starts their attempts: `jobs` as they waited, null for none, with the lease and the next cursor.';

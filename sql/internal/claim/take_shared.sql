@@ -27,7 +27,8 @@ begin
                        select ready.seq from ready
                         where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
                           and (not p_limited or not exists (
-                                 select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id))
+                                 select from tenant_limit
+                                  where tenant_limit.tenant_id = ready.tenant_id))
                         order by ready.lane_id, ready.seq limit p_limit) waiting
                      order by waiting.seq limit p_limit) oldest
              group by oldest.lane_id) part;

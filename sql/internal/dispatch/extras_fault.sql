@@ -27,4 +27,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.extras_fault(text[], jsonb) is 'Why tags or metadata are refused, or null.';
+comment on function fairclaim_internal.extras_fault(text[], jsonb) is
+'Why tags or metadata are refused, or null.';

@@ -203,5 +203,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.into_lanes(fairclaim_internal.ready[], text[], text[], smallint[], uuid, boolean) is
+comment on function fairclaim_internal.into_lanes(fairclaim_internal.ready[], text[], text[],
+    smallint[], uuid, boolean) is
 'Puts many jobs into the lanes where they wait, and makes the lanes that are missing. Each row has the number of its queue, type and priority in the lists as lane_id, and its place in the order as seq. Returns how many. Errors: JQ003 when p_capped is true and a tenant has too many own lanes in a queue.';

@@ -23,4 +23,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.wake(timestamptz) is 'Wakes idle workers (NOTIFY fairclaim, without a payload), seldom.';
+comment on function fairclaim_internal.wake(timestamptz) is
+'Wakes idle workers (NOTIFY fairclaim, without a payload), seldom.';

@@ -25,5 +25,6 @@ exception
 end
 $$;
 
-comment on function fairclaim_internal.is_wanted(fairclaim_internal.tick_state, timestamptz, boolean) is
+comment on function fairclaim_internal.is_wanted(fairclaim_internal.tick_state,
+    timestamptz, boolean) is
 'Whether a tick has something to do now.';

@@ -33,4 +33,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.keep_state(fairclaim_internal.tick_state) is 'Keeps the state of maintenance.';
+comment on function fairclaim_internal.keep_state(fairclaim_internal.tick_state) is
+'Keeps the state of maintenance.';

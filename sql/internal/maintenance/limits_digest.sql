@@ -13,4 +13,5 @@ as $$
     from fairclaim_internal.tenant_limit
 $$;
 
-comment on function fairclaim_internal.limits_digest() is 'A number that is another one when the limits of tenants have changed.';
+comment on function fairclaim_internal.limits_digest() is
+'A number that is another one when the limits of tenants have changed.';

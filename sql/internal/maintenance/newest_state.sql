@@ -6,4 +6,5 @@ as $$
   select tick_state from fairclaim_internal.tick_state order by tick_state.n desc limit 1
 $$;
 
-comment on function fairclaim_internal.newest_state() is 'The state of maintenance, as the last tick left it.';
+comment on function fairclaim_internal.newest_state() is
+'The state of maintenance, as the last tick left it.';

@@ -49,5 +49,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.note_fault(text, fairclaim_internal.tick_state, fairclaim_internal.tick_fault, int, text, text) is
+comment on function fairclaim_internal.note_fault(text, fairclaim_internal.tick_state,
+    fairclaim_internal.tick_fault, int, text, text) is
 'Writes down a step of tick that failed, and how it goes on.';

@@ -28,5 +28,6 @@ as $$
    order by piece.is_ahead, piece.starts_at limit 1
 $$;
 
-comment on function fairclaim_internal.prune_piece(fairclaim_internal.prune_place, timestamptz, uuid) is
+comment on function fairclaim_internal.prune_piece(fairclaim_internal.prune_place,
+    timestamptz, uuid) is
 'What prune is to look at next: a range, and from which id to which. Null at the end of a round.';

@@ -37,5 +37,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.prune_round(fairclaim_internal.prune_place, interval, timestamptz, timestamptz, uuid) is
+comment on function fairclaim_internal.prune_round(fairclaim_internal.prune_place, interval,
+    timestamptz, timestamptz, uuid) is
 'Whether another round of pruning begins, and if so its place: the first id.';

@@ -65,5 +65,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.prune_step(timestamptz, uuid, uuid, timestamptz, int, uuid[]) is
+comment on function fairclaim_internal.prune_step(timestamptz, uuid, uuid, timestamptz,
+    int, uuid[]) is
 'Deletes those among the next p_limit finished jobs of a range, from an id on, that ended before a time. left_since: the earliest end among the others.';

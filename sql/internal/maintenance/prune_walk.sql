@@ -71,5 +71,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.prune_walk(fairclaim_internal.prune_place, timestamptz, timestamptz, uuid) is
+comment on function fairclaim_internal.prune_walk(fairclaim_internal.prune_place, timestamptz,
+    timestamptz, uuid) is
 'Walks finished jobs from a place on, for a short time, and deletes those that ended before a time. passed_over: how many could not be deleted.';

@@ -63,4 +63,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.run_step(text, fairclaim_internal.tick_state, int, uuid[], boolean) is 'Runs one step of tick.';
+comment on function fairclaim_internal.run_step(text, fairclaim_internal.tick_state, int,
+    uuid[], boolean) is
+'Runs one step of tick.';

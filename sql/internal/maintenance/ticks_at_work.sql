@@ -23,4 +23,5 @@ as $$
                 else locker.id end)::text::xid8) = 'in progress'
 $$;
 
-comment on function fairclaim_internal.ticks_at_work() is 'The rows of tick_lock that open transactions hold, with their transactions.';
+comment on function fairclaim_internal.ticks_at_work() is
+'The rows of tick_lock that open transactions hold, with their transactions.';

@@ -57,4 +57,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.work_steps(fairclaim_internal.tick_state, boolean, boolean) is 'Runs the steps of a tick and keeps its state.';
+comment on function fairclaim_internal.work_steps(fairclaim_internal.tick_state,
+    boolean, boolean) is
+'Runs the steps of a tick and keeps its state.';

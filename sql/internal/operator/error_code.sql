@@ -8,4 +8,5 @@ as $$
              'code', p_error -> 'code', 'ended_as', p_error -> 'ended_as')) end
 $$;
 
-comment on function fairclaim_internal.error_code(jsonb) is 'An error without its texts: its code, and how a job ended that an operator ran again.';
+comment on function fairclaim_internal.error_code(jsonb) is
+'An error without its texts: its code, and how a job ended that an operator ran again.';

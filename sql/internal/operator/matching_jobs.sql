@@ -97,5 +97,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.matching_jobs(uuid, text, text, text, uuid, interval, interval, text, int) is
+comment on function fairclaim_internal.matching_jobs(uuid, text, text, text, uuid, interval,
+    interval, text, int) is
 'The ids of the jobs that a filter finds, newest first, with their tenants. What list_jobs and count_jobs have in common.';

@@ -18,4 +18,5 @@ as $$
    order by asked.ordinal
 $$;
 
-comment on function fairclaim_internal.status_of(uuid, uuid[]) is 'The status of each job, null for one that is not there.';
+comment on function fairclaim_internal.status_of(uuid, uuid[]) is
+'The status of each job, null for one that is not there.';

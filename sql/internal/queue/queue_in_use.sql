@@ -11,4 +11,5 @@ as $$
             where lane.tenant_id is not null and lane.queue = p_queue)
 $$;
 
-comment on function fairclaim_internal.queue_in_use(text) is 'Whether jobs wait in this queue, or have within the last hour.';
+comment on function fairclaim_internal.queue_in_use(text) is
+'Whether jobs wait in this queue, or have within the last hour.';

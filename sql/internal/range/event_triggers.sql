@@ -9,4 +9,5 @@ as $$
      and pg_event_trigger.evtevent in ('ddl_command_start', 'ddl_command_end', 'sql_drop')
 $$;
 
-comment on function fairclaim_internal.event_triggers() is 'The names of the event triggers that run when tables are made or dropped; null where there are none.';
+comment on function fairclaim_internal.event_triggers() is
+'The names of the event triggers that run when tables are made or dropped; null where there are none.';

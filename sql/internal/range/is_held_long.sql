@@ -27,4 +27,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.is_held_long() is 'Whether a transaction has held one of job, finished, attempt_error for longer than 20 ms.';
+comment on function fairclaim_internal.is_held_long() is
+'Whether a transaction has held one of job, finished, attempt_error for longer than 20 ms.';

@@ -23,4 +23,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.make_range(timestamptz, timestamptz) is 'Makes one range of ids: a partition of job, of finished and of attempt_error.';
+comment on function fairclaim_internal.make_range(timestamptz, timestamptz) is
+'Makes one range of ids: a partition of job, of finished and of attempt_error.';

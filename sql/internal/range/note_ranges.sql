@@ -19,4 +19,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.note_ranges(timestamptz) is 'Notes in two sequences how far the ranges of ids reach around a time.';
+comment on function fairclaim_internal.note_ranges(timestamptz) is
+'Notes in two sequences how far the ranges of ids reach around a time.';

@@ -4,4 +4,5 @@ returns text
 language sql immutable
 as $$ select p_table || to_char(p_starts_at at time zone 'UTC', '_YYYYMMDD_HH24MI') $$;
 
-comment on function fairclaim_internal.range_name(text, timestamptz) is 'The name of the partition of a table for the range of ids that starts then.';
+comment on function fairclaim_internal.range_name(text, timestamptz) is
+'The name of the partition of a table for the range of ids that starts then.';

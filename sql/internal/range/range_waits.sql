@@ -12,4 +12,5 @@ as $$
            select from fairclaim_internal.ready where ready.id >= p_from and ready.id < p_to)
 $$;
 
-comment on function fairclaim_internal.range_waits(uuid, uuid) is 'Whether a job with an id in this range has not ended.';
+comment on function fairclaim_internal.range_waits(uuid, uuid) is
+'Whether a job with an id in this range has not ended.';

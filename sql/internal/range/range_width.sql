@@ -11,4 +11,5 @@ as $$
     from fairclaim_internal.setting
 $$;
 
-comment on function fairclaim_internal.range_width(bigint) is 'How wide the next range of ids is to be, when there are so many.';
+comment on function fairclaim_internal.range_width(bigint) is
+'How wide the next range of ids is to be, when there are so many.';

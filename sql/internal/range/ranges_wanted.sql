@@ -12,4 +12,5 @@ as $$
              = coalesce(pg_sequence_last_value('fairclaim_internal.range_end'), 0))
 $$;
 
-comment on function fairclaim_internal.ranges_wanted(timestamptz) is 'Whether make_ranges has something to do.';
+comment on function fairclaim_internal.ranges_wanted(timestamptz) is
+'Whether make_ranges has something to do.';

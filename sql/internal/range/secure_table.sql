@@ -25,4 +25,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.secure_table(text) is 'Enables and forces row security on a table and lets its owner through.';
+comment on function fairclaim_internal.secure_table(text) is
+'Enables and forces row security on a table and lets its owner through.';

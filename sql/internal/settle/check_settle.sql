@@ -61,11 +61,13 @@ begin
   if (0 <= all (p_delays) and 157766400 >= all (p_delays)) is false then
     select item.place into v_place from unnest(p_delays) with ordinality item(delay, place)
      where not item.delay between 0 and 157766400 limit 1;
-    perform refuse('JQ004', format('p_delays[%s]', v_place - 1), 'must be seconds from 0 to 5 years',
+    perform refuse('JQ004', format('p_delays[%s]', v_place - 1),
+      'must be seconds from 0 to 5 years',
       'give seconds, or null for the usual pause of a retry',
       '{"minimum": 0, "maximum": 157766400}');
   end if;
-  if 'snooze' = any (p_outcomes) then         -- without a pause it would run again and again, at no attempt's cost
+  -- without a pause a snoozed job would run again and again, at no attempt's cost
+  if 'snooze' = any (p_outcomes) then
     select item.place,
            case when item.delay is null then 'must not be null where the outcome is snooze'
                 else 'must be at least 0.1 where the outcome is snooze' end
@@ -85,5 +87,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.check_settle(text, uuid[], int[], uuid[], text[], text[], text[], float8[]) is
+comment on function fairclaim_internal.check_settle(text, uuid[], int[], uuid[], text[], text[],
+    text[], float8[]) is
 'Refuses bad arguments of a settlement (JQ004).';

@@ -14,7 +14,8 @@ begin
     return null;
   elsif jsonb_typeof(p_error) <> 'object' then
     return jsonb_build_object('message', left(p_error #>> '{}', 900));
-  elsif (jsonb_typeof(p_error -> 'code') in ('string', 'number') and length(p_error ->> 'code') <= 64
+  elsif (jsonb_typeof(p_error -> 'code') in ('string', 'number')
+         and length(p_error ->> 'code') <= 64
          and p_error ->> 'code' ~ '^[A-Za-z0-9_.:-]+$') is false then
     v_error := p_error - 'code';
   elsif jsonb_typeof(p_error -> 'code') = 'number' then
@@ -22,7 +23,8 @@ begin
   end if;
   v_bytes := octet_length(v_error::text);
   if v_bytes > 16384 or v_bytes > 257 and too_deep(v_error) then
-    return jsonb_build_object('code', v_error ->> 'code', 'message', left(v_error ->> 'message', 900),
+    return jsonb_build_object('code', v_error ->> 'code',
+                              'message', left(v_error ->> 'message', 900),
                               'trace', left(v_error ->> 'trace', 1500), 'cut', true);
   end if;
   return v_error;

@@ -12,4 +12,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.note_freed(uuid) is 'Notes for the rest of a settlement that a job of this tenant, which counted under a limit, has ended.';
+comment on function fairclaim_internal.note_freed(uuid) is
+'Notes for the rest of a settlement that a job of this tenant, which counted under a limit, has ended.';

@@ -8,7 +8,8 @@ as $$
 declare
   v_value jsonb;
 begin
-  v_value := p_text::jsonb;                   -- here: what is raised among the declarations is not caught
+  -- here, since what is raised among the declarations is not caught
+  v_value := p_text::jsonb;
   return case when p_max_bytes is null or json_fault(v_value, p_max_bytes) is null then v_value end;
 exception
   when data_exception or program_limit_exceeded then return null;

@@ -14,8 +14,9 @@ language plpgsql
 as $$
 declare
   v_invalid jsonb := jsonb_build_object('code', 'result_invalid',
-    'message', 'the work was done, but its result cannot be stored: it must be JSON of at most 1 MiB, '
-      '128 deep, without NUL characters and lone surrogates');
+    'message',
+    'the work was done, but its result cannot be stored: it must be JSON of at most 1 MiB, '
+    '128 deep, without NUL characters and lone surrogates');
 begin
   outcomes := p_outcomes;
   begin

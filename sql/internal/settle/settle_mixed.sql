@@ -12,7 +12,8 @@ create or replace function fairclaim_internal.settle_mixed(
   p_delays float8[]
 ) returns table (id uuid, attempts int, kind text, status text)
 language plpgsql
-set enable_hashjoin = on                     -- of the ended attempts with what was given for them: never of `running` itself
+-- joins the ended attempts with what was given for them, never `running` itself
+set enable_hashjoin = on
 set enable_nestloop = off
 as $$
 #variable_conflict use_column
@@ -110,7 +111,8 @@ begin
   if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_again) + 1000 then
     perform wake_before(v_now, v_again + interval '1 s');
   end if;
-  if v_freed is not null and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+  if v_freed is not null
+     and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
     perform wake_freed(v_now, v_freed);
   end if;
   return query
@@ -130,5 +132,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.settle_mixed(text, uuid[], int[], uuid[], text[], jsonb[], jsonb[], float8[]) is
+comment on function fairclaim_internal.settle_mixed(text, uuid[], int[], uuid[], text[], jsonb[],
+    jsonb[], float8[]) is
 'Settles attempts with any mix of outcomes.';

@@ -9,4 +9,5 @@ as $$
               else p_name ~ '^[a-z0-9][a-z0-9_.:-]*$' end
 $$;
 
-comment on function fairclaim_internal.is_name(text, boolean) is 'Whether a text may name a queue, or with p_upper a type.';
+comment on function fairclaim_internal.is_name(text, boolean) is
+'Whether a text may name a queue, or with p_upper a type.';

@@ -15,4 +15,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.json_fault(jsonb, int) is 'Why a JSON value is refused (size, depth), or null.';
+comment on function fairclaim_internal.json_fault(jsonb, int) is
+'Why a JSON value is refused (size, depth), or null.';

@@ -8,4 +8,5 @@ as $$
     'strict $.**{128} ? (@.type() == "object" || @.type() == "array")'::pg_catalog.jsonpath)
 $$;
 
-comment on function fairclaim_internal.too_deep(jsonb) is 'Whether arrays and objects nest deeper in a value than 128.';
+comment on function fairclaim_internal.too_deep(jsonb) is
+'Whether arrays and objects nest deeper in a value than 128.';

@@ -48,7 +48,8 @@ begin
 end
 $$;
 
-comment on function fairclaim.claim_jobs(text, text[], int, text[], float8, text, uuid, float8, boolean) is
+comment on function fairclaim.claim_jobs(text, text[], int, text[], float8, text, uuid,
+    float8, boolean) is
 'Takes up to p_limit (1 to 1,000) jobs to run, each by exactly one worker at a time, tenants in turn; empty when there is none. Starts an attempt of each: attempts grows by one, and (id, attempts, lease_token) is needed to settle it before lease_expires_at.
 p_queues: null for every queue that is not paused; queues are visited in turn. p_types: null for every type. p_lease: seconds, 1 to 86,400.
 p_cursor: next_cursor of an earlier claim of this worker (null at first): its place in the round. A worker with several claims under way keeps one for each of them.
@@ -57,5 +58,6 @@ p_idle_for: for how many seconds a caller that gets nothing will be idle unless 
 p_alone: true claims one job whose workers died twice, the oldest, or nothing, whatever p_limit says; no other claim returns such a job. For a caller that holds nothing else and claims nothing until it is settled, so that no other job is lost with it. One that no worker takes within setting.suspect_wait (an hour at first) fails, with the error code lost.
 Errors: JQ004; 55P03 when it had to wait for so long that the lease would be over: nothing was claimed, repeat it. Needs READ COMMITTED.';
 
-grant execute on function fairclaim.claim_jobs(text, text[], int, text[], float8, text, uuid, float8, boolean)
+grant execute on function fairclaim.claim_jobs(text, text[], int, text[], float8, text, uuid,
+    float8, boolean)
   to fairclaim_worker;

@@ -104,7 +104,8 @@ begin
 end
 $$;
 
-comment on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int, float8, text[], jsonb, text, float8) is
+comment on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int,
+    float8, text[], jsonb, text, float8) is
 'Puts one job in, in the caller''s transaction, and returns its id (uuid v7). Outside READ COMMITTED the next tick after its commit makes it claimable. Arguments are to be named.
 p_tenant_id or p_tenant: the owner, by id or by name: 1 to 255 bytes without control characters, which mean the id that tenant_uuid(name) gives, and are shown beside it from then on. Neither: the default tenant of the settings, if there is one. p_type: needed; ^[A-Za-z0-9][A-Za-z0-9_.:-]*$, at most 64. p_payload: any JSON, at most 1 MiB of text, 128 deep.
 p_queue: ^[a-z0-9][a-z0-9_.:-]*$, at most 64. p_priority: -100 to 100, higher first, among this tenant''s jobs.
@@ -112,5 +113,6 @@ p_run_at or p_delay: not before this time, at most 1 day ago (meaning now), at m
 p_timeout: of one attempt, in seconds, 0.001 to 86400. p_tags: at most 20 of 1 to 64 characters. p_metadata: an object, at most 16 KiB.
 Errors: JQ002 without a tenant, JQ004 with the field''s name and its limit. Nothing is written then.';
 
-grant execute on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int, float8, text[], jsonb, text, float8)
+grant execute on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int,
+    float8, text[], jsonb, text, float8)
   to fairclaim_producer;

@@ -97,12 +97,14 @@ begin
 end
 $$;
 
-comment on function fairclaim.dispatch_lines(text, bigint, bigint, jsonb, int, bytea, bytea, boolean) is
+comment on function fairclaim.dispatch_lines(text, bigint, bigint, jsonb, int, bytea,
+    bytea, boolean) is
 'Puts in what stands in the lines after p_after up to p_through of a source, once: in the same transaction the source moves on to p_through. When it does not stand at p_after, nothing is done and accepted is false.
 p_source: the caller''s name for it, 1 to 255 bytes; each login has its own. p_jobs: as for dispatch_jobs, at most one a line, may be empty. p_refused: how many of the lines are left out as refused. With p_through = p_after it only answers, when no other call sends this source any more.
 p_digest, p_defaults: 1 to 64 bytes each that are kept with it, so that the next caller sees whether he has the same source: a digest of the lines up to p_through, and one of what the caller fills in where a line says nothing. Other p_defaults than those it began with are not accepted. p_anew, with p_after = 0: begin it again, which is done only when none of its lines was dispatched.
 Returns where the source stands now (lines), and how many of its lines were dispatched and refused so far, with its digests. Waits for another call of the same source. What is remembered is deleted by prune() when it is older than the retention.
 Errors: as dispatch_jobs; the source does not move then.';
 
-grant execute on function fairclaim.dispatch_lines(text, bigint, bigint, jsonb, int, bytea, bytea, boolean)
+grant execute on function fairclaim.dispatch_lines(text, bigint, bigint, jsonb, int, bytea,
+    bytea, boolean)
   to fairclaim_producer;

@@ -33,5 +33,6 @@ $$;
 comment on function fairclaim.count_jobs(uuid, text, text, text, float8, float8, text, int, uuid) is
 'How many jobs a filter of list_jobs finds, counted up to p_up_to (1 to 100,000); more: there are others beyond that. p_before_id: as in list_jobs. For operators, to look before a cancel or a retry of many. Errors: JQ004, JQ007.';
 
-grant execute on function fairclaim.count_jobs(uuid, text, text, text, float8, float8, text, int, uuid)
+grant execute on function fairclaim.count_jobs(uuid, text, text, text, float8, float8, text,
+    int, uuid)
   to fairclaim_operator, fairclaim_auditor;

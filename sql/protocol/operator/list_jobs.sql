@@ -71,5 +71,6 @@ p_older_than, p_newer_than: seconds since the dispatch, 0 to 1,577,836,800 (50 y
 A page costs as many rows as it has, if all that it comes by match. A filter that few match looks on until the page is full: give it a tenant, or ages. What waits (pending, or no status without a tenant) has no order by id and is read whole for each page.
 Errors: JQ004, JQ007.';
 
-grant execute on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, float8, float8, text)
+grant execute on function fairclaim.list_jobs(uuid, text, text, text, uuid, int, float8,
+    float8, text)
   to fairclaim_operator, fairclaim_auditor;

@@ -69,7 +69,7 @@ end
 $$;
 
 comment on function fairclaim.extend_leases(text, uuid[], int[], uuid[], float8) is
-'The heartbeat: moves the end of leases to now + p_lease seconds (1 to 86,400). Answers a row for each, in order, with the attempts that were given. accepted = false: the lease is lost, stop the work. cancel_requested: somebody asked to cancel the job; stop if you can. Call it when a third of the lease is over, and at once when LISTEN brings the payload cancel. Empty lists answer nothing.
+'The heartbeat: moves the end of leases to now + p_lease seconds (1 to 86,400). Answers a row for each, in order, with the attempts that were given. accepted = false: the lease is lost, stop the work. cancel_requested: a producer or an operator asked to cancel the job; stop if you can. Call it when a third of the lease is over, and at once when LISTEN brings the payload cancel. Empty lists answer nothing.
 Errors: JQ004.';
 
 grant execute on function fairclaim.extend_leases(text, uuid[], int[], uuid[], float8)

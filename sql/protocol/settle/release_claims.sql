@@ -47,7 +47,7 @@ end
 $$;
 
 comment on function fairclaim.release_claims(text, uuid[]) is
-'Gives back whatever this worker claimed with these tokens (1 to 1,000) and has not settled, at most 10,000 jobs, as settle_jobs does with release; answers the tokens of which something was there, and how many jobs. For a claim without an answer, whose jobs nobody runs: without it they wait for the end of their lease and count as lost. A claim that is still under way is not seen yet: repeat it until its lease must be over.
+'Gives back whatever this worker claimed with these tokens (1 to 1,000) and has not settled, at most 10,000 jobs, as settle_jobs does with release; answers the tokens of which something was there, and how many jobs. For a claim without an answer, whose jobs no worker runs: without it they wait for the end of their lease and count as lost. A claim that is still under way is not seen yet: repeat it until its lease must be over.
 Errors: JQ004.';
 
 grant execute on function fairclaim.release_claims(text, uuid[]) to fairclaim_worker;

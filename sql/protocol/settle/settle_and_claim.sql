@@ -130,11 +130,13 @@ begin
 end
 $$;
 
-comment on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], text[], text[], float8[], text[], int, text[], float8, text, uuid, float8, boolean) is
+comment on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], text[],
+    text[], float8[], text[], int, text[], float8, text, uuid, float8, boolean) is
 'settle_jobs and claim_jobs in one round trip and one transaction: the one call of a whole worker. Empty p_ids (then every list is empty or null) or p_limit 0 leave one half out. kind tells the rows apart:
 settled, already, stale: an answer of settle_jobs (id, attempts, status). claimed: a job, as claim_jobs answers it (its next_cursor is in the last row).
-next: always one, the last. next_cursor: p_cursor of the next claim that follows this one. next_claim_in: in how many seconds it is worth asking again, by what is known now: 0 at once, since the claim brought all it asked for; else wait so long, or until LISTEN tells, and never longer than your own poll (a second where nothing wakes you). extend_in: when to call extend_leases for what you still hold, a third of the lease. tick_in: when to call tick(), 0 now. prune_due: call drop_ranges() and prune(). cancelled: jobs of this worker that somebody asked to stop, null for none (the newest ones, if very many were asked for; extend_leases tells of each). suspect_waiting: a job whose workers died twice waits in these queues, of these types: run empty, then claim it with p_alone.
+next: always one, the last. next_cursor: p_cursor of the next claim that follows this one. next_claim_in: in how many seconds it is worth asking again, by what is known now: 0 at once, since the claim brought all it asked for; else wait so long, or until LISTEN tells, and never longer than your own poll (a second where nothing wakes you). extend_in: when to call extend_leases for what you still hold, a third of the lease. tick_in: when to call tick(), 0 now. prune_due: call drop_ranges() and prune(). cancelled: jobs of this worker that a producer or an operator asked to cancel, null for none (the newest ones, if very many were asked for; extend_leases tells of each). suspect_waiting: a job whose workers died twice waits in these queues, of these types: run empty, then claim it with p_alone.
 An error is one of the whole call, and both halves are undone: settle again by itself (settle_jobs) and then claim. Errors: those of settle_jobs and claim_jobs.';
 
-grant execute on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], text[], text[], float8[], text[], int, text[], float8, text, uuid, float8, boolean)
+grant execute on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[], text[], text[],
+    text[], float8[], text[], int, text[], float8, text, uuid, float8, boolean)
   to fairclaim_worker;

@@ -3,8 +3,8 @@
 -- too, when its statistics say that it is empty. A list of results, errors or delays that holds
 -- nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for
 -- others of its tenant: its tenant is noted, and workers that sleep are told in the end.
--- Each expression that is reached is set up anew in every transaction: what is rarely needed stands
--- in an `if` of its own.
+-- Every transaction sets up again each expression that it reaches: what is rarely needed stands in
+-- an `if` of its own.
 create or replace function fairclaim.settle_jobs(
   p_worker_id text,
   p_ids uuid[],
@@ -161,7 +161,8 @@ begin
 end
 $$;
 
-comment on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[], text[], float8[]) is
+comment on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[],
+    text[], float8[]) is
 'Ends attempts. For each: id, attempts and lease_token of its claim, and an outcome:
 complete (with p_results); retry (after p_delays seconds, or by the rule: 15 s doubled for every failure, at most an hour, 20 % either way; failed when no attempt is left); fail (for good); snooze (again after p_delays, at least 0.1, no attempt used); release (at once, no attempt used); cancel.
 p_results, p_errors: texts of JSON. Each is read by itself: a result that cannot be stored (bad JSON, a NUL, more than 1 MiB as PostgreSQL writes it, deeper than 128) ends its own attempt as failed, with the code result_invalid; such an error becomes {"code": "error_invalid"}. A result belongs to complete only, an error to retry, fail and cancel, a delay to retry and snooze: elsewhere they are refused.
@@ -169,5 +170,6 @@ An error is {code, message, trace}, cut to 16 KiB, or a text, which becomes the 
 Outside READ COMMITTED what waits again is scheduled, and placed by the next tick. Returns a row for each, in order, with the attempts that were given and a kind: settled, with the new status; already, with the status: this very settlement was accepted before, and the answer got lost (complete, fail and cancel only); stale: the lease was lost, and nothing was changed.
 Errors: JQ004, with the index of the bad item from 0; nothing is written then.';
 
-grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[], text[], float8[])
+grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[],
+    text[], float8[])
   to fairclaim_worker;

@@ -7,4 +7,5 @@ comment on function fairclaim.clock() is
 'The time of the queue: the clock of the database, read once per call.';
 
 grant execute on function fairclaim.clock()
-  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor, fairclaim_observer;
+  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator,
+     fairclaim_auditor, fairclaim_observer;

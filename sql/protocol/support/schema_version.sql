@@ -8,4 +8,5 @@ comment on function fairclaim.schema_version() is
 'The number of the newest migration applied. A client that needs another one refuses to work (JQ006).';
 
 grant execute on function fairclaim.schema_version()
-  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor, fairclaim_observer;
+  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator,
+     fairclaim_auditor, fairclaim_observer;

@@ -28,4 +28,5 @@ comment on function fairclaim.tenant_uuid(text) is
 'The uuid of a tenant that the application knows by a name or a number: always the same for the same text. A text that is a uuid is that uuid.';
 
 grant execute on function fairclaim.tenant_uuid(text)
-  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator, fairclaim_auditor, fairclaim_observer;
+  to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator,
+     fairclaim_auditor, fairclaim_observer;

@@ -23,7 +23,7 @@ const AREAS: &[(&str, &str)] = &[
     ("queue", "Queues"),
     ("tenant", "Tenants"),
     ("doctor", "What `fairclaim doctor` looks at"),
-    ("support", "Everybody's"),
+    ("support", "For every role"),
 ];
 
 const FUNCTION: &str = "

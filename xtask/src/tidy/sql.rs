@@ -62,11 +62,11 @@ fn clocks_in(file: &Source, first: usize, text: &str, found: &mut Vec<Finding>) 
 }
 
 /// Whether a file is made from the others.
-fn is_generated(path: &str) -> bool {
+pub(super) fn is_generated(path: &str) -> bool {
     path.ends_with(".golden.sql") || path == "sql/fairclaim.sql"
 }
 
-/// A file that nobody lists is never installed.
+/// A file that is not listed is never installed.
 pub(super) fn unlisted_files(tree: &Tree) -> Vec<Finding> {
     let list: String =
         tree.below("src/schema/files.rs", "rs").map(|file| file.text.as_str()).collect();
@@ -206,7 +206,7 @@ pub(super) fn beyond_ascii(tree: &Tree) -> Vec<Finding> {
     found
 }
 
-/// What a backslash in a plain literal means depends on standard_conforming_strings of whoever calls.
+/// What a backslash in a plain literal means depends on the caller's standard_conforming_strings.
 pub(super) fn loose_literals(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
     for file in tree.below("sql/", "sql").filter(|file| !is_generated(&file.path)) {
