@@ -1,5 +1,5 @@
--- The claim by hand, first session. Open a second psql beside it with claim_by_hand_2.sql, and go
--- step by step in the order of the numbers. You need a database with fairclaim in which no other
+-- The claim by hand, first session. Open a second psql beside it with claim_by_hand_2.sql, and take
+-- the steps in the order of their numbers. You need a database with fairclaim in which no other
 -- worker claims meanwhile, and a login with the roles fairclaim_producer (step 1), fairclaim_worker
 -- (the claims) and fairclaim_operator (step 9); `fairclaim migrate --grant-self` gives them to the
 -- installer. Plain SQL: any editor will do that has two sessions.

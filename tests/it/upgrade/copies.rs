@@ -18,12 +18,7 @@ pub(crate) fn older() -> String {
     for function in GROWN {
         script = without_last_argument(&script, function);
     }
-    let (passed_on, not) = ("p_idle_for, p_alone) c;", "p_idle_for) c;");
-    assert!(
-        script.contains(passed_on),
-        "settle_and_claim passes the last argument on to claim_jobs"
-    );
-    script.replace(passed_on, not)
+    script
 }
 
 /// Takes the last argument of a function away and gives its body a variable of that name with the default value.
