@@ -9471,8 +9471,8 @@ begin
   -- what can be told in one expression: everything completed, without errors and delays
   v_is_good := length(p_worker_id) between 1 and 255
     and p_worker_id !~ E'[[:cntrl:]\\u0080-\\u009f]'
-    and v_is_complete and v_n <= 10000 and array_position(p_ids, null) is null
-    and v_dims = '[1:' || v_n || ']'
+    and v_is_complete and v_n <= 10000 and v_dims = '[1:' || v_n || ']'
+    and array_position(p_ids, null) is null    -- which fails in a list of lists
     and v_dims = all (array[array_dims(p_attempts), array_dims(p_lease_tokens),
                             array_dims(p_outcomes)]);
   if p_results is not null or p_errors is not null or p_delays is not null then
@@ -10077,7 +10077,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "secure_table": {"digest":"4fd1871c95fea6acec7a09bfd97228c938895c94250c3d859a62f8b0b0ff8a94","roles":[]},
 "set_setting": {"digest":"8c5c96cf18c94e33e7842b505b992e0b86afc561d6482e9eb135f41d8310c966","roles":["fairclaim_operator"]},
 "settle_and_claim": {"digest":"11ad8fea6b52170b65f1fa82f2873f0ec2fddf57982a7626e148839fdd454281","roles":["fairclaim_worker"]},
-"settle_jobs": {"digest":"c6940cc983c1132c754c0e260fe9a31b5db7398a4236f6dbf029b6fb063b6db4","roles":["fairclaim_worker"]},
+"settle_jobs": {"digest":"2abe62e121c6d27fa102c35608cf549731624a3a962b97083e41a462c97e2816","roles":["fairclaim_worker"]},
 "settle_mixed": {"digest":"491d8942ad7fc8a3b2f5f89dc72f0fad18513102f664d268b29566839d239fef","roles":[]},
 "show_job": {"digest":"1de32360795b828c88db372a92691b57d6aa61e116a8e9c65e7630f4005d6e88","roles":["fairclaim_operator","fairclaim_auditor"]},
 "some_of": {"digest":"c5871e453cbbcfb4ab1a8b1ca4bae37ecf3a75825b11aef833426d4d27852622","roles":[]},
