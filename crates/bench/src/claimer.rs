@@ -4,6 +4,7 @@
 use std::fmt;
 
 use anyhow::{Result, bail, ensure};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 use uuid::Uuid;
 
@@ -14,6 +15,10 @@ const CLAIM: &str = "select id, tenant_id, payload, attempts, lease_token, next_
 const SETTLE: &str = "select kind = 'settled' from fairclaim.settle_jobs($1, $2, $3, $4, $5)";
 const TURN: &str = "select id, tenant_id, payload, attempts, lease_token, next_cursor, kind
   from fairclaim.settle_and_claim($1, $2, $3, $4, $5, null, null, null, $6, $7, $9, 30, $8)";
+
+const REFUSED: &str = "a settlement was refused: is a lease too short?";
+
+type Parameter<'a> = &'a (dyn ToSql + Sync);
 
 /// One claimer on one connection, with its place in the round.
 pub(crate) struct Claimer {
@@ -51,6 +56,15 @@ impl fmt::Debug for Claimer {
 }
 
 impl Claimer {
+    /// As many as there shall be, with a number each.
+    pub(crate) async fn several(site: &Site, number: usize, limit: i32) -> Result<Vec<Self>> {
+        let mut claimers = Vec::new();
+        for number in 0..number {
+            claimers.push(Self::open(site, format!("bench-{number}"), limit).await?);
+        }
+        Ok(claimers)
+    }
+
     pub(crate) async fn open(site: &Site, name: String, limit: i32) -> Result<Self> {
         let session = site.session().await?;
         let claim = session.prepare(CLAIM).await?;
@@ -67,12 +81,6 @@ impl Claimer {
         self
     }
 
-    /// Forgets the place in the round.
-    pub(crate) fn start_anew(&mut self, limit: i32) {
-        self.cursor = None;
-        self.limit = limit;
-    }
-
     pub(crate) async fn claim(&mut self) -> Result<Vec<Claimed>> {
         let rows = self
             .session
@@ -81,52 +89,33 @@ impl Claimer {
         Ok(rows.iter().map(|row| self.hold(row)).collect())
     }
 
-    /// Settles what it holds; says how many that were.
-    pub(crate) async fn settle(&mut self) -> Result<u64> {
-        let held = std::mem::take(&mut self.held);
-        if held.ids.is_empty() {
-            return Ok(0);
+    /// Settles what it holds.
+    pub(crate) async fn settle(&mut self) -> Result<()> {
+        let Held { ids, attempts, tokens } = std::mem::take(&mut self.held);
+        if ids.is_empty() {
+            return Ok(());
         }
-        let outcomes = vec!["complete"; held.ids.len()];
-        let rows = self
-            .session
-            .query(&self.settle, &[&self.name, &held.ids, &held.attempts, &held.tokens, &outcomes])
-            .await?;
-        let accepted = rows.iter().filter(|row| row.get(0)).count();
-        ensure!(accepted == held.ids.len(), "a settlement was refused: is a lease too short?");
-        Ok(accepted as u64)
+        let outcomes = vec!["complete"; ids.len()];
+        let parameters: [Parameter; 5] = [&self.name, &ids, &attempts, &tokens, &outcomes];
+        let rows = self.session.query(&self.settle, &parameters).await?;
+        ensure!(rows.iter().all(|row| row.get(0)), REFUSED);
+        Ok(())
     }
 
     /// Settles what it holds and claims again in one round trip; answers how many it settled.
     pub(crate) async fn turn(&mut self) -> Result<(u64, Vec<Claimed>)> {
-        let held = std::mem::take(&mut self.held);
-        let outcomes = vec!["complete"; held.ids.len()];
-        let rows = self
-            .session
-            .query(
-                &self.turn,
-                &[
-                    &self.name,
-                    &held.ids,
-                    &held.attempts,
-                    &held.tokens,
-                    &outcomes,
-                    &self.queues,
-                    &self.limit,
-                    &self.cursor,
-                    &self.types,
-                ],
-            )
-            .await?;
-        let (settled, rest) = rows.split_at(held.ids.len());
-        ensure!(
-            settled.iter().all(|row| row.get::<_, &str>(6) == "settled"),
-            "a settlement was refused: is a lease too short?"
-        );
+        let Held { ids, attempts, tokens } = std::mem::take(&mut self.held);
+        let outcomes = vec!["complete"; ids.len()];
+        let settlements: [Parameter; 5] = [&self.name, &ids, &attempts, &tokens, &outcomes];
+        let claim: [Parameter; 4] = [&self.queues, &self.limit, &self.cursor, &self.types];
+        let parameters = [&settlements[..], &claim[..]].concat();
+        let rows = self.session.query(&self.turn, &parameters).await?;
+        let (settled, rest) = rows.split_at(ids.len());
+        ensure!(settled.iter().all(|row| row.get::<_, &str>(6) == "settled"), REFUSED);
         let Some((next, claimed)) = rest.split_last() else { bail!("the last row is missing") };
         let claimed = claimed.iter().map(|row| self.hold(row)).collect();
         self.cursor = next.get(5);
-        Ok((held.ids.len() as u64, claimed))
+        Ok((ids.len() as u64, claimed))
     }
 
     fn hold(&mut self, row: &Row) -> Claimed {

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use crate::target::{Session, Site};
+use crate::target::Site;
 
 /// One job by a bare INSERT.
 pub(crate) const INSERT: &str = "insert into fairclaim_bench.job (tenant_id, queue, type, payload)
@@ -38,13 +38,10 @@ create index on fairclaim_bench.job (queue, priority desc, run_at, id) where sta
 create index on fairclaim_bench.job (lease_expires_at) where status = 'processing';
 create index on fairclaim_bench.job (tenant_id, created_at);";
 
-/// Makes the table; a session to drop it with.
-pub(crate) async fn make(site: &Site) -> Result<Session> {
-    let session = site.session().await?;
-    session.batch_execute(MAKE).await?;
-    Ok(session)
+pub(crate) async fn make(site: &Site) -> Result<()> {
+    Ok(site.control.batch_execute(MAKE).await?)
 }
 
-pub(crate) async fn remove(session: &Session) -> Result<()> {
-    Ok(session.batch_execute("drop schema fairclaim_bench cascade").await?)
+pub(crate) async fn remove(site: &Site) -> Result<()> {
+    Ok(site.control.batch_execute("drop schema fairclaim_bench cascade").await?)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::target::{Session, Site};
+use crate::target::Site;
 
 /// Transactions so far, and how many processes of others are connected.
 const TRANSACTIONS: &str = "select xact_commit + xact_rollback, pg_backend_pid()
@@ -29,22 +29,22 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) async fn read(site: &Site, session: &Session) -> Result<Self> {
-        let row = session.query_typed_one(TRANSACTIONS, &[]).await?;
+    pub(crate) async fn read(site: &Site) -> Result<Self> {
+        let row = site.control.query_typed_one(TRANSACTIONS, &[]).await?;
         let cpu = if site.is_private() { server_cpu(row.get(1)) } else { None };
         Ok(Self { transactions: row.get(0), cpu })
     }
 
     /// Waits until workers that were stopped are gone: a session that ends hands in what it has
     /// counted, one that lives may keep it for ten seconds.
-    pub(crate) async fn read_after_workers(site: &Site, session: &Session) -> Result<Self> {
+    pub(crate) async fn read_after_workers(site: &Site) -> Result<Self> {
         let start = Instant::now();
-        while session.query_typed_one(WORKERS, &[]).await?.get::<_, i64>(0) > 0
+        while site.control.query_typed_one(WORKERS, &[]).await?.get::<_, i64>(0) > 0
             && start.elapsed() < Duration::from_secs(5)
         {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Self::read(site, session).await
+        Self::read(site).await
     }
 
     /// Transactions between two moments, without the one that counted the first.

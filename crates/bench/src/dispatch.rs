@@ -4,16 +4,14 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use crate::flags::{Common, within};
-use crate::machine::commit_cost;
-use crate::progress::progress;
+use crate::flags::within;
+use crate::load::Kind;
 use crate::push::{Push, Way};
 use crate::report::Report;
-use crate::spread::ratio;
-use crate::target::{Session, Site, Target};
-use crate::ticker::Ticker;
+use crate::scenario::{Scenario, Stage};
+use crate::target::Site;
 use crate::wal::WalMark;
-use crate::{classic, work};
+use crate::{classic, ticker, work};
 
 #[derive(Debug, Clone, Args, Serialize)]
 pub(crate) struct DispatchFlags {
@@ -37,86 +35,76 @@ pub(crate) struct DispatchFlags {
 impl DispatchFlags {
     fn push(&self, way: Way, (connections, jobs): (usize, usize)) -> Push {
         let (seconds, tenants) = (self.seconds, self.tenants);
-        Push { way, connections, jobs, tenants, seconds, bytes: None }
+        Push { way, connections, jobs, tenants, seconds, kind: Kind::default() }
     }
 }
 
-pub(crate) async fn run(target: &Target, common: &Common, flags: &DispatchFlags) -> Result<Report> {
-    let mut report = Report::begin(target, common, "dispatch", flags, 5).await?;
-    for rep in 1..=report.reps {
-        progress(format!("dispatch, repetition {rep} of {}", report.reps));
-        let site = target.site().await?;
-        let control = classic::make(&site).await?;
-        report.commit_took(commit_cost(&control, common.commits()).await?);
-        let ticker = Ticker::start(&site).await?;
-        let (few, many) = (1, flags.connections);
-        against_bare(&site, &control, flags, &mut report, (few, 1)).await?;
-        against_bare(&site, &control, flags, &mut report, (many, 1)).await?;
-        against_bare(&site, &control, flags, &mut report, (few, flags.bulk)).await?;
-        classic::remove(&control).await?;
-        ticker.stop().await?;
-        site.close().await?;
-        listening(target, flags, &mut report, rep).await?;
-    }
-    Ok(report)
-}
+impl Scenario for DispatchFlags {
+    const NAME: &'static str = "dispatch";
+    const REPS: u32 = 5;
 
-/// Both ways back to back; `size` is connections and jobs a call.
-async fn against_bare(
-    site: &Site,
-    control: &Session,
-    flags: &DispatchFlags,
-    report: &mut Report,
-    size: (usize, usize),
-) -> Result<()> {
-    let what = match size {
-        (connections, 1) => format!("single, {connections} conn"),
-        (connections, jobs) => format!("bulk of {jobs}, {connections} conn"),
-    };
-    let mut speeds = Vec::new();
-    for way in [Way::Bare, Way::Dispatch] {
-        let mark = WalMark::set(control).await?;
-        let (jobs, speed) = flags.push(way, size).run(site).await?;
-        let written = mark.since(control).await?;
-        let name = format!("{what}: {}", way.name());
-        report.add(&name, "jobs/s", speed);
-        written.per_job(report, &name, jobs);
-        speeds.push(speed);
-    }
-    report.add(format!("{what}: dispatch / bare INSERT"), "ratio", ratio(speeds[1], speeds[0]));
-    Ok(())
-}
-
-/// The same dispatching with and without idle workers that wait for a notification; which comes
-/// first alternates, because the second one finds fuller tables.
-async fn listening(
-    target: &Target,
-    flags: &DispatchFlags,
-    report: &mut Report,
-    rep: u32,
-) -> Result<()> {
-    let mut speeds = [0.0; 2];
-    for turn in 0..2 {
-        let fleet = (turn + rep) % 2 == 1;
-        let site = target.site().await?;
-        let mut idle = None;
-        if fleet {
-            idle = Some(work::Idle::start(&site, flags.fleet).await?);
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
+        while stage.repeats() {
+            let site = stage.site("dispatch").await?;
+            classic::make(&site).await?;
+            stage.note_commit(&site).await?;
+            let ticker = ticker::start(&site).await?;
+            for size in [(1, 1), (self.connections, 1), (1, self.bulk)] {
+                self.against_bare(&site, &mut stage.report, size).await?;
+            }
+            classic::remove(&site).await?;
+            ticker.stop().await?;
+            site.close().await?;
+            self.listening(stage).await?;
         }
-        let size = (flags.connections, 1);
-        let push = flags.push(Way::Dispatch, size);
-        Push { seconds: flags.seconds / 4.0, ..push }.run(&site).await?;
-        speeds[usize::from(fleet)] = push.run(&site).await?.1;
-        if let Some(idle) = idle {
+        Ok(())
+    }
+}
+
+impl DispatchFlags {
+    /// Both ways back to back; `size` is connections and jobs a call.
+    async fn against_bare(
+        &self,
+        site: &Site,
+        report: &mut Report,
+        size: (usize, usize),
+    ) -> Result<()> {
+        let what = match size {
+            (connections, 1) => format!("single, {connections} conn"),
+            (connections, jobs) => format!("bulk of {jobs}, {connections} conn"),
+        };
+        let mut speeds = Vec::new();
+        for way in [Way::Bare, Way::Dispatch] {
+            let mark = WalMark::set(site).await?;
+            let (jobs, speed) = self.push(way, size).run(site).await?;
+            let name = format!("{what}: {}", way.name());
+            report.add(&name, "jobs/s", speed);
+            mark.since(site).await?.per_job(report, &name, jobs);
+            speeds.push(speed);
+        }
+        report.ratio(format!("{what}: dispatch / bare INSERT"), speeds[1], speeds[0]);
+        Ok(())
+    }
+
+    /// The same dispatching with and without idle workers that wait for a notification; which comes
+    /// first alternates, because the second one finds fuller tables.
+    async fn listening(&self, stage: &mut Stage<'_>) -> Result<()> {
+        let mut speeds = [0.0; 2];
+        let fleets = [self.fleet, 0];
+        for place in stage.in_turn(2) {
+            let site = stage.site("dispatch, listening").await?;
+            let idle = work::idle(&site, fleets[place]).await?;
+            let push = self.push(Way::Dispatch, (self.connections, 1));
+            Push { seconds: self.seconds / 4.0, ..push }.run(&site).await?;
+            speeds[place] = push.run(&site).await?.1;
             idle.stop().await?;
+            site.close().await?;
         }
-        site.close().await?;
+        let ([fleet, none], what) = (speeds, format!("single, {} conn", self.connections));
+        stage.report.add(format!("{what}, no worker listening"), "jobs/s", none);
+        let name = format!("{what}, {} idle workers listening", self.fleet);
+        stage.report.add(name, "jobs/s", fleet);
+        stage.report.ratio("listening fleet / none", fleet, none);
+        Ok(())
     }
-    let name = format!("single, {} conn, no worker listening", flags.connections);
-    report.add(name, "jobs/s", speeds[0]);
-    let name =
-        format!("single, {} conn, {} idle workers listening", flags.connections, flags.fleet);
-    report.add(name, "jobs/s", speeds[1]);
-    report.add("listening fleet / none", "ratio", ratio(speeds[1], speeds[0]));
-    Ok(())
 }

@@ -1,22 +1,17 @@
 //! `bench drain`: a full queue, handlers that do nothing, until it is empty.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use clap::Args;
 use serde::Serialize;
-use tokio::task::JoinSet;
 
-use crate::claimer::Claimer;
-use crate::flags::{Common, FleetFlags, Through, within};
-use crate::load::{dealt, load};
-use crate::machine::commit_cost;
-use crate::progress::progress;
+use crate::flags::{FleetFlags, Through, within};
+use crate::load::{Kind, dealt, load};
 use crate::report::Report;
-use crate::target::{Site, Target};
-use crate::ticker::Ticker;
+use crate::scenario::{Scenario, Stage};
+use crate::staff::Staff;
+use crate::target::Site;
 use crate::wal::WalMark;
 use crate::{history, work};
 
@@ -47,68 +42,50 @@ pub(crate) struct DrainFlags {
     history_jobs: u32,
 }
 
-pub(crate) async fn run(target: &Target, common: &Common, flags: &DrainFlags) -> Result<Report> {
-    let mut report = Report::begin(target, common, "drain", flags, 3).await?;
-    for rep in 1..=report.reps {
-        progress(format!("drain, repetition {rep} of {}", report.reps));
-        let site = target.site().await?;
-        once(&site, common, flags, &mut report).await?;
-        site.close().await?;
+impl Scenario for DrainFlags {
+    const NAME: &'static str = "drain";
+    const REPS: u32 = 3;
+
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
+        while stage.repeats() {
+            let site = stage.site("drain").await?;
+            history::make(&site, self.history_ranges, self.history_jobs).await?;
+            stage.note_commit(&site).await?;
+            self.once(&site, &mut stage.report).await?;
+            site.close().await?;
+        }
+        Ok(())
     }
-    Ok(report)
 }
 
-async fn once(site: &Site, common: &Common, flags: &DrainFlags, report: &mut Report) -> Result<()> {
-    let control = site.session().await?;
-    history::make(site, flags.history_ranges, flags.history_jobs).await?;
-    report.commit_took(commit_cost(&control, common.commits()).await?);
+impl DrainFlags {
+    async fn once(&self, site: &Site, report: &mut Report) -> Result<()> {
+        let mark = WalMark::set(site).await?;
+        let took = load(site, dealt(self.jobs, self.tenants, 1_000), Kind::default()).await?;
+        let loaded = mark.since(site).await?;
+        let per_second = |took: Duration| self.jobs as f64 / took.as_secs_f64();
+        report.add("dispatch in bulk, 2 connections", "jobs/s", per_second(took));
 
-    let mark = WalMark::set(&control).await?;
-    let took = load(site, dealt(flags.jobs, flags.tenants, 1_000), 2).await?;
-    let loaded = mark.since(&control).await?;
-    let per_second = |took: Duration| flags.jobs as f64 / took.as_secs_f64();
-    report.add("dispatch in bulk, 2 connections", "jobs/s", per_second(took));
+        let mark = WalMark::set(site).await?;
+        let took = match self.through {
+            Through::Worker => work::drain(site, self.fleet.fleet(self.workers), self.jobs).await?,
+            Through::Sql => self.by_sql(site).await?,
+        };
+        let drained = mark.since(site).await?;
+        report.add("drain", "jobs/s", per_second(took));
+        loaded.per_job(report, "dispatch", self.jobs);
+        drained.per_job(report, "claim and settle", self.jobs);
+        let finished = site.finished().await?;
+        ensure!(finished == self.jobs, "{finished} of {} jobs are finished", self.jobs);
+        Ok(())
+    }
 
-    let mark = WalMark::set(&control).await?;
-    let took = match flags.through {
-        Through::Worker => work::drain(site, flags.fleet.fleet(flags.workers), flags.jobs).await?,
-        Through::Sql => by_sql(site, flags).await?,
-    };
-    let drained = mark.since(&control).await?;
-    report.add("drain", "jobs/s", per_second(took));
-    loaded.per_job(report, "dispatch", flags.jobs);
-    drained.per_job(report, "claim and settle", flags.jobs);
-    let finished = site.finished(&control).await?;
-    ensure!(finished == flags.jobs, "{finished} of {} jobs are finished", flags.jobs);
-    Ok(())
-}
-
-async fn by_sql(site: &Site, flags: &DrainFlags) -> Result<Duration> {
-    let mut claimers = Vec::new();
-    for number in 0..flags.workers {
-        claimers.push(Claimer::open(site, format!("bench-{number}"), flags.claim).await?);
+    async fn by_sql(&self, site: &Site) -> Result<Duration> {
+        let mut staff = Staff::of_connections(site, self.workers, self.claim).await?;
+        let start = Instant::now();
+        staff.until(|tally| tally.completed() >= self.jobs, f64::INFINITY).await?;
+        let took = start.elapsed();
+        staff.stop().await?;
+        Ok(took)
     }
-    let ticker = Ticker::start(site).await?;
-    let (settled, jobs) = (Arc::new(AtomicU64::new(0)), flags.jobs);
-    let start = Instant::now();
-    let mut tasks = JoinSet::new();
-    for mut claimer in claimers {
-        let settled = settled.clone();
-        tasks.spawn(async move {
-            while settled.load(Ordering::Relaxed) < jobs {
-                let (done, claimed) = claimer.turn().await?;
-                settled.fetch_add(done, Ordering::Relaxed);
-                if done == 0 && claimed.is_empty() {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-            }
-            anyhow::Ok(())
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        done??;
-    }
-    let took = start.elapsed();
-    ticker.stop().await?;
-    Ok(took)
 }

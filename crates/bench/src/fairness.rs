@@ -8,13 +8,14 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::claimer::Claimer;
-use crate::flags::{Common, within};
-use crate::load::{Batch, load, tenant};
+use crate::flags::within;
+use crate::load::{Kind, flood, load, one_each};
 use crate::progress::progress;
 use crate::report::Report;
-use crate::spread::Samples;
-use crate::target::{Site, Target};
-use crate::ticker::Ticker;
+use crate::scenario::{Scenario, Stage};
+use crate::spread::{P50, P99, Samples};
+use crate::target::Site;
+use crate::ticker;
 
 #[derive(Debug, Clone, Args, Serialize)]
 pub(crate) struct FairnessFlags {
@@ -32,50 +33,50 @@ pub(crate) struct FairnessFlags {
     claims: Vec<i32>,
 }
 
-pub(crate) async fn run(target: &Target, common: &Common, flags: &FairnessFlags) -> Result<Report> {
-    let mut report = Report::begin(target, common, "fairness", flags, 3).await?;
-    let runs = report.reps as usize * flags.claims.len();
-    ensure!(
-        runs < flags.each,
-        "each run takes a job of every small tenant: give --each more than {runs}"
-    );
-    let site = target.site().await?;
-    progress(format!("loading {} jobs of one tenant", flags.flood));
-    load(&site, vec![vec![tenant(0); 1_000]; usize::try_from(flags.flood / 1_000)?], 2).await?;
-    let small: Vec<Batch> = (1..=flags.tenants).map(|who| vec![tenant(who); flags.each]).collect();
-    load(&site, small, 1).await?;
-    for _ in 0..report.reps {
-        for &claim in &flags.claims {
-            once(&site, flags, claim, &mut report).await?;
+impl Scenario for FairnessFlags {
+    const NAME: &'static str = "fairness";
+    const REPS: u32 = 3;
+
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
+        let runs = stage.reps as usize * self.claims.len();
+        ensure!(
+            runs < self.each,
+            "each run takes a job of every small tenant: give --each more than {runs}"
+        );
+        progress(format!("loading {} jobs of one tenant", self.flood));
+        let site = stage.target.site().await?;
+        load(&site, flood(self.flood), Kind::default()).await?;
+        load(&site, one_each(self.tenants, self.each), Kind::default()).await?;
+        while stage.repeats() {
+            for &claim in &self.claims {
+                self.once(&site, claim, &mut stage.report).await?;
+            }
         }
+        site.close().await
     }
-    site.close().await?;
-    Ok(report)
 }
 
-/// One claimer without a place in the round, until it has met every tenant.
-async fn once(site: &Site, flags: &FairnessFlags, claim: i32, report: &mut Report) -> Result<()> {
-    let ticker = Ticker::start(site).await?;
-    let mut claimer = Claimer::open(site, "bench-fairness".to_owned(), claim).await?;
-    claimer.start_anew(claim);
-    let (mut seen, mut claimed, mut took) = (HashSet::new(), 0_u64, Vec::new());
-    while (seen.len() as u64) < flags.tenants + 1 {
-        let start = Instant::now();
-        let jobs = claimer.claim().await?;
-        took.push(start.elapsed().as_secs_f64() * 1e3);
-        ensure!(!jobs.is_empty(), "the queue ran dry before every tenant was served");
-        claimed += jobs.len() as u64;
-        seen.extend(jobs.iter().map(|job| job.tenant));
-        claimer.settle().await?;
+impl FairnessFlags {
+    /// One claimer without a place in the round, until it has met every tenant.
+    async fn once(&self, site: &Site, claim: i32, report: &mut Report) -> Result<()> {
+        let ticker = ticker::start(site).await?;
+        let mut claimer = Claimer::open(site, "bench-fairness".to_owned(), claim).await?;
+        let everybody = self.tenants + 1;
+        let (mut seen, mut claimed, mut took) = (HashSet::new(), 0_u64, Vec::new());
+        while (seen.len() as u64) < everybody {
+            let start = Instant::now();
+            let jobs = claimer.claim().await?;
+            took.push(start.elapsed().as_secs_f64() * 1e3);
+            ensure!(!jobs.is_empty(), "the queue ran dry before every tenant was served");
+            claimed += jobs.len() as u64;
+            seen.extend(jobs.iter().map(|job| job.tenant));
+            claimer.settle().await?;
+        }
+        ticker.stop().await?;
+        let what = format!("claims of {claim}");
+        let name = format!("{what}: jobs claimed until all {everybody} tenants were served");
+        report.add(name, "jobs", claimed as f64);
+        report.times(&format!("{what}: one claim"), &Samples::of(took), &[P50, P99]);
+        Ok(())
     }
-    ticker.stop().await?;
-    let took = Samples::of(took);
-    let name = format!(
-        "claims of {claim}: jobs claimed until all {} tenants were served",
-        flags.tenants + 1
-    );
-    report.add(name, "jobs", claimed as f64);
-    report.add(format!("claims of {claim}: one claim, p50"), "ms", took.percentile(0.5));
-    report.add(format!("claims of {claim}: one claim, p99"), "ms", took.percentile(0.99));
-    Ok(())
 }

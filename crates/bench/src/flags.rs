@@ -37,11 +37,6 @@ impl Common {
     pub(crate) fn shrunk<T>(&self, real: T, quick: T) -> T {
         if self.quick { quick } else { real }
     }
-
-    /// How many commits measure what a commit costs.
-    pub(crate) fn commits(&self) -> usize {
-        self.shrunk(200, 5)
-    }
 }
 
 /// Who works.

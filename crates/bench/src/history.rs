@@ -10,8 +10,7 @@ pub(crate) async fn make(site: &Site, ranges: u32, jobs: u32) -> Result<()> {
     if ranges == 0 {
         return Ok(());
     }
-    let owner = site.session().await?;
-    owner.batch_execute("set role fairclaim_owner").await?;
+    let owner = site.owner().await?;
     for _ in 0..ranges {
         owner.batch_execute(&MAKE_RANGE.replace("{jobs}", &jobs.to_string())).await?;
     }

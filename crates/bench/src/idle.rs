@@ -1,19 +1,18 @@
 //! `bench idle`: what workers cost that have nothing to do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
-use tokio::time::Instant;
 
 use crate::counters::Counters;
-use crate::flags::{Common, within};
-use crate::progress::progress;
+use crate::flags::within;
 use crate::report::Report;
-use crate::target::{Site, Target};
+use crate::scenario::{Scenario, Stage};
+use crate::target::Site;
 use crate::wal::WalMark;
-use crate::work::Idle;
+use crate::work;
 
 #[derive(Debug, Clone, Args, Serialize)]
 pub(crate) struct IdleFlags {
@@ -28,39 +27,43 @@ pub(crate) struct IdleFlags {
     seconds: f64,
 }
 
-pub(crate) async fn run(target: &Target, common: &Common, flags: &IdleFlags) -> Result<Report> {
-    let mut report = Report::begin(target, common, "idle", flags, 1).await?;
-    for rep in 1..=report.reps {
-        for &workers in [0].iter().chain(&flags.workers) {
-            let who = match workers {
-                0 => "no worker".to_owned(),
-                1 => "1 idle worker".to_owned(),
-                more => format!("{more} idle workers"),
-            };
-            progress(format!("idle, {who}, repetition {rep} of {}", report.reps));
-            let site = target.site().await?;
-            let idle = Idle::start(&site, workers).await?;
-            tokio::time::sleep(Duration::from_secs_f64(flags.rest)).await;
-            watch(&site, flags, &who, &mut report).await?;
-            idle.stop().await?;
-            site.close().await?;
+impl Scenario for IdleFlags {
+    const NAME: &'static str = "idle";
+    const REPS: u32 = 1;
+
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
+        while stage.repeats() {
+            for &workers in [0].iter().chain(&self.workers) {
+                let who = match workers {
+                    0 => "no worker".to_owned(),
+                    1 => "1 idle worker".to_owned(),
+                    more => format!("{more} idle workers"),
+                };
+                let site = stage.site(&format!("idle, {who}")).await?;
+                let idle = work::idle(&site, workers).await?;
+                tokio::time::sleep(Duration::from_secs_f64(self.rest)).await;
+                self.watch(&site, &who, &mut stage.report).await?;
+                idle.stop().await?;
+                site.close().await?;
+            }
         }
+        Ok(())
     }
-    Ok(report)
 }
 
-async fn watch(site: &Site, flags: &IdleFlags, who: &str, report: &mut Report) -> Result<()> {
-    let session = site.session().await?;
-    let mark = WalMark::set(&session).await?;
-    let (before, start) = (Counters::read(site, &session).await?, Instant::now());
-    tokio::time::sleep(Duration::from_secs_f64(flags.seconds)).await;
-    let (after, took) = (Counters::read(site, &session).await?, start.elapsed().as_secs_f64());
-    let written = mark.since(&session).await?;
-    let transactions = after.transactions_since(&before);
-    report.add(format!("{who}: transactions a second"), "tx/s", transactions / took);
-    report.add(format!("{who}: WAL a second"), "B/s", written.bytes / took);
-    if let Some(cpu) = after.cpu_since(&before) {
-        report.add(format!("{who}: server CPU, share of a core"), "%", 100.0 * cpu / took);
+impl IdleFlags {
+    async fn watch(&self, site: &Site, who: &str, report: &mut Report) -> Result<()> {
+        let mark = WalMark::set(site).await?;
+        let (before, start) = (Counters::read(site).await?, Instant::now());
+        tokio::time::sleep(Duration::from_secs_f64(self.seconds)).await;
+        let (after, took) = (Counters::read(site).await?, start.elapsed().as_secs_f64());
+        let written = mark.since(site).await?;
+        let transactions = after.transactions_since(&before);
+        report.add(format!("{who}: transactions a second"), "tx/s", transactions / took);
+        report.add(format!("{who}: WAL a second"), "B/s", written.bytes / took);
+        if let Some(cpu) = after.cpu_since(&before) {
+            report.add(format!("{who}: server CPU, share of a core"), "%", 100.0 * cpu / took);
+        }
+        Ok(())
     }
-    Ok(())
 }

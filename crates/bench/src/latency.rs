@@ -6,14 +6,13 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
+use tokio_postgres::types::ToSql;
 
-use crate::flags::{Common, within};
-use crate::load::{TYPE, tenant};
-use crate::machine::commit_cost;
-use crate::progress::progress;
-use crate::report::Report;
-use crate::spread::Samples;
-use crate::target::{Site, Target};
+use crate::flags::within;
+use crate::load::{DISPATCH, TYPE, tenant};
+use crate::scenario::{Scenario, Stage};
+use crate::spread::{MAX, P50, P99, Samples};
+use crate::target::Site;
 use crate::work;
 
 #[derive(Debug, Clone, Args, Serialize)]
@@ -26,48 +25,50 @@ pub(crate) struct LatencyFlags {
     workers: usize,
 }
 
-pub(crate) async fn run(target: &Target, common: &Common, flags: &LatencyFlags) -> Result<Report> {
-    let mut report = Report::begin(target, common, "latency", flags, 3).await?;
-    for rep in 1..=report.reps {
-        progress(format!("latency, repetition {rep} of {}", report.reps));
-        let site = target.site().await?;
-        let session = site.session().await?;
-        let commit = commit_cost(&session, common.commits()).await?;
-        report.commit_took(commit);
-        let (took, dispatched) = once(&site, flags).await?;
-        report.add("dispatch itself, p50", "ms", dispatched.percentile(0.5));
-        for (what, share) in [("p50", 0.5), ("p99", 0.99), ("max", 1.0)] {
-            let name = format!("commit returned to handler start, {what}");
-            report.add(name, "ms", took.percentile(share));
+impl Scenario for LatencyFlags {
+    const NAME: &'static str = "latency";
+    const REPS: u32 = 3;
+
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
+        while stage.repeats() {
+            let site = stage.site("latency").await?;
+            let commit = stage.note_commit(&site).await?;
+            let (took, dispatched) = self.once(&site).await?;
+            site.close().await?;
+            let (what, report) = ("commit returned to handler start", &mut stage.report);
+            report.times("dispatch itself", &dispatched, &[P50]);
+            report.times(what, &took, &[P50, P99, MAX]);
+            let less = (took.percentile(0.5) - commit).max(0.0);
+            report.add(format!("{what}, p50 less one fsync"), "ms", less);
         }
-        let name = "commit returned to handler start, p50 less one fsync";
-        report.add(name, "ms", (took.percentile(0.5) - commit).max(0.0));
-        site.close().await?;
+        Ok(())
     }
-    Ok(report)
 }
 
-/// From commit to handler start, and how long the dispatches took, in milliseconds.
-async fn once(site: &Site, flags: &LatencyFlags) -> Result<(Samples, Samples)> {
-    let mut starts = work::Starts::listen(site, flags.workers).await?;
-    let session = site.session().await?;
-    let statement =
-        session.prepare("select fairclaim.dispatch_job($1, $2, $3::text::jsonb, $4)").await?;
-    let (mut waits, mut dispatches) = (Vec::new(), Vec::new());
-    for job in 0..flags.jobs {
-        // uneven, so that no poll of the worker's falls into step with it
-        tokio::time::sleep(Duration::from_millis(20 + job * 7_919 % 60)).await;
-        let begin = Instant::now();
-        let payload = format!(r#"{{"n": {job}}}"#);
-        session.query(&statement, &[&tenant(job % 10), &TYPE, &payload, &site.queue]).await?;
-        let committed = Instant::now();
-        let started = timeout(Duration::from_secs(30), starts.next())
-            .await
-            .context("no handler started within 30 s")??;
-        dispatches.push(committed.duration_since(begin).as_secs_f64() * 1e3);
-        // a worker can be quicker than the answer's way back to us
-        waits.push(started.saturating_duration_since(committed).as_secs_f64() * 1e3);
+impl LatencyFlags {
+    /// From commit to handler start, and how long the dispatches took, in milliseconds.
+    async fn once(&self, site: &Site) -> Result<(Samples, Samples)> {
+        let (workers, mut starts) = work::telling(site, self.workers).await?;
+        let statement = site.control.prepare(DISPATCH).await?;
+        let (mut waits, mut dispatches) = (Vec::new(), Vec::new());
+        for job in 0..self.jobs {
+            // uneven, so that no poll of the worker's falls into step with it
+            tokio::time::sleep(Duration::from_millis(20 + job * 7_919 % 60)).await;
+            let begin = Instant::now();
+            let payload = format!(r#"{{"n": {job}}}"#);
+            let parameters: [&(dyn ToSql + Sync); 4] =
+                [&tenant(job % 10), &TYPE, &payload, &site.queue];
+            site.control.query(&statement, &parameters).await?;
+            let committed = Instant::now();
+            let started = timeout(Duration::from_secs(30), starts.recv())
+                .await
+                .context("no handler started within 30 s")?
+                .context("the workers ended")?;
+            dispatches.push(committed.duration_since(begin).as_secs_f64() * 1e3);
+            // a worker can be quicker than the answer's way back to us
+            waits.push(started.saturating_duration_since(committed).as_secs_f64() * 1e3);
+        }
+        workers.stop().await?;
+        Ok((Samples::of(waits), Samples::of(dispatches)))
     }
-    starts.stop().await?;
-    Ok((Samples::of(waits), Samples::of(dispatches)))
 }

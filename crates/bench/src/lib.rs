@@ -15,6 +15,7 @@
 mod claimer;
 mod classic;
 mod counters;
+mod crew;
 mod dispatch;
 mod drain;
 mod everyday;
@@ -33,6 +34,7 @@ mod payloads;
 mod progress;
 mod push;
 mod report;
+mod scenario;
 mod slow_transactions;
 mod spread;
 mod staff;
@@ -49,7 +51,8 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use fairclaim::ConnectOptions;
 
-use flags::{Common, Run};
+use flags::Run;
+use scenario::Measure;
 use target::Target;
 
 pub use report::Report;
@@ -68,11 +71,11 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Bench {
     #[command(subcommand)]
-    scenario: Scenario,
+    scenario: Scenarios,
 }
 
 #[derive(Debug, Subcommand)]
-enum Scenario {
+enum Scenarios {
     /// Jobs that do nothing, until none is left: jobs a second
     #[command(after_help = "Examples:\n  fairclaim bench drain --quick")]
     Drain(Run<drain::DrainFlags>),
@@ -117,23 +120,23 @@ enum Scenario {
     Idle(Run<idle::IdleFlags>),
 }
 
-impl Scenario {
-    fn common(&self) -> &Common {
+impl Scenarios {
+    fn chosen(&self) -> &dyn Measure {
         match self {
-            Self::Drain(Run { common, .. })
-            | Self::Dispatch(Run { common, .. })
-            | Self::Latency(Run { common, .. })
-            | Self::HeldSnapshot(Run { common, .. })
-            | Self::HeldTrickle(Run { common, .. })
-            | Self::Fairness(Run { common, .. })
-            | Self::Everyday(Run { common, .. })
-            | Self::Trickling(Run { common, .. })
-            | Self::TrickleCost(Run { common, .. })
-            | Self::Types(Run { common, .. })
-            | Self::Payloads(Run { common, .. })
-            | Self::OnceUsed(Run { common, .. })
-            | Self::SlowTransactions(Run { common, .. })
-            | Self::Idle(Run { common, .. }) => common,
+            Self::Drain(run) => run,
+            Self::Dispatch(run) => run,
+            Self::Latency(run) => run,
+            Self::HeldSnapshot(run) => run,
+            Self::HeldTrickle(run) => run,
+            Self::Fairness(run) => run,
+            Self::Everyday(run) => run,
+            Self::Trickling(run) => run,
+            Self::TrickleCost(run) => run,
+            Self::Types(run) => run,
+            Self::Payloads(run) => run,
+            Self::OnceUsed(run) => run,
+            Self::SlowTransactions(run) => run,
+            Self::Idle(run) => run,
         }
     }
 }
@@ -141,31 +144,14 @@ impl Scenario {
 impl Bench {
     /// Whether the report is wanted as JSON.
     pub fn json(&self) -> bool {
-        self.scenario.common().json
+        self.scenario.chosen().common().json
     }
 
     /// Runs the scenario: in the database that is named, else on a private server.
     pub async fn measure(&self, url: Option<&str>, connect: ConnectOptions) -> Result<Report> {
-        let common = self.scenario.common();
-        let target = Target::open(url, connect, common.quick).await?;
-        let report = match &self.scenario {
-            Scenario::Drain(run) => drain::run(&target, common, &run.flags).await,
-            Scenario::Dispatch(run) => dispatch::run(&target, common, &run.flags).await,
-            Scenario::Latency(run) => latency::run(&target, common, &run.flags).await,
-            Scenario::HeldSnapshot(run) => held_snapshot::run(&target, common, &run.flags).await,
-            Scenario::HeldTrickle(run) => trickle::run_held(&target, common, &run.flags).await,
-            Scenario::Fairness(run) => fairness::run(&target, common, &run.flags).await,
-            Scenario::Everyday(run) => everyday::run(&target, common, &run.flags).await,
-            Scenario::Trickling(run) => trickle::run(&target, common, &run.flags).await,
-            Scenario::TrickleCost(run) => trickle_cost::run(&target, common, &run.flags).await,
-            Scenario::Types(run) => types::run(&target, common, &run.flags).await,
-            Scenario::Payloads(run) => payloads::run(&target, common, &run.flags).await,
-            Scenario::OnceUsed(run) => once_used::run(&target, common, &run.flags).await,
-            Scenario::SlowTransactions(run) => {
-                slow_transactions::run(&target, common, &run.flags).await
-            }
-            Scenario::Idle(run) => idle::run(&target, common, &run.flags).await,
-        };
+        let scenario = self.scenario.chosen();
+        let target = Target::open(url, connect, scenario.common().quick).await?;
+        let report = scenario.measure(&target).await;
         target.close().await?;
         report
     }

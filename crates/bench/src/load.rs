@@ -9,10 +9,17 @@ use anyhow::Result;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use crate::crew::Crew;
 use crate::target::Site;
 
 /// The type that all jobs of a benchmark have, unless it is about types.
 pub(crate) const TYPE: &str = "bench";
+
+/// One dispatch of a tenant, a type, a payload and a queue.
+pub(crate) const DISPATCH: &str = "select fairclaim.dispatch_job($1, $2, $3::text::jsonb, $4)";
+
+/// Connections of a load.
+const CONNECTIONS: usize = 2;
 
 /// What the jobs of a load are like, beyond whose they are.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +35,12 @@ pub(crate) struct Kind {
 impl Default for Kind {
     fn default() -> Self {
         Self { types: 1, priority: 0, bytes: None }
+    }
+}
+
+impl Kind {
+    pub(crate) fn payload(&self, number: u64) -> String {
+        self.bytes.map_or_else(|| payload(number), |bytes| varied(number, bytes))
     }
 }
 
@@ -52,39 +65,37 @@ pub(crate) fn dealt(jobs: u64, tenants: u64, size: u64) -> Vec<Batch> {
         .collect()
 }
 
-/// Dispatches the batches over some connections, in order as far as that goes.
-pub(crate) async fn load(site: &Site, batches: Vec<Batch>, connections: usize) -> Result<Duration> {
-    load_kind(site, batches, connections, Kind::default()).await
+/// One batch for each of so many tenants after the first, with so many jobs of it.
+pub(crate) fn one_each(tenants: u64, jobs: usize) -> Vec<Batch> {
+    (1..=tenants).map(|who| vec![tenant(who); jobs]).collect()
 }
 
-/// Dispatches the batches as jobs of another kind.
-pub(crate) async fn load_kind(
-    site: &Site,
-    batches: Vec<Batch>,
-    connections: usize,
-    kind: Kind,
-) -> Result<Duration> {
+/// Some batches joined to one, over and over.
+pub(crate) fn together(batches: &[Batch], some: usize) -> Vec<Batch> {
+    batches.chunks(some).map(<[Batch]>::concat).collect()
+}
+
+/// So many thousand jobs of one tenant.
+pub(crate) fn flood(jobs: u64) -> Vec<Batch> {
+    (0..jobs / 1_000).map(|_| vec![tenant(0); 1_000]).collect()
+}
+
+/// Dispatches the batches over two connections, in order as far as that goes.
+pub(crate) async fn load(site: &Site, batches: Vec<Batch>, kind: Kind) -> Result<Duration> {
     let (batches, next) = (Arc::new(batches), Arc::new(AtomicUsize::new(0)));
-    let mut sessions = Vec::new();
-    for _ in 0..connections.max(1) {
-        sessions.push(site.session().await?);
-    }
-    let start = Instant::now();
-    let mut tasks = tokio::task::JoinSet::new();
-    for session in sessions {
+    let (sessions, start) = (site.sessions(CONNECTIONS).await?, Instant::now());
+    let crew = Crew::start(sessions, |session, _| {
         let (batches, next, queue) = (batches.clone(), next.clone(), site.queue.clone());
-        tasks.spawn(async move {
+        async move {
             let text = "select count(*) from fairclaim.dispatch_jobs($1::text::jsonb)";
             while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let document = document(batch, &queue, kind);
                 session.query_typed_one(text, &[(&document, Type::TEXT)]).await?;
             }
-            anyhow::Ok(())
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        done??;
-    }
+            Ok(())
+        }
+    });
+    crew.ended().await?;
     Ok(start.elapsed())
 }
 
@@ -95,7 +106,7 @@ pub(crate) fn document(batch: &[Uuid], queue: &str, kind: Kind) -> String {
     for (number, tenant) in (0_u64..).zip(batch) {
         let comma = if number == 0 { "" } else { "," };
         let kind_of = type_name(number, kind.types);
-        let payload = kind.bytes.map_or_else(|| payload(number), |bytes| varied(number, bytes));
+        let payload = kind.payload(number);
         let _ = write!(
             text,
             r#"{comma}{{"tenant_id":"{tenant}","type":"{kind_of}","queue":"{queue}","payload":{payload}"#
@@ -110,7 +121,7 @@ pub(crate) fn document(batch: &[Uuid], queue: &str, kind: Kind) -> String {
 }
 
 /// A payload of 200 bytes.
-pub(crate) fn payload(number: u64) -> String {
+fn payload(number: u64) -> String {
     let head = format!(r#"{{"n": {number}, "text": ""#);
     let filler = 200 - head.len() - 2;
     format!("{head}{:x<filler$}\"}}", "")
@@ -118,7 +129,7 @@ pub(crate) fn payload(number: u64) -> String {
 
 /// A payload of so many bytes, at least 60, in fields of random-looking digits: one that is stored
 /// as large as it is.
-pub(crate) fn varied(number: u64, bytes: usize) -> String {
+fn varied(number: u64, bytes: usize) -> String {
     const FIELD: usize = 64;
     let mut text = format!(r#"{{"n": {number}"#);
     let mut state = number;

@@ -1,6 +1,7 @@
 //! `bench once-used`: very many tenants come once and go. What is left of them must not make claims
 //! and ticks dear.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -9,13 +10,13 @@ use serde::Serialize;
 use tokio_postgres::types::Type;
 
 use crate::claimer::Claimer;
-use crate::flags::{Common, within};
-use crate::load::{Batch, Kind, load_kind, tenant};
-use crate::progress::progress;
+use crate::flags::within;
+use crate::load::{Kind, load, one_each, together};
 use crate::report::Report;
-use crate::spread::Samples;
-use crate::target::{Session, Site, Target};
-use crate::ticker::Ticker;
+use crate::scenario::{Scenario, Stage};
+use crate::spread::{MAX, P50, Samples};
+use crate::target::{Session, Site};
+use crate::ticker;
 use crate::work::{self, Fleet};
 
 /// An idle fleet ticks when something is due; here a tick comes once a second at least.
@@ -44,42 +45,41 @@ pub(crate) struct OnceUsedFlags {
     claim: i32,
 }
 
-pub(crate) async fn run(target: &Target, common: &Common, flags: &OnceUsedFlags) -> Result<Report> {
-    let mut report = Report::begin(target, common, "once-used", flags, 1).await?;
-    for rep in 1..=report.reps {
-        progress(format!("once-used, repetition {rep} of {}", report.reps));
-        let site = target.site().await?;
-        once(&site, flags, &mut report, rep).await?;
-        site.close().await?;
+impl Scenario for OnceUsedFlags {
+    const NAME: &'static str = "once-used";
+    const REPS: u32 = 1;
+
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
+        while stage.repeats() {
+            let site = stage.site("once-used").await?;
+            self.once(&site, &mut stage.report, stage.rep).await?;
+            site.close().await?;
+        }
+        Ok(())
     }
-    Ok(report)
 }
 
-async fn once(site: &Site, flags: &OnceUsedFlags, report: &mut Report, rep: u32) -> Result<()> {
-    // only the owner sees lanes
-    let owner = site.session().await?;
-    owner.batch_execute("set role fairclaim_owner").await?;
-    let mut claimer = Claimer::open(site, "bench-idle".to_owned(), flags.claim).await?;
-    let ticker = Ticker::start(site).await?;
-    let everybody: Vec<u64> = (1..=flags.tenants).collect();
-    let batches: Vec<Batch> = everybody
-        .chunks((1_000 / flags.each).max(1))
-        .map(|some| some.iter().flat_map(|&who| vec![tenant(who); flags.each]).collect())
-        .collect();
-    let kind = Kind { priority: flags.priority, ..Kind::default() };
-    load_kind(site, batches, 2, kind).await?;
-    report.add("own lanes when all jobs wait", "lanes", own_lanes(&owner, site).await?);
-    ticker.stop().await?;
-    let jobs = flags.tenants * flags.each as u64;
-    let fleet = Fleet { workers: 2, concurrency: 1_000, connections: 2, max_batch: 500 };
-    work::drain(site, fleet, jobs).await?;
-    report.add("jobs that came and went", "jobs", jobs as f64);
-    report.add("own lanes when all jobs are gone", "lanes", own_lanes(&owner, site).await?);
+impl OnceUsedFlags {
+    async fn once(&self, site: &Site, report: &mut Report, rep: u32) -> Result<()> {
+        // only the owner sees lanes
+        let owner = site.owner().await?;
+        let mut claimer = Claimer::open(site, "bench-idle".to_owned(), self.claim).await?;
+        let ticker = ticker::start(site).await?;
+        let batches = together(&one_each(self.tenants, self.each), (1_000 / self.each).max(1));
+        load(site, batches, Kind { priority: self.priority, ..Kind::default() }).await?;
+        report.add("own lanes when all jobs wait", "lanes", own_lanes(&owner, site).await?);
+        ticker.stop().await?;
+        let jobs = self.tenants * self.each as u64;
+        let fleet = Fleet { workers: 2, concurrency: 1_000, connections: 2, max_batch: 500 };
+        work::drain(site, fleet, jobs).await?;
+        report.add("jobs that came and went", "jobs", jobs as f64);
+        report.add("own lanes when all jobs are gone", "lanes", own_lanes(&owner, site).await?);
 
-    let seen = watch(site, &owner, &mut claimer, flags.seconds).await?;
-    report.add("own lanes at the end", "lanes", own_lanes(&owner, site).await?);
-    seen.describe(report, flags, rep);
-    Ok(())
+        let seen = watch(site, &owner, &mut claimer, self.seconds).await?;
+        report.add("own lanes at the end", "lanes", own_lanes(&owner, site).await?);
+        seen.describe(report, self.seconds, rep);
+        Ok(())
+    }
 }
 
 async fn own_lanes(owner: &Session, site: &Site) -> Result<f64> {
@@ -127,25 +127,22 @@ async fn watch(site: &Site, owner: &Session, claimer: &mut Claimer, seconds: f64
 }
 
 impl Seen {
-    fn describe(self, report: &mut Report, flags: &OnceUsedFlags, rep: u32) {
-        let part = (flags.seconds / 6.0).min(10.0);
-        let all = 0.0..f64::INFINITY;
-        let (first, last) = (0.0..part, flags.seconds - part..f64::INFINITY);
-        let within = |of: &[(f64, f64)], time: &std::ops::Range<f64>| {
+    fn describe(self, report: &mut Report, seconds: f64, rep: u32) {
+        let part = (seconds / 6.0).min(10.0);
+        let (first, last) = (0.0..part, seconds - part..f64::INFINITY);
+        let within = |of: &[(f64, f64)], time: &Range<f64>| {
             Samples::of(of.iter().filter(|(at, _)| time.contains(at)).map(|&(_, ms)| ms).collect())
         };
         for (name, time) in [("first", &first), ("last", &last)] {
-            let claims = within(&self.claims, time);
-            let name = format!("{name} {part:.1} s: an empty claim");
-            report.add(format!("{name}, p50"), "ms", claims.percentile(0.5));
-            report.add(format!("{name}, max"), "ms", claims.max());
+            let what = format!("{name} {part:.1} s: an empty claim");
+            report.times(&what, &within(&self.claims, time), &[P50, MAX]);
         }
-        let name = format!("last {part:.1} s: a tick, p50");
-        report.add(name, "ms", within(&self.ticks, &last).percentile(0.5));
-        let ticks = within(&self.ticks, &all);
-        report.add("whole time: a tick, max", "ms", ticks.max());
+        let what = format!("last {part:.1} s: a tick");
+        report.times(&what, &within(&self.ticks, &last), &[P50]);
+        let ticks = within(&self.ticks, &(0.0..f64::INFINITY));
+        report.times("whole time: a tick", &ticks, &[MAX]);
         report.add("whole time: ticks", "ticks", ticks.len() as f64);
-        let busy = ticks.mean() * ticks.len() as f64 / 10.0 / flags.seconds;
+        let busy = ticks.mean() * ticks.len() as f64 / 10.0 / seconds;
         report.add("whole time: time in ticks", "%", busy);
         report.series(format!("repetition {rep}, own lanes, ten times"), "lanes", self.lanes);
     }

@@ -6,34 +6,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use tokio::task::JoinSet;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
-use crate::load::{tenant, type_name};
+use crate::crew::Crew;
+use crate::load::{DISPATCH, tenant, type_name};
 use crate::spread::Samples;
-use crate::target::Site;
+use crate::target::{Session, Site};
 
 /// How the load is spread.
 #[derive(Debug, Clone)]
 pub(crate) struct Pace {
     /// Where the jobs go.
     pub(crate) queue: String,
-    /// The number of the first tenant, and how many there are; each sends in turn.
-    pub(crate) first_tenant: u64,
+    /// How many tenants there are, from the first; each sends in turn.
     pub(crate) tenants: u64,
     /// How many types the jobs have in turn.
     pub(crate) types: u64,
     /// Jobs a second of all of them.
     pub(crate) rate: f64,
-    pub(crate) connections: u64,
+    pub(crate) connections: usize,
 }
 
 /// The running dispatchers.
 #[derive(Debug)]
-pub(crate) struct Pacer {
-    tasks: JoinSet<Result<Vec<Dispatched>>>,
-    stop: DropGuard,
-}
+pub(crate) struct Pacer(Crew<Vec<Dispatched>>);
 
 /// One job that went in.
 #[derive(Debug)]
@@ -85,51 +81,52 @@ pub(crate) fn began(payload: &serde_json::Value) -> Option<u64> {
     payload.get("at")?.as_u64()
 }
 
+impl Pace {
+    /// Jobs of one type into the site's queue.
+    pub(crate) fn new(site: &Site, tenants: u64, rate: f64, connections: usize) -> Self {
+        Self { queue: site.queue.clone(), tenants, types: 1, rate, connections }
+    }
+}
+
 impl Pacer {
-    pub(crate) async fn start(site: &Site, pace: &Pace) -> Result<Self> {
-        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        let mut sessions = Vec::new();
-        for _ in 0..pace.connections {
-            sessions.push(site.session().await?);
-        }
+    pub(crate) async fn start(site: &Site, pace: Pace) -> Result<Self> {
+        let sessions = site.sessions(pace.connections).await?;
         let start = Instant::now();
-        for (offset, session) in (0..).zip(sessions) {
-            let (pace, stopped) = (pace.clone(), stop.clone());
-            tasks.spawn(async move {
-                let text = "select fairclaim.dispatch_job($1, $2, $3::text::jsonb, $4)";
-                let statement = session.prepare(text).await?;
-                let mut dispatched = Vec::new();
-                for job in (offset..).step_by(usize::try_from(pace.connections)?) {
-                    let due = start + Duration::from_secs_f64(job as f64 / pace.rate);
-                    let pause = tokio::time::sleep_until(due.into());
-                    if stopped.run_until_cancelled(pause).await.is_none() {
-                        break;
-                    }
-                    let late = due.elapsed().as_secs_f64() * 1e3;
-                    let who = tenant(pace.first_tenant + job % pace.tenants);
-                    let (kind, began) = (type_name(job, pace.types), own_micros());
-                    let payload = stamped(began);
-                    session.query_one(&statement, &[&who, &kind, &payload, &pace.queue]).await?;
-                    dispatched
-                        .push(Dispatched { late, commit: Commit { job: began, at: micros() } });
-                }
-                // this connection stays open; without that its last transactions would be counted
-                // late
-                session.batch_execute("select pg_stat_force_next_flush()").await?;
-                Ok(dispatched)
-            });
-        }
-        Ok(Self { tasks, stop: stop.drop_guard() })
+        Ok(Self(Crew::start((0..).zip(sessions), |(offset, session), stop| {
+            dispatch_on_time(session, pace.clone(), start, offset, stop)
+        })))
     }
 
     /// Lets every dispatcher end the dispatch that it is at.
-    pub(crate) async fn stop(mut self) -> Result<Paced> {
-        drop(self.stop);
-        let mut dispatched = Vec::new();
-        while let Some(done) = self.tasks.join_next().await {
-            dispatched.extend(done??);
-        }
+    pub(crate) async fn stop(self) -> Result<Paced> {
+        let dispatched: Vec<Dispatched> = self.0.stop().await?.into_iter().flatten().collect();
         let late = Samples::of(dispatched.iter().map(|job| job.late).collect());
         Ok(Paced { late, commits: dispatched.into_iter().map(|job| job.commit).collect() })
     }
+}
+
+/// One dispatcher: every job of its own whose time has come.
+async fn dispatch_on_time(
+    session: Session,
+    pace: Pace,
+    start: Instant,
+    offset: u64,
+    stop: CancellationToken,
+) -> Result<Vec<Dispatched>> {
+    let statement = session.prepare(DISPATCH).await?;
+    let mut dispatched = Vec::new();
+    for job in (offset..).step_by(pace.connections) {
+        let due = start + Duration::from_secs_f64(job as f64 / pace.rate);
+        if stop.run_until_cancelled(tokio::time::sleep_until(due.into())).await.is_none() {
+            break;
+        }
+        let late = due.elapsed().as_secs_f64() * 1e3;
+        let who = tenant(1 + job % pace.tenants);
+        let (kind, began) = (type_name(job, pace.types), own_micros());
+        session.query_one(&statement, &[&who, &kind, &stamped(began), &pace.queue]).await?;
+        dispatched.push(Dispatched { late, commit: Commit { job: began, at: micros() } });
+    }
+    // this connection stays open; without that its last transactions would be counted late
+    session.batch_execute("select pg_stat_force_next_flush()").await?;
+    Ok(dispatched)
 }

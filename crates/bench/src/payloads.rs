@@ -5,14 +5,14 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::counters::Counters;
-use crate::flags::{Common, within};
-use crate::machine::commit_cost;
-use crate::progress::progress;
+use crate::flags::within;
+use crate::load::Kind;
 use crate::push::{Push, Way};
 use crate::report::Report;
+use crate::scenario::{Scenario, Stage};
 use crate::spread::ratio;
-use crate::target::{Session, Site, Target};
-use crate::ticker::Ticker;
+use crate::target::Site;
+use crate::ticker;
 use crate::wal::WalMark;
 
 #[derive(Debug, Clone, Args, Serialize)]
@@ -31,61 +31,60 @@ pub(crate) struct PayloadsFlags {
     bulk: usize,
 }
 
-pub(crate) async fn run(target: &Target, common: &Common, flags: &PayloadsFlags) -> Result<Report> {
-    let mut report = Report::begin(target, common, "payloads", flags, 3).await?;
-    for rep in 1..=report.reps {
-        progress(format!("payloads, repetition {rep} of {}", report.reps));
-        let site = target.site().await?;
-        let control = site.session().await?;
-        report.commit_took(commit_cost(&control, common.commits()).await?);
-        let ticker = Ticker::start(&site).await?;
-        for jobs in [1, flags.bulk] {
-            // the tables grow, so the options take turns at being first
-            let mut first_to_last: Vec<usize> = (0..flags.bytes.len()).collect();
-            first_to_last.rotate_left((rep as usize - 1) % flags.bytes.len());
-            let mut speeds = vec![0.0; flags.bytes.len()];
-            for place in first_to_last {
-                let push = Push {
-                    way: Way::Dispatch,
-                    connections: 1,
-                    jobs,
-                    tenants: flags.tenants,
-                    seconds: flags.seconds,
-                    bytes: Some(flags.bytes[place]),
-                };
-                speeds[place] = once(&site, &control, push, &mut report).await?;
+impl Scenario for PayloadsFlags {
+    const NAME: &'static str = "payloads";
+    const REPS: u32 = 3;
+
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
+        while stage.repeats() {
+            let site = stage.site("payloads").await?;
+            stage.note_commit(&site).await?;
+            let ticker = ticker::start(&site).await?;
+            for jobs in [1, self.bulk] {
+                let mut speeds = vec![0.0; self.bytes.len()];
+                // the tables grow, so the sizes take turns at being first
+                for place in stage.in_turn(self.bytes.len()) {
+                    let bytes = self.bytes[place];
+                    speeds[place] = self.once(&site, jobs, bytes, &mut stage.report).await?;
+                }
+                for (&bytes, &speed) in self.bytes.iter().zip(&speeds).skip(1) {
+                    let (this, first) = (name(jobs, bytes), self.bytes[0]);
+                    let name = format!("{this} / {first} B, jobs a second");
+                    stage.report.ratio(name, speed, speeds[0]);
+                }
             }
-            compare(flags, jobs, &speeds, &mut report);
+            ticker.stop().await?;
+            site.close().await?;
         }
-        ticker.stop().await?;
-        drop(control);
-        site.close().await?;
+        Ok(())
     }
-    Ok(report)
 }
 
 fn name(jobs: usize, bytes: usize) -> String {
     if jobs == 1 { format!("single, {bytes} B") } else { format!("bulk of {jobs}, {bytes} B") }
 }
 
-/// Answers jobs a second.
-async fn once(site: &Site, control: &Session, push: Push, report: &mut Report) -> Result<f64> {
-    let name = name(push.jobs, push.bytes.unwrap_or_default());
-    let (mark, before) = (WalMark::set(control).await?, Counters::read(site, control).await?);
-    let (jobs, speed) = push.run(site).await?;
-    let after = Counters::read(site, control).await?;
-    report.add(&name, "jobs/s", speed);
-    if let Some(cpu) = after.cpu_since(&before) {
-        report.add(format!("{name}: server CPU a job"), "µs", ratio(cpu * 1e6, jobs as f64));
-    }
-    mark.since(control).await?.per_job(report, &name, jobs);
-    Ok(speed)
-}
-
-/// Every size against the first one.
-fn compare(flags: &PayloadsFlags, jobs: usize, speeds: &[f64], report: &mut Report) {
-    for (&bytes, &speed) in flags.bytes.iter().zip(speeds).skip(1) {
-        let (this, first) = (name(jobs, bytes), flags.bytes[0]);
-        report.add(format!("{this} / {first} B, jobs a second"), "ratio", ratio(speed, speeds[0]));
+impl PayloadsFlags {
+    /// Answers jobs a second.
+    async fn once(
+        &self,
+        site: &Site,
+        jobs: usize,
+        bytes: usize,
+        report: &mut Report,
+    ) -> Result<f64> {
+        let name = name(jobs, bytes);
+        let (tenants, seconds) = (self.tenants, self.seconds);
+        let kind = Kind { bytes: Some(bytes), ..Kind::default() };
+        let push = Push { way: Way::Dispatch, connections: 1, jobs, tenants, seconds, kind };
+        let (mark, before) = (WalMark::set(site).await?, Counters::read(site).await?);
+        let (jobs, speed) = push.run(site).await?;
+        let after = Counters::read(site).await?;
+        report.add(&name, "jobs/s", speed);
+        if let Some(cpu) = after.cpu_since(&before) {
+            report.add(format!("{name}: server CPU a job"), "µs", ratio(cpu * 1e6, jobs as f64));
+        }
+        mark.since(site).await?.per_job(report, &name, jobs);
+        Ok(speed)
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use tokio::task::JoinSet;
 
 use crate::classic;
-use crate::load::{Kind, TYPE, document, payload, tenant, varied};
+use crate::crew::Crew;
+use crate::load::{Kind, TYPE, document, tenant};
 use crate::target::Site;
 
 /// How a job gets in.
@@ -51,28 +51,22 @@ pub(crate) struct Push {
     pub(crate) jobs: usize,
     pub(crate) tenants: u64,
     pub(crate) seconds: f64,
-    /// As [`Kind::bytes`].
-    pub(crate) bytes: Option<usize>,
+    pub(crate) kind: Kind,
 }
 
 impl Push {
     /// Answers how many jobs went in, and how many a second.
     pub(crate) async fn run(&self, site: &Site) -> Result<(u64, f64)> {
-        let mut sessions = Vec::new();
-        for _ in 0..self.connections {
-            sessions.push(site.session().await?);
-        }
+        let sessions = site.sessions(self.connections).await?;
         // made beforehand: writing JSON is the caller's work, the same for both ways
         let whose: Vec<_> = (0..self.jobs as u64).map(|job| tenant(job % self.tenants)).collect();
-        let kind = Kind { bytes: self.bytes, ..Kind::default() };
-        let document: Arc<str> = document(&whose, &site.queue, kind).into();
-        let payloads: Arc<[String]> = (0..16).map(|number| self.payload(number)).collect();
+        let document: Arc<str> = document(&whose, &site.queue, self.kind).into();
+        let payloads: Arc<[String]> = (0..16).map(|number| self.kind.payload(number)).collect();
         let (start, end) = (Instant::now(), Duration::from_secs_f64(self.seconds));
-        let mut tasks = JoinSet::new();
-        for (number, session) in (0_u64..).zip(sessions) {
+        let crew = Crew::start((0_u64..).zip(sessions), |(number, session), _| {
             let (queue, push) = (site.queue.clone(), *self);
             let (document, payloads) = (document.clone(), payloads.clone());
-            tasks.spawn(async move {
+            async move {
                 let Push { way, jobs, .. } = push;
                 let text = if jobs == 1 { way.single() } else { way.bulk() };
                 let statement = session.prepare(text).await?;
@@ -88,17 +82,10 @@ impl Push {
                     }
                     done += jobs as u64;
                 }
-                anyhow::Ok(done)
-            });
-        }
-        let mut total = 0;
-        while let Some(done) = tasks.join_next().await {
-            total += done??;
-        }
+                Ok(done)
+            }
+        });
+        let total = crew.ended().await?.iter().sum();
         Ok((total, total as f64 / start.elapsed().as_secs_f64()))
-    }
-
-    fn payload(&self, number: u64) -> String {
-        self.bytes.map_or_else(|| payload(number), |bytes| varied(number, bytes))
     }
 }

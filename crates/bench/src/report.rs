@@ -4,9 +4,8 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::flags::Common;
 use crate::machine::Surroundings;
-use crate::spread::Spread;
+use crate::spread::{Samples, Spread, Statistic, ratio};
 use crate::target::Target;
 
 /// One scenario's answer.
@@ -14,9 +13,6 @@ use crate::target::Target;
 pub struct Report {
     scenario: &'static str,
     options: Value,
-    /// How often the scenario is repeated.
-    #[serde(skip)]
-    pub(crate) reps: u32,
     surroundings: Surroundings,
     measurements: Vec<Measurement>,
     series: Vec<Series>,
@@ -40,26 +36,23 @@ struct Series {
 }
 
 impl Report {
-    /// Begins the report of a scenario that is repeated so often, unless another number is asked
-    /// for.
+    /// Begins the report of a scenario that is repeated so often.
     pub(crate) async fn begin(
         target: &Target,
-        common: &Common,
         scenario: &'static str,
         options: &impl Serialize,
         reps: u32,
     ) -> Result<Self> {
-        let reps = common.reps.unwrap_or(common.shrunk(reps, 1));
         let mut options = serde_json::to_value(options)?;
         options["reps"] = reps.into();
         options["connection"] = target.mode().await?.to_string().into();
         let surroundings = Surroundings::look(&target.session().await?).await?;
-        Ok(Self { reps, ..Self::empty(scenario, options, surroundings) })
+        Ok(Self::empty(scenario, options, surroundings))
     }
 
     fn empty(scenario: &'static str, options: Value, surroundings: Surroundings) -> Self {
         let (measurements, series) = (Vec::new(), Vec::new());
-        Self { scenario, options, reps: 1, surroundings, measurements, series }
+        Self { scenario, options, surroundings, measurements, series }
     }
 
     /// Adds one repetition's value of a measurement, which stands where it was first named.
@@ -81,9 +74,16 @@ impl Report {
         self.series.push(Series { name: name.into(), unit, values });
     }
 
-    /// Notes how long a commit takes now: it drifts, and explains differences between repetitions.
-    pub(crate) fn commit_took(&mut self, milliseconds: f64) {
-        self.add("fsync, p50 of a tiny commit less a round trip", "ms", milliseconds);
+    /// Adds one repetition's ratio of two figures.
+    pub(crate) fn ratio(&mut self, name: impl Into<String>, figure: f64, of: f64) {
+        self.add(name, "ratio", ratio(figure, of));
+    }
+
+    /// Adds some statistics of one repetition's observations in milliseconds, a line each.
+    pub(crate) fn times(&mut self, what: &str, of: &Samples, statistics: &[Statistic]) {
+        for (name, value) in statistics {
+            self.add(format!("{what}, {name}"), "ms", value(of));
+        }
     }
 
     /// The report as text.

@@ -40,6 +40,14 @@ pub(crate) struct Samples {
     sorted: Vec<f64>,
 }
 
+/// A figure of many observations, with its name.
+pub(crate) type Statistic = (&'static str, fn(&Samples) -> f64);
+
+pub(crate) const P50: Statistic = ("p50", |of| of.percentile(0.5));
+pub(crate) const P99: Statistic = ("p99", |of| of.percentile(0.99));
+pub(crate) const MAX: Statistic = ("max", Samples::max);
+pub(crate) const MEAN: Statistic = ("mean", Samples::mean);
+
 impl Samples {
     pub(crate) fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);

@@ -1,27 +1,29 @@
-//! Who works in `bench everyday`: the library's workers, or plain connections.
+//! Who works in a scenario until it is over: the library's workers, or plain connections.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
-use fairclaim::{CLAIM_SIZE_CLASSES, WorkerHandle};
-use tokio::task::JoinSet;
+use anyhow::Result;
+use fairclaim::{CLAIM_SIZE_CLASSES, Worker, WorkerHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::claimer::Claimer;
-use crate::pacer::began;
+use crate::crew::Crew;
 use crate::tally::Tally;
 use crate::target::Site;
-use crate::ticker::Ticker;
+use crate::ticker;
 use crate::work::{self, Fleet};
+
+/// How long a connection rests that found nothing, or was told to.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Works until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Staff {
-    tasks: JoinSet<Result<()>>,
-    stop: CancellationToken,
-    ticker: Option<Ticker>,
+    pub(crate) tally: Arc<Tally>,
+    crew: Crew<()>,
+    ticker: Option<Crew<()>>,
     claims: Claims,
 }
 
@@ -29,34 +31,32 @@ pub(crate) struct Staff {
 #[derive(Debug)]
 enum Claims {
     Workers(Vec<WorkerHandle>),
-    Sql(Arc<[AtomicU64; CLAIM_SIZE_CLASSES]>),
+    Sql(Arc<Signals>),
+}
+
+/// What plain connections tell and are told.
+#[derive(Debug, Default)]
+struct Signals {
+    claim_sizes: [AtomicU64; CLAIM_SIZE_CLASSES],
+    rest: AtomicBool,
 }
 
 impl Staff {
-    pub(crate) async fn of_workers(site: &Site, fleet: Fleet, tally: &Arc<Tally>) -> Result<Self> {
-        let (stop, mut tasks, mut handles) = (CancellationToken::new(), JoinSet::new(), Vec::new());
-        for number in 0..fleet.workers {
-            let worker = work::counting(site, fleet, number, tally).await?;
-            handles.push(worker.handle());
-            tasks.spawn(work::run(worker, stop.clone()));
-        }
-        Ok(Self { tasks, stop, ticker: None, claims: Claims::Workers(handles) })
+    pub(crate) async fn of_workers(site: &Site, fleet: Fleet) -> Result<Self> {
+        let tally = Arc::new(Tally::default());
+        let workers = work::counting(site, fleet, &tally).await?;
+        let claims = Claims::Workers(workers.iter().map(Worker::handle).collect());
+        Ok(Self { tally, crew: work::run(workers), ticker: None, claims })
     }
 
-    pub(crate) async fn of_connections(
-        site: &Site,
-        connections: usize,
-        claim: i32,
-        tally: &Arc<Tally>,
-    ) -> Result<Self> {
-        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        let ticker = Some(Ticker::start(site).await?);
-        let sizes = Arc::new(std::array::from_fn(|_| AtomicU64::new(0)));
-        for number in 0..connections {
-            let claimer = Claimer::open(site, format!("bench-{number}"), claim).await?;
-            tasks.spawn(turn_until(claimer, stop.clone(), tally.clone(), sizes.clone()));
-        }
-        Ok(Self { tasks, stop, ticker, claims: Claims::Sql(sizes) })
+    pub(crate) async fn of_connections(site: &Site, number: usize, claim: i32) -> Result<Self> {
+        let (tally, signals) = (Arc::new(Tally::default()), Arc::new(Signals::default()));
+        let claimers = Claimer::several(site, number, claim).await?;
+        let ticker = Some(ticker::start(site).await?);
+        let crew = Crew::start(claimers, |claimer, stop| {
+            turn_until(claimer, stop, tally.clone(), signals.clone())
+        });
+        Ok(Self { tally, crew, ticker, claims: Claims::Sql(signals) })
     }
 
     /// Claims so far by how many jobs they brought: none, 1, 2 to 3, 4 to 7 and so on.
@@ -68,28 +68,45 @@ impl Staff {
                     std::array::from_fn(|class| sum[class] + more[class])
                 })
             }
-            Claims::Sql(sizes) => std::array::from_fn(|class| sizes[class].load(Ordering::Relaxed)),
+            Claims::Sql(signals) => {
+                signals.claim_sizes.each_ref().map(|of| of.load(Ordering::Relaxed))
+            }
         }
     }
 
     /// Fails if a worker gave up.
     pub(crate) fn check(&mut self) -> Result<()> {
-        if let Some(done) = self.tasks.try_join_next() {
-            done??;
-            bail!("a worker stopped before it was told to");
+        self.crew.check()
+    }
+
+    /// Lets plain connections rest, or work again.
+    pub(crate) fn rest(&self, rest: bool) {
+        if let Claims::Sql(signals) = &self.claims {
+            signals.rest.store(rest, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until the tally says so, at most that many seconds; fails if a worker gave up.
+    pub(crate) async fn until(
+        &mut self,
+        enough: impl Fn(&Tally) -> bool,
+        patience: f64,
+    ) -> Result<()> {
+        let start = Instant::now();
+        while !enough(&self.tally) && start.elapsed().as_secs_f64() < patience {
+            self.check()?;
+            tokio::time::sleep(PAUSE).await;
         }
         Ok(())
     }
 
-    pub(crate) async fn stop(mut self) -> Result<()> {
-        self.stop.cancel();
-        while let Some(done) = self.tasks.join_next().await {
-            done??;
-        }
+    /// Answers what was counted.
+    pub(crate) async fn stop(self) -> Result<Arc<Tally>> {
+        self.crew.stop().await?;
         if let Some(ticker) = self.ticker {
             ticker.stop().await?;
         }
-        Ok(())
+        Ok(self.tally)
     }
 }
 
@@ -97,25 +114,23 @@ async fn turn_until(
     mut claimer: Claimer,
     stop: CancellationToken,
     tally: Arc<Tally>,
-    sizes: Arc<[AtomicU64; CLAIM_SIZE_CLASSES]>,
+    signals: Arc<Signals>,
 ) -> Result<()> {
-    let (mut flood, mut small) = (0, 0);
+    // of the jobs that it holds, those that bear the time of their dispatch
+    let mut stamped = 0;
     while !stop.is_cancelled() {
-        let (_, claimed) = claimer.turn().await?;
-        tally.completed_some(flood, small);
-        let class = (usize::BITS - claimed.len().leading_zeros()) as usize;
-        sizes[class.min(CLAIM_SIZE_CLASSES - 1)].fetch_add(1, Ordering::Relaxed);
-        small = 0;
-        for began in claimed.iter().filter_map(|job| began(&job.payload)) {
-            tally.waited_since(began);
-            small += 1;
+        if signals.rest.load(Ordering::Relaxed) {
+            tokio::time::sleep(PAUSE).await;
+            continue;
         }
-        flood = claimed.len() as u64 - small;
+        let (settled, claimed) = claimer.turn().await?;
+        tally.completed_some(settled - stamped, stamped);
+        let class = (usize::BITS - claimed.len().leading_zeros()) as usize;
+        signals.claim_sizes[class.min(CLAIM_SIZE_CLASSES - 1)].fetch_add(1, Ordering::Relaxed);
+        stamped = tally.started(&claimed);
         if claimed.is_empty() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
-    claimer.settle().await?;
-    tally.completed_some(flood, small);
-    Ok(())
+    claimer.settle().await
 }

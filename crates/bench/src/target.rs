@@ -17,7 +17,7 @@ const LOGIN: &str = "bench";
 /// Copied for every repetition; no session may be connected to it then.
 const TEMPLATE: &str = "bench_template";
 /// Enough for every scenario's own connections; workers have theirs besides.
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 65;
 
 /// Durable, and large enough that a run of a few minutes has no checkpoint in the middle.
 const SETTINGS: [(&str, &str); 7] = [
@@ -39,6 +39,8 @@ pub(crate) enum Target {
 /// One database, and a queue in it that is empty at first.
 pub(crate) struct Site {
     pub(crate) queue: String,
+    /// Looks at what happens.
+    pub(crate) control: Session,
     url: String,
     client: Client,
     options: ConnectOptions,
@@ -91,7 +93,6 @@ impl Target {
     pub(crate) async fn site(&self) -> Result<Site> {
         let (Self::Private { options, .. } | Self::Named { options, .. }) = self;
         let options = options.clone();
-        let own = options.clone().pool_size(CONNECTIONS).application_name("fairclaim bench");
         match self {
             Self::Private { server, made, .. } => {
                 let number = made.fetch_add(1, Ordering::Relaxed);
@@ -100,15 +101,13 @@ impl Target {
                 server.execute_as_superuser("postgres", &make).await?;
                 let url = server.url(&database, LOGIN);
                 let admin = Client::connect(&server.superuser_url("postgres")).await?;
-                let client = Client::connect_with(&url, &own).await?;
                 let drop = Some(Drop { admin, database });
-                Ok(Site { queue: "bench".to_owned(), url, client, options, drop })
+                Site::open("bench".to_owned(), url, options, drop).await
             }
             Self::Named { url, made, .. } => {
                 let number = made.fetch_add(1, Ordering::Relaxed);
                 let queue = format!("bench-{}-{number}", uuid::Uuid::new_v4().simple());
-                let client = Client::connect_with(url, &own).await?;
-                Ok(Site { queue, url: url.clone(), client, options, drop: None })
+                Site::open(queue, url.clone(), options, None).await
             }
         }
     }
@@ -173,8 +172,34 @@ async fn refuse_foreign_jobs(client: &Client) -> Result<()> {
 }
 
 impl Site {
+    async fn open(
+        queue: String,
+        url: String,
+        options: ConnectOptions,
+        drop: Option<Drop>,
+    ) -> Result<Self> {
+        let own = options.clone().pool_size(CONNECTIONS).application_name("fairclaim bench");
+        let client = Client::connect_with(&url, &own).await?;
+        Ok(Self { queue, control: Session::of(&client).await?, url, client, options, drop })
+    }
+
     pub(crate) async fn session(&self) -> Result<Session> {
         Session::of(&self.client).await
+    }
+
+    /// A session that may look into the tables.
+    pub(crate) async fn owner(&self) -> Result<Session> {
+        let session = self.session().await?;
+        session.batch_execute("set role fairclaim_owner").await?;
+        Ok(session)
+    }
+
+    pub(crate) async fn sessions(&self, number: usize) -> Result<Vec<Session>> {
+        let mut sessions = Vec::new();
+        for _ in 0..number {
+            sessions.push(self.session().await?);
+        }
+        Ok(sessions)
     }
 
     /// Whether its server was started for this, on this machine.
@@ -188,10 +213,11 @@ impl Site {
     }
 
     /// How many jobs of the queue are completed.
-    pub(crate) async fn finished(&self, session: &Session) -> Result<u64> {
+    pub(crate) async fn finished(&self) -> Result<u64> {
         let text =
             "select count(*) from fairclaim.job_overview where queue = $1 and status = 'completed'";
-        let count: i64 = session.query_typed_one(text, &[(&self.queue, Type::TEXT)]).await?.get(0);
+        let queue = [(&self.queue as _, Type::TEXT)];
+        let count: i64 = self.control.query_typed_one(text, &queue).await?.get(0);
         Ok(u64::try_from(count)?)
     }
 

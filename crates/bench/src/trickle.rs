@@ -1,23 +1,25 @@
 //! `bench trickling` and `bench held-trickle`: tenants that send a job now and then. What a claim
 //! costs must depend neither on how many they are nor on how long a snapshot has been held.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::claimer::Claimer;
-use crate::flags::{Common, within};
+use crate::crew::Crew;
+use crate::flags::within;
 use crate::held::Held;
-use crate::pacer::{Pace, Pacer, began, micros};
-use crate::progress::progress;
+use crate::pacer::{Pace, Pacer};
 use crate::report::Report;
-use crate::spread::{Samples, ratio};
-use crate::target::{Site, Target};
-use crate::ticker::Ticker;
+use crate::scenario::{Scenario, Stage};
+use crate::spread::{MEAN, P50, P99, Samples, ratio};
+use crate::tally::Tally;
+use crate::target::Site;
+use crate::ticker;
 
 #[derive(Debug, Clone, Args, Serialize)]
 pub(crate) struct TrickleFlags {
@@ -49,8 +51,8 @@ struct LoadFlags {
     #[arg(long, value_name = "N", default_value_t = 1000.0, value_parser = within::<f64>(0.1..=1_000_000.0))]
     rate: f64,
     /// Connections that dispatch
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = within::<u64>(1..=64))]
-    dispatchers: u64,
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = within::<usize>(1..=64))]
+    dispatchers: usize,
     /// Connections that claim, pausing 10 ms after each claim
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = within::<usize>(1..=64))]
     claimers: usize,
@@ -60,142 +62,125 @@ struct LoadFlags {
 }
 
 /// What claims cost before this many seconds have passed does not count.
-fn warm_up(common: &Common) -> f64 {
-    common.shrunk(3.5, 0.2)
+fn warm_up(stage: &Stage<'_>) -> f64 {
+    stage.common.shrunk(3.5, 0.2)
 }
 
-pub(crate) async fn run(target: &Target, common: &Common, flags: &TrickleFlags) -> Result<Report> {
-    let mut report = Report::begin(target, common, "trickling", flags, 3).await?;
-    for rep in 1..=report.reps {
-        let (mut typical, mut average) = (Vec::new(), Vec::new());
-        for &tenants in &flags.tenants {
-            progress(format!("trickling, {tenants} tenants, repetition {rep} of {}", report.reps));
-            let site = target.site().await?;
-            let seen = watch(&site, &flags.load, tenants, flags.seconds).await?;
-            site.close().await?;
-            let costs = seen.costs(warm_up(common), flags.seconds);
-            seen.describe(&mut report, &format!("{tenants} tenants"), &costs);
-            typical.push(costs.percentile(0.5));
-            average.push(costs.mean());
+impl Scenario for TrickleFlags {
+    const NAME: &'static str = "trickling";
+    const REPS: u32 = 3;
+
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
+        while stage.repeats() {
+            let mut costs = Vec::new();
+            for &tenants in &self.tenants {
+                let site = stage.site(&format!("trickling, {tenants} tenants")).await?;
+                let seen = self.load.watch(&site, tenants, self.seconds).await?;
+                site.close().await?;
+                let these = seen.costs(warm_up(stage), self.seconds);
+                seen.describe(&mut stage.report, &format!("{tenants} tenants"), &these);
+                costs.push(these);
+            }
+            let (first, last) = (&costs[0], &costs[costs.len() - 1]);
+            compare(&mut stage.report, "last number of tenants / first", last, first);
         }
-        let last_to_first = |of: &[f64]| ratio(of[of.len() - 1], of[0]);
-        report.add(
-            "p50 of a claim, last number of tenants / first",
-            "ratio",
-            last_to_first(&typical),
-        );
-        report.add(
-            "mean of a claim, last number of tenants / first",
-            "ratio",
-            last_to_first(&average),
-        );
+        Ok(())
     }
-    Ok(report)
 }
 
-pub(crate) async fn run_held(
-    target: &Target,
-    common: &Common,
-    flags: &HeldTrickleFlags,
-) -> Result<Report> {
-    let mut report = Report::begin(target, common, "held-trickle", flags, 1).await?;
-    for rep in 1..=report.reps {
-        progress(format!("held-trickle, repetition {rep} of {}", report.reps));
-        let site = target.site().await?;
-        let held = Held::open(&site).await?;
-        let seen = watch(&site, &flags.load, flags.tenants, flags.seconds).await?;
-        held.release().await?;
-        site.close().await?;
-        let slice = 10_f64.min((flags.seconds - warm_up(common)) / 2.0);
-        let first = seen.costs(warm_up(common), warm_up(common) + slice);
-        let last = seen.costs(flags.seconds - slice, flags.seconds);
-        seen.describe(&mut report, &format!("first {slice:.1} s"), &first);
-        seen.describe(&mut report, &format!("last {slice:.1} s"), &last);
-        let typical = ratio(last.percentile(0.5), first.percentile(0.5));
-        report.add("p50 of a claim, last / first", "ratio", typical);
-        report.add("mean of a claim, last / first", "ratio", ratio(last.mean(), first.mean()));
+impl Scenario for HeldTrickleFlags {
+    const NAME: &'static str = "held-trickle";
+    const REPS: u32 = 1;
+
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
+        while stage.repeats() {
+            let site = stage.site("held-trickle").await?;
+            let held = Held::open(&site).await?;
+            let seen = self.load.watch(&site, self.tenants, self.seconds).await?;
+            held.release().await?;
+            site.close().await?;
+            let begin = warm_up(stage);
+            let slice = 10_f64.min((self.seconds - begin) / 2.0);
+            let first = seen.costs(begin, begin + slice);
+            let last = seen.costs(self.seconds - slice, self.seconds);
+            seen.describe(&mut stage.report, &format!("first {slice:.1} s"), &first);
+            seen.describe(&mut stage.report, &format!("last {slice:.1} s"), &last);
+            compare(&mut stage.report, "last / first", &last, &first);
+        }
+        Ok(())
     }
-    Ok(report)
 }
 
-/// What the claimers saw: when each claim that gave something began, in seconds, what it cost, and
-/// what it gave.
-#[derive(Default)]
+fn compare(report: &mut Report, what: &str, last: &Samples, first: &Samples) {
+    for (name, value) in [P50, MEAN] {
+        report.ratio(format!("{name} of a claim, {what}"), value(last), value(first));
+    }
+}
+
+/// A claim that gave something: when it began, in seconds, what it cost in milliseconds, and how
+/// many jobs it gave.
+struct Claim {
+    at: f64,
+    cost: f64,
+    jobs: usize,
+}
+
+/// What the claimers saw.
 struct Seen {
-    claims: Vec<(f64, f64, usize)>,
-    waits: Vec<f64>,
+    claims: Vec<Claim>,
+    waits: Samples,
 }
 
 impl Seen {
     fn costs(&self, from: f64, to: f64) -> Samples {
-        let within = |&&(at, _, _): &&(f64, f64, usize)| at >= from && at < to;
-        Samples::of(self.claims.iter().filter(within).map(|&(_, cost, _)| cost).collect())
+        let within = self.claims.iter().filter(|claim| claim.at >= from && claim.at < to);
+        Samples::of(within.map(|claim| claim.cost).collect())
     }
 
     fn describe(&self, report: &mut Report, what: &str, costs: &Samples) {
-        report.add(format!("{what}: a claim that gave jobs, p50"), "ms", costs.percentile(0.5));
-        report.add(format!("{what}: a claim that gave jobs, mean"), "ms", costs.mean());
-        report.add(format!("{what}: a claim that gave jobs, p99"), "ms", costs.percentile(0.99));
+        report.times(&format!("{what}: a claim that gave jobs"), costs, &[P50, MEAN, P99]);
         report.add(format!("{what}: claims counted"), "claims", costs.len() as f64);
-        let jobs: usize = self.claims.iter().map(|&(_, _, jobs)| jobs).sum();
-        let claims = self.claims.len().max(1);
-        report.add("jobs a claim, whole run", "jobs", jobs as f64 / claims as f64);
-        let waits = Samples::of(self.waits.clone());
-        report.add("wait from dispatch to claim, whole run, p50", "ms", waits.percentile(0.5));
-        report.add("wait from dispatch to claim, whole run, p99", "ms", waits.percentile(0.99));
+        let jobs: usize = self.claims.iter().map(|claim| claim.jobs).sum();
+        let each = ratio(jobs as f64, self.claims.len() as f64);
+        report.add("jobs a claim, whole run", "jobs", each);
+        report.times("wait from dispatch to claim, whole run", &self.waits, &[P50, P99]);
     }
 }
 
-async fn watch(site: &Site, load: &LoadFlags, tenants: u64, seconds: f64) -> Result<Seen> {
-    let ticker = Ticker::start(site).await?;
-    let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-    let mut claimers = Vec::new();
-    for number in 0..load.claimers {
-        claimers.push(Claimer::open(site, format!("bench-{number}"), load.claim).await?);
+impl LoadFlags {
+    async fn watch(&self, site: &Site, tenants: u64, seconds: f64) -> Result<Seen> {
+        let ticker = ticker::start(site).await?;
+        let claimers = Claimer::several(site, self.claimers, self.claim).await?;
+        let pace = Pace::new(site, tenants, self.rate, self.dispatchers);
+        let pacer = Pacer::start(site, pace).await?;
+        let (tally, start) = (Arc::new(Tally::default()), Instant::now());
+        let crew =
+            Crew::start(claimers, |claimer, stop| claim_until(claimer, start, tally.clone(), stop));
+        tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+        let claims = crew.stop().await?.into_iter().flatten().collect();
+        pacer.stop().await?;
+        ticker.stop().await?;
+        Ok(Seen { claims, waits: tally.waits() })
     }
-    let pace = Pace {
-        queue: site.queue.clone(),
-        first_tenant: 1,
-        tenants,
-        types: 1,
-        rate: load.rate,
-        connections: load.dispatchers,
-    };
-    let pacer = Pacer::start(site, &pace).await?;
-    let start = Instant::now();
-    for claimer in claimers {
-        tasks.spawn(claim_until(claimer, start, stop.clone()));
-    }
-    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
-    stop.cancel();
-    let mut seen = Seen::default();
-    while let Some(done) = tasks.join_next().await {
-        let one = done??;
-        seen.claims.extend(one.claims);
-        seen.waits.extend(one.waits);
-    }
-    pacer.stop().await?;
-    ticker.stop().await?;
-    Ok(seen)
 }
 
 async fn claim_until(
     mut claimer: Claimer,
     start: Instant,
+    tally: Arc<Tally>,
     stop: CancellationToken,
-) -> Result<Seen> {
-    let mut seen = Seen::default();
+) -> Result<Vec<Claim>> {
+    let mut claims = Vec::new();
     while !stop.is_cancelled() {
         let at = start.elapsed().as_secs_f64();
         let jobs = claimer.claim().await?;
-        let (now, cost) = (micros(), start.elapsed().as_secs_f64() - at);
+        let cost = (start.elapsed().as_secs_f64() - at) * 1e3;
         if !jobs.is_empty() {
-            seen.claims.push((at, cost * 1e3, jobs.len()));
+            claims.push(Claim { at, cost, jobs: jobs.len() });
         }
-        let began = jobs.iter().filter_map(|job| began(&job.payload));
-        seen.waits.extend(began.map(|began| now.saturating_sub(began) as f64 / 1e3));
+        tally.started(&jobs);
         claimer.settle().await?;
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    Ok(seen)
+    Ok(claims)
 }

@@ -1,23 +1,19 @@
 //! `bench trickle-cost`: few jobs a second through the library's workers, and what each of them
 //! costs.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::Args;
 use serde::Serialize;
 
 use crate::counters::Counters;
-use crate::flags::{Common, within};
-use crate::pacer::{Pace, Paced, Pacer};
-use crate::progress::progress;
-use crate::report::Report;
-use crate::spread::{Samples, ratio};
+use crate::flags::within;
+use crate::pacer::{Pace, Pacer};
+use crate::scenario::{Scenario, Stage};
+use crate::spread::{MAX, P50, P99, ratio};
 use crate::staff::Staff;
-use crate::tally::Tally;
-use crate::target::{Site, Target};
+use crate::target::Site;
 use crate::wal::WalMark;
 use crate::work::Fleet;
 
@@ -33,8 +29,8 @@ pub(crate) struct TrickleCostFlags {
     #[arg(long, value_name = "N", default_value = "100", default_value_if("quick", "true", "10"), value_parser = within::<u64>(1..=1_000_000))]
     tenants: u64,
     /// Connections that dispatch
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = within::<u64>(1..=64))]
-    dispatchers: u64,
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = within::<usize>(1..=64))]
+    dispatchers: usize,
     /// Workers in this process
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = within::<usize>(1..=30))]
     workers: usize,
@@ -43,98 +39,61 @@ pub(crate) struct TrickleCostFlags {
     concurrency: usize,
 }
 
-pub(crate) async fn run(
-    target: &Target,
-    common: &Common,
-    flags: &TrickleCostFlags,
-) -> Result<Report> {
-    let mut report = Report::begin(target, common, "trickle-cost", flags, 3).await?;
-    for rep in 1..=report.reps {
-        for &rate in &flags.rates {
-            progress(format!("trickle-cost, {rate} jobs/s, repetition {rep} of {}", report.reps));
-            let site = target.site().await?;
-            once(&site, common, flags, rate, &mut report).await?;
-            site.close().await?;
+impl Scenario for TrickleCostFlags {
+    const NAME: &'static str = "trickle-cost";
+    const REPS: u32 = 3;
+
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
+        while stage.repeats() {
+            for &rate in &self.rates {
+                let site = stage.site(&format!("trickle-cost, {rate} jobs/s")).await?;
+                self.once(&site, rate, stage).await?;
+                site.close().await?;
+            }
         }
+        Ok(())
     }
-    Ok(report)
 }
 
-async fn once(
-    site: &Site,
-    common: &Common,
-    flags: &TrickleCostFlags,
-    rate: f64,
-    report: &mut Report,
-) -> Result<()> {
-    let session = site.session().await?;
-    let tally = Arc::new(Tally::default());
-    let (mark, before) = (WalMark::set(&session).await?, Counters::read(site, &session).await?);
-    let (workers, concurrency) = (flags.workers, flags.concurrency);
-    let fleet = Fleet { workers, concurrency, connections: 2, max_batch: 500 };
-    let mut staff = Staff::of_workers(site, fleet, &tally).await?;
-    tokio::time::sleep(Duration::from_secs_f64(common.shrunk(3.0, 0.3))).await;
-    let paced = pace(site, flags, rate).await?;
-    let dispatched = paced.commits.len() as u64;
-    let patience = Instant::now();
-    while tally.completed() < dispatched {
-        staff.check()?;
+impl TrickleCostFlags {
+    async fn once(&self, site: &Site, rate: f64, stage: &mut Stage<'_>) -> Result<()> {
+        let (mark, before) = (WalMark::set(site).await?, Counters::read(site).await?);
+        let (workers, concurrency) = (self.workers, self.concurrency);
+        let fleet = Fleet { workers, concurrency, connections: 2, max_batch: 500 };
+        let mut staff = Staff::of_workers(site, fleet).await?;
+        tokio::time::sleep(Duration::from_secs_f64(stage.common.shrunk(3.0, 0.3))).await;
+        let pace = Pace::new(site, self.tenants, rate, self.dispatchers);
+        let pacer = Pacer::start(site, pace).await?;
+        tokio::time::sleep(Duration::from_secs_f64(self.seconds)).await;
+        let paced = pacer.stop().await?;
+        let dispatched = paced.commits.len() as u64;
+        staff.until(|tally| tally.completed() >= dispatched, 60.0).await?;
+        let claims = staff.claim_sizes();
+        let tally = staff.stop().await?;
+        let after = Counters::read_after_workers(site).await?;
+        let handled = tally.completed();
         ensure!(
-            patience.elapsed() < Duration::from_secs(60),
-            "{} of {dispatched} jobs were handled a minute after the last dispatch",
-            tally.completed()
+            handled >= dispatched,
+            "{handled} of {dispatched} jobs were handled a minute after the last dispatch"
         );
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let claims = staff.claim_sizes();
-    staff.stop().await?;
-    let after = Counters::read_after_workers(site, &session).await?;
 
-    let jobs = dispatched as f64;
-    let name = format!("{rate} jobs/s");
-    report.add(format!("{name}: jobs dispatched"), "jobs", jobs);
-    report.add(format!("{name}: jobs handled"), "jobs", tally.completed() as f64);
-    let transactions = (after.transactions_since(&before) - jobs).max(0.0);
-    let what = "transactions a job, besides its dispatch";
-    report.add(format!("{name}: {what}"), "tx", ratio(transactions, jobs));
-    let all: u64 = claims.iter().sum();
-    report.add(format!("{name}: claims a job"), "claims", ratio(all as f64, jobs));
-    let empty = ratio(claims[0] as f64, all as f64);
-    report.add(format!("{name}: claims that found nothing, share"), "ratio", empty);
-    if let Some(cpu) = after.cpu_since(&before) {
-        report.add(format!("{name}: server CPU per 1,000 jobs"), "s", ratio(cpu * 1e3, jobs));
+        let (jobs, name, report) = (dispatched as f64, format!("{rate} jobs/s"), &mut stage.report);
+        report.add(format!("{name}: jobs dispatched"), "jobs", jobs);
+        report.add(format!("{name}: jobs handled"), "jobs", handled as f64);
+        let transactions = (after.transactions_since(&before) - jobs).max(0.0);
+        let what = "transactions a job, besides its dispatch";
+        report.add(format!("{name}: {what}"), "tx", ratio(transactions, jobs));
+        let all = claims.iter().sum::<u64>() as f64;
+        report.add(format!("{name}: claims a job"), "claims", ratio(all, jobs));
+        report.ratio(format!("{name}: claims that found nothing, share"), claims[0] as f64, all);
+        if let Some(cpu) = after.cpu_since(&before) {
+            report.add(format!("{name}: server CPU per 1,000 jobs"), "s", ratio(cpu * 1e3, jobs));
+        }
+        mark.since(site).await?.per_job(report, &name, dispatched);
+        let (waits, _) = tally.since_commit(&paced.commits);
+        let what = format!("{name}: commit returned to handler start");
+        report.times(&what, &waits, &[P50, P99, MAX]);
+        report.times(&format!("{name}: a dispatch began late"), &paced.late, &[P99]);
+        Ok(())
     }
-    mark.since(&session).await?.per_job(report, &name, dispatched);
-    let waits = from_commit(&paced, &tally);
-    for (what, share) in [("p50", 0.5), ("p99", 0.99), ("max", 1.0)] {
-        let name = format!("{name}: commit returned to handler start, {what}");
-        report.add(name, "ms", waits.percentile(share));
-    }
-    report.add(format!("{name}: a dispatch began late, p99"), "ms", paced.late.percentile(0.99));
-    Ok(())
-}
-
-async fn pace(site: &Site, flags: &TrickleCostFlags, rate: f64) -> Result<Paced> {
-    let pace = Pace {
-        queue: site.queue.clone(),
-        first_tenant: 1,
-        tenants: flags.tenants,
-        types: 1,
-        rate,
-        connections: flags.dispatchers,
-    };
-    let pacer = Pacer::start(site, &pace).await?;
-    tokio::time::sleep(Duration::from_secs_f64(flags.seconds)).await;
-    pacer.stop().await
-}
-
-/// From the return of each commit to the start of the handler, in milliseconds. A worker can be
-/// quicker than the answer's way back to the dispatcher.
-fn from_commit(paced: &Paced, tally: &Tally) -> Samples {
-    let starts: HashMap<u64, u64> = tally.starts().into_iter().collect();
-    let waits = paced
-        .commits
-        .iter()
-        .filter_map(|commit| Some(starts.get(&commit.job)?.saturating_sub(commit.at) as f64 / 1e3));
-    Samples::of(waits.collect())
 }

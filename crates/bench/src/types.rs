@@ -7,13 +7,13 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::claimer::Claimer;
-use crate::flags::{Common, within};
-use crate::load::{Batch, Kind, load_kind, tenant, type_name};
-use crate::progress::progress;
+use crate::flags::within;
+use crate::load::{Kind, load, one_each, type_name};
 use crate::report::Report;
-use crate::spread::{Samples, ratio};
-use crate::target::{Site, Target};
-use crate::ticker::Ticker;
+use crate::scenario::{Scenario, Stage};
+use crate::spread::{P50, P99, Samples, ratio};
+use crate::target::Site;
+use crate::ticker;
 
 /// Claims of each claimer that plan its statements, and are not counted.
 const WARM_UP: u64 = 3;
@@ -40,70 +40,72 @@ pub(crate) struct TypesFlags {
     pairs: u64,
 }
 
-pub(crate) async fn run(target: &Target, common: &Common, flags: &TypesFlags) -> Result<Report> {
-    let taken: u64 = flags.claims.iter().map(|&claim| u64::from(claim.unsigned_abs())).sum();
-    let taken = taken * 2 * (flags.pairs + WARM_UP);
-    ensure!(
-        taken <= flags.tenants * flags.each as u64,
-        "the claims take up to {taken} jobs: give more --tenants or more jobs for --each"
-    );
-    let mut report = Report::begin(target, common, "types", flags, 3).await?;
-    for rep in 1..=report.reps {
-        progress(format!("types, repetition {rep} of {}", report.reps));
-        let site = target.site().await?;
-        let ticker = Ticker::start(&site).await?;
-        let batches: Vec<Batch> =
-            (1..=flags.tenants).map(|who| vec![tenant(who); flags.each]).collect();
-        load_kind(&site, batches, 2, Kind { types: flags.types, ..Kind::default() }).await?;
-        for &claim in &flags.claims {
-            pairs(&site, flags, claim, &mut report).await?;
+impl Scenario for TypesFlags {
+    const NAME: &'static str = "types";
+    const REPS: u32 = 3;
+
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
+        let taken: u64 = self.claims.iter().map(|&claim| u64::from(claim.unsigned_abs())).sum();
+        let taken = taken * 2 * (self.pairs + WARM_UP);
+        ensure!(
+            taken <= self.tenants * self.each as u64,
+            "the claims take up to {taken} jobs: give more --tenants or more jobs for --each"
+        );
+        while stage.repeats() {
+            let site = stage.site("types").await?;
+            let ticker = ticker::start(&site).await?;
+            let kind = Kind { types: self.types, ..Kind::default() };
+            load(&site, one_each(self.tenants, self.each), kind).await?;
+            for &claim in &self.claims {
+                self.pairs_of(&site, claim, &mut stage.report).await?;
+            }
+            ticker.stop().await?;
+            site.close().await?;
         }
-        ticker.stop().await?;
-        site.close().await?;
+        Ok(())
     }
-    Ok(report)
 }
 
-/// One claimer with types and one without, in turn; which comes first alternates.
-async fn pairs(site: &Site, flags: &TypesFlags, claim: i32, report: &mut Report) -> Result<()> {
-    let named = flags.named.unwrap_or(flags.types);
-    let names = (0..named).map(|number| {
-        if number < flags.types {
-            type_name(number, flags.types)
-        } else {
-            format!("unused-{number}")
-        }
-    });
-    let mut claimers = [
-        Claimer::open(site, format!("bench-all-{claim}"), claim).await?,
-        Claimer::open(site, format!("bench-types-{claim}"), claim).await?.naming(names.collect()),
-    ];
-    let (mut took, mut jobs) = ([Vec::new(), Vec::new()], [0, 0]);
-    for pair in 0..flags.pairs + WARM_UP {
-        for turn in 0..2 {
-            let which = usize::from((pair + turn) % 2 == 1);
-            let claimer = &mut claimers[which];
-            let start = Instant::now();
-            let got = claimer.claim().await?.len();
-            let cost = start.elapsed().as_secs_f64() * 1e3;
-            ensure!(got > 0, "nothing was left for a claim of {claim}: give more jobs for --each");
-            claimer.settle().await?;
-            if pair >= WARM_UP {
-                took[which].push(cost);
-                jobs[which] += got;
+impl TypesFlags {
+    /// One claimer with types and one without, in turn; which comes first alternates.
+    async fn pairs_of(&self, site: &Site, claim: i32, report: &mut Report) -> Result<()> {
+        let named = self.named.unwrap_or(self.types);
+        let unused = (self.types..named).map(|number| format!("unused-{number}"));
+        let used = (0..named.min(self.types)).map(|number| type_name(number, self.types));
+        let types = used.chain(unused).collect();
+        let mut claimers = [
+            Claimer::open(site, format!("bench-all-{claim}"), claim).await?,
+            Claimer::open(site, format!("bench-types-{claim}"), claim).await?.naming(types),
+        ];
+        let (mut took, mut jobs) = ([Vec::new(), Vec::new()], [0, 0]);
+        for pair in 0..self.pairs + WARM_UP {
+            for turn in 0..2 {
+                let which = usize::from((pair + turn) % 2 == 1);
+                let claimer = &mut claimers[which];
+                let start = Instant::now();
+                let got = claimer.claim().await?.len();
+                let cost = start.elapsed().as_secs_f64() * 1e3;
+                ensure!(
+                    got > 0,
+                    "nothing was left for a claim of {claim}: give more jobs for --each"
+                );
+                claimer.settle().await?;
+                if pair >= WARM_UP {
+                    took[which].push(cost);
+                    jobs[which] += got;
+                }
             }
         }
+        let pairs = took[1].iter().zip(&took[0]);
+        let ratios = Samples::of(pairs.map(|(of, all)| ratio(*of, *all)).collect());
+        let names = ["naming none".to_owned(), format!("naming {named} types")];
+        for ((name, took), jobs) in names.iter().zip(took).zip(jobs) {
+            let name = format!("claims of {claim}: {name}");
+            report.times(&name, &Samples::of(took), &[P50, P99]);
+            report.add(format!("{name}, jobs a claim"), "jobs", jobs as f64 / self.pairs as f64);
+        }
+        let name = format!("claims of {claim}: {} / {}, p50 of the pairs", names[1], names[0]);
+        report.add(name, "ratio", ratios.percentile(0.5));
+        Ok(())
     }
-    let ratios: Vec<f64> = took[1].iter().zip(&took[0]).map(|(of, all)| ratio(*of, *all)).collect();
-    let whole = flags.pairs as f64;
-    let names = ["naming none".to_owned(), format!("naming {named} types")];
-    for ((name, took), jobs) in names.iter().zip(took).zip(jobs) {
-        let took = Samples::of(took);
-        report.add(format!("claims of {claim}: {name}, p50"), "ms", took.percentile(0.5));
-        report.add(format!("claims of {claim}: {name}, p99"), "ms", took.percentile(0.99));
-        report.add(format!("claims of {claim}: {name}, jobs a claim"), "jobs", jobs as f64 / whole);
-    }
-    let name = format!("claims of {claim}: {} / {}, p50 of the pairs", names[1], names[0]);
-    report.add(name, "ratio", Samples::of(ratios).percentile(0.5));
-    Ok(())
 }

@@ -5,7 +5,7 @@ use anyhow::Result;
 use tokio_postgres::types::Type;
 
 use crate::report::Report;
-use crate::target::Session;
+use crate::target::Site;
 
 /// Where the log stood.
 #[derive(Debug)]
@@ -24,8 +24,9 @@ pub(crate) struct WalWritten {
 }
 
 impl WalMark {
-    pub(crate) async fn set(session: &Session) -> Result<Self> {
-        let row = session
+    pub(crate) async fn set(site: &Site) -> Result<Self> {
+        let row = site
+            .control
             .query_typed_one(
                 "select pg_current_wal_flush_lsn()::text, wal_fpi from pg_stat_wal",
                 &[],
@@ -36,8 +37,9 @@ impl WalMark {
 
     /// Exact where the extension `pg_walinspect` may be used; else each image counts as 8 kB, which
     /// is an upper bound.
-    pub(crate) async fn since(&self, session: &Session) -> Result<WalWritten> {
-        let row = session
+    pub(crate) async fn since(&self, site: &Site) -> Result<WalWritten> {
+        let row = site
+            .control
             .query_typed_one(
                 "select pg_current_wal_flush_lsn()::text, wal_fpi,
                         (pg_current_wal_flush_lsn() - $1::text::pg_lsn)::float8,
@@ -48,7 +50,8 @@ impl WalMark {
         let (to, images, bytes): (String, i64, f64) = (row.get(0), row.get(1), row.get(2));
         let mut image_bytes = 8192.0 * (images - self.images) as f64;
         if row.get(3) && bytes > 0.0 {
-            let row = session
+            let row = site
+                .control
                 .query_typed_one(
                     "select coalesce(sum(fpi_size), 0)::float8
                        from pg_get_wal_stats($1::text::pg_lsn, $2::text::pg_lsn, false)",

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use fairclaim::{Attempt, Job, JobError, Outcome, State, Worker, WorkerBuilder};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
+use crate::crew::Crew;
 use crate::load::TYPE;
 use crate::tally::Tally;
 use crate::target::Site;
@@ -36,45 +35,45 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    async fn builder(&self, site: &Site, queue: String, number: usize) -> Result<WorkerBuilder> {
-        Ok(Worker::builder(site.client().await?)
-            .worker_id(format!("bench-{number}"))
-            .queue(queue, self.concurrency)
-            .connections(self.connections)
-            .max_batch(self.max_batch))
+    async fn workers(
+        &self,
+        site: &Site,
+        queue: &str,
+        set_up: impl Fn(WorkerBuilder) -> WorkerBuilder,
+    ) -> Result<Vec<Worker>> {
+        let mut workers = Vec::new();
+        for number in 0..self.workers {
+            let worker = Worker::builder(site.client().await?)
+                .worker_id(format!("bench-{number}"))
+                .queue(queue, self.concurrency)
+                .connections(self.connections)
+                .max_batch(self.max_batch);
+            workers.push(set_up(worker).build()?);
+        }
+        Ok(workers)
     }
+}
+
+async fn nothing(_: BenchJob, _: Attempt) -> Result<Outcome, JobError> {
+    Ok(Outcome::Complete)
 }
 
 /// Works the queue off with handlers that do nothing; answers how long that took, the workers'
 /// start and end included.
 pub(crate) async fn drain(site: &Site, fleet: Fleet, jobs: u64) -> Result<Duration> {
-    async fn nothing(_: BenchJob, _: Attempt) -> Result<Outcome, JobError> {
-        Ok(Outcome::Complete)
-    }
-    let mut workers = Vec::new();
-    for number in 0..fleet.workers {
-        let builder = fleet.builder(site, site.queue.clone(), number).await?;
-        workers.push(builder.handler(nothing).drain(true).build()?);
-    }
-    let (start, mut tasks) = (Instant::now(), JoinSet::new());
-    for worker in workers {
-        tasks.spawn(worker.run(std::future::pending()));
-    }
-    let mut completed = 0;
-    while let Some(done) = tasks.join_next().await {
-        completed += done??.completed;
-    }
+    let workers =
+        fleet.workers(site, &site.queue, |worker| worker.handler(nothing).drain(true)).await?;
+    let start = Instant::now();
+    let crew = Crew::start(workers, |worker, _| async move {
+        Ok(worker.run(std::future::pending()).await?.completed)
+    });
+    let completed: u64 = crew.ended().await?.iter().sum();
     ensure!(completed == jobs, "the workers completed {completed} of {jobs} jobs");
     Ok(start.elapsed())
 }
 
-/// A worker that tells a tally of every job.
-pub(crate) async fn counting(
-    site: &Site,
-    fleet: Fleet,
-    number: usize,
-    tally: &Arc<Tally>,
-) -> Result<Worker> {
+/// Workers that tell a tally of every job.
+pub(crate) async fn counting(site: &Site, fleet: Fleet, tally: &Arc<Tally>) -> Result<Vec<Worker>> {
     async fn count(
         job: BenchJob,
         _: Attempt,
@@ -89,94 +88,50 @@ pub(crate) async fn counting(
         }
         Ok(Outcome::Complete)
     }
-    let builder = fleet.builder(site, site.queue.clone(), number).await?;
-    Ok(builder.state(tally.clone()).handler(count).build()?)
+    fleet.workers(site, &site.queue, |worker| worker.state(tally.clone()).handler(count)).await
 }
 
-/// Runs until it is stopped.
-pub(crate) async fn run(worker: Worker, stop: CancellationToken) -> Result<()> {
-    worker.run(stop.cancelled_owned()).await?;
-    Ok(())
-}
-
-/// Workers that have nothing to do and wait to be told otherwise.
-#[derive(Debug)]
-pub(crate) struct Idle {
-    tasks: JoinSet<Result<()>>,
-    stop: CancellationToken,
-}
-
-impl Idle {
-    /// They serve another queue than the site's, and are notified all the same.
-    pub(crate) async fn start(site: &Site, workers: usize) -> Result<Self> {
-        async fn nothing(_: BenchJob, _: Attempt) -> Result<Outcome, JobError> {
-            Ok(Outcome::Complete)
-        }
-        let fleet = Fleet { workers, concurrency: 10, connections: 1, max_batch: 500 };
-        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        for number in 0..workers {
-            let queue = format!("{}-idle", site.queue);
-            let worker = fleet.builder(site, queue, number).await?.handler(nothing).build()?;
-            tasks.spawn(run(worker, stop.clone()));
-        }
-        settle_in().await;
-        Ok(Self { tasks, stop })
-    }
-
-    pub(crate) async fn stop(self) -> Result<()> {
-        end(self.tasks, &self.stop).await
-    }
+/// Workers that have nothing to do and wait to be told otherwise. They serve another queue than the
+/// site's, and are notified all the same.
+pub(crate) async fn idle(site: &Site, workers: usize) -> Result<Crew<()>> {
+    let fleet = Fleet { workers, concurrency: 10, connections: 1, max_batch: 500 };
+    let queue = format!("{}-idle", site.queue);
+    settled_in(fleet.workers(site, &queue, |worker| worker.handler(nothing)).await?).await
 }
 
 /// Workers whose handlers say when they start.
-#[derive(Debug)]
-pub(crate) struct Starts {
-    idle: Idle,
-    starts: UnboundedReceiver<Instant>,
+pub(crate) async fn telling(
+    site: &Site,
+    workers: usize,
+) -> Result<(Crew<()>, UnboundedReceiver<Instant>)> {
+    async fn tell(
+        _: BenchJob,
+        _: Attempt,
+        State(starts): State<UnboundedSender<Instant>>,
+    ) -> Result<Outcome, JobError> {
+        // the listener is gone: the benchmark is over
+        let _ = starts.send(Instant::now());
+        Ok(Outcome::Complete)
+    }
+    let fleet = Fleet { workers, concurrency: 10, connections: 2, max_batch: 500 };
+    let (sender, starts) = unbounded_channel();
+    let set_up = |worker: WorkerBuilder| worker.state(sender.clone()).handler(tell);
+    let workers = fleet.workers(site, &site.queue, set_up).await?;
+    Ok((settled_in(workers).await?, starts))
 }
 
-impl Starts {
-    pub(crate) async fn listen(site: &Site, workers: usize) -> Result<Self> {
-        async fn tell(
-            _: BenchJob,
-            _: Attempt,
-            State(starts): State<UnboundedSender<Instant>>,
-        ) -> Result<Outcome, JobError> {
-            // the listener is gone: the benchmark is over
-            let _ = starts.send(Instant::now());
-            Ok(Outcome::Complete)
-        }
-        let fleet = Fleet { workers, concurrency: 10, connections: 2, max_batch: 500 };
-        let (sender, starts) = unbounded_channel();
-        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        for number in 0..workers {
-            let builder = fleet.builder(site, site.queue.clone(), number).await?;
-            let worker = builder.state(sender.clone()).handler(tell).build()?;
-            tasks.spawn(run(worker, stop.clone()));
-        }
-        settle_in().await;
-        Ok(Self { idle: Idle { tasks, stop }, starts })
-    }
-
-    /// When the next handler started.
-    pub(crate) async fn next(&mut self) -> Result<Instant> {
-        self.starts.recv().await.context("the workers ended")
-    }
-
-    pub(crate) async fn stop(self) -> Result<()> {
-        self.idle.stop().await
-    }
+/// Runs them until they are stopped.
+pub(crate) fn run(workers: Vec<Worker>) -> Crew<()> {
+    Crew::start(workers, |worker, stop| async move {
+        worker.run(stop.cancelled_owned()).await?;
+        Ok(())
+    })
 }
 
-/// Workers connect and listen first.
-async fn settle_in() {
+/// Runs them, and waits until they have connected and listen.
+async fn settled_in(workers: Vec<Worker>) -> Result<Crew<()>> {
+    let mut crew = run(workers);
     tokio::time::sleep(Duration::from_millis(300)).await;
-}
-
-async fn end(mut tasks: JoinSet<Result<()>>, stop: &CancellationToken) -> Result<()> {
-    stop.cancel();
-    while let Some(done) = tasks.join_next().await {
-        done??;
-    }
-    Ok(())
+    crew.check()?;
+    Ok(crew)
 }
