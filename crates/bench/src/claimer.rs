@@ -1,8 +1,6 @@
 //! A worker reduced to its SQL: claims, and settles everything as completed. It shows what the
 //! protocol costs, without a runtime around it.
 
-use std::fmt;
-
 use anyhow::{Result, bail, ensure};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
@@ -47,12 +45,6 @@ struct Held {
 pub(crate) struct Claimed {
     pub(crate) tenant: Uuid,
     pub(crate) payload: serde_json::Value,
-}
-
-impl fmt::Debug for Claimer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claimer").field("name", &self.name).finish_non_exhaustive()
-    }
 }
 
 impl Claimer {

@@ -5,9 +5,9 @@ use anyhow::Result;
 
 use crate::target::Site;
 
-/// One job by a bare INSERT.
-pub(crate) const INSERT: &str = "insert into fairclaim_bench.job (tenant_id, queue, type, payload)
-  values ($1, $2, $3, $4::text::jsonb)";
+/// One job by a bare INSERT, with the parameters of a dispatch.
+pub(crate) const INSERT: &str = "insert into fairclaim_bench.job (tenant_id, type, payload, queue)
+  values ($1, $2, $3::text::jsonb, $4)";
 
 /// Many by one INSERT.
 pub(crate) const INSERT_MANY: &str = "insert into fairclaim_bench.job (tenant_id, queue, type, payload)

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::flags::within;
 use crate::load::Kind;
-use crate::push::{Push, Way};
+use crate::push::{BARE, DISPATCHED, Push, Way};
 use crate::report::Report;
 use crate::scenario::{Scenario, Stage};
 use crate::target::Site;
@@ -74,10 +74,10 @@ impl DispatchFlags {
             (connections, jobs) => format!("bulk of {jobs}, {connections} conn"),
         };
         let mut speeds = Vec::new();
-        for way in [Way::Bare, Way::Dispatch] {
+        for way in [BARE, DISPATCHED] {
             let mark = WalMark::set(site).await?;
             let (jobs, speed) = self.push(way, size).run(site).await?;
-            let name = format!("{what}: {}", way.name());
+            let name = format!("{what}: {}", way.name);
             report.add(&name, "jobs/s", speed);
             mark.since(site).await?.per_job(report, &name, jobs);
             speeds.push(speed);
@@ -94,7 +94,7 @@ impl DispatchFlags {
         for place in stage.in_turn(2) {
             let site = stage.site("dispatch, listening").await?;
             let idle = work::idle(&site, fleets[place]).await?;
-            let push = self.push(Way::Dispatch, (self.connections, 1));
+            let push = self.push(DISPATCHED, (self.connections, 1));
             Push { seconds: self.seconds / 4.0, ..push }.run(&site).await?;
             speeds[place] = push.run(&site).await?.1;
             idle.stop().await?;

@@ -6,10 +6,9 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use serde::Serialize;
 
-use crate::flags::{FleetFlags, Through, within};
+use crate::flags::{Fleet, Through, within};
 use crate::load::{Kind, dealt, load};
-use crate::report::Report;
-use crate::scenario::{Scenario, Stage};
+use crate::scenario::{OnOneSite, Stage};
 use crate::staff::Staff;
 use crate::target::Site;
 use crate::wal::WalMark;
@@ -30,7 +29,7 @@ pub(crate) struct DrainFlags {
     #[arg(long, value_name = "N", default_value = "2", value_parser = within::<usize>(1..=64))]
     workers: usize,
     #[command(flatten)]
-    fleet: FleetFlags,
+    fleet: Fleet,
     /// Jobs a claim takes, with --through sql
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<i32>(1..=1_000))]
     claim: i32,
@@ -42,24 +41,14 @@ pub(crate) struct DrainFlags {
     history_jobs: u32,
 }
 
-impl Scenario for DrainFlags {
+impl OnOneSite for DrainFlags {
     const NAME: &'static str = "drain";
     const REPS: u32 = 3;
 
-    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
-        while stage.repeats() {
-            let site = stage.site("drain").await?;
-            history::make(&site, self.history_ranges, self.history_jobs).await?;
-            stage.note_commit(&site).await?;
-            self.once(&site, &mut stage.report).await?;
-            site.close().await?;
-        }
-        Ok(())
-    }
-}
-
-impl DrainFlags {
-    async fn once(&self, site: &Site, report: &mut Report) -> Result<()> {
+    async fn once(&self, site: &Site, stage: &mut Stage<'_>) -> Result<()> {
+        history::make(site, self.history_ranges, self.history_jobs).await?;
+        stage.note_commit(site).await?;
+        let report = &mut stage.report;
         let mark = WalMark::set(site).await?;
         let took = load(site, dealt(self.jobs, self.tenants, 1_000), Kind::default()).await?;
         let loaded = mark.since(site).await?;
@@ -68,7 +57,7 @@ impl DrainFlags {
 
         let mark = WalMark::set(site).await?;
         let took = match self.through {
-            Through::Worker => work::drain(site, self.fleet.fleet(self.workers), self.jobs).await?,
+            Through::Worker => work::drain(site, &self.fleet, self.workers, self.jobs).await?,
             Through::Sql => self.by_sql(site).await?,
         };
         let drained = mark.since(site).await?;
@@ -79,7 +68,9 @@ impl DrainFlags {
         ensure!(finished == self.jobs, "{finished} of {} jobs are finished", self.jobs);
         Ok(())
     }
+}
 
+impl DrainFlags {
     async fn by_sql(&self, site: &Site) -> Result<Duration> {
         let mut staff = Staff::of_connections(site, self.workers, self.claim).await?;
         let start = Instant::now();

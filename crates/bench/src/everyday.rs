@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use crate::flags::{FleetFlags, Through, within};
+use crate::flags::{Fleet, Through, within};
 use crate::load::{Kind, flood, load};
 use crate::pacer::{Pace, Pacer};
 use crate::scenario::{Scenario, Stage};
@@ -35,7 +35,7 @@ pub(crate) struct EverydayFlags {
     #[arg(long, value_name = "N", default_value = "2", default_value_if("through", "sql", "4"), value_parser = within::<usize>(1..=64))]
     workers: usize,
     #[command(flatten)]
-    fleet: FleetFlags,
+    fleet: Fleet,
     /// Jobs a claim takes, with --through sql
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<i32>(1..=1_000))]
     claim: i32,
@@ -78,7 +78,7 @@ impl EverydayFlags {
         }
         let pacer = Pacer::start(site, pace).await?;
         let mut staff = match self.through {
-            Through::Worker => Staff::of_workers(site, self.fleet.fleet(self.workers)).await?,
+            Through::Worker => Staff::of_workers(site, &self.fleet, self.workers).await?,
             Through::Sql => Staff::of_connections(site, self.workers, self.claim).await?,
         };
         // connections have just been made and plan their statements

@@ -7,8 +7,6 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::work::Fleet;
-
 /// A scenario's own flags, and those that all have. `--quick` chooses other defaults for both.
 #[derive(Debug, Args)]
 pub(crate) struct Run<O: Args> {
@@ -49,29 +47,18 @@ pub(crate) enum Through {
     Sql,
 }
 
-/// How the library's workers are set up.
+/// What each of the library's workers may do at once.
 #[derive(Debug, Clone, Args, Serialize)]
-pub(crate) struct FleetFlags {
+pub(crate) struct Fleet {
     /// Handlers at once in one worker
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = within::<usize>(1..=10_000))]
-    concurrency: usize,
+    pub(crate) concurrency: usize,
     /// Connections of one worker for claims and settlements
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = within::<usize>(1..=8))]
-    connections: usize,
+    pub(crate) connections: usize,
     /// The most jobs that a worker claims or settles in one call
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = within::<usize>(1..=1_000))]
-    max_batch: usize,
-}
-
-impl FleetFlags {
-    pub(crate) fn fleet(&self, workers: usize) -> Fleet {
-        Fleet {
-            workers,
-            concurrency: self.concurrency,
-            connections: self.connections,
-            max_batch: self.max_batch,
-        }
-    }
+    pub(crate) max_batch: usize,
 }
 
 /// A number between two that both are allowed. NaN is between none.

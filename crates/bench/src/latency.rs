@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::flags::within;
 use crate::load::{DISPATCH, TYPE, tenant};
-use crate::scenario::{Scenario, Stage};
+use crate::scenario::{OnOneSite, Stage};
 use crate::spread::{MAX, P50, P99, Samples};
 use crate::target::Site;
 use crate::work;
@@ -25,29 +25,25 @@ pub(crate) struct LatencyFlags {
     workers: usize,
 }
 
-impl Scenario for LatencyFlags {
+impl OnOneSite for LatencyFlags {
     const NAME: &'static str = "latency";
     const REPS: u32 = 3;
 
-    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
-        while stage.repeats() {
-            let site = stage.site("latency").await?;
-            let commit = stage.note_commit(&site).await?;
-            let (took, dispatched) = self.once(&site).await?;
-            site.close().await?;
-            let (what, report) = ("commit returned to handler start", &mut stage.report);
-            report.times("dispatch itself", &dispatched, &[P50]);
-            report.times(what, &took, &[P50, P99, MAX]);
-            let less = (took.percentile(0.5) - commit).max(0.0);
-            report.add(format!("{what}, p50 less one fsync"), "ms", less);
-        }
+    async fn once(&self, site: &Site, stage: &mut Stage<'_>) -> Result<()> {
+        let commit = stage.note_commit(site).await?;
+        let (took, dispatched) = self.one_by_one(site).await?;
+        let (what, report) = ("commit returned to handler start", &mut stage.report);
+        report.times("dispatch itself", &dispatched, &[P50]);
+        report.times(what, &took, &[P50, P99, MAX]);
+        let less = (took.percentile(0.5) - commit).max(0.0);
+        report.add(format!("{what}, p50 less one fsync"), "ms", less);
         Ok(())
     }
 }
 
 impl LatencyFlags {
     /// From commit to handler start, and how long the dispatches took, in milliseconds.
-    async fn once(&self, site: &Site) -> Result<(Samples, Samples)> {
+    async fn one_by_one(&self, site: &Site) -> Result<(Samples, Samples)> {
         let (workers, mut starts) = work::telling(site, self.workers).await?;
         let statement = site.control.prepare(DISPATCH).await?;
         let (mut waits, mut dispatches) = (Vec::new(), Vec::new());

@@ -18,6 +18,10 @@ pub(crate) const TYPE: &str = "bench";
 /// One dispatch of a tenant, a type, a payload and a queue.
 pub(crate) const DISPATCH: &str = "select fairclaim.dispatch_job($1, $2, $3::text::jsonb, $4)";
 
+/// Many of them.
+pub(crate) const DISPATCH_MANY: &str =
+    "select count(*) from fairclaim.dispatch_jobs($1::text::jsonb)";
+
 /// Connections of a load.
 const CONNECTIONS: usize = 2;
 
@@ -87,10 +91,9 @@ pub(crate) async fn load(site: &Site, batches: Vec<Batch>, kind: Kind) -> Result
     let crew = Crew::start(sessions, |session, _| {
         let (batches, next, queue) = (batches.clone(), next.clone(), site.queue.clone());
         async move {
-            let text = "select count(*) from fairclaim.dispatch_jobs($1::text::jsonb)";
             while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let document = document(batch, &queue, kind);
-                session.query_typed_one(text, &[(&document, Type::TEXT)]).await?;
+                session.query_typed_one(DISPATCH_MANY, &[(&document, Type::TEXT)]).await?;
             }
             Ok(())
         }

@@ -35,13 +35,8 @@ const SETTINGS: [&str; 8] = [
 
 impl Surroundings {
     pub(crate) async fn look(session: &Session) -> Result<Self> {
-        let mut settings = BTreeMap::new();
-        for name in SETTINGS {
-            let row = session
-                .query_typed_one("select current_setting($1)", &[(&name, Type::TEXT)])
-                .await?;
-            settings.insert(name.to_owned(), row.get(0));
-        }
+        let text = "select name, current_setting(name) from unnest($1) name";
+        let rows = session.query_typed(text, &[(&&SETTINGS[..], Type::TEXT_ARRAY)]).await?;
         let version =
             session.query_typed_one("select current_setting('server_version')", &[]).await?;
         Ok(Self {
@@ -50,7 +45,7 @@ impl Surroundings {
             cpu: cpu_model(),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             postgresql: version.get(0),
-            settings,
+            settings: rows.iter().map(|row| (row.get(0), row.get(1))).collect(),
         })
     }
 

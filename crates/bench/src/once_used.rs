@@ -10,14 +10,14 @@ use serde::Serialize;
 use tokio_postgres::types::Type;
 
 use crate::claimer::Claimer;
-use crate::flags::within;
+use crate::flags::{Fleet, within};
 use crate::load::{Kind, load, one_each, together};
 use crate::report::Report;
-use crate::scenario::{Scenario, Stage};
+use crate::scenario::{OnOneSite, Stage};
 use crate::spread::{MAX, P50, Samples};
 use crate::target::{Session, Site};
 use crate::ticker;
-use crate::work::{self, Fleet};
+use crate::work;
 
 /// An idle fleet ticks when something is due; here a tick comes once a second at least.
 const LONGEST_PAUSE: f64 = 1.0;
@@ -45,22 +45,12 @@ pub(crate) struct OnceUsedFlags {
     claim: i32,
 }
 
-impl Scenario for OnceUsedFlags {
+impl OnOneSite for OnceUsedFlags {
     const NAME: &'static str = "once-used";
     const REPS: u32 = 1;
 
-    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
-        while stage.repeats() {
-            let site = stage.site("once-used").await?;
-            self.once(&site, &mut stage.report, stage.rep).await?;
-            site.close().await?;
-        }
-        Ok(())
-    }
-}
-
-impl OnceUsedFlags {
-    async fn once(&self, site: &Site, report: &mut Report, rep: u32) -> Result<()> {
+    async fn once(&self, site: &Site, stage: &mut Stage<'_>) -> Result<()> {
+        let (rep, report) = (stage.rep, &mut stage.report);
         // only the owner sees lanes
         let owner = site.owner().await?;
         let mut claimer = Claimer::open(site, "bench-idle".to_owned(), self.claim).await?;
@@ -70,8 +60,8 @@ impl OnceUsedFlags {
         report.add("own lanes when all jobs wait", "lanes", own_lanes(&owner, site).await?);
         ticker.stop().await?;
         let jobs = self.tenants * self.each as u64;
-        let fleet = Fleet { workers: 2, concurrency: 1_000, connections: 2, max_batch: 500 };
-        work::drain(site, fleet, jobs).await?;
+        let fleet = Fleet { concurrency: 1_000, connections: 2, max_batch: 500 };
+        work::drain(site, &fleet, 2, jobs).await?;
         report.add("jobs that came and went", "jobs", jobs as f64);
         report.add("own lanes when all jobs are gone", "lanes", own_lanes(&owner, site).await?);
 

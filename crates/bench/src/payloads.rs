@@ -7,9 +7,9 @@ use serde::Serialize;
 use crate::counters::Counters;
 use crate::flags::within;
 use crate::load::Kind;
-use crate::push::{Push, Way};
+use crate::push::{DISPATCHED, Push};
 use crate::report::Report;
-use crate::scenario::{Scenario, Stage};
+use crate::scenario::{OnOneSite, Stage};
 use crate::spread::ratio;
 use crate::target::Site;
 use crate::ticker;
@@ -31,31 +31,27 @@ pub(crate) struct PayloadsFlags {
     bulk: usize,
 }
 
-impl Scenario for PayloadsFlags {
+impl OnOneSite for PayloadsFlags {
     const NAME: &'static str = "payloads";
     const REPS: u32 = 3;
 
-    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
-        while stage.repeats() {
-            let site = stage.site("payloads").await?;
-            stage.note_commit(&site).await?;
-            let ticker = ticker::start(&site).await?;
-            for jobs in [1, self.bulk] {
-                let mut speeds = vec![0.0; self.bytes.len()];
-                // the tables grow, so the sizes take turns at being first
-                for place in stage.in_turn(self.bytes.len()) {
-                    let bytes = self.bytes[place];
-                    speeds[place] = self.once(&site, jobs, bytes, &mut stage.report).await?;
-                }
-                for (&bytes, &speed) in self.bytes.iter().zip(&speeds).skip(1) {
-                    let (this, first) = (name(jobs, bytes), self.bytes[0]);
-                    let name = format!("{this} / {first} B, jobs a second");
-                    stage.report.ratio(name, speed, speeds[0]);
-                }
+    async fn once(&self, site: &Site, stage: &mut Stage<'_>) -> Result<()> {
+        stage.note_commit(site).await?;
+        let ticker = ticker::start(site).await?;
+        for jobs in [1, self.bulk] {
+            let mut speeds = vec![0.0; self.bytes.len()];
+            // the tables grow, so the sizes take turns at being first
+            for place in stage.in_turn(self.bytes.len()) {
+                let bytes = self.bytes[place];
+                speeds[place] = self.of_size(site, jobs, bytes, &mut stage.report).await?;
             }
-            ticker.stop().await?;
-            site.close().await?;
+            for (&bytes, &speed) in self.bytes.iter().zip(&speeds).skip(1) {
+                let (this, first) = (name(jobs, bytes), self.bytes[0]);
+                let name = format!("{this} / {first} B, jobs a second");
+                stage.report.ratio(name, speed, speeds[0]);
+            }
         }
+        ticker.stop().await?;
         Ok(())
     }
 }
@@ -66,7 +62,7 @@ fn name(jobs: usize, bytes: usize) -> String {
 
 impl PayloadsFlags {
     /// Answers jobs a second.
-    async fn once(
+    async fn of_size(
         &self,
         site: &Site,
         jobs: usize,
@@ -76,7 +72,7 @@ impl PayloadsFlags {
         let name = name(jobs, bytes);
         let (tenants, seconds) = (self.tenants, self.seconds);
         let kind = Kind { bytes: Some(bytes), ..Kind::default() };
-        let push = Push { way: Way::Dispatch, connections: 1, jobs, tenants, seconds, kind };
+        let push = Push { way: DISPATCHED, connections: 1, jobs, tenants, seconds, kind };
         let (mark, before) = (WalMark::set(site).await?, Counters::read(site).await?);
         let (jobs, speed) = push.run(site).await?;
         let after = Counters::read(site).await?;

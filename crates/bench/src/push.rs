@@ -7,40 +7,22 @@ use anyhow::Result;
 
 use crate::classic;
 use crate::crew::Crew;
-use crate::load::{Kind, TYPE, document, tenant};
+use crate::load::{self, Kind, TYPE, document, tenant};
 use crate::target::Site;
 
-/// How a job gets in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    Bare,
-    Dispatch,
+/// How a job gets in: the statement for one job, and the one for many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    pub(crate) name: &'static str,
+    single: &'static str,
+    bulk: &'static str,
 }
 
-impl Way {
-    pub(crate) fn single(self) -> &'static str {
-        match self {
-            Self::Bare => classic::INSERT,
-            Self::Dispatch => {
-                "select fairclaim.dispatch_job(p_tenant_id => $1, p_queue => $2, p_type => $3, p_payload => $4::text::jsonb)"
-            }
-        }
-    }
+pub(crate) const BARE: Way =
+    Way { name: "bare INSERT", single: classic::INSERT, bulk: classic::INSERT_MANY };
 
-    pub(crate) fn bulk(self) -> &'static str {
-        match self {
-            Self::Bare => classic::INSERT_MANY,
-            Self::Dispatch => "select count(*) from fairclaim.dispatch_jobs($1::text::jsonb)",
-        }
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Bare => "bare INSERT",
-            Self::Dispatch => "dispatch",
-        }
-    }
-}
+pub(crate) const DISPATCHED: Way =
+    Way { name: "dispatch", single: load::DISPATCH, bulk: load::DISPATCH_MANY };
 
 /// What goes in, and how.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +50,7 @@ impl Push {
             let (document, payloads) = (document.clone(), payloads.clone());
             async move {
                 let Push { way, jobs, .. } = push;
-                let text = if jobs == 1 { way.single() } else { way.bulk() };
+                let text = if jobs == 1 { way.single } else { way.bulk };
                 let statement = session.prepare(text).await?;
                 let mut payloads = payloads.iter().cycle();
                 let mut done = 0;
@@ -76,7 +58,7 @@ impl Push {
                     if jobs == 1 {
                         let who = tenant((number * 7_919 + done) % push.tenants);
                         let payload = payloads.next();
-                        session.query(&statement, &[&who, &queue, &TYPE, &payload]).await?;
+                        session.query(&statement, &[&who, &TYPE, &payload, &queue]).await?;
                     } else {
                         session.query(&statement, &[&&*document]).await?;
                     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::machine::Surroundings;
 use crate::spread::{Samples, Spread, Statistic, ratio};
-use crate::target::Target;
+use crate::target::{Target, session};
 
 /// One scenario's answer.
 #[derive(Debug, Serialize)]
@@ -45,8 +45,9 @@ impl Report {
     ) -> Result<Self> {
         let mut options = serde_json::to_value(options)?;
         options["reps"] = reps.into();
-        options["connection"] = target.mode().await?.to_string().into();
-        let surroundings = Surroundings::look(&target.session().await?).await?;
+        let client = target.client().await?;
+        options["connection"] = client.mode().to_string().into();
+        let surroundings = Surroundings::look(&session(&client).await?).await?;
         Ok(Self::empty(scenario, options, surroundings))
     }
 

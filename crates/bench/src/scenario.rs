@@ -22,6 +22,28 @@ pub(crate) trait Scenario: Args + Serialize {
     async fn run(&self, stage: &mut Stage<'_>) -> Result<()>;
 }
 
+/// A scenario that measures all of a repetition on one site.
+pub(crate) trait OnOneSite: Args + Serialize {
+    const NAME: &'static str;
+    const REPS: u32;
+
+    async fn once(&self, site: &Site, stage: &mut Stage<'_>) -> Result<()>;
+}
+
+impl<Flags: OnOneSite> Scenario for Flags {
+    const NAME: &'static str = <Flags as OnOneSite>::NAME;
+    const REPS: u32 = <Flags as OnOneSite>::REPS;
+
+    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
+        while stage.repeats() {
+            let site = stage.site(<Flags as OnOneSite>::NAME).await?;
+            self.once(&site, stage).await?;
+            site.close().await?;
+        }
+        Ok(())
+    }
+}
+
 /// Where a scenario runs, and what it has found so far.
 pub(crate) struct Stage<'a> {
     pub(crate) target: &'a Target,

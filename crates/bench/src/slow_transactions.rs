@@ -13,8 +13,7 @@ use crate::crew::Crew;
 use crate::flags::within;
 use crate::load::{DISPATCH, tenant, type_name};
 use crate::pacer::{Commit, Pace, Pacer, micros, own_micros, stamped};
-use crate::report::Report;
-use crate::scenario::{Scenario, Stage};
+use crate::scenario::{OnOneSite, Stage};
 use crate::spread::{MAX, P50, P99};
 use crate::staff::Staff;
 use crate::target::{Session, Site};
@@ -49,22 +48,12 @@ pub(crate) struct SlowTransactionsFlags {
     patience: f64,
 }
 
-impl Scenario for SlowTransactionsFlags {
+impl OnOneSite for SlowTransactionsFlags {
     const NAME: &'static str = "slow-transactions";
     const REPS: u32 = 1;
 
-    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
-        while stage.repeats() {
-            let site = stage.site("slow-transactions").await?;
-            self.once(&site, &mut stage.report, stage.rep).await?;
-            site.close().await?;
-        }
-        Ok(())
-    }
-}
-
-impl SlowTransactionsFlags {
-    async fn once(&self, site: &Site, report: &mut Report, rep: u32) -> Result<()> {
+    async fn once(&self, site: &Site, stage: &mut Stage<'_>) -> Result<()> {
+        let (rep, report) = (stage.rep, &mut stage.report);
         // only the owner sees what waits for a new number
         let owner = site.owner().await?;
         let mut staff = Staff::of_connections(site, 2, CLAIM).await?;
@@ -97,7 +86,9 @@ impl SlowTransactionsFlags {
         }
         Ok(())
     }
+}
 
+impl SlowTransactionsFlags {
     /// One transaction after the other, until told to stop; the last one commits early.
     async fn transactions(
         self,

@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::claimer::Claimer;
 use crate::crew::Crew;
+use crate::flags::Fleet;
 use crate::tally::Tally;
 use crate::target::Site;
 use crate::ticker;
-use crate::work::{self, Fleet};
+use crate::work;
 
 /// How long a connection rests that found nothing, or was told to.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -42,9 +43,9 @@ struct Signals {
 }
 
 impl Staff {
-    pub(crate) async fn of_workers(site: &Site, fleet: Fleet) -> Result<Self> {
+    pub(crate) async fn of_workers(site: &Site, fleet: &Fleet, number: usize) -> Result<Self> {
         let tally = Arc::new(Tally::default());
-        let workers = work::counting(site, fleet, &tally).await?;
+        let workers = work::counting(site, fleet, number, &tally).await?;
         let claims = Claims::Workers(workers.iter().map(Worker::handle).collect());
         Ok(Self { tally, crew: work::run(workers), ticker: None, claims })
     }

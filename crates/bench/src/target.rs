@@ -2,15 +2,18 @@
 //! database that was named.
 
 use std::fmt;
-use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Result;
-use fairclaim::{Client, ConnectOptions, ConnectionMode, MigrateOptions};
+use fairclaim::deadpool_postgres::Object;
+use fairclaim::{Client, ConnectOptions, MigrateOptions};
 use private_postgres::PrivateServer;
 use tokio_postgres::types::Type;
 
 use crate::progress::progress;
+
+/// A connection that goes back to its pool.
+pub(crate) type Session = Object;
 
 /// The login of the private server: no superuser.
 const LOGIN: &str = "bench";
@@ -31,9 +34,13 @@ const SETTINGS: [(&str, &str); 7] = [
 ];
 
 /// The server.
-pub(crate) enum Target {
-    Private { server: PrivateServer, made: AtomicU32, options: ConnectOptions },
-    Named { url: String, made: AtomicU32, options: ConnectOptions },
+pub(crate) struct Target {
+    /// None where a database was named.
+    private: Option<PrivateServer>,
+    /// The database that was named, or the private server's own.
+    url: String,
+    options: ConnectOptions,
+    sites: AtomicU32,
 }
 
 /// One database, and a queue in it that is empty at first.
@@ -59,61 +66,49 @@ impl Target {
         options: ConnectOptions,
         quick: bool,
     ) -> Result<Self> {
-        let made = AtomicU32::new(0);
-        match url {
+        let (url, private) = match url {
             Some(url) if !url.trim().is_empty() => {
                 let client = Client::connect_with(url, &options).await?;
                 client.migrate(&MigrateOptions::default().grant_self(true)).await?;
                 refuse_foreign_jobs(&client).await?;
-                Ok(Self::Named { url: url.to_owned(), made, options })
+                (url.to_owned(), None)
             }
-            _ => Ok(Self::Private { server: private_server(quick).await?, made, options }),
-        }
-    }
-
-    /// A session for questions about the server as such.
-    pub(crate) async fn session(&self) -> Result<Session> {
-        Session::of(&self.client().await?).await
-    }
-
-    /// How its clients are connected: direct or pooled.
-    pub(crate) async fn mode(&self) -> Result<ConnectionMode> {
-        Ok(self.client().await?.mode())
-    }
-
-    async fn client(&self) -> Result<Client> {
-        let (url, options) = match self {
-            Self::Private { server, options, .. } => (server.url("postgres", LOGIN), options),
-            Self::Named { url, options, .. } => (url.clone(), options),
+            _ => {
+                let server = private_server(quick).await?;
+                (server.url("postgres", LOGIN), Some(server))
+            }
         };
-        Ok(Client::connect_with(&url, options).await?)
+        Ok(Self { private, url, options, sites: AtomicU32::new(0) })
+    }
+
+    /// A client for questions about the server as such.
+    pub(crate) async fn client(&self) -> Result<Client> {
+        Ok(Client::connect_with(&self.url, &self.options).await?)
     }
 
     /// The site of one repetition.
     pub(crate) async fn site(&self) -> Result<Site> {
-        let (Self::Private { options, .. } | Self::Named { options, .. }) = self;
-        let options = options.clone();
-        match self {
-            Self::Private { server, made, .. } => {
-                let number = made.fetch_add(1, Ordering::Relaxed);
-                let database = format!("bench_{number}");
-                let make = format!("create database {database} template {TEMPLATE} owner {LOGIN}");
-                server.execute_as_superuser("postgres", &make).await?;
-                let url = server.url(&database, LOGIN);
-                let admin = Client::connect(&server.superuser_url("postgres")).await?;
-                let drop = Some(Drop { admin, database });
-                Site::open("bench".to_owned(), url, options, drop).await
-            }
-            Self::Named { url, made, .. } => {
-                let number = made.fetch_add(1, Ordering::Relaxed);
-                let queue = format!("bench-{}-{number}", uuid::Uuid::new_v4().simple());
-                Site::open(queue, url.clone(), options, None).await
-            }
-        }
+        let number = self.sites.fetch_add(1, Ordering::Relaxed);
+        let (queue, url, drop) = if let Some(server) = &self.private {
+            let database = format!("bench_{number}");
+            let make = format!("create database {database} template {TEMPLATE} owner {LOGIN}");
+            server.execute_as_superuser("postgres", &make).await?;
+            let url = server.url(&database, LOGIN);
+            let admin = Client::connect(&server.superuser_url("postgres")).await?;
+            ("bench".to_owned(), url, Some(Drop { admin, database }))
+        } else {
+            let queue = format!("bench-{}-{number}", uuid::Uuid::new_v4().simple());
+            (queue, self.url.clone(), None)
+        };
+        let options = self.options.clone();
+        let own = options.clone().pool_size(CONNECTIONS).application_name("fairclaim bench");
+        let client = Client::connect_with(&url, &own).await?;
+        let control = session(&client).await?;
+        Ok(Site { queue, control, url, client, options, drop })
     }
 
     pub(crate) async fn close(self) -> Result<()> {
-        if let Self::Private { server, .. } = self {
+        if let Some(server) = self.private {
             server.stop().await?;
         }
         Ok(())
@@ -164,27 +159,15 @@ impl std::error::Error for ForeignJobs {}
 /// A benchmark's jobs would compete with real ones, and slow them down.
 async fn refuse_foreign_jobs(client: &Client) -> Result<()> {
     let text = "select exists (select from fairclaim.job_overview where queue not like 'bench%')";
-    let session = Session::of(client).await?;
-    if session.query_typed_one(text, &[]).await?.get(0) {
+    if session(client).await?.query_typed_one(text, &[]).await?.get(0) {
         return Err(ForeignJobs.into());
     }
     Ok(())
 }
 
 impl Site {
-    async fn open(
-        queue: String,
-        url: String,
-        options: ConnectOptions,
-        drop: Option<Drop>,
-    ) -> Result<Self> {
-        let own = options.clone().pool_size(CONNECTIONS).application_name("fairclaim bench");
-        let client = Client::connect_with(&url, &own).await?;
-        Ok(Self { queue, control: Session::of(&client).await?, url, client, options, drop })
-    }
-
     pub(crate) async fn session(&self) -> Result<Session> {
-        Session::of(&self.client).await
+        session(&self.client).await
     }
 
     /// A session that may look into the tables.
@@ -225,47 +208,16 @@ impl Site {
     pub(crate) async fn close(self) -> Result<()> {
         self.client.pool().close();
         if let Some(Drop { admin, database }) = self.drop {
-            let session = Session::of(&admin).await?;
-            session.batch_execute(&format!("drop database {database} with (force)")).await?;
+            session(&admin)
+                .await?
+                .batch_execute(&format!("drop database {database} with (force)"))
+                .await?;
         }
         Ok(())
     }
 }
 
-/// A connection taken out of a pool, whatever that pool is made of.
-pub(crate) struct Session(Box<dyn Connection>);
-
-trait Connection: Send + Sync {
-    fn get(&self) -> &tokio_postgres::Client;
-}
-
-impl<Pooled, Wrapper> Connection for Pooled
-where
-    Pooled: Deref<Target = Wrapper> + Send + Sync + 'static,
-    Wrapper: Deref<Target = tokio_postgres::Client> + 'static,
-{
-    fn get(&self) -> &tokio_postgres::Client {
-        self
-    }
-}
-
-impl Session {
-    async fn of(client: &Client) -> Result<Self> {
-        let pooled = client.pool().get().await.map_err(fairclaim::Error::from)?;
-        Ok(Self(Box::new(pooled)))
-    }
-}
-
-impl Deref for Session {
-    type Target = tokio_postgres::Client;
-
-    fn deref(&self) -> &tokio_postgres::Client {
-        self.0.get()
-    }
-}
-
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Session")
-    }
+/// A connection of a client's pool.
+pub(crate) async fn session(client: &Client) -> Result<Session> {
+    Ok(client.pool().get().await.map_err(fairclaim::Error::from)?)
 }

@@ -15,7 +15,7 @@ use crate::flags::within;
 use crate::held::Held;
 use crate::pacer::{Pace, Pacer};
 use crate::report::Report;
-use crate::scenario::{Scenario, Stage};
+use crate::scenario::{OnOneSite, Scenario, Stage};
 use crate::spread::{MEAN, P50, P99, Samples, ratio};
 use crate::tally::Tally;
 use crate::target::Site;
@@ -88,25 +88,21 @@ impl Scenario for TrickleFlags {
     }
 }
 
-impl Scenario for HeldTrickleFlags {
+impl OnOneSite for HeldTrickleFlags {
     const NAME: &'static str = "held-trickle";
     const REPS: u32 = 1;
 
-    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
-        while stage.repeats() {
-            let site = stage.site("held-trickle").await?;
-            let held = Held::open(&site).await?;
-            let seen = self.load.watch(&site, self.tenants, self.seconds).await?;
-            held.release().await?;
-            site.close().await?;
-            let begin = warm_up(stage);
-            let slice = 10_f64.min((self.seconds - begin) / 2.0);
-            let first = seen.costs(begin, begin + slice);
-            let last = seen.costs(self.seconds - slice, self.seconds);
-            seen.describe(&mut stage.report, &format!("first {slice:.1} s"), &first);
-            seen.describe(&mut stage.report, &format!("last {slice:.1} s"), &last);
-            compare(&mut stage.report, "last / first", &last, &first);
-        }
+    async fn once(&self, site: &Site, stage: &mut Stage<'_>) -> Result<()> {
+        let held = Held::open(site).await?;
+        let seen = self.load.watch(site, self.tenants, self.seconds).await?;
+        held.release().await?;
+        let begin = warm_up(stage);
+        let slice = 10_f64.min((self.seconds - begin) / 2.0);
+        let first = seen.costs(begin, begin + slice);
+        let last = seen.costs(self.seconds - slice, self.seconds);
+        seen.describe(&mut stage.report, &format!("first {slice:.1} s"), &first);
+        seen.describe(&mut stage.report, &format!("last {slice:.1} s"), &last);
+        compare(&mut stage.report, "last / first", &last, &first);
         Ok(())
     }
 }

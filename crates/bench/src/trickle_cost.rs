@@ -8,14 +8,13 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::counters::Counters;
-use crate::flags::within;
+use crate::flags::{Fleet, within};
 use crate::pacer::{Pace, Pacer};
 use crate::scenario::{Scenario, Stage};
 use crate::spread::{MAX, P50, P99, ratio};
 use crate::staff::Staff;
 use crate::target::Site;
 use crate::wal::WalMark;
-use crate::work::Fleet;
 
 #[derive(Debug, Clone, Args, Serialize)]
 pub(crate) struct TrickleCostFlags {
@@ -58,9 +57,8 @@ impl Scenario for TrickleCostFlags {
 impl TrickleCostFlags {
     async fn once(&self, site: &Site, rate: f64, stage: &mut Stage<'_>) -> Result<()> {
         let (mark, before) = (WalMark::set(site).await?, Counters::read(site).await?);
-        let (workers, concurrency) = (self.workers, self.concurrency);
-        let fleet = Fleet { workers, concurrency, connections: 2, max_batch: 500 };
-        let mut staff = Staff::of_workers(site, fleet).await?;
+        let fleet = Fleet { concurrency: self.concurrency, connections: 2, max_batch: 500 };
+        let mut staff = Staff::of_workers(site, &fleet, self.workers).await?;
         tokio::time::sleep(Duration::from_secs_f64(stage.common.shrunk(3.0, 0.3))).await;
         let pace = Pace::new(site, self.tenants, rate, self.dispatchers);
         let pacer = Pacer::start(site, pace).await?;

@@ -10,7 +10,7 @@ use crate::claimer::Claimer;
 use crate::flags::within;
 use crate::load::{Kind, load, one_each, type_name};
 use crate::report::Report;
-use crate::scenario::{Scenario, Stage};
+use crate::scenario::{OnOneSite, Stage};
 use crate::spread::{P50, P99, Samples, ratio};
 use crate::target::Site;
 use crate::ticker;
@@ -40,28 +40,24 @@ pub(crate) struct TypesFlags {
     pairs: u64,
 }
 
-impl Scenario for TypesFlags {
+impl OnOneSite for TypesFlags {
     const NAME: &'static str = "types";
     const REPS: u32 = 3;
 
-    async fn run(&self, stage: &mut Stage<'_>) -> Result<()> {
+    async fn once(&self, site: &Site, stage: &mut Stage<'_>) -> Result<()> {
         let taken: u64 = self.claims.iter().map(|&claim| u64::from(claim.unsigned_abs())).sum();
         let taken = taken * 2 * (self.pairs + WARM_UP);
         ensure!(
             taken <= self.tenants * self.each as u64,
             "the claims take up to {taken} jobs: give more --tenants or more jobs for --each"
         );
-        while stage.repeats() {
-            let site = stage.site("types").await?;
-            let ticker = ticker::start(&site).await?;
-            let kind = Kind { types: self.types, ..Kind::default() };
-            load(&site, one_each(self.tenants, self.each), kind).await?;
-            for &claim in &self.claims {
-                self.pairs_of(&site, claim, &mut stage.report).await?;
-            }
-            ticker.stop().await?;
-            site.close().await?;
+        let ticker = ticker::start(site).await?;
+        let kind = Kind { types: self.types, ..Kind::default() };
+        load(site, one_each(self.tenants, self.each), kind).await?;
+        for &claim in &self.claims {
+            self.pairs_of(site, claim, &mut stage.report).await?;
         }
+        ticker.stop().await?;
         Ok(())
     }
 }

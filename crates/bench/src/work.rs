@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
 use crate::crew::Crew;
+use crate::flags::Fleet;
 use crate::load::TYPE;
 use crate::tally::Tally;
 use crate::target::Site;
@@ -25,24 +26,16 @@ impl Job for BenchJob {
     const TYPE: &'static str = TYPE;
 }
 
-/// How many workers there are, and what each of them may do at once.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Fleet {
-    pub(crate) workers: usize,
-    pub(crate) concurrency: usize,
-    pub(crate) connections: usize,
-    pub(crate) max_batch: usize,
-}
-
 impl Fleet {
     async fn workers(
         &self,
         site: &Site,
         queue: &str,
+        number: usize,
         set_up: impl Fn(WorkerBuilder) -> WorkerBuilder,
     ) -> Result<Vec<Worker>> {
         let mut workers = Vec::new();
-        for number in 0..self.workers {
+        for number in 0..number {
             let worker = Worker::builder(site.client().await?)
                 .worker_id(format!("bench-{number}"))
                 .queue(queue, self.concurrency)
@@ -60,9 +53,14 @@ async fn nothing(_: BenchJob, _: Attempt) -> Result<Outcome, JobError> {
 
 /// Works the queue off with handlers that do nothing; answers how long that took, the workers'
 /// start and end included.
-pub(crate) async fn drain(site: &Site, fleet: Fleet, jobs: u64) -> Result<Duration> {
-    let workers =
-        fleet.workers(site, &site.queue, |worker| worker.handler(nothing).drain(true)).await?;
+pub(crate) async fn drain(
+    site: &Site,
+    fleet: &Fleet,
+    number: usize,
+    jobs: u64,
+) -> Result<Duration> {
+    let set_up = |worker: WorkerBuilder| worker.handler(nothing).drain(true);
+    let workers = fleet.workers(site, &site.queue, number, set_up).await?;
     let start = Instant::now();
     let crew = Crew::start(workers, |worker, _| async move {
         Ok(worker.run(std::future::pending()).await?.completed)
@@ -73,7 +71,12 @@ pub(crate) async fn drain(site: &Site, fleet: Fleet, jobs: u64) -> Result<Durati
 }
 
 /// Workers that tell a tally of every job.
-pub(crate) async fn counting(site: &Site, fleet: Fleet, tally: &Arc<Tally>) -> Result<Vec<Worker>> {
+pub(crate) async fn counting(
+    site: &Site,
+    fleet: &Fleet,
+    number: usize,
+    tally: &Arc<Tally>,
+) -> Result<Vec<Worker>> {
     async fn count(
         job: BenchJob,
         _: Attempt,
@@ -88,21 +91,22 @@ pub(crate) async fn counting(site: &Site, fleet: Fleet, tally: &Arc<Tally>) -> R
         }
         Ok(Outcome::Complete)
     }
-    fleet.workers(site, &site.queue, |worker| worker.state(tally.clone()).handler(count)).await
+    let set_up = |worker: WorkerBuilder| worker.state(tally.clone()).handler(count);
+    fleet.workers(site, &site.queue, number, set_up).await
 }
 
 /// Workers that have nothing to do and wait to be told otherwise. They serve another queue than the
 /// site's, and are notified all the same.
-pub(crate) async fn idle(site: &Site, workers: usize) -> Result<Crew<()>> {
-    let fleet = Fleet { workers, concurrency: 10, connections: 1, max_batch: 500 };
+pub(crate) async fn idle(site: &Site, number: usize) -> Result<Crew<()>> {
+    let fleet = Fleet { concurrency: 10, connections: 1, max_batch: 500 };
     let queue = format!("{}-idle", site.queue);
-    settled_in(fleet.workers(site, &queue, |worker| worker.handler(nothing)).await?).await
+    settled_in(fleet.workers(site, &queue, number, |worker| worker.handler(nothing)).await?).await
 }
 
 /// Workers whose handlers say when they start.
 pub(crate) async fn telling(
     site: &Site,
-    workers: usize,
+    number: usize,
 ) -> Result<(Crew<()>, UnboundedReceiver<Instant>)> {
     async fn tell(
         _: BenchJob,
@@ -113,10 +117,10 @@ pub(crate) async fn telling(
         let _ = starts.send(Instant::now());
         Ok(Outcome::Complete)
     }
-    let fleet = Fleet { workers, concurrency: 10, connections: 2, max_batch: 500 };
+    let fleet = Fleet { concurrency: 10, connections: 2, max_batch: 500 };
     let (sender, starts) = unbounded_channel();
     let set_up = |worker: WorkerBuilder| worker.state(sender.clone()).handler(tell);
-    let workers = fleet.workers(site, &site.queue, set_up).await?;
+    let workers = fleet.workers(site, &site.queue, number, set_up).await?;
     Ok((settled_in(workers).await?, starts))
 }
 
