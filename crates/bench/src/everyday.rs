@@ -52,10 +52,10 @@ impl Scenario for EverydayFlags {
         while stage.repeats() {
             let mut speeds = [0.0; 2];
             for place in stage.in_turn(2) {
-                let name = NAMES[place];
-                let site = stage.site(&format!("everyday, {name}")).await?;
+                let claimed = place == 0;
+                let site = stage.site(&format!("everyday, {}", name(claimed))).await?;
                 stage.note_commit(&site).await?;
-                speeds[place] = self.once(&site, stage, name).await?;
+                speeds[place] = self.once(&site, stage, claimed).await?;
                 site.close().await?;
             }
             let name = "total with trickle / same dispatching elsewhere";
@@ -65,12 +65,13 @@ impl Scenario for EverydayFlags {
     }
 }
 
-const NAMES: [&str; 2] = ["trickle beside the flood", "same dispatching elsewhere"];
+fn name(claimed: bool) -> &'static str {
+    if claimed { "trickle beside the flood" } else { "same dispatching elsewhere" }
+}
 
 impl EverydayFlags {
     /// One flood; answers how many jobs a second were completed while enough of it waited.
-    async fn once(&self, site: &Site, stage: &mut Stage<'_>, name: &str) -> Result<f64> {
-        let claimed = name == NAMES[0];
+    async fn once(&self, site: &Site, stage: &mut Stage<'_>, claimed: bool) -> Result<f64> {
         load(site, flood(self.flood), Kind::default()).await?;
         let mut pace = Pace::new(site, self.tenants, self.tenants as f64, self.dispatchers);
         if !claimed {
@@ -94,7 +95,7 @@ impl EverydayFlags {
 
         let claims = claims.iter().zip(claims_before);
         let claims: Vec<f64> = claims.map(|(after, before)| (after - before) as f64).collect();
-        let report = &mut stage.report;
+        let (name, report) = (name(claimed), &mut stage.report);
         report.add(format!("{name}: completed"), "jobs/s", speed);
         let each = ratio(completed, claims.iter().skip(1).sum());
         report.add(format!("{name}: jobs a claim that gave some"), "jobs", each);

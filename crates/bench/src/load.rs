@@ -74,7 +74,7 @@ pub(crate) fn one_each(tenants: u64, jobs: usize) -> Vec<Batch> {
     (1..=tenants).map(|who| vec![tenant(who); jobs]).collect()
 }
 
-/// Some batches joined to one, over and over.
+/// Fewer and longer batches: each of them consists of `some` of these.
 pub(crate) fn together(batches: &[Batch], some: usize) -> Vec<Batch> {
     batches.chunks(some).map(<[Batch]>::concat).collect()
 }
