@@ -1,5 +1,6 @@
 //! `fairclaim jobs`: what is there, what became of it, and what to do about it.
 
+mod action;
 mod change;
 mod filter;
 mod list;
@@ -13,7 +14,7 @@ mod watch;
 use clap::{Args, Subcommand};
 
 use crate::global::Global;
-use change::Action;
+use action::Action;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -9,6 +9,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::action::{Action, jobs};
 use super::filter::FilterArgs;
 use super::matches;
 use crate::error::Hinted;
@@ -65,32 +66,6 @@ pub(super) struct ChangeArgs {
     /// Answer in JSON
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
-    Cancel,
-    Retry,
-    Delete,
-}
-
-impl Action {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Cancel => "cancel",
-            Self::Retry => "retry",
-            Self::Delete => "delete",
-        }
-    }
-
-    /// Says what happened to those that it changed.
-    fn done(self) -> &'static str {
-        match self {
-            Self::Cancel => "cancelled",
-            Self::Retry => "waiting again",
-            Self::Delete => "deleted",
-        }
-    }
 }
 
 pub(super) async fn run(global: &Global, action: Action, args: &ChangeArgs) -> anyhow::Result<()> {
@@ -223,12 +198,6 @@ async fn by_filter(
         totals = change(client, action, filter, count).await?;
     }
     if args.json { output::json(&totals) } else { output::line(sentence(action, totals)) }
-}
-
-/// Says how many: `12 jobs`, `more than 100,000 jobs`.
-pub(super) fn jobs(count: Count) -> String {
-    let more = if count.more { "more than " } else { "" };
-    format!("{more}{}", counted(count.jobs, "job"))
 }
 
 fn match_in_words(count: Count) -> String {

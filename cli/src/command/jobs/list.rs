@@ -7,7 +7,7 @@ use fairclaim::{Client, JobFilter, JobPage};
 use uuid::Uuid;
 
 use super::filter::FilterArgs;
-use super::table::JobTable;
+use super::table::{self, JobTable};
 use super::watch;
 use crate::global::Global;
 use crate::{connect, output, value};
@@ -87,17 +87,7 @@ pub(super) async fn run(global: &Global, args: &ListArgs) -> anyhow::Result<()> 
 }
 
 fn one_page(page: &JobPage) -> anyhow::Result<()> {
-    output::line(lines(page).join("\n"))
-}
-
-/// Renders a page as people read it.
-pub(super) fn lines(page: &JobPage) -> Vec<String> {
-    if page.jobs.is_empty() {
-        return vec!["no jobs".to_owned()];
-    }
-    let mut lines = JobTable::new().lines(&page.jobs);
-    lines.extend(page.next.map(|next| format!("more: --before {next}")));
-    lines
+    output::line(table::page_lines(page).join("\n"))
 }
 
 async fn all_in_a_table(client: &Client, mut filter: JobFilter) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fairclaim::{Client, Count, JobFilter, JobRow, Status};
 
-use super::change::{Action, jobs};
+use super::action::{Action, jobs};
 
 /// How many jobs of a status are looked at for the names in the question, the newest first.
 const LOOKED_AT: i32 = 1000;

@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use anstyle::Style;
-use fairclaim::{JobRow, Status};
+use fairclaim::{JobPage, JobRow, Status};
 
 use crate::output::printable;
 use crate::words::{cut, span};
@@ -17,6 +17,16 @@ const GAP: usize = 2;
 const ERROR_LEAST: usize = 40;
 /// What stands in front of an error that has a line of its own.
 const INDENT: &str = "    ";
+
+/// Renders a page as people read it.
+pub(super) fn page_lines(page: &JobPage) -> Vec<String> {
+    if page.jobs.is_empty() {
+        return vec!["no jobs".to_owned()];
+    }
+    let mut lines = JobTable::new().lines(&page.jobs);
+    lines.extend(page.next.map(|next| format!("more: --before {next}")));
+    lines
+}
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fairclaim::{Client, Error, JobFilter, JobPage};
 use jiff::Timestamp;
 
-use super::list;
+use super::table;
 use crate::output::printable;
 use crate::signals::Signals;
 use crate::words::{counted, cut};
@@ -65,7 +65,7 @@ impl View {
             self.seen = Some(JobPage { jobs: Vec::new(), next: None });
             return output::line(output::compact(&page)?);
         }
-        let lines = list::lines(&page);
+        let lines = table::page_lines(&page);
         self.seen = Some(page);
         self.draw(&format!("every {} s; Ctrl-C ends it", self.pause.as_secs_f64()), lines)
     }
@@ -77,7 +77,7 @@ impl View {
             eprintln!("{}", printable(&why));
             return Ok(());
         }
-        let lines = self.seen.as_ref().map(list::lines).unwrap_or_default();
+        let lines = self.seen.as_ref().map(table::page_lines).unwrap_or_default();
         self.draw(&why, lines)
     }
 
