@@ -4338,8 +4338,8 @@ comment on function fairclaim_internal.free_passed(fairclaim_internal.tick_state
 'Puts right what a tick left that was passed and has ended late.';
 
 -- internal/maintenance/is_prune_due.sql
--- Reads one sequence (next_step does the same in place). drop_ranges() and prune() note when they
--- begin, so of a fleet the first worker that hears of it goes; one that stops on the way is
+-- Reads one sequence (settle_and_claim does the same in place). drop_ranges() and prune() note when
+-- they begin, so of a fleet the first worker that hears of it goes; one that stops on the way is
 -- followed by another a minute later. A time ahead of the clock comes from a clock that was wrong.
 create or replace function fairclaim_internal.is_prune_due(p_now timestamptz, p_active boolean)
 returns boolean
@@ -6079,7 +6079,7 @@ comment on function fairclaim_internal.status_of(uuid, uuid[]) is
 -- For jobs that run: workers that hear it ask at once which jobs to stop, and need not wait for
 -- their heartbeat. Busy workers hear it too, so it is not asked whether one is asleep. As seldom as
 -- wake(); a wish that was left out is found by the heartbeat. The next answers of settle_and_claim
--- look for the wish as well (next_step).
+-- look for the wish as well.
 create or replace function fairclaim_internal.wake_cancel(p_now timestamptz) returns void
 language plpgsql
 as $$

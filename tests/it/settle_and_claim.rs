@@ -494,7 +494,9 @@ async fn the_last_row_names_the_jobs_of_this_worker_that_are_to_be_stopped() {
 #[tokio::test]
 async fn what_a_session_has_set_itself_is_no_cursor() {
     let (_db, worker, _jobs) = stage(1, 1).await;
-    worker.batch_execute("set fairclaim.cursor = 'mine'").await.expect("set");
+    let forged =
+        "set fairclaim.freed = 'mine'; set fairclaim.noted = 'mine'; set fairclaim.turn = 'mine'";
+    worker.batch_execute(forged).await.expect("set");
     assert_eq!(Call::claim(0).make(&worker).await.cursor, None);
     let cursor = Call::claim(5).make(&worker).await.cursor;
     assert!(cursor.expect("one").starts_with("default|"));

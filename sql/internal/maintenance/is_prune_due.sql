@@ -1,5 +1,5 @@
--- Reads one sequence (next_step does the same in place). drop_ranges() and prune() note when they
--- begin, so of a fleet the first worker that hears of it goes; one that stops on the way is
+-- Reads one sequence (settle_and_claim does the same in place). drop_ranges() and prune() note when
+-- they begin, so of a fleet the first worker that hears of it goes; one that stops on the way is
 -- followed by another a minute later. A time ahead of the clock comes from a clock that was wrong.
 create or replace function fairclaim_internal.is_prune_due(p_now timestamptz, p_active boolean)
 returns boolean

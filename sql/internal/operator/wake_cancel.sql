@@ -1,7 +1,7 @@
 -- For jobs that run: workers that hear it ask at once which jobs to stop, and need not wait for
 -- their heartbeat. Busy workers hear it too, so it is not asked whether one is asleep. As seldom as
 -- wake(); a wish that was left out is found by the heartbeat. The next answers of settle_and_claim
--- look for the wish as well (next_step).
+-- look for the wish as well.
 create or replace function fairclaim_internal.wake_cancel(p_now timestamptz) returns void
 language plpgsql
 as $$
