@@ -250,6 +250,7 @@ impl Connection<'_> {
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>> {
         let Self { connections, connection } = self;
+        let sent_at = Instant::now();
         let sent = connections.cancel_calls.sent(&connection);
         let call = async {
             let answer = connections.send(&connection, statement, parameters).await;
@@ -260,10 +261,10 @@ impl Connection<'_> {
         match &answer {
             Err(error) if outage::is_away(error) => connections.note(&connection, error),
             Err(error) => {
-                connections.outage.over(); // to refuse a call is an answer too
+                connections.outage.over(sent_at); // to refuse a call is an answer too
                 connections.note(&connection, error);
             }
-            Ok(_) => connections.outage.over(),
+            Ok(_) => connections.outage.over(sent_at),
         }
         answer
     }

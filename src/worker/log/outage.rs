@@ -17,6 +17,10 @@ use crate::{
 /// A call that failed so soon after the end of an outage was sent before that end.
 const LEFTOVERS: Duration = Duration::from_secs(1);
 
+/// A server that goes away closes its connections one after another: a call that was sent so soon
+/// after the first failure may still be answered, and ends no outage.
+const CLOSING: Duration = Duration::from_millis(200);
+
 /// Whether the database is away, and since when.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
@@ -61,12 +65,13 @@ impl Outage {
         true
     }
 
-    /// Notes that the database has answered.
-    pub(crate) fn over(&self) {
-        if !self.away.load(SeqCst) || !self.away.swap(false, SeqCst) {
+    /// Notes that the database has answered a call that was sent then.
+    pub(crate) fn over(&self, sent: Instant) {
+        if !self.away.load(SeqCst) {
             return;
         }
-        let lasted = self.episode().answered(Instant::now());
+        let Some(lasted) = self.episode().answered(sent, Instant::now()) else { return };
+        self.away.store(false, SeqCst);
         let away_seconds = (lasted.as_secs_f64() * 10.0).round() / 10.0;
         tracing::info!(away_seconds, "the database is back after {}", Span::of(lasted));
     }
@@ -87,9 +92,12 @@ impl Episode {
         Part::First
     }
 
-    fn answered(&mut self, now: Instant) -> Duration {
+    /// How long the outage has lasted that this answer ends; none where it ends none.
+    fn answered(&mut self, sent: Instant, now: Instant) -> Option<Duration> {
+        let since =
+            self.since.take_if(|since| sent.saturating_duration_since(*since) >= CLOSING)?;
         self.ended = Some(now);
-        self.since.take().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        Some(now.saturating_duration_since(since))
     }
 }
 
@@ -111,9 +119,22 @@ mod tests {
         for failure in 1..100 {
             assert_eq!(episode.failed(after(failure * 30)), Part::Further, "another task");
         }
-        assert_eq!(episode.answered(after(3000)), Duration::from_secs(3));
+        let answered = episode.answered(after(2990), after(3000));
+        assert_eq!(answered, Some(Duration::from_secs(3)));
+        assert_eq!(episode.answered(after(2995), after(3001)), None, "it is over already");
         assert_eq!(episode.failed(after(3500)), Part::Further, "it was sent before");
         assert_eq!(episode.failed(after(4001)), Part::First, "the next outage");
+    }
+
+    #[test]
+    fn an_answer_of_a_server_that_is_closing_its_connections_ends_no_outage() {
+        let (mut episode, start) = (Episode::default(), Instant::now());
+        let after = |millis| start + Duration::from_millis(millis);
+        assert_eq!(episode.failed(after(1000)), Part::First);
+        assert_eq!(episode.answered(after(900), after(1010)), None, "it was sent before");
+        assert_eq!(episode.answered(after(1020), after(1030)), None, "the last connection");
+        assert_eq!(episode.failed(after(3000)), Part::Further, "it is the same outage");
+        assert!(episode.answered(after(4000), after(4010)).is_some());
     }
 
     #[test]

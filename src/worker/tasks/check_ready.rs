@@ -1,6 +1,8 @@
 //! Checks what a worker needs before it starts, so that what will never work is an error at once
 //! and not a line of its log for ever.
 
+use std::time::Instant;
+
 use crate::{
     client::Client,
     error::{Error, READ_ONLY, Result},
@@ -12,9 +14,10 @@ use crate::{
 pub(crate) async fn until_ready(context: &Context) -> Result<()> {
     let (mut backoff, mut logged) = (Backoff::database(), None);
     loop {
+        let sent_at = Instant::now();
         match check(&context.client).await {
             Ok(()) => {
-                context.connections.outage.over();
+                context.connections.outage.over(sent_at);
                 return Ok(());
             }
             // a standby may be promoted; but a person or a script waits for the end of a drain

@@ -68,6 +68,7 @@ async fn listen_forever(context: &Context, endpoint: &Endpoint) {
 /// Listens until the connection is lost.
 async fn listen(context: &Context, endpoint: &Endpoint, backoff: &mut Backoff) -> Result<()> {
     let (client, mut connection) = endpoint.open().await?;
+    let sent_at = Instant::now();
     let started = client.batch_execute(statements::LISTEN);
     tokio::pin!(started);
     let (mut listening, mut crowd) = (false, Crowd::default());
@@ -78,7 +79,7 @@ async fn listen(context: &Context, endpoint: &Endpoint, backoff: &mut Backoff) -
                 answer?;
                 listening = true;
                 backoff.reset();
-                context.connections.outage.over();
+                context.connections.outage.over(sent_at);
                 context.listen(true); // which looks for what was dispatched meanwhile
             }
             message = message => {
