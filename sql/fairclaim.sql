@@ -168,14 +168,19 @@ begin
 -- I4  ready_seq has CACHE 1, and nextval runs under the RowExclusiveLock on `ready`; so a
 --     transaction that is not among the holders of that lock, read after the sequence, can never
 --     commit a seq at or below it.
--- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. Only a limited
---     tenant's row in a shared lane waits until tick has moved it.
+-- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. The rows of a
+--     tenant that stays at its limit leave the shared lanes with a tick, and its own lanes leave
+--     the walk of claims until there is room again.
+-- I6  Under a limit that is active all rows of `running` that count under it are marked, and
+--     whoever takes a job under it holds its slot of claim_lock, counts in a later statement, and
+--     holds the slot until the new row of `running` is committed.
 -- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
 -- table without one.
 --
--- Lock order: tick_lock -> lane.  tenant_limit (by tenant, skip locked) -> ready (skip locked) ->
--- running. Dispatch locks no existing row. Claims lock only what they take. Only tick() updates or
--- deletes lanes.
+-- Lock order: tick_lock -> lane.  claim_lock (by slot, skip locked) -> ready (skip locked) ->
+-- running -> lane (skip locked). Dispatch locks no existing row. Claims lock only what they take,
+-- and the slots of limits. Only tick() updates or deletes lanes; but a
+-- settlement may have a lane walked again.
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -251,10 +256,13 @@ create table fairclaim_internal.running (
   attempt int not null,
   attempts_left smallint not null,
   lost smallint not null,
-  limited boolean not null,
+  -- lane_group of the queue, where a limit counts the jobs of this queue; else 0
+  queue_group int not null,
+  limited boolean not null,                   -- some limit counts it
   worker_id text not null
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 80);
-create index running_limited on fairclaim_internal.running (tenant_id) where limited;
+create index running_limited on fairclaim_internal.running (tenant_id, queue_group) where limited;
+create index running_queue on fairclaim_internal.running (queue_group) where queue_group < 0;
 
 -- Inserted only: a mark on the row of `running` would make settlements and heartbeats wait for the
 -- transaction that cancels.
@@ -301,10 +309,16 @@ create table fairclaim_internal.lane (
   queue text collate "C" not null,
   type text collate "C" not null,
   alone boolean not null default false,
-  check (not alone or tenant_id is null)
+  -- own lanes: whether claims walk it; not while its tenant stays at a limit
+  walked boolean not null,
+  check (not alone or tenant_id is null),
+  check (not walked or tenant_id is not null)
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index lane_walk on fairclaim_internal.lane (queue, turn, priority desc, lane_id)
-  where tenant_id is not null;
+  where walked;
+create index lane_own on fairclaim_internal.lane (tenant_id, queue) where tenant_id is not null;
+create index lane_unwalked on fairclaim_internal.lane (tenant_id)
+  where tenant_id is not null and not walked;
 create index lane_type on fairclaim_internal.lane (queue, type, turn, priority desc, lane_id)
   where tenant_id is not null;
 create index lane_shared on fairclaim_internal.lane (queue, type, priority, lane_id)
@@ -348,14 +362,44 @@ create table fairclaim_internal.tenant_note (
   name text collate "C" not null
 );
 create index tenant_note_tenant on fairclaim_internal.tenant_note (tenant_id);
-create table fairclaim_internal.tenant_limit (         -- locked by claims; limited tenants only
-  tenant_id uuid primary key,
+-- How many jobs may run at a time: what is in force, or about to be. subject: tenant, one tenant;
+-- default, each tenant that has none of its own; queue, all tenants of a queue together.
+create table fairclaim_internal.running_limit (
+  subject text collate "C" not null check (subject in ('tenant', 'default', 'queue')),
+  tenant_id uuid not null,                    -- the nil uuid unless it is one tenant's
+  queue text collate "C" not null,            -- '': over all queues
   max_running int not null check (max_running >= 0),
   seen bigint,                                -- the tick that first saw it
-  -- until tick sets it, none of the tenant's jobs is claimed
+  seen_at timestamptz,
+  -- the tick that marked the jobs that were running
+  marked bigint,
+  -- From here on it is exact. Until then none of its jobs is claimed under a limit of one tenant;
+  -- under the others jobs are claimed that it leaves room for, as far as they are counted.
   active boolean not null default false,
-  seen_at timestamptz
+  primary key (tenant_id, queue, subject),
+  check ((subject = 'tenant')
+         or tenant_id = '00000000-0000-0000-0000-000000000000'),
+  check (subject <> 'queue' or queue <> '')
 );
+-- A limit has changed: tick wakes the workers that sleep, and deletes the note.
+create table fairclaim_internal.limit_note (
+  note_id bigint generated always as identity primary key
+);
+-- Slots that claims lock before they count under a limit: the first 1,024 by a hash of the tenant,
+-- the others by a hash of the queue. They are locked and never updated.
+create table fairclaim_internal.claim_lock (slot int primary key);
+insert into fairclaim_internal.claim_lock (slot) select g from generate_series(0, 1087) g;
+-- Who was at a limit when tick last looked. Only tick() writes it. No key over (tenant_id, queue):
+-- a tick would wait for one that was passed and has inserted the same.
+create table fairclaim_internal.at_limit (
+  at_limit_id bigint generated always as identity primary key,
+  tenant_id uuid not null,
+  queue text collate "C" not null,            -- '': over all queues
+  newest timestamptz not null,                -- the latest lease among its running jobs
+  since timestamptz not null,                 -- since when nothing of that has changed
+  is_stable boolean not null                  -- for at least a second: no claim walks its lanes
+) with (fillfactor = 50);
+create index at_limit_tenant on fairclaim_internal.at_limit (tenant_id) where is_stable;
 create table fairclaim_internal.queue (
   name text collate "C" primary key,
   paused_at timestamptz
@@ -434,7 +478,8 @@ create table fairclaim_internal.tick_state (
   -- the tick that found ready_seq behind the mark, until all is mended
   mended bigint,
   mended_at timestamptz,
-  limits bigint not null default 0                             -- a digest of tenant_limit
+  -- at_limit_id up to which tenants' jobs in shared lanes were looked at
+  limit_slice bigint not null default 0
 ) with (fillfactor = 20);
 insert into fairclaim_internal.tick_state default values;
 
@@ -529,9 +574,9 @@ create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;
 -- when a cancel of a running job was last asked for
 create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '7d67a258028901bf5d7dcde6ff39db85f0d42941efc64b11803f89d22de4f7f3');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'a03bc864253b1e74701fdf832adc3976c62947e722e6232b620fd54f281ec76f');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> '7d67a258028901bf5d7dcde6ff39db85f0d42941efc64b11803f89d22de4f7f3' then
+  elsif v_sum <> 'a03bc864253b1e74701fdf832adc3976c62947e722e6232b620fd54f281ec76f' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
@@ -907,11 +952,17 @@ declare
   v_from_shared boolean := false;
   v_own_part record;
 begin
+  if p_limited then
+    p_limit := room_in_queue(p_queue, p_limit);
+    if p_limit = 0 then
+      return;
+    end if;
+  end if;
   if p_alone then
     select array_agg(lane.lane_id), array_agg(lane.floor) into v_lanes, v_floors from lane
      where lane.alone and lane.queue = p_queue and (p_types is null or lane.type = any (p_types));
   else
-    select exists (select from lane where lane.tenant_id is not null and lane.queue = p_queue),
+    select exists (select from lane where lane.walked and lane.queue = p_queue),
            exists (select from lane where lane.queue = p_queue
                       and (lane.priority > 0 or lane.priority < 0 and lane.tenant_id is null)),
            exists (select from lane
@@ -931,14 +982,17 @@ begin
                   else 0 end;
 
   if p_alone and p_limited then
-    jobs := take_alone(v_lanes, v_floors, p_taken);
+    jobs := take_alone(p_queue, v_lanes, v_floors, p_taken);
     return;
   end if;
   if v_share > 0 then
     if v_ranked then
-      jobs := take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited);
+      jobs := take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited,
+        p_taken, null);
+    elsif p_limited then
+      jobs := take_bounded(p_queue, v_lanes, v_floors, v_share, p_taken, null);
     else
-      jobs := take_shared(v_lanes, v_floors, v_share, p_limited, false);
+      jobs := take_shared(v_lanes, v_floors, v_share, false);
     end if;
     v_got := coalesce(cardinality(jobs), 0);
     v_from_shared := v_got > 0;
@@ -949,7 +1003,7 @@ begin
 
   if v_own and v_got < p_limit then
     v_own_part := claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used,
-      p_taken || jobs, case when v_ranked then v_lanes end, v_priorities);
+      p_taken, jobs, case when v_ranked then v_lanes end, v_priorities);
     jobs := jobs || v_own_part.jobs;
     v_got := coalesce(cardinality(jobs), 0);
     p_pos := v_own_part.p_pos;
@@ -958,13 +1012,16 @@ begin
 
   if v_more and v_ranked and v_got < p_limit then
     jobs := jobs || take_ranked(p_queue, v_lanes, v_floors, v_priorities, p_limit - v_got,
-      p_types, p_limited);
+      p_types, p_limited, p_taken, jobs);
     v_got := coalesce(cardinality(jobs), 0);
   end if;
   -- also without own lanes: rows that were counted may be locked. With priorities only a call that
   -- has nothing takes what is there.
   if v_more and v_got < p_limit and (v_got = 0 or not v_ranked) then
-    jobs := jobs || take_shared(v_lanes, v_floors, p_limit - v_got, p_limited, true);
+    jobs := jobs || case
+      when p_limited
+        then take_bounded(p_queue, v_lanes, v_floors, p_limit - v_got, p_taken, jobs)
+      else take_shared(v_lanes, v_floors, p_limit - v_got, true) end;
   end if;
   p_shared := case when p_limit = 1 and v_from_shared then least(3, p_shared + 1) else 0 end;
 end
@@ -1009,28 +1066,28 @@ begin
               order by oldest.seq)
             union all
             (select lane.lane_id, lane.floor, lane.turn, 1, lane.type from lane
-              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_pos
+              where lane.walked and lane.queue = p_queue and lane.turn = p_pos
                 and lane.weight > p_used and (p_types is null or lane.type = any (p_types))
               order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 256)
             union all
             (select lane.lane_id, lane.floor, lane.turn, 2, lane.type from lane
-              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn > p_pos
+              where lane.walked and lane.queue = p_queue and lane.turn > p_pos
               order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 128)
             union all
             (select lane.lane_id, lane.floor, lane.turn, 2, lane.type from lane
-              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn <= p_pos
+              where lane.walked and lane.queue = p_queue and lane.turn <= p_pos
               order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 128)
             union all
             (select lane.lane_id, lane.floor, p_pos, 3, lane.type from lane
               where lane.tenant_id is null and not lane.alone and lane.queue = p_queue
                 and not exists (select from lane own
-                                 where own.tenant_id is not null and own.queue = p_queue))) walk
+                                 where own.walked and own.queue = p_queue))) walk
      cross join lateral (
        select ready.ctid as place, ready as job from ready
         where ready.lane_id = walk.lane_id and ready.seq >= walk.floor
         order by ready.lane_id, ready.seq limit 1 for update skip locked) waiting
      where (p_types is null or walk.type = any (p_types))
-       and not exists (select from tenant_limit)
+       and not exists (select from running_limit)
        and not exists (select from queue where queue.name = p_queue and queue.paused_at is not null)
        and not exists (select from lane ranked
                         where ranked.queue = p_queue
@@ -1063,7 +1120,8 @@ comment on function fairclaim_internal.claim_one(text, text[], bigint, int, int)
 -- cursor's tenant is visited once in a pass: its rows are not locked against this claim itself, so
 -- a second visit in the same statement would return them twice.
 -- p_lanes, p_priorities: the shared lanes of the queue where priorities are in use, since a tenant
--- may have a higher job there; else null. p_taken: the jobs that this call has already.
+-- may have a higher job there; else null. p_elsewhere, p_here: the jobs that this call has already,
+-- of other queues and of this one.
 create or replace function fairclaim_internal.claim_own(
   p_queue text,
   p_limit int,
@@ -1071,7 +1129,8 @@ create or replace function fairclaim_internal.claim_own(
   p_limited boolean,
   inout p_pos bigint,
   inout p_used int,
-  p_taken fairclaim_internal.ready[],
+  p_elsewhere fairclaim_internal.ready[],
+  p_here fairclaim_internal.ready[],
   p_lanes bigint[],
   p_priorities smallint[],
   out jobs fairclaim_internal.ready[]
@@ -1132,7 +1191,7 @@ begin
     end if;
     if p_limited then
       v_quanta := room_under_limits(p_queue, p_types, v_turns, v_tenants, v_quanta,
-        p_limit - v_got, p_taken || jobs);
+        p_limit - v_got, p_elsewhere, p_here || jobs);
     end if;
 
     v_took := 0;
@@ -1170,7 +1229,8 @@ begin
 
     if not v_fill and v_end is not null
        and (not v_wide
-            or v_got = 0 and (v_walk <= v_far or coalesce(cardinality(p_taken), 0) = 0)) then
+            or v_got = 0
+               and (v_walk <= v_far or coalesce(cardinality(p_elsewhere || p_here), 0) = 0)) then
       v_walk := case when v_wide then v_walk * 4 else v_walk * 3 end;
       v_wide := true;
       p_pos := v_end;
@@ -1189,7 +1249,7 @@ end
 $$;
 
 comment on function fairclaim_internal.claim_own(text, int, text[], boolean, bigint, int,
-    fairclaim_internal.ready[], bigint[], smallint[]) is
+    fairclaim_internal.ready[], fairclaim_internal.ready[], bigint[], smallint[]) is
 'Takes up to p_limit jobs out of the own lanes of a queue, tenants in turn by weight.';
 
 -- internal/claim/hint_passed.sql
@@ -1210,7 +1270,7 @@ begin
                                   where ready.lane_id = lane.lane_id
                                     and ready.seq >= lane.floor) as waits
                     from lane
-                   where lane.tenant_id is not null and lane.queue = p_queue and lane.turn >= p_pos
+                   where lane.walked and lane.queue = p_queue and lane.turn >= p_pos
                    order by lane.queue, lane.turn, lane.priority desc, lane.lane_id
                    limit 33) own) passed
    where coalesce(passed.waiting_before, 0) = 0;
@@ -1219,6 +1279,25 @@ $$;
 
 comment on function fairclaim_internal.hint_passed(text, bigint) is
 'Hints for tick: own lanes that a claim of one from this place on probes.';
+
+-- internal/claim/has_room.sql
+-- Whether a tenant has jobs waiting, and room for one more under its limits over all queues. A
+-- limit in one queue is not looked at: who asks wants to know whether a look is worth while.
+create or replace function fairclaim_internal.has_room(p_tenant_id uuid) returns boolean
+language plpgsql
+as $$
+declare
+  v_most int := (select bound.total from limits_of(p_tenant_id, '') bound);
+begin
+  return exists (select from ready where ready.tenant_id = p_tenant_id)
+    and (v_most is null
+         or v_most > (select count(*) from running
+                       where running.limited and running.tenant_id = p_tenant_id));
+end
+$$;
+
+comment on function fairclaim_internal.has_room(uuid) is
+'Whether a job of this tenant waits that its limit over all queues leaves room for.';
 
 -- internal/claim/hop_turns.sql
 -- As next_turns, where tenants have many lanes each: one index descent a tenant, whatever the
@@ -1240,32 +1319,32 @@ begin
   with recursive hop(stretch, turn, tenant_id, weight) as (
     (select * from (
        (select 0, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_pos
+         where lane.walked and lane.queue = p_queue and lane.turn = p_pos
            and (p_used = 0 or lane.weight > p_used) limit 1)
        union all
        (select 1, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn > p_pos
+         where lane.walked and lane.queue = p_queue and lane.turn > p_pos
          order by lane.turn limit 1)
        union all
        (select 2, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn < p_pos
+         where lane.walked and lane.queue = p_queue and lane.turn < p_pos
          order by lane.turn limit 1)
        limit 1) first)
     union all
     select next.* from hop
      cross join lateral (
        (select 1, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where hop.stretch < 2 and lane.tenant_id is not null and lane.queue = p_queue
+         where hop.stretch < 2 and lane.walked and lane.queue = p_queue
            and lane.turn > hop.turn
          order by lane.turn limit 1)
        union all
        (select 2, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn < p_pos
+         where lane.walked and lane.queue = p_queue and lane.turn < p_pos
            and lane.turn > case when hop.stretch = 2 then hop.turn else -9223372036854775808 end
          order by lane.turn limit 1)
        union all
        (select 3, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where hop.stretch < 3 and p_used > 0 and lane.tenant_id is not null
+         where hop.stretch < 3 and p_used > 0 and lane.walked
            and lane.queue = p_queue and lane.turn = p_pos limit 1)
        limit 1) next
      where hop.stretch < 3)
@@ -1324,7 +1403,7 @@ begin
     v_dry := 1 + floor(random() * p_probed)::int;
     insert into floor_hint (lane_id)
     select lane.lane_id from lane
-     where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_turns[v_dry]
+     where lane.walked and lane.queue = p_queue and lane.turn = p_turns[v_dry]
        and v_dry <> all (coalesce(p_ordinals, '{}'))
      order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 4;
   end if;
@@ -1335,6 +1414,46 @@ $$;
 comment on function fairclaim_internal.leave_hints(text, bigint[], int,
     int[], fairclaim_internal.ready[]) is
 'Hints for tick: lanes whose floor should move.';
+
+-- internal/claim/limits_of.sql
+-- The limits of running jobs that bound one tenant in one queue; null where nothing bounds it.
+-- total: over all its queues; here: in this queue alone. Each is the tenant's own, and the default
+-- where it has none. An own limit that is not active yet gives no room. Plain SQL without settings,
+-- so that it becomes a part of the statement that calls it.
+create or replace function fairclaim_internal.limits_of(
+  p_tenant_id uuid,
+  p_queue text
+) returns table (total int, here int)
+language sql stable rows 1
+as $$
+  select coalesce(
+           max(case when bound.queue = '' and bound.subject = 'tenant'
+                    then case when bound.active then bound.max_running else 0 end end),
+           max(case when bound.queue = '' and bound.subject = 'default'
+                    then bound.max_running end)),
+         coalesce(
+           max(case when bound.queue <> '' and bound.subject = 'tenant'
+                    then case when bound.active then bound.max_running else 0 end end),
+           max(case when bound.queue <> '' and bound.subject = 'default'
+                    then bound.max_running end))
+    from fairclaim_internal.running_limit bound
+   where bound.tenant_id = any (array[p_tenant_id, '00000000-0000-0000-0000-000000000000'])
+     and bound.queue = any (array['', p_queue])
+     and (bound.tenant_id = p_tenant_id or bound.subject <> 'tenant')
+$$;
+
+comment on function fairclaim_internal.limits_of(uuid, text) is
+'How many jobs of this tenant may run at a time: over all queues, and in this one. Null: no limit.';
+
+-- internal/claim/lock_slot.sql
+-- The slot of claim_lock that a claim holds while it counts what runs of a tenant under its limits.
+-- Tenants whose hashes meet share a slot: then one claim at a time takes jobs of either.
+create or replace function fairclaim_internal.lock_slot(p_tenant_id uuid) returns int
+language sql immutable parallel safe
+as $$ select (pg_catalog.uuid_hash_extended(p_tenant_id, 1) & 1023)::int $$;
+
+comment on function fairclaim_internal.lock_slot(uuid) is
+'The slot of claim_lock for the limits of a tenant: 0 to 1,023.';
 
 -- internal/claim/next_queue.sql
 -- The next queue by name that is not paused and may have something for a claim: one with a row in a
@@ -1353,7 +1472,7 @@ begin
     insert into floor_hint (lane_id)
     select own.lane_id
       from (select lane.lane_id, lane.floor from lane
-             where lane.tenant_id is not null and lane.queue > v_after
+             where lane.walked and lane.queue > v_after
              order by lane.queue limit 100) own
      where random() < 0.3
        and not exists (select from ready
@@ -1364,7 +1483,7 @@ begin
       from ((select coalesce(
                (select own.queue
                   from (select lane.queue, lane.lane_id, lane.floor from lane
-                         where not p_alone and lane.tenant_id is not null and lane.queue > v_after
+                         where not p_alone and lane.walked and lane.queue > v_after
                          order by lane.queue limit 100) own
                  where exists (select from ready
                                 where ready.lane_id = own.lane_id and ready.seq >= own.floor)
@@ -1372,7 +1491,7 @@ begin
                                     where queue.name = own.queue and queue.paused_at is not null)
                  limit 1),
                (select lane.queue from lane
-                 where not p_alone and lane.tenant_id is not null and lane.queue > v_after
+                 where not p_alone and lane.walked and lane.queue > v_after
                  order by lane.queue offset 99 limit 1)) as name)
             union all
             (select lane.queue from lane
@@ -1423,14 +1542,14 @@ begin
     into turns, tenants, weights
     from ((select distinct on (ahead.turn) ahead.turn, ahead.tenant_id, ahead.weight::int
              from (select lane.turn, lane.tenant_id, lane.weight from lane
-                    where lane.tenant_id is not null and lane.queue = p_queue and lane.turn >= p_pos
+                    where lane.walked and lane.queue = p_queue and lane.turn >= p_pos
                     order by lane.turn limit v_look) ahead
             where ahead.turn > p_pos or p_used = 0 or ahead.weight > p_used
             order by ahead.turn limit p_walk)
           union all
           (select distinct on (around.turn) around.turn, around.tenant_id, around.weight::int
              from (select lane.turn, lane.tenant_id, lane.weight from lane
-                    where lane.tenant_id is not null and lane.queue = p_queue and lane.turn <= p_pos
+                    where lane.walked and lane.queue = p_queue and lane.turn <= p_pos
                     order by lane.turn limit v_look) around
             where around.turn < p_pos or p_used > 0
             order by around.turn limit p_walk)
@@ -1438,7 +1557,7 @@ begin
   if cardinality(turns) < p_walk then
     select count(*) into v_lanes
       from (select from lane
-             where lane.tenant_id is not null and lane.queue = p_queue limit v_look) some_lanes;
+             where lane.walked and lane.queue = p_queue limit v_look) some_lanes;
     if v_lanes >= v_look then
       select hop.turns, hop.tenants, hop.weights into turns, tenants, weights
         from hop_turns(p_queue, p_pos, p_used, p_walk) hop;
@@ -1477,23 +1596,23 @@ begin
             from unnest(p_types) asked(type)
            cross join lateral (
              (select lane.turn, lane.tenant_id, lane.weight::int as weight, 0 as stretch from lane
-               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+               where lane.walked and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn = p_pos and (p_used = 0 or lane.weight > p_used) limit 1)
              union all
              (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 1
                 from lane
-               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+               where lane.walked and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn > p_pos
                order by lane.turn limit p_walk)
              union all
              (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 2
                 from lane
-               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+               where lane.walked and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn < p_pos
                order by lane.turn limit p_walk)
              union all
              (select lane.turn, lane.tenant_id, lane.weight::int, 3 from lane
-               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+               where lane.walked and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn = p_pos and p_used > 0 limit 1)
              limit p_walk) walk
            order by walk.stretch, walk.turn limit p_walk) next;
@@ -1621,73 +1740,135 @@ $$;
 comment on function fairclaim_internal.refuse_late(timestamptz) is
 'Raises 55P03 when the lease that a claim would give is over already.';
 
+-- internal/claim/room_in_queue.sql
+-- How many more jobs of a queue may run under the limit of the queue, all tenants together: p_limit
+-- where it has no limit, 0 where another claim holds its slot of claim_lock. The slot is locked
+-- first, and what runs is counted in a later statement, whose snapshot sees what the holder of the
+-- slot before has committed.
+create or replace function fairclaim_internal.room_in_queue(p_queue text, p_limit int) returns int
+language plpgsql
+as $$
+declare
+  v_group int := lane_group(p_queue);
+  v_most int := (
+    select running_limit.max_running from running_limit
+     where running_limit.tenant_id = '00000000-0000-0000-0000-000000000000'
+       and running_limit.queue = p_queue and running_limit.subject = 'queue');
+begin
+  if v_most is null then
+    return p_limit;
+  end if;
+  if (select count(*) from running where running.queue_group = v_group) >= v_most then
+    return 0;
+  end if;
+  perform from claim_lock
+    where claim_lock.slot = 1024 + (v_group & 63) for update skip locked;
+  if not found then
+    return 0;
+  end if;
+  return greatest(0, least(p_limit,
+    v_most - (select count(*) from running where running.queue_group = v_group)));
+end
+$$;
+
+comment on function fairclaim_internal.room_in_queue(text, int) is
+'How many more jobs may run under the limit of a queue.';
+
 -- internal/claim/room_under_limits.sql
--- Cuts quanta to the room under the tenants' limits. First the limit rows of tenants with work and
--- room are locked (at most p_limit, in tenant order, skip locked); then, in a new statement with a
--- new snapshot, their running jobs are counted, and with them what this call has taken already. A
--- limit that tick has not activated yet gives no room.
+-- How many jobs each of these tenants may give under its limits, of as many as are wanted. First
+-- the slots of claim_lock of those with work and room are locked (of p_limit tenants at most, in
+-- order of the slots, skip locked); then, in a new statement with a new snapshot, their running
+-- jobs are counted, and with them what this call has taken already: elsewhere in other queues, here
+-- in this one. A tenant without a limit gives what is wanted. Where it is not known whether a
+-- tenant has work, p_turns tells its place in the round, and its own lanes are looked at.
 create or replace function fairclaim_internal.room_under_limits(
   p_queue text,
   p_types text[],
   p_turns bigint[],
   p_tenants uuid[],
-  p_quanta int[],
+  p_wanted int[],
   p_limit int,
-  p_taken fairclaim_internal.ready[]
+  p_elsewhere fairclaim_internal.ready[],
+  p_here fairclaim_internal.ready[]
 ) returns int[]
 language plpgsql
 as $$
 declare
-  v_locked uuid[];
-  v_taken uuid[] := array(select taken.tenant_id from unnest(p_taken) taken);
-  v_quanta int[];
+  v_group int := lane_group(p_queue);
+  v_elsewhere uuid[] := array(select taken.tenant_id from unnest(p_elsewhere) taken);
+  v_here uuid[] := array(select taken.tenant_id from unnest(p_here) taken);
+  v_totals int[];
+  v_heres int[];
+  v_slots int[];
 begin
-  select array_agg(got.tenant_id) into v_locked
-    from (select tenant_limit.tenant_id from tenant_limit
-           where tenant_limit.tenant_id = any (array(
-             select visit.tenant_id
-               from unnest(p_tenants, p_turns) with ordinality visit(tenant_id, turn, ordinal)
-               join tenant_limit bound on bound.tenant_id = visit.tenant_id and bound.active
-              where (select count(*) from running
-                      where running.limited and running.tenant_id = visit.tenant_id)
-                    < bound.max_running
-                and exists (select from lane
-                             cross join lateral (
-                               select from ready
-                                where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
-                                limit 1) waiting
-                             where lane.tenant_id is not null and lane.queue = p_queue
-                               and lane.turn = visit.turn
-                               and (p_types is null or lane.type = any (p_types)))
-              order by visit.ordinal limit p_limit))
-           order by tenant_limit.tenant_id for update skip locked) got;
-  select array_agg(case when bound.max_running is null then visit.quantum
-                        when visit.tenant_id = any (v_locked) and bound.active then
-                          greatest(0, least(visit.quantum, bound.max_running - held.jobs
-                            - coalesce(cardinality(array_positions(v_taken, visit.tenant_id)), 0)))
-                        else 0 end order by visit.ordinal)
-    into v_quanta
-    from unnest(p_tenants, p_quanta) with ordinality visit(tenant_id, quantum, ordinal)
-    left join tenant_limit bound on bound.tenant_id = visit.tenant_id
-    left join lateral (
-      select count(*)::int as jobs from running
-       where running.limited and running.tenant_id = visit.tenant_id
-         and bound.tenant_id is not null) held on true;
-  return v_quanta;
+  select array_agg(bound.total order by visit.ordinal),
+         array_agg(bound.here order by visit.ordinal)
+    into v_totals, v_heres
+    from unnest(p_tenants) with ordinality visit(tenant_id, ordinal)
+   cross join lateral limits_of(visit.tenant_id, p_queue) bound;
+  if num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres) = 0 then
+    return p_wanted;
+  end if;
+  v_slots := array(
+    select claim_lock.slot from claim_lock
+     where claim_lock.slot = any (array(
+       select lock_slot(visit.tenant_id)
+         from unnest(p_tenants, p_wanted, v_totals, v_heres) with ordinality
+              visit(tenant_id, wanted, total, here, ordinal)
+        cross join lateral (
+          select count(*) as total,
+                 count(*) filter (where running.queue_group = v_group) as here
+            from running
+           where running.limited and running.tenant_id = visit.tenant_id
+             and coalesce(visit.total, visit.here) is not null) held
+        where visit.wanted > 0 and coalesce(visit.total, visit.here) is not null
+          and (visit.total is null or held.total < visit.total)
+          and (visit.here is null or held.here < visit.here)
+          and (p_turns is null or exists (
+                 select from lane
+                  cross join lateral (
+                    select from ready
+                     where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
+                     limit 1) waiting
+                  where lane.walked and lane.queue = p_queue
+                    and lane.turn = p_turns[visit.ordinal]
+                    and (p_types is null or lane.type = any (p_types))))
+        order by visit.ordinal limit p_limit))
+     order by claim_lock.slot for update skip locked);
+  return array(
+    select case when coalesce(visit.total, visit.here) is null then visit.wanted
+                when visit.wanted = 0 or lock_slot(visit.tenant_id) <> all (v_slots) then 0
+                else greatest(0, least(visit.wanted,
+                  visit.total - held.total - taken.here - taken.elsewhere,
+                  visit.here - held.here - taken.here)) end
+      from unnest(p_tenants, p_wanted, v_totals, v_heres) with ordinality
+           visit(tenant_id, wanted, total, here, ordinal)
+     cross join lateral (
+       select count(*)::int as total,
+              (count(*) filter (where running.queue_group = v_group))::int as here
+         from running
+        where running.limited and running.tenant_id = visit.tenant_id
+          and coalesce(visit.total, visit.here) is not null
+          and lock_slot(visit.tenant_id) = any (v_slots)) held
+     cross join lateral (
+       select coalesce(cardinality(array_positions(v_here, visit.tenant_id)), 0) as here,
+              coalesce(cardinality(array_positions(v_elsewhere, visit.tenant_id)), 0)
+                as elsewhere) taken
+     order by visit.ordinal);
 end
 $$;
 
 comment on function fairclaim_internal.room_under_limits(text, text[], bigint[], uuid[], int[],
-    int, fairclaim_internal.ready[]) is
-'How many jobs each tenant may give under its limit of running jobs.';
+    int, fairclaim_internal.ready[], fairclaim_internal.ready[]) is
+'How many jobs each tenant may give under its limits of running jobs.';
 
 -- internal/claim/take_alone.sql
--- One job that is to run alone, in a database with limits: the oldest of a tenant that has no
--- limit, or whose limit's row was got and leaves room for one more. Looks at the 16 tenants whose
--- jobs stand first among the 64 oldest of each lane. Locks, for each until one is found: the
--- limit's row (skip locked), and then, in a new statement, its running jobs are counted, with what
--- this call has taken of it in other queues (p_taken); last the job's row (skip locked).
+-- One job that is to run alone, in a database with limits: the oldest of a tenant whose limits
+-- leave room for one more. Looks at the 16 tenants whose jobs stand first among the 64 oldest of
+-- each lane. Locks, for each until one is found, what room_under_limits locks, and last the job's
+-- row (skip locked). p_taken: what this call took in other queues.
 create or replace function fairclaim_internal.take_alone(
+  p_queue text,
   p_lanes bigint[],
   p_floors bigint[],
   p_taken fairclaim_internal.ready[],
@@ -1699,7 +1880,6 @@ as $$
 declare
   v_tenants uuid[];
   v_tenant uuid;
-  v_limit tenant_limit;
 begin
   select array_agg(oldest.tenant_id order by oldest.first_seq) into v_tenants
     from (select waiting.tenant_id, min(waiting.seq) as first_seq
@@ -1710,14 +1890,8 @@ begin
               order by ready.lane_id, ready.seq limit 64) waiting
            group by waiting.tenant_id order by 2 limit 16) oldest;
   foreach v_tenant in array coalesce(v_tenants, '{}') loop
-    if exists (select from tenant_limit where tenant_limit.tenant_id = v_tenant) then
-      select * into v_limit from tenant_limit
-       where tenant_limit.tenant_id = v_tenant and tenant_limit.active for update skip locked;
-      continue when not found
-        or (select count(*) from running where running.limited and running.tenant_id = v_tenant)
-           + (select count(*) from unnest(p_taken) taken where taken.tenant_id = v_tenant)
-           >= v_limit.max_running;
-    end if;
+    continue when (room_under_limits(p_queue, null, null, array[v_tenant], array[1], 1, p_taken,
+      null))[1] < 1;
     with taken as materialized (
       select ready.ctid as place, ready as job from ready
        where ready.tenant_id = v_tenant and (ready.lane_id >> 32) < 0
@@ -1731,8 +1905,88 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.take_alone(bigint[], bigint[], fairclaim_internal.ready[]) is
+comment on function fairclaim_internal.take_alone(text, bigint[], bigint[],
+    fairclaim_internal.ready[]) is
 'Takes one job that is to run alone out of these lanes, under the limits of tenants.';
+
+-- internal/claim/take_bounded.sql
+-- As take_shared, in a database with limits: first come first served, but of each tenant only as
+-- many jobs as its limits leave room for. It looks at the oldest rows without a lock, asks for the
+-- room of their tenants, and then locks exactly the chosen rows, by their keys, since the look is
+-- an older statement. The rows of tenants without room are passed over: where they hide all others,
+-- it looks further twice, and the rows of tenants that stay at their limit leave the shared lanes
+-- with the next tick.
+create or replace function fairclaim_internal.take_bounded(
+  p_queue text,
+  p_lanes bigint[],
+  p_floors bigint[],
+  p_limit int,
+  p_elsewhere fairclaim_internal.ready[],
+  p_here fairclaim_internal.ready[],
+  out jobs fairclaim_internal.ready[]
+)
+language plpgsql
+set enable_sort = on
+as $$
+declare
+  v_look int := 2 * p_limit + 64;             -- how many rows it looks at
+  v_after bigint := 0;                        -- what was looked at before
+  v_lanes bigint[];
+  v_seqs bigint[];
+  v_tenants uuid[];
+  v_counts int[];
+  v_wanted int[];
+  v_numbers uuid[];                           -- each tenant once, in the order of its first row
+begin
+  for v_pass in 1 .. 3 loop
+    select array_agg(oldest.lane_id order by oldest.seq), array_agg(oldest.seq order by oldest.seq),
+           array_agg(oldest.tenant_id order by oldest.seq)
+      into v_lanes, v_seqs, v_tenants
+      from (select shared.lane_id, waiting.seq, waiting.tenant_id
+              from unnest(p_lanes, p_floors) shared(lane_id, floor)
+             cross join lateral (
+               select ready.seq, ready.tenant_id from ready
+                where ready.lane_id = shared.lane_id
+                  and ready.seq >= greatest(shared.floor, v_after)
+                order by ready.lane_id, ready.seq limit v_look) waiting
+             order by waiting.seq limit v_look) oldest;
+    exit when v_lanes is null;
+    select array_agg(part.tenant_id order by part.first), array_agg(part.jobs order by part.first)
+      into v_numbers, v_wanted
+      from (select given.tenant_id, min(given.ordinal) as first,
+                   least(count(*), p_limit)::int as jobs
+              from unnest(v_tenants) with ordinality given(tenant_id, ordinal)
+             group by given.tenant_id) part;
+    v_counts := room_under_limits(p_queue, null, null, v_numbers, v_wanted, p_limit, p_elsewhere,
+      p_here);
+    with chosen as materialized (
+      select ranked.lane_id, ranked.seq
+        from (select row_given.*,
+                     row_number() over (partition by row_given.tenant_id order by row_given.seq)
+                       as place
+                from unnest(v_lanes, v_seqs, v_tenants) row_given(lane_id, seq, tenant_id)) ranked
+       where ranked.place <= v_counts[array_position(v_numbers, ranked.tenant_id)]
+       order by ranked.seq limit p_limit),
+    taken as materialized (
+      select waiting.place, waiting.job
+        from chosen
+       cross join lateral (
+         select ready.ctid as place, ready as job from ready
+          where ready.lane_id = chosen.lane_id and ready.seq = chosen.seq
+            for update skip locked) waiting),
+    gone as (
+      delete from ready where ready.ctid = any (array(select taken.place from taken)))
+    select array_agg(taken.job) into jobs from taken;
+    exit when jobs is not null or cardinality(v_lanes) < v_look;
+    v_after := v_seqs[cardinality(v_seqs)] + 1;
+    v_look := v_look * 4;
+  end loop;
+end
+$$;
+
+comment on function fairclaim_internal.take_bounded(text, bigint[], bigint[], int,
+    fairclaim_internal.ready[], fairclaim_internal.ready[]) is
+'Takes jobs out of shared lanes, under the limits of their tenants.';
 
 -- internal/claim/take_highest.sql
 -- What tenants give at their turn where priorities are in use: the highest that each has, the
@@ -1776,7 +2030,7 @@ begin
          union all
          (select waiting.place, waiting.seq, own.priority
             from (select lane.lane_id, lane.floor, lane.priority from lane
-                   where lane.tenant_id is not null and lane.queue = p_queue
+                   where lane.walked and lane.queue = p_queue
                      and lane.turn
                        = uuid_hash_extended(tenant.tenant_id, hashtextextended(p_queue, 0))
                      and lane.tenant_id = tenant.tenant_id and lane.priority >= p_least
@@ -1809,7 +2063,7 @@ comment on function fairclaim_internal.take_highest(text, text[], bigint[], smal
 -- internal/claim/take_jobs.sql
 -- All of a claim but the wide rows, which the caller reads by the ids of `jobs`: so claim_jobs and
 -- settle_and_claim pay for one answer each.
--- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly
+-- Locks, in this order: slots of claim_lock (skip locked), rows of `ready` (skip locked, exactly
 -- those taken). Waits for no row. Only a lock on a whole table makes it wait, also that of the wide
 -- rows: if that took longer than the lease, the claim is of no use, and its caller refuses it
 -- (refuse_late).
@@ -1853,6 +2107,7 @@ declare
   v_used int;
   v_shared int;
   v_taken record;                             -- what one queue gave
+  v_from text[];                              -- of each job its queue, where there are limits
   v_is_taken boolean := false;
 begin
   v_is_good := check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
@@ -1906,7 +2161,7 @@ begin
     if not v_is_taken then
       if v_limited is null then               -- the lock first, so that a tick knows which claims
         lock table ready in row exclusive mode;      -- began before a limit
-        select exists (select from tenant_limit),
+        select exists (select from running_limit),
                exists (select from queue where queue.paused_at is not null)
           into v_limited, v_paused;
       end if;
@@ -1916,6 +2171,10 @@ begin
         v_limited, p_alone, v_pos, v_used, v_shared, jobs);
     end if;
     jobs := jobs || v_taken.jobs;
+    if v_limited then
+      v_from := v_from
+        || array_fill(v_queue, array[coalesce(cardinality(v_taken.jobs), 0)]);
+    end if;
     v_entries := concat_ws('|', v_queue, v_taken.p_pos, v_taken.p_used, v_taken.p_shared)
                  || v_entries[1:31];
     exit when cardinality(jobs) >= p_limit;
@@ -1926,14 +2185,27 @@ begin
     return;
   end if;
   cursor := array_to_string(v_entries, ';');
-  insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                       limited, worker_id)
-  select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
-         taken.lost,
-         v_limited is true
-           and exists (select from tenant_limit where tenant_limit.tenant_id = taken.tenant_id),
-         p_worker_id
-    from unnest(jobs) taken;
+  if v_limited then
+    insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
+                         queue_group, limited, worker_id)
+    select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
+           taken.lost, case when counted.by_queue then lane_group(v_from[taken.place]) else 0 end,
+           counted.by_any, p_worker_id
+      from unnest(jobs) with ordinality
+           taken(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, place)
+     cross join lateral (
+       select count(*) > 0 as by_any, coalesce(bool_or(bound.queue <> ''), false) as by_queue
+         from running_limit bound
+        where bound.tenant_id
+              = any (array[taken.tenant_id, '00000000-0000-0000-0000-000000000000'])
+          and bound.queue = any (array['', v_from[taken.place]])) counted;
+  else
+    insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
+                         queue_group, limited, worker_id)
+    select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
+           taken.lost, 0, false, p_worker_id
+      from unnest(jobs) taken;
+  end if;
   if p_lease < 30 then                        -- every worker ticks within half a minute anyway
     if coalesce(pg_sequence_last_value('look_by'), 0) > millis(expires_at) + 5000 then
       perform wake_before(v_now, expires_at + interval '5 s');
@@ -1968,7 +2240,7 @@ begin
      cross join lateral (
        select found.place, found.job
          from (select lane.lane_id, lane.floor from lane
-                where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = visit.turn
+                where lane.walked and lane.queue = p_queue and lane.turn = visit.turn
                   and (p_types is null or lane.type = any (p_types))
                 order by lane.queue, lane.turn, lane.priority desc, lane.lane_id) own
         cross join lateral (
@@ -1990,7 +2262,8 @@ comment on function fairclaim_internal.take_own(text, text[], bigint[], int[], i
 -- internal/claim/take_ranked.sql
 -- As take_shared, for a queue in which priorities are in use. The places in line tell whose turn it
 -- is, whatever the priorities; at its turn a tenant gives its highest job, in shared lanes or in
--- own lanes of a priority above 0.
+-- own lanes of a priority above 0. With limits, p_elsewhere and p_here are what the call has taken
+-- already, and it looks further, since tenants without room are passed over.
 create or replace function fairclaim_internal.take_ranked(
   p_queue text,
   p_lanes bigint[],
@@ -1999,12 +2272,15 @@ create or replace function fairclaim_internal.take_ranked(
   p_limit int,
   p_types text[],
   p_limited boolean,
+  p_elsewhere fairclaim_internal.ready[],
+  p_here fairclaim_internal.ready[],
   out jobs fairclaim_internal.ready[]
 )
 language plpgsql
 set enable_sort = on
 as $$
 declare
+  v_look int := case when p_limited then 2 * p_limit + 64 else p_limit end;
   v_tenants uuid[];
   v_counts int[];
 begin
@@ -2017,12 +2293,13 @@ begin
                    cross join lateral (
                      select ready.tenant_id, ready.seq from ready
                       where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
-                        and (not p_limited or not exists (
-                               select from tenant_limit
-                                where tenant_limit.tenant_id = ready.tenant_id))
-                      order by ready.lane_id, ready.seq limit p_limit) waiting
-                   order by waiting.seq limit p_limit) oldest
+                      order by ready.lane_id, ready.seq limit v_look) waiting
+                   order by waiting.seq limit v_look) oldest
            group by oldest.tenant_id) part;
+  if v_tenants is not null and p_limited then
+    v_counts := room_under_limits(p_queue, null, null, v_tenants, v_counts, p_limit, p_elsewhere,
+      p_here);
+  end if;
   if v_tenants is not null then
     select taken.jobs into jobs
       from take_highest(p_queue, p_types, p_lanes, p_priorities, 1, v_tenants, v_counts,
@@ -2032,19 +2309,18 @@ end
 $$;
 
 comment on function fairclaim_internal.take_ranked(text, bigint[], bigint[], smallint[], int,
-    text[], boolean) is
+    text[], boolean, fairclaim_internal.ready[], fairclaim_internal.ready[]) is
 'Takes jobs out of shared lanes where priorities are in use: tenants by their place in line, and of each its highest jobs.';
 
 -- internal/claim/take_shared.sql
 -- Locks and takes up to p_limit jobs from shared lanes, first come first served. Where there are
 -- several lanes, it first looks, without a lock, which of the oldest rows stand in which lane, and
 -- then locks exactly those. p_rest: takes what is left, the oldest lane first, for a second pass.
--- Jobs of a limited tenant are passed over (tick moves them).
+-- Where there are limits, take_bounded does it.
 create or replace function fairclaim_internal.take_shared(
   p_lanes bigint[],
   p_floors bigint[],
   p_limit int,
-  p_limited boolean,
   p_rest boolean,
   out jobs fairclaim_internal.ready[]
 )
@@ -2064,9 +2340,6 @@ begin
                      cross join lateral (
                        select ready.seq from ready
                         where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
-                          and (not p_limited or not exists (
-                                 select from tenant_limit
-                                  where tenant_limit.tenant_id = ready.tenant_id))
                         order by ready.lane_id, ready.seq limit p_limit) waiting
                      order by waiting.seq limit p_limit) oldest
              group by oldest.lane_id) part;
@@ -2082,8 +2355,6 @@ begin
      cross join lateral (
        select ready.ctid as place, ready as job from ready
         where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
-          and (not p_limited or not exists (
-                 select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id))
         order by ready.lane_id, ready.seq limit shared.jobs for update skip locked) waiting
      limit p_limit),
   gone as (
@@ -2092,7 +2363,7 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.take_shared(bigint[], bigint[], int, boolean, boolean) is
+comment on function fairclaim_internal.take_shared(bigint[], bigint[], int, boolean) is
 'Takes jobs out of shared lanes.';
 
 -- internal/dispatch/check_batch.sql
@@ -2156,8 +2427,7 @@ begin
                    from unnest(p_tenants, p_queues) made(tenant_id, queue)) pair
      where (select count(*) from (
               select from lane
-               where lane.tenant_id is not null and lane.queue = pair.queue
-                 and lane.turn = uuid_hash_extended(pair.tenant_id, hashtextextended(pair.queue, 0))
+               where lane.tenant_id = pair.tenant_id and lane.queue = pair.queue
                  and lane.drained is null
                limit v_most + 1) own) > v_most) then
     perform refuse('JQ003', 'type',
@@ -2244,7 +2514,8 @@ begin
     from lane
    where lane.tenant_id is null and not lane.alone and lane.queue = p_queue and lane.type = p_type
      and lane.priority = p_priority and lane.drained is null
-     and not exists (select from tenant_limit where tenant_limit.tenant_id = p_tenant_id)
+     and not exists (
+           select from at_limit where at_limit.is_stable and at_limit.tenant_id = p_tenant_id)
      and (select count(*) from (
             select from ready
              where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
@@ -2394,10 +2665,9 @@ begin
       left join (
         select coming.lane_group, coming.tenant_id,
                coming.jobs <= 8
-               and not ((select exists (select from tenant_limit))
-                        and exists (
-                              select from tenant_limit
-                               where tenant_limit.tenant_id = coming.tenant_id))
+               and not exists (
+                     select from at_limit
+                      where at_limit.is_stable and at_limit.tenant_id = coming.tenant_id)
                and not exists (
                      select from ready
                       where ready.tenant_id = coming.tenant_id
@@ -2421,7 +2691,8 @@ begin
              where not rest.shares) missing),
   made as (
     insert into lane (
-      lane_id, turn, floor, opened_at, used_at, tenant_id, weight, priority, queue, type, alone)
+      lane_id, turn, floor, opened_at, used_at, tenant_id, weight, priority, queue, type, alone,
+      walked)
     overriding system value
     select opened.lane_id,
            case when opened.tenant_id is null then 0
@@ -2429,7 +2700,7 @@ begin
            0, v_now, v_now, opened.tenant_id,
            coalesce(
              (select tenant.weight from tenant where tenant.tenant_id = opened.tenant_id), 1),
-           kind.priority, kind.queue, kind.type, kind.alone
+           kind.priority, kind.queue, kind.type, kind.alone, opened.tenant_id is not null
       from opened
       join kind on kind.number = abs(opened.opens_as) and kind.alone = (opened.opens_as < 0)
     returning lane.tenant_id, lane.queue),
@@ -3076,26 +3347,26 @@ set row_security = on
 set jit = off
 as $$
   with told as (
-    select count(*) as limited, count(*) filter (where bound.max_running = 0) as paused,
+    select count(*) filter (where bound.subject = 'tenant') as limited,
+           count(*) filter (where bound.subject <> 'tenant') as others,
+           count(*) filter (where bound.subject = 'tenant' and bound.max_running = 0) as closed,
            count(*) filter (where not bound.active) as inactive,
-           count(*) filter (where bound.max_running > 0 and bound.active
-                              and taken.running >= bound.max_running)
-             as at_limit,
+           (select count(distinct at_limit.tenant_id) from at_limit
+             where at_limit.newest > '-infinity') as at_limit,
            -- a limit takes effect with the second tick after the claims of that moment
            fairclaim.clock() - min(bound.seen_at) filter (where not bound.active) > interval '1 min'
              as is_late
-      from tenant_limit bound
-      left join (select held.tenant_id, count(*) as running from running held
-                  where held.limited group by held.tenant_id) taken
-                  on taken.tenant_id = bound.tenant_id)
+      from running_limit bound)
   select case when told.is_late then 'warning'
-              when told.paused > 0 or told.inactive > 0 then 'note' else 'ok' end, 'limits',
-         format('%s with one; %s paused, %s at it, %s waiting for it to take effect',
-                counted(told.limited, 'tenant'), told.paused, told.at_limit, told.inactive),
+              when told.closed > 0 or told.inactive > 0 then 'note' else 'ok' end, 'limits',
+         format('%s with one, %s of queues or by default; %s of 0, %s at a limit, %s not in '
+                || 'effect yet',
+                counted(told.limited, 'tenant'), told.others, told.closed,
+                counted(told.at_limit, 'tenant'), told.inactive),
          case when told.is_late
-              then 'until a new limit takes effect none of the tenant''s jobs is claimed, and an '
+              then 'until a new limit of a tenant takes effect none of its jobs is claimed, and an '
                    || 'open transaction is in its way: see `floors` and `long_transaction`'
-              when told.paused > 0 or told.inactive > 0
+              when told.closed > 0 or told.inactive > 0
               then 'their jobs wait; that is what a limit is for' end
     from told
 $$;
@@ -3534,7 +3805,7 @@ as $$
       from pg_stat_all_tables counted
      where counted.schemaname = 'fairclaim_internal'
        and counted.relname in ('ready', 'running', 'scheduled', 'lane', 'floor_hint', 'tick_state',
-                         'tick_lock', 'tick_fault', 'cancel_request', 'tenant_limit', 'renewal')),
+                         'tick_lock', 'tick_fault', 'cancel_request', 'claim_lock', 'renewal')),
   bloated as (
     select array_agg(format('%s: %s MiB and %s MiB of indexes for %s rows, %s dead', size.name,
                             size.table_bytes >> 20, size.index_bytes >> 20, size.live, size.dead)
@@ -3641,7 +3912,8 @@ as $$
        select ready.id, ready.tenant_id from ready
         where ready.lane_id = alone.lane_id and ready.seq >= alone.floor
           and not exists (
-                select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id)
+                select from running_limit bound
+                 where bound.tenant_id = ready.tenant_id and bound.subject = 'tenant')
         order by ready.lane_id, ready.seq limit 16) waits
      cross join lateral (
        select waits.id,
@@ -3844,7 +4116,8 @@ as $$
        (select lane.lane_id, lane.floor from lane
          where lane.queue = pair.queue and lane.type = pair.type and lane.tenant_id is not null
            and not exists (
-                 select from tenant_limit where tenant_limit.tenant_id = lane.tenant_id)
+                 select from running_limit bound
+                  where bound.tenant_id = lane.tenant_id and bound.subject = 'tenant')
          order by lane.turn limit 15)) some_lanes),
   oldest as materialized (
     select lanes.queue, lanes.type, min(greatest(known.created_at, known.run_at)) as since
@@ -3874,87 +4147,127 @@ $$;
 comment on function fairclaim_internal.longest_waits() is
 'Gives the queues and types in which jobs wait, those that wait longest first: for how many seconds the oldest job seen has been due, whether the queue is paused, and whether any job of the type runs. A sample that looks at a bounded number of lanes.';
 
+-- internal/maintenance/activate_limits.sql
+-- A new limit is exact when all jobs that run under it are marked, and no claim is open that has
+-- not seen it. So the tick that first sees it notes that (seen); when every claim that was open
+-- then has ended, the running jobs are marked that it counts (marked). A limit of one tenant is
+-- active then: none of its jobs was claimed meanwhile. Of the others jobs were, by claims that may
+-- have counted before the marks, so they are active when those claims have ended as well. At most
+-- 10,000 limits a tick. Locks rows of running_limit and of `running` (skip locked).
+create or replace function fairclaim_internal.activate_limits(
+  p_state fairclaim_internal.tick_state
+) returns boolean
+language plpgsql
+set enable_seqscan = on
+as $$
+declare
+  v_unmarked uuid[];                          -- tenants of running jobs that were locked
+  v_active int;
+begin
+  update running_limit set active = true
+   where running_limit.ctid = any (array(
+     select ripe.ctid from running_limit ripe
+      where not ripe.active and ripe.marked + 1 < p_state.oldest and ripe.marked < p_state.n
+      limit 10000 for update skip locked));
+  update running_limit set seen = p_state.n, seen_at = p_state.at
+   where running_limit.ctid = any (array(
+     select unseen.ctid from running_limit unseen
+      where unseen.seen is null limit 10000 for update skip locked));
+  if not exists (
+       select from running_limit ripe
+        where not ripe.active and ripe.marked is null
+          and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n) then
+    return false;
+  end if;
+  update running
+     set limited = true,
+         queue_group = case when running.queue_group < 0 then running.queue_group
+                            else lane_group((
+                              select job.queue from job
+                               where job.tenant_id = running.tenant_id and job.id = running.id))
+                       end
+   where running.ctid = any (array(
+     select unmarked.ctid from running unmarked
+      where unmarked.queue_group = 0
+        and exists (
+              select from running_limit ripe
+               where ripe.tenant_id
+                     = any (array[unmarked.tenant_id, '00000000-0000-0000-0000-000000000000'])
+                 and not ripe.active and ripe.marked is null
+                 and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n)
+        for update skip locked));
+  v_unmarked := array(
+    select distinct unmarked.tenant_id from running unmarked
+     where unmarked.queue_group = 0
+       and exists (
+             select from running_limit ripe
+              where ripe.tenant_id
+                    = any (array[unmarked.tenant_id, '00000000-0000-0000-0000-000000000000'])
+                and not ripe.active and ripe.marked is null
+                and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n
+                and (not unmarked.limited or ripe.queue = (
+                       select job.queue from job
+                        where job.tenant_id = unmarked.tenant_id and job.id = unmarked.id))));
+  update running_limit set marked = p_state.n, active = running_limit.subject = 'tenant'
+   where running_limit.ctid = any (array(
+     select ripe.ctid from running_limit ripe
+      where not ripe.active and ripe.marked is null
+        and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n
+        and case when ripe.subject = 'tenant' then ripe.tenant_id <> all (v_unmarked)
+                 else v_unmarked = '{}' end
+      limit 10000 for update skip locked));
+  get diagnostics v_active = row_count;
+  return v_active > 0;
+end
+$$;
+
+comment on function fairclaim_internal.activate_limits(fairclaim_internal.tick_state) is
+'Marks the jobs that run under new limits, and makes these exact. True if some got so far: jobs of its tenant may be claimed now.';
+
 -- internal/maintenance/apply_limits.sql
--- A new limit takes effect when the claims that were open when it was set have ended. Only then are
--- all of the tenant's running jobs marked, so that counting them is exact. Until then none of its
--- jobs is claimed. Rows of limited tenants in shared lanes move to own lanes. Locks rows of
--- tenant_limit, of `running` and of `ready`, in this order and each skip locked.
+-- What a tick does for limits of running jobs: it puts new ones into effect, finds out who stays at
+-- a limit, takes their lanes out of the walk of claims or puts them back, and moves their jobs from
+-- shared lanes to own lanes. Locks rows of running_limit, of `running`, of at_limit, of lanes and
+-- of `ready`, in this order and each skip locked. Nearly always there is no limit at all.
 create or replace function fairclaim_internal.apply_limits(
-  p_state fairclaim_internal.tick_state,
+  inout p_state fairclaim_internal.tick_state,
   p_size int,
-  p_skip uuid[]
-) returns int
+  p_skip uuid[],
+  out moved int
+)
 language plpgsql
 as $$
 declare
-  v_tenants uuid[];
-  v_ids uuid[];
-  v_attempts int[];
-  v_left smallint[];
-  v_lost smallint[];
+  v_result record;
 begin
-  if not exists (select from tenant_limit) then
-    return 0;
+  moved := 0;
+  if exists (select from limit_note) then
+    delete from limit_note
+     where limit_note.ctid = any (array(
+       select noted.ctid from limit_note noted limit 10000 for update skip locked));
+    perform wake(p_state.at);
   end if;
-  update tenant_limit set seen = p_state.n, seen_at = p_state.at
-   where tenant_limit.tenant_id = any (array(
-     select unseen.tenant_id from tenant_limit unseen
-      where unseen.seen is null for update skip locked));
-  with ripe as materialized (
-    select tenant_limit.tenant_id from tenant_limit
-     where not tenant_limit.active and tenant_limit.seen + 1 < p_state.oldest
-       and tenant_limit.seen < p_state.n)
-  update running set limited = true
-   where running.id = any (array(
-     select unmarked.id from running unmarked
-      where not unmarked.limited and unmarked.tenant_id in (select ripe.tenant_id from ripe)
-        for update skip locked));
-  update tenant_limit set active = true
-   where tenant_limit.tenant_id = any (array(
-     select ripe.tenant_id from tenant_limit ripe
-      where not ripe.active and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n
-        and not exists (
-              select from running where not running.limited and running.tenant_id = ripe.tenant_id)
-        for update skip locked));
-
-  -- It only reads at first: a lock on a row of a tenant without a limit would hide it from claims.
-  with misplaced as materialized (
-    select waiting.lane_id, waiting.seq
-      from (select lane.lane_id, lane.floor from lane
-             where lane.tenant_id is null and lane.lane_id > p_state.shared_slice
-             order by lane.lane_id limit 200) shared
-     cross join lateral (
-       select ready.lane_id, ready.seq, ready.id, ready.tenant_id from ready
-        where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
-        order by ready.lane_id, ready.seq limit 1000) waiting
-     where exists (select from tenant_limit where tenant_limit.tenant_id = waiting.tenant_id)
-       and waiting.id <> all (p_skip)
-     limit p_size),
-  locked as materialized (
-    select found.place from misplaced
-     cross join lateral (
-       select ready.ctid as place from ready
-        where ready.lane_id = misplaced.lane_id and ready.seq = misplaced.seq
-          for update skip locked) found),
-  gone as (
-    delete from ready where ready.ctid = any (array(select locked.place from locked))
-    returning ready.*)
-  select array_agg(gone.tenant_id order by gone.seq),
-         array_agg(gone.id order by gone.seq),
-         array_agg(gone.attempts order by gone.seq),
-         array_agg(gone.attempts_left order by gone.seq),
-         array_agg(gone.lost order by gone.seq)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost
-    from gone;
-  if v_ids is null then
-    return 0;
+  if exists (select from running_limit) then
+    if exists (select from running_limit where not running_limit.active) then
+      if activate_limits(p_state) then
+        perform wake(p_state.at);
+      end if;
+    end if;
+    perform find_at_limit(p_state.at);
+  elsif exists (select from at_limit) then
+    delete from at_limit
+     where at_limit.ctid = any (array(
+       select past.ctid from at_limit past for update skip locked));
   end if;
-  return to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+  perform walk_lanes(p_size);
+  v_result := move_limited(p_state, p_size, p_skip);
+  p_state := v_result.p_state;
+  moved := v_result.moved;
 end
 $$;
 
 comment on function fairclaim_internal.apply_limits(fairclaim_internal.tick_state, int, uuid[]) is
-'Puts new limits into effect and moves limited tenants'' jobs from shared lanes to own lanes. Returns how many moved.';
+'Puts limits of running jobs into effect. Returns how many jobs moved from shared lanes to own lanes.';
 
 -- internal/maintenance/close_lanes.sql
 -- Looks at a slice of lanes: deletes drained ones, closes empty ones to dispatch, and copies
@@ -4152,7 +4465,7 @@ begin
 
   with waiting as materialized (
     select job.id, job.tenant_id, job.attempts
-      from (select lane.lane_id, lane.floor from lane
+      from (select lane.lane_id, lane.floor, lane.queue from lane
              where lane.alone
                and not exists (select from queue
                                 where queue.name = lane.queue and queue.paused_at is not null)
@@ -4160,8 +4473,10 @@ begin
      cross join lateral (
        select ready.id, ready.tenant_id, ready.attempts from ready
         where ready.lane_id = alone.lane_id and ready.seq >= alone.floor
-          and not exists (select from tenant_limit bound
-                           where bound.tenant_id = ready.tenant_id and bound.max_running = 0)
+          and not exists (
+                select from running_limit bound
+                 where bound.tenant_id = ready.tenant_id and bound.subject = 'tenant'
+                   and bound.queue in ('', alone.queue) and bound.max_running = 0)
         order by ready.lane_id, ready.seq limit 1000) job
      limit 1000),
   forgotten as (
@@ -4183,6 +4498,83 @@ $$;
 
 comment on function fairclaim_internal.fail_suspects(timestamptz, int, uuid[]) is
 'Fails jobs whose workers died twice and that no worker has taken for as long as setting.suspect_wait says; returns how many.';
+
+-- internal/maintenance/find_at_limit.sql
+-- Finds who is at a limit now, and since when nothing has changed about that: the jobs that run
+-- under it are the same, by the latest of their leases, which each claim and each heartbeat moves.
+-- Who is at it for a second is stable: its jobs are long, and claims need not come by until one of
+-- them has ended. Limits of 0 let nothing run. Reads all of `running`, a small table.
+create or replace function fairclaim_internal.find_at_limit(p_now timestamptz) returns void
+language plpgsql
+set enable_seqscan = on
+set enable_hashjoin = on
+set enable_sort = on
+as $$
+declare
+  v_tenants uuid[];
+  v_queues text[];
+  v_newest timestamptz[];
+begin
+  with part as materialized (
+    select running.tenant_id, running.queue_group, count(*) as jobs,
+           max(running.lease_expires_at) as newest
+      from running where running.limited group by running.tenant_id, running.queue_group),
+  limited_queue as materialized (
+    select distinct bound.queue, lane_group(bound.queue) as queue_group
+      from running_limit bound where bound.queue <> ''),
+  full_now(tenant_id, queue, newest) as (
+    select whole.tenant_id, '', whole.newest
+      from (select part.tenant_id, sum(part.jobs) as jobs, max(part.newest) as newest
+              from part group by part.tenant_id) whole
+     cross join lateral limits_of(whole.tenant_id, '') bound
+     where whole.jobs >= bound.total
+    union all
+    select part.tenant_id, limited_queue.queue, part.newest
+      from part
+      join limited_queue on limited_queue.queue_group = part.queue_group
+     cross join lateral limits_of(part.tenant_id, limited_queue.queue) bound
+     where part.jobs >= bound.here
+    union all
+    select closed.tenant_id, closed.queue, '-infinity'
+      from running_limit closed
+     where closed.subject = 'tenant' and closed.max_running = 0)
+  select array_agg(one.tenant_id), array_agg(one.queue), array_agg(one.newest)
+    into v_tenants, v_queues, v_newest
+    from (select full_now.tenant_id, full_now.queue collate "C" as queue,
+                 max(full_now.newest) as newest
+            from full_now group by full_now.tenant_id, full_now.queue) one;
+  delete from at_limit
+   where at_limit.ctid = any (array(
+     select past.ctid from at_limit past
+      where (past.tenant_id, past.queue) not in (
+              select now_full.tenant_id, now_full.queue collate "C"
+                from unnest(v_tenants, v_queues) now_full(tenant_id, queue))
+        for update skip locked));
+  update at_limit
+     set newest = changed.newest, is_stable = changed.is_stable,
+         since = case when changed.newest = at_limit.newest then at_limit.since else p_now end
+    from (select noted.ctid as place, now_full.newest,
+                 now_full.newest = noted.newest
+                 and noted.since not between p_now - interval '0.9 s' and p_now as is_stable
+            from at_limit noted
+            join unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
+              on now_full.tenant_id = noted.tenant_id
+             and now_full.queue collate "C" = noted.queue
+           where now_full.newest <> noted.newest
+              or not noted.is_stable
+                 and noted.since not between p_now - interval '0.9 s' and p_now
+             for update of noted skip locked) changed
+   where at_limit.ctid = changed.place;
+  insert into at_limit (tenant_id, queue, newest, since, is_stable)
+  select now_full.tenant_id, now_full.queue, now_full.newest, p_now, false
+    from unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
+   where (now_full.tenant_id, now_full.queue collate "C") not in (
+           select noted.tenant_id, noted.queue from at_limit noted);
+end
+$$;
+
+comment on function fairclaim_internal.find_at_limit(timestamptz) is
+'Notes which tenants are at a limit, and which of them stay there.';
 
 -- internal/maintenance/first_job.sql
 -- A slice of one job has failed in a step of tick: which job was it? Each branch finds it in the
@@ -4224,17 +4616,19 @@ begin
             and ready.seq < stretch.end_seq and ready.id <> all (p_skip)
           order by ready.lane_id, ready.seq limit 1 for update skip locked) below
        limit 1;
-    when 'limits' then                        -- apply_limits: a limited row in a shared lane
-      select limited.id into v_id
-        from lane
+    when 'limits' then                        -- move_limited: a job of one who stays at a limit
+      select misplaced.id into v_id
+        from at_limit
        cross join lateral (
          select ready.id from ready
-          where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
+          where ready.tenant_id = at_limit.tenant_id and (ready.lane_id >> 32) < 0
             and ready.id <> all (p_skip)
-            and exists (select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id)
-          order by ready.lane_id, ready.seq limit 1) limited
-       where lane.tenant_id is null and lane.lane_id > p_state.shared_slice
-       order by lane.lane_id limit 1;
+            and exists (select from lane
+                         where lane.lane_id = ready.lane_id and lane.tenant_id is null
+                           and not lane.alone and at_limit.queue in ('', lane.queue))
+            for update skip locked) misplaced
+       where at_limit.is_stable and at_limit.at_limit_id > p_state.limit_slice
+       order by at_limit.at_limit_id limit 1;
     when 'sweep' then                         -- sweep_ready: a row whose lane does not exist
       select ready.id into v_id from ready
        where ready.lane_id > p_state.sweep and ready.id <> all (p_skip)
@@ -4372,8 +4766,9 @@ begin
      and not exists (select from floor_hint)
      and not exists (select from renewal)
      and not exists (select from cancel_request)
-     and not exists (select from tenant_limit bound where not bound.active)
-     and p_state.limits = limits_digest()
+     and not exists (select from running_limit bound where not bound.active)
+     and not exists (select from limit_note)
+     and not exists (select from at_limit where not at_limit.is_stable)
      and not exists (select from tenant_note)
      and not exists (select from tick_fault);
 exception
@@ -4428,7 +4823,7 @@ begin
     slot, n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
     holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to, passed_safe,
     slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over, quiet_until, mended,
-    mended_at, limits)
+    mended_at, limit_slice)
   select p_state.slot, p_state.n, p_state.at, p_state.worked_by, p_state.prev,
          p_state.oldest, p_state.mark, p_state.safe, p_state.shared_safe,
          p_state.holders, p_state.holder_n, p_state.holder_mark, p_state.holder_at,
@@ -4436,43 +4831,24 @@ begin
          p_state.passed_to, p_state.passed_safe, p_state.slice, p_state.shared_slice,
          p_state.sweep, p_state.hint, p_state.sched_floor, p_state.reaped_at,
          p_state.left_over, p_state.quiet_until, p_state.mended, p_state.mended_at,
-         p_state.limits
+         p_state.limit_slice
   on conflict (slot) do update
      set (n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
           holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to,
           passed_safe, slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over,
-          quiet_until, mended, mended_at, limits)
+          quiet_until, mended, mended_at, limit_slice)
        = (excluded.n, excluded.at, excluded.worked_by, excluded.prev, excluded.oldest,
           excluded.mark, excluded.safe, excluded.shared_safe, excluded.holders,
           excluded.holder_n, excluded.holder_mark, excluded.holder_at, excluded.holder_passed,
           excluded.passed_slot, excluded.passed_from, excluded.passed_to, excluded.passed_safe,
           excluded.slice, excluded.shared_slice, excluded.sweep, excluded.hint,
           excluded.sched_floor, excluded.reaped_at, excluded.left_over, excluded.quiet_until,
-          excluded.mended, excluded.mended_at, excluded.limits);
+          excluded.mended, excluded.mended_at, excluded.limit_slice);
 end
 $$;
 
 comment on function fairclaim_internal.keep_state(fairclaim_internal.tick_state) is
 'Keeps the state of maintenance.';
-
--- internal/maintenance/limits_digest.sql
--- A limit that was raised or lifted, or has taken effect, lets jobs go that waited for it, and
--- there is no dispatch then that would wake the workers. So a look at everything compares this
--- digest of all limits with the last one, and wakes the workers that sleep where it differs. A
--- limit that was set or lowered wakes them in vain, once. Reads all of a small table, for which a
--- sequential scan is the right plan.
-create or replace function fairclaim_internal.limits_digest() returns bigint
-language sql volatile
-set enable_seqscan = on
-as $$
-  select coalesce(bit_xor(uuid_hash_extended(
-           tenant_limit.tenant_id,
-           tenant_limit.max_running * 2::bigint + tenant_limit.active::int)), 0)
-    from fairclaim_internal.tenant_limit
-$$;
-
-comment on function fairclaim_internal.limits_digest() is
-'A number that is another one when the limits of tenants have changed.';
 
 -- internal/maintenance/mark_holders.sql
 -- Finds safe marks, without transaction ids: up to which number of ready_seq no open transaction
@@ -4665,6 +5041,69 @@ $$;
 comment on function fairclaim_internal.move_floors(fairclaim_internal.tick_state, boolean) is
 'Moves the floors of lanes, where claims start, up to the first row that waits.';
 
+-- internal/maintenance/move_limited.sql
+-- Moves the jobs of tenants that stay at a limit from shared lanes to own lanes, a slice of tenants
+-- at a time: claims would pass over them each time. Dispatches put none there any more. They are
+-- found by their tenant. Locks rows of `ready` (skip locked).
+create or replace function fairclaim_internal.move_limited(
+  inout p_state fairclaim_internal.tick_state,
+  p_size int,
+  p_skip uuid[],
+  out moved int
+)
+language plpgsql
+as $$
+declare
+  v_last bigint;
+  v_tenants uuid[];
+  v_ids uuid[];
+  v_attempts int[];
+  v_left smallint[];
+  v_lost smallint[];
+begin
+  moved := 0;
+  if not exists (select from at_limit where at_limit.is_stable) then
+    return;
+  end if;
+  with slice as materialized (
+    select at_limit.at_limit_id, at_limit.tenant_id, at_limit.queue from at_limit
+     where at_limit.is_stable and at_limit.at_limit_id > p_state.limit_slice
+     order by at_limit.at_limit_id limit 1000),
+  locked as materialized (
+    select misplaced.place
+      from slice
+     cross join lateral (
+       select ready.ctid as place from ready
+        where ready.tenant_id = slice.tenant_id and (ready.lane_id >> 32) < 0
+          and ready.id <> all (p_skip)
+          and exists (select from lane
+                       where lane.lane_id = ready.lane_id and lane.tenant_id is null
+                         and not lane.alone and slice.queue in ('', lane.queue))
+          for update skip locked) misplaced
+     limit p_size),
+  gone as (
+    delete from ready where ready.ctid = any (array(select locked.place from locked))
+    returning ready.*)
+  select array_agg(gone.tenant_id order by gone.seq),
+         array_agg(gone.id order by gone.seq),
+         array_agg(gone.attempts order by gone.seq),
+         array_agg(gone.attempts_left order by gone.seq),
+         array_agg(gone.lost order by gone.seq),
+         (select case when count(*) = 1000 then max(slice.at_limit_id) else 0 end from slice)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_last
+    from gone;
+  if v_ids is not null then
+    moved := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+  end if;
+  if moved < p_size then
+    p_state.limit_slice := v_last;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.move_limited(fairclaim_internal.tick_state, int, uuid[]) is
+'Moves jobs of tenants that stay at a limit from shared lanes to own lanes, and returns how many.';
+
 -- internal/maintenance/newest_state.sql
 -- The state that the last tick left: of all rows the one with the highest number. A tick that was
 -- passed may commit later, with a lower number, and is not looked at.
@@ -4792,6 +5231,23 @@ $$;
 comment on function fairclaim_internal.note_fault(text, fairclaim_internal.tick_state,
     fairclaim_internal.tick_fault, int, text, text) is
 'Writes down a step of tick that failed, and how it goes on.';
+
+-- internal/maintenance/note_limits.sql
+-- Called by whoever changes a limit: the tick after it wakes the workers that sleep, since jobs may
+-- have been waiting for it. Nobody else would: nothing is dispatched then.
+create or replace function fairclaim_internal.note_limits(p_now timestamptz) returns void
+language plpgsql
+as $$
+begin
+  insert into limit_note default values;
+  if coalesce(pg_sequence_last_value('look_by'), 0) > millis(p_now) then
+    perform wake_before(p_now, p_now);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.note_limits(timestamptz) is
+'Tells the next tick that limits have changed.';
 
 -- internal/maintenance/note_look.sql
 -- The caller of this tick calls the next one within p_next, and a tenth of it: so nothing that is
@@ -5301,7 +5757,6 @@ create or replace function fairclaim_internal.run_step(
 language plpgsql
 as $$
 declare
-  v_limits bigint;
   v_result record;
 begin
   done := 0; more := 0;
@@ -5321,12 +5776,8 @@ begin
     when 'suspects' then
       done := fail_suspects(p_state.at, p_size, p_skip);
     when 'limits' then
-      done := apply_limits(p_state, p_size, p_skip);
-      v_limits := limits_digest();
-      if v_limits <> p_state.limits then
-        p_state.limits := v_limits;
-        perform wake(p_state.at);
-      end if;
+      select * into v_result from apply_limits(p_state, p_size, p_skip);
+      p_state := v_result.p_state; done := v_result.moved;
     when 'renew' then
       done := renew_passed(p_size, p_skip);
     when 'floors' then
@@ -5615,6 +6066,44 @@ $$;
 
 comment on function fairclaim_internal.try_step(text, fairclaim_internal.tick_state, boolean) is
 'Runs one step of tick and outlives its failure, which it writes down.';
+
+-- internal/maintenance/walk_lanes.sql
+-- Claims do not walk the own lanes of tenants that stay at a limit, and walk them again when there
+-- is room: a settlement sees to that at once, and a tick to what it missed or what was set. Locks
+-- lanes (skip locked).
+create or replace function fairclaim_internal.walk_lanes(p_size int) returns void
+language plpgsql
+as $$
+begin
+  if exists (select from lane where lane.tenant_id is not null and not lane.walked) then
+    update lane set walked = true
+     where lane.ctid = any (array(
+       select freed.ctid from lane freed
+        where freed.tenant_id is not null and not freed.walked
+          and not exists (
+                select from at_limit
+                 where at_limit.is_stable and at_limit.tenant_id = freed.tenant_id
+                   and at_limit.queue in ('', freed.queue))
+        limit 10 * p_size for update skip locked));
+  end if;
+  if exists (select from at_limit where at_limit.is_stable) then
+    update lane set walked = false
+     where lane.ctid = any (array(
+       select stuck.place
+         from (select distinct at_limit.tenant_id, at_limit.queue from at_limit
+                where at_limit.is_stable) full_now
+        cross join lateral (
+          select lane.ctid as place from lane
+           where lane.tenant_id = full_now.tenant_id and lane.walked
+             and full_now.queue in ('', lane.queue)
+             for update skip locked) stuck
+        limit 10 * p_size));
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.walk_lanes(int) is
+'Takes the lanes of tenants that stay at a limit out of the walk of claims, and puts them back.';
 
 -- internal/maintenance/work_steps.sql
 -- Runs the steps of a tick that works: all of them in a look at everything, else what is due or was
@@ -6813,6 +7302,30 @@ $$;
 comment on function fairclaim_internal.is_suspect_waiting(text[], text[]) is
 'Whether a job that is to run alone waits in these queues, of these types (null: any), and may be claimed.';
 
+-- internal/settle/leave_room.sql
+-- Attempts that counted under limits have ended: claims walk the lanes of their tenants again, and
+-- workers that sleep are told if they would find something. A lane that is locked at this moment is
+-- left to the next tick.
+create or replace function fairclaim_internal.leave_room(p_now timestamptz, p_tenants uuid[])
+returns void
+language plpgsql
+as $$
+begin
+  if exists (select from lane where not lane.walked and lane.tenant_id = any (p_tenants)) then
+    update lane set walked = true
+     where lane.ctid = any (array(
+       select freed.ctid from lane freed
+        where not freed.walked and freed.tenant_id = any (p_tenants) for update skip locked));
+  end if;
+  if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(p_now) then
+    perform wake_freed(p_now, p_tenants);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.leave_room(timestamptz, uuid[]) is
+'Lets claims find the jobs of these tenants again, of which limited jobs have ended, and wakes idle workers for them.';
+
 -- internal/settle/note_freed.sql
 -- Called for each limited row that a settlement of many jobs deletes, so that the statement that
 -- answers the caller need not gather their tenants.
@@ -7026,9 +7539,8 @@ begin
   if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_again) + 1000 then
     perform wake_before(v_now, v_again + interval '1 s');
   end if;
-  if v_freed is not null
-     and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
-    perform wake_freed(v_now, v_freed);
+  if v_freed is not null then
+    perform leave_room(v_now, v_freed);
   end if;
   return query
   select answer.id, answer.attempt, answer.kind,
@@ -7096,14 +7608,7 @@ begin
   if current_setting('fairclaim.freed', true) = '?' then
     perform set_config('fairclaim.freed', array_to_string(p_tenants, ','), true);
   elsif exists (
-      select from unnest(p_tenants) freed(tenant_id)
-       where exists (select from ready where ready.tenant_id = freed.tenant_id)
-         and not exists (
-               select from tenant_limit
-                where tenant_limit.tenant_id = freed.tenant_id
-                  and tenant_limit.max_running <= (
-                        select count(*) from running
-                         where running.limited and running.tenant_id = freed.tenant_id))) then
+      select from unnest(p_tenants) freed(tenant_id) where has_room(freed.tenant_id)) then
     perform wake(p_now);
   end if;
 end
@@ -9585,9 +10090,7 @@ begin
              v_errors, p_delays) answer;
   end if;
   if v_freed is not null then
-    if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
-      perform wake_freed(v_now, v_freed);
-    end if;
+    perform leave_room(v_now, v_freed);
   end if;
 end
 $$;
@@ -9811,7 +10314,8 @@ $leftovers$;
 select fairclaim_internal.secure_table(listed.name)
   from unnest(array[
     'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled',
-    'cancel_request', 'lane', 'floor_hint', 'renewal', 'tenant', 'tenant_limit', 'queue',
+    'cancel_request', 'lane', 'floor_hint', 'renewal', 'tenant', 'running_limit', 'limit_note',
+    'claim_lock', 'at_limit', 'queue',
     'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
     'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note', 'build']) listed(name);
 
@@ -9921,9 +10425,10 @@ select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
 insert into fairclaim_internal.build (contents) values ($build${
-"migrations": [{"checksum":"7d67a258028901bf5d7dcde6ff39db85f0d42941efc64b11803f89d22de4f7f3","name":"tables","version":1}],
+"migrations": [{"checksum":"a03bc864253b1e74701fdf832adc3976c62947e722e6232b620fd54f281ec76f","name":"tables","version":1}],
 "functions": {
-"apply_limits": {"digest":"1d26f7c8ecab5d7ddff0eec664417219318cf1ae0743853c30da7c468524d515","roles":[]},
+"activate_limits": {"digest":"f76c1e2df30ab054145e767468056694b97eadb51559487527bcd95dd233909e","roles":[]},
+"apply_limits": {"digest":"0f4a6114b8a535424702be9b008bfd571a57fdcb58e7371d0f4c4ccedd7527bd","roles":[]},
 "caller": {"digest":"42eeb53264e9d044ce66966098a6e9e2c9b03fa9f20439a1bb951fbb14350410","roles":[]},
 "caller_is": {"digest":"2e97d286d38189480f17b9f5d001696b6cdd7ef47db710791b24abc4a553e279","roles":[]},
 "cancel_jobs": {"digest":"c97e650cdb45ede699d0cc7666cea343e8cf36df5c298a4d2f710c0b80e89e52","roles":["fairclaim_producer","fairclaim_operator"]},
@@ -9932,16 +10437,16 @@ insert into fairclaim_internal.build (contents) values ($build${
 "check_claim": {"digest":"6a015e94f890963a6bc88cc79adbece2f155592a49b0689deffa98dd2fa21653","roles":[]},
 "check_cursor": {"digest":"e2daad2475642f1fd8af35bac21b72d2eb0d3336095184b056e5eb31524a3c82","roles":[]},
 "check_filter": {"digest":"b0cafa3ccc264a97a074e818c3dba1c564f29b3b7f7640b13184372043721936","roles":[]},
-"check_lanes": {"digest":"82da0091e7d2294748ab704b4eec25e97f8b0225eda48261f46a4c8ffef5d44d","roles":[]},
+"check_lanes": {"digest":"6d4aefb68fe5714e6f1ba33ca7554765f7bd3e73603058e7893fdb5342232bdc","roles":[]},
 "check_scope": {"digest":"f8b221e087898ee6ab91c894b89825be9913607c9e9499043251b919451e6389","roles":[]},
 "check_setting": {"digest":"2abd2cc40ea6f6e15cd8a3aa43267bb120b22b55037737d4cdf25506e7141814","roles":[]},
 "check_settle": {"digest":"8c96b4a304d022ce829f9b315a91ccb1023d7fbe67b5edef7899e049bbfd3dc8","roles":[]},
 "check_use": {"digest":"4db8b206f63dcbdc5a863fca58afe21c7c0c323608e847f4f38fe67587568bc8","roles":[]},
-"claim_from_queue": {"digest":"1509091c2e844f4f75fe98837a8ea52df4c321d0fb47de68e57fbec9bc2f159e","roles":[]},
+"claim_from_queue": {"digest":"acfdf523aba1fb0fff0ae180d5c8820cadf5abe0788626c74ef65249aafe9c51","roles":[]},
 "claim_job": {"digest":"9b3cc4ce87418a996e4a2f78f8784dffce7d4f82be95c3f1171805c7b8d1ae17","roles":["fairclaim_worker"]},
 "claim_jobs": {"digest":"d36ee4c69164f03c9b61bccc65bdddac85245d2c5fca143eb9f4efa49b7deaf4","roles":["fairclaim_worker"]},
-"claim_one": {"digest":"8940efdd20a43045986d476a4d249095ef0bd7f9fd61bf65f78578f47272a3a3","roles":[]},
-"claim_own": {"digest":"eb1d256ec2fdb41ae3ed896fbc5bdf88c5f78fb4b3ec0bfb32288cbeac7253c7","roles":[]},
+"claim_one": {"digest":"c9c72bd2e446d71c4f981152b5338b438df0f71c8b6ab5d26a8ba188a29585f4","roles":[]},
+"claim_own": {"digest":"a6864739484f7c2cddce2b5425947bf4ae6582ecd7d797e2c575cb192d7bede3","roles":[]},
 "clip_error": {"digest":"088e5e1ee138689a7c9d6756e698e66247e3dfef7d4dad5d3302f8f9bd3f93fb","roles":[]},
 "clock": {"digest":"4141c5c9c9896b369e734e1c73d28d46288316083864c10b99d582b4b29eacdf","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "close_lanes": {"digest":"e5d539a0f674bdb9dc89f58c65bde94f2af941555b5218a7d9ac9db3ffbc5227","roles":[]},
@@ -9966,72 +10471,78 @@ insert into fairclaim_internal.build (contents) values ($build${
 "event_triggers": {"digest":"cdb5bd3cf3f04b68e6169a543cee5911c3b5a79d81d6994ce235936310c530e9","roles":[]},
 "extend_leases": {"digest":"c522db9125f868684a2dd9b74d78d09ec66e0959cabb0c4702f5e126ceab34ca","roles":["fairclaim_worker"]},
 "extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
-"fail_suspects": {"digest":"5fdef0615b64a7507e05e528a2c6a316b15875bb3b5b2790f01c47dd3cc75bac","roles":[]},
+"fail_suspects": {"digest":"f12cb582011177be1b9f887c93676a50dc056cc7aeacf0642e6ecc024ed71813","roles":[]},
+"find_at_limit": {"digest":"ded6a7c2da8e2698c4c39cfc93598f3aca3848eadbbadea7b8de72c1a89984e1","roles":[]},
 "find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
 "findings_of_age": {"digest":"880ed3d82b5ea0250d4a5aa597665daa4f19a98c65916f8ac489746eee45742e","roles":[]},
 "findings_of_functions": {"digest":"9dc8801d24faf52a633cf1255e903f3260efa576e67b0e165a6c60d50f87e3be","roles":[]},
 "findings_of_holders": {"digest":"97081ddbd16d62dc6ed3479d143b41bb1661cabc835b2db2ec867e23dd20ecdc","roles":[]},
 "findings_of_leases": {"digest":"bbbbe8b098d09ce1925657e02f98327e6be19a4d06baf4a30e441015e78bca39","roles":[]},
-"findings_of_limits": {"digest":"5eadce32ecee76f2ad6a1676bed3ea9a1066fc2c00ff7f05cb7e5c721252b537","roles":[]},
+"findings_of_limits": {"digest":"9d738573becce2b660079f54f8bb6bd4647db1c829654ad99b51efeab758d48e","roles":[]},
 "findings_of_migrations": {"digest":"33fabd1064421e0bb1e9653772536bdec2aeeb73014a43e13cbfc9237338b484","roles":[]},
 "findings_of_queues": {"digest":"1bfcbd65369bc709689d985c9e5988d73dcea1d7eff8b81cb38ee4f157dd8d9c","roles":[]},
 "findings_of_relations": {"digest":"6b3d06b7177334624af26b73c49e63b8ca1815bdb0d13ff1948e463c3aa48a1c","roles":[]},
 "findings_of_retention": {"digest":"aebc1bce0b7d0345c07178b5140fd1d2c90719b32e8a54d324f62cb0aca177ac","roles":[]},
 "findings_of_roles": {"digest":"ea23178379b64c648d6ad5e3a5d44e71c3464d70d7216ec2277a9ba39ff65013","roles":[]},
 "findings_of_settings": {"digest":"05be7d8c6c80cfb8e7f814f4a9ec437c422ef112e4f8b39ed809b945185f33e5","roles":[]},
-"findings_of_space": {"digest":"d0ecd3309fda12b93021d92e0eaa4c9752a353cd8c8aa3ed0d48ade08017cf1c","roles":[]},
+"findings_of_space": {"digest":"423a715998de498dcad34d6296cdc7075d9d5ee7b98e87e775ed5276cdc37dbd","roles":[]},
 "findings_of_steps": {"digest":"50d17208e9f385502891fac43ce6093f6d4c40a6088c98db28ae78294a591e71","roles":[]},
 "findings_of_strays": {"digest":"bb16d410b727e5eee41784f57e540b2326d60ca6a922232ce134ceb7a4cedbf1","roles":[]},
-"findings_of_suspects": {"digest":"1d482ea584bf1ed72be2966576f57092e4ed4edcbec3edd90776469126cce32b","roles":[]},
+"findings_of_suspects": {"digest":"92883a0f67a4550797147497c5b18a3210d30dafa888216319d9a1f2bb1f048c","roles":[]},
 "findings_of_ticks": {"digest":"bb42db938fe2fb61323cf47db83ef6a188d9f10c2b627ab0d0f069234efbb45d","roles":[]},
 "findings_of_waiting": {"digest":"71c5ea7291459747ee4e6cb20c0909d533c39d4c2ccc93e18d13330c342eefa5","roles":[]},
-"first_job": {"digest":"8d3b140ed67c18885a7a19b8778c89ef83d2f9cb4085b1109b608669c43d371b","roles":[]},
+"first_job": {"digest":"5172fcf43589ddcfeb94935e34ca3014a5efa234111451ebb5efa607242b5495","roles":[]},
 "fold_names": {"digest":"bf1b0c548fa5707bdb91660d0d044d62479af726c5ad32ef6890989660a72527","roles":[]},
 "free_passed": {"digest":"43f291d716f1a5c4c916a020a36b13457620bc74fc983eb8c2a0ad2eb629f3b2","roles":[]},
 "get_jobs": {"digest":"8bd5cac0a85d57c71b86cded83b6e4cf50d665807681fcef8ced5c70cb25791e","roles":["fairclaim_producer"]},
-"hint_passed": {"digest":"1fc3340ab5e21e373be4fa11c2b0291eec322b031cc88caeca83768ea0200661","roles":[]},
-"hop_turns": {"digest":"888a0341f63446e71295d4fd94d6364b071251a19cae30b862e18d4b9bf82f7c","roles":[]},
+"has_room": {"digest":"b53c57f5289c9e602ed51ba4bce655373702780729dec7475c1e912caf57afdf","roles":[]},
+"hint_passed": {"digest":"76263e19628689f53566de7b075befe753a31377dd9a05dd268b9013f4a5eff4","roles":[]},
+"hop_turns": {"digest":"a4c0142405fbe88974666bcedf076ab0cdf5c9761a93d5ed67ab3172bb57cacd","roles":[]},
 "id_at": {"digest":"10baa8453aadbfe1f1dff476ab08c981bcf3ba9bba3aace7cc18979ba326bedf","roles":[]},
 "id_prefix": {"digest":"1f161038d88700f7fc974c95e87613f422ad66c9f277233e426809d3e0d17f27","roles":[]},
-"into_lane": {"digest":"abb28e2232b6c2972ee22f2c73bae2621f09f561d3a448d49a8ee950ce315681","roles":[]},
-"into_lanes": {"digest":"c1b5b9eddf28d65a7c511bfb71abc674b2532141b03d05d1e35b5dbe210ebff6","roles":[]},
+"into_lane": {"digest":"030e8a2c9b50cfbb5f31a9c9233bdf1a05f60432c7d93cab2979f292c78d14b9","roles":[]},
+"into_lanes": {"digest":"5ed66241ef9ff92967db475c243b5ee99074a1e771cade19da4a972d565c054c","roles":[]},
 "is_cursor_entry": {"digest":"2b6f87df78450e5b161d4e7458f21ba2d1ef4938f3dd3522a95a33065170d103","roles":[]},
 "is_held_long": {"digest":"321df77ae5bbe2fc5e90341594a59b732ef0c29a24ca0f6ed9c806944870a7fd","roles":[]},
 "is_name": {"digest":"3a5adf1fa0648d751468bc6aef27dca284cb5ad36ff6b5a5c5165631aefb5946","roles":[]},
 "is_prune_due": {"digest":"b8d0b08b2d2fd0989869f562ecce954609d10ef6b1d24ca7756ac543ad7d1334","roles":[]},
-"is_quiet": {"digest":"2b4f6ae530f0cf77a7512b4ac50aa7b885f5298b402be5879263da893dff9827","roles":[]},
+"is_quiet": {"digest":"54f25b1dc38e93cfa68354b03e2dd3466ebbbd2609870ffdb94eaaac85ba954f","roles":[]},
 "is_suspect_waiting": {"digest":"7226b29e59a7b431b4906d0e776582070300cbffb3159feaccd5e0b3579c9bfb","roles":[]},
 "is_tenant_name": {"digest":"5416dc78d899e8a14ea181661442429b825ebeb7bbff1b358c6c22b988b48127","roles":[]},
 "is_time": {"digest":"1169297cf08f72e120d066ec36251df103131e108e8aee775789298374478c78","roles":[]},
 "is_wanted": {"digest":"1ea052bfe9c8523c1607b1d375468edb1e81a7402a0f03f45de4898ff01414b7","roles":[]},
 "json_fault": {"digest":"e114008019a9bd1b0fc2db1b95b6a87be8cb99bb51d52b03c297e17fe27ff252","roles":[]},
-"keep_state": {"digest":"1d89655fc2d9d92edbd56d6ad28c0cc825bd3a9be2590fb0c51e1c98aaf2a84a","roles":[]},
+"keep_state": {"digest":"427e5e519715c281845ff184cf3b287970edf4125d950b00399e4e106548d3f1","roles":[]},
 "known_settings": {"digest":"11b8f0297362b0f89cbfa8b8d94cf034ff1a07a52a701e5cc2b2040f691914f5","roles":[]},
 "lane_group": {"digest":"e414de76b6da3cc864c8ea00c31a43526635d6cab96efca24e3c59876e1893fa","roles":[]},
-"leave_hints": {"digest":"66fa9e05ee5deb5b466c21f1b3036d1508c0ae089f05a19f1b81b4d6788f963f","roles":[]},
-"limits_digest": {"digest":"0cea06fc789cc81167b9d2c7068740a7690e9207877e79051ead964d799738ad","roles":[]},
+"leave_hints": {"digest":"10c08f4af4cb82d22c13e5e0ace706906fb4ea833cb5ec1477e071d6579b91c2","roles":[]},
+"leave_room": {"digest":"6d22182da5fe25d615fef19ba7008582a2b4543f5c1453bc26901ca45a8ad828","roles":[]},
+"limits_of": {"digest":"3e172374ca91d63d8f61130c742219b6f02e274396796e51a5bc3b32ab86db59","roles":[]},
 "list_jobs": {"digest":"ea818cb471eb96916f7ceb0a40795c9abe6850f316d3162365433452b25d9a27","roles":["fairclaim_operator","fairclaim_auditor"]},
 "list_queues": {"digest":"9fa3baf71b3ee46fb667f763193e03446a4d782d5ed84cd9952325870e15c61f","roles":["fairclaim_operator"]},
 "list_settings": {"digest":"41cf915013a62c1305113392191794fa967a1172b64c76f1aedab781c9ba9a59","roles":["fairclaim_operator","fairclaim_observer"]},
-"longest_waits": {"digest":"a56ee8e2321a5d92139f4f65d5380423ed52661bf902159eb98c47db96d990e4","roles":[]},
+"lock_slot": {"digest":"121eb60145c73746cb85f9020eaa82c4a4db6b7a709774981053f278398a1703","roles":[]},
+"longest_waits": {"digest":"15444e28b1e304f44eb37130a537b8107b5c87cf604eef74a22f0cbf8c554961","roles":[]},
 "make_range": {"digest":"c36bdc4d8846facb4b28d473776b33853becfbb684f3153908335b83aa597b36","roles":[]},
 "make_ranges": {"digest":"7830ea23c0c1e3840e713955d4b86003e98b80f43b5e747bca2828465fc93aa4","roles":[]},
 "mark_holders": {"digest":"928510c4f9c11191f69340761ac617ad35c2e1ad8e1756f7e0dee026e6fe119b","roles":[]},
 "matching_jobs": {"digest":"efb20d96449bd3ec00aeb8bfd9fa7ccb45ac3b6c90a2c83522c7eb14d47d8afb","roles":[]},
 "millis": {"digest":"0f4a0b4fffaf847ee01ae8876afb133942d4ad2b89291b965ea542b8c577c75a","roles":[]},
 "move_floors": {"digest":"bb2e5f286ac25470876cf3ad3e5031e6abc29a6b7c55456421b41c6d11c4dbca","roles":[]},
+"move_limited": {"digest":"7d6af3fc27e326994d68782fe4ecd93cd8f357c0ccce237e5e0b21f1c46d49e6","roles":[]},
 "named_tenant": {"digest":"05022ad604f767b809d78cfc7cf746f186dfc3cbd594ac72fba2166d9423d299","roles":[]},
 "named_tenants": {"digest":"42e7a9f72632aa11ce3ffbf8bf2b3e407400b694fbfc7c4891c4f248475e39c7","roles":[]},
 "newest_state": {"digest":"17b8ddca9f6dbd6c4ecdf413d1102659c57ad99b5ff893c6b00fee6e42a3b616","roles":[]},
 "next_due": {"digest":"b594db740530749a51e985a8337c58367f44f4ca23ee62bd3b3ef7849bc5eff1","roles":["fairclaim_worker"]},
 "next_look": {"digest":"6b297eb64a5cd37fe600c9fa8e6cbd9ac8cf47d6ff4a98460efff64f141be239","roles":[]},
-"next_queue": {"digest":"ebf95dec46830fb0b9ccfee158a81ee065dae6f318d9780491450f3fb8a283fb","roles":[]},
-"next_turns": {"digest":"d5f6760506b8cc653b78703b1eb16b3fa6f51472b6623ce8666b703c2572e9b4","roles":[]},
-"next_turns_by_type": {"digest":"3f24773585eb0c473dda24da4f0fb7b3ac08f5cf9c7b9540b81bb3dfa3285cd3","roles":[]},
+"next_queue": {"digest":"95a638a35db1e4bef60d96244a5b97abfbb68a2e369dab7b81b67dac04d81018","roles":[]},
+"next_turns": {"digest":"4ec89f4263e47d874839b22d4df9d484ec3d702bdf6534942fcdbafa2d84a6ac","roles":[]},
+"next_turns_by_type": {"digest":"b3edf276f8456d71a538e89ecfe8893b38ba2ee18d5d5619d6bf9d48cafb85f9","roles":[]},
 "note_below": {"digest":"99aa3da183ab393b79258eea5a78481e5ab3a71a3f80125203fa97d0df820b01","roles":[]},
 "note_fault": {"digest":"f19fe328b1e1f5aa03a86d904544500c8d60bea253e06d624d075b2997371161","roles":[]},
 "note_freed": {"digest":"fc0417deec82aeec90a9c238c5b6b209a0c0972a9dbc302ecb2247e859a6d576","roles":[]},
 "note_idle": {"digest":"868dc1dd1e54557c46dddffb6452af28e581d1d937c22914087000b7fabf04b0","roles":[]},
+"note_limits": {"digest":"f7c0295c662211f79b9e969b04b9ae9f9941f7c57b5fdb1d512081100dc4aeb8","roles":[]},
 "note_look": {"digest":"7fa688a44297a1389844a212113c5f80d4098d3dd7643eaccb192ae213fe2ae4","roles":[]},
 "note_prune_fault": {"digest":"47a1d88cdbb544cd5ea5df177750e6df1cde17747fa862799e232025c57b1774","roles":[]},
 "note_ranges": {"digest":"44766fcad4c6bbdb1cf95e87d11ad2c2df4970684c9b7f30bc511962f9ff5da3","roles":[]},
@@ -10070,28 +10581,30 @@ insert into fairclaim_internal.build (contents) values ($build${
 "resume_queue": {"digest":"de54fdf673b87b3d5cfc8c73ceaeea9f134274e7b85c8ffd8de4fe46c8b52278","roles":["fairclaim_operator"]},
 "retry_jobs": {"digest":"34c1780fd309793287e7a69cd2bdf9ee5aa84c8fc64c8aab597f8d14a0436c10","roles":["fairclaim_producer","fairclaim_operator"]},
 "return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
-"room_under_limits": {"digest":"de16e43bfb3e27767aaafc3d35a74b5800b2693701295b83014e5355c07607a9","roles":[]},
-"run_step": {"digest":"7a3c6a7e7f3c2c67c51f6286e21cdbbcaa696004094b1e90ee4a956f09623784","roles":[]},
+"room_in_queue": {"digest":"03b784f7670e23325246715e6a07db2022489516a4c5e123bc25ce3a7aec310f","roles":[]},
+"room_under_limits": {"digest":"dc5345c029f64dba8160dd251087d418ccfc96cbf0cb0d4e6028b97957755c65","roles":[]},
+"run_step": {"digest":"c7adee18240842bc659e8950ff68243715aa270bc79c57f642194a0480518eb2","roles":[]},
 "schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "seconds_in": {"digest":"1f370781f1f952f251f299c23d430d327eca67952db155835ce31736a09d7cdf","roles":[]},
 "secure_table": {"digest":"4fd1871c95fea6acec7a09bfd97228c938895c94250c3d859a62f8b0b0ff8a94","roles":[]},
 "set_setting": {"digest":"8c5c96cf18c94e33e7842b505b992e0b86afc561d6482e9eb135f41d8310c966","roles":["fairclaim_operator"]},
 "settle_and_claim": {"digest":"11ad8fea6b52170b65f1fa82f2873f0ec2fddf57982a7626e148839fdd454281","roles":["fairclaim_worker"]},
-"settle_jobs": {"digest":"2abe62e121c6d27fa102c35608cf549731624a3a962b97083e41a462c97e2816","roles":["fairclaim_worker"]},
-"settle_mixed": {"digest":"491d8942ad7fc8a3b2f5f89dc72f0fad18513102f664d268b29566839d239fef","roles":[]},
+"settle_jobs": {"digest":"61e48825f196784f56c68a0a5615c394f5fcdcf57667c04dc8069c7a3505fa0a","roles":["fairclaim_worker"]},
+"settle_mixed": {"digest":"bed1d1701b2cd90e0d02d787ba2552dc92feeea58286ca48ef95c4e209e07074","roles":[]},
 "show_job": {"digest":"1de32360795b828c88db372a92691b57d6aa61e116a8e9c65e7630f4005d6e88","roles":["fairclaim_operator","fairclaim_auditor"]},
 "some_of": {"digest":"c5871e453cbbcfb4ab1a8b1ca4bae37ecf3a75825b11aef833426d4d27852622","roles":[]},
 "span": {"digest":"a9c5429724f9c3cb45a27633b0696c75dfbecca4cbf87683570ed69e3a0d67d0","roles":[]},
 "stale_kind": {"digest":"dfb9c5a2c45a00fc71bfa8e734ae78c76cec1f590903e42409ce5c61aeddeba3","roles":[]},
 "status_of": {"digest":"c61c116909e3f58ab927d9b96a34e18edf9fee2ecdd949e9dad20d1639122163","roles":[]},
 "sweep_ready": {"digest":"94c38a3068c145be7f5ad8d06d6325f3b3a3a662e64be0c17d7bea0bdca17e78","roles":[]},
-"take_alone": {"digest":"e59bbcbe9f56585b8ddda2aeab9855f0f3576bad1a5f547db8fd41ef479ae7ec","roles":[]},
+"take_alone": {"digest":"dcb11967a31e11e4fa157891a3def5908e2e15666d4aec3334fa22654c950c58","roles":[]},
+"take_bounded": {"digest":"b89fb2930e39e000469e3f24e628fb78ddd78e301d7964c7b1afe1ab2bd57a24","roles":[]},
 "take_guard": {"digest":"2007d91c06222ace5507c14e34798dd16426a7193ac2fd31221a69af4ef92fe0","roles":[]},
-"take_highest": {"digest":"3787c04b941b6c583b6620bcf75a63d2736c0d520dfb2bfc5dcdab091d8b4c0e","roles":[]},
-"take_jobs": {"digest":"1a4a669a80ad418986b2bb84e2a8f48d356d5fa7d1262718aa1bc891e0e13a17","roles":[]},
-"take_own": {"digest":"60659a46cd54c87ee7a3591dc55931e83492576bca0827ccb177c35f4e6390b1","roles":[]},
-"take_ranked": {"digest":"27ce47f260ce5cd2ff578255e6b35b8eb0979a73aec5d2d2f29927181c5da24c","roles":[]},
-"take_shared": {"digest":"9444ba7b6eabe13c379011a7bd05f729ee1e71da04a4f3fad27a9bc0c8e9fa91","roles":[]},
+"take_highest": {"digest":"7dee9f5ca014397e4f979a75d17f7b83c955fa47b8c6a260ce9f476fafaf9542","roles":[]},
+"take_jobs": {"digest":"950631099e23837d094507c49c79915a3e32879b01be8ff206d06aff6dc7f03e","roles":[]},
+"take_own": {"digest":"bd3e3be8dd7663fc0e3fc595b9463f74a4679604b46497dde0499996a300ef38","roles":[]},
+"take_ranked": {"digest":"c06439c48b27fa246bd6c06a696d89bc6da957812e56103cfc0c4705b25720ea","roles":[]},
+"take_shared": {"digest":"2fdf78aa0a1795a491c204ebc4c75ee67d79dc65ad39e440ae03fe6090a38567","roles":[]},
 "tell": {"digest":"5ad5ff64adbe1ee249824f9c61d49af7aa8a271a64ad40f3bf387395b6287707","roles":[]},
 "tenant_label": {"digest":"874e76e578ec34564971d84945b0c2b465abab931317ba3f15de6bde8aaa7e1b","roles":[]},
 "tenant_names": {"digest":"8e6224410e8c0796ed2c202ca8bc7c2f2196e09f7be3fb73338ce1598b2bbd83","roles":["fairclaim_worker","fairclaim_operator"]},
@@ -10104,7 +10617,8 @@ insert into fairclaim_internal.build (contents) values ($build${
 "wake": {"digest":"ffa1595814f0fbcca31e4b940d8bae894d63045daf43eff1000e9d6d1dc64697","roles":[]},
 "wake_before": {"digest":"5296c4e3121b4a7df3c8f763ffeb47d9898d69fef3215f33af3ecc12a3cba72a","roles":[]},
 "wake_cancel": {"digest":"7b723a8c6f0fd01f1be0a3cd677034ae9b4687d51a5887d48795de42363d329b","roles":[]},
-"wake_freed": {"digest":"f2c838031a42fe4b9775445591b50cbe1fdcebcb51effe1cb4c1644c46aecb4d","roles":[]},
+"wake_freed": {"digest":"53e50e9a18d9ab50ce669b1f6b238f78e6c467d81d73f09795922715d3de083f","roles":[]},
+"walk_lanes": {"digest":"f705e67f49390883af611f82ae942b983e88ed10a9aff6b29fbf73798be1a32f","roles":[]},
 "why_idle": {"digest":"c0f3d913bcbc625837f2ac29c28102563d1ebf2bc317f73fec892d2c5466a5aa","roles":["fairclaim_worker"]},
 "work_steps": {"digest":"5445f7cd574b466fe10daa2b4a4f22853299d89450f31f68ae948399b7ea12dd","roles":[]}
 }

@@ -20,6 +20,20 @@ grant usage on schema fairclaim to fairclaim_worker;
 
 create schema fairclaim_internal authorization fairclaim_owner;
 
+create table fairclaim_internal.at_limit (
+  at_limit_id bigint not null generated always as identity,
+  tenant_id uuid not null,
+  queue text collate "C" not null,
+  newest timestamp with time zone not null,
+  since timestamp with time zone not null,
+  is_stable boolean not null,
+  constraint at_limit_pkey PRIMARY KEY (at_limit_id)
+) with (fillfactor=50);
+CREATE UNIQUE INDEX at_limit_pkey ON fairclaim_internal.at_limit USING btree (at_limit_id);
+CREATE INDEX at_limit_tenant ON fairclaim_internal.at_limit USING btree (tenant_id) WHERE is_stable;
+alter table fairclaim_internal.at_limit enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.at_limit as permissive for all to fairclaim_owner using (true) with check (true);
+
 create table fairclaim_internal.attempt_error (
   id uuid not null,
   tenant_id uuid not null,
@@ -77,6 +91,14 @@ create policy tenant_read on fairclaim_internal.cancel_request as permissive for
 grant select on fairclaim_internal.cancel_request to fairclaim_auditor;
 grant select on fairclaim_internal.cancel_request to fairclaim_operator;
 grant select on fairclaim_internal.cancel_request to fairclaim_tenant;
+
+create table fairclaim_internal.claim_lock (
+  slot integer not null,
+  constraint claim_lock_pkey PRIMARY KEY (slot)
+);
+CREATE UNIQUE INDEX claim_lock_pkey ON fairclaim_internal.claim_lock USING btree (slot);
+alter table fairclaim_internal.claim_lock enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.claim_lock as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.dispatch_progress (
   login name not null,
@@ -206,16 +228,20 @@ create table fairclaim_internal.lane (
   queue text collate "C" not null,
   type text collate "C" not null,
   alone boolean not null default false,
+  walked boolean not null,
   constraint lane_check CHECK (((NOT alone) OR (tenant_id IS NULL))),
+  constraint lane_check1 CHECK (((NOT walked) OR (tenant_id IS NOT NULL))),
   constraint lane_pkey PRIMARY KEY (lane_id)
 ) with (fillfactor=10, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lane_alone ON fairclaim_internal.lane USING btree (queue, type, lane_id) WHERE alone;
+CREATE INDEX lane_own ON fairclaim_internal.lane USING btree (tenant_id, queue) WHERE (tenant_id IS NOT NULL);
 CREATE UNIQUE INDEX lane_pkey ON fairclaim_internal.lane USING btree (lane_id);
 CREATE INDEX lane_ranked ON fairclaim_internal.lane USING btree (queue, tenant_id) WHERE ((priority > 0) OR ((priority < 0) AND (tenant_id IS NULL)));
 CREATE INDEX lane_shared ON fairclaim_internal.lane USING btree (queue, type, priority, lane_id) WHERE ((tenant_id IS NULL) AND (NOT alone));
 CREATE INDEX lane_shared_id ON fairclaim_internal.lane USING btree (lane_id) WHERE (tenant_id IS NULL);
 CREATE INDEX lane_type ON fairclaim_internal.lane USING btree (queue, type, turn, priority DESC, lane_id) WHERE (tenant_id IS NOT NULL);
-CREATE INDEX lane_walk ON fairclaim_internal.lane USING btree (queue, turn, priority DESC, lane_id) WHERE (tenant_id IS NOT NULL);
+CREATE INDEX lane_unwalked ON fairclaim_internal.lane USING btree (tenant_id) WHERE ((tenant_id IS NOT NULL) AND (NOT walked));
+CREATE INDEX lane_walk ON fairclaim_internal.lane USING btree (queue, turn, priority DESC, lane_id) WHERE walked;
 alter table fairclaim_internal.lane enable row level security, force row level security;
 create policy operator_read on fairclaim_internal.lane as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
 create policy owner_all on fairclaim_internal.lane as permissive for all to fairclaim_owner using (true) with check (true);
@@ -225,6 +251,14 @@ create policy tenant_read on fairclaim_internal.lane as permissive for select to
 grant select on fairclaim_internal.lane to fairclaim_auditor;
 grant select on fairclaim_internal.lane to fairclaim_operator;
 grant select (lane_id, turn, tenant_id, queue, type) on fairclaim_internal.lane to fairclaim_tenant;
+
+create table fairclaim_internal.limit_note (
+  note_id bigint not null generated always as identity,
+  constraint limit_note_pkey PRIMARY KEY (note_id)
+);
+CREATE UNIQUE INDEX limit_note_pkey ON fairclaim_internal.limit_note USING btree (note_id);
+alter table fairclaim_internal.limit_note enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.limit_note as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.login_tenant (
   login name not null,
@@ -323,12 +357,14 @@ create table fairclaim_internal.running (
   attempt integer not null,
   attempts_left smallint not null,
   lost smallint not null,
+  queue_group integer not null,
   limited boolean not null,
   worker_id text not null,
   constraint running_pkey PRIMARY KEY (id)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0, fillfactor=80);
-CREATE INDEX running_limited ON fairclaim_internal.running USING btree (tenant_id) WHERE limited;
+CREATE INDEX running_limited ON fairclaim_internal.running USING btree (tenant_id, queue_group) WHERE limited;
 CREATE UNIQUE INDEX running_pkey ON fairclaim_internal.running USING btree (id);
+CREATE INDEX running_queue ON fairclaim_internal.running USING btree (queue_group) WHERE (queue_group < 0);
 alter table fairclaim_internal.running enable row level security, force row level security;
 create policy operator_read on fairclaim_internal.running as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
 create policy owner_all on fairclaim_internal.running as permissive for all to fairclaim_owner using (true) with check (true);
@@ -336,6 +372,25 @@ create policy tenant_read on fairclaim_internal.running as permissive for select
 grant select (id, tenant_id, lease_expires_at, attempt, attempts_left, lost, worker_id) on fairclaim_internal.running to fairclaim_auditor;
 grant select (id, tenant_id, lease_expires_at, attempt, attempts_left, lost, worker_id) on fairclaim_internal.running to fairclaim_operator;
 grant select (id, tenant_id, lease_expires_at, attempt, attempts_left, lost, worker_id) on fairclaim_internal.running to fairclaim_tenant;
+
+create table fairclaim_internal.running_limit (
+  subject text collate "C" not null,
+  tenant_id uuid not null,
+  queue text collate "C" not null,
+  max_running integer not null,
+  seen bigint,
+  seen_at timestamp with time zone,
+  marked bigint,
+  active boolean not null default false,
+  constraint running_limit_check CHECK (((subject = 'tenant'::text) OR (tenant_id = '00000000-0000-0000-0000-000000000000'::uuid))),
+  constraint running_limit_check1 CHECK (((subject <> 'queue'::text) OR (queue <> ''::text))),
+  constraint running_limit_max_running_check CHECK ((max_running >= 0)),
+  constraint running_limit_subject_check CHECK ((subject = ANY (ARRAY['tenant'::text, 'default'::text, 'queue'::text]))),
+  constraint running_limit_pkey PRIMARY KEY (tenant_id, queue, subject)
+);
+CREATE UNIQUE INDEX running_limit_pkey ON fairclaim_internal.running_limit USING btree (tenant_id, queue, subject);
+alter table fairclaim_internal.running_limit enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.running_limit as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.scheduled (
   run_at timestamp with time zone not null,
@@ -400,19 +455,6 @@ create table fairclaim_internal.tenant (
 CREATE UNIQUE INDEX tenant_pkey ON fairclaim_internal.tenant USING btree (tenant_id);
 alter table fairclaim_internal.tenant enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.tenant as permissive for all to fairclaim_owner using (true) with check (true);
-
-create table fairclaim_internal.tenant_limit (
-  tenant_id uuid not null,
-  max_running integer not null,
-  seen bigint,
-  active boolean not null default false,
-  seen_at timestamp with time zone,
-  constraint tenant_limit_max_running_check CHECK ((max_running >= 0)),
-  constraint tenant_limit_pkey PRIMARY KEY (tenant_id)
-);
-CREATE UNIQUE INDEX tenant_limit_pkey ON fairclaim_internal.tenant_limit USING btree (tenant_id);
-alter table fairclaim_internal.tenant_limit enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.tenant_limit as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.tenant_name (
   tenant_id uuid not null,
@@ -487,7 +529,7 @@ create table fairclaim_internal.tick_state (
   quiet_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
   mended bigint,
   mended_at timestamp with time zone,
-  limits bigint not null default 0,
+  limit_slice bigint not null default 0,
   constraint tick_state_pkey PRIMARY KEY (slot)
 ) with (fillfactor=20);
 CREATE UNIQUE INDEX tick_state_pkey ON fairclaim_internal.tick_state USING btree (slot);
@@ -496,6 +538,8 @@ create policy owner_all on fairclaim_internal.tick_state as permissive for all t
 
 create unlogged sequence fairclaim_internal.asleep_until as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
+create sequence fairclaim_internal.at_limit_at_limit_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.at_limit.at_limit_id;
+
 create sequence fairclaim_internal.cancel_request_request_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.cancel_request.request_id;
 
 create sequence fairclaim_internal.floor_hint_hint_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.floor_hint.hint_id;
@@ -503,6 +547,8 @@ create sequence fairclaim_internal.floor_hint_hint_id_seq as bigint start 1 incr
 create unlogged sequence fairclaim_internal.guard_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create sequence fairclaim_internal.lane_lane_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.lane.lane_id;
+
+create sequence fairclaim_internal.limit_note_note_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.limit_note.note_id;
 
 create unlogged sequence fairclaim_internal.look_by as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
@@ -1002,8 +1048,13 @@ create function fairclaim.why_idle(p_queues text[] DEFAULT NULL::text[], p_types
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.why_idle to fairclaim_worker;
 
-create function fairclaim.apply_limits(p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[])
-  returns integer
+create function fairclaim.activate_limits(p_state fairclaim_internal.tick_state)
+  returns boolean
+  language plpgsql volatile
+  set enable_seqscan=on;
+
+create function fairclaim.apply_limits(INOUT p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[], OUT moved integer)
+  returns record
   language plpgsql volatile;
 
 create function fairclaim.caller()
@@ -1062,7 +1113,7 @@ create function fairclaim.claim_one(p_queue text, p_types text[], INOUT p_pos bi
   returns record
   language plpgsql volatile;
 
-create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[], p_limited boolean, INOUT p_pos bigint, INOUT p_used integer, p_taken fairclaim_internal.ready[], p_lanes bigint[], p_priorities smallint[], OUT jobs fairclaim_internal.ready[])
+create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[], p_limited boolean, INOUT p_pos bigint, INOUT p_used integer, p_elsewhere fairclaim_internal.ready[], p_here fairclaim_internal.ready[], p_lanes bigint[], p_priorities smallint[], OUT jobs fairclaim_internal.ready[])
   returns record
   language plpgsql volatile;
 
@@ -1127,6 +1178,13 @@ create function fairclaim.extras_fault(p_tags text[], p_metadata jsonb)
 create function fairclaim.fail_suspects(p_now timestamp with time zone, p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile;
+
+create function fairclaim.find_at_limit(p_now timestamp with time zone)
+  returns void
+  language plpgsql volatile
+  set enable_hashjoin=on
+  set enable_seqscan=on
+  set enable_sort=on;
 
 create function fairclaim.find_jobs(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, tenant_id uuid)
@@ -1249,6 +1307,10 @@ create function fairclaim.free_passed(INOUT p_state fairclaim_internal.tick_stat
   returns fairclaim_internal.tick_state
   language plpgsql volatile;
 
+create function fairclaim.has_room(p_tenant_id uuid)
+  returns boolean
+  language plpgsql volatile;
+
 create function fairclaim.hint_passed(p_queue text, p_pos bigint)
   returns void
   language plpgsql volatile;
@@ -1337,10 +1399,17 @@ create function fairclaim.leave_hints(p_queue text, p_turns bigint[], p_probed i
   returns boolean
   language plpgsql volatile;
 
-create function fairclaim.limits_digest()
-  returns bigint
-  language sql volatile
-  set enable_seqscan=on;
+create function fairclaim.leave_room(p_now timestamp with time zone, p_tenants uuid[])
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.limits_of(p_tenant_id uuid, p_queue text)
+  returns TABLE(total integer, here integer)
+  language sql stable;
+
+create function fairclaim.lock_slot(p_tenant_id uuid)
+  returns integer
+  language sql immutable parallel safe;
 
 create function fairclaim.longest_waits()
   returns TABLE(queue text, type text, paused boolean, runs boolean, waits double precision)
@@ -1376,6 +1445,10 @@ create function fairclaim.millis(p_at timestamp with time zone)
   language sql stable parallel safe;
 
 create function fairclaim.move_floors(INOUT p_state fairclaim_internal.tick_state, p_all boolean, OUT moved integer, OUT waiting boolean)
+  returns record
+  language plpgsql volatile;
+
+create function fairclaim.move_limited(INOUT p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[], OUT moved integer)
   returns record
   language plpgsql volatile;
 
@@ -1422,6 +1495,10 @@ create function fairclaim.note_freed(p_tenant uuid)
   language plpgsql volatile;
 
 create function fairclaim.note_idle(p_now timestamp with time zone, p_idle_for double precision DEFAULT NULL::double precision)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.note_limits(p_now timestamp with time zone)
   returns void
   language plpgsql volatile;
 
@@ -1556,7 +1633,11 @@ create function fairclaim.return_expired(p_now timestamp with time zone, p_size 
   language plpgsql volatile
   set enable_seqscan=on;
 
-create function fairclaim.room_under_limits(p_queue text, p_types text[], p_turns bigint[], p_tenants uuid[], p_quanta integer[], p_limit integer, p_taken fairclaim_internal.ready[])
+create function fairclaim.room_in_queue(p_queue text, p_limit integer)
+  returns integer
+  language plpgsql volatile;
+
+create function fairclaim.room_under_limits(p_queue text, p_types text[], p_turns bigint[], p_tenants uuid[], p_wanted integer[], p_limit integer, p_elsewhere fairclaim_internal.ready[], p_here fairclaim_internal.ready[])
   returns integer[]
   language plpgsql volatile;
 
@@ -1598,7 +1679,12 @@ create function fairclaim.sweep_ready(INOUT p_state fairclaim_internal.tick_stat
   returns record
   language plpgsql volatile;
 
-create function fairclaim.take_alone(p_lanes bigint[], p_floors bigint[], p_taken fairclaim_internal.ready[], OUT jobs fairclaim_internal.ready[])
+create function fairclaim.take_alone(p_queue text, p_lanes bigint[], p_floors bigint[], p_taken fairclaim_internal.ready[], OUT jobs fairclaim_internal.ready[])
+  returns fairclaim_internal.ready[]
+  language plpgsql volatile
+  set enable_sort=on;
+
+create function fairclaim.take_bounded(p_queue text, p_lanes bigint[], p_floors bigint[], p_limit integer, p_elsewhere fairclaim_internal.ready[], p_here fairclaim_internal.ready[], OUT jobs fairclaim_internal.ready[])
   returns fairclaim_internal.ready[]
   language plpgsql volatile
   set enable_sort=on;
@@ -1624,12 +1710,12 @@ create function fairclaim.take_own(p_queue text, p_types text[], p_turns bigint[
   returns record
   language plpgsql volatile;
 
-create function fairclaim.take_ranked(p_queue text, p_lanes bigint[], p_floors bigint[], p_priorities smallint[], p_limit integer, p_types text[], p_limited boolean, OUT jobs fairclaim_internal.ready[])
+create function fairclaim.take_ranked(p_queue text, p_lanes bigint[], p_floors bigint[], p_priorities smallint[], p_limit integer, p_types text[], p_limited boolean, p_elsewhere fairclaim_internal.ready[], p_here fairclaim_internal.ready[], OUT jobs fairclaim_internal.ready[])
   returns fairclaim_internal.ready[]
   language plpgsql volatile
   set enable_sort=on;
 
-create function fairclaim.take_shared(p_lanes bigint[], p_floors bigint[], p_limit integer, p_limited boolean, p_rest boolean, OUT jobs fairclaim_internal.ready[])
+create function fairclaim.take_shared(p_lanes bigint[], p_floors bigint[], p_limit integer, p_rest boolean, OUT jobs fairclaim_internal.ready[])
   returns fairclaim_internal.ready[]
   language plpgsql volatile;
 
@@ -1674,6 +1760,10 @@ create function fairclaim.wake_freed(p_now timestamp with time zone, p_tenants u
   returns void
   language plpgsql volatile
   set enable_seqscan=off;
+
+create function fairclaim.walk_lanes(p_size integer)
+  returns void
+  language plpgsql volatile;
 
 create function fairclaim.work_steps(INOUT p_state fairclaim_internal.tick_state, p_round boolean, p_all boolean, OUT did jsonb, OUT failed text[])
   returns record

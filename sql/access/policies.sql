@@ -3,7 +3,8 @@
 select fairclaim_internal.secure_table(listed.name)
   from unnest(array[
     'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled',
-    'cancel_request', 'lane', 'floor_hint', 'renewal', 'tenant', 'tenant_limit', 'queue',
+    'cancel_request', 'lane', 'floor_hint', 'renewal', 'tenant', 'running_limit', 'limit_note',
+    'claim_lock', 'at_limit', 'queue',
     'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
     'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note', 'build']) listed(name);
 

@@ -13,14 +13,19 @@
 -- I4  ready_seq has CACHE 1, and nextval runs under the RowExclusiveLock on `ready`; so a
 --     transaction that is not among the holders of that lock, read after the sequence, can never
 --     commit a seq at or below it.
--- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. Only a limited
---     tenant's row in a shared lane waits until tick has moved it.
+-- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. The rows of a
+--     tenant that stays at its limit leave the shared lanes with a tick, and its own lanes leave
+--     the walk of claims until there is room again.
+-- I6  Under a limit that is active all rows of `running` that count under it are marked, and
+--     whoever takes a job under it holds its slot of claim_lock, counts in a later statement, and
+--     holds the slot until the new row of `running` is committed.
 -- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
 -- table without one.
 --
--- Lock order: tick_lock -> lane.  tenant_limit (by tenant, skip locked) -> ready (skip locked) ->
--- running. Dispatch locks no existing row. Claims lock only what they take. Only tick() updates or
--- deletes lanes.
+-- Lock order: tick_lock -> lane.  claim_lock (by slot, skip locked) -> ready (skip locked) ->
+-- running -> lane (skip locked). Dispatch locks no existing row. Claims lock only what they take,
+-- and the slots of limits. Only tick() updates or deletes lanes; but a
+-- settlement may have a lane walked again.
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -96,10 +101,13 @@ create table fairclaim_internal.running (
   attempt int not null,
   attempts_left smallint not null,
   lost smallint not null,
-  limited boolean not null,
+  -- lane_group of the queue, where a limit counts the jobs of this queue; else 0
+  queue_group int not null,
+  limited boolean not null,                   -- some limit counts it
   worker_id text not null
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 80);
-create index running_limited on fairclaim_internal.running (tenant_id) where limited;
+create index running_limited on fairclaim_internal.running (tenant_id, queue_group) where limited;
+create index running_queue on fairclaim_internal.running (queue_group) where queue_group < 0;
 
 -- Inserted only: a mark on the row of `running` would make settlements and heartbeats wait for the
 -- transaction that cancels.
@@ -146,10 +154,16 @@ create table fairclaim_internal.lane (
   queue text collate "C" not null,
   type text collate "C" not null,
   alone boolean not null default false,
-  check (not alone or tenant_id is null)
+  -- own lanes: whether claims walk it; not while its tenant stays at a limit
+  walked boolean not null,
+  check (not alone or tenant_id is null),
+  check (not walked or tenant_id is not null)
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index lane_walk on fairclaim_internal.lane (queue, turn, priority desc, lane_id)
-  where tenant_id is not null;
+  where walked;
+create index lane_own on fairclaim_internal.lane (tenant_id, queue) where tenant_id is not null;
+create index lane_unwalked on fairclaim_internal.lane (tenant_id)
+  where tenant_id is not null and not walked;
 create index lane_type on fairclaim_internal.lane (queue, type, turn, priority desc, lane_id)
   where tenant_id is not null;
 create index lane_shared on fairclaim_internal.lane (queue, type, priority, lane_id)
@@ -193,14 +207,44 @@ create table fairclaim_internal.tenant_note (
   name text collate "C" not null
 );
 create index tenant_note_tenant on fairclaim_internal.tenant_note (tenant_id);
-create table fairclaim_internal.tenant_limit (         -- locked by claims; limited tenants only
-  tenant_id uuid primary key,
+-- How many jobs may run at a time: what is in force, or about to be. subject: tenant, one tenant;
+-- default, each tenant that has none of its own; queue, all tenants of a queue together.
+create table fairclaim_internal.running_limit (
+  subject text collate "C" not null check (subject in ('tenant', 'default', 'queue')),
+  tenant_id uuid not null,                    -- the nil uuid unless it is one tenant's
+  queue text collate "C" not null,            -- '': over all queues
   max_running int not null check (max_running >= 0),
   seen bigint,                                -- the tick that first saw it
-  -- until tick sets it, none of the tenant's jobs is claimed
+  seen_at timestamptz,
+  -- the tick that marked the jobs that were running
+  marked bigint,
+  -- From here on it is exact. Until then none of its jobs is claimed under a limit of one tenant;
+  -- under the others jobs are claimed that it leaves room for, as far as they are counted.
   active boolean not null default false,
-  seen_at timestamptz
+  primary key (tenant_id, queue, subject),
+  check ((subject = 'tenant')
+         or tenant_id = '00000000-0000-0000-0000-000000000000'),
+  check (subject <> 'queue' or queue <> '')
 );
+-- A limit has changed: tick wakes the workers that sleep, and deletes the note.
+create table fairclaim_internal.limit_note (
+  note_id bigint generated always as identity primary key
+);
+-- Slots that claims lock before they count under a limit: the first 1,024 by a hash of the tenant,
+-- the others by a hash of the queue. They are locked and never updated.
+create table fairclaim_internal.claim_lock (slot int primary key);
+insert into fairclaim_internal.claim_lock (slot) select g from generate_series(0, 1087) g;
+-- Who was at a limit when tick last looked. Only tick() writes it. No key over (tenant_id, queue):
+-- a tick would wait for one that was passed and has inserted the same.
+create table fairclaim_internal.at_limit (
+  at_limit_id bigint generated always as identity primary key,
+  tenant_id uuid not null,
+  queue text collate "C" not null,            -- '': over all queues
+  newest timestamptz not null,                -- the latest lease among its running jobs
+  since timestamptz not null,                 -- since when nothing of that has changed
+  is_stable boolean not null                  -- for at least a second: no claim walks its lanes
+) with (fillfactor = 50);
+create index at_limit_tenant on fairclaim_internal.at_limit (tenant_id) where is_stable;
 create table fairclaim_internal.queue (
   name text collate "C" primary key,
   paused_at timestamptz
@@ -279,7 +323,8 @@ create table fairclaim_internal.tick_state (
   -- the tick that found ready_seq behind the mark, until all is mended
   mended bigint,
   mended_at timestamptz,
-  limits bigint not null default 0                             -- a digest of tenant_limit
+  -- at_limit_id up to which tenants' jobs in shared lanes were looked at
+  limit_slice bigint not null default 0
 ) with (fillfactor = 20);
 insert into fairclaim_internal.tick_state default values;
 

@@ -282,11 +282,10 @@ async fn a_settlement_of_jobs_without_a_limit_asks_for_no_room() {
     let db = counting().await;
     let (producer, owner) = (db.producer().await, db.owner().await);
     let mut worker = db.direct_session("test_worker").await;
-    let limit =
-        "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 50)";
+    let limit = "insert into fairclaim_internal.running_limit (subject, tenant_id, queue, max_running) values ('tenant', $1, '', 50)";
     owner.execute(limit, &[&tenant(2)]).await.expect("a limit");
     while !owner
-        .query_one("select bool_and(active) from fairclaim_internal.tenant_limit", &[])
+        .query_one("select bool_and(active) from fairclaim_internal.running_limit", &[])
         .await
         .expect("limits")
         .get::<_, bool>(0)

@@ -26,7 +26,7 @@ async fn ticks(worker: &Client, n: usize) {
 async fn limit(owner: &Client, tenant: Uuid, max_running: i32) {
     owner
         .execute(
-            "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, $2)",
+            "insert into fairclaim_internal.running_limit (subject, tenant_id, queue, max_running) values ('tenant', $1, '', $2)",
             &[&tenant, &max_running],
         )
         .await

@@ -22,6 +22,9 @@ struct Scene {
 
 const LIMITED: u128 = 1;
 
+/// What every change of a limit leaves for the next tick.
+const NOTE: &str = "insert into fairclaim_internal.limit_note default values";
+
 impl Scene {
     async fn new(limit: i32) -> Self {
         let db = TestDb::with_test_clock().await;
@@ -38,9 +41,11 @@ impl Scene {
 
     async fn limit(&self, limit: i32) {
         let sql =
-            "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, $2)
-                   on conflict (tenant_id) do update set max_running = excluded.max_running";
-        self.db.owner().await.execute(sql, &[&tenant(LIMITED), &limit]).await.expect("a limit");
+            "insert into fairclaim_internal.running_limit (subject, tenant_id, queue, max_running) values ('tenant', $1, '', $2)
+                   on conflict (tenant_id, queue, subject) do update set max_running = excluded.max_running";
+        let owner = self.db.owner().await;
+        owner.execute(sql, &[&tenant(LIMITED), &limit]).await.expect("a limit");
+        owner.batch_execute(NOTE).await.expect("a note");
     }
 
     async fn ticks(&self, n: usize) {
@@ -218,7 +223,7 @@ async fn a_limit_that_is_raised_lifted_or_in_effect_wakes_at_the_next_tick() {
         .db
         .owner()
         .await
-        .execute("delete from fairclaim_internal.tenant_limit", &[])
+        .batch_execute(&format!("delete from fairclaim_internal.running_limit; {NOTE}"))
         .await
         .expect("no limit");
     scene.ticks(1).await;
@@ -233,7 +238,7 @@ async fn a_limit_that_is_raised_lifted_or_in_effect_wakes_at_the_next_tick() {
     assert_eq!(scene.held.len(), 60);
     scene.ticks(1).await;
     scene.listener.told().await; // that it is there at all
-    let active = "select bool_and(b.active) from fairclaim_internal.tenant_limit b";
+    let active = "select bool_and(b.active) from fairclaim_internal.running_limit b";
     let mut woken = 0;
     for _ in 0..6 {
         scene.ticks(1).await;

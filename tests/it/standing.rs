@@ -45,7 +45,7 @@ async fn a_limit_holds_over_several_queues_of_one_claim() {
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
     owner
         .execute(
-            "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 5)",
+            "insert into fairclaim_internal.running_limit (subject, tenant_id, queue, max_running) values ('tenant', $1, '', 5)",
             &[&tenant(1)],
         )
         .await
@@ -84,7 +84,7 @@ async fn a_tick_that_looks_for_limited_rows_hides_nobody_elses() {
     let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
     owner
         .execute(
-            "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 1)",
+            "insert into fairclaim_internal.running_limit (subject, tenant_id, queue, max_running) values ('tenant', $1, '', 1)",
             &[&tenant(999)],
         )
         .await

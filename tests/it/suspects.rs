@@ -164,15 +164,14 @@ async fn the_time_begins_again_when_a_worker_takes_one_and_stands_while_nobody_m
     operator.batch_execute("select fairclaim.resume_queue('default')").await.expect("resume");
     scene.pass(50).await;
     assert_eq!(scene.status(id).await.0, "pending", "a paused queue");
-    let limit =
-        "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 0)";
+    let limit = "insert into fairclaim_internal.running_limit (subject, tenant_id, queue, max_running) values ('tenant', $1, '', 0)";
     scene.db.owner().await.execute(limit, &[&tenant(1)]).await.expect("a limit");
     scene.pass(200).await;
     scene
         .db
         .owner()
         .await
-        .execute("delete from fairclaim_internal.tenant_limit", &[])
+        .execute("delete from fairclaim_internal.running_limit", &[])
         .await
         .expect("lift");
     scene.pass(50).await;

@@ -31,11 +31,17 @@ declare
   v_from_shared boolean := false;
   v_own_part record;
 begin
+  if p_limited then
+    p_limit := room_in_queue(p_queue, p_limit);
+    if p_limit = 0 then
+      return;
+    end if;
+  end if;
   if p_alone then
     select array_agg(lane.lane_id), array_agg(lane.floor) into v_lanes, v_floors from lane
      where lane.alone and lane.queue = p_queue and (p_types is null or lane.type = any (p_types));
   else
-    select exists (select from lane where lane.tenant_id is not null and lane.queue = p_queue),
+    select exists (select from lane where lane.walked and lane.queue = p_queue),
            exists (select from lane where lane.queue = p_queue
                       and (lane.priority > 0 or lane.priority < 0 and lane.tenant_id is null)),
            exists (select from lane
@@ -55,14 +61,17 @@ begin
                   else 0 end;
 
   if p_alone and p_limited then
-    jobs := take_alone(v_lanes, v_floors, p_taken);
+    jobs := take_alone(p_queue, v_lanes, v_floors, p_taken);
     return;
   end if;
   if v_share > 0 then
     if v_ranked then
-      jobs := take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited);
+      jobs := take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited,
+        p_taken, null);
+    elsif p_limited then
+      jobs := take_bounded(p_queue, v_lanes, v_floors, v_share, p_taken, null);
     else
-      jobs := take_shared(v_lanes, v_floors, v_share, p_limited, false);
+      jobs := take_shared(v_lanes, v_floors, v_share, false);
     end if;
     v_got := coalesce(cardinality(jobs), 0);
     v_from_shared := v_got > 0;
@@ -73,7 +82,7 @@ begin
 
   if v_own and v_got < p_limit then
     v_own_part := claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used,
-      p_taken || jobs, case when v_ranked then v_lanes end, v_priorities);
+      p_taken, jobs, case when v_ranked then v_lanes end, v_priorities);
     jobs := jobs || v_own_part.jobs;
     v_got := coalesce(cardinality(jobs), 0);
     p_pos := v_own_part.p_pos;
@@ -82,13 +91,16 @@ begin
 
   if v_more and v_ranked and v_got < p_limit then
     jobs := jobs || take_ranked(p_queue, v_lanes, v_floors, v_priorities, p_limit - v_got,
-      p_types, p_limited);
+      p_types, p_limited, p_taken, jobs);
     v_got := coalesce(cardinality(jobs), 0);
   end if;
   -- also without own lanes: rows that were counted may be locked. With priorities only a call that
   -- has nothing takes what is there.
   if v_more and v_got < p_limit and (v_got = 0 or not v_ranked) then
-    jobs := jobs || take_shared(v_lanes, v_floors, p_limit - v_got, p_limited, true);
+    jobs := jobs || case
+      when p_limited
+        then take_bounded(p_queue, v_lanes, v_floors, p_limit - v_got, p_taken, jobs)
+      else take_shared(v_lanes, v_floors, p_limit - v_got, true) end;
   end if;
   p_shared := case when p_limit = 1 and v_from_shared then least(3, p_shared + 1) else 0 end;
 end

@@ -32,28 +32,28 @@ begin
               order by oldest.seq)
             union all
             (select lane.lane_id, lane.floor, lane.turn, 1, lane.type from lane
-              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_pos
+              where lane.walked and lane.queue = p_queue and lane.turn = p_pos
                 and lane.weight > p_used and (p_types is null or lane.type = any (p_types))
               order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 256)
             union all
             (select lane.lane_id, lane.floor, lane.turn, 2, lane.type from lane
-              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn > p_pos
+              where lane.walked and lane.queue = p_queue and lane.turn > p_pos
               order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 128)
             union all
             (select lane.lane_id, lane.floor, lane.turn, 2, lane.type from lane
-              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn <= p_pos
+              where lane.walked and lane.queue = p_queue and lane.turn <= p_pos
               order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 128)
             union all
             (select lane.lane_id, lane.floor, p_pos, 3, lane.type from lane
               where lane.tenant_id is null and not lane.alone and lane.queue = p_queue
                 and not exists (select from lane own
-                                 where own.tenant_id is not null and own.queue = p_queue))) walk
+                                 where own.walked and own.queue = p_queue))) walk
      cross join lateral (
        select ready.ctid as place, ready as job from ready
         where ready.lane_id = walk.lane_id and ready.seq >= walk.floor
         order by ready.lane_id, ready.seq limit 1 for update skip locked) waiting
      where (p_types is null or walk.type = any (p_types))
-       and not exists (select from tenant_limit)
+       and not exists (select from running_limit)
        and not exists (select from queue where queue.name = p_queue and queue.paused_at is not null)
        and not exists (select from lane ranked
                         where ranked.queue = p_queue

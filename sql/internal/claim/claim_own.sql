@@ -7,7 +7,8 @@
 -- cursor's tenant is visited once in a pass: its rows are not locked against this claim itself, so
 -- a second visit in the same statement would return them twice.
 -- p_lanes, p_priorities: the shared lanes of the queue where priorities are in use, since a tenant
--- may have a higher job there; else null. p_taken: the jobs that this call has already.
+-- may have a higher job there; else null. p_elsewhere, p_here: the jobs that this call has already,
+-- of other queues and of this one.
 create or replace function fairclaim_internal.claim_own(
   p_queue text,
   p_limit int,
@@ -15,7 +16,8 @@ create or replace function fairclaim_internal.claim_own(
   p_limited boolean,
   inout p_pos bigint,
   inout p_used int,
-  p_taken fairclaim_internal.ready[],
+  p_elsewhere fairclaim_internal.ready[],
+  p_here fairclaim_internal.ready[],
   p_lanes bigint[],
   p_priorities smallint[],
   out jobs fairclaim_internal.ready[]
@@ -76,7 +78,7 @@ begin
     end if;
     if p_limited then
       v_quanta := room_under_limits(p_queue, p_types, v_turns, v_tenants, v_quanta,
-        p_limit - v_got, p_taken || jobs);
+        p_limit - v_got, p_elsewhere, p_here || jobs);
     end if;
 
     v_took := 0;
@@ -114,7 +116,8 @@ begin
 
     if not v_fill and v_end is not null
        and (not v_wide
-            or v_got = 0 and (v_walk <= v_far or coalesce(cardinality(p_taken), 0) = 0)) then
+            or v_got = 0
+               and (v_walk <= v_far or coalesce(cardinality(p_elsewhere || p_here), 0) = 0)) then
       v_walk := case when v_wide then v_walk * 4 else v_walk * 3 end;
       v_wide := true;
       p_pos := v_end;
@@ -133,5 +136,5 @@ end
 $$;
 
 comment on function fairclaim_internal.claim_own(text, int, text[], boolean, bigint, int,
-    fairclaim_internal.ready[], bigint[], smallint[]) is
+    fairclaim_internal.ready[], fairclaim_internal.ready[], bigint[], smallint[]) is
 'Takes up to p_limit jobs out of the own lanes of a queue, tenants in turn by weight.';

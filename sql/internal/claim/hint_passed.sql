@@ -15,7 +15,7 @@ begin
                                   where ready.lane_id = lane.lane_id
                                     and ready.seq >= lane.floor) as waits
                     from lane
-                   where lane.tenant_id is not null and lane.queue = p_queue and lane.turn >= p_pos
+                   where lane.walked and lane.queue = p_queue and lane.turn >= p_pos
                    order by lane.queue, lane.turn, lane.priority desc, lane.lane_id
                    limit 33) own) passed
    where coalesce(passed.waiting_before, 0) = 0;

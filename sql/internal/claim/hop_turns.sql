@@ -17,32 +17,32 @@ begin
   with recursive hop(stretch, turn, tenant_id, weight) as (
     (select * from (
        (select 0, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_pos
+         where lane.walked and lane.queue = p_queue and lane.turn = p_pos
            and (p_used = 0 or lane.weight > p_used) limit 1)
        union all
        (select 1, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn > p_pos
+         where lane.walked and lane.queue = p_queue and lane.turn > p_pos
          order by lane.turn limit 1)
        union all
        (select 2, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn < p_pos
+         where lane.walked and lane.queue = p_queue and lane.turn < p_pos
          order by lane.turn limit 1)
        limit 1) first)
     union all
     select next.* from hop
      cross join lateral (
        (select 1, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where hop.stretch < 2 and lane.tenant_id is not null and lane.queue = p_queue
+         where hop.stretch < 2 and lane.walked and lane.queue = p_queue
            and lane.turn > hop.turn
          order by lane.turn limit 1)
        union all
        (select 2, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn < p_pos
+         where lane.walked and lane.queue = p_queue and lane.turn < p_pos
            and lane.turn > case when hop.stretch = 2 then hop.turn else -9223372036854775808 end
          order by lane.turn limit 1)
        union all
        (select 3, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where hop.stretch < 3 and p_used > 0 and lane.tenant_id is not null
+         where hop.stretch < 3 and p_used > 0 and lane.walked
            and lane.queue = p_queue and lane.turn = p_pos limit 1)
        limit 1) next
      where hop.stretch < 3)

@@ -24,7 +24,7 @@ begin
     v_dry := 1 + floor(random() * p_probed)::int;
     insert into floor_hint (lane_id)
     select lane.lane_id from lane
-     where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_turns[v_dry]
+     where lane.walked and lane.queue = p_queue and lane.turn = p_turns[v_dry]
        and v_dry <> all (coalesce(p_ordinals, '{}'))
      order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 4;
   end if;

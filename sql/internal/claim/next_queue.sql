@@ -14,7 +14,7 @@ begin
     insert into floor_hint (lane_id)
     select own.lane_id
       from (select lane.lane_id, lane.floor from lane
-             where lane.tenant_id is not null and lane.queue > v_after
+             where lane.walked and lane.queue > v_after
              order by lane.queue limit 100) own
      where random() < 0.3
        and not exists (select from ready
@@ -25,7 +25,7 @@ begin
       from ((select coalesce(
                (select own.queue
                   from (select lane.queue, lane.lane_id, lane.floor from lane
-                         where not p_alone and lane.tenant_id is not null and lane.queue > v_after
+                         where not p_alone and lane.walked and lane.queue > v_after
                          order by lane.queue limit 100) own
                  where exists (select from ready
                                 where ready.lane_id = own.lane_id and ready.seq >= own.floor)
@@ -33,7 +33,7 @@ begin
                                     where queue.name = own.queue and queue.paused_at is not null)
                  limit 1),
                (select lane.queue from lane
-                 where not p_alone and lane.tenant_id is not null and lane.queue > v_after
+                 where not p_alone and lane.walked and lane.queue > v_after
                  order by lane.queue offset 99 limit 1)) as name)
             union all
             (select lane.queue from lane

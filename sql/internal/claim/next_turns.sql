@@ -23,14 +23,14 @@ begin
     into turns, tenants, weights
     from ((select distinct on (ahead.turn) ahead.turn, ahead.tenant_id, ahead.weight::int
              from (select lane.turn, lane.tenant_id, lane.weight from lane
-                    where lane.tenant_id is not null and lane.queue = p_queue and lane.turn >= p_pos
+                    where lane.walked and lane.queue = p_queue and lane.turn >= p_pos
                     order by lane.turn limit v_look) ahead
             where ahead.turn > p_pos or p_used = 0 or ahead.weight > p_used
             order by ahead.turn limit p_walk)
           union all
           (select distinct on (around.turn) around.turn, around.tenant_id, around.weight::int
              from (select lane.turn, lane.tenant_id, lane.weight from lane
-                    where lane.tenant_id is not null and lane.queue = p_queue and lane.turn <= p_pos
+                    where lane.walked and lane.queue = p_queue and lane.turn <= p_pos
                     order by lane.turn limit v_look) around
             where around.turn < p_pos or p_used > 0
             order by around.turn limit p_walk)
@@ -38,7 +38,7 @@ begin
   if cardinality(turns) < p_walk then
     select count(*) into v_lanes
       from (select from lane
-             where lane.tenant_id is not null and lane.queue = p_queue limit v_look) some_lanes;
+             where lane.walked and lane.queue = p_queue limit v_look) some_lanes;
     if v_lanes >= v_look then
       select hop.turns, hop.tenants, hop.weights into turns, tenants, weights
         from hop_turns(p_queue, p_pos, p_used, p_walk) hop;

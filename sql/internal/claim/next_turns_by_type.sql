@@ -24,23 +24,23 @@ begin
             from unnest(p_types) asked(type)
            cross join lateral (
              (select lane.turn, lane.tenant_id, lane.weight::int as weight, 0 as stretch from lane
-               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+               where lane.walked and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn = p_pos and (p_used = 0 or lane.weight > p_used) limit 1)
              union all
              (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 1
                 from lane
-               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+               where lane.walked and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn > p_pos
                order by lane.turn limit p_walk)
              union all
              (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 2
                 from lane
-               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+               where lane.walked and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn < p_pos
                order by lane.turn limit p_walk)
              union all
              (select lane.turn, lane.tenant_id, lane.weight::int, 3 from lane
-               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+               where lane.walked and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn = p_pos and p_used > 0 limit 1)
              limit p_walk) walk
            order by walk.stretch, walk.turn limit p_walk) next;

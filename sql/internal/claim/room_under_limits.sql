@@ -1,58 +1,86 @@
--- Cuts quanta to the room under the tenants' limits. First the limit rows of tenants with work and
--- room are locked (at most p_limit, in tenant order, skip locked); then, in a new statement with a
--- new snapshot, their running jobs are counted, and with them what this call has taken already. A
--- limit that tick has not activated yet gives no room.
+-- How many jobs each of these tenants may give under its limits, of as many as are wanted. First
+-- the slots of claim_lock of those with work and room are locked (of p_limit tenants at most, in
+-- order of the slots, skip locked); then, in a new statement with a new snapshot, their running
+-- jobs are counted, and with them what this call has taken already: elsewhere in other queues, here
+-- in this one. A tenant without a limit gives what is wanted. Where it is not known whether a
+-- tenant has work, p_turns tells its place in the round, and its own lanes are looked at.
 create or replace function fairclaim_internal.room_under_limits(
   p_queue text,
   p_types text[],
   p_turns bigint[],
   p_tenants uuid[],
-  p_quanta int[],
+  p_wanted int[],
   p_limit int,
-  p_taken fairclaim_internal.ready[]
+  p_elsewhere fairclaim_internal.ready[],
+  p_here fairclaim_internal.ready[]
 ) returns int[]
 language plpgsql
 as $$
 declare
-  v_locked uuid[];
-  v_taken uuid[] := array(select taken.tenant_id from unnest(p_taken) taken);
-  v_quanta int[];
+  v_group int := lane_group(p_queue);
+  v_elsewhere uuid[] := array(select taken.tenant_id from unnest(p_elsewhere) taken);
+  v_here uuid[] := array(select taken.tenant_id from unnest(p_here) taken);
+  v_totals int[];
+  v_heres int[];
+  v_slots int[];
 begin
-  select array_agg(got.tenant_id) into v_locked
-    from (select tenant_limit.tenant_id from tenant_limit
-           where tenant_limit.tenant_id = any (array(
-             select visit.tenant_id
-               from unnest(p_tenants, p_turns) with ordinality visit(tenant_id, turn, ordinal)
-               join tenant_limit bound on bound.tenant_id = visit.tenant_id and bound.active
-              where (select count(*) from running
-                      where running.limited and running.tenant_id = visit.tenant_id)
-                    < bound.max_running
-                and exists (select from lane
-                             cross join lateral (
-                               select from ready
-                                where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
-                                limit 1) waiting
-                             where lane.tenant_id is not null and lane.queue = p_queue
-                               and lane.turn = visit.turn
-                               and (p_types is null or lane.type = any (p_types)))
-              order by visit.ordinal limit p_limit))
-           order by tenant_limit.tenant_id for update skip locked) got;
-  select array_agg(case when bound.max_running is null then visit.quantum
-                        when visit.tenant_id = any (v_locked) and bound.active then
-                          greatest(0, least(visit.quantum, bound.max_running - held.jobs
-                            - coalesce(cardinality(array_positions(v_taken, visit.tenant_id)), 0)))
-                        else 0 end order by visit.ordinal)
-    into v_quanta
-    from unnest(p_tenants, p_quanta) with ordinality visit(tenant_id, quantum, ordinal)
-    left join tenant_limit bound on bound.tenant_id = visit.tenant_id
-    left join lateral (
-      select count(*)::int as jobs from running
-       where running.limited and running.tenant_id = visit.tenant_id
-         and bound.tenant_id is not null) held on true;
-  return v_quanta;
+  select array_agg(bound.total order by visit.ordinal),
+         array_agg(bound.here order by visit.ordinal)
+    into v_totals, v_heres
+    from unnest(p_tenants) with ordinality visit(tenant_id, ordinal)
+   cross join lateral limits_of(visit.tenant_id, p_queue) bound;
+  if num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres) = 0 then
+    return p_wanted;
+  end if;
+  v_slots := array(
+    select claim_lock.slot from claim_lock
+     where claim_lock.slot = any (array(
+       select lock_slot(visit.tenant_id)
+         from unnest(p_tenants, p_wanted, v_totals, v_heres) with ordinality
+              visit(tenant_id, wanted, total, here, ordinal)
+        cross join lateral (
+          select count(*) as total,
+                 count(*) filter (where running.queue_group = v_group) as here
+            from running
+           where running.limited and running.tenant_id = visit.tenant_id
+             and coalesce(visit.total, visit.here) is not null) held
+        where visit.wanted > 0 and coalesce(visit.total, visit.here) is not null
+          and (visit.total is null or held.total < visit.total)
+          and (visit.here is null or held.here < visit.here)
+          and (p_turns is null or exists (
+                 select from lane
+                  cross join lateral (
+                    select from ready
+                     where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
+                     limit 1) waiting
+                  where lane.walked and lane.queue = p_queue
+                    and lane.turn = p_turns[visit.ordinal]
+                    and (p_types is null or lane.type = any (p_types))))
+        order by visit.ordinal limit p_limit))
+     order by claim_lock.slot for update skip locked);
+  return array(
+    select case when coalesce(visit.total, visit.here) is null then visit.wanted
+                when visit.wanted = 0 or lock_slot(visit.tenant_id) <> all (v_slots) then 0
+                else greatest(0, least(visit.wanted,
+                  visit.total - held.total - taken.here - taken.elsewhere,
+                  visit.here - held.here - taken.here)) end
+      from unnest(p_tenants, p_wanted, v_totals, v_heres) with ordinality
+           visit(tenant_id, wanted, total, here, ordinal)
+     cross join lateral (
+       select count(*)::int as total,
+              (count(*) filter (where running.queue_group = v_group))::int as here
+         from running
+        where running.limited and running.tenant_id = visit.tenant_id
+          and coalesce(visit.total, visit.here) is not null
+          and lock_slot(visit.tenant_id) = any (v_slots)) held
+     cross join lateral (
+       select coalesce(cardinality(array_positions(v_here, visit.tenant_id)), 0) as here,
+              coalesce(cardinality(array_positions(v_elsewhere, visit.tenant_id)), 0)
+                as elsewhere) taken
+     order by visit.ordinal);
 end
 $$;
 
 comment on function fairclaim_internal.room_under_limits(text, text[], bigint[], uuid[], int[],
-    int, fairclaim_internal.ready[]) is
-'How many jobs each tenant may give under its limit of running jobs.';
+    int, fairclaim_internal.ready[], fairclaim_internal.ready[]) is
+'How many jobs each tenant may give under its limits of running jobs.';

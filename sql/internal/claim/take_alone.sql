@@ -1,9 +1,9 @@
--- One job that is to run alone, in a database with limits: the oldest of a tenant that has no
--- limit, or whose limit's row was got and leaves room for one more. Looks at the 16 tenants whose
--- jobs stand first among the 64 oldest of each lane. Locks, for each until one is found: the
--- limit's row (skip locked), and then, in a new statement, its running jobs are counted, with what
--- this call has taken of it in other queues (p_taken); last the job's row (skip locked).
+-- One job that is to run alone, in a database with limits: the oldest of a tenant whose limits
+-- leave room for one more. Looks at the 16 tenants whose jobs stand first among the 64 oldest of
+-- each lane. Locks, for each until one is found, what room_under_limits locks, and last the job's
+-- row (skip locked). p_taken: what this call took in other queues.
 create or replace function fairclaim_internal.take_alone(
+  p_queue text,
   p_lanes bigint[],
   p_floors bigint[],
   p_taken fairclaim_internal.ready[],
@@ -15,7 +15,6 @@ as $$
 declare
   v_tenants uuid[];
   v_tenant uuid;
-  v_limit tenant_limit;
 begin
   select array_agg(oldest.tenant_id order by oldest.first_seq) into v_tenants
     from (select waiting.tenant_id, min(waiting.seq) as first_seq
@@ -26,14 +25,8 @@ begin
               order by ready.lane_id, ready.seq limit 64) waiting
            group by waiting.tenant_id order by 2 limit 16) oldest;
   foreach v_tenant in array coalesce(v_tenants, '{}') loop
-    if exists (select from tenant_limit where tenant_limit.tenant_id = v_tenant) then
-      select * into v_limit from tenant_limit
-       where tenant_limit.tenant_id = v_tenant and tenant_limit.active for update skip locked;
-      continue when not found
-        or (select count(*) from running where running.limited and running.tenant_id = v_tenant)
-           + (select count(*) from unnest(p_taken) taken where taken.tenant_id = v_tenant)
-           >= v_limit.max_running;
-    end if;
+    continue when (room_under_limits(p_queue, null, null, array[v_tenant], array[1], 1, p_taken,
+      null))[1] < 1;
     with taken as materialized (
       select ready.ctid as place, ready as job from ready
        where ready.tenant_id = v_tenant and (ready.lane_id >> 32) < 0
@@ -47,5 +40,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.take_alone(bigint[], bigint[], fairclaim_internal.ready[]) is
+comment on function fairclaim_internal.take_alone(text, bigint[], bigint[],
+    fairclaim_internal.ready[]) is
 'Takes one job that is to run alone out of these lanes, under the limits of tenants.';

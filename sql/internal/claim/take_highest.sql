@@ -39,7 +39,7 @@ begin
          union all
          (select waiting.place, waiting.seq, own.priority
             from (select lane.lane_id, lane.floor, lane.priority from lane
-                   where lane.tenant_id is not null and lane.queue = p_queue
+                   where lane.walked and lane.queue = p_queue
                      and lane.turn
                        = uuid_hash_extended(tenant.tenant_id, hashtextextended(p_queue, 0))
                      and lane.tenant_id = tenant.tenant_id and lane.priority >= p_least

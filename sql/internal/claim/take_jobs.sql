@@ -1,6 +1,6 @@
 -- All of a claim but the wide rows, which the caller reads by the ids of `jobs`: so claim_jobs and
 -- settle_and_claim pay for one answer each.
--- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly
+-- Locks, in this order: slots of claim_lock (skip locked), rows of `ready` (skip locked, exactly
 -- those taken). Waits for no row. Only a lock on a whole table makes it wait, also that of the wide
 -- rows: if that took longer than the lease, the claim is of no use, and its caller refuses it
 -- (refuse_late).
@@ -44,6 +44,7 @@ declare
   v_used int;
   v_shared int;
   v_taken record;                             -- what one queue gave
+  v_from text[];                              -- of each job its queue, where there are limits
   v_is_taken boolean := false;
 begin
   v_is_good := check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
@@ -97,7 +98,7 @@ begin
     if not v_is_taken then
       if v_limited is null then               -- the lock first, so that a tick knows which claims
         lock table ready in row exclusive mode;      -- began before a limit
-        select exists (select from tenant_limit),
+        select exists (select from running_limit),
                exists (select from queue where queue.paused_at is not null)
           into v_limited, v_paused;
       end if;
@@ -107,6 +108,10 @@ begin
         v_limited, p_alone, v_pos, v_used, v_shared, jobs);
     end if;
     jobs := jobs || v_taken.jobs;
+    if v_limited then
+      v_from := v_from
+        || array_fill(v_queue, array[coalesce(cardinality(v_taken.jobs), 0)]);
+    end if;
     v_entries := concat_ws('|', v_queue, v_taken.p_pos, v_taken.p_used, v_taken.p_shared)
                  || v_entries[1:31];
     exit when cardinality(jobs) >= p_limit;
@@ -117,14 +122,27 @@ begin
     return;
   end if;
   cursor := array_to_string(v_entries, ';');
-  insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                       limited, worker_id)
-  select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
-         taken.lost,
-         v_limited is true
-           and exists (select from tenant_limit where tenant_limit.tenant_id = taken.tenant_id),
-         p_worker_id
-    from unnest(jobs) taken;
+  if v_limited then
+    insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
+                         queue_group, limited, worker_id)
+    select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
+           taken.lost, case when counted.by_queue then lane_group(v_from[taken.place]) else 0 end,
+           counted.by_any, p_worker_id
+      from unnest(jobs) with ordinality
+           taken(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, place)
+     cross join lateral (
+       select count(*) > 0 as by_any, coalesce(bool_or(bound.queue <> ''), false) as by_queue
+         from running_limit bound
+        where bound.tenant_id
+              = any (array[taken.tenant_id, '00000000-0000-0000-0000-000000000000'])
+          and bound.queue = any (array['', v_from[taken.place]])) counted;
+  else
+    insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
+                         queue_group, limited, worker_id)
+    select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
+           taken.lost, 0, false, p_worker_id
+      from unnest(jobs) taken;
+  end if;
   if p_lease < 30 then                        -- every worker ticks within half a minute anyway
     if coalesce(pg_sequence_last_value('look_by'), 0) > millis(expires_at) + 5000 then
       perform wake_before(v_now, expires_at + interval '5 s');

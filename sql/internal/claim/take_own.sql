@@ -19,7 +19,7 @@ begin
      cross join lateral (
        select found.place, found.job
          from (select lane.lane_id, lane.floor from lane
-                where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = visit.turn
+                where lane.walked and lane.queue = p_queue and lane.turn = visit.turn
                   and (p_types is null or lane.type = any (p_types))
                 order by lane.queue, lane.turn, lane.priority desc, lane.lane_id) own
         cross join lateral (

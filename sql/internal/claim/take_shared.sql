@@ -1,12 +1,11 @@
 -- Locks and takes up to p_limit jobs from shared lanes, first come first served. Where there are
 -- several lanes, it first looks, without a lock, which of the oldest rows stand in which lane, and
 -- then locks exactly those. p_rest: takes what is left, the oldest lane first, for a second pass.
--- Jobs of a limited tenant are passed over (tick moves them).
+-- Where there are limits, take_bounded does it.
 create or replace function fairclaim_internal.take_shared(
   p_lanes bigint[],
   p_floors bigint[],
   p_limit int,
-  p_limited boolean,
   p_rest boolean,
   out jobs fairclaim_internal.ready[]
 )
@@ -26,9 +25,6 @@ begin
                      cross join lateral (
                        select ready.seq from ready
                         where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
-                          and (not p_limited or not exists (
-                                 select from tenant_limit
-                                  where tenant_limit.tenant_id = ready.tenant_id))
                         order by ready.lane_id, ready.seq limit p_limit) waiting
                      order by waiting.seq limit p_limit) oldest
              group by oldest.lane_id) part;
@@ -44,8 +40,6 @@ begin
      cross join lateral (
        select ready.ctid as place, ready as job from ready
         where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
-          and (not p_limited or not exists (
-                 select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id))
         order by ready.lane_id, ready.seq limit shared.jobs for update skip locked) waiting
      limit p_limit),
   gone as (
@@ -54,5 +48,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.take_shared(bigint[], bigint[], int, boolean, boolean) is
+comment on function fairclaim_internal.take_shared(bigint[], bigint[], int, boolean) is
 'Takes jobs out of shared lanes.';

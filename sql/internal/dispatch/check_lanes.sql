@@ -13,8 +13,7 @@ begin
                    from unnest(p_tenants, p_queues) made(tenant_id, queue)) pair
      where (select count(*) from (
               select from lane
-               where lane.tenant_id is not null and lane.queue = pair.queue
-                 and lane.turn = uuid_hash_extended(pair.tenant_id, hashtextextended(pair.queue, 0))
+               where lane.tenant_id = pair.tenant_id and lane.queue = pair.queue
                  and lane.drained is null
                limit v_most + 1) own) > v_most) then
     perform refuse('JQ003', 'type',

@@ -128,10 +128,9 @@ begin
       left join (
         select coming.lane_group, coming.tenant_id,
                coming.jobs <= 8
-               and not ((select exists (select from tenant_limit))
-                        and exists (
-                              select from tenant_limit
-                               where tenant_limit.tenant_id = coming.tenant_id))
+               and not exists (
+                     select from at_limit
+                      where at_limit.is_stable and at_limit.tenant_id = coming.tenant_id)
                and not exists (
                      select from ready
                       where ready.tenant_id = coming.tenant_id
@@ -155,7 +154,8 @@ begin
              where not rest.shares) missing),
   made as (
     insert into lane (
-      lane_id, turn, floor, opened_at, used_at, tenant_id, weight, priority, queue, type, alone)
+      lane_id, turn, floor, opened_at, used_at, tenant_id, weight, priority, queue, type, alone,
+      walked)
     overriding system value
     select opened.lane_id,
            case when opened.tenant_id is null then 0
@@ -163,7 +163,7 @@ begin
            0, v_now, v_now, opened.tenant_id,
            coalesce(
              (select tenant.weight from tenant where tenant.tenant_id = opened.tenant_id), 1),
-           kind.priority, kind.queue, kind.type, kind.alone
+           kind.priority, kind.queue, kind.type, kind.alone, opened.tenant_id is not null
       from opened
       join kind on kind.number = abs(opened.opens_as) and kind.alone = (opened.opens_as < 0)
     returning lane.tenant_id, lane.queue),

@@ -7,26 +7,26 @@ set row_security = on
 set jit = off
 as $$
   with told as (
-    select count(*) as limited, count(*) filter (where bound.max_running = 0) as paused,
+    select count(*) filter (where bound.subject = 'tenant') as limited,
+           count(*) filter (where bound.subject <> 'tenant') as others,
+           count(*) filter (where bound.subject = 'tenant' and bound.max_running = 0) as closed,
            count(*) filter (where not bound.active) as inactive,
-           count(*) filter (where bound.max_running > 0 and bound.active
-                              and taken.running >= bound.max_running)
-             as at_limit,
+           (select count(distinct at_limit.tenant_id) from at_limit
+             where at_limit.newest > '-infinity') as at_limit,
            -- a limit takes effect with the second tick after the claims of that moment
            fairclaim.clock() - min(bound.seen_at) filter (where not bound.active) > interval '1 min'
              as is_late
-      from tenant_limit bound
-      left join (select held.tenant_id, count(*) as running from running held
-                  where held.limited group by held.tenant_id) taken
-                  on taken.tenant_id = bound.tenant_id)
+      from running_limit bound)
   select case when told.is_late then 'warning'
-              when told.paused > 0 or told.inactive > 0 then 'note' else 'ok' end, 'limits',
-         format('%s with one; %s paused, %s at it, %s waiting for it to take effect',
-                counted(told.limited, 'tenant'), told.paused, told.at_limit, told.inactive),
+              when told.closed > 0 or told.inactive > 0 then 'note' else 'ok' end, 'limits',
+         format('%s with one, %s of queues or by default; %s of 0, %s at a limit, %s not in '
+                || 'effect yet',
+                counted(told.limited, 'tenant'), told.others, told.closed,
+                counted(told.at_limit, 'tenant'), told.inactive),
          case when told.is_late
-              then 'until a new limit takes effect none of the tenant''s jobs is claimed, and an '
+              then 'until a new limit of a tenant takes effect none of its jobs is claimed, and an '
                    || 'open transaction is in its way: see `floors` and `long_transaction`'
-              when told.paused > 0 or told.inactive > 0
+              when told.closed > 0 or told.inactive > 0
               then 'their jobs wait; that is what a limit is for' end
     from told
 $$;

@@ -12,7 +12,7 @@ as $$
       from pg_stat_all_tables counted
      where counted.schemaname = 'fairclaim_internal'
        and counted.relname in ('ready', 'running', 'scheduled', 'lane', 'floor_hint', 'tick_state',
-                         'tick_lock', 'tick_fault', 'cancel_request', 'tenant_limit', 'renewal')),
+                         'tick_lock', 'tick_fault', 'cancel_request', 'claim_lock', 'renewal')),
   bloated as (
     select array_agg(format('%s: %s MiB and %s MiB of indexes for %s rows, %s dead', size.name,
                             size.table_bytes >> 20, size.index_bytes >> 20, size.live, size.dead)

@@ -20,7 +20,8 @@ as $$
        select ready.id, ready.tenant_id from ready
         where ready.lane_id = alone.lane_id and ready.seq >= alone.floor
           and not exists (
-                select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id)
+                select from running_limit bound
+                 where bound.tenant_id = ready.tenant_id and bound.subject = 'tenant')
         order by ready.lane_id, ready.seq limit 16) waits
      cross join lateral (
        select waits.id,

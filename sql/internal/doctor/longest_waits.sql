@@ -48,7 +48,8 @@ as $$
        (select lane.lane_id, lane.floor from lane
          where lane.queue = pair.queue and lane.type = pair.type and lane.tenant_id is not null
            and not exists (
-                 select from tenant_limit where tenant_limit.tenant_id = lane.tenant_id)
+                 select from running_limit bound
+                  where bound.tenant_id = lane.tenant_id and bound.subject = 'tenant')
          order by lane.turn limit 15)) some_lanes),
   oldest as materialized (
     select lanes.queue, lanes.type, min(greatest(known.created_at, known.run_at)) as since

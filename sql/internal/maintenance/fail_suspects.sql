@@ -47,7 +47,7 @@ begin
 
   with waiting as materialized (
     select job.id, job.tenant_id, job.attempts
-      from (select lane.lane_id, lane.floor from lane
+      from (select lane.lane_id, lane.floor, lane.queue from lane
              where lane.alone
                and not exists (select from queue
                                 where queue.name = lane.queue and queue.paused_at is not null)
@@ -55,8 +55,10 @@ begin
      cross join lateral (
        select ready.id, ready.tenant_id, ready.attempts from ready
         where ready.lane_id = alone.lane_id and ready.seq >= alone.floor
-          and not exists (select from tenant_limit bound
-                           where bound.tenant_id = ready.tenant_id and bound.max_running = 0)
+          and not exists (
+                select from running_limit bound
+                 where bound.tenant_id = ready.tenant_id and bound.subject = 'tenant'
+                   and bound.queue in ('', alone.queue) and bound.max_running = 0)
         order by ready.lane_id, ready.seq limit 1000) job
      limit 1000),
   forgotten as (

@@ -37,17 +37,19 @@ begin
             and ready.seq < stretch.end_seq and ready.id <> all (p_skip)
           order by ready.lane_id, ready.seq limit 1 for update skip locked) below
        limit 1;
-    when 'limits' then                        -- apply_limits: a limited row in a shared lane
-      select limited.id into v_id
-        from lane
+    when 'limits' then                        -- move_limited: a job of one who stays at a limit
+      select misplaced.id into v_id
+        from at_limit
        cross join lateral (
          select ready.id from ready
-          where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
+          where ready.tenant_id = at_limit.tenant_id and (ready.lane_id >> 32) < 0
             and ready.id <> all (p_skip)
-            and exists (select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id)
-          order by ready.lane_id, ready.seq limit 1) limited
-       where lane.tenant_id is null and lane.lane_id > p_state.shared_slice
-       order by lane.lane_id limit 1;
+            and exists (select from lane
+                         where lane.lane_id = ready.lane_id and lane.tenant_id is null
+                           and not lane.alone and at_limit.queue in ('', lane.queue))
+            for update skip locked) misplaced
+       where at_limit.is_stable and at_limit.at_limit_id > p_state.limit_slice
+       order by at_limit.at_limit_id limit 1;
     when 'sweep' then                         -- sweep_ready: a row whose lane does not exist
       select ready.id into v_id from ready
        where ready.lane_id > p_state.sweep and ready.id <> all (p_skip)

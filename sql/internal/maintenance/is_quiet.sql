@@ -13,8 +13,9 @@ begin
      and not exists (select from floor_hint)
      and not exists (select from renewal)
      and not exists (select from cancel_request)
-     and not exists (select from tenant_limit bound where not bound.active)
-     and p_state.limits = limits_digest()
+     and not exists (select from running_limit bound where not bound.active)
+     and not exists (select from limit_note)
+     and not exists (select from at_limit where not at_limit.is_stable)
      and not exists (select from tenant_note)
      and not exists (select from tick_fault);
 exception

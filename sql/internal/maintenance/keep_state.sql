@@ -9,7 +9,7 @@ begin
     slot, n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
     holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to, passed_safe,
     slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over, quiet_until, mended,
-    mended_at, limits)
+    mended_at, limit_slice)
   select p_state.slot, p_state.n, p_state.at, p_state.worked_by, p_state.prev,
          p_state.oldest, p_state.mark, p_state.safe, p_state.shared_safe,
          p_state.holders, p_state.holder_n, p_state.holder_mark, p_state.holder_at,
@@ -17,19 +17,19 @@ begin
          p_state.passed_to, p_state.passed_safe, p_state.slice, p_state.shared_slice,
          p_state.sweep, p_state.hint, p_state.sched_floor, p_state.reaped_at,
          p_state.left_over, p_state.quiet_until, p_state.mended, p_state.mended_at,
-         p_state.limits
+         p_state.limit_slice
   on conflict (slot) do update
      set (n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
           holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to,
           passed_safe, slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over,
-          quiet_until, mended, mended_at, limits)
+          quiet_until, mended, mended_at, limit_slice)
        = (excluded.n, excluded.at, excluded.worked_by, excluded.prev, excluded.oldest,
           excluded.mark, excluded.safe, excluded.shared_safe, excluded.holders,
           excluded.holder_n, excluded.holder_mark, excluded.holder_at, excluded.holder_passed,
           excluded.passed_slot, excluded.passed_from, excluded.passed_to, excluded.passed_safe,
           excluded.slice, excluded.shared_slice, excluded.sweep, excluded.hint,
           excluded.sched_floor, excluded.reaped_at, excluded.left_over, excluded.quiet_until,
-          excluded.mended, excluded.mended_at, excluded.limits);
+          excluded.mended, excluded.mended_at, excluded.limit_slice);
 end
 $$;
 

@@ -14,7 +14,6 @@ create or replace function fairclaim_internal.run_step(
 language plpgsql
 as $$
 declare
-  v_limits bigint;
   v_result record;
 begin
   done := 0; more := 0;
@@ -34,12 +33,8 @@ begin
     when 'suspects' then
       done := fail_suspects(p_state.at, p_size, p_skip);
     when 'limits' then
-      done := apply_limits(p_state, p_size, p_skip);
-      v_limits := limits_digest();
-      if v_limits <> p_state.limits then
-        p_state.limits := v_limits;
-        perform wake(p_state.at);
-      end if;
+      select * into v_result from apply_limits(p_state, p_size, p_skip);
+      p_state := v_result.p_state; done := v_result.moved;
     when 'renew' then
       done := renew_passed(p_size, p_skip);
     when 'floors' then

@@ -111,9 +111,8 @@ begin
   if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_again) + 1000 then
     perform wake_before(v_now, v_again + interval '1 s');
   end if;
-  if v_freed is not null
-     and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
-    perform wake_freed(v_now, v_freed);
+  if v_freed is not null then
+    perform leave_room(v_now, v_freed);
   end if;
   return query
   select answer.id, answer.attempt, answer.kind,

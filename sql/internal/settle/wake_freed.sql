@@ -15,14 +15,7 @@ begin
   if current_setting('fairclaim.freed', true) = '?' then
     perform set_config('fairclaim.freed', array_to_string(p_tenants, ','), true);
   elsif exists (
-      select from unnest(p_tenants) freed(tenant_id)
-       where exists (select from ready where ready.tenant_id = freed.tenant_id)
-         and not exists (
-               select from tenant_limit
-                where tenant_limit.tenant_id = freed.tenant_id
-                  and tenant_limit.max_running <= (
-                        select count(*) from running
-                         where running.limited and running.tenant_id = freed.tenant_id))) then
+      select from unnest(p_tenants) freed(tenant_id) where has_room(freed.tenant_id)) then
     perform wake(p_now);
   end if;
 end

@@ -154,9 +154,7 @@ begin
              v_errors, p_delays) answer;
   end if;
   if v_freed is not null then
-    if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
-      perform wake_freed(v_now, v_freed);
-    end if;
+    perform leave_room(v_now, v_freed);
   end if;
 end
 $$;

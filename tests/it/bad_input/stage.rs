@@ -116,7 +116,8 @@ async fn the_contents_of_the_tables_tell_every_change() {
     let stage = Stage::new().await;
     let before = stage.contents().await;
     assert_eq!(before, stage.contents().await);
-    for table in ["job", "ready", "running", "finished", "attempt_error", "tenant_limit", "setting"]
+    for table in
+        ["job", "ready", "running", "finished", "attempt_error", "running_limit", "setting"]
     {
         assert!(before.contains(&format!("\n{table} ")), "{table}: {before}");
     }

@@ -25,7 +25,7 @@ async fn findings(session: &Client) -> Vec<Found> {
 async fn scene() -> TestDb {
     let db = TestDb::new().await;
     dispatch(&db.producer().await, tenant(2), "mail").await;
-    let sql = "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 0)";
+    let sql = "insert into fairclaim_internal.running_limit (subject, tenant_id, queue, max_running) values ('tenant', $1, '', 0)";
     db.owner().await.execute(sql, &[&tenant(1)]).await.expect("a limit");
     let operator = db.session(logins::PLAIN_OPERATOR).await;
     operator.query("select fairclaim.pause_queue('quiet')", &[]).await.expect("a paused queue");

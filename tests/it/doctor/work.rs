@@ -67,15 +67,14 @@ async fn a_type_that_nobody_claims_is_told_unless_its_queue_is_paused() {
 async fn limits_are_counted_and_one_that_does_not_take_effect_is_told() {
     let (db, owner) = ticked().await;
     assert_found(&examine(&db, "test_operator").await, "limits", Level::Ok, &["0 tenants"]);
-    let limit =
-        "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, $2)";
+    let limit = "insert into fairclaim_internal.running_limit (subject, tenant_id, queue, max_running) values ('tenant', $1, '', $2)";
     owner.execute(limit, &[&tenant(1), &0]).await.expect("a paused tenant");
     owner.execute(limit, &[&tenant(2), &1]).await.expect("a limit");
     assert_found(
         &examine(&db, "test_operator").await,
         "limits",
         Level::Note,
-        &["2 tenants", "1 paused", "2 waiting"],
+        &["2 tenants", "1 of 0", "2 not in effect yet"],
     );
     let worker = db.worker().await;
     for _ in 0..4 {
@@ -83,8 +82,19 @@ async fn limits_are_counted_and_one_that_does_not_take_effect_is_told() {
     }
     dispatch(&db.producer().await, tenant(2), "mail").await;
     claim_job(&worker, "w").await.expect("a job");
+    db.owner()
+        .await
+        .batch_execute("select setval('fairclaim_internal.round_at', 0)")
+        .await
+        .expect("a tick looks");
+    tick(&worker).await;
     let diagnosis = examine(&db, "test_operator").await;
-    assert_found(&diagnosis, "limits", Level::Note, &["1 at it", "0 waiting"]);
+    assert_found(
+        &diagnosis,
+        "limits",
+        Level::Note,
+        &["1 tenant at a limit", "0 not in effect yet"],
+    );
     let text = format!("{diagnosis:?}");
     assert!(
         !text.contains(&tenant(1).to_string()) && !text.contains(&tenant(2).to_string()),
@@ -92,10 +102,15 @@ async fn limits_are_counted_and_one_that_does_not_take_effect_is_told() {
     );
 
     owner
-        .batch_execute("update fairclaim_internal.tenant_limit set active = false, seen_at = fairclaim.clock() - interval '2 min'")
+        .batch_execute("update fairclaim_internal.running_limit set active = false, seen_at = fairclaim.clock() - interval '2 min'")
         .await
         .expect("a limit that does not take effect");
-    assert_found(&examine(&db, "test_operator").await, "limits", Level::Warning, &["2 waiting"]);
+    assert_found(
+        &examine(&db, "test_operator").await,
+        "limits",
+        Level::Warning,
+        &["2 not in effect yet"],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,11 +166,10 @@ async fn jobs_whose_workers_died_twice_and_that_nobody_asks_for_are_told() {
     owner.batch_execute(pause).await.expect("pause");
     assert_eq!(find(&told().await, "suspects"), None, "its queue is paused");
     owner.batch_execute("delete from fairclaim_internal.queue").await.expect("resume");
-    let limit =
-        "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, 0)";
+    let limit = "insert into fairclaim_internal.running_limit (subject, tenant_id, queue, max_running) values ('tenant', $1, '', 0)";
     owner.execute(limit, &[&tenant(1)]).await.expect("a limit");
     assert_eq!(find(&told().await, "suspects"), None, "its tenant is paused");
-    owner.batch_execute("delete from fairclaim_internal.tenant_limit").await.expect("no limit");
+    owner.batch_execute("delete from fairclaim_internal.running_limit").await.expect("no limit");
     assert_found(&told().await, "suspects", Level::Warning, &[&first]);
 
     let alone = "select id from fairclaim.claim_jobs('w', null, 1, p_alone => true)";

@@ -16,7 +16,8 @@ const RESET: &str = "
     delete from fairclaim_internal.job; delete from fairclaim_internal.finished; delete from fairclaim_internal.attempt_error; delete from fairclaim_internal.ready;
     delete from fairclaim_internal.running; delete from fairclaim_internal.scheduled; delete from fairclaim_internal.cancel_request;
     delete from fairclaim_internal.lane; delete from fairclaim_internal.floor_hint; delete from fairclaim_internal.renewal;
-    delete from fairclaim_internal.tenant_limit; delete from fairclaim_internal.tick_state;
+    delete from fairclaim_internal.running_limit; delete from fairclaim_internal.limit_note; delete from fairclaim_internal.at_limit;
+    delete from fairclaim_internal.tick_state;
     insert into fairclaim_internal.tick_state default values;
     update fairclaim_internal.setting set close_delay = '0'";
 
@@ -113,7 +114,7 @@ impl Stage {
     pub(super) async fn audit(&self) -> Vec<Claimed> {
         self.one_place_each().await;
         self.owner
-            .batch_execute("delete from fairclaim_internal.tenant_limit")
+            .batch_execute("delete from fairclaim_internal.running_limit")
             .await
             .expect("no limit holds jobs back");
         self.ticks(TICKS).await;

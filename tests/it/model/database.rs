@@ -26,7 +26,7 @@ const SETTINGS: &str =
 
 /// What a case leaves behind. After the drain little has rows, and so rows are deleted: a `truncate` would write new files for
 /// every table and every range, and took longer than hundreds of steps.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 15] = [
     "job",
     "finished",
     "attempt_error",
@@ -37,7 +37,9 @@ const TABLES: [&str; 13] = [
     "lane",
     "floor_hint",
     "renewal",
-    "tenant_limit",
+    "running_limit",
+    "limit_note",
+    "at_limit",
     "tenant",
     "queue",
 ];

@@ -231,12 +231,12 @@ impl Game {
     pub(super) async fn limit(&mut self, tenant: Uuid, max: Option<i32>) -> Result<(), String> {
         let done = match max {
             None => {
-                let sql = "delete from fairclaim_internal.tenant_limit where tenant_id = $1";
+                let sql = "delete from fairclaim_internal.running_limit where tenant_id = $1";
                 self.database.owner.execute(sql, &[&tenant]).await
             }
             Some(max) => {
-                let sql = "insert into fairclaim_internal.tenant_limit (tenant_id, max_running) values ($1, $2)
-                           on conflict (tenant_id) do update set max_running = excluded.max_running";
+                let sql = "insert into fairclaim_internal.running_limit (subject, tenant_id, queue, max_running) values ('tenant', $1, '', $2)
+                           on conflict (tenant_id, queue, subject) do update set max_running = excluded.max_running";
                 self.database.owner.execute(sql, &[&tenant, &max]).await
             }
         };

@@ -1,0 +1,77 @@
+-- As take_shared, in a database with limits: first come first served, but of each tenant only as
+-- many jobs as its limits leave room for. It looks at the oldest rows without a lock, asks for the
+-- room of their tenants, and then locks exactly the chosen rows, by their keys, since the look is
+-- an older statement. The rows of tenants without room are passed over: where they hide all others,
+-- it looks further twice, and the rows of tenants that stay at their limit leave the shared lanes
+-- with the next tick.
+create or replace function fairclaim_internal.take_bounded(
+  p_queue text,
+  p_lanes bigint[],
+  p_floors bigint[],
+  p_limit int,
+  p_elsewhere fairclaim_internal.ready[],
+  p_here fairclaim_internal.ready[],
+  out jobs fairclaim_internal.ready[]
+)
+language plpgsql
+set enable_sort = on
+as $$
+declare
+  v_look int := 2 * p_limit + 64;             -- how many rows it looks at
+  v_after bigint := 0;                        -- what was looked at before
+  v_lanes bigint[];
+  v_seqs bigint[];
+  v_tenants uuid[];
+  v_counts int[];
+  v_wanted int[];
+  v_numbers uuid[];                           -- each tenant once, in the order of its first row
+begin
+  for v_pass in 1 .. 3 loop
+    select array_agg(oldest.lane_id order by oldest.seq), array_agg(oldest.seq order by oldest.seq),
+           array_agg(oldest.tenant_id order by oldest.seq)
+      into v_lanes, v_seqs, v_tenants
+      from (select shared.lane_id, waiting.seq, waiting.tenant_id
+              from unnest(p_lanes, p_floors) shared(lane_id, floor)
+             cross join lateral (
+               select ready.seq, ready.tenant_id from ready
+                where ready.lane_id = shared.lane_id
+                  and ready.seq >= greatest(shared.floor, v_after)
+                order by ready.lane_id, ready.seq limit v_look) waiting
+             order by waiting.seq limit v_look) oldest;
+    exit when v_lanes is null;
+    select array_agg(part.tenant_id order by part.first), array_agg(part.jobs order by part.first)
+      into v_numbers, v_wanted
+      from (select given.tenant_id, min(given.ordinal) as first,
+                   least(count(*), p_limit)::int as jobs
+              from unnest(v_tenants) with ordinality given(tenant_id, ordinal)
+             group by given.tenant_id) part;
+    v_counts := room_under_limits(p_queue, null, null, v_numbers, v_wanted, p_limit, p_elsewhere,
+      p_here);
+    with chosen as materialized (
+      select ranked.lane_id, ranked.seq
+        from (select row_given.*,
+                     row_number() over (partition by row_given.tenant_id order by row_given.seq)
+                       as place
+                from unnest(v_lanes, v_seqs, v_tenants) row_given(lane_id, seq, tenant_id)) ranked
+       where ranked.place <= v_counts[array_position(v_numbers, ranked.tenant_id)]
+       order by ranked.seq limit p_limit),
+    taken as materialized (
+      select waiting.place, waiting.job
+        from chosen
+       cross join lateral (
+         select ready.ctid as place, ready as job from ready
+          where ready.lane_id = chosen.lane_id and ready.seq = chosen.seq
+            for update skip locked) waiting),
+    gone as (
+      delete from ready where ready.ctid = any (array(select taken.place from taken)))
+    select array_agg(taken.job) into jobs from taken;
+    exit when jobs is not null or cardinality(v_lanes) < v_look;
+    v_after := v_seqs[cardinality(v_seqs)] + 1;
+    v_look := v_look * 4;
+  end loop;
+end
+$$;
+
+comment on function fairclaim_internal.take_bounded(text, bigint[], bigint[], int,
+    fairclaim_internal.ready[], fairclaim_internal.ready[]) is
+'Takes jobs out of shared lanes, under the limits of their tenants.';
