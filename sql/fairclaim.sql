@@ -1139,7 +1139,7 @@ language plpgsql
 as $$
 declare
   v_visits int := p_limit / greatest(1, p_limit / 64);    -- how many tenants are to give something
-  v_walk int := v_visits + case when p_limited then 16 else least(16, v_visits / 4 + 2) end;
+  v_walk int := v_visits + least(16, v_visits / 4 + 2);
   -- up to here windows grow, though the call has jobs from elsewhere
   v_far int := 4 * (p_limit + 16);
   v_wide boolean := false;                    -- behind the first window
@@ -1280,6 +1280,35 @@ $$;
 comment on function fairclaim_internal.hint_passed(text, bigint) is
 'Hints for tick: own lanes that a claim of one from this place on probes.';
 
+-- internal/claim/default_limits.sql
+-- The limits of running jobs that bound each tenant without own ones in a queue, and whether any
+-- tenant has own ones: read once a claim, so that a claim of many tenants looks no further where
+-- only defaults are set.
+create or replace function fairclaim_internal.default_limits(
+  p_queue text,
+  out total int,
+  out here int,
+  out is_any_own boolean
+)
+language plpgsql
+as $$
+begin
+  select max(bound.max_running) filter (where bound.queue = ''),
+         max(bound.max_running) filter (where bound.queue <> ''),
+         exists (select from running_limit own
+                  where own.tenant_id > '00000000-0000-0000-0000-000000000000'
+                     or own.tenant_id = '00000000-0000-0000-0000-000000000000'
+                        and own.subject = 'tenant')
+    into total, here, is_any_own
+    from running_limit bound
+   where bound.tenant_id = '00000000-0000-0000-0000-000000000000'
+     and bound.queue = any (array['', p_queue]) and bound.subject = 'default';
+end
+$$;
+
+comment on function fairclaim_internal.default_limits(text) is
+'How many jobs of each tenant without own limits may run at a time: over all queues, and in this one; null: no limit. is_any_own: whether some tenant has a limit of its own.';
+
 -- internal/claim/has_room.sql
 -- Whether a tenant has jobs waiting, and room for one more under its limits over all queues. A
 -- limit in one queue is not looked at: who asks wants to know whether a look is worth while.
@@ -1287,7 +1316,9 @@ create or replace function fairclaim_internal.has_room(p_tenant_id uuid) returns
 language plpgsql
 as $$
 declare
-  v_most int := (select bound.total from limits_of(p_tenant_id, '') bound);
+  v_default record := default_limits('');
+  v_most int := (
+    select bound.total from limits_of(p_tenant_id, '', v_default.total, null) bound);
 begin
   return exists (select from ready where ready.tenant_id = p_tenant_id)
     and (v_most is null
@@ -1417,32 +1448,30 @@ comment on function fairclaim_internal.leave_hints(text, bigint[], int,
 
 -- internal/claim/limits_of.sql
 -- The limits of running jobs that bound one tenant in one queue; null where nothing bounds it.
--- total: over all its queues; here: in this queue alone. Each is the tenant's own, and the default
--- where it has none. An own limit that is not active yet gives no room. Plain SQL without settings,
--- so that it becomes a part of the statement that calls it.
+-- total: over all its queues; here: in this queue alone. Each is the tenant's own, or the default
+-- that is given. An own limit that is not active yet gives no room. Plain SQL without settings, so
+-- that it becomes a part of the statement that calls it.
 create or replace function fairclaim_internal.limits_of(
   p_tenant_id uuid,
-  p_queue text
+  p_queue text,
+  p_total int,
+  p_here int
 ) returns table (total int, here int)
 language sql stable rows 1
 as $$
   select coalesce(
-           max(case when bound.queue = '' and bound.subject = 'tenant'
-                    then case when bound.active then bound.max_running else 0 end end),
-           max(case when bound.queue = '' and bound.subject = 'default'
-                    then bound.max_running end)),
+           max(case when own.queue = '' then case when own.active then own.max_running else 0 end
+               end),
+           p_total),
          coalesce(
-           max(case when bound.queue <> '' and bound.subject = 'tenant'
-                    then case when bound.active then bound.max_running else 0 end end),
-           max(case when bound.queue <> '' and bound.subject = 'default'
-                    then bound.max_running end))
-    from fairclaim_internal.running_limit bound
-   where bound.tenant_id = any (array[p_tenant_id, '00000000-0000-0000-0000-000000000000'])
-     and bound.queue = any (array['', p_queue])
-     and (bound.tenant_id = p_tenant_id or bound.subject <> 'tenant')
+           max(case when own.queue <> '' then case when own.active then own.max_running else 0 end
+               end),
+           p_here)
+    from fairclaim_internal.running_limit own
+   where own.tenant_id = p_tenant_id and own.queue in ('', p_queue) and own.subject = 'tenant'
 $$;
 
-comment on function fairclaim_internal.limits_of(uuid, text) is
+comment on function fairclaim_internal.limits_of(uuid, text, int, int) is
 'How many jobs of this tenant may run at a time: over all queues, and in this one. Null: no limit.';
 
 -- internal/claim/lock_slot.sql
@@ -1797,15 +1826,21 @@ declare
   v_group int := lane_group(p_queue);
   v_elsewhere uuid[] := array(select taken.tenant_id from unnest(p_elsewhere) taken);
   v_here uuid[] := array(select taken.tenant_id from unnest(p_here) taken);
+  v_default record := default_limits(p_queue);
   v_totals int[];
   v_heres int[];
   v_slots int[];
 begin
-  select array_agg(bound.total order by visit.ordinal),
-         array_agg(bound.here order by visit.ordinal)
-    into v_totals, v_heres
-    from unnest(p_tenants) with ordinality visit(tenant_id, ordinal)
-   cross join lateral limits_of(visit.tenant_id, p_queue) bound;
+  if v_default.is_any_own then
+    select array_agg(bound.total order by visit.ordinal),
+           array_agg(bound.here order by visit.ordinal)
+      into v_totals, v_heres
+      from unnest(p_tenants) with ordinality visit(tenant_id, ordinal)
+     cross join lateral limits_of(visit.tenant_id, p_queue, v_default.total, v_default.here) bound;
+  else
+    v_totals := array_fill(v_default.total, array[cardinality(p_tenants)]);
+    v_heres := array_fill(v_default.here, array[cardinality(p_tenants)]);
+  end if;
   if num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres) = 0 then
     return p_wanted;
   end if;
@@ -1862,6 +1897,52 @@ comment on function fairclaim_internal.room_under_limits(text, text[], bigint[],
     int, fairclaim_internal.ready[], fairclaim_internal.ready[]) is
 'How many jobs each tenant may give under its limits of running jobs.';
 
+-- internal/claim/run_limited.sql
+-- Starts attempts in a database with limits: each row of `running` says whether a limit counts it,
+-- and, where a limit of its queue does, in which queue. p_queues: the queue of each job.
+create or replace function fairclaim_internal.run_limited(
+  p_jobs fairclaim_internal.ready[],
+  p_queues text[],
+  p_token uuid,
+  p_expires_at timestamptz,
+  p_worker_id text
+) returns void
+language plpgsql
+as $$
+declare
+  v_own boolean := (default_limits('')).is_any_own;
+begin
+  with served as materialized (
+    select named.queue, lane_group(named.queue) as queue_group,
+           coalesce(usual.by_any, false) as by_any, coalesce(usual.by_queue, false) as by_queue
+      from (select distinct given.queue collate "C" as queue
+              from unnest(p_queues) given(queue)) named
+     cross join lateral (
+       select bool_or(true) as by_any, bool_or(bound.queue <> '') as by_queue
+         from running_limit bound
+        where bound.tenant_id = '00000000-0000-0000-0000-000000000000'
+          and bound.queue = any (array['', named.queue]) and bound.subject <> 'tenant') usual)
+  insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
+                       queue_group, limited, worker_id)
+  select taken.id, taken.tenant_id, p_token, p_expires_at, taken.attempts + 1, taken.attempts_left,
+         taken.lost,
+         case when served.by_queue or own.by_queue then served.queue_group else 0 end,
+         served.by_any or coalesce(own.by_any, false), p_worker_id
+    from unnest(p_jobs) with ordinality
+         taken(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, place)
+    join served on served.queue = p_queues[taken.place] collate "C"
+   cross join lateral (
+     select bool_or(true) as by_any, bool_or(bound.queue <> '') as by_queue
+       from running_limit bound
+      where v_own and bound.tenant_id = taken.tenant_id and bound.subject = 'tenant'
+        and bound.queue in ('', served.queue)) own;
+end
+$$;
+
+comment on function fairclaim_internal.run_limited(fairclaim_internal.ready[], text[], uuid,
+    timestamptz, text) is
+'Puts claimed jobs into `running`, marked as limits count them.';
+
 -- internal/claim/take_alone.sql
 -- One job that is to run alone, in a database with limits: the oldest of a tenant whose limits
 -- leave room for one more. Looks at the 16 tenants whose jobs stand first among the 64 oldest of
@@ -1912,8 +1993,9 @@ comment on function fairclaim_internal.take_alone(text, bigint[], bigint[],
 -- internal/claim/take_bounded.sql
 -- As take_shared, in a database with limits: first come first served, but of each tenant only as
 -- many jobs as its limits leave room for. It looks at the oldest rows without a lock, asks for the
--- room of their tenants, and then locks exactly the chosen rows, by their keys, since the look is
--- an older statement. The rows of tenants without room are passed over: where they hide all others,
+-- room of their tenants, and then locks exactly the chosen rows. The look is an older statement, so
+-- another row may stand in the place of one that has gone meanwhile: the number, which is never
+-- used twice, tells. The rows of tenants without room are passed over: where they hide all others,
 -- it looks further twice, and the rows of tenants that stay at their limit leave the shared lanes
 -- with the next tick.
 create or replace function fairclaim_internal.take_bounded(
@@ -1931,7 +2013,7 @@ as $$
 declare
   v_look int := 2 * p_limit + 64;             -- how many rows it looks at
   v_after bigint := 0;                        -- what was looked at before
-  v_lanes bigint[];
+  v_places tid[];
   v_seqs bigint[];
   v_tenants uuid[];
   v_counts int[];
@@ -1939,18 +2021,18 @@ declare
   v_numbers uuid[];                           -- each tenant once, in the order of its first row
 begin
   for v_pass in 1 .. 3 loop
-    select array_agg(oldest.lane_id order by oldest.seq), array_agg(oldest.seq order by oldest.seq),
+    select array_agg(oldest.place order by oldest.seq), array_agg(oldest.seq order by oldest.seq),
            array_agg(oldest.tenant_id order by oldest.seq)
-      into v_lanes, v_seqs, v_tenants
-      from (select shared.lane_id, waiting.seq, waiting.tenant_id
+      into v_places, v_seqs, v_tenants
+      from (select waiting.place, waiting.seq, waiting.tenant_id
               from unnest(p_lanes, p_floors) shared(lane_id, floor)
              cross join lateral (
-               select ready.seq, ready.tenant_id from ready
+               select ready.ctid as place, ready.seq, ready.tenant_id from ready
                 where ready.lane_id = shared.lane_id
                   and ready.seq >= greatest(shared.floor, v_after)
                 order by ready.lane_id, ready.seq limit v_look) waiting
              order by waiting.seq limit v_look) oldest;
-    exit when v_lanes is null;
+    exit when v_places is null;
     select array_agg(part.tenant_id order by part.first), array_agg(part.jobs order by part.first)
       into v_numbers, v_wanted
       from (select given.tenant_id, min(given.ordinal) as first,
@@ -1960,24 +2042,24 @@ begin
     v_counts := room_under_limits(p_queue, null, null, v_numbers, v_wanted, p_limit, p_elsewhere,
       p_here);
     with chosen as materialized (
-      select ranked.lane_id, ranked.seq
+      select ranked.place, ranked.seq
         from (select row_given.*,
                      row_number() over (partition by row_given.tenant_id order by row_given.seq)
-                       as place
-                from unnest(v_lanes, v_seqs, v_tenants) row_given(lane_id, seq, tenant_id)) ranked
-       where ranked.place <= v_counts[array_position(v_numbers, ranked.tenant_id)]
+                       as number
+                from unnest(v_places, v_seqs, v_tenants) row_given(place, seq, tenant_id)) ranked
+       where ranked.number <= v_counts[array_position(v_numbers, ranked.tenant_id)]
        order by ranked.seq limit p_limit),
     taken as materialized (
       select waiting.place, waiting.job
         from chosen
        cross join lateral (
          select ready.ctid as place, ready as job from ready
-          where ready.lane_id = chosen.lane_id and ready.seq = chosen.seq
+          where ready.ctid = chosen.place and ready.seq = chosen.seq
             for update skip locked) waiting),
     gone as (
       delete from ready where ready.ctid = any (array(select taken.place from taken)))
     select array_agg(taken.job) into jobs from taken;
-    exit when jobs is not null or cardinality(v_lanes) < v_look;
+    exit when jobs is not null or cardinality(v_places) < v_look;
     v_after := v_seqs[cardinality(v_seqs)] + 1;
     v_look := v_look * 4;
   end loop;
@@ -2186,19 +2268,7 @@ begin
   end if;
   cursor := array_to_string(v_entries, ';');
   if v_limited then
-    insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                         queue_group, limited, worker_id)
-    select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
-           taken.lost, case when counted.by_queue then lane_group(v_from[taken.place]) else 0 end,
-           counted.by_any, p_worker_id
-      from unnest(jobs) with ordinality
-           taken(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, place)
-     cross join lateral (
-       select count(*) > 0 as by_any, coalesce(bool_or(bound.queue <> ''), false) as by_queue
-         from running_limit bound
-        where bound.tenant_id
-              = any (array[taken.tenant_id, '00000000-0000-0000-0000-000000000000'])
-          and bound.queue = any (array['', v_from[taken.place]])) counted;
+    perform run_limited(jobs, v_from, token, expires_at, p_worker_id);
   else
     insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
                          queue_group, limited, worker_id)
@@ -4514,25 +4584,28 @@ declare
   v_tenants uuid[];
   v_queues text[];
   v_newest timestamptz[];
+  v_total int := (select usual.total from default_limits('') usual);
 begin
   with part as materialized (
     select running.tenant_id, running.queue_group, count(*) as jobs,
            max(running.lease_expires_at) as newest
       from running where running.limited group by running.tenant_id, running.queue_group),
   limited_queue as materialized (
-    select distinct bound.queue, lane_group(bound.queue) as queue_group
-      from running_limit bound where bound.queue <> ''),
+    select named.queue, lane_group(named.queue) as queue_group, usual.here
+      from (select distinct bound.queue from running_limit bound where bound.queue <> '') named
+     cross join lateral default_limits(named.queue) usual),
   full_now(tenant_id, queue, newest) as (
     select whole.tenant_id, '', whole.newest
       from (select part.tenant_id, sum(part.jobs) as jobs, max(part.newest) as newest
               from part group by part.tenant_id) whole
-     cross join lateral limits_of(whole.tenant_id, '') bound
+     cross join lateral limits_of(whole.tenant_id, '', v_total, null) bound
      where whole.jobs >= bound.total
     union all
     select part.tenant_id, limited_queue.queue, part.newest
       from part
       join limited_queue on limited_queue.queue_group = part.queue_group
-     cross join lateral limits_of(part.tenant_id, limited_queue.queue) bound
+     cross join lateral limits_of(
+       part.tenant_id, limited_queue.queue, null, limited_queue.here) bound
      where part.jobs >= bound.here
     union all
     select closed.tenant_id, closed.queue, '-infinity'
@@ -10446,13 +10519,14 @@ insert into fairclaim_internal.build (contents) values ($build${
 "claim_job": {"digest":"9b3cc4ce87418a996e4a2f78f8784dffce7d4f82be95c3f1171805c7b8d1ae17","roles":["fairclaim_worker"]},
 "claim_jobs": {"digest":"d36ee4c69164f03c9b61bccc65bdddac85245d2c5fca143eb9f4efa49b7deaf4","roles":["fairclaim_worker"]},
 "claim_one": {"digest":"c9c72bd2e446d71c4f981152b5338b438df0f71c8b6ab5d26a8ba188a29585f4","roles":[]},
-"claim_own": {"digest":"a6864739484f7c2cddce2b5425947bf4ae6582ecd7d797e2c575cb192d7bede3","roles":[]},
+"claim_own": {"digest":"dfba553eb30ac9b49c638dec530b7ab3d14d610d44143266a8706b4a83718d32","roles":[]},
 "clip_error": {"digest":"088e5e1ee138689a7c9d6756e698e66247e3dfef7d4dad5d3302f8f9bd3f93fb","roles":[]},
 "clock": {"digest":"4141c5c9c9896b369e734e1c73d28d46288316083864c10b99d582b4b29eacdf","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "close_lanes": {"digest":"e5d539a0f674bdb9dc89f58c65bde94f2af941555b5218a7d9ac9db3ffbc5227","roles":[]},
 "count_jobs": {"digest":"5ed7dcaf8ad7bb3d2411cc3d498cef2a6073dd99f08396420daabb677c2dfaad","roles":["fairclaim_operator","fairclaim_auditor"]},
 "counted": {"digest":"9b67ae4ef60b232344c7e62be94a0edbfb69dce02ad47f85e12a923e12c347fe","roles":[]},
 "current_tenant_id": {"digest":"b0171da4c9b1ecb1840f60e300711a845d99f0a9c9343316067ea19e36860957","roles":["fairclaim_tenant"]},
+"default_limits": {"digest":"a98ac2578963de4aeef77f47f443afaf1bd7463f63ace4f687b609b267472262","roles":[]},
 "default_tenant": {"digest":"a9397dac08805d004806582bf58374f7b6466cbf61a14e2ee22d92ea522178d7","roles":[]},
 "delete_jobs": {"digest":"4d665a03bc49b4d72f7cdfc3e7a72505e6c34be796a4d2010321324adbd93218","roles":["fairclaim_operator"]},
 "dispatch_job": {"digest":"43839c9e8cbf1f175f0feaa10d26a30cbc8c2e04b46e4280579e0cb6f79e03d4","roles":["fairclaim_producer"]},
@@ -10472,7 +10546,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "extend_leases": {"digest":"c522db9125f868684a2dd9b74d78d09ec66e0959cabb0c4702f5e126ceab34ca","roles":["fairclaim_worker"]},
 "extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
 "fail_suspects": {"digest":"f12cb582011177be1b9f887c93676a50dc056cc7aeacf0642e6ecc024ed71813","roles":[]},
-"find_at_limit": {"digest":"ded6a7c2da8e2698c4c39cfc93598f3aca3848eadbbadea7b8de72c1a89984e1","roles":[]},
+"find_at_limit": {"digest":"b7be9c921b30a9dcc912c77a47eb6ade245ffb0cb955f160374711f4edd0d771","roles":[]},
 "find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
 "findings_of_age": {"digest":"880ed3d82b5ea0250d4a5aa597665daa4f19a98c65916f8ac489746eee45742e","roles":[]},
 "findings_of_functions": {"digest":"9dc8801d24faf52a633cf1255e903f3260efa576e67b0e165a6c60d50f87e3be","roles":[]},
@@ -10495,7 +10569,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "fold_names": {"digest":"bf1b0c548fa5707bdb91660d0d044d62479af726c5ad32ef6890989660a72527","roles":[]},
 "free_passed": {"digest":"43f291d716f1a5c4c916a020a36b13457620bc74fc983eb8c2a0ad2eb629f3b2","roles":[]},
 "get_jobs": {"digest":"8bd5cac0a85d57c71b86cded83b6e4cf50d665807681fcef8ced5c70cb25791e","roles":["fairclaim_producer"]},
-"has_room": {"digest":"b53c57f5289c9e602ed51ba4bce655373702780729dec7475c1e912caf57afdf","roles":[]},
+"has_room": {"digest":"021eff51b8223aec8700fad287e024195b132d0d3692d2041593ef1bfb186ac2","roles":[]},
 "hint_passed": {"digest":"76263e19628689f53566de7b075befe753a31377dd9a05dd268b9013f4a5eff4","roles":[]},
 "hop_turns": {"digest":"a4c0142405fbe88974666bcedf076ab0cdf5c9761a93d5ed67ab3172bb57cacd","roles":[]},
 "id_at": {"digest":"10baa8453aadbfe1f1dff476ab08c981bcf3ba9bba3aace7cc18979ba326bedf","roles":[]},
@@ -10517,7 +10591,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "lane_group": {"digest":"e414de76b6da3cc864c8ea00c31a43526635d6cab96efca24e3c59876e1893fa","roles":[]},
 "leave_hints": {"digest":"10c08f4af4cb82d22c13e5e0ace706906fb4ea833cb5ec1477e071d6579b91c2","roles":[]},
 "leave_room": {"digest":"6d22182da5fe25d615fef19ba7008582a2b4543f5c1453bc26901ca45a8ad828","roles":[]},
-"limits_of": {"digest":"3e172374ca91d63d8f61130c742219b6f02e274396796e51a5bc3b32ab86db59","roles":[]},
+"limits_of": {"digest":"9603580af269e4fda27a7d75dfc92b0c9c4fc2e13859df40436a6e507ebc5204","roles":[]},
 "list_jobs": {"digest":"ea818cb471eb96916f7ceb0a40795c9abe6850f316d3162365433452b25d9a27","roles":["fairclaim_operator","fairclaim_auditor"]},
 "list_queues": {"digest":"9fa3baf71b3ee46fb667f763193e03446a4d782d5ed84cd9952325870e15c61f","roles":["fairclaim_operator"]},
 "list_settings": {"digest":"41cf915013a62c1305113392191794fa967a1172b64c76f1aedab781c9ba9a59","roles":["fairclaim_operator","fairclaim_observer"]},
@@ -10582,7 +10656,8 @@ insert into fairclaim_internal.build (contents) values ($build${
 "retry_jobs": {"digest":"34c1780fd309793287e7a69cd2bdf9ee5aa84c8fc64c8aab597f8d14a0436c10","roles":["fairclaim_producer","fairclaim_operator"]},
 "return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
 "room_in_queue": {"digest":"03b784f7670e23325246715e6a07db2022489516a4c5e123bc25ce3a7aec310f","roles":[]},
-"room_under_limits": {"digest":"dc5345c029f64dba8160dd251087d418ccfc96cbf0cb0d4e6028b97957755c65","roles":[]},
+"room_under_limits": {"digest":"ee153353332115da0ba595c06eb6cf79d3377cdda0f2a0e1b0f3b9b3fa3c00ba","roles":[]},
+"run_limited": {"digest":"494c438876d7f0f3129782217c4f6514b97d83c93761ab344cf8cabd5704d936","roles":[]},
 "run_step": {"digest":"c7adee18240842bc659e8950ff68243715aa270bc79c57f642194a0480518eb2","roles":[]},
 "schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "seconds_in": {"digest":"1f370781f1f952f251f299c23d430d327eca67952db155835ce31736a09d7cdf","roles":[]},
@@ -10598,10 +10673,10 @@ insert into fairclaim_internal.build (contents) values ($build${
 "status_of": {"digest":"c61c116909e3f58ab927d9b96a34e18edf9fee2ecdd949e9dad20d1639122163","roles":[]},
 "sweep_ready": {"digest":"94c38a3068c145be7f5ad8d06d6325f3b3a3a662e64be0c17d7bea0bdca17e78","roles":[]},
 "take_alone": {"digest":"dcb11967a31e11e4fa157891a3def5908e2e15666d4aec3334fa22654c950c58","roles":[]},
-"take_bounded": {"digest":"b89fb2930e39e000469e3f24e628fb78ddd78e301d7964c7b1afe1ab2bd57a24","roles":[]},
+"take_bounded": {"digest":"9ab6803eb4be209bafaab8c80dd1c6899c65b06367a9354e6c245ebb04670a15","roles":[]},
 "take_guard": {"digest":"2007d91c06222ace5507c14e34798dd16426a7193ac2fd31221a69af4ef92fe0","roles":[]},
 "take_highest": {"digest":"7dee9f5ca014397e4f979a75d17f7b83c955fa47b8c6a260ce9f476fafaf9542","roles":[]},
-"take_jobs": {"digest":"950631099e23837d094507c49c79915a3e32879b01be8ff206d06aff6dc7f03e","roles":[]},
+"take_jobs": {"digest":"17093c9e981363a562bdae2e21100f6ce06ca4af07f92fe3968862be6086d08f","roles":[]},
 "take_own": {"digest":"bd3e3be8dd7663fc0e3fc595b9463f74a4679604b46497dde0499996a300ef38","roles":[]},
 "take_ranked": {"digest":"c06439c48b27fa246bd6c06a696d89bc6da957812e56103cfc0c4705b25720ea","roles":[]},
 "take_shared": {"digest":"2fdf78aa0a1795a491c204ebc4c75ee67d79dc65ad39e440ae03fe6090a38567","roles":[]},

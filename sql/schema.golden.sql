@@ -1129,6 +1129,10 @@ create function fairclaim.counted(p_count bigint, p_noun text)
   returns text
   language sql immutable parallel safe;
 
+create function fairclaim.default_limits(p_queue text, OUT total integer, OUT here integer, OUT is_any_own boolean)
+  returns record
+  language plpgsql volatile;
+
 create function fairclaim.default_tenant()
   returns uuid
   language plpgsql stable;
@@ -1403,7 +1407,7 @@ create function fairclaim.leave_room(p_now timestamp with time zone, p_tenants u
   returns void
   language plpgsql volatile;
 
-create function fairclaim.limits_of(p_tenant_id uuid, p_queue text)
+create function fairclaim.limits_of(p_tenant_id uuid, p_queue text, p_total integer, p_here integer)
   returns TABLE(total integer, here integer)
   language sql stable;
 
@@ -1639,6 +1643,10 @@ create function fairclaim.room_in_queue(p_queue text, p_limit integer)
 
 create function fairclaim.room_under_limits(p_queue text, p_types text[], p_turns bigint[], p_tenants uuid[], p_wanted integer[], p_limit integer, p_elsewhere fairclaim_internal.ready[], p_here fairclaim_internal.ready[])
   returns integer[]
+  language plpgsql volatile;
+
+create function fairclaim.run_limited(p_jobs fairclaim_internal.ready[], p_queues text[], p_token uuid, p_expires_at timestamp with time zone, p_worker_id text)
+  returns void
   language plpgsql volatile;
 
 create function fairclaim.run_step(p_step text, INOUT p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[], p_all boolean, OUT done integer, OUT more integer, OUT again boolean)

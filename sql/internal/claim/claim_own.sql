@@ -26,7 +26,7 @@ language plpgsql
 as $$
 declare
   v_visits int := p_limit / greatest(1, p_limit / 64);    -- how many tenants are to give something
-  v_walk int := v_visits + case when p_limited then 16 else least(16, v_visits / 4 + 2) end;
+  v_walk int := v_visits + least(16, v_visits / 4 + 2);
   -- up to here windows grow, though the call has jobs from elsewhere
   v_far int := 4 * (p_limit + 16);
   v_wide boolean := false;                    -- behind the first window

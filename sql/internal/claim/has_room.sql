@@ -4,7 +4,9 @@ create or replace function fairclaim_internal.has_room(p_tenant_id uuid) returns
 language plpgsql
 as $$
 declare
-  v_most int := (select bound.total from limits_of(p_tenant_id, '') bound);
+  v_default record := default_limits('');
+  v_most int := (
+    select bound.total from limits_of(p_tenant_id, '', v_default.total, null) bound);
 begin
   return exists (select from ready where ready.tenant_id = p_tenant_id)
     and (v_most is null

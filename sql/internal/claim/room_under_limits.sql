@@ -20,15 +20,21 @@ declare
   v_group int := lane_group(p_queue);
   v_elsewhere uuid[] := array(select taken.tenant_id from unnest(p_elsewhere) taken);
   v_here uuid[] := array(select taken.tenant_id from unnest(p_here) taken);
+  v_default record := default_limits(p_queue);
   v_totals int[];
   v_heres int[];
   v_slots int[];
 begin
-  select array_agg(bound.total order by visit.ordinal),
-         array_agg(bound.here order by visit.ordinal)
-    into v_totals, v_heres
-    from unnest(p_tenants) with ordinality visit(tenant_id, ordinal)
-   cross join lateral limits_of(visit.tenant_id, p_queue) bound;
+  if v_default.is_any_own then
+    select array_agg(bound.total order by visit.ordinal),
+           array_agg(bound.here order by visit.ordinal)
+      into v_totals, v_heres
+      from unnest(p_tenants) with ordinality visit(tenant_id, ordinal)
+     cross join lateral limits_of(visit.tenant_id, p_queue, v_default.total, v_default.here) bound;
+  else
+    v_totals := array_fill(v_default.total, array[cardinality(p_tenants)]);
+    v_heres := array_fill(v_default.here, array[cardinality(p_tenants)]);
+  end if;
   if num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres) = 0 then
     return p_wanted;
   end if;

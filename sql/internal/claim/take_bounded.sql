@@ -1,7 +1,8 @@
 -- As take_shared, in a database with limits: first come first served, but of each tenant only as
 -- many jobs as its limits leave room for. It looks at the oldest rows without a lock, asks for the
--- room of their tenants, and then locks exactly the chosen rows, by their keys, since the look is
--- an older statement. The rows of tenants without room are passed over: where they hide all others,
+-- room of their tenants, and then locks exactly the chosen rows. The look is an older statement, so
+-- another row may stand in the place of one that has gone meanwhile: the number, which is never
+-- used twice, tells. The rows of tenants without room are passed over: where they hide all others,
 -- it looks further twice, and the rows of tenants that stay at their limit leave the shared lanes
 -- with the next tick.
 create or replace function fairclaim_internal.take_bounded(
@@ -19,7 +20,7 @@ as $$
 declare
   v_look int := 2 * p_limit + 64;             -- how many rows it looks at
   v_after bigint := 0;                        -- what was looked at before
-  v_lanes bigint[];
+  v_places tid[];
   v_seqs bigint[];
   v_tenants uuid[];
   v_counts int[];
@@ -27,18 +28,18 @@ declare
   v_numbers uuid[];                           -- each tenant once, in the order of its first row
 begin
   for v_pass in 1 .. 3 loop
-    select array_agg(oldest.lane_id order by oldest.seq), array_agg(oldest.seq order by oldest.seq),
+    select array_agg(oldest.place order by oldest.seq), array_agg(oldest.seq order by oldest.seq),
            array_agg(oldest.tenant_id order by oldest.seq)
-      into v_lanes, v_seqs, v_tenants
-      from (select shared.lane_id, waiting.seq, waiting.tenant_id
+      into v_places, v_seqs, v_tenants
+      from (select waiting.place, waiting.seq, waiting.tenant_id
               from unnest(p_lanes, p_floors) shared(lane_id, floor)
              cross join lateral (
-               select ready.seq, ready.tenant_id from ready
+               select ready.ctid as place, ready.seq, ready.tenant_id from ready
                 where ready.lane_id = shared.lane_id
                   and ready.seq >= greatest(shared.floor, v_after)
                 order by ready.lane_id, ready.seq limit v_look) waiting
              order by waiting.seq limit v_look) oldest;
-    exit when v_lanes is null;
+    exit when v_places is null;
     select array_agg(part.tenant_id order by part.first), array_agg(part.jobs order by part.first)
       into v_numbers, v_wanted
       from (select given.tenant_id, min(given.ordinal) as first,
@@ -48,24 +49,24 @@ begin
     v_counts := room_under_limits(p_queue, null, null, v_numbers, v_wanted, p_limit, p_elsewhere,
       p_here);
     with chosen as materialized (
-      select ranked.lane_id, ranked.seq
+      select ranked.place, ranked.seq
         from (select row_given.*,
                      row_number() over (partition by row_given.tenant_id order by row_given.seq)
-                       as place
-                from unnest(v_lanes, v_seqs, v_tenants) row_given(lane_id, seq, tenant_id)) ranked
-       where ranked.place <= v_counts[array_position(v_numbers, ranked.tenant_id)]
+                       as number
+                from unnest(v_places, v_seqs, v_tenants) row_given(place, seq, tenant_id)) ranked
+       where ranked.number <= v_counts[array_position(v_numbers, ranked.tenant_id)]
        order by ranked.seq limit p_limit),
     taken as materialized (
       select waiting.place, waiting.job
         from chosen
        cross join lateral (
          select ready.ctid as place, ready as job from ready
-          where ready.lane_id = chosen.lane_id and ready.seq = chosen.seq
+          where ready.ctid = chosen.place and ready.seq = chosen.seq
             for update skip locked) waiting),
     gone as (
       delete from ready where ready.ctid = any (array(select taken.place from taken)))
     select array_agg(taken.job) into jobs from taken;
-    exit when jobs is not null or cardinality(v_lanes) < v_look;
+    exit when jobs is not null or cardinality(v_places) < v_look;
     v_after := v_seqs[cardinality(v_seqs)] + 1;
     v_look := v_look * 4;
   end loop;

@@ -123,19 +123,7 @@ begin
   end if;
   cursor := array_to_string(v_entries, ';');
   if v_limited then
-    insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                         queue_group, limited, worker_id)
-    select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
-           taken.lost, case when counted.by_queue then lane_group(v_from[taken.place]) else 0 end,
-           counted.by_any, p_worker_id
-      from unnest(jobs) with ordinality
-           taken(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, place)
-     cross join lateral (
-       select count(*) > 0 as by_any, coalesce(bool_or(bound.queue <> ''), false) as by_queue
-         from running_limit bound
-        where bound.tenant_id
-              = any (array[taken.tenant_id, '00000000-0000-0000-0000-000000000000'])
-          and bound.queue = any (array['', v_from[taken.place]])) counted;
+    perform run_limited(jobs, v_from, token, expires_at, p_worker_id);
   else
     insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
                          queue_group, limited, worker_id)

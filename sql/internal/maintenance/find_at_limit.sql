@@ -12,25 +12,28 @@ declare
   v_tenants uuid[];
   v_queues text[];
   v_newest timestamptz[];
+  v_total int := (select usual.total from default_limits('') usual);
 begin
   with part as materialized (
     select running.tenant_id, running.queue_group, count(*) as jobs,
            max(running.lease_expires_at) as newest
       from running where running.limited group by running.tenant_id, running.queue_group),
   limited_queue as materialized (
-    select distinct bound.queue, lane_group(bound.queue) as queue_group
-      from running_limit bound where bound.queue <> ''),
+    select named.queue, lane_group(named.queue) as queue_group, usual.here
+      from (select distinct bound.queue from running_limit bound where bound.queue <> '') named
+     cross join lateral default_limits(named.queue) usual),
   full_now(tenant_id, queue, newest) as (
     select whole.tenant_id, '', whole.newest
       from (select part.tenant_id, sum(part.jobs) as jobs, max(part.newest) as newest
               from part group by part.tenant_id) whole
-     cross join lateral limits_of(whole.tenant_id, '') bound
+     cross join lateral limits_of(whole.tenant_id, '', v_total, null) bound
      where whole.jobs >= bound.total
     union all
     select part.tenant_id, limited_queue.queue, part.newest
       from part
       join limited_queue on limited_queue.queue_group = part.queue_group
-     cross join lateral limits_of(part.tenant_id, limited_queue.queue) bound
+     cross join lateral limits_of(
+       part.tenant_id, limited_queue.queue, null, limited_queue.here) bound
      where part.jobs >= bound.here
     union all
     select closed.tenant_id, closed.queue, '-infinity'
