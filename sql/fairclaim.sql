@@ -362,13 +362,17 @@ create table fairclaim_internal.tenant_note (
   name text collate "C" not null
 );
 create index tenant_note_tenant on fairclaim_internal.tenant_note (tenant_id);
--- How many jobs may run at a time: what is in force, or about to be. subject: tenant, one tenant;
+-- How many jobs may run at a time, and how many may begin in a time (units in each period of
+-- seconds, burst at once): what is in force, or about to be. subject: tenant, one tenant;
 -- default, each tenant that has none of its own; queue, all tenants of a queue together.
 create table fairclaim_internal.running_limit (
   subject text collate "C" not null check (subject in ('tenant', 'default', 'queue')),
   tenant_id uuid not null,                    -- the nil uuid unless it is one tenant's
   queue text collate "C" not null,            -- '': over all queues
-  max_running int not null check (max_running >= 0),
+  max_running int check (max_running >= 0),
+  units int check (units >= 1),
+  period float8 check (period > 0),
+  burst int check (burst >= 1),
   seen bigint,                                -- the tick that first saw it
   seen_at timestamptz,
   -- the tick that marked the jobs that were running
@@ -379,8 +383,23 @@ create table fairclaim_internal.running_limit (
   primary key (tenant_id, queue, subject),
   check ((subject = 'tenant')
          or tenant_id = '00000000-0000-0000-0000-000000000000'),
-  check (subject <> 'queue' or queue <> '')
+  check (subject <> 'queue' or queue <> ''),
+  check (max_running is not null or units is not null),
+  check (num_nulls(units, period, burst) in (0, 3))
 );
+-- What of a rate is used up. The newest row of a (tenant, queue) holds; a claim that charges it
+-- deletes the one before. Without a row the whole burst is there. paid_until: the time up to which
+-- the jobs that have begun have used the rate up, evenly spread; ahead of the clock by the burst at
+-- most when a job begins (the generic cell rate algorithm).
+create table fairclaim_internal.rate_use (
+  tenant_id uuid not null,                    -- the nil uuid: the rate of a queue
+  queue_group int not null,                   -- lane_group of the queue; 0: over all queues
+  use_id bigint generated always as identity,
+  paid_until timestamptz not null,
+  due_at timestamptz not null,                -- when there is room for one job again
+  primary key (tenant_id, queue_group, use_id)
+);
+create index rate_use_due on fairclaim_internal.rate_use (due_at);
 -- A limit has changed: tick wakes the workers that sleep, and deletes the note.
 create table fairclaim_internal.limit_note (
   note_id bigint generated always as identity primary key
@@ -397,7 +416,8 @@ create table fairclaim_internal.at_limit (
   queue text collate "C" not null,            -- '': over all queues
   newest timestamptz not null,                -- the latest lease among its running jobs
   since timestamptz not null,                 -- since when nothing of that has changed
-  is_stable boolean not null                  -- for at least a second: no claim walks its lanes
+  -- for at least a second, or it waits for its rate for longer: no claim walks its lanes
+  is_stable boolean not null
 ) with (fillfactor = 50);
 create index at_limit_tenant on fairclaim_internal.at_limit (tenant_id) where is_stable;
 create table fairclaim_internal.queue (
@@ -569,14 +589,16 @@ create unlogged sequence fairclaim_internal.look_by minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.suspects_at minvalue 0 start 0;
 -- when the next tick is wanted
 create unlogged sequence fairclaim_internal.tick_at minvalue 0 start 0;
+-- when a claim that found too little wants to be woken, since there is room under a rate again
+create unlogged sequence fairclaim_internal.rate_at minvalue 0 start 0;
 -- when history was last pruned by the settings
 create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;
 -- when a cancel of a running job was last asked for
 create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'a03bc864253b1e74701fdf832adc3976c62947e722e6232b620fd54f281ec76f');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'b22f09a09eadfe9b55dbfb9d0d3b89fe5b555f3bb030f178b798dcab63b5e23a');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> 'a03bc864253b1e74701fdf832adc3976c62947e722e6232b620fd54f281ec76f' then
+  elsif v_sum <> 'b22f09a09eadfe9b55dbfb9d0d3b89fe5b555f3bb030f178b798dcab63b5e23a' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
@@ -806,6 +828,69 @@ comment on function fairclaim.schema_version() is
 grant execute on function fairclaim.schema_version()
   to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator,
      fairclaim_auditor, fairclaim_observer;
+
+-- internal/claim/charge_rates.sql
+-- Charges the rates of those whose jobs a claim has taken, a unit a job. The claim holds their
+-- slots of claim_lock, so the row that is newest now is the newest still when this one is
+-- committed. A row that a tick deletes at this moment has expired, and counts for nothing. Times
+-- are rounded up.
+create or replace function fairclaim_internal.charge_rates(
+  p_jobs fairclaim_internal.ready[],
+  p_queues text[],
+  p_now timestamptz
+) returns void
+language plpgsql
+set enable_sort = on
+as $$
+begin
+  with taken as materialized (
+    select job.tenant_id, p_queues[job.place] collate "C" as queue, count(*) as jobs
+      from unnest(p_jobs) with ordinality
+           job(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, place)
+     group by 1, 2),
+  charged as materialized (
+    select taken.tenant_id, case when rate.queue = '' then 0 else lane_group(taken.queue) end
+             as queue_group,
+           sum(taken.jobs)::float8 as jobs, max(rate.units) as units, max(rate.period) as period,
+           max(rate.burst) as burst
+      from taken cross join lateral rates_of(taken.tenant_id, taken.queue) rate
+     group by 1, 2
+    union all
+    select '00000000-0000-0000-0000-000000000000'::uuid, lane_group(taken.queue),
+           sum(taken.jobs)::float8,
+           max(rate.units), max(rate.period), max(rate.burst)
+      from taken
+      join running_limit rate
+        on rate.tenant_id = '00000000-0000-0000-0000-000000000000' and rate.queue = taken.queue
+       and rate.subject = 'queue' and rate.units is not null
+     group by 1, 2),
+  last as materialized (
+    select charged.tenant_id, charged.queue_group, newest.place, newest.paid_until
+      from charged
+     cross join lateral (
+       select used.ctid as place, used.paid_until from rate_use used
+        where used.tenant_id = charged.tenant_id and used.queue_group = charged.queue_group
+        order by used.tenant_id desc, used.queue_group desc, used.use_id desc
+        limit 1 for update skip locked) newest),
+  gone as (
+    delete from rate_use where rate_use.ctid = any (array(select last.place from last)))
+  insert into rate_use (tenant_id, queue_group, paid_until, due_at)
+  select owed.tenant_id, owed.queue_group, owed.paid_until,
+         owed.paid_until - make_interval(secs => (owed.burst - 1) * owed.period / owed.units)
+    from (select charged.*,
+                 greatest(p_now, coalesce(last.paid_until, p_now))
+                   + make_interval(secs =>
+                       ceil(charged.jobs * charged.period / charged.units * 1e6) / 1e6)
+                   as paid_until
+            from charged
+            left join last on last.tenant_id = charged.tenant_id
+                          and last.queue_group = charged.queue_group) owed;
+end
+$$;
+
+comment on function fairclaim_internal.charge_rates(fairclaim_internal.ready[], text[],
+    timestamptz) is
+'Charges the rates of tenants and queues for the jobs of a claim.';
 
 -- internal/claim/check_claim.sql
 -- What claim_jobs and its kin refuse before they look at anything. Every transaction sets up again
@@ -1288,26 +1373,29 @@ create or replace function fairclaim_internal.default_limits(
   p_queue text,
   out total int,
   out here int,
-  out is_any_own boolean
+  out is_any_own boolean,
+  out is_any_rate boolean
 )
 language plpgsql
 as $$
 begin
   select max(bound.max_running) filter (where bound.queue = ''),
          max(bound.max_running) filter (where bound.queue <> ''),
+         coalesce(bool_or(bound.units is not null), false),
          exists (select from running_limit own
                   where own.tenant_id > '00000000-0000-0000-0000-000000000000'
                      or own.tenant_id = '00000000-0000-0000-0000-000000000000'
                         and own.subject = 'tenant')
-    into total, here, is_any_own
+    into total, here, is_any_rate, is_any_own
     from running_limit bound
    where bound.tenant_id = '00000000-0000-0000-0000-000000000000'
      and bound.queue = any (array['', p_queue]) and bound.subject = 'default';
+  is_any_rate := is_any_rate or is_any_own;
 end
 $$;
 
 comment on function fairclaim_internal.default_limits(text) is
-'How many jobs of each tenant without own limits may run at a time: over all queues, and in this one; null: no limit. is_any_own: whether some tenant has a limit of its own.';
+'How many jobs of each tenant without own limits may run at a time: over all queues, and in this one; null: no limit. is_any_own: whether some tenant has a limit of its own. is_any_rate: whether a tenant may have a rate.';
 
 -- internal/claim/has_room.sql
 -- Whether a tenant has jobs waiting, and room for one more under its limits over all queues. A
@@ -1460,15 +1548,16 @@ create or replace function fairclaim_internal.limits_of(
 language sql stable rows 1
 as $$
   select coalesce(
-           max(case when own.queue = '' then case when own.active then own.max_running else 0 end
-               end),
+           max(case when own.queue = ''
+                    then case when own.active then own.max_running else 0 end end),
            p_total),
          coalesce(
-           max(case when own.queue <> '' then case when own.active then own.max_running else 0 end
-               end),
+           max(case when own.queue <> ''
+                    then case when own.active then own.max_running else 0 end end),
            p_here)
     from fairclaim_internal.running_limit own
    where own.tenant_id = p_tenant_id and own.queue in ('', p_queue) and own.subject = 'tenant'
+     and own.max_running is not null
 $$;
 
 comment on function fairclaim_internal.limits_of(uuid, text, int, int) is
@@ -1678,6 +1767,32 @@ $$;
 comment on function fairclaim_internal.note_idle(timestamptz, float8) is
 'Notes that a claim found nothing and how long its worker will be idle, in seconds, so that dispatch wakes it.';
 
+-- internal/claim/note_rates.sql
+-- A claim that got nothing in a database with rates wants to look again when there is room under
+-- the first of them: a tick wakes it then. That time is kept in `rate_at`.
+create or replace function fairclaim_internal.note_rates(p_now timestamptz) returns void
+language plpgsql
+as $$
+declare
+  v_due timestamptz := (
+    select rate_use.due_at from rate_use
+     where rate_use.due_at > p_now order by rate_use.due_at limit 1);
+  v_last bigint := coalesce(pg_sequence_last_value('rate_at'), 0);
+begin
+  if v_due is not null then
+    if v_last not between millis(p_now) and millis(v_due) then
+      perform setval('rate_at', millis(v_due) + 1);
+    end if;
+    if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_due) then
+      perform wake_before(p_now, v_due);
+    end if;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.note_rates(timestamptz) is
+'Notes when there is room under a rate again, for a claim that got nothing.';
+
 -- internal/claim/open_queues.sql
 -- The given queues in their order, less the paused ones. Null stands for every queue that has
 -- lanes, by name: their names are hopped to through the two walking indexes of `lane`, one hop a
@@ -1749,6 +1864,46 @@ $$;
 comment on function fairclaim_internal.quanta(int[], int, boolean) is
 'How many jobs each tenant of a window may give, by its weight.';
 
+-- internal/claim/rate_room.sql
+-- How many jobs may begin now under a rate: of `burst` so many as have not been used up. A row of
+-- rate_use says up to which time the rate is used up; each unit takes period / units of that time.
+-- Rounded down, so that a rate is never exceeded.
+create or replace function fairclaim_internal.rate_room(
+  p_units int,
+  p_period float8,
+  p_burst int,
+  p_paid_until timestamptz,
+  p_now timestamptz
+) returns int
+language sql immutable
+as $$
+  select greatest(0, floor(
+    p_burst - greatest(0, coalesce(extract(epoch from p_paid_until - p_now)::float8, 0))
+              * p_units / p_period))::int
+$$;
+
+comment on function fairclaim_internal.rate_room(int, float8, int, timestamptz, timestamptz) is
+'How many jobs may begin now under a rate that is used up until then; null: not at all.';
+
+-- internal/claim/rates_of.sql
+-- The rates that bound one tenant in one queue: over all its queues, and in this one; each is its
+-- own, or the default where it has none. Plain SQL without settings, so that it becomes a part of
+-- the statement that calls it.
+create or replace function fairclaim_internal.rates_of(p_tenant_id uuid, p_queue text)
+returns table (queue text, units int, period float8, burst int)
+language sql stable rows 1
+as $$
+  select distinct on (bound.queue) bound.queue, bound.units, bound.period, bound.burst
+    from fairclaim_internal.running_limit bound
+   where bound.tenant_id = any (array[p_tenant_id, '00000000-0000-0000-0000-000000000000'])
+     and bound.queue = any (array['', p_queue]) and bound.units is not null
+     and (bound.subject = 'default' or bound.subject = 'tenant' and bound.tenant_id = p_tenant_id)
+   order by bound.queue, bound.subject desc
+$$;
+
+comment on function fairclaim_internal.rates_of(uuid, text) is
+'The rates of a tenant that count in this queue: its own, or the defaults.';
+
 -- internal/claim/refuse_late.sql
 -- A claim may have to wait until the lease that it would give is over: for a lock on a whole table,
 -- or on a machine that stood still. No worker can use such a lease, and most likely none waits for
@@ -1770,24 +1925,26 @@ comment on function fairclaim_internal.refuse_late(timestamptz) is
 'Raises 55P03 when the lease that a claim would give is over already.';
 
 -- internal/claim/room_in_queue.sql
--- How many more jobs of a queue may run under the limit of the queue, all tenants together: p_limit
--- where it has no limit, 0 where another claim holds its slot of claim_lock. The slot is locked
--- first, and what runs is counted in a later statement, whose snapshot sees what the holder of the
--- slot before has committed.
+-- How many more jobs of a queue may run under the limit and the rate of the queue, all tenants
+-- together: p_limit where it has neither, 0 where another claim holds its slot of claim_lock. The
+-- slot is locked first, and what runs is counted in a later statement, whose snapshot sees what the
+-- holder of the slot before has committed.
 create or replace function fairclaim_internal.room_in_queue(p_queue text, p_limit int) returns int
 language plpgsql
 as $$
 declare
+  v_now timestamptz := fairclaim.clock();
   v_group int := lane_group(p_queue);
-  v_most int := (
-    select running_limit.max_running from running_limit
-     where running_limit.tenant_id = '00000000-0000-0000-0000-000000000000'
-       and running_limit.queue = p_queue and running_limit.subject = 'queue');
+  v_limit running_limit;
+  v_room int := p_limit;
 begin
-  if v_most is null then
+  select * into v_limit from running_limit
+   where running_limit.tenant_id = '00000000-0000-0000-0000-000000000000'
+     and running_limit.queue = p_queue and running_limit.subject = 'queue';
+  if not found then
     return p_limit;
   end if;
-  if (select count(*) from running where running.queue_group = v_group) >= v_most then
+  if (select count(*) from running where running.queue_group = v_group) >= v_limit.max_running then
     return 0;
   end if;
   perform from claim_lock
@@ -1795,8 +1952,19 @@ begin
   if not found then
     return 0;
   end if;
-  return greatest(0, least(p_limit,
-    v_most - (select count(*) from running where running.queue_group = v_group)));
+  if v_limit.max_running is not null then
+    v_room := v_limit.max_running
+              - (select count(*) from running where running.queue_group = v_group);
+  end if;
+  if v_limit.units is not null then
+    v_room := least(v_room, rate_room(v_limit.units, v_limit.period, v_limit.burst,
+      (select used.paid_until from rate_use used
+        where used.tenant_id = '00000000-0000-0000-0000-000000000000'
+          and used.queue_group = v_group
+        order by used.tenant_id desc, used.queue_group desc, used.use_id desc limit 1),
+      v_now));
+  end if;
+  return greatest(0, least(p_limit, v_room));
 end
 $$;
 
@@ -1808,8 +1976,9 @@ comment on function fairclaim_internal.room_in_queue(text, int) is
 -- the slots of claim_lock of those with work and room are locked (of p_limit tenants at most, in
 -- order of the slots, skip locked); then, in a new statement with a new snapshot, their running
 -- jobs are counted, and with them what this call has taken already: elsewhere in other queues, here
--- in this one. A tenant without a limit gives what is wanted. Where it is not known whether a
--- tenant has work, p_turns tells its place in the round, and its own lanes are looked at.
+-- in this one. So are their rates: what is left of them is read, and charged when the claim is
+-- complete (charge_rates). A tenant without a limit gives what is wanted. Where it is not known
+-- whether a tenant has work, p_turns tells its place in the round, and its own lanes are looked at.
 create or replace function fairclaim_internal.room_under_limits(
   p_queue text,
   p_types text[],
@@ -1830,6 +1999,8 @@ declare
   v_totals int[];
   v_heres int[];
   v_slots int[];
+  v_now timestamptz := case when v_default.is_any_rate then fairclaim.clock() end;
+  v_rates int[];                              -- what these leave room for
 begin
   if v_default.is_any_own then
     select array_agg(bound.total order by visit.ordinal),
@@ -1841,22 +2012,29 @@ begin
     v_totals := array_fill(v_default.total, array[cardinality(p_tenants)]);
     v_heres := array_fill(v_default.here, array[cardinality(p_tenants)]);
   end if;
-  if num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres) = 0 then
+  if v_default.is_any_rate then
+    v_rates := array(
+      select room_under_rates(visit.tenant_id, p_queue, v_now)
+        from unnest(p_tenants) with ordinality visit(tenant_id, ordinal) order by visit.ordinal);
+  end if;
+  if num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres)
+     + coalesce(num_nonnulls(variadic v_rates), 0) = 0 then
     return p_wanted;
   end if;
   v_slots := array(
     select claim_lock.slot from claim_lock
      where claim_lock.slot = any (array(
        select lock_slot(visit.tenant_id)
-         from unnest(p_tenants, p_wanted, v_totals, v_heres) with ordinality
-              visit(tenant_id, wanted, total, here, ordinal)
+         from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rates) with ordinality
+              visit(tenant_id, wanted, total, here, rate, ordinal)
         cross join lateral (
           select count(*) as total,
                  count(*) filter (where running.queue_group = v_group) as here
             from running
            where running.limited and running.tenant_id = visit.tenant_id
              and coalesce(visit.total, visit.here) is not null) held
-        where visit.wanted > 0 and coalesce(visit.total, visit.here) is not null
+        where visit.wanted > 0 and coalesce(visit.total, visit.here, visit.rate) is not null
+          and visit.rate is distinct from 0
           and (visit.total is null or held.total < visit.total)
           and (visit.here is null or held.here < visit.here)
           and (p_turns is null or exists (
@@ -1870,14 +2048,22 @@ begin
                     and (p_types is null or lane.type = any (p_types))))
         order by visit.ordinal limit p_limit))
      order by claim_lock.slot for update skip locked);
+  if v_rates is not null then                 -- again, now that the slots are held
+    v_rates := array(
+      select case when visit.rate > 0 and lock_slot(visit.tenant_id) = any (v_slots)
+                  then room_under_rates(visit.tenant_id, p_queue, v_now) else visit.rate end
+        from unnest(p_tenants, v_rates) with ordinality visit(tenant_id, rate, ordinal)
+       order by visit.ordinal);
+  end if;
   return array(
-    select case when coalesce(visit.total, visit.here) is null then visit.wanted
+    select case when coalesce(visit.total, visit.here, visit.rate) is null then visit.wanted
                 when visit.wanted = 0 or lock_slot(visit.tenant_id) <> all (v_slots) then 0
                 else greatest(0, least(visit.wanted,
                   visit.total - held.total - taken.here - taken.elsewhere,
-                  visit.here - held.here - taken.here)) end
-      from unnest(p_tenants, p_wanted, v_totals, v_heres) with ordinality
-           visit(tenant_id, wanted, total, here, ordinal)
+                  visit.here - held.here - taken.here,
+                  visit.rate - taken.here - taken.elsewhere)) end
+      from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rates) with ordinality
+           visit(tenant_id, wanted, total, here, rate, ordinal)
      cross join lateral (
        select count(*)::int as total,
               (count(*) filter (where running.queue_group = v_group))::int as here
@@ -1896,6 +2082,32 @@ $$;
 comment on function fairclaim_internal.room_under_limits(text, text[], bigint[], uuid[], int[],
     int, fairclaim_internal.ready[], fairclaim_internal.ready[]) is
 'How many jobs each tenant may give under its limits of running jobs.';
+
+-- internal/claim/room_under_rates.sql
+-- How many jobs a tenant may begin now in a queue under its rates; null where it has none. Exact
+-- where the tenant's slot of claim_lock is held: nobody else charges its rates then.
+create or replace function fairclaim_internal.room_under_rates(
+  p_tenant_id uuid,
+  p_queue text,
+  p_now timestamptz
+) returns int
+language plpgsql
+as $$
+begin
+  return (
+    select min(rate_room(rate.units, rate.period, rate.burst,
+             (select used.paid_until from rate_use used
+               where used.tenant_id = p_tenant_id
+                 and used.queue_group = case when rate.queue = '' then 0
+                                             else lane_group(p_queue) end
+               order by used.tenant_id desc, used.queue_group desc, used.use_id desc limit 1),
+             p_now))
+      from rates_of(p_tenant_id, p_queue) rate);
+end
+$$;
+
+comment on function fairclaim_internal.room_under_rates(uuid, text, timestamptz) is
+'How many jobs of a tenant may begin now under its rates; null: no rate.';
 
 -- internal/claim/run_limited.sql
 -- Starts attempts in a database with limits: each row of `running` says whether a limit counts it,
@@ -2264,11 +2476,17 @@ begin
 
   if jobs is null then
     perform note_idle(v_now, p_idle_for);
+    if v_limited then
+      perform note_rates(v_now);
+    end if;
     return;
   end if;
   cursor := array_to_string(v_entries, ';');
   if v_limited then
     perform run_limited(jobs, v_from, token, expires_at, p_worker_id);
+    if exists (select from running_limit where running_limit.units is not null) then
+      perform charge_rates(jobs, v_from, v_now);
+    end if;
   else
     insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
                          queue_group, limited, worker_id)
@@ -4329,6 +4547,11 @@ begin
      where at_limit.ctid = any (array(
        select past.ctid from at_limit past for update skip locked));
   end if;
+  delete from rate_use                        -- what has expired says nothing any more
+   where rate_use.ctid = any (array(
+     select past.ctid from rate_use past
+      where past.due_at < p_state.at - interval '10 s' and past.paid_until < p_state.at
+      order by past.due_at limit p_size for update skip locked));
   perform walk_lanes(p_size);
   v_result := move_limited(p_state, p_size, p_skip);
   p_state := v_result.p_state;
@@ -4573,7 +4796,8 @@ comment on function fairclaim_internal.fail_suspects(timestamptz, int, uuid[]) i
 -- Finds who is at a limit now, and since when nothing has changed about that: the jobs that run
 -- under it are the same, by the latest of their leases, which each claim and each heartbeat moves.
 -- Who is at it for a second is stable: its jobs are long, and claims need not come by until one of
--- them has ended. Limits of 0 let nothing run. Reads all of `running`, a small table.
+-- them has ended. So is who waits for its rate for longer than two ticks. Limits of 0 let nothing
+-- run. Reads all of `running`, a small table.
 create or replace function fairclaim_internal.find_at_limit(p_now timestamptz) returns void
 language plpgsql
 set enable_seqscan = on
@@ -4594,7 +4818,22 @@ begin
     select named.queue, lane_group(named.queue) as queue_group, usual.here
       from (select distinct bound.queue from running_limit bound where bound.queue <> '') named
      cross join lateral default_limits(named.queue) usual),
+  waits as materialized (                     -- for its rate, for longer than two ticks
+    select used.tenant_id, coalesce(limited_queue.queue, '') as queue
+      from rate_use used
+      left join limited_queue on limited_queue.queue_group = used.queue_group
+     where used.due_at > p_now + interval '2 s'
+       and used.tenant_id <> '00000000-0000-0000-0000-000000000000'
+       and (used.queue_group = 0 or limited_queue.queue is not null)
+       and not exists (
+             select from rate_use later
+              where later.tenant_id = used.tenant_id and later.queue_group = used.queue_group
+                and later.use_id > used.use_id)
+       and exists (select from rates_of(used.tenant_id, coalesce(limited_queue.queue, '')) rate
+                    where rate.queue = coalesce(limited_queue.queue, ''))),
   full_now(tenant_id, queue, newest) as (
+    select waits.tenant_id, waits.queue, 'infinity'::timestamptz from waits
+    union all
     select whole.tenant_id, '', whole.newest
       from (select part.tenant_id, sum(part.jobs) as jobs, max(part.newest) as newest
               from part group by part.tenant_id) whole
@@ -4627,8 +4866,9 @@ begin
      set newest = changed.newest, is_stable = changed.is_stable,
          since = case when changed.newest = at_limit.newest then at_limit.since else p_now end
     from (select noted.ctid as place, now_full.newest,
-                 now_full.newest = noted.newest
-                 and noted.since not between p_now - interval '0.9 s' and p_now as is_stable
+                 now_full.newest = 'infinity'
+                 or now_full.newest = noted.newest
+                    and noted.since not between p_now - interval '0.9 s' and p_now as is_stable
             from at_limit noted
             join unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
               on now_full.tenant_id = noted.tenant_id
@@ -4639,7 +4879,7 @@ begin
              for update of noted skip locked) changed
    where at_limit.ctid = changed.place;
   insert into at_limit (tenant_id, queue, newest, since, is_stable)
-  select now_full.tenant_id, now_full.queue, now_full.newest, p_now, false
+  select now_full.tenant_id, now_full.queue, now_full.newest, p_now, now_full.newest = 'infinity'
     from unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
    where (now_full.tenant_id, now_full.queue collate "C") not in (
            select noted.tenant_id, noted.queue from at_limit noted);
@@ -5191,10 +5431,10 @@ comment on function fairclaim_internal.newest_state() is
 
 -- internal/maintenance/next_look.sql
 -- When the next tick is wanted: at once when something was left over, at the time of the next job
--- or lease, every second while jobs wait or lanes come and go, and else after half a minute. Of
--- leases only the next look at them is known, which is 5 s after the last. A job that is due and
--- still there is locked by another transaction. `running` is small: a sequential scan is the
--- cheapest look.
+-- or lease or when a rate lets a job go, every second while jobs wait or lanes come and go, and
+-- else after half a minute. Of leases only the next look at them is known, which is 5 s after the
+-- last. A job that is due and still there is locked by another transaction. `running` is small: a
+-- sequential scan is the cheapest look.
 create or replace function fairclaim_internal.next_look(
   p_state fairclaim_internal.tick_state,
   p_now timestamptz
@@ -5206,6 +5446,7 @@ declare
   v_due timestamptz := (
     select min(scheduled.run_at) from scheduled where scheduled.run_at >= p_state.sched_floor);
   v_pause interval := interval '30 s';
+  v_rate bigint := coalesce(pg_sequence_last_value('rate_at'), 0) - millis(p_now);
 begin
   if p_state.left_over then
     return interval '20 ms';
@@ -5216,7 +5457,8 @@ begin
     v_pause := least(interval '5 s',
       greatest(interval '1 s', p_state.reaped_at + interval '5.01 s' - p_now));
   end if;
-  return least(v_pause, case when v_due > p_now then greatest(interval '20 ms', v_due - p_now) end);
+  return least(v_pause, case when v_due > p_now then greatest(interval '20 ms', v_due - p_now) end,
+    case when v_rate > 0 then greatest(interval '20 ms', v_rate * interval '1 ms') end);
 exception
   when lock_not_available then return interval '1 s';
 end
@@ -9002,6 +9244,10 @@ begin
   end if;
   promoted := 0; returned := 0; moved := 0; floors := 0; closed := 0; deleted := 0;
   safe_lag := v_state.mark - v_state.safe; busy := false; failed := '{}';
+  if coalesce(pg_sequence_last_value('rate_at'), 0) between 1 and v_ms then
+    perform setval('rate_at', 0);
+    perform wake(v_now);
+  end if;
   v_all := v_round and v_last / 15000 <> v_ms / 15000;
   v_late := v_round and v_last < v_ms - 2000;
   v_state.sched_floor := case when v_all or v_late then '-infinity'
@@ -10388,7 +10634,7 @@ select fairclaim_internal.secure_table(listed.name)
   from unnest(array[
     'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled',
     'cancel_request', 'lane', 'floor_hint', 'renewal', 'tenant', 'running_limit', 'limit_note',
-    'claim_lock', 'at_limit', 'queue',
+    'claim_lock', 'at_limit', 'rate_use', 'queue',
     'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
     'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note', 'build']) listed(name);
 
@@ -10498,14 +10744,15 @@ select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
 insert into fairclaim_internal.build (contents) values ($build${
-"migrations": [{"checksum":"a03bc864253b1e74701fdf832adc3976c62947e722e6232b620fd54f281ec76f","name":"tables","version":1}],
+"migrations": [{"checksum":"b22f09a09eadfe9b55dbfb9d0d3b89fe5b555f3bb030f178b798dcab63b5e23a","name":"tables","version":1}],
 "functions": {
 "activate_limits": {"digest":"f76c1e2df30ab054145e767468056694b97eadb51559487527bcd95dd233909e","roles":[]},
-"apply_limits": {"digest":"0f4a6114b8a535424702be9b008bfd571a57fdcb58e7371d0f4c4ccedd7527bd","roles":[]},
+"apply_limits": {"digest":"9ab6878faa786c6dee27ab6f59c21b63b2692f96f67cb13c38b86a36a0a90e26","roles":[]},
 "caller": {"digest":"42eeb53264e9d044ce66966098a6e9e2c9b03fa9f20439a1bb951fbb14350410","roles":[]},
 "caller_is": {"digest":"2e97d286d38189480f17b9f5d001696b6cdd7ef47db710791b24abc4a553e279","roles":[]},
 "cancel_jobs": {"digest":"c97e650cdb45ede699d0cc7666cea343e8cf36df5c298a4d2f710c0b80e89e52","roles":["fairclaim_producer","fairclaim_operator"]},
 "cancelled_jobs": {"digest":"7dca37c8f31f777032e9cdc4a2cfb4380fc9d698ff070da1afce3cd8f3eb51fd","roles":[]},
+"charge_rates": {"digest":"8d519453b7f23b7bf4944bdd618a5c3d6fae234129cff08d56e86ee229de7dad","roles":[]},
 "check_batch": {"digest":"ab68fd20f1ec06a2263b6d2dad909e51aff55bc1dc01608066d612d7338be08a","roles":[]},
 "check_claim": {"digest":"6a015e94f890963a6bc88cc79adbece2f155592a49b0689deffa98dd2fa21653","roles":[]},
 "check_cursor": {"digest":"e2daad2475642f1fd8af35bac21b72d2eb0d3336095184b056e5eb31524a3c82","roles":[]},
@@ -10526,7 +10773,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "count_jobs": {"digest":"5ed7dcaf8ad7bb3d2411cc3d498cef2a6073dd99f08396420daabb677c2dfaad","roles":["fairclaim_operator","fairclaim_auditor"]},
 "counted": {"digest":"9b67ae4ef60b232344c7e62be94a0edbfb69dce02ad47f85e12a923e12c347fe","roles":[]},
 "current_tenant_id": {"digest":"b0171da4c9b1ecb1840f60e300711a845d99f0a9c9343316067ea19e36860957","roles":["fairclaim_tenant"]},
-"default_limits": {"digest":"a98ac2578963de4aeef77f47f443afaf1bd7463f63ace4f687b609b267472262","roles":[]},
+"default_limits": {"digest":"5a5ebc44ed64a935eccc45a4c108d082a2ec5dff3ad71ea47fde2956ca1a8e75","roles":[]},
 "default_tenant": {"digest":"a9397dac08805d004806582bf58374f7b6466cbf61a14e2ee22d92ea522178d7","roles":[]},
 "delete_jobs": {"digest":"4d665a03bc49b4d72f7cdfc3e7a72505e6c34be796a4d2010321324adbd93218","roles":["fairclaim_operator"]},
 "dispatch_job": {"digest":"43839c9e8cbf1f175f0feaa10d26a30cbc8c2e04b46e4280579e0cb6f79e03d4","roles":["fairclaim_producer"]},
@@ -10546,7 +10793,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "extend_leases": {"digest":"c522db9125f868684a2dd9b74d78d09ec66e0959cabb0c4702f5e126ceab34ca","roles":["fairclaim_worker"]},
 "extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
 "fail_suspects": {"digest":"f12cb582011177be1b9f887c93676a50dc056cc7aeacf0642e6ecc024ed71813","roles":[]},
-"find_at_limit": {"digest":"b7be9c921b30a9dcc912c77a47eb6ade245ffb0cb955f160374711f4edd0d771","roles":[]},
+"find_at_limit": {"digest":"ee1466c9d7214fca5b136fa68239bd80aa45ac691019af78c062a4da3734388c","roles":[]},
 "find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
 "findings_of_age": {"digest":"880ed3d82b5ea0250d4a5aa597665daa4f19a98c65916f8ac489746eee45742e","roles":[]},
 "findings_of_functions": {"digest":"9dc8801d24faf52a633cf1255e903f3260efa576e67b0e165a6c60d50f87e3be","roles":[]},
@@ -10591,7 +10838,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "lane_group": {"digest":"e414de76b6da3cc864c8ea00c31a43526635d6cab96efca24e3c59876e1893fa","roles":[]},
 "leave_hints": {"digest":"10c08f4af4cb82d22c13e5e0ace706906fb4ea833cb5ec1477e071d6579b91c2","roles":[]},
 "leave_room": {"digest":"6d22182da5fe25d615fef19ba7008582a2b4543f5c1453bc26901ca45a8ad828","roles":[]},
-"limits_of": {"digest":"9603580af269e4fda27a7d75dfc92b0c9c4fc2e13859df40436a6e507ebc5204","roles":[]},
+"limits_of": {"digest":"2a170dd1d9075513f5a07034e8f685e98f72dce91494d70bf2bef01be278d76a","roles":[]},
 "list_jobs": {"digest":"ea818cb471eb96916f7ceb0a40795c9abe6850f316d3162365433452b25d9a27","roles":["fairclaim_operator","fairclaim_auditor"]},
 "list_queues": {"digest":"9fa3baf71b3ee46fb667f763193e03446a4d782d5ed84cd9952325870e15c61f","roles":["fairclaim_operator"]},
 "list_settings": {"digest":"41cf915013a62c1305113392191794fa967a1172b64c76f1aedab781c9ba9a59","roles":["fairclaim_operator","fairclaim_observer"]},
@@ -10608,7 +10855,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "named_tenants": {"digest":"42e7a9f72632aa11ce3ffbf8bf2b3e407400b694fbfc7c4891c4f248475e39c7","roles":[]},
 "newest_state": {"digest":"17b8ddca9f6dbd6c4ecdf413d1102659c57ad99b5ff893c6b00fee6e42a3b616","roles":[]},
 "next_due": {"digest":"b594db740530749a51e985a8337c58367f44f4ca23ee62bd3b3ef7849bc5eff1","roles":["fairclaim_worker"]},
-"next_look": {"digest":"6b297eb64a5cd37fe600c9fa8e6cbd9ac8cf47d6ff4a98460efff64f141be239","roles":[]},
+"next_look": {"digest":"86a4df5123222ef8a1018916b75f258a2e9ebb3f622d36b0d572f1a63ffc5cbe","roles":[]},
 "next_queue": {"digest":"95a638a35db1e4bef60d96244a5b97abfbb68a2e369dab7b81b67dac04d81018","roles":[]},
 "next_turns": {"digest":"4ec89f4263e47d874839b22d4df9d484ec3d702bdf6534942fcdbafa2d84a6ac","roles":[]},
 "next_turns_by_type": {"digest":"b3edf276f8456d71a538e89ecfe8893b38ba2ee18d5d5619d6bf9d48cafb85f9","roles":[]},
@@ -10620,6 +10867,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "note_look": {"digest":"7fa688a44297a1389844a212113c5f80d4098d3dd7643eaccb192ae213fe2ae4","roles":[]},
 "note_prune_fault": {"digest":"47a1d88cdbb544cd5ea5df177750e6df1cde17747fa862799e232025c57b1774","roles":[]},
 "note_ranges": {"digest":"44766fcad4c6bbdb1cf95e87d11ad2c2df4970684c9b7f30bc511962f9ff5da3","roles":[]},
+"note_rates": {"digest":"ff126e05be323a416e8cb15809ac798651120c2058cba324f6688539484c149f","roles":[]},
 "note_tenants": {"digest":"64ecc0cbe71b23607f8c9ee2423e90160bf59c1dc0a7823802ae35fc6373f78b","roles":[]},
 "open_queues": {"digest":"7bc7079fa8c26303b424e6b00072e06fdaa36af9020a7b43fec464605e3c9015","roles":[]},
 "our_role": {"digest":"79a2878026dcb51824a9407274468cf63c2bafd55f578de8ff97a365c74f32a8","roles":[]},
@@ -10640,6 +10888,8 @@ insert into fairclaim_internal.build (contents) values ($build${
 "range_waits": {"digest":"759169feb807f783b0e02bea44b69b890992161ed60398c936c2e52e24429075","roles":[]},
 "range_width": {"digest":"5f49106ff32fb379f75fea162241c8ca60394b79ede4e37caaeb9e9684972ac7","roles":[]},
 "ranges_wanted": {"digest":"9de87fc2ae8eab66830232a0a853fb4230cee54ca6052648b963b33057b9657f","roles":[]},
+"rate_room": {"digest":"27ed8345b2c38008e2195945229a550621a715112972b0e631314f4665a4e5d0","roles":[]},
+"rates_of": {"digest":"888a93ca7dca26357c1db6fee9bc674ec977ff60a033e548a2781cb9384055bf","roles":[]},
 "read_json": {"digest":"72ba48d1bfebada7b3b69df7fb0313d1d508305074a683594c6f8ab7e2b5d01c","roles":[]},
 "read_texts": {"digest":"302a6840072cb1974265e73090cb1896778640831bb3ed5e5cf447db750ee7c2","roles":[]},
 "read_times": {"digest":"7a468b2e0912731a794f961f3ff23cddc0176e1501a63299b8421d41ce7f6b61","roles":[]},
@@ -10655,8 +10905,9 @@ insert into fairclaim_internal.build (contents) values ($build${
 "resume_queue": {"digest":"de54fdf673b87b3d5cfc8c73ceaeea9f134274e7b85c8ffd8de4fe46c8b52278","roles":["fairclaim_operator"]},
 "retry_jobs": {"digest":"34c1780fd309793287e7a69cd2bdf9ee5aa84c8fc64c8aab597f8d14a0436c10","roles":["fairclaim_producer","fairclaim_operator"]},
 "return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
-"room_in_queue": {"digest":"03b784f7670e23325246715e6a07db2022489516a4c5e123bc25ce3a7aec310f","roles":[]},
-"room_under_limits": {"digest":"ee153353332115da0ba595c06eb6cf79d3377cdda0f2a0e1b0f3b9b3fa3c00ba","roles":[]},
+"room_in_queue": {"digest":"c6122d06470461e0a53911b4adb5c1791ec3fc190aad2158d19e08b6a019fa33","roles":[]},
+"room_under_limits": {"digest":"f8c5d4ca20e41db780d9bb7bb68150b7896deedfb77f8e0129ef29dc91ae3876","roles":[]},
+"room_under_rates": {"digest":"2d43cd27ef111a2c9b03d4b5e7a626a513a1e001715cc9ad1621851d944e808c","roles":[]},
 "run_limited": {"digest":"494c438876d7f0f3129782217c4f6514b97d83c93761ab344cf8cabd5704d936","roles":[]},
 "run_step": {"digest":"c7adee18240842bc659e8950ff68243715aa270bc79c57f642194a0480518eb2","roles":[]},
 "schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
@@ -10676,7 +10927,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "take_bounded": {"digest":"9ab6803eb4be209bafaab8c80dd1c6899c65b06367a9354e6c245ebb04670a15","roles":[]},
 "take_guard": {"digest":"2007d91c06222ace5507c14e34798dd16426a7193ac2fd31221a69af4ef92fe0","roles":[]},
 "take_highest": {"digest":"7dee9f5ca014397e4f979a75d17f7b83c955fa47b8c6a260ce9f476fafaf9542","roles":[]},
-"take_jobs": {"digest":"17093c9e981363a562bdae2e21100f6ce06ca4af07f92fe3968862be6086d08f","roles":[]},
+"take_jobs": {"digest":"b1c2e791fcb86a1c7ff2ecdd442ae3326b0b8bc45b42a2d718ad925bb8deea93","roles":[]},
 "take_own": {"digest":"bd3e3be8dd7663fc0e3fc595b9463f74a4679604b46497dde0499996a300ef38","roles":[]},
 "take_ranked": {"digest":"c06439c48b27fa246bd6c06a696d89bc6da957812e56103cfc0c4705b25720ea","roles":[]},
 "take_shared": {"digest":"2fdf78aa0a1795a491c204ebc4c75ee67d79dc65ad39e440ae03fe6090a38567","roles":[]},
@@ -10684,7 +10935,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "tenant_label": {"digest":"874e76e578ec34564971d84945b0c2b465abab931317ba3f15de6bde8aaa7e1b","roles":[]},
 "tenant_names": {"digest":"8e6224410e8c0796ed2c202ca8bc7c2f2196e09f7be3fb73338ce1598b2bbd83","roles":["fairclaim_worker","fairclaim_operator"]},
 "tenant_uuid": {"digest":"f9965135b64a84231e5f634f5297f7430f959f1c218d11f6b9c46b7edfedcee1","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
-"tick": {"digest":"e73762cdb84f9426e58fdd93d951346ace3b80b2fc962a3b9d3bd9db370bbfe7","roles":["fairclaim_worker","fairclaim_operator"]},
+"tick": {"digest":"3c4685ffe0fa5e742fabbd0fd9f9092938a6f4c9e490b771420a6f4b521c9d87","roles":["fairclaim_worker","fairclaim_operator"]},
 "ticks_at_work": {"digest":"85d45e4c2b1b65a684429265e947acd8583557422ab51ccf72e1678fee90bf92","roles":[]},
 "to_ready": {"digest":"04dc0cebbeb95345241bb5fd012742caba7d7c89cc0291b85dadc712bea227d2","roles":[]},
 "too_deep": {"digest":"8aec7c2d6bf6b9caa18c5d51a9aff889b221f928c801c91d771105a09d217d05","roles":[]},

@@ -318,6 +318,19 @@ CREATE UNIQUE INDEX queue_pkey ON fairclaim_internal.queue USING btree (name);
 alter table fairclaim_internal.queue enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.queue as permissive for all to fairclaim_owner using (true) with check (true);
 
+create table fairclaim_internal.rate_use (
+  tenant_id uuid not null,
+  queue_group integer not null,
+  use_id bigint not null generated always as identity,
+  paid_until timestamp with time zone not null,
+  due_at timestamp with time zone not null,
+  constraint rate_use_pkey PRIMARY KEY (tenant_id, queue_group, use_id)
+);
+CREATE INDEX rate_use_due ON fairclaim_internal.rate_use USING btree (due_at);
+CREATE UNIQUE INDEX rate_use_pkey ON fairclaim_internal.rate_use USING btree (tenant_id, queue_group, use_id);
+alter table fairclaim_internal.rate_use enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.rate_use as permissive for all to fairclaim_owner using (true) with check (true);
+
 create table fairclaim_internal.ready (
   lane_id bigint not null,
   seq bigint not null default nextval('fairclaim_internal.ready_seq'::regclass),
@@ -377,15 +390,23 @@ create table fairclaim_internal.running_limit (
   subject text collate "C" not null,
   tenant_id uuid not null,
   queue text collate "C" not null,
-  max_running integer not null,
+  max_running integer,
+  units integer,
+  period double precision,
+  burst integer,
   seen bigint,
   seen_at timestamp with time zone,
   marked bigint,
   active boolean not null default false,
+  constraint running_limit_burst_check CHECK ((burst >= 1)),
   constraint running_limit_check CHECK (((subject = 'tenant'::text) OR (tenant_id = '00000000-0000-0000-0000-000000000000'::uuid))),
   constraint running_limit_check1 CHECK (((subject <> 'queue'::text) OR (queue <> ''::text))),
+  constraint running_limit_check2 CHECK (((max_running IS NOT NULL) OR (units IS NOT NULL))),
+  constraint running_limit_check3 CHECK ((num_nulls(units, period, burst) = ANY (ARRAY[0, 3]))),
   constraint running_limit_max_running_check CHECK ((max_running >= 0)),
+  constraint running_limit_period_check CHECK ((period > (0)::double precision)),
   constraint running_limit_subject_check CHECK ((subject = ANY (ARRAY['tenant'::text, 'default'::text, 'queue'::text]))),
+  constraint running_limit_units_check CHECK ((units >= 1)),
   constraint running_limit_pkey PRIMARY KEY (tenant_id, queue, subject)
 );
 CREATE UNIQUE INDEX running_limit_pkey ON fairclaim_internal.running_limit USING btree (tenant_id, queue, subject);
@@ -559,6 +580,10 @@ create unlogged sequence fairclaim_internal.pruned_at as bigint start 0 incremen
 create unlogged sequence fairclaim_internal.range_end as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create unlogged sequence fairclaim_internal.range_start as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create unlogged sequence fairclaim_internal.rate_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create sequence fairclaim_internal.rate_use_use_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.rate_use.use_id;
 
 create sequence fairclaim_internal.ready_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1;
 
@@ -1069,6 +1094,11 @@ create function fairclaim.cancelled_jobs(p_worker_id text)
   returns uuid[]
   language plpgsql volatile;
 
+create function fairclaim.charge_rates(p_jobs fairclaim_internal.ready[], p_queues text[], p_now timestamp with time zone)
+  returns void
+  language plpgsql volatile
+  set enable_sort=on;
+
 create function fairclaim.check_batch(p_jobs jsonb)
   returns integer
   language plpgsql volatile;
@@ -1129,7 +1159,7 @@ create function fairclaim.counted(p_count bigint, p_noun text)
   returns text
   language sql immutable parallel safe;
 
-create function fairclaim.default_limits(p_queue text, OUT total integer, OUT here integer, OUT is_any_own boolean)
+create function fairclaim.default_limits(p_queue text, OUT total integer, OUT here integer, OUT is_any_own boolean, OUT is_any_rate boolean)
   returns record
   language plpgsql volatile;
 
@@ -1518,6 +1548,10 @@ create function fairclaim.note_ranges(p_now timestamp with time zone)
   returns void
   language plpgsql volatile;
 
+create function fairclaim.note_rates(p_now timestamp with time zone)
+  returns void
+  language plpgsql volatile;
+
 create function fairclaim.note_tenants(p_tenant_ids uuid[], p_names text[])
   returns void
   language plpgsql volatile;
@@ -1594,6 +1628,14 @@ create function fairclaim.ranges_wanted(p_now timestamp with time zone)
   returns boolean
   language sql stable;
 
+create function fairclaim.rate_room(p_units integer, p_period double precision, p_burst integer, p_paid_until timestamp with time zone, p_now timestamp with time zone)
+  returns integer
+  language sql immutable;
+
+create function fairclaim.rates_of(p_tenant_id uuid, p_queue text)
+  returns TABLE(queue text, units integer, period double precision, burst integer)
+  language sql stable;
+
 create function fairclaim.read_json(p_text text, p_max_bytes integer)
   returns jsonb
   language plpgsql volatile;
@@ -1643,6 +1685,10 @@ create function fairclaim.room_in_queue(p_queue text, p_limit integer)
 
 create function fairclaim.room_under_limits(p_queue text, p_types text[], p_turns bigint[], p_tenants uuid[], p_wanted integer[], p_limit integer, p_elsewhere fairclaim_internal.ready[], p_here fairclaim_internal.ready[])
   returns integer[]
+  language plpgsql volatile;
+
+create function fairclaim.room_under_rates(p_tenant_id uuid, p_queue text, p_now timestamp with time zone)
+  returns integer
   language plpgsql volatile;
 
 create function fairclaim.run_limited(p_jobs fairclaim_internal.ready[], p_queues text[], p_token uuid, p_expires_at timestamp with time zone, p_worker_id text)

@@ -207,13 +207,17 @@ create table fairclaim_internal.tenant_note (
   name text collate "C" not null
 );
 create index tenant_note_tenant on fairclaim_internal.tenant_note (tenant_id);
--- How many jobs may run at a time: what is in force, or about to be. subject: tenant, one tenant;
+-- How many jobs may run at a time, and how many may begin in a time (units in each period of
+-- seconds, burst at once): what is in force, or about to be. subject: tenant, one tenant;
 -- default, each tenant that has none of its own; queue, all tenants of a queue together.
 create table fairclaim_internal.running_limit (
   subject text collate "C" not null check (subject in ('tenant', 'default', 'queue')),
   tenant_id uuid not null,                    -- the nil uuid unless it is one tenant's
   queue text collate "C" not null,            -- '': over all queues
-  max_running int not null check (max_running >= 0),
+  max_running int check (max_running >= 0),
+  units int check (units >= 1),
+  period float8 check (period > 0),
+  burst int check (burst >= 1),
   seen bigint,                                -- the tick that first saw it
   seen_at timestamptz,
   -- the tick that marked the jobs that were running
@@ -224,8 +228,23 @@ create table fairclaim_internal.running_limit (
   primary key (tenant_id, queue, subject),
   check ((subject = 'tenant')
          or tenant_id = '00000000-0000-0000-0000-000000000000'),
-  check (subject <> 'queue' or queue <> '')
+  check (subject <> 'queue' or queue <> ''),
+  check (max_running is not null or units is not null),
+  check (num_nulls(units, period, burst) in (0, 3))
 );
+-- What of a rate is used up. The newest row of a (tenant, queue) holds; a claim that charges it
+-- deletes the one before. Without a row the whole burst is there. paid_until: the time up to which
+-- the jobs that have begun have used the rate up, evenly spread; ahead of the clock by the burst at
+-- most when a job begins (the generic cell rate algorithm).
+create table fairclaim_internal.rate_use (
+  tenant_id uuid not null,                    -- the nil uuid: the rate of a queue
+  queue_group int not null,                   -- lane_group of the queue; 0: over all queues
+  use_id bigint generated always as identity,
+  paid_until timestamptz not null,
+  due_at timestamptz not null,                -- when there is room for one job again
+  primary key (tenant_id, queue_group, use_id)
+);
+create index rate_use_due on fairclaim_internal.rate_use (due_at);
 -- A limit has changed: tick wakes the workers that sleep, and deletes the note.
 create table fairclaim_internal.limit_note (
   note_id bigint generated always as identity primary key
@@ -242,7 +261,8 @@ create table fairclaim_internal.at_limit (
   queue text collate "C" not null,            -- '': over all queues
   newest timestamptz not null,                -- the latest lease among its running jobs
   since timestamptz not null,                 -- since when nothing of that has changed
-  is_stable boolean not null                  -- for at least a second: no claim walks its lanes
+  -- for at least a second, or it waits for its rate for longer: no claim walks its lanes
+  is_stable boolean not null
 ) with (fillfactor = 50);
 create index at_limit_tenant on fairclaim_internal.at_limit (tenant_id) where is_stable;
 create table fairclaim_internal.queue (
@@ -414,6 +434,8 @@ create unlogged sequence fairclaim_internal.look_by minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.suspects_at minvalue 0 start 0;
 -- when the next tick is wanted
 create unlogged sequence fairclaim_internal.tick_at minvalue 0 start 0;
+-- when a claim that found too little wants to be woken, since there is room under a rate again
+create unlogged sequence fairclaim_internal.rate_at minvalue 0 start 0;
 -- when history was last pruned by the settings
 create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;
 -- when a cancel of a running job was last asked for

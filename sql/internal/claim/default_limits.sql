@@ -5,23 +5,26 @@ create or replace function fairclaim_internal.default_limits(
   p_queue text,
   out total int,
   out here int,
-  out is_any_own boolean
+  out is_any_own boolean,
+  out is_any_rate boolean
 )
 language plpgsql
 as $$
 begin
   select max(bound.max_running) filter (where bound.queue = ''),
          max(bound.max_running) filter (where bound.queue <> ''),
+         coalesce(bool_or(bound.units is not null), false),
          exists (select from running_limit own
                   where own.tenant_id > '00000000-0000-0000-0000-000000000000'
                      or own.tenant_id = '00000000-0000-0000-0000-000000000000'
                         and own.subject = 'tenant')
-    into total, here, is_any_own
+    into total, here, is_any_rate, is_any_own
     from running_limit bound
    where bound.tenant_id = '00000000-0000-0000-0000-000000000000'
      and bound.queue = any (array['', p_queue]) and bound.subject = 'default';
+  is_any_rate := is_any_rate or is_any_own;
 end
 $$;
 
 comment on function fairclaim_internal.default_limits(text) is
-'How many jobs of each tenant without own limits may run at a time: over all queues, and in this one; null: no limit. is_any_own: whether some tenant has a limit of its own.';
+'How many jobs of each tenant without own limits may run at a time: over all queues, and in this one; null: no limit. is_any_own: whether some tenant has a limit of its own. is_any_rate: whether a tenant may have a rate.';

@@ -11,15 +11,16 @@ create or replace function fairclaim_internal.limits_of(
 language sql stable rows 1
 as $$
   select coalesce(
-           max(case when own.queue = '' then case when own.active then own.max_running else 0 end
-               end),
+           max(case when own.queue = ''
+                    then case when own.active then own.max_running else 0 end end),
            p_total),
          coalesce(
-           max(case when own.queue <> '' then case when own.active then own.max_running else 0 end
-               end),
+           max(case when own.queue <> ''
+                    then case when own.active then own.max_running else 0 end end),
            p_here)
     from fairclaim_internal.running_limit own
    where own.tenant_id = p_tenant_id and own.queue in ('', p_queue) and own.subject = 'tenant'
+     and own.max_running is not null
 $$;
 
 comment on function fairclaim_internal.limits_of(uuid, text, int, int) is

@@ -119,11 +119,17 @@ begin
 
   if jobs is null then
     perform note_idle(v_now, p_idle_for);
+    if v_limited then
+      perform note_rates(v_now);
+    end if;
     return;
   end if;
   cursor := array_to_string(v_entries, ';');
   if v_limited then
     perform run_limited(jobs, v_from, token, expires_at, p_worker_id);
+    if exists (select from running_limit where running_limit.units is not null) then
+      perform charge_rates(jobs, v_from, v_now);
+    end if;
   else
     insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
                          queue_group, limited, worker_id)

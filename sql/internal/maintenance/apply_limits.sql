@@ -32,6 +32,11 @@ begin
      where at_limit.ctid = any (array(
        select past.ctid from at_limit past for update skip locked));
   end if;
+  delete from rate_use                        -- what has expired says nothing any more
+   where rate_use.ctid = any (array(
+     select past.ctid from rate_use past
+      where past.due_at < p_state.at - interval '10 s' and past.paid_until < p_state.at
+      order by past.due_at limit p_size for update skip locked));
   perform walk_lanes(p_size);
   v_result := move_limited(p_state, p_size, p_skip);
   p_state := v_result.p_state;

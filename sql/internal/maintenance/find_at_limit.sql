@@ -1,7 +1,8 @@
 -- Finds who is at a limit now, and since when nothing has changed about that: the jobs that run
 -- under it are the same, by the latest of their leases, which each claim and each heartbeat moves.
 -- Who is at it for a second is stable: its jobs are long, and claims need not come by until one of
--- them has ended. Limits of 0 let nothing run. Reads all of `running`, a small table.
+-- them has ended. So is who waits for its rate for longer than two ticks. Limits of 0 let nothing
+-- run. Reads all of `running`, a small table.
 create or replace function fairclaim_internal.find_at_limit(p_now timestamptz) returns void
 language plpgsql
 set enable_seqscan = on
@@ -22,7 +23,22 @@ begin
     select named.queue, lane_group(named.queue) as queue_group, usual.here
       from (select distinct bound.queue from running_limit bound where bound.queue <> '') named
      cross join lateral default_limits(named.queue) usual),
+  waits as materialized (                     -- for its rate, for longer than two ticks
+    select used.tenant_id, coalesce(limited_queue.queue, '') as queue
+      from rate_use used
+      left join limited_queue on limited_queue.queue_group = used.queue_group
+     where used.due_at > p_now + interval '2 s'
+       and used.tenant_id <> '00000000-0000-0000-0000-000000000000'
+       and (used.queue_group = 0 or limited_queue.queue is not null)
+       and not exists (
+             select from rate_use later
+              where later.tenant_id = used.tenant_id and later.queue_group = used.queue_group
+                and later.use_id > used.use_id)
+       and exists (select from rates_of(used.tenant_id, coalesce(limited_queue.queue, '')) rate
+                    where rate.queue = coalesce(limited_queue.queue, ''))),
   full_now(tenant_id, queue, newest) as (
+    select waits.tenant_id, waits.queue, 'infinity'::timestamptz from waits
+    union all
     select whole.tenant_id, '', whole.newest
       from (select part.tenant_id, sum(part.jobs) as jobs, max(part.newest) as newest
               from part group by part.tenant_id) whole
@@ -55,8 +71,9 @@ begin
      set newest = changed.newest, is_stable = changed.is_stable,
          since = case when changed.newest = at_limit.newest then at_limit.since else p_now end
     from (select noted.ctid as place, now_full.newest,
-                 now_full.newest = noted.newest
-                 and noted.since not between p_now - interval '0.9 s' and p_now as is_stable
+                 now_full.newest = 'infinity'
+                 or now_full.newest = noted.newest
+                    and noted.since not between p_now - interval '0.9 s' and p_now as is_stable
             from at_limit noted
             join unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
               on now_full.tenant_id = noted.tenant_id
@@ -67,7 +84,7 @@ begin
              for update of noted skip locked) changed
    where at_limit.ctid = changed.place;
   insert into at_limit (tenant_id, queue, newest, since, is_stable)
-  select now_full.tenant_id, now_full.queue, now_full.newest, p_now, false
+  select now_full.tenant_id, now_full.queue, now_full.newest, p_now, now_full.newest = 'infinity'
     from unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
    where (now_full.tenant_id, now_full.queue collate "C") not in (
            select noted.tenant_id, noted.queue from at_limit noted);

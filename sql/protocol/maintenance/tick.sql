@@ -38,6 +38,10 @@ begin
   end if;
   promoted := 0; returned := 0; moved := 0; floors := 0; closed := 0; deleted := 0;
   safe_lag := v_state.mark - v_state.safe; busy := false; failed := '{}';
+  if coalesce(pg_sequence_last_value('rate_at'), 0) between 1 and v_ms then
+    perform setval('rate_at', 0);
+    perform wake(v_now);
+  end if;
   v_all := v_round and v_last / 15000 <> v_ms / 15000;
   v_late := v_round and v_last < v_ms - 2000;
   v_state.sched_floor := case when v_all or v_late then '-infinity'
