@@ -39,6 +39,7 @@ mod private_server;
 mod queues;
 mod ranges;
 mod rare_lanes;
+mod rates;
 mod release_claims;
 mod retention;
 mod room;
