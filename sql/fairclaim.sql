@@ -387,6 +387,13 @@ create table fairclaim_internal.running_limit (
   check (max_running is not null or units is not null),
   check (num_nulls(units, period, burst) in (0, 3))
 );
+-- Nobody may read 100,000 limits to find the few that matter now.
+create index running_limit_queue on fairclaim_internal.running_limit (queue) where queue <> '';
+create index running_limit_new on fairclaim_internal.running_limit (tenant_id) where not active;
+create index running_limit_closed on fairclaim_internal.running_limit (tenant_id, queue)
+  where max_running = 0;
+create index running_limit_rate on fairclaim_internal.running_limit (tenant_id)
+  where units is not null;
 -- What of a rate is used up. The newest row of a (tenant, queue) holds; a claim that charges it
 -- deletes the one before. Without a row the whole burst is there. paid_until: the time up to which
 -- the jobs that have begun have used the rate up, evenly spread; ahead of the clock by the burst at
@@ -596,9 +603,9 @@ create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;
 -- when a cancel of a running job was last asked for
 create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'b22f09a09eadfe9b55dbfb9d0d3b89fe5b555f3bb030f178b798dcab63b5e23a');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '9bf149fb948d3c6d0e021548267692be11d91ef10ababe411abb0fcc76e360a1');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> 'b22f09a09eadfe9b55dbfb9d0d3b89fe5b555f3bb030f178b798dcab63b5e23a' then
+  elsif v_sum <> '9bf149fb948d3c6d0e021548267692be11d91ef10ababe411abb0fcc76e360a1' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
@@ -1374,7 +1381,8 @@ create or replace function fairclaim_internal.default_limits(
   out total int,
   out here int,
   out is_any_own boolean,
-  out is_any_rate boolean
+  out is_rate boolean,
+  out is_own_rate boolean
 )
 language plpgsql
 as $$
@@ -1386,16 +1394,18 @@ begin
                   where own.tenant_id > '00000000-0000-0000-0000-000000000000'
                      or own.tenant_id = '00000000-0000-0000-0000-000000000000'
                         and own.subject = 'tenant')
-    into total, here, is_any_rate, is_any_own
+    into total, here, is_rate, is_any_own
     from running_limit bound
    where bound.tenant_id = '00000000-0000-0000-0000-000000000000'
      and bound.queue = any (array['', p_queue]) and bound.subject = 'default';
-  is_any_rate := is_any_rate or is_any_own;
+  is_own_rate := exists (
+    select from running_limit own
+     where own.units is not null and own.tenant_id > '00000000-0000-0000-0000-000000000000');
 end
 $$;
 
 comment on function fairclaim_internal.default_limits(text) is
-'How many jobs of each tenant without own limits may run at a time: over all queues, and in this one; null: no limit. is_any_own: whether some tenant has a limit of its own. is_any_rate: whether a tenant may have a rate.';
+'How many jobs of each tenant without own limits may run at a time: over all queues, and in this one; null: no limit. is_any_own: whether some tenant has a limit of its own. is_rate: whether a default rate counts here; is_own_rate: whether some tenant has a rate of its own.';
 
 -- internal/claim/has_room.sql
 -- Whether a tenant has jobs waiting, and room for one more under its limits over all queues. A
@@ -1999,8 +2009,8 @@ declare
   v_totals int[];
   v_heres int[];
   v_slots int[];
-  v_now timestamptz := case when v_default.is_any_rate then fairclaim.clock() end;
-  v_rates int[];                              -- what these leave room for
+  v_now timestamptz;
+  v_rated boolean[];                          -- whose rates count
 begin
   if v_default.is_any_own then
     select array_agg(bound.total order by visit.ordinal),
@@ -2012,31 +2022,39 @@ begin
     v_totals := array_fill(v_default.total, array[cardinality(p_tenants)]);
     v_heres := array_fill(v_default.here, array[cardinality(p_tenants)]);
   end if;
-  if v_default.is_any_rate then
-    v_rates := array(
-      select room_under_rates(visit.tenant_id, p_queue, v_now)
+  if v_default.is_rate then
+    v_rated := array_fill(true, array[cardinality(p_tenants)]);
+  elsif v_default.is_own_rate then
+    v_rated := array(
+      select exists (select from running_limit own
+                      where own.tenant_id = visit.tenant_id and own.units is not null)
         from unnest(p_tenants) with ordinality visit(tenant_id, ordinal) order by visit.ordinal);
   end if;
-  if num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres)
-     + coalesce(num_nonnulls(variadic v_rates), 0) = 0 then
+  if true = any (v_rated) then
+    v_now := fairclaim.clock();
+  elsif num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres) = 0 then
     return p_wanted;
   end if;
   v_slots := array(
     select claim_lock.slot from claim_lock
      where claim_lock.slot = any (array(
        select lock_slot(visit.tenant_id)
-         from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rates) with ordinality
-              visit(tenant_id, wanted, total, here, rate, ordinal)
+         from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rated) with ordinality
+              visit(tenant_id, wanted, total, here, is_rated, ordinal)
         cross join lateral (
           select count(*) as total,
                  count(*) filter (where running.queue_group = v_group) as here
             from running
            where running.limited and running.tenant_id = visit.tenant_id
              and coalesce(visit.total, visit.here) is not null) held
-        where visit.wanted > 0 and coalesce(visit.total, visit.here, visit.rate) is not null
-          and visit.rate is distinct from 0
+        where visit.wanted > 0
+          and (visit.is_rated or coalesce(visit.total, visit.here) is not null)
           and (visit.total is null or held.total < visit.total)
           and (visit.here is null or held.here < visit.here)
+          and case when visit.is_rated
+                   then (select room.jobs
+                           from room_under_rates(visit.tenant_id, p_queue, v_group, v_now) room)
+                        is distinct from 0 else true end
           and (p_turns is null or exists (
                  select from lane
                   cross join lateral (
@@ -2048,22 +2066,19 @@ begin
                     and (p_types is null or lane.type = any (p_types))))
         order by visit.ordinal limit p_limit))
      order by claim_lock.slot for update skip locked);
-  if v_rates is not null then                 -- again, now that the slots are held
-    v_rates := array(
-      select case when visit.rate > 0 and lock_slot(visit.tenant_id) = any (v_slots)
-                  then room_under_rates(visit.tenant_id, p_queue, v_now) else visit.rate end
-        from unnest(p_tenants, v_rates) with ordinality visit(tenant_id, rate, ordinal)
-       order by visit.ordinal);
-  end if;
   return array(
-    select case when coalesce(visit.total, visit.here, visit.rate) is null then visit.wanted
+    select case when visit.is_rated is not true and coalesce(visit.total, visit.here) is null
+                then visit.wanted
                 when visit.wanted = 0 or lock_slot(visit.tenant_id) <> all (v_slots) then 0
                 else greatest(0, least(visit.wanted,
                   visit.total - held.total - taken.here - taken.elsewhere,
                   visit.here - held.here - taken.here,
-                  visit.rate - taken.here - taken.elsewhere)) end
-      from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rates) with ordinality
-           visit(tenant_id, wanted, total, here, rate, ordinal)
+                  case when visit.is_rated
+                       then (select room.jobs
+                               from room_under_rates(visit.tenant_id, p_queue, v_group, v_now) room)
+                            - taken.here - taken.elsewhere end)) end
+      from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rated) with ordinality
+           visit(tenant_id, wanted, total, here, is_rated, ordinal)
      cross join lateral (
        select count(*)::int as total,
               (count(*) filter (where running.queue_group = v_group))::int as here
@@ -2084,29 +2099,29 @@ comment on function fairclaim_internal.room_under_limits(text, text[], bigint[],
 'How many jobs each tenant may give under its limits of running jobs.';
 
 -- internal/claim/room_under_rates.sql
--- How many jobs a tenant may begin now in a queue under its rates; null where it has none. Exact
--- where the tenant's slot of claim_lock is held: nobody else charges its rates then.
+-- How many jobs a tenant may begin now in a queue under its rates: the least that one of them
+-- leaves; null where it has none. Exact where the tenant's slot of claim_lock is held, since nobody
+-- else charges its rates then. Plain SQL without settings, so that it becomes a part of the
+-- statement that calls it.
 create or replace function fairclaim_internal.room_under_rates(
   p_tenant_id uuid,
   p_queue text,
+  p_group int,
   p_now timestamptz
-) returns int
-language plpgsql
+) returns table (jobs int)
+language sql stable rows 1
 as $$
-begin
-  return (
-    select min(rate_room(rate.units, rate.period, rate.burst,
-             (select used.paid_until from rate_use used
-               where used.tenant_id = p_tenant_id
-                 and used.queue_group = case when rate.queue = '' then 0
-                                             else lane_group(p_queue) end
-               order by used.tenant_id desc, used.queue_group desc, used.use_id desc limit 1),
-             p_now))
-      from rates_of(p_tenant_id, p_queue) rate);
-end
+  select min(fairclaim_internal.rate_room(
+           rate.units, rate.period, rate.burst,
+           (select used.paid_until from fairclaim_internal.rate_use used
+             where used.tenant_id = p_tenant_id
+               and used.queue_group = case when rate.queue = '' then 0 else p_group end
+             order by used.tenant_id desc, used.queue_group desc, used.use_id desc limit 1),
+           p_now))
+    from fairclaim_internal.rates_of(p_tenant_id, p_queue) rate
 $$;
 
-comment on function fairclaim_internal.room_under_rates(uuid, text, timestamptz) is
+comment on function fairclaim_internal.room_under_rates(uuid, text, int, timestamptz) is
 'How many jobs of a tenant may begin now under its rates; null: no rate.';
 
 -- internal/claim/run_limited.sql
@@ -4810,14 +4825,22 @@ declare
   v_newest timestamptz[];
   v_total int := (select usual.total from default_limits('') usual);
 begin
-  with part as materialized (
+  with recursive part as materialized (
     select running.tenant_id, running.queue_group, count(*) as jobs,
            max(running.lease_expires_at) as newest
       from running where running.limited group by running.tenant_id, running.queue_group),
+  hop(queue) as (                             -- the queues that have limits, one by one
+    (select bound.queue from running_limit bound
+      where bound.queue <> '' order by bound.queue limit 1)
+    union all
+    select (select bound.queue from running_limit bound
+             where bound.queue <> '' and bound.queue > hop.queue order by bound.queue limit 1)
+      from hop where hop.queue is not null),
   limited_queue as materialized (
     select named.queue, lane_group(named.queue) as queue_group, usual.here
-      from (select distinct bound.queue from running_limit bound where bound.queue <> '') named
-     cross join lateral default_limits(named.queue) usual),
+      from hop named
+     cross join lateral default_limits(named.queue) usual
+     where named.queue is not null),
   waits as materialized (                     -- for its rate, for longer than two ticks
     select used.tenant_id, coalesce(limited_queue.queue, '') as queue
       from rate_use used
@@ -10744,7 +10767,7 @@ select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
 insert into fairclaim_internal.build (contents) values ($build${
-"migrations": [{"checksum":"b22f09a09eadfe9b55dbfb9d0d3b89fe5b555f3bb030f178b798dcab63b5e23a","name":"tables","version":1}],
+"migrations": [{"checksum":"9bf149fb948d3c6d0e021548267692be11d91ef10ababe411abb0fcc76e360a1","name":"tables","version":1}],
 "functions": {
 "activate_limits": {"digest":"f76c1e2df30ab054145e767468056694b97eadb51559487527bcd95dd233909e","roles":[]},
 "apply_limits": {"digest":"9ab6878faa786c6dee27ab6f59c21b63b2692f96f67cb13c38b86a36a0a90e26","roles":[]},
@@ -10773,7 +10796,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "count_jobs": {"digest":"5ed7dcaf8ad7bb3d2411cc3d498cef2a6073dd99f08396420daabb677c2dfaad","roles":["fairclaim_operator","fairclaim_auditor"]},
 "counted": {"digest":"9b67ae4ef60b232344c7e62be94a0edbfb69dce02ad47f85e12a923e12c347fe","roles":[]},
 "current_tenant_id": {"digest":"b0171da4c9b1ecb1840f60e300711a845d99f0a9c9343316067ea19e36860957","roles":["fairclaim_tenant"]},
-"default_limits": {"digest":"5a5ebc44ed64a935eccc45a4c108d082a2ec5dff3ad71ea47fde2956ca1a8e75","roles":[]},
+"default_limits": {"digest":"a0adc9ae0147bc6714307bcfb889cda474b0d8edb57f0546566da9e0106ed97b","roles":[]},
 "default_tenant": {"digest":"a9397dac08805d004806582bf58374f7b6466cbf61a14e2ee22d92ea522178d7","roles":[]},
 "delete_jobs": {"digest":"4d665a03bc49b4d72f7cdfc3e7a72505e6c34be796a4d2010321324adbd93218","roles":["fairclaim_operator"]},
 "dispatch_job": {"digest":"43839c9e8cbf1f175f0feaa10d26a30cbc8c2e04b46e4280579e0cb6f79e03d4","roles":["fairclaim_producer"]},
@@ -10793,7 +10816,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "extend_leases": {"digest":"c522db9125f868684a2dd9b74d78d09ec66e0959cabb0c4702f5e126ceab34ca","roles":["fairclaim_worker"]},
 "extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
 "fail_suspects": {"digest":"f12cb582011177be1b9f887c93676a50dc056cc7aeacf0642e6ecc024ed71813","roles":[]},
-"find_at_limit": {"digest":"ee1466c9d7214fca5b136fa68239bd80aa45ac691019af78c062a4da3734388c","roles":[]},
+"find_at_limit": {"digest":"a5b3204b4e756d62e7225ce0c8f3579eb97eefc34cbf2269ff7132af320e3501","roles":[]},
 "find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
 "findings_of_age": {"digest":"880ed3d82b5ea0250d4a5aa597665daa4f19a98c65916f8ac489746eee45742e","roles":[]},
 "findings_of_functions": {"digest":"9dc8801d24faf52a633cf1255e903f3260efa576e67b0e165a6c60d50f87e3be","roles":[]},
@@ -10906,8 +10929,8 @@ insert into fairclaim_internal.build (contents) values ($build${
 "retry_jobs": {"digest":"34c1780fd309793287e7a69cd2bdf9ee5aa84c8fc64c8aab597f8d14a0436c10","roles":["fairclaim_producer","fairclaim_operator"]},
 "return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
 "room_in_queue": {"digest":"c6122d06470461e0a53911b4adb5c1791ec3fc190aad2158d19e08b6a019fa33","roles":[]},
-"room_under_limits": {"digest":"f8c5d4ca20e41db780d9bb7bb68150b7896deedfb77f8e0129ef29dc91ae3876","roles":[]},
-"room_under_rates": {"digest":"2d43cd27ef111a2c9b03d4b5e7a626a513a1e001715cc9ad1621851d944e808c","roles":[]},
+"room_under_limits": {"digest":"f54f6eb523ee9025abaeffcca92015f9e32860bba31418f9a8132fab2f1baa89","roles":[]},
+"room_under_rates": {"digest":"06205a2dd69b7b21b4f164abac2606416ebe17444d9b76d20a3f8092ee3e1cf8","roles":[]},
 "run_limited": {"digest":"494c438876d7f0f3129782217c4f6514b97d83c93761ab344cf8cabd5704d936","roles":[]},
 "run_step": {"digest":"c7adee18240842bc659e8950ff68243715aa270bc79c57f642194a0480518eb2","roles":[]},
 "schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},

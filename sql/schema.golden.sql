@@ -409,7 +409,11 @@ create table fairclaim_internal.running_limit (
   constraint running_limit_units_check CHECK ((units >= 1)),
   constraint running_limit_pkey PRIMARY KEY (tenant_id, queue, subject)
 );
+CREATE INDEX running_limit_closed ON fairclaim_internal.running_limit USING btree (tenant_id, queue) WHERE (max_running = 0);
+CREATE INDEX running_limit_new ON fairclaim_internal.running_limit USING btree (tenant_id) WHERE (NOT active);
 CREATE UNIQUE INDEX running_limit_pkey ON fairclaim_internal.running_limit USING btree (tenant_id, queue, subject);
+CREATE INDEX running_limit_queue ON fairclaim_internal.running_limit USING btree (queue) WHERE (queue <> ''::text);
+CREATE INDEX running_limit_rate ON fairclaim_internal.running_limit USING btree (tenant_id) WHERE (units IS NOT NULL);
 alter table fairclaim_internal.running_limit enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.running_limit as permissive for all to fairclaim_owner using (true) with check (true);
 
@@ -1159,7 +1163,7 @@ create function fairclaim.counted(p_count bigint, p_noun text)
   returns text
   language sql immutable parallel safe;
 
-create function fairclaim.default_limits(p_queue text, OUT total integer, OUT here integer, OUT is_any_own boolean, OUT is_any_rate boolean)
+create function fairclaim.default_limits(p_queue text, OUT total integer, OUT here integer, OUT is_any_own boolean, OUT is_rate boolean, OUT is_own_rate boolean)
   returns record
   language plpgsql volatile;
 
@@ -1687,9 +1691,9 @@ create function fairclaim.room_under_limits(p_queue text, p_types text[], p_turn
   returns integer[]
   language plpgsql volatile;
 
-create function fairclaim.room_under_rates(p_tenant_id uuid, p_queue text, p_now timestamp with time zone)
-  returns integer
-  language plpgsql volatile;
+create function fairclaim.room_under_rates(p_tenant_id uuid, p_queue text, p_group integer, p_now timestamp with time zone)
+  returns TABLE(jobs integer)
+  language sql stable;
 
 create function fairclaim.run_limited(p_jobs fairclaim_internal.ready[], p_queues text[], p_token uuid, p_expires_at timestamp with time zone, p_worker_id text)
   returns void

@@ -232,6 +232,13 @@ create table fairclaim_internal.running_limit (
   check (max_running is not null or units is not null),
   check (num_nulls(units, period, burst) in (0, 3))
 );
+-- Nobody may read 100,000 limits to find the few that matter now.
+create index running_limit_queue on fairclaim_internal.running_limit (queue) where queue <> '';
+create index running_limit_new on fairclaim_internal.running_limit (tenant_id) where not active;
+create index running_limit_closed on fairclaim_internal.running_limit (tenant_id, queue)
+  where max_running = 0;
+create index running_limit_rate on fairclaim_internal.running_limit (tenant_id)
+  where units is not null;
 -- What of a rate is used up. The newest row of a (tenant, queue) holds; a claim that charges it
 -- deletes the one before. Without a row the whole burst is there. paid_until: the time up to which
 -- the jobs that have begun have used the rate up, evenly spread; ahead of the clock by the burst at

@@ -6,7 +6,8 @@ create or replace function fairclaim_internal.default_limits(
   out total int,
   out here int,
   out is_any_own boolean,
-  out is_any_rate boolean
+  out is_rate boolean,
+  out is_own_rate boolean
 )
 language plpgsql
 as $$
@@ -18,13 +19,15 @@ begin
                   where own.tenant_id > '00000000-0000-0000-0000-000000000000'
                      or own.tenant_id = '00000000-0000-0000-0000-000000000000'
                         and own.subject = 'tenant')
-    into total, here, is_any_rate, is_any_own
+    into total, here, is_rate, is_any_own
     from running_limit bound
    where bound.tenant_id = '00000000-0000-0000-0000-000000000000'
      and bound.queue = any (array['', p_queue]) and bound.subject = 'default';
-  is_any_rate := is_any_rate or is_any_own;
+  is_own_rate := exists (
+    select from running_limit own
+     where own.units is not null and own.tenant_id > '00000000-0000-0000-0000-000000000000');
 end
 $$;
 
 comment on function fairclaim_internal.default_limits(text) is
-'How many jobs of each tenant without own limits may run at a time: over all queues, and in this one; null: no limit. is_any_own: whether some tenant has a limit of its own. is_any_rate: whether a tenant may have a rate.';
+'How many jobs of each tenant without own limits may run at a time: over all queues, and in this one; null: no limit. is_any_own: whether some tenant has a limit of its own. is_rate: whether a default rate counts here; is_own_rate: whether some tenant has a rate of its own.';

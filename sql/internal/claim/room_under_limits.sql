@@ -25,8 +25,8 @@ declare
   v_totals int[];
   v_heres int[];
   v_slots int[];
-  v_now timestamptz := case when v_default.is_any_rate then fairclaim.clock() end;
-  v_rates int[];                              -- what these leave room for
+  v_now timestamptz;
+  v_rated boolean[];                          -- whose rates count
 begin
   if v_default.is_any_own then
     select array_agg(bound.total order by visit.ordinal),
@@ -38,31 +38,39 @@ begin
     v_totals := array_fill(v_default.total, array[cardinality(p_tenants)]);
     v_heres := array_fill(v_default.here, array[cardinality(p_tenants)]);
   end if;
-  if v_default.is_any_rate then
-    v_rates := array(
-      select room_under_rates(visit.tenant_id, p_queue, v_now)
+  if v_default.is_rate then
+    v_rated := array_fill(true, array[cardinality(p_tenants)]);
+  elsif v_default.is_own_rate then
+    v_rated := array(
+      select exists (select from running_limit own
+                      where own.tenant_id = visit.tenant_id and own.units is not null)
         from unnest(p_tenants) with ordinality visit(tenant_id, ordinal) order by visit.ordinal);
   end if;
-  if num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres)
-     + coalesce(num_nonnulls(variadic v_rates), 0) = 0 then
+  if true = any (v_rated) then
+    v_now := fairclaim.clock();
+  elsif num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres) = 0 then
     return p_wanted;
   end if;
   v_slots := array(
     select claim_lock.slot from claim_lock
      where claim_lock.slot = any (array(
        select lock_slot(visit.tenant_id)
-         from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rates) with ordinality
-              visit(tenant_id, wanted, total, here, rate, ordinal)
+         from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rated) with ordinality
+              visit(tenant_id, wanted, total, here, is_rated, ordinal)
         cross join lateral (
           select count(*) as total,
                  count(*) filter (where running.queue_group = v_group) as here
             from running
            where running.limited and running.tenant_id = visit.tenant_id
              and coalesce(visit.total, visit.here) is not null) held
-        where visit.wanted > 0 and coalesce(visit.total, visit.here, visit.rate) is not null
-          and visit.rate is distinct from 0
+        where visit.wanted > 0
+          and (visit.is_rated or coalesce(visit.total, visit.here) is not null)
           and (visit.total is null or held.total < visit.total)
           and (visit.here is null or held.here < visit.here)
+          and case when visit.is_rated
+                   then (select room.jobs
+                           from room_under_rates(visit.tenant_id, p_queue, v_group, v_now) room)
+                        is distinct from 0 else true end
           and (p_turns is null or exists (
                  select from lane
                   cross join lateral (
@@ -74,22 +82,19 @@ begin
                     and (p_types is null or lane.type = any (p_types))))
         order by visit.ordinal limit p_limit))
      order by claim_lock.slot for update skip locked);
-  if v_rates is not null then                 -- again, now that the slots are held
-    v_rates := array(
-      select case when visit.rate > 0 and lock_slot(visit.tenant_id) = any (v_slots)
-                  then room_under_rates(visit.tenant_id, p_queue, v_now) else visit.rate end
-        from unnest(p_tenants, v_rates) with ordinality visit(tenant_id, rate, ordinal)
-       order by visit.ordinal);
-  end if;
   return array(
-    select case when coalesce(visit.total, visit.here, visit.rate) is null then visit.wanted
+    select case when visit.is_rated is not true and coalesce(visit.total, visit.here) is null
+                then visit.wanted
                 when visit.wanted = 0 or lock_slot(visit.tenant_id) <> all (v_slots) then 0
                 else greatest(0, least(visit.wanted,
                   visit.total - held.total - taken.here - taken.elsewhere,
                   visit.here - held.here - taken.here,
-                  visit.rate - taken.here - taken.elsewhere)) end
-      from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rates) with ordinality
-           visit(tenant_id, wanted, total, here, rate, ordinal)
+                  case when visit.is_rated
+                       then (select room.jobs
+                               from room_under_rates(visit.tenant_id, p_queue, v_group, v_now) room)
+                            - taken.here - taken.elsewhere end)) end
+      from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rated) with ordinality
+           visit(tenant_id, wanted, total, here, is_rated, ordinal)
      cross join lateral (
        select count(*)::int as total,
               (count(*) filter (where running.queue_group = v_group))::int as here

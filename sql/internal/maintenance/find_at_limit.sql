@@ -15,14 +15,22 @@ declare
   v_newest timestamptz[];
   v_total int := (select usual.total from default_limits('') usual);
 begin
-  with part as materialized (
+  with recursive part as materialized (
     select running.tenant_id, running.queue_group, count(*) as jobs,
            max(running.lease_expires_at) as newest
       from running where running.limited group by running.tenant_id, running.queue_group),
+  hop(queue) as (                             -- the queues that have limits, one by one
+    (select bound.queue from running_limit bound
+      where bound.queue <> '' order by bound.queue limit 1)
+    union all
+    select (select bound.queue from running_limit bound
+             where bound.queue <> '' and bound.queue > hop.queue order by bound.queue limit 1)
+      from hop where hop.queue is not null),
   limited_queue as materialized (
     select named.queue, lane_group(named.queue) as queue_group, usual.here
-      from (select distinct bound.queue from running_limit bound where bound.queue <> '') named
-     cross join lateral default_limits(named.queue) usual),
+      from hop named
+     cross join lateral default_limits(named.queue) usual
+     where named.queue is not null),
   waits as materialized (                     -- for its rate, for longer than two ticks
     select used.tenant_id, coalesce(limited_queue.queue, '') as queue
       from rate_use used
