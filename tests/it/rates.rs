@@ -1,6 +1,6 @@
 //! Rates: how many jobs may begin in a time. The clock of these tests stands still and is moved by hand.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use uuid::Uuid;
 
@@ -84,15 +84,15 @@ fn by_tenant(jobs: &[Claimed]) -> BTreeMap<Uuid, usize> {
 }
 
 /// The most jobs that began in any window, less what the rate allows in a window of that length. Times are in milliseconds.
-fn overshoot(begun: &[u64], rate: Rate) -> i64 {
+fn overshoot(begun: &[u64], rate: Rate) -> f64 {
     let allowed = |millis: u64| {
-        let whole = (millis as f64) * f64::from(rate.units) / (rate.period * 1000.0);
-        (whole + 1e-6).floor() as i64 + i64::from(rate.burst)
+        let seconds = Duration::from_millis(millis).as_secs_f64();
+        (seconds * f64::from(rate.units) / rate.period + 1e-6).floor() + f64::from(rate.burst)
     };
     let windows = begun.iter().enumerate().flat_map(|(first, from)| {
-        begun[first..].iter().enumerate().map(move |(more, to)| (more as i64 + 1, to - from))
+        begun[first..].iter().zip(1_u32..).map(move |(to, jobs)| (jobs, to - from))
     });
-    windows.map(|(jobs, length)| jobs - allowed(length)).max().unwrap_or(0)
+    windows.map(|(jobs, length)| f64::from(jobs) - allowed(length)).fold(f64::MIN, f64::max)
 }
 
 #[tokio::test]
@@ -124,9 +124,9 @@ async fn no_window_of_any_length_has_more_than_its_rate_whoever_claims_and_how_m
     }
     let others = [scene.db.worker().await, scene.db.worker().await];
     let mut begun: BTreeMap<Uuid, Vec<u64>> = BTreeMap::new();
-    for step in 0..120_u64 {
-        let mut jobs = scene.claim([1, 10, 100][step as usize % 3]).await;
-        jobs.extend(claim_jobs(&others[step as usize % 2], 10, &mut None).await);
+    for (step, limit) in (0..120_u64).zip([1, 10, 100].into_iter().cycle()) {
+        let mut jobs = scene.claim(limit).await;
+        jobs.extend(claim_jobs(&others[usize::from(limit == 10)], 10, &mut None).await);
         for job in &jobs {
             begun.entry(job.tenant).or_default().push(scene.now);
         }
@@ -136,14 +136,15 @@ async fn no_window_of_any_length_has_more_than_its_rate_whoever_claims_and_how_m
         }
         scene.advance(step * step % 397).await;
     }
-    let ideal = scene.now as f64 * 7.0 / 3000.0 + 4.0;
+    let ideal = Duration::from_millis(scene.now).as_secs_f64() * 7.0 / 3.0 + 4.0;
     for times in begun.values() {
         assert!(
-            overshoot(times, rate) <= 0,
+            overshoot(times, rate) <= 0.0,
             "{} above the rate: {times:?}",
             overshoot(times, rate)
         );
-        assert!(times.len() as f64 > 0.8 * ideal.min(60.0), "{} of {ideal}", times.len());
+        let began = f64::from(u32::try_from(times.len()).expect("a count"));
+        assert!(began > 0.8 * ideal.min(60.0), "{began} of {ideal}");
     }
     assert_eq!(begun.len(), 4);
 }
@@ -291,7 +292,7 @@ async fn a_rate_and_a_limit_of_running_jobs_hold_together_and_nothing_is_stuck_a
             break;
         }
     }
-    assert!(overshoot(&begun, DEFAULT) <= 0, "{begun:?}");
+    assert!(overshoot(&begun, DEFAULT) <= 0.0, "{begun:?}");
     let waiting = scene
         .number("select (select count(*) from fairclaim_internal.ready r join fairclaim_internal.lane l using (lane_id) where not l.alone) + (select count(*) from fairclaim_internal.running)")
         .await;
