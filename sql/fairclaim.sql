@@ -174,6 +174,8 @@ begin
 -- I6  Under a limit that is active all rows of `running` that count under it are marked, and
 --     whoever takes a job under it holds its slot of claim_lock, counts in a later statement, and
 --     holds the slot until the new row of `running` is committed.
+-- I7  `watched` says that something wants to know when the job ends. Dispatch sets it, and it goes
+--     with the narrow row wherever that moves. A settlement of rows without it tells nobody.
 -- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
 -- table without one.
 --
@@ -244,6 +246,7 @@ create table fairclaim_internal.ready (
   attempts int not null,
   attempts_left smallint not null,
   lost smallint not null,
+  watched boolean not null default false,
   primary key (lane_id, seq)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index ready_tenant on fairclaim_internal.ready (tenant_id, (lane_id >> 32), id);
@@ -258,6 +261,7 @@ create table fairclaim_internal.running (
   lost smallint not null,
   -- lane_group of the queue, where a limit counts the jobs of this queue; else 0
   queue_group int not null,
+  watched boolean not null default false,
   limited boolean not null,                   -- some limit counts it
   worker_id text not null
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 80);
@@ -281,6 +285,7 @@ create table fairclaim_internal.scheduled (
   attempts int not null,
   attempts_left smallint not null,
   lost smallint not null,
+  watched boolean not null default false,
   primary key (run_at, id)
 );
 create unique index scheduled_id on fairclaim_internal.scheduled (id);
@@ -603,9 +608,9 @@ create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;
 -- when a cancel of a running job was last asked for
 create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '9bf149fb948d3c6d0e021548267692be11d91ef10ababe411abb0fcc76e360a1');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '20f84254e09bb922b1e5718094de9d0c491269ad57f42639f67d7a5755beacc7');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> '9bf149fb948d3c6d0e021548267692be11d91ef10ababe411abb0fcc76e360a1' then
+  elsif v_sum <> '20f84254e09bb922b1e5718094de9d0c491269ad57f42639f67d7a5755beacc7' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
@@ -853,7 +858,7 @@ begin
   with taken as materialized (
     select job.tenant_id, p_queues[job.place] collate "C" as queue, count(*) as jobs
       from unnest(p_jobs) with ordinality
-           job(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, place)
+           job(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, watched, place)
      group by 1, 2),
   charged as materialized (
     select taken.tenant_id, case when rate.queue = '' then 0 else lane_group(taken.queue) end
@@ -2150,13 +2155,14 @@ begin
         where bound.tenant_id = '00000000-0000-0000-0000-000000000000'
           and bound.queue = any (array['', named.queue]) and bound.subject <> 'tenant') usual)
   insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                       queue_group, limited, worker_id)
+                       queue_group, watched, limited, worker_id)
   select taken.id, taken.tenant_id, p_token, p_expires_at, taken.attempts + 1, taken.attempts_left,
          taken.lost,
          case when served.by_queue or own.by_queue then served.queue_group else 0 end,
+         taken.watched,
          served.by_any or coalesce(own.by_any, false), p_worker_id
     from unnest(p_jobs) with ordinality
-         taken(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, place)
+         taken(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, watched, place)
     join served on served.queue = p_queues[taken.place] collate "C"
    cross join lateral (
      select bool_or(true) as by_any, bool_or(bound.queue <> '') as by_queue
@@ -2504,9 +2510,9 @@ begin
     end if;
   else
     insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                         queue_group, limited, worker_id)
+                         queue_group, watched, limited, worker_id)
     select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
-           taken.lost, 0, false, p_worker_id
+           taken.lost, 0, taken.watched, false, p_worker_id
       from unnest(jobs) taken;
   end if;
   if p_lease < 30 then                        -- every worker ticks within half a minute anyway
@@ -2828,7 +2834,7 @@ begin
    limit 1;
   if not found then
     perform into_lanes(
-      array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0)::ready],
+      array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0, false)::ready],
       array[p_queue], array[p_type], array[p_priority::smallint], v_since, true);
   end if;
 end
@@ -2925,7 +2931,7 @@ begin
   -- item: a row with its tenant's own lane; once with each of them, if its key has several
   item as materialized (
     select given.lane_id as number, given.seq, given.id, given.tenant_id, given.attempts,
-           given.attempts_left, given.lost, own.lane_id as own_id
+           given.attempts_left, given.lost, given.watched, own.lane_id as own_id
       from unnest(p_rows) given
       left join (
         select kind.number, lane.tenant_id, lane.lane_id
@@ -3009,26 +3015,26 @@ begin
     returning lane.tenant_id, lane.queue),
   -- placed: of several own lanes of its key a row goes into the oldest
   placed as (
-    insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
+    insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
     select chosen.lane_id, chosen.id, chosen.tenant_id, chosen.attempts, chosen.attempts_left,
-           chosen.lost
+           chosen.lost, chosen.watched
       from (select distinct on (place.seq) place.*
               from (select item.own_id as lane_id, item.seq, item.id, item.tenant_id,
-                           item.attempts, item.attempts_left, item.lost
+                           item.attempts, item.attempts_left, item.lost, item.watched
                       from item where item.own_id is not null
                     union all
                     select rest.shared_id, rest.seq, rest.id, rest.tenant_id,
-                           rest.attempts, rest.attempts_left, rest.lost
+                           rest.attempts, rest.attempts_left, rest.lost, rest.watched
                       from rest where rest.shares and rest.shared_id is not null
                     union all
                     select opened.lane_id, rest.seq, rest.id, rest.tenant_id,
-                           rest.attempts, rest.attempts_left, rest.lost
+                           rest.attempts, rest.attempts_left, rest.lost, rest.watched
                       from rest
                       join opened on opened.opens_as = rest.opens_as and opened.tenant_id is null
                      where rest.shares and rest.shared_id is null
                     union all
                     select opened.lane_id, rest.seq, rest.id, rest.tenant_id,
-                           rest.attempts, rest.attempts_left, rest.lost
+                           rest.attempts, rest.attempts_left, rest.lost, rest.watched
                       from rest
                       join opened on opened.opens_as = rest.opens_as
                                  and opened.tenant_id = rest.tenant_id
@@ -3283,7 +3289,8 @@ create or replace function fairclaim_internal.to_ready(
   p_ids uuid[],
   p_attempts int[],
   p_left smallint[],
-  p_lost smallint[]
+  p_lost smallint[],
+  p_watched boolean[]
 ) returns int
 language plpgsql
 as $$
@@ -3294,16 +3301,17 @@ declare
   v_priorities smallint[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
-    select fairclaim.clock(), back.id, back.tenant_id, back.attempts, back.attempts_left, back.lost
-      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost)
-           back(tenant_id, id, attempts, attempts_left, lost);
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
+    select fairclaim.clock(), back.id, back.tenant_id, back.attempts, back.attempts_left,
+           back.lost, back.watched
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost, p_watched)
+           back(tenant_id, id, attempts, attempts_left, lost, watched);
     return 0;
   end if;
   with item as materialized (
     select back.*, known.queue, known.type, known.priority
-      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) with ordinality
-           back(tenant_id, id, attempts, attempts_left, lost, ordinal)
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost, p_watched) with ordinality
+           back(tenant_id, id, attempts, attempts_left, lost, watched, ordinal)
      cross join lateral (
        select job.queue, job.type, job.priority from job
         where job.tenant_id = back.tenant_id and job.id = back.id offset 0) known),
@@ -3311,7 +3319,7 @@ begin
     select met.*, row_number() over () as number
       from (select distinct item.queue, item.type, item.priority from item) met)
   select (select array_agg(row (kind.number, item.ordinal, item.id, item.tenant_id, item.attempts,
-                                item.attempts_left, item.lost)::ready)
+                                item.attempts_left, item.lost, item.watched)::ready)
             from item
             join kind on kind.queue = item.queue and kind.type = item.type
                      and kind.priority = item.priority),
@@ -3328,7 +3336,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.to_ready(uuid[], uuid[], int[], smallint[], smallint[]) is
+comment on function fairclaim_internal.to_ready(uuid[], uuid[], int[], smallint[], smallint[],
+    boolean[]) is
 'Puts jobs that come back (retry, release, lost lease, due) into lanes, by way of the next tick outside READ COMMITTED.';
 
 -- internal/dispatch/wake.sql
@@ -5396,6 +5405,7 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
 begin
   moved := 0;
   if not exists (select from at_limit where at_limit.is_stable) then
@@ -5425,11 +5435,12 @@ begin
          array_agg(gone.attempts order by gone.seq),
          array_agg(gone.attempts_left order by gone.seq),
          array_agg(gone.lost order by gone.seq),
+         array_agg(gone.watched order by gone.seq),
          (select case when count(*) = 1000 then max(slice.at_limit_id) else 0 end from slice)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_last
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched, v_last
     from gone;
   if v_ids is not null then
-    moved := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    moved := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
   end if;
   if moved < p_size then
     p_state.limit_slice := v_last;
@@ -5658,6 +5669,7 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
 begin
   with gone as (
     delete from scheduled
@@ -5670,13 +5682,14 @@ begin
          array_agg(gone.id order by gone.run_at, gone.id),
          array_agg(gone.attempts order by gone.run_at, gone.id),
          array_agg(gone.attempts_left order by gone.run_at, gone.id),
-         array_agg(gone.lost order by gone.run_at, gone.id)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost
+         array_agg(gone.lost order by gone.run_at, gone.id),
+         array_agg(gone.watched order by gone.run_at, gone.id)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
     from gone;
   if v_ids is null then
     return 0;
   end if;
-  perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+  perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
   return cardinality(v_ids);
 end
 $$;
@@ -6005,8 +6018,9 @@ begin
            order by passed.lane_id, passed.seq limit p_size for update skip locked) below
         limit p_size))
     returning ready.*)
-  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select gone.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
+  select gone.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost,
+         gone.watched
     from gone order by gone.seq;
   get diagnostics v_count = row_count;
 
@@ -6161,6 +6175,7 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
   v_lanes bigint[];
 begin
   swept := 0;
@@ -6192,11 +6207,12 @@ begin
          array_agg(gone.id order by gone.seq),
          array_agg(gone.attempts order by gone.seq),
          array_agg(gone.attempts_left order by gone.seq),
-         array_agg(gone.lost order by gone.seq)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost
+         array_agg(gone.lost order by gone.seq),
+         array_agg(gone.watched order by gone.seq)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
     from gone;
   if v_ids is not null then
-    swept := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    swept := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
   end if;
 end
 $$;
@@ -7789,11 +7805,12 @@ declare
   v_is_placed boolean := current_setting('transaction_isolation') = 'read committed';
   v_places bigint[];                          -- which of the given ones were accepted
   v_statuses text[];
-  v_tenants uuid[];                           -- of those that wait again at once, as the next four
+  v_tenants uuid[];                           -- of those that wait again at once, as the next five
   v_ids uuid[];
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
   v_again timestamptz;                        -- when the first of them is due again
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
@@ -7812,7 +7829,7 @@ begin
                     item(id, attempt, token)) then true end
     returning running.*),
   gone as materialized (
-    select given.place, held.id, held.tenant_id, held.attempt, held.limited,
+    select given.place, held.id, held.tenant_id, held.attempt, held.watched, held.limited,
            exists (select from cancel_request wish where wish.id = held.id) as is_cancel_requested,
            given.outcome, given.result, clip_error(given.error) as error, given.delay,
            case when given.outcome = 'lost' then held.worker_id else p_worker_id end as worker_id,
@@ -7854,9 +7871,9 @@ begin
     select ended.id, ended.tenant_id, ended.attempt, v_now, ended.worker_id, ended.error
       from ended where ended.outcome in ('retry', 'fail', 'lost')),
   later as (
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
     select v_now + make_interval(secs => ended.pause), ended.id, ended.tenant_id, ended.attempt,
-           ended.attempts_left, ended.lost
+           ended.attempts_left, ended.lost, ended.watched
       from ended where ended.status = 'scheduled')
   select array_agg(ended.place), array_agg(ended.status),
          array_agg(ended.tenant_id) filter (where ended.status = 'pending'),
@@ -7864,12 +7881,14 @@ begin
          array_agg(ended.attempt) filter (where ended.status = 'pending'),
          array_agg(ended.attempts_left) filter (where ended.status = 'pending'),
          array_agg(ended.lost) filter (where ended.status = 'pending'),
+         array_agg(ended.watched) filter (where ended.status = 'pending'),
          v_now + make_interval(secs => min(ended.pause) filter (where ended.status = 'scheduled')),
          array_agg(distinct ended.tenant_id) filter (where ended.limited)
-    into v_places, v_statuses, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again, v_freed
+    into v_places, v_statuses, v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched,
+         v_again, v_freed
     from ended;
   if v_ids is not null then
-    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
     if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
       perform wake(v_now);
     end if;
@@ -8614,7 +8633,7 @@ begin
          (select array_agg(kind.type order by kind.number) from kind),
          (select array_agg(kind.priority::smallint order by kind.number) from kind),
          array_agg(row (sized.number, sized.place, sized.id, sized.tenant_id,
-                        0, sized.max_attempts, 0)::ready) filter (where sized.due is null),
+                        0, sized.max_attempts, 0, false)::ready) filter (where sized.due is null),
          min(sized.due)
     into v_bad, v_fault, v_bytes, v_all, v_queues, v_types, v_priorities, v_rows, v_later
     from (select kind.number, item.place, item.id, item.tenant_id, item.max_attempts,
@@ -9670,6 +9689,7 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
 begin
   p_tenant_id := check_scope(p_tenant_id, p_ids);
   with due as materialized (
@@ -9679,7 +9699,7 @@ begin
   now_due as (
     delete from scheduled where scheduled.ctid = any (array(select due.place from due))
     returning scheduled.id, scheduled.tenant_id, scheduled.attempts, scheduled.attempts_left,
-              scheduled.lost),
+              scheduled.lost, scheduled.watched),
   locked as materialized (
     select finished.id, finished.tenant_id from finished
      where finished.id = any (p_ids)
@@ -9698,17 +9718,18 @@ begin
     on conflict (id, attempt, tenant_id) do update
        set error = coalesce(attempt_error.error, '{}') || excluded.error),
   back as (
-    select now_due.id, now_due.tenant_id, now_due.attempts, now_due.attempts_left, now_due.lost
+    select now_due.id, now_due.tenant_id, now_due.attempts, now_due.attempts_left, now_due.lost,
+           now_due.watched
       from now_due
     union all
-    select ended.id, ended.tenant_id, ended.attempts, known.max_attempts, 0::smallint
+    select ended.id, ended.tenant_id, ended.attempts, known.max_attempts, 0::smallint, false
       from ended
      cross join lateral (             -- one look by key for each, and no join of all jobs
        select job.max_attempts from job
         where job.tenant_id = ended.tenant_id and job.id = ended.id offset 0) known)
   select array_agg(back.tenant_id), array_agg(back.id), array_agg(back.attempts),
-         array_agg(back.attempts_left), array_agg(back.lost)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost
+         array_agg(back.attempts_left), array_agg(back.lost), array_agg(back.watched)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
     from back;
   if v_ids is not null then
     -- an older wish to cancel does not hold for the new attempts
@@ -9716,7 +9737,7 @@ begin
      where cancel_request.ctid = any (array(
        select wish.ctid from cancel_request wish
         where wish.id = any (v_ids) for update skip locked));
-    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
     perform wake(fairclaim.clock());
   end if;
   return query select * from status_of(p_tenant_id, p_ids);
@@ -10767,7 +10788,7 @@ select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
 insert into fairclaim_internal.build (contents) values ($build${
-"migrations": [{"checksum":"9bf149fb948d3c6d0e021548267692be11d91ef10ababe411abb0fcc76e360a1","name":"tables","version":1}],
+"migrations": [{"checksum":"20f84254e09bb922b1e5718094de9d0c491269ad57f42639f67d7a5755beacc7","name":"tables","version":1}],
 "functions": {
 "activate_limits": {"digest":"f76c1e2df30ab054145e767468056694b97eadb51559487527bcd95dd233909e","roles":[]},
 "apply_limits": {"digest":"9ab6878faa786c6dee27ab6f59c21b63b2692f96f67cb13c38b86a36a0a90e26","roles":[]},
@@ -10775,7 +10796,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "caller_is": {"digest":"2e97d286d38189480f17b9f5d001696b6cdd7ef47db710791b24abc4a553e279","roles":[]},
 "cancel_jobs": {"digest":"c97e650cdb45ede699d0cc7666cea343e8cf36df5c298a4d2f710c0b80e89e52","roles":["fairclaim_producer","fairclaim_operator"]},
 "cancelled_jobs": {"digest":"7dca37c8f31f777032e9cdc4a2cfb4380fc9d698ff070da1afce3cd8f3eb51fd","roles":[]},
-"charge_rates": {"digest":"8d519453b7f23b7bf4944bdd618a5c3d6fae234129cff08d56e86ee229de7dad","roles":[]},
+"charge_rates": {"digest":"a0eea6a82f99f465f9fd31e38d83571be8c2692bb40c0261d853b9d3b1dd746b","roles":[]},
 "check_batch": {"digest":"ab68fd20f1ec06a2263b6d2dad909e51aff55bc1dc01608066d612d7338be08a","roles":[]},
 "check_claim": {"digest":"6a015e94f890963a6bc88cc79adbece2f155592a49b0689deffa98dd2fa21653","roles":[]},
 "check_cursor": {"digest":"e2daad2475642f1fd8af35bac21b72d2eb0d3336095184b056e5eb31524a3c82","roles":[]},
@@ -10800,7 +10821,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "default_tenant": {"digest":"a9397dac08805d004806582bf58374f7b6466cbf61a14e2ee22d92ea522178d7","roles":[]},
 "delete_jobs": {"digest":"4d665a03bc49b4d72f7cdfc3e7a72505e6c34be796a4d2010321324adbd93218","roles":["fairclaim_operator"]},
 "dispatch_job": {"digest":"43839c9e8cbf1f175f0feaa10d26a30cbc8c2e04b46e4280579e0cb6f79e03d4","roles":["fairclaim_producer"]},
-"dispatch_jobs": {"digest":"1cf0e325d767eed2ceca31502e496de3f1aa0255ded9d9ba9f338a557326d14e","roles":["fairclaim_producer"]},
+"dispatch_jobs": {"digest":"24460ad3e4812660cce13c6468b7a30884cd6517dca81ca1ccf9d964fcf19a3d","roles":["fairclaim_producer"]},
 "dispatch_lines": {"digest":"dbb5d9e33455771f20172cb127ce0cf66d82991f4e202d0abcf9ab0fae8f3a02","roles":["fairclaim_producer"]},
 "doctor_findings": {"digest":"9d5a78d32b10a736072bc9817b2fbd29c84ceda9fce3c259710ac08992eddefb","roles":["fairclaim_operator","fairclaim_observer"]},
 "doctor_topic": {"digest":"12d29ab184d6a2095a5ed0a2d52221074ec635c372ca04acaf4831440142ac02","roles":["fairclaim_operator","fairclaim_observer"]},
@@ -10844,8 +10865,8 @@ insert into fairclaim_internal.build (contents) values ($build${
 "hop_turns": {"digest":"a4c0142405fbe88974666bcedf076ab0cdf5c9761a93d5ed67ab3172bb57cacd","roles":[]},
 "id_at": {"digest":"10baa8453aadbfe1f1dff476ab08c981bcf3ba9bba3aace7cc18979ba326bedf","roles":[]},
 "id_prefix": {"digest":"1f161038d88700f7fc974c95e87613f422ad66c9f277233e426809d3e0d17f27","roles":[]},
-"into_lane": {"digest":"030e8a2c9b50cfbb5f31a9c9233bdf1a05f60432c7d93cab2979f292c78d14b9","roles":[]},
-"into_lanes": {"digest":"5ed66241ef9ff92967db475c243b5ee99074a1e771cade19da4a972d565c054c","roles":[]},
+"into_lane": {"digest":"16c7ed3ffc8091b957d6cfbbf591fbba9a1ae702a2972ec1b6630471461338f9","roles":[]},
+"into_lanes": {"digest":"6c64b71a4fbdaee6ae2b3b35ed41cf4930f16998db4846be1ef42c98ce133d3d","roles":[]},
 "is_cursor_entry": {"digest":"2b6f87df78450e5b161d4e7458f21ba2d1ef4938f3dd3522a95a33065170d103","roles":[]},
 "is_held_long": {"digest":"321df77ae5bbe2fc5e90341594a59b732ef0c29a24ca0f6ed9c806944870a7fd","roles":[]},
 "is_name": {"digest":"3a5adf1fa0648d751468bc6aef27dca284cb5ad36ff6b5a5c5165631aefb5946","roles":[]},
@@ -10873,7 +10894,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "matching_jobs": {"digest":"efb20d96449bd3ec00aeb8bfd9fa7ccb45ac3b6c90a2c83522c7eb14d47d8afb","roles":[]},
 "millis": {"digest":"0f4a0b4fffaf847ee01ae8876afb133942d4ad2b89291b965ea542b8c577c75a","roles":[]},
 "move_floors": {"digest":"bb2e5f286ac25470876cf3ad3e5031e6abc29a6b7c55456421b41c6d11c4dbca","roles":[]},
-"move_limited": {"digest":"7d6af3fc27e326994d68782fe4ecd93cd8f357c0ccce237e5e0b21f1c46d49e6","roles":[]},
+"move_limited": {"digest":"f792c8ca59cc5ee78ad6e60e4980fbb58cb2160f91c9ca8221b0a65ea8dbd6a5","roles":[]},
 "named_tenant": {"digest":"05022ad604f767b809d78cfc7cf746f186dfc3cbd594ac72fba2166d9423d299","roles":[]},
 "named_tenants": {"digest":"42e7a9f72632aa11ce3ffbf8bf2b3e407400b694fbfc7c4891c4f248475e39c7","roles":[]},
 "newest_state": {"digest":"17b8ddca9f6dbd6c4ecdf413d1102659c57ad99b5ff893c6b00fee6e42a3b616","roles":[]},
@@ -10896,7 +10917,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "our_role": {"digest":"79a2878026dcb51824a9407274468cf63c2bafd55f578de8ff97a365c74f32a8","roles":[]},
 "pause_queue": {"digest":"0404361cc5e240edec37a47f0acb9be84aa8fc4eb53879420d37e93221504588","roles":["fairclaim_operator"]},
 "place_in_range": {"digest":"3fea2ecfc5d77bc34bec1822157ce74a128a8e0eac535d94adc8532a2e1f783b","roles":[]},
-"promote_due": {"digest":"53cb77c403b4dd877c634af51d7fb74a10147ba1d359b69a9b0ade44e231bbb8","roles":[]},
+"promote_due": {"digest":"9ec52325190d69d5f6c3ce7c878b5e6354582d3a30a6039d728f64c9031c7721","roles":[]},
 "prune": {"digest":"67c08602496c16b1e9b459c714a595970120e9133f21e2c1c4ff84aad2d65080","roles":["fairclaim_worker","fairclaim_operator"]},
 "prune_before": {"digest":"608daece08092d648fac1c0557a08cee8c5160c6eaefc6dae60cf967f4373c6a","roles":[]},
 "prune_piece": {"digest":"577742d29519d7d3ba206d4442fa7ca2c496872068efdc28b2a124734cac8d48","roles":[]},
@@ -10924,14 +10945,14 @@ insert into fairclaim_internal.build (contents) values ($build${
 "release_claims": {"digest":"f4f33bd7ac7b0e6aa827fcbf1524ed87b5f54bf2de9eabd1e3dcc56f100dfabf","roles":["fairclaim_worker"]},
 "release_jobs": {"digest":"9e872e61ac5efb0fce1390eba1839345b55a375d924391a5249072e24eaa7968","roles":["fairclaim_operator"]},
 "release_worker": {"digest":"46c31d297630ddda6abffc7dad82032d91233c9d0feddc87ec4c7065f935ed63","roles":["fairclaim_operator"]},
-"renew_passed": {"digest":"b2df0a80eb0054a48b7ae5deaeb970269503c2037494acf2c34431c5098fc2b1","roles":[]},
+"renew_passed": {"digest":"7e5d94eb2b270af7204a55b0fc6a14ae32f155dba54749485d7caa26ebc6386f","roles":[]},
 "resume_queue": {"digest":"de54fdf673b87b3d5cfc8c73ceaeea9f134274e7b85c8ffd8de4fe46c8b52278","roles":["fairclaim_operator"]},
-"retry_jobs": {"digest":"34c1780fd309793287e7a69cd2bdf9ee5aa84c8fc64c8aab597f8d14a0436c10","roles":["fairclaim_producer","fairclaim_operator"]},
+"retry_jobs": {"digest":"dc74b198b6392b579d2eea34a45db9c9823f8dffad2201b3fd3062165c35c7f0","roles":["fairclaim_producer","fairclaim_operator"]},
 "return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
 "room_in_queue": {"digest":"c6122d06470461e0a53911b4adb5c1791ec3fc190aad2158d19e08b6a019fa33","roles":[]},
 "room_under_limits": {"digest":"f54f6eb523ee9025abaeffcca92015f9e32860bba31418f9a8132fab2f1baa89","roles":[]},
 "room_under_rates": {"digest":"06205a2dd69b7b21b4f164abac2606416ebe17444d9b76d20a3f8092ee3e1cf8","roles":[]},
-"run_limited": {"digest":"494c438876d7f0f3129782217c4f6514b97d83c93761ab344cf8cabd5704d936","roles":[]},
+"run_limited": {"digest":"576e8a123b504ea20144f29f457ed40971c913469c333b787a527ebe03734e31","roles":[]},
 "run_step": {"digest":"c7adee18240842bc659e8950ff68243715aa270bc79c57f642194a0480518eb2","roles":[]},
 "schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "seconds_in": {"digest":"1f370781f1f952f251f299c23d430d327eca67952db155835ce31736a09d7cdf","roles":[]},
@@ -10939,18 +10960,18 @@ insert into fairclaim_internal.build (contents) values ($build${
 "set_setting": {"digest":"8c5c96cf18c94e33e7842b505b992e0b86afc561d6482e9eb135f41d8310c966","roles":["fairclaim_operator"]},
 "settle_and_claim": {"digest":"11ad8fea6b52170b65f1fa82f2873f0ec2fddf57982a7626e148839fdd454281","roles":["fairclaim_worker"]},
 "settle_jobs": {"digest":"61e48825f196784f56c68a0a5615c394f5fcdcf57667c04dc8069c7a3505fa0a","roles":["fairclaim_worker"]},
-"settle_mixed": {"digest":"bed1d1701b2cd90e0d02d787ba2552dc92feeea58286ca48ef95c4e209e07074","roles":[]},
+"settle_mixed": {"digest":"32c1415cd0636d87bb5ec6deabeb7776c91fe8aecacf1cb7af2202e1aee209be","roles":[]},
 "show_job": {"digest":"1de32360795b828c88db372a92691b57d6aa61e116a8e9c65e7630f4005d6e88","roles":["fairclaim_operator","fairclaim_auditor"]},
 "some_of": {"digest":"c5871e453cbbcfb4ab1a8b1ca4bae37ecf3a75825b11aef833426d4d27852622","roles":[]},
 "span": {"digest":"a9c5429724f9c3cb45a27633b0696c75dfbecca4cbf87683570ed69e3a0d67d0","roles":[]},
 "stale_kind": {"digest":"dfb9c5a2c45a00fc71bfa8e734ae78c76cec1f590903e42409ce5c61aeddeba3","roles":[]},
 "status_of": {"digest":"c61c116909e3f58ab927d9b96a34e18edf9fee2ecdd949e9dad20d1639122163","roles":[]},
-"sweep_ready": {"digest":"94c38a3068c145be7f5ad8d06d6325f3b3a3a662e64be0c17d7bea0bdca17e78","roles":[]},
+"sweep_ready": {"digest":"c9d258789c129af92a9aa080eb09b5387fc4109b2895c2817625279e37f26fb1","roles":[]},
 "take_alone": {"digest":"dcb11967a31e11e4fa157891a3def5908e2e15666d4aec3334fa22654c950c58","roles":[]},
 "take_bounded": {"digest":"9ab6803eb4be209bafaab8c80dd1c6899c65b06367a9354e6c245ebb04670a15","roles":[]},
 "take_guard": {"digest":"2007d91c06222ace5507c14e34798dd16426a7193ac2fd31221a69af4ef92fe0","roles":[]},
 "take_highest": {"digest":"7dee9f5ca014397e4f979a75d17f7b83c955fa47b8c6a260ce9f476fafaf9542","roles":[]},
-"take_jobs": {"digest":"b1c2e791fcb86a1c7ff2ecdd442ae3326b0b8bc45b42a2d718ad925bb8deea93","roles":[]},
+"take_jobs": {"digest":"b7843cba6fae7ae88967597ab7f0654bf8eccdb643c9162355ef667e57af8925","roles":[]},
 "take_own": {"digest":"bd3e3be8dd7663fc0e3fc595b9463f74a4679604b46497dde0499996a300ef38","roles":[]},
 "take_ranked": {"digest":"c06439c48b27fa246bd6c06a696d89bc6da957812e56103cfc0c4705b25720ea","roles":[]},
 "take_shared": {"digest":"2fdf78aa0a1795a491c204ebc4c75ee67d79dc65ad39e440ae03fe6090a38567","roles":[]},
@@ -10960,7 +10981,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "tenant_uuid": {"digest":"f9965135b64a84231e5f634f5297f7430f959f1c218d11f6b9c46b7edfedcee1","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "tick": {"digest":"3c4685ffe0fa5e742fabbd0fd9f9092938a6f4c9e490b771420a6f4b521c9d87","roles":["fairclaim_worker","fairclaim_operator"]},
 "ticks_at_work": {"digest":"85d45e4c2b1b65a684429265e947acd8583557422ab51ccf72e1678fee90bf92","roles":[]},
-"to_ready": {"digest":"04dc0cebbeb95345241bb5fd012742caba7d7c89cc0291b85dadc712bea227d2","roles":[]},
+"to_ready": {"digest":"35c90be15cf5f8360fd016ed8dcbf386796dbdd04406f2d6d4e2623c2870850a","roles":[]},
 "too_deep": {"digest":"8aec7c2d6bf6b9caa18c5d51a9aff889b221f928c801c91d771105a09d217d05","roles":[]},
 "try_step": {"digest":"55c6aa5f87f85882763c90e0894fe74fe45f54df168815b16e587cdb10c955b3","roles":[]},
 "wake": {"digest":"ffa1595814f0fbcca31e4b940d8bae894d63045daf43eff1000e9d6d1dc64697","roles":[]},

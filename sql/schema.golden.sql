@@ -339,6 +339,7 @@ create table fairclaim_internal.ready (
   attempts integer not null,
   attempts_left smallint not null,
   lost smallint not null,
+  watched boolean not null default false,
   constraint ready_pkey PRIMARY KEY (lane_id, seq)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
 CREATE UNIQUE INDEX ready_pkey ON fairclaim_internal.ready USING btree (lane_id, seq);
@@ -371,6 +372,7 @@ create table fairclaim_internal.running (
   attempts_left smallint not null,
   lost smallint not null,
   queue_group integer not null,
+  watched boolean not null default false,
   limited boolean not null,
   worker_id text not null,
   constraint running_pkey PRIMARY KEY (id)
@@ -424,6 +426,7 @@ create table fairclaim_internal.scheduled (
   attempts integer not null,
   attempts_left smallint not null,
   lost smallint not null,
+  watched boolean not null default false,
   constraint scheduled_pkey PRIMARY KEY (run_at, id)
 );
 CREATE UNIQUE INDEX scheduled_id ON fairclaim_internal.scheduled USING btree (id);
@@ -1790,7 +1793,7 @@ create function fairclaim.ticks_at_work()
   language sql volatile
   set enable_seqscan=on;
 
-create function fairclaim.to_ready(p_tenants uuid[], p_ids uuid[], p_attempts integer[], p_left smallint[], p_lost smallint[])
+create function fairclaim.to_ready(p_tenants uuid[], p_ids uuid[], p_attempts integer[], p_left smallint[], p_lost smallint[], p_watched boolean[])
   returns integer
   language plpgsql volatile;
 

@@ -19,6 +19,8 @@
 -- I6  Under a limit that is active all rows of `running` that count under it are marked, and
 --     whoever takes a job under it holds its slot of claim_lock, counts in a later statement, and
 --     holds the slot until the new row of `running` is committed.
+-- I7  `watched` says that something wants to know when the job ends. Dispatch sets it, and it goes
+--     with the narrow row wherever that moves. A settlement of rows without it tells nobody.
 -- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
 -- table without one.
 --
@@ -89,6 +91,7 @@ create table fairclaim_internal.ready (
   attempts int not null,
   attempts_left smallint not null,
   lost smallint not null,
+  watched boolean not null default false,
   primary key (lane_id, seq)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index ready_tenant on fairclaim_internal.ready (tenant_id, (lane_id >> 32), id);
@@ -103,6 +106,7 @@ create table fairclaim_internal.running (
   lost smallint not null,
   -- lane_group of the queue, where a limit counts the jobs of this queue; else 0
   queue_group int not null,
+  watched boolean not null default false,
   limited boolean not null,                   -- some limit counts it
   worker_id text not null
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 80);
@@ -126,6 +130,7 @@ create table fairclaim_internal.scheduled (
   attempts int not null,
   attempts_left smallint not null,
   lost smallint not null,
+  watched boolean not null default false,
   primary key (run_at, id)
 );
 create unique index scheduled_id on fairclaim_internal.scheduled (id);

@@ -14,7 +14,7 @@ begin
   with taken as materialized (
     select job.tenant_id, p_queues[job.place] collate "C" as queue, count(*) as jobs
       from unnest(p_jobs) with ordinality
-           job(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, place)
+           job(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, watched, place)
      group by 1, 2),
   charged as materialized (
     select taken.tenant_id, case when rate.queue = '' then 0 else lane_group(taken.queue) end

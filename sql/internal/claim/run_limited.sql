@@ -23,13 +23,14 @@ begin
         where bound.tenant_id = '00000000-0000-0000-0000-000000000000'
           and bound.queue = any (array['', named.queue]) and bound.subject <> 'tenant') usual)
   insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                       queue_group, limited, worker_id)
+                       queue_group, watched, limited, worker_id)
   select taken.id, taken.tenant_id, p_token, p_expires_at, taken.attempts + 1, taken.attempts_left,
          taken.lost,
          case when served.by_queue or own.by_queue then served.queue_group else 0 end,
+         taken.watched,
          served.by_any or coalesce(own.by_any, false), p_worker_id
     from unnest(p_jobs) with ordinality
-         taken(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, place)
+         taken(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, watched, place)
     join served on served.queue = p_queues[taken.place] collate "C"
    cross join lateral (
      select bool_or(true) as by_any, bool_or(bound.queue <> '') as by_queue

@@ -132,9 +132,9 @@ begin
     end if;
   else
     insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                         queue_group, limited, worker_id)
+                         queue_group, watched, limited, worker_id)
     select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
-           taken.lost, 0, false, p_worker_id
+           taken.lost, 0, taken.watched, false, p_worker_id
       from unnest(jobs) taken;
   end if;
   if p_lease < 30 then                        -- every worker ticks within half a minute anyway

@@ -46,7 +46,7 @@ begin
    limit 1;
   if not found then
     perform into_lanes(
-      array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0)::ready],
+      array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0, false)::ready],
       array[p_queue], array[p_type], array[p_priority::smallint], v_since, true);
   end if;
 end

@@ -85,7 +85,7 @@ begin
   -- item: a row with its tenant's own lane; once with each of them, if its key has several
   item as materialized (
     select given.lane_id as number, given.seq, given.id, given.tenant_id, given.attempts,
-           given.attempts_left, given.lost, own.lane_id as own_id
+           given.attempts_left, given.lost, given.watched, own.lane_id as own_id
       from unnest(p_rows) given
       left join (
         select kind.number, lane.tenant_id, lane.lane_id
@@ -169,26 +169,26 @@ begin
     returning lane.tenant_id, lane.queue),
   -- placed: of several own lanes of its key a row goes into the oldest
   placed as (
-    insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
+    insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
     select chosen.lane_id, chosen.id, chosen.tenant_id, chosen.attempts, chosen.attempts_left,
-           chosen.lost
+           chosen.lost, chosen.watched
       from (select distinct on (place.seq) place.*
               from (select item.own_id as lane_id, item.seq, item.id, item.tenant_id,
-                           item.attempts, item.attempts_left, item.lost
+                           item.attempts, item.attempts_left, item.lost, item.watched
                       from item where item.own_id is not null
                     union all
                     select rest.shared_id, rest.seq, rest.id, rest.tenant_id,
-                           rest.attempts, rest.attempts_left, rest.lost
+                           rest.attempts, rest.attempts_left, rest.lost, rest.watched
                       from rest where rest.shares and rest.shared_id is not null
                     union all
                     select opened.lane_id, rest.seq, rest.id, rest.tenant_id,
-                           rest.attempts, rest.attempts_left, rest.lost
+                           rest.attempts, rest.attempts_left, rest.lost, rest.watched
                       from rest
                       join opened on opened.opens_as = rest.opens_as and opened.tenant_id is null
                      where rest.shares and rest.shared_id is null
                     union all
                     select opened.lane_id, rest.seq, rest.id, rest.tenant_id,
-                           rest.attempts, rest.attempts_left, rest.lost
+                           rest.attempts, rest.attempts_left, rest.lost, rest.watched
                       from rest
                       join opened on opened.opens_as = rest.opens_as
                                  and opened.tenant_id = rest.tenant_id

@@ -7,7 +7,8 @@ create or replace function fairclaim_internal.to_ready(
   p_ids uuid[],
   p_attempts int[],
   p_left smallint[],
-  p_lost smallint[]
+  p_lost smallint[],
+  p_watched boolean[]
 ) returns int
 language plpgsql
 as $$
@@ -18,16 +19,17 @@ declare
   v_priorities smallint[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
-    select fairclaim.clock(), back.id, back.tenant_id, back.attempts, back.attempts_left, back.lost
-      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost)
-           back(tenant_id, id, attempts, attempts_left, lost);
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
+    select fairclaim.clock(), back.id, back.tenant_id, back.attempts, back.attempts_left,
+           back.lost, back.watched
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost, p_watched)
+           back(tenant_id, id, attempts, attempts_left, lost, watched);
     return 0;
   end if;
   with item as materialized (
     select back.*, known.queue, known.type, known.priority
-      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) with ordinality
-           back(tenant_id, id, attempts, attempts_left, lost, ordinal)
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost, p_watched) with ordinality
+           back(tenant_id, id, attempts, attempts_left, lost, watched, ordinal)
      cross join lateral (
        select job.queue, job.type, job.priority from job
         where job.tenant_id = back.tenant_id and job.id = back.id offset 0) known),
@@ -35,7 +37,7 @@ begin
     select met.*, row_number() over () as number
       from (select distinct item.queue, item.type, item.priority from item) met)
   select (select array_agg(row (kind.number, item.ordinal, item.id, item.tenant_id, item.attempts,
-                                item.attempts_left, item.lost)::ready)
+                                item.attempts_left, item.lost, item.watched)::ready)
             from item
             join kind on kind.queue = item.queue and kind.type = item.type
                      and kind.priority = item.priority),
@@ -52,5 +54,6 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.to_ready(uuid[], uuid[], int[], smallint[], smallint[]) is
+comment on function fairclaim_internal.to_ready(uuid[], uuid[], int[], smallint[], smallint[],
+    boolean[]) is
 'Puts jobs that come back (retry, release, lost lease, due) into lanes, by way of the next tick outside READ COMMITTED.';

@@ -16,6 +16,7 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
 begin
   moved := 0;
   if not exists (select from at_limit where at_limit.is_stable) then
@@ -45,11 +46,12 @@ begin
          array_agg(gone.attempts order by gone.seq),
          array_agg(gone.attempts_left order by gone.seq),
          array_agg(gone.lost order by gone.seq),
+         array_agg(gone.watched order by gone.seq),
          (select case when count(*) = 1000 then max(slice.at_limit_id) else 0 end from slice)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_last
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched, v_last
     from gone;
   if v_ids is not null then
-    moved := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    moved := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
   end if;
   if moved < p_size then
     p_state.limit_slice := v_last;

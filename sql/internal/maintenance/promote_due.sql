@@ -14,6 +14,7 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
 begin
   with gone as (
     delete from scheduled
@@ -26,13 +27,14 @@ begin
          array_agg(gone.id order by gone.run_at, gone.id),
          array_agg(gone.attempts order by gone.run_at, gone.id),
          array_agg(gone.attempts_left order by gone.run_at, gone.id),
-         array_agg(gone.lost order by gone.run_at, gone.id)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost
+         array_agg(gone.lost order by gone.run_at, gone.id),
+         array_agg(gone.watched order by gone.run_at, gone.id)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
     from gone;
   if v_ids is null then
     return 0;
   end if;
-  perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+  perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
   return cardinality(v_ids);
 end
 $$;

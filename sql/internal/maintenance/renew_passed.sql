@@ -33,8 +33,9 @@ begin
            order by passed.lane_id, passed.seq limit p_size for update skip locked) below
         limit p_size))
     returning ready.*)
-  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select gone.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
+  select gone.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost,
+         gone.watched
     from gone order by gone.seq;
   get diagnostics v_count = row_count;
 

@@ -15,6 +15,7 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
   v_lanes bigint[];
 begin
   swept := 0;
@@ -46,11 +47,12 @@ begin
          array_agg(gone.id order by gone.seq),
          array_agg(gone.attempts order by gone.seq),
          array_agg(gone.attempts_left order by gone.seq),
-         array_agg(gone.lost order by gone.seq)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost
+         array_agg(gone.lost order by gone.seq),
+         array_agg(gone.watched order by gone.seq)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
     from gone;
   if v_ids is not null then
-    swept := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    swept := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
   end if;
 end
 $$;

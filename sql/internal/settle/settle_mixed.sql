@@ -23,11 +23,12 @@ declare
   v_is_placed boolean := current_setting('transaction_isolation') = 'read committed';
   v_places bigint[];                          -- which of the given ones were accepted
   v_statuses text[];
-  v_tenants uuid[];                           -- of those that wait again at once, as the next four
+  v_tenants uuid[];                           -- of those that wait again at once, as the next five
   v_ids uuid[];
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
   v_again timestamptz;                        -- when the first of them is due again
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
@@ -46,7 +47,7 @@ begin
                     item(id, attempt, token)) then true end
     returning running.*),
   gone as materialized (
-    select given.place, held.id, held.tenant_id, held.attempt, held.limited,
+    select given.place, held.id, held.tenant_id, held.attempt, held.watched, held.limited,
            exists (select from cancel_request wish where wish.id = held.id) as is_cancel_requested,
            given.outcome, given.result, clip_error(given.error) as error, given.delay,
            case when given.outcome = 'lost' then held.worker_id else p_worker_id end as worker_id,
@@ -88,9 +89,9 @@ begin
     select ended.id, ended.tenant_id, ended.attempt, v_now, ended.worker_id, ended.error
       from ended where ended.outcome in ('retry', 'fail', 'lost')),
   later as (
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
     select v_now + make_interval(secs => ended.pause), ended.id, ended.tenant_id, ended.attempt,
-           ended.attempts_left, ended.lost
+           ended.attempts_left, ended.lost, ended.watched
       from ended where ended.status = 'scheduled')
   select array_agg(ended.place), array_agg(ended.status),
          array_agg(ended.tenant_id) filter (where ended.status = 'pending'),
@@ -98,12 +99,14 @@ begin
          array_agg(ended.attempt) filter (where ended.status = 'pending'),
          array_agg(ended.attempts_left) filter (where ended.status = 'pending'),
          array_agg(ended.lost) filter (where ended.status = 'pending'),
+         array_agg(ended.watched) filter (where ended.status = 'pending'),
          v_now + make_interval(secs => min(ended.pause) filter (where ended.status = 'scheduled')),
          array_agg(distinct ended.tenant_id) filter (where ended.limited)
-    into v_places, v_statuses, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again, v_freed
+    into v_places, v_statuses, v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched,
+         v_again, v_freed
     from ended;
   if v_ids is not null then
-    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
     if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
       perform wake(v_now);
     end if;

@@ -124,7 +124,7 @@ begin
          (select array_agg(kind.type order by kind.number) from kind),
          (select array_agg(kind.priority::smallint order by kind.number) from kind),
          array_agg(row (sized.number, sized.place, sized.id, sized.tenant_id,
-                        0, sized.max_attempts, 0)::ready) filter (where sized.due is null),
+                        0, sized.max_attempts, 0, false)::ready) filter (where sized.due is null),
          min(sized.due)
     into v_bad, v_fault, v_bytes, v_all, v_queues, v_types, v_priorities, v_rows, v_later
     from (select kind.number, item.place, item.id, item.tenant_id, item.max_attempts,

@@ -14,6 +14,7 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
 begin
   p_tenant_id := check_scope(p_tenant_id, p_ids);
   with due as materialized (
@@ -23,7 +24,7 @@ begin
   now_due as (
     delete from scheduled where scheduled.ctid = any (array(select due.place from due))
     returning scheduled.id, scheduled.tenant_id, scheduled.attempts, scheduled.attempts_left,
-              scheduled.lost),
+              scheduled.lost, scheduled.watched),
   locked as materialized (
     select finished.id, finished.tenant_id from finished
      where finished.id = any (p_ids)
@@ -42,17 +43,18 @@ begin
     on conflict (id, attempt, tenant_id) do update
        set error = coalesce(attempt_error.error, '{}') || excluded.error),
   back as (
-    select now_due.id, now_due.tenant_id, now_due.attempts, now_due.attempts_left, now_due.lost
+    select now_due.id, now_due.tenant_id, now_due.attempts, now_due.attempts_left, now_due.lost,
+           now_due.watched
       from now_due
     union all
-    select ended.id, ended.tenant_id, ended.attempts, known.max_attempts, 0::smallint
+    select ended.id, ended.tenant_id, ended.attempts, known.max_attempts, 0::smallint, false
       from ended
      cross join lateral (             -- one look by key for each, and no join of all jobs
        select job.max_attempts from job
         where job.tenant_id = ended.tenant_id and job.id = ended.id offset 0) known)
   select array_agg(back.tenant_id), array_agg(back.id), array_agg(back.attempts),
-         array_agg(back.attempts_left), array_agg(back.lost)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost
+         array_agg(back.attempts_left), array_agg(back.lost), array_agg(back.watched)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
     from back;
   if v_ids is not null then
     -- an older wish to cancel does not hold for the new attempts
@@ -60,7 +62,7 @@ begin
      where cancel_request.ctid = any (array(
        select wish.ctid from cancel_request wish
         where wish.id = any (v_ids) for update skip locked));
-    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
     perform wake(fairclaim.clock());
   end if;
   return query select * from status_of(p_tenant_id, p_ids);
