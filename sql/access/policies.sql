@@ -3,10 +3,11 @@
 select fairclaim_internal.secure_table(listed.name)
   from unnest(array[
     'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled',
-    'cancel_request', 'lane', 'floor_hint', 'renewal', 'tenant', 'running_limit', 'limit_note',
-    'claim_lock', 'at_limit', 'rate_use', 'queue',
-    'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
-    'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note', 'build']) listed(name);
+    'cancel_request', 'lane', 'floor_hint', 'renewal', 'bound', 'tenant_weight', 'weight_note',
+    'running_limit', 'waiting_limit', 'audit', 'limit_note', 'claim_lock', 'at_limit', 'rate_use',
+    'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault',
+    'dispatch_progress', 'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note',
+    'build']) listed(name);
 
 do $policies$
 declare

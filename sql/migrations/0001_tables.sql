@@ -26,8 +26,11 @@
 --
 -- Lock order: tick_lock -> lane.  claim_lock (by slot, skip locked) -> ready (skip locked) ->
 -- running -> lane (skip locked). Dispatch locks no existing row. Claims lock only what they take,
--- and the slots of limits. Only tick() updates or deletes lanes; but a
--- settlement may have a lane walked again.
+-- and the slots of limits. Only tick() updates or deletes lanes; but a settlement may have a lane
+-- walked again.
+-- Settings: bound (the whole table, share row exclusive; tick takes it without waiting) ->
+-- running_limit, tenant_weight, waiting_limit. A writer of these three holds it, but for the marks
+-- that tick sets in running_limit.
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -192,11 +195,72 @@ create table fairclaim_internal.renewal (
   renewal_id bigint generated always as identity primary key
 );
 
--- What people set.
-create table fairclaim_internal.tenant (
-  tenant_id uuid primary key,
-  weight smallint not null default 1 check (weight between 1 and 100)
+-- What people set, each in one of two layers. The base is what the application's deployment
+-- declares, an override is an operator's change. In force is the override while it is there and not
+-- past its end, else the base. What is in force stands once more in tenant_weight, running_limit
+-- and waiting_limit, which claims, dispatches and ticks read.
+create table fairclaim_internal.bound (
+  bound_id bigint generated always as identity primary key,
+  kind text collate "C" not null check (kind in ('weight', 'running', 'waiting', 'paused')),
+  subject text collate "C" not null check (subject in ('tenant', 'default', 'queue')),
+  tenant_id uuid not null,                    -- the nil uuid unless the subject is a tenant
+  queue text collate "C" not null,            -- empty: over all queues
+  key text collate "C",
+  layer text collate "C" not null check (layer in ('base', 'override')),
+  value int,
+  share float8,
+  period float8,
+  burst int,
+  refuses boolean,
+  set_by text not null,
+  why text,
+  until timestamptz,
+  set_at timestamptz not null,
+  constraint bound_place
+    unique nulls not distinct (tenant_id, queue, kind, subject, key, layer)
 );
+create index bound_until on fairclaim_internal.bound (until) where until is not null;
+-- in force, one row for each tenant, or tenant and queue, whose weight is set
+create table fairclaim_internal.tenant_weight (
+  tenant_id uuid not null,
+  queue text collate "C" not null,            -- empty: in all queues
+  weight smallint not null check (weight between 1 and 100),
+  primary key (tenant_id, queue)
+);
+-- Weights that have changed and that lanes may still have as they were. Only tick() deletes a note,
+-- when all transactions that could have opened a lane with the old weight have ended.
+create table fairclaim_internal.weight_note (
+  note_id bigint generated always as identity primary key,
+  tenant_id uuid not null,
+  queue text collate "C" not null,
+  seen bigint                                 -- the tick that first gave the weight to the lanes
+);
+create index weight_note_seen on fairclaim_internal.weight_note (seen);
+create table fairclaim_internal.waiting_limit (
+  subject text collate "C" not null check (subject in ('tenant', 'default')),
+  tenant_id uuid not null,                    -- the nil uuid unless the subject is a tenant
+  queue text collate "C" not null,            -- empty: over all queues
+  max_waiting int not null check (max_waiting >= 0),
+  refuses boolean not null,                   -- what is above it; else it is accepted and counted
+  primary key (tenant_id, queue, subject)
+);
+-- Who changed what. Inserted only.
+create table fairclaim_internal.audit (
+  audit_id bigint generated always as identity primary key,
+  at timestamptz not null,
+  who text not null,
+  what text collate "C" not null,
+  subject text collate "C" not null,
+  tenant_id uuid,
+  queue text collate "C",
+  old_value text,
+  new_value text,
+  until timestamptz,
+  why text,
+  many int not null
+);
+create index audit_tenant on fairclaim_internal.audit (tenant_id, audit_id)
+  where tenant_id is not null;
 -- How the application calls a tenant, for those that it has dispatched for by name. Only tick()
 -- writes it.
 create table fairclaim_internal.tenant_name (
@@ -326,6 +390,7 @@ create table fairclaim_internal.tick_state (
   at timestamptz not null default '-infinity',     -- when this tick began
   worked_by xid8,                                  -- its transaction
   prev bigint not null default 0,                  -- the number of the tick before
+  marked bigint not null default 0,                -- and of the last one that looked for holders
   -- every transaction first seen by an earlier tick than this has ended
   oldest bigint not null default 0,
   mark bigint not null default 0,                  -- ready_seq at the last tick

@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// What DETAIL may say.
-const KEYS: [&str; 7] = ["argument", "field", "item", "limit", "minimum", "maximum", "allowed"];
+const KEYS: [&str; 8] =
+    ["argument", "field", "item", "path", "limit", "minimum", "maximum", "allowed"];
 
 /// Who calls what, and what DETAIL says then. MARK is the mark.
 const TABLE: &[(&str, &str, &str, &str)] = &[
@@ -106,6 +107,12 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "JQ004",
         r#"{"argument": "p_status", "field": "status",
             "allowed": ["scheduled", "pending", "processing", "completed", "failed", "cancelled"]}"#,
+    ),
+    (
+        "test_operator",
+        "declare_limits('{\"tenants\": {\"MARK\": {\"weight\": 987654321}}}')",
+        "JQ004",
+        r#"{"argument": "p_document", "field": "weight", "path": ["tenants", 0, "weight"], "minimum": 1, "maximum": 100}"#,
     ),
     (
         "test_operator",
@@ -224,28 +231,38 @@ fn bad(of_type: &str) -> &'static [&'static str] {
 }
 
 /// Those that have an argument with limits.
-const EXPECTED: [&str; 23] = [
+const EXPECTED: [&str; 33] = [
     "cancel_jobs",
     "claim_job",
     "claim_jobs",
     "count_jobs",
+    "declare_limits",
     "dispatch_job",
     "dispatch_jobs",
     "drop_ranges",
     "extend_leases",
     "get_jobs",
+    "list_audit",
     "list_jobs",
     "list_queues",
     "pause_queue",
+    "pause_tenant",
     "prune",
     "release_claims",
     "release_jobs",
     "release_worker",
     "resume_queue",
     "retry_jobs",
+    "set_default_limit",
+    "set_default_quota",
+    "set_limit",
+    "set_queue_limit",
+    "set_quota",
     "set_setting",
+    "set_weight",
     "settle_and_claim",
     "settle_jobs",
+    "show_limits",
     "tenant_names",
     "tenant_uuid",
 ];

@@ -104,10 +104,10 @@ const CHANGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "alter table fairclaim_internal.tenant set unlogged",
+        "alter table fairclaim_internal.tenant_name set unlogged",
         &[
-            "- create table fairclaim_internal.tenant (",
-            "+ create unlogged table fairclaim_internal.tenant (",
+            "- create table fairclaim_internal.tenant_name (",
+            "+ create unlogged table fairclaim_internal.tenant_name (",
         ],
     ),
     (

@@ -144,17 +144,13 @@ async fn h3_a_limit_counts_what_an_open_claim_took() {
 #[tokio::test(flavor = "multi_thread")]
 async fn h4_setting_a_weight_blocks_no_tick_and_takes_effect_by_the_next() {
     let db = TestDb::new().await;
-    let (producer, worker, mut admin) = (db.producer().await, db.worker().await, db.owner().await);
+    let (producer, worker, mut admin) =
+        (db.producer().await, db.worker().await, db.operator().await);
     for n in 1..=2 {
         dispatch_many(&producer, tenant(n), "default", "mail", 200).await;
     }
     let open = admin.transaction().await.expect("begin");
-    open.execute(
-        "insert into fairclaim_internal.tenant (tenant_id, weight) values ($1, 3)",
-        &[&tenant(2)],
-    )
-    .await
-    .expect("weight");
+    open.execute("select fairclaim.set_weight($1, 3)", &[&tenant(2)]).await.expect("weight");
     let row = tokio::time::timeout(std::time::Duration::from_secs(60), tick(&worker))
         .await
         .expect("tick waits");

@@ -53,6 +53,7 @@ mod standing;
 mod states;
 mod suspects;
 mod tenant_names;
+mod tenant_settings;
 mod ticks;
 mod tls;
 mod turns;

@@ -148,11 +148,12 @@ async fn a_queue_that_never_runs_dry_starves_no_other() {
 #[tokio::test]
 async fn weights_are_shares_of_the_turns() {
     let db = TestDb::new().await;
-    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
-    let weights: [i16; 5] = [1, 2, 3, 5, 9];
+    let (producer, worker, operator) =
+        (db.producer().await, db.worker().await, db.operator().await);
+    let weights: [i32; 5] = [1, 2, 3, 5, 9];
     for (n, weight) in weights.iter().enumerate() {
-        let sql = "insert into fairclaim_internal.tenant (tenant_id, weight) values ($1, $2)";
-        owner.execute(sql, &[&tenant(n as u128), weight]).await.expect("weight");
+        let sql = "select fairclaim.set_weight($1, $2)";
+        operator.execute(sql, &[&tenant(n as u128), weight]).await.expect("weight");
         dispatch_many(&producer, tenant(n as u128), "default", "mail", 2_000).await;
     }
     for limit in [1, 10, 64] {

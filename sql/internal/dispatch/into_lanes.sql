@@ -161,8 +161,8 @@ begin
            case when opened.tenant_id is null then 0
                 else uuid_hash_extended(opened.tenant_id, hashtextextended(kind.queue, 0)) end,
            0, v_now, v_now, opened.tenant_id,
-           coalesce(
-             (select tenant.weight from tenant where tenant.tenant_id = opened.tenant_id), 1),
+           case when opened.tenant_id is null then 1
+                else weight_of(opened.tenant_id, kind.queue) end,
            kind.priority, kind.queue, kind.type, kind.alone, opened.tenant_id is not null
       from opened
       join kind on kind.number = abs(opened.opens_as) and kind.alone = (opened.opens_as < 0)

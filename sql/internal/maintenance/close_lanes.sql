@@ -1,5 +1,4 @@
--- Looks at a slice of lanes: deletes drained ones, closes empty ones to dispatch, and copies
--- weights.
+-- Looks at a slice of lanes: deletes drained ones, and closes empty ones to dispatch.
 --
 -- Deleted are lanes drained at tick d that are empty in a later snapshot and have nothing to renew,
 -- once every transaction that the tick after d or an earlier one saw first has ended, so that none
@@ -22,7 +21,6 @@ as $$
 declare
   v_lanes bigint[];
   v_close bigint[];
-  v_weigh bigint[];
   v_room bigint;
   v_delay interval := (select setting.close_delay from setting);
 begin
@@ -41,14 +39,9 @@ begin
              and not exists (
                    select from ready
                     where ready.lane_id = looked.lane_id and ready.seq >= looked.floor)),
-         array_agg(looked.lane_id) filter (
-           where looked.tenant_id is not null
-             and looked.weight <> coalesce((
-                   select tenant.weight from tenant
-                    where tenant.tenant_id = looked.tenant_id), 1)),
          1000 + count(*) filter (where looked.drained is null)
               - count(*) filter (where looked.drained is not null)
-    into v_lanes, v_close, v_weigh, v_room
+    into v_lanes, v_close, v_room
     from (select lane.* from lane
            where lane.lane_id > p_state.slice order by lane.lane_id limit p_size) looked;
 
@@ -72,14 +65,6 @@ begin
       where idle.lane_id = any (v_close)
       limit greatest(0, v_room + deleted) for update skip locked));
   get diagnostics closed = row_count;
-  if v_weigh is not null then
-    update lane
-       set weight = coalesce(
-             (select tenant.weight from tenant where tenant.tenant_id = lane.tenant_id), 1)
-     where lane.ctid = any (array(
-       select outdated.ctid from lane outdated
-        where outdated.lane_id = any (v_weigh) for update skip locked));
-  end if;
   p_state.slice := case when cardinality(v_lanes) = p_size then v_lanes[p_size]
                         else -9223372036854775808 end;
 end

@@ -17,6 +17,8 @@ begin
      and not exists (select from limit_note)
      and not exists (select from at_limit where not at_limit.is_stable)
      and not exists (select from tenant_note)
+     and not exists (select from weight_note)
+     and not exists (select from bound where bound.until <= p_now)
      and not exists (select from tick_fault);
 exception
   when lock_not_available then return false;  -- the step that needs the table will tell

@@ -6,12 +6,12 @@ language plpgsql
 as $$
 begin
   insert into tick_state (
-    slot, n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
+    slot, n, at, worked_by, prev, marked, oldest, mark, safe, shared_safe, holders, holder_n,
     holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to, passed_safe,
     slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over, quiet_until, mended,
     mended_at, limit_slice)
   select p_state.slot, p_state.n, p_state.at, p_state.worked_by, p_state.prev,
-         p_state.oldest, p_state.mark, p_state.safe, p_state.shared_safe,
+         p_state.marked, p_state.oldest, p_state.mark, p_state.safe, p_state.shared_safe,
          p_state.holders, p_state.holder_n, p_state.holder_mark, p_state.holder_at,
          p_state.holder_passed, p_state.passed_slot, p_state.passed_from,
          p_state.passed_to, p_state.passed_safe, p_state.slice, p_state.shared_slice,
@@ -19,12 +19,12 @@ begin
          p_state.left_over, p_state.quiet_until, p_state.mended, p_state.mended_at,
          p_state.limit_slice
   on conflict (slot) do update
-     set (n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
+     set (n, at, worked_by, prev, marked, oldest, mark, safe, shared_safe, holders, holder_n,
           holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to,
           passed_safe, slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over,
           quiet_until, mended, mended_at, limit_slice)
-       = (excluded.n, excluded.at, excluded.worked_by, excluded.prev, excluded.oldest,
-          excluded.mark, excluded.safe, excluded.shared_safe, excluded.holders,
+       = (excluded.n, excluded.at, excluded.worked_by, excluded.prev, excluded.marked,
+          excluded.oldest, excluded.mark, excluded.safe, excluded.shared_safe, excluded.holders,
           excluded.holder_n, excluded.holder_mark, excluded.holder_at, excluded.holder_passed,
           excluded.passed_slot, excluded.passed_from, excluded.passed_to, excluded.passed_safe,
           excluded.slice, excluded.shared_slice, excluded.sweep, excluded.hint,

@@ -3,11 +3,12 @@
 -- can show a value 32 too high for a moment. THEN, in a new statement, it reads which transactions
 -- hold the lock on `ready` (I4).
 --
--- Each holder keeps what it got when a tick first saw it: the number after that of the tick before
--- that one, the time, and the mark of the tick before. A prepared transaction changes its name
--- ('-1/...'), so a new such name counts as the oldest holder that was known. For shared lanes only,
--- the mark passes holders older than three seconds. When such a one has ended, the rows that it
--- left below the floor of a shared lane are noted for renewal.
+-- Each holder keeps what it got when a tick first saw it: the number after that of the tick that
+-- last looked (one that only goes on with what was left does not look), the time, and the mark of
+-- that tick. A prepared transaction changes its name ('-1/...'), so a new such name counts as the
+-- oldest holder that was known. For shared lanes only, the mark passes holders older than three
+-- seconds. When such a one has ended, the rows that it left below the floor of a shared lane are
+-- noted for renewal.
 --
 -- A sequence behind the mark was not copied with its database (by logical replication, or a restore
 -- by hand). It goes on from the mark, and rows that got too low a number meanwhile are noted, until
@@ -38,7 +39,7 @@ begin
       from known),
   holder as (
     select locker.name,
-           coalesce(known.n, eldest.n, v_old.prev + 1) as n,
+           coalesce(known.n, eldest.n, v_old.marked + 1) as n,
            coalesce(known.mark, eldest.mark, v_old.mark) as mark,
            coalesce(known.at, eldest.at, p_state.at) as at,
            coalesce(known.passed, eldest.passed, false) as passed
@@ -77,6 +78,7 @@ begin
   p_state.oldest := coalesce(
     (select min(holder.n) from unnest(p_state.holder_n) holder(n)), p_state.n + 1);
   p_state.mark := v_mark;
+  p_state.marked := p_state.n;
   if p_state.mended is not null then
     perform note_below(0, true);
     if p_state.mended + 1 < p_state.oldest and p_state.mended < p_state.n then

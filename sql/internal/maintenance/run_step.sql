@@ -46,6 +46,10 @@ begin
     when 'sweep' then
       select * into v_result from sweep_ready(p_state, p_size, p_skip);
       p_state := v_result.p_state; done := v_result.swept;
+    when 'overrides' then
+      done := end_overrides(p_state.at, p_size);
+    when 'weights' then
+      done := apply_weights(p_state, p_size);
     when 'names' then
       done := fold_names(p_size);
     when 'ranges' then

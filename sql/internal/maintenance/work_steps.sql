@@ -13,9 +13,10 @@ as $$
 declare
   v_steps text[] := case
     when p_round
-      then array['promote', 'return', 'cancel', 'suspects', 'marks', 'limits', 'renew', 'floors',
-                 'close', 'sweep', 'ranges', 'names']
-    when p_state.left_over then array['promote', 'return', 'limits', 'renew', 'close', 'names']
+      then array['promote', 'return', 'cancel', 'suspects', 'marks', 'overrides', 'weights',
+                 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges', 'names']
+    when p_state.left_over
+      then array['promote', 'return', 'overrides', 'weights', 'limits', 'renew', 'close', 'names']
     else array['promote'] end;
   v_step text;
   v_left boolean := false;
@@ -27,6 +28,9 @@ begin
   foreach v_step in array v_steps loop
     continue when v_step = 'sweep' and not p_all;
     continue when v_step = 'names' and not exists (select from tenant_note);
+    continue when v_step = 'weights' and not exists (select from weight_note);
+    continue when v_step = 'overrides' and not exists (
+      select from bound where bound.until <= p_state.at);
     -- a step that runs into a time-out would make every tick as slow
     continue when v_step in ('ranges', 'names') and exists (
       select from tick_fault fault

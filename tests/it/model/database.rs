@@ -26,7 +26,7 @@ const SETTINGS: &str =
 
 /// What a case leaves behind. After the drain little has rows, and so rows are deleted: a `truncate` would write new files for
 /// every table and every range, and took longer than hundreds of steps.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 18] = [
     "job",
     "finished",
     "attempt_error",
@@ -40,7 +40,10 @@ const TABLES: [&str; 15] = [
     "running_limit",
     "limit_note",
     "at_limit",
-    "tenant",
+    "bound",
+    "tenant_weight",
+    "weight_note",
+    "audit",
     "queue",
 ];
 

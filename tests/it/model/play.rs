@@ -258,9 +258,8 @@ impl Game {
     }
 
     async fn weigh(&mut self, tenant: Uuid, weight: i16) -> Result<(), String> {
-        let sql = "insert into fairclaim_internal.tenant values ($1, $2)
-                   on conflict (tenant_id) do update set weight = excluded.weight";
-        let done = self.database.owner.execute(sql, &[&tenant, &weight]).await;
+        let sql = "select fairclaim.set_weight($1, $2)";
+        let done = self.database.operator.execute(sql, &[&tenant, &i32::from(weight)]).await;
         done.map(drop).map_err(failed("a weight"))
     }
 }
