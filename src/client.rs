@@ -12,6 +12,7 @@ pub(crate) mod operator;
 pub(crate) mod queues;
 pub(crate) mod settings;
 pub(crate) mod tenant_names;
+pub(crate) mod tenants;
 pub(crate) mod via;
 
 use std::{fmt, sync::Arc, time::SystemTime};

@@ -8,11 +8,14 @@
 mod detail;
 mod driver;
 mod kind;
+mod path;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;
 
 use std::{error::Error as StdError, fmt, io, sync::Arc};
+
+use serde_json::Value;
 
 #[cfg(feature = "worker")]
 pub(crate) use self::server::READ_ONLY;
@@ -48,6 +51,7 @@ struct Inner {
     argument: Option<String>,
     field: Option<String>,
     item: Option<usize>,
+    path: Option<Vec<Value>>,
     bounds: Bounds,
     was_sent: bool,
     /// Whether a role is missing that the statement which was sent needs.
@@ -91,6 +95,14 @@ impl Error {
     #[must_use]
     pub fn item(&self) -> Option<usize> {
         self.0.item
+    }
+
+    /// Tells where in a document of [`Client::declare_limits`](crate::Client::declare_limits) the
+    /// fault is, such as `tenants.acme.weight`. The error itself holds no name of the caller's, so
+    /// it needs the document. None for any other error.
+    #[must_use]
+    pub fn path_in(&self, document: &Value) -> Option<String> {
+        path::spelled(self.0.path.as_ref()?, document)
     }
 
     /// Gives the bounds of the field, as far as they are known.
@@ -165,6 +177,7 @@ impl Error {
             argument: None,
             field: None,
             item: None,
+            path: None,
             bounds: Bounds::default(),
             was_sent: true,
             lacks_role: false,

@@ -108,6 +108,7 @@ pub use client::{
 pub use doctor::{Diagnosis, Finding, Level};
 pub use error::{Bounds, Error, ErrorKind, Result};
 pub use protocol::{
+    bound::{AuditEntry, Because, Bound, BoundChange, DeclaredChange, TenantChange},
     dispatch::Dispatch,
     job::Job,
     job_brief::JobBrief,

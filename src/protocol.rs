@@ -3,6 +3,7 @@
 //! Nothing here sends anything. A program with another driver would need this part and no other: it
 //! can bind a [`Dispatch`](crate::Dispatch) as one item of `dispatch_jobs`.
 
+pub(crate) mod bound;
 pub(crate) mod dispatch;
 pub(crate) mod job;
 pub(crate) mod job_brief;

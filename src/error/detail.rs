@@ -1,6 +1,7 @@
 //! The DETAIL of the protocol's own errors: one JSON object that names what is at fault.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Error, Inner};
 
@@ -24,6 +25,7 @@ struct Detail {
     argument: Option<String>,
     field: Option<String>,
     item: Option<usize>,
+    path: Option<Vec<Value>>,
     #[serde(flatten)]
     bounds: Bounds,
 }
@@ -41,6 +43,7 @@ impl Error {
         inner.argument = detail.argument;
         inner.field = detail.field;
         inner.item = detail.item;
+        inner.path = detail.path;
         inner.bounds = detail.bounds;
         self
     }

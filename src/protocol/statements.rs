@@ -7,6 +7,7 @@
 //! no interval. An operator that has a literal beside it is named with its schema, and the literal
 //! with its type, so that an operator of the same name in another schema is never chosen.
 
+mod bounds;
 #[cfg(feature = "doctor")]
 pub(crate) mod doctor;
 mod operator;
@@ -18,7 +19,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 #[cfg(feature = "worker")]
 pub(crate) use self::worker::*;
-pub(crate) use self::{operator::*, producer::*};
+pub(crate) use self::{bounds::*, operator::*, producer::*};
 
 /// What the driver takes as the value of a parameter.
 pub(crate) type Value<'a> = &'a (dyn ToSql + Sync);
