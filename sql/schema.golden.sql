@@ -439,6 +439,19 @@ grant select on fairclaim_internal.scheduled to fairclaim_auditor;
 grant select on fairclaim_internal.scheduled to fairclaim_operator;
 grant select on fairclaim_internal.scheduled to fairclaim_tenant;
 
+create table fairclaim_internal.seen_running (
+  id uuid not null,
+  attempt integer not null,
+  tenant_id uuid not null,
+  queue text collate "C" not null,
+  due timestamp with time zone not null,
+  began timestamp with time zone,
+  constraint seen_running_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX seen_running_pkey ON fairclaim_internal.seen_running USING btree (id);
+alter table fairclaim_internal.seen_running enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.seen_running as permissive for all to fairclaim_owner using (true) with check (true);
+
 create table fairclaim_internal.setting (
   one boolean not null default true,
   retention interval not null default '7 days'::interval,
@@ -462,6 +475,32 @@ CREATE UNIQUE INDEX setting_pkey ON fairclaim_internal.setting USING btree (one)
 alter table fairclaim_internal.setting enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.setting as permissive for all to fairclaim_owner using (true) with check (true);
 
+create table fairclaim_internal.stat (
+  queue text collate "C" not null,
+  whole boolean not null,
+  tenant_id uuid not null,
+  stat_id bigint not null generated always as identity,
+  waiting integer not null default 0,
+  at_least boolean not null default false,
+  oldest_at timestamp with time zone,
+  backlogged_since timestamp with time zone,
+  running integer not null default 0,
+  minute_slot bigint not null default 0,
+  hour_slot bigint not null default 0,
+  minute real[] not null default '{}'::real[],
+  hour real[] not null default '{}'::real[],
+  waits real[] not null default '{}'::real[],
+  runs real[] not null default '{}'::real[],
+  counted_at timestamp with time zone,
+  as_of timestamp with time zone not null,
+  constraint stat_pkey PRIMARY KEY (queue, whole, tenant_id),
+  constraint stat_stat_id_key UNIQUE (stat_id)
+) with (fillfactor=60);
+CREATE UNIQUE INDEX stat_pkey ON fairclaim_internal.stat USING btree (queue, whole, tenant_id);
+CREATE UNIQUE INDEX stat_stat_id_key ON fairclaim_internal.stat USING btree (stat_id);
+alter table fairclaim_internal.stat enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.stat as permissive for all to fairclaim_owner using (true) with check (true);
+
 create table fairclaim_internal.suspect (
   suspect_id bigint not null generated always as identity,
   id uuid not null,
@@ -473,6 +512,16 @@ create table fairclaim_internal.suspect (
 CREATE UNIQUE INDEX suspect_pkey ON fairclaim_internal.suspect USING btree (suspect_id);
 alter table fairclaim_internal.suspect enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.suspect as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.tail (
+  part text collate "C" not null,
+  pages bigint not null,
+  last tid not null,
+  constraint tail_pkey PRIMARY KEY (part)
+) with (fillfactor=50);
+CREATE UNIQUE INDEX tail_pkey ON fairclaim_internal.tail USING btree (part);
+alter table fairclaim_internal.tail enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.tail as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.tenant (
   tenant_id uuid not null,
@@ -599,6 +648,18 @@ create sequence fairclaim_internal.renewal_renewal_id_seq as bigint start 1 incr
 create unlogged sequence fairclaim_internal.round_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create unlogged sequence fairclaim_internal.shared_since as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create sequence fairclaim_internal.stat_stat_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.stat.stat_id;
+
+create unlogged sequence fairclaim_internal.stats_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create unlogged sequence fairclaim_internal.stats_lane as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create unlogged sequence fairclaim_internal.stats_mask as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create unlogged sequence fairclaim_internal.stats_owed as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create unlogged sequence fairclaim_internal.stats_row as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create sequence fairclaim_internal.suspect_suspect_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.suspect.suspect_id;
 
@@ -934,6 +995,16 @@ create function fairclaim.prune(p_retention double precision DEFAULT NULL::doubl
 grant execute on function fairclaim.prune to fairclaim_operator;
 grant execute on function fairclaim.prune to fairclaim_worker;
 
+create function fairclaim.queue_stats(p_queue text DEFAULT NULL::text, p_up_to integer DEFAULT 1000)
+  returns TABLE(queue text, paused boolean, waiting integer, tenants_waiting integer, oldest_waiting double precision, scheduled integer, running integer, at_least text[], limits jsonb, dispatched_1m double precision, claimed_1m double precision, finished_1m double precision, failed_1m double precision, seconds_1m double precision, dispatched_1h double precision, claimed_1h double precision, finished_1h double precision, failed_1h double precision, seconds_1h double precision, wait_p50 double precision, wait_p99 double precision, run_p50 double precision, run_p99 double precision, sampled integer, backlogged_1m integer, jain_claims_1m double precision, jain_seconds_1m double precision, backlogged_1h integer, jain_claims_1h double precision, jain_seconds_1h double precision, age double precision)
+  language plpgsql stable security definer
+  set jit=off
+  set plan_cache_mode=force_custom_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.queue_stats to fairclaim_observer;
+grant execute on function fairclaim.queue_stats to fairclaim_operator;
+
 create function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[])
   returns TABLE(lease_token uuid, jobs integer)
   language plpgsql volatile security definer
@@ -1045,6 +1116,16 @@ create function fairclaim.tenant_names(p_tenant_ids uuid[])
 grant execute on function fairclaim.tenant_names to fairclaim_operator;
 grant execute on function fairclaim.tenant_names to fairclaim_worker;
 
+create function fairclaim.tenant_stats(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_limit integer DEFAULT 100, p_after text DEFAULT NULL::text, p_sort text DEFAULT 'tenant'::text, p_search text DEFAULT NULL::text)
+  returns TABLE(tenant_id uuid, tenant text, queue text, weight integer, waiting integer, at_least boolean, oldest_waiting double precision, backlogged boolean, running integer, limits jsonb, dispatched_1m double precision, claimed_1m double precision, finished_1m double precision, failed_1m double precision, seconds_1m double precision, dispatched_1h double precision, claimed_1h double precision, finished_1h double precision, failed_1h double precision, seconds_1h double precision, wait_p50 double precision, wait_p99 double precision, run_p50 double precision, run_p99 double precision, sampled integer, share_1m double precision, fair_share_1m double precision, share_1h double precision, fair_share_1h double precision, age double precision, next text, more boolean)
+  language plpgsql stable security definer
+  set jit=off
+  set plan_cache_mode=force_custom_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.tenant_stats to fairclaim_observer;
+grant execute on function fairclaim.tenant_stats to fairclaim_operator;
+
 create function fairclaim.tenant_uuid(p_name text)
   returns uuid
   language plpgsql immutable parallel safe
@@ -1079,6 +1160,20 @@ create function fairclaim.why_idle(p_queues text[] DEFAULT NULL::text[], p_types
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.why_idle to fairclaim_worker;
+
+create function fairclaim.why_waiting(p_tenant_id uuid, p_id uuid)
+  returns TABLE(reason text, detail text, queue text, type text, "position" integer, at_least boolean, due_in double precision, limit_kind text, max_running integer, running integer)
+  language plpgsql stable security definer
+  set enable_bitmapscan=off
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_custom_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.why_waiting to fairclaim_operator;
+grant execute on function fairclaim.why_waiting to fairclaim_producer;
 
 create function fairclaim.activate_limits(p_state fairclaim_internal.tick_state)
   returns boolean
@@ -1138,6 +1233,10 @@ create function fairclaim.check_settle(p_worker_id text, p_ids uuid[], p_attempt
   returns void
   language plpgsql volatile;
 
+create function fairclaim.check_stats(p_limit integer, p_after text, p_sort text, p_search text)
+  returns text[]
+  language plpgsql volatile;
+
 create function fairclaim.check_use(p_outcomes text[], p_results text[], p_errors text[], p_delays double precision[])
   returns void
   language plpgsql volatile;
@@ -1154,6 +1253,10 @@ create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[
   returns record
   language plpgsql volatile;
 
+create function fairclaim.claim_rate(p_queue text, p_tenant_id uuid, p_now timestamp with time zone)
+  returns double precision
+  language sql stable;
+
 create function fairclaim.clip_error(p_error jsonb)
   returns jsonb
   language plpgsql immutable;
@@ -1161,6 +1264,10 @@ create function fairclaim.clip_error(p_error jsonb)
 create function fairclaim.close_lanes(INOUT p_state fairclaim_internal.tick_state, p_size integer, OUT closed integer, OUT deleted integer)
   returns record
   language plpgsql volatile;
+
+create function fairclaim.count_waiting(p_queue text, p_tenant_id uuid, p_cap integer, OUT waiting integer, OUT at_least boolean, OUT oldest_at timestamp with time zone, OUT backlogged boolean)
+  returns record
+  language plpgsql stable;
 
 create function fairclaim.counted(p_count bigint, p_noun text)
   returns text
@@ -1340,6 +1447,10 @@ create function fairclaim.first_job(p_step text, p_state fairclaim_internal.tick
   returns uuid
   language plpgsql volatile;
 
+create function fairclaim.flows(p_stat fairclaim_internal.stat, p_now timestamp with time zone)
+  returns TABLE(dispatched_1m double precision, claimed_1m double precision, finished_1m double precision, failed_1m double precision, seconds_1m double precision, dispatched_1h double precision, claimed_1h double precision, finished_1h double precision, failed_1h double precision, seconds_1h double precision, wait_p50 double precision, wait_p99 double precision, run_p50 double precision, run_p99 double precision, sampled integer, age double precision)
+  language plpgsql stable;
+
 create function fairclaim.fold_names(p_size integer)
   returns integer
   language plpgsql volatile;
@@ -1420,6 +1531,10 @@ create function fairclaim.is_wanted(p_state fairclaim_internal.tick_state, p_now
   language plpgsql volatile
   set enable_seqscan=on;
 
+create function fairclaim.jobs_ahead(p_lane fairclaim_internal.lane, p_seq bigint)
+  returns integer
+  language plpgsql stable;
+
 create function fairclaim.json_fault(p_value jsonb, p_max_bytes integer)
   returns text
   language plpgsql immutable;
@@ -1443,6 +1558,10 @@ create function fairclaim.leave_hints(p_queue text, p_turns bigint[], p_probed i
 create function fairclaim.leave_room(p_now timestamp with time zone, p_tenants uuid[])
   returns void
   language plpgsql volatile;
+
+create function fairclaim.limits_in_force(p_tenant_id uuid, p_queue text, p_now timestamp with time zone)
+  returns TABLE(kind text, max_running integer, running integer, active boolean, units integer, period double precision, burst integer, due_in double precision)
+  language plpgsql stable;
 
 create function fairclaim.limits_of(p_tenant_id uuid, p_queue text, p_total integer, p_here integer)
   returns TABLE(total integer, here integer)
@@ -1531,6 +1650,10 @@ create function fairclaim.note_fault(p_step text, p_state fairclaim_internal.tic
   returns boolean
   language plpgsql volatile;
 
+create function fairclaim.note_flows(p_now timestamp with time zone, p_prev timestamp with time zone, p_gap double precision, p_mask integer, p_mask_before integer, OUT queues text[], OUT tenants uuid[])
+  returns record
+  language plpgsql volatile;
+
 create function fairclaim.note_freed(p_tenant uuid)
   returns void
   language plpgsql volatile;
@@ -1560,6 +1683,10 @@ create function fairclaim.note_rates(p_now timestamp with time zone)
   language plpgsql volatile;
 
 create function fairclaim.note_tenants(p_tenant_ids uuid[], p_names text[])
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.note_waiting(p_now timestamp with time zone, p_queues text[], p_tenants uuid[])
   returns void
   language plpgsql volatile;
 
@@ -1607,8 +1734,16 @@ create function fairclaim.quanta(p_weights integer[], p_limit integer, p_whole b
   returns integer[]
   language plpgsql immutable;
 
+create function fairclaim.quantile(p_values real[], p_part double precision)
+  returns double precision
+  language sql immutable parallel safe;
+
 create function fairclaim.queue_in_use(p_queue text)
   returns boolean
+  language sql stable;
+
+create function fairclaim.queue_mean(p_queue text, p_now timestamp with time zone)
+  returns double precision
   language sql stable;
 
 create function fairclaim.quiet_until(p_state fairclaim_internal.tick_state, p_waiting boolean)
@@ -1647,6 +1782,10 @@ create function fairclaim.read_json(p_text text, p_max_bytes integer)
   returns jsonb
   language plpgsql volatile;
 
+create function fairclaim.read_tail(p_table text, p_since timestamp with time zone, p_now timestamp with time zone)
+  returns TABLE(id uuid, tenant_id uuid, at timestamp with time zone, attempts integer, status text, ran boolean, weight double precision)
+  language plpgsql volatile;
+
 create function fairclaim.read_texts(p_outcomes text[], p_results text[], p_errors text[], OUT outcomes text[], OUT results jsonb[], OUT errors jsonb[])
   returns record
   language plpgsql volatile;
@@ -1656,6 +1795,10 @@ create function fairclaim.read_times(p_jobs jsonb)
   language plpgsql volatile
   set DateStyle=ISO, YMD
   set TimeZone=UTC;
+
+create function fairclaim.refresh_stats(p_now timestamp with time zone)
+  returns void
+  language plpgsql volatile;
 
 create function fairclaim.refuse(p_code text, p_field text, p_rule text, p_hint text DEFAULT NULL::text, p_detail jsonb DEFAULT '{}'::jsonb)
   returns void
@@ -1686,6 +1829,10 @@ create function fairclaim.return_expired(p_now timestamp with time zone, p_size 
   language plpgsql volatile
   set enable_seqscan=on;
 
+create function fairclaim.roll_window(p_sums real[], p_slot bigint, p_now bigint, p_add double precision[], p_add_before double precision[])
+  returns real[]
+  language sql immutable parallel safe;
+
 create function fairclaim.room_in_queue(p_queue text, p_limit integer)
   returns integer
   language plpgsql volatile;
@@ -1706,6 +1853,11 @@ create function fairclaim.run_step(p_step text, INOUT p_state fairclaim_internal
   returns record
   language plpgsql volatile;
 
+create function fairclaim.running_mask(OUT mask integer, OUT jobs bigint)
+  returns record
+  language plpgsql volatile
+  set enable_seqscan=on;
+
 create function fairclaim.seconds_in(p_value jsonb, p_least numeric, p_most numeric)
   returns interval
   language plpgsql immutable strict;
@@ -1713,6 +1865,10 @@ create function fairclaim.seconds_in(p_value jsonb, p_least numeric, p_most nume
 create function fairclaim.secure_table(p_table text)
   returns void
   language plpgsql volatile;
+
+create function fairclaim.service_shares(p_queue text, p_width integer, p_now timestamp with time zone, OUT tenants integer, OUT claims double precision, OUT seconds double precision, OUT weights double precision, OUT by_claims double precision, OUT by_seconds double precision)
+  returns record
+  language plpgsql stable;
 
 create function fairclaim.settle_mixed(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[], p_errors jsonb[], p_delays double precision[])
   returns TABLE(id uuid, attempts integer, kind text, status text)
@@ -1731,6 +1887,14 @@ create function fairclaim.span(p_seconds double precision)
 create function fairclaim.stale_kind(p_worker_id text, p_id uuid, p_attempt integer, p_outcome text)
   returns text
   language plpgsql volatile;
+
+create function fairclaim.stats_due(p_now timestamp with time zone)
+  returns boolean
+  language plpgsql volatile;
+
+create function fairclaim.stats_page(p_tenant_id uuid, p_queue text, p_limit integer, p_after text[], p_sort text, p_search text, p_now timestamp with time zone, OUT ids bigint[], OUT keys text[])
+  returns record
+  language plpgsql stable;
 
 create function fairclaim.status_of(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, status text)
@@ -1797,6 +1961,10 @@ create function fairclaim.to_ready(p_tenants uuid[], p_ids uuid[], p_attempts in
   returns integer
   language plpgsql volatile;
 
+create function fairclaim.told_limits(p_tenant_id uuid, p_queue text, p_now timestamp with time zone)
+  returns jsonb
+  language sql stable;
+
 create function fairclaim.too_deep(p_value jsonb)
   returns boolean
   language sql immutable parallel safe;
@@ -1825,6 +1993,14 @@ create function fairclaim.wake_freed(p_now timestamp with time zone, p_tenants u
 create function fairclaim.walk_lanes(p_size integer)
   returns void
   language plpgsql volatile;
+
+create function fairclaim.weight_of(p_tenant_id uuid, p_queue text)
+  returns integer
+  language sql stable;
+
+create function fairclaim.window_sum(p_sums real[], p_place integer, p_slot bigint, p_width integer, p_now timestamp with time zone)
+  returns double precision
+  language sql stable parallel safe;
 
 create function fairclaim.work_steps(INOUT p_state fairclaim_internal.tick_state, p_round boolean, p_all boolean, OUT did jsonb, OUT failed text[])
   returns record

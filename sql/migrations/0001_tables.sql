@@ -494,6 +494,46 @@ create table fairclaim_internal.dispatch_progress (
   primary key (login, source)
 ) with (fillfactor = 50);
 
+-- Evidence: what tenant_stats and queue_stats tell. Only tick() writes these three tables. A row of
+-- `stat` for each queue (whole; tenant_id is the nil uuid) and for each tenant in it. The sums of a
+-- window are those of the slot that is running and of the one before (roll_window). No column that
+-- changes is indexed, so its updates are HOT.
+create table fairclaim_internal.stat (
+  queue text collate "C" not null,
+  whole boolean not null,
+  tenant_id uuid not null,
+  stat_id bigint generated always as identity unique,
+  waiting int not null default 0,
+  at_least boolean not null default false,    -- waiting is a lower bound
+  oldest_at timestamptz,                      -- since when the oldest waits
+  backlogged_since timestamptz,               -- since when a job of it waits in an own lane
+  running int not null default 0,
+  minute_slot bigint not null default 0,
+  hour_slot bigint not null default 0,
+  minute float4[] not null default '{}',
+  hour float4[] not null default '{}',
+  waits float4[] not null default '{}',       -- of the jobs that ended last, in seconds
+  runs float4[] not null default '{}',
+  counted_at timestamptz,                     -- when what waits had changed
+  as_of timestamptz not null,                 -- when anything else had
+  primary key (queue, whole, tenant_id)
+) with (fillfactor = 60);
+-- Up to which row each partition of the big tables has been looked at.
+create table fairclaim_internal.tail (
+  part text collate "C" primary key,
+  pages bigint not null,
+  last tid not null
+) with (fillfactor = 50);
+-- The running jobs that the last refresh saw, at most some 500 of them.
+create table fairclaim_internal.seen_running (
+  id uuid primary key,
+  attempt int not null,
+  tenant_id uuid not null,
+  queue text collate "C" not null,
+  due timestamptz not null,
+  began timestamptz                           -- in the middle of when it can have begun
+);
+
 -- Hints in sequences leave no dead rows; unlogged, so that setting one writes no WAL. Milliseconds.
 -- how far back dispatch counts a light tenant's rows
 create unlogged sequence fairclaim_internal.shared_since minvalue 0 start 0;
@@ -517,3 +557,12 @@ create unlogged sequence fairclaim_internal.rate_at minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;
 -- when a cancel of a running job was last asked for
 create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;
+-- when the statistics were last refreshed
+create unlogged sequence fairclaim_internal.stats_at minvalue 0 start 0;
+-- 1: something has happened that no refresh has told of
+create unlogged sequence fairclaim_internal.stats_owed minvalue 0 start 0;
+-- which running jobs the last refresh looked at: those whose hash has no bit of it
+create unlogged sequence fairclaim_internal.stats_mask minvalue 0 start 0;
+-- up to which lane, and which row of stat, what waits was counted
+create unlogged sequence fairclaim_internal.stats_lane minvalue 0 start 0;
+create unlogged sequence fairclaim_internal.stats_row minvalue 0 start 0;

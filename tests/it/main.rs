@@ -51,6 +51,7 @@ mod slow;
 mod stale;
 mod standing;
 mod states;
+mod stats;
 mod suspects;
 mod tenant_names;
 mod tenant_settings;

@@ -52,6 +52,8 @@ begin
       done := apply_weights(p_state, p_size);
     when 'names' then
       done := fold_names(p_size);
+    when 'stats' then
+      perform refresh_stats(p_state.at);
     when 'ranges' then
       perform make_ranges(p_state.at + 3 * range_width());
   end case;

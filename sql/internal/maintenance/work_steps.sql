@@ -14,7 +14,7 @@ declare
   v_steps text[] := case
     when p_round
       then array['promote', 'return', 'cancel', 'suspects', 'marks', 'overrides', 'weights',
-                 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges', 'names']
+                 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges', 'names', 'stats']
     when p_state.left_over
       then array['promote', 'return', 'overrides', 'weights', 'limits', 'renew', 'close', 'names']
     else array['promote'] end;
@@ -32,10 +32,14 @@ begin
     continue when v_step = 'overrides' and not exists (
       select from bound where bound.until <= p_state.at);
     -- a step that runs into a time-out would make every tick as slow
-    continue when v_step in ('ranges', 'names') and exists (
+    continue when v_step in ('ranges', 'names', 'stats') and exists (
       select from tick_fault fault
        where fault.step = v_step
          and fault.last_at > p_state.at - interval '1 minute' and fault.last_at <= p_state.at);
+    if v_step = 'stats' and not stats_due(p_state.at) then
+      perform setval('stats_owed', 1);
+      continue;
+    end if;
     select * into v_result from try_step(v_step, p_state, p_all);
     p_state := v_result.p_state;
     did := did || jsonb_build_object(v_step, v_result.done, v_step || '_more', v_result.more);
