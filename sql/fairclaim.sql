@@ -186,6 +186,9 @@ begin
 -- Settings: bound (the whole table, share row exclusive; tick takes it without waiting) ->
 -- running_limit, tenant_weight, waiting_limit. A writer of these three holds it, but for the marks
 -- that tick sets in running_limit.
+-- Quotas: a dispatch locks nothing; quota_place -> waiting_count, by tick alone (skip locked). What
+-- is done to all that a tenant has: ready -> scheduled -> finished, each skip locked, then rows that
+-- only the owner of such a place touches (job, attempt_error), then cancel_request.
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -391,14 +394,6 @@ create table fairclaim_internal.weight_note (
   seen bigint                                 -- the tick that first gave the weight to the lanes
 );
 create index weight_note_seen on fairclaim_internal.weight_note (seen);
-create table fairclaim_internal.waiting_limit (
-  subject text collate "C" not null check (subject in ('tenant', 'default')),
-  tenant_id uuid not null,                    -- the nil uuid unless the subject is a tenant
-  queue text collate "C" not null,            -- empty: over all queues
-  max_waiting int not null check (max_waiting >= 0),
-  refuses boolean not null,                   -- what is above it; else it is accepted and counted
-  primary key (tenant_id, queue, subject)
-);
 -- Who changed what. Inserted only.
 create table fairclaim_internal.audit (
   audit_id bigint generated always as identity primary key,
@@ -496,6 +491,61 @@ create table fairclaim_internal.at_limit (
   is_stable boolean not null
 ) with (fillfactor = 50);
 create index at_limit_tenant on fairclaim_internal.at_limit (tenant_id) where is_stable;
+-- How many jobs may wait: of a tenant (own or default), in all queues together (queue '') or in one.
+-- What is drained takes no new jobs: of a tenant, or (with the nil uuid) a queue.
+create table fairclaim_internal.waiting_limit (
+  subject text collate "C" not null check (subject in ('tenant', 'default', 'drain')),
+  tenant_id uuid not null,                    -- the nil uuid unless it is for one tenant
+  queue text collate "C" not null,            -- '' over all queues
+  max_waiting int not null check (max_waiting >= 0),
+  refuses boolean not null default true,      -- else what is above is counted and shown only
+  drained_at timestamptz,                     -- since when it takes no new jobs
+  primary key (tenant_id, queue, subject),
+  check ((subject = 'drain') = (drained_at is not null))
+);
+-- How many rows of a tenant with a quota too large to be counted by each dispatch wait in own
+-- lanes, up to a mark of ready_seq. Only tick() writes it. A pass counts them again, a slice a tick;
+-- meanwhile what came after the mark is added.
+create table fairclaim_internal.waiting_count (
+  tenant_id uuid not null,
+  queue text collate "C" not null,            -- '' over all queues
+  jobs bigint not null default 0,
+  mark bigint not null default 0,             -- counted are the rows up to this seq
+  counted_at timestamptz not null,
+  pass_jobs bigint not null default 0,
+  pass_added bigint not null default 0,       -- after the mark with which the pass began
+  pass_mark bigint not null default 0,
+  pass_lane bigint not null default 0,        -- so far it has come
+  pass_seq bigint not null default 0,
+  primary key (tenant_id, queue)
+) with (fillfactor = 50);
+-- Delayed jobs of tenants with a quota that have not run yet. Only tick() writes it.
+create table fairclaim_internal.delayed_job (
+  tenant_id uuid not null,
+  id uuid not null,
+  queue text collate "C" not null,
+  run_at timestamptz not null,
+  primary key (tenant_id, id)
+);
+-- How far the counting for quotas has come. Only tick() writes it.
+create table fairclaim_internal.quota_place (
+  one boolean primary key default true check (one),
+  lane bigint not null default 0,             -- own lanes were looked at up to this
+  fresh uuid not null default '00000000-0000-0000-0000-000000000000',   -- new delayed jobs
+  delayed uuid not null default '00000000-0000-0000-0000-000000000000', -- all delayed jobs, again
+  kept_tenant uuid not null default '00000000-0000-0000-0000-000000000000',   -- delayed_job
+  kept_id uuid not null default '00000000-0000-0000-0000-000000000000'
+) with (fillfactor = 20);
+insert into fairclaim_internal.quota_place default values;
+
+-- Tenants whose ended jobs are kept for less time than the settings say, and how far prune() has
+-- come with each.
+create table fairclaim_internal.tenant_retention (
+  tenant_id uuid primary key,
+  retention interval not null check (retention >= interval '1 hour'),
+  place uuid not null default '00000000-0000-0000-0000-000000000000',
+  looked_at timestamptz not null default '-infinity'
+);
 create table fairclaim_internal.queue (
   name text collate "C" primary key,
   paused_at timestamptz
@@ -722,9 +772,9 @@ create unlogged sequence fairclaim_internal.stats_mask minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.stats_lane minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.stats_row minvalue 0 start 0;
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '47f0be692cf5dde1042c9bc3b409f7cbdb5e6db2434e9b287356ab9f037abb98');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'fe0e3e163368ae31812b5ee1e1db9b7cebcd53e5bf7c20f064ef12adeb892f7f');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> '47f0be692cf5dde1042c9bc3b409f7cbdb5e6db2434e9b287356ab9f037abb98' then
+  elsif v_sum <> 'fe0e3e163368ae31812b5ee1e1db9b7cebcd53e5bf7c20f064ef12adeb892f7f' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
@@ -5334,6 +5384,9 @@ begin
      and not exists (select from tenant_note)
      and not exists (select from weight_note)
      and not exists (select from bound where bound.until <= p_now)
+     and not (exists (select from waiting_limit bound where bound.subject <> 'drain') and exists (
+                select from scheduled
+                 where scheduled.id > (select quota_place.fresh from quota_place)))
      and not exists (select from tick_fault);
 exception
   when lock_not_available then return false;  -- the step that needs the table will tell
@@ -6098,6 +6151,55 @@ comment on function fairclaim_internal.prune_step(timestamptz, uuid, uuid, times
     int, uuid[]) is
 'Deletes those among the next p_limit finished jobs of a range, from an id on, that ended before a time. left_since: the earliest end among the others.';
 
+-- internal/maintenance/prune_tenant.sql
+-- A step for one tenant with a retention of its own, the one that was looked at longest ago: it
+-- walks the tenant's jobs by id up to the retention's age, from where the last step ended, and at
+-- most once a minute from the start. The ends are locked first (skip locked), so that no retry
+-- takes a job that is being deleted. Locks: its row of tenant_retention (skip locked), rows of
+-- `finished`, then those of erase_jobs.
+create or replace function fairclaim_internal.prune_tenant(p_now timestamptz, p_size int)
+returns int
+language plpgsql
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
+  v_own tenant_retention;
+  v_ids uuid[];
+  v_past uuid[];
+begin
+  select * into v_own from tenant_retention own
+   where own.place <> v_none or own.looked_at < p_now - interval '1 minute'
+      or own.looked_at > p_now
+   order by own.looked_at limit 1 for update skip locked;
+  if not found then
+    return 0;
+  end if;
+  v_ids := array(select job.id from job
+                  where job.tenant_id = v_own.tenant_id and job.id > v_own.place
+                    and job.id < id_at(greatest(0, millis(p_now - v_own.retention)))
+                  order by job.tenant_id, job.id limit p_size);
+  v_past := array(select finished.id from finished
+                   where finished.id = any (v_ids) and finished.tenant_id = v_own.tenant_id
+                     and finished.completed_at < p_now - v_own.retention for update skip locked);
+  update tenant_retention
+     set place = case when cardinality(v_ids) = p_size then v_ids[p_size] else v_none end,
+         looked_at = p_now
+   where tenant_retention.tenant_id = v_own.tenant_id;
+  if v_past = '{}' then
+    return 0;
+  end if;
+  return (select count(*)
+            from erase_jobs(
+                   v_past, array_fill(v_own.tenant_id, array[cardinality(v_past)])));
+end
+$$;
+
+comment on function fairclaim_internal.prune_tenant(timestamptz, int) is
+'Deletes a slice of the jobs of one tenant that ended before its own retention began. Returns how many.';
+
 -- internal/maintenance/prune_walk.sql
 -- Walks in steps, each in a subtransaction. They begin small and grow while they are fast, and all
 -- of them together take 200 ms, or a quarter of a statement_timeout, so that a call makes progress
@@ -6371,12 +6473,15 @@ begin
       done := fold_names(p_size);
     when 'stats' then
       perform refresh_stats(p_state.at);
+    when 'quotas' then
+      done := count_waiting(p_state, p_size);
     when 'ranges' then
       perform make_ranges(p_state.at + 3 * range_width());
   end case;
   again := case p_step
     when 'close' then done + more >= greatest(1, p_size / 4)
     when 'floors' then false
+    when 'quotas' then false
     else done >= p_size end;
 end
 $$;
@@ -6704,7 +6809,8 @@ declare
   v_steps text[] := case
     when p_round
       then array['promote', 'return', 'cancel', 'suspects', 'marks', 'overrides', 'weights',
-                 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges', 'names', 'stats']
+                 'limits', 'renew', 'floors', 'close', 'sweep', 'quotas', 'ranges', 'names',
+                 'stats']
     when p_state.left_over
       then array['promote', 'return', 'overrides', 'weights', 'limits', 'renew', 'close', 'names']
     else array['promote'] end;
@@ -6717,12 +6823,13 @@ begin
   did := '{}'; failed := '{}';
   foreach v_step in array v_steps loop
     continue when v_step = 'sweep' and not p_all;
+    continue when v_step = 'quotas' and not is_counting();
     continue when v_step = 'names' and not exists (select from tenant_note);
     continue when v_step = 'weights' and not exists (select from weight_note);
     continue when v_step = 'overrides' and not exists (
       select from bound where bound.until <= p_state.at);
     -- a step that runs into a time-out would make every tick as slow
-    continue when v_step in ('ranges', 'names', 'stats') and exists (
+    continue when v_step in ('quotas', 'ranges', 'names', 'stats') and exists (
       select from tick_fault fault
        where fault.step = v_step
          and fault.last_at > p_state.at - interval '1 minute' and fault.last_at <= p_state.at);
@@ -6823,6 +6930,21 @@ $$;
 
 comment on function fairclaim_internal.check_scope(uuid, uuid[]) is
 'Refuses bad ids, and a call without a tenant by a caller that is no operator where there is no default tenant. Returns whose jobs are meant; null: every tenant''s.';
+
+-- internal/operator/drop_wishes.sql
+create or replace function fairclaim_internal.drop_wishes(p_ids uuid[]) returns void
+language plpgsql
+as $$
+begin
+  delete from cancel_request
+   where cancel_request.ctid = any (array(
+     select wish.ctid from cancel_request wish
+      where wish.id = any (p_ids) for update skip locked));
+end
+$$;
+
+comment on function fairclaim_internal.drop_wishes(uuid[]) is
+'Forgets the wishes to cancel these jobs: an older wish does not hold for new attempts.';
 
 -- internal/operator/end_waiting.sql
 -- Ends waiting jobs as cancelled. Lock order: ready, scheduled, each skip locked: a locked row is
@@ -7130,6 +7252,83 @@ comment on function fairclaim_internal.matching_jobs(uuid, text, text, text, uui
     interval, text, int) is
 'The ids of the jobs that a filter finds, newest first, with their tenants. What list_jobs and count_jobs have in common.';
 
+-- internal/operator/note_operation.sql
+-- Everything that an operator does to a tenant or a queue as a whole stands in the audit table, and
+-- in the server's log without the reason, which may have anything in it.
+create or replace function fairclaim_internal.note_operation(
+  p_what text,
+  p_tenant_id uuid,
+  p_queue text,
+  p_why text,
+  p_many bigint default 0
+) returns void
+language plpgsql
+as $$
+begin
+  if length(p_why) not between 1 and 1000 then
+    perform refuse('JQ004', 'p_why', 'must have 1 to 1,000 characters',
+      'say it in a sentence, or leave it out', '{"limit": 1000}');
+  end if;
+  insert into audit (at, who, what, subject, tenant_id, queue, why, many)
+  values (fairclaim.clock(), session_user, p_what,
+          case when p_tenant_id is null then 'queue' else 'tenant' end, p_tenant_id, p_queue, p_why,
+          least(p_many, 2147483647));
+  raise log 'fairclaim: % (%) by %', p_what, counted(p_many, 'job'), session_user;
+end
+$$;
+
+comment on function fairclaim_internal.note_operation(text, uuid, text, text, bigint) is
+'Notes what an operator did to a tenant or a queue, why, and to how many jobs. Errors: JQ004 for a reason that is too long.';
+
+-- internal/operator/reopen_ended.sql
+-- Moves the final facts of jobs into the history, and gives the jobs as they are to wait again,
+-- with all their attempts: the caller puts them where they wait, and drops older wishes to cancel.
+-- Locks rows of `finished` (skip locked).
+create or replace function fairclaim_internal.reopen_ended(
+  p_tenant_id uuid,
+  p_ids uuid[],
+  p_statuses text[] default null
+) returns table (id uuid, tenant_id uuid, attempts int, attempts_left smallint, lost smallint)
+language plpgsql
+as $$
+#variable_conflict use_column
+declare
+  v_rows ready[];
+begin
+  with locked as materialized (
+    select finished.id, finished.tenant_id from finished
+     where finished.id = any (p_ids)
+       and (p_tenant_id is null or finished.tenant_id = p_tenant_id)
+       and (p_statuses is null or finished.status = any (p_statuses)) for update skip locked),
+  ended as (
+    delete from finished using locked
+     where finished.id = any (p_ids)
+       and finished.id = locked.id and finished.tenant_id = locked.tenant_id
+    returning finished.id, finished.tenant_id, finished.attempts, finished.status,
+              finished.completed_at, finished.worker_id, finished.error),
+  history as (
+    insert into attempt_error (id, tenant_id, attempt, at, worker_id, error)
+    select ended.id, ended.tenant_id, ended.attempts, ended.completed_at, ended.worker_id,
+           coalesce(ended.error, '{}') || jsonb_build_object('ended_as', ended.status)
+      from ended
+    on conflict (id, attempt, tenant_id) do update
+       set error = coalesce(attempt_error.error, '{}') || excluded.error)
+  select array_agg(row (0, 0, ended.id, ended.tenant_id, ended.attempts,
+                        known.max_attempts, 0, false)::ready)
+    into v_rows
+    from ended
+   cross join lateral (             -- one look by key for each, and no join of all jobs
+     select job.max_attempts from job
+      where job.tenant_id = ended.tenant_id and job.id = ended.id offset 0) known;
+  return query
+  select back.id, back.tenant_id, back.attempts, back.attempts_left, back.lost
+    from unnest(v_rows) back;
+end
+$$;
+
+comment on function fairclaim_internal.reopen_ended(uuid, uuid[], text[]) is
+'Takes back the ends of jobs, or of those with one of these statuses, and returns them with their attempts refilled. They are in no table of states then.';
+
 -- internal/operator/status_of.sql
 -- Tells the status of each job by the narrow table that has a row of it (I1). Each table is looked
 -- into by the job's id.
@@ -7177,6 +7376,25 @@ $$;
 comment on function fairclaim_internal.wake_cancel(timestamptz) is
 'Tells workers that a job is to be stopped (NOTIFY fairclaim, with the payload cancel), seldom.';
 
+-- internal/queue/check_queue.sql
+create or replace function fairclaim_internal.check_queue(
+  p_queue text,
+  p_field text default 'p_queue'
+) returns void
+language plpgsql
+as $$
+begin
+  if not is_name(p_queue) then
+    perform refuse('JQ004', p_field,
+      'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+      'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_queue(text, text) is
+'Refuses what cannot be the name of a queue (JQ004).';
+
 -- internal/queue/queue_in_use.sql
 -- Whether a queue is in use. A queue exists by use, and only a name that was misspelt does not.
 -- Lanes are the trace of use that is cheap to look for.
@@ -7193,6 +7411,453 @@ $$;
 
 comment on function fairclaim_internal.queue_in_use(text) is
 'Whether jobs wait in this queue, or have within the last hour.';
+
+-- internal/quota/check_batch_quotas.sql
+-- Reads from a batch only whose jobs they are and in which queue. What is wrong with a job is left
+-- to the checks that follow: a tenant that is none is passed over here.
+create or replace function fairclaim_internal.check_batch_quotas(p_jobs jsonb, p_tenants jsonb)
+returns void
+language plpgsql
+as $$
+declare
+  v_tenants uuid[];
+  v_queues text[];
+  v_jobs int[];
+  v_items int[];
+begin
+  select array_agg(given.tenant_id), array_agg(given.queue), array_agg(given.jobs),
+         array_agg(given.item)
+    into v_tenants, v_queues, v_jobs, v_items
+    from (select named.tenant::uuid as tenant_id, named.queue, count(*)::int as jobs,
+                 min(named.place)::int - 1 as item
+            from (select coalesce(job.item ->> 'tenant_id',
+                           p_tenants ->> coalesce(job.item ->> 'tenant', '')) as tenant,
+                         coalesce(job.item ->> 'queue', 'default') as queue, job.place
+                    from jsonb_array_elements(p_jobs) with ordinality job(item, place)) named
+           where named.tenant ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+           group by 1, 2) given;
+  if v_tenants is not null then
+    perform check_quotas(v_tenants, v_queues, v_jobs, v_items);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_batch_quotas(jsonb, jsonb) is
+'Refuses a batch (JQ003) after which a tenant has more jobs waiting than its quota. p_tenants: the ids of the tenants that it names.';
+
+-- internal/quota/check_quotas.sql
+-- Called only where a quota or a drain is set, before anything is written. It locks nothing, so
+-- that no dispatch waits for another: transactions that are open at the same time do not see each
+-- other's jobs. So a tenant can come to have as many jobs above its quota as those transactions
+-- dispatch that are open at the same moment, and no more: by single dispatches of n sessions, n - 1.
+-- With a quota above 1,000, which tick counts, the last of them that was open when tick counted is
+-- one of these.
+create or replace function fairclaim_internal.check_quotas(
+  p_tenants uuid[],
+  p_queues text[],
+  p_jobs int[],
+  p_items int[] default null
+) returns void
+language plpgsql
+as $$
+declare
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
+  v_fault record;
+begin
+  select given.item, drain.queue <> '' as is_queue into v_fault
+    from unnest(p_tenants, p_queues, p_items) given(tenant_id, queue, item)
+   cross join lateral (
+     select bound.queue from waiting_limit bound
+      where bound.subject = 'drain'
+        and (bound.tenant_id = given.tenant_id and bound.queue = ''
+             or bound.tenant_id = v_none and bound.queue = given.queue collate "C")
+      limit 1) drain
+   order by given.item limit 1;
+  if found then
+    perform refuse('JQ003',
+      coalesce('p_jobs[' || v_fault.item || '].', '')
+        || case when v_fault.is_queue then 'queue' else 'tenant' end,
+      'is being drained and takes no new jobs',
+      'dispatch elsewhere, or later; an operator ends it: '
+        || case when v_fault.is_queue then '`fairclaim queues undrain`'
+                else '`fairclaim tenants undrain`' end,
+      '{"limit": 0, "quota": "drain"}');
+  end if;
+
+  with bound as materialized (
+    select quota.subject, given.tenant_id, quota.queue, quota.max_waiting,
+           sum(given.jobs)::int as jobs, min(given.item) as item
+      from unnest(p_tenants, p_queues, p_jobs, p_items) given(tenant_id, queue, jobs, item)
+     cross join lateral quotas_of(given.tenant_id, given.queue) quota
+     where quota.refuses
+     group by quota.subject, given.tenant_id, quota.queue, quota.max_waiting),
+  listed as materialized (
+    select bound.*, row_number() over () as place from bound)
+  select listed.item, listed.subject, listed.queue <> '' as in_queue, listed.max_waiting
+    into v_fault
+    from listed
+    left join waiting_jobs(
+           (select array_agg(listed.tenant_id order by listed.place) from listed),
+           (select array_agg(listed.queue order by listed.place) from listed),
+           (select array_agg(greatest(1, listed.max_waiting - listed.jobs + 1)
+                             order by listed.place) from listed)) waits
+           on waits.place = listed.place
+   where listed.jobs > listed.max_waiting or waits.jobs + listed.jobs > listed.max_waiting
+   order by listed.item, listed.queue limit 1;
+  if found then
+    perform refuse('JQ003', coalesce('p_jobs[' || v_fault.item || '].', '') || 'tenant',
+      format('may have %s waiting%s (%s)', counted(v_fault.max_waiting, 'job'),
+             case when v_fault.in_queue then ' in this queue' else '' end,
+             case v_fault.subject when 'tenant' then 'its own quota' else 'the default quota' end),
+      'dispatch later, when jobs of this tenant have been claimed, or send fewer at once; operators'
+        || ' see it by `fairclaim tenants quotas` and may raise it',
+      jsonb_build_object('limit', v_fault.max_waiting, 'quota',
+        v_fault.subject || case when v_fault.in_queue then '_in_queue' else '' end));
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_quotas(uuid[], text[], int[], int[]) is
+'Refuses a dispatch (JQ003) after which a tenant has more jobs waiting than its quota, or one for a tenant or a queue that is being drained. p_items: where in the batch the first job of each is. Transactions that are open at the same time do not count each other''s jobs: by so many a quota can be passed.';
+
+-- internal/quota/count_one.sql
+-- Goes on with the count of one tenant, in one queue or in all: what came after the last mark is
+-- added, and the pass that counts all of it again goes on by p_size rows. A pass ends with the last
+-- row, or a little above the quota, so that a backlog far above it is never walked. Own lanes only:
+-- a tenant has a handful of rows in shared ones.
+create or replace function fairclaim_internal.count_one(
+  inout p_count fairclaim_internal.waiting_count,
+  p_mark bigint,
+  p_most int,
+  p_size int,
+  out looked int
+)
+language plpgsql
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_lanes bigint[];
+  v_floors bigint[];
+  v_added bigint;
+  v_found record;
+begin
+  select array_agg(own.lane_id order by own.lane_id), array_agg(own.floor order by own.lane_id)
+    into v_lanes, v_floors
+    from (select lane.lane_id, lane.floor from lane
+           where lane.tenant_id = p_count.tenant_id
+             and (p_count.queue = '' or lane.queue = p_count.queue) offset 0) own;
+  select count(*) into v_added
+    from unnest(v_lanes, v_floors) own(lane_id, floor)
+   cross join lateral (
+     select from ready
+      where ready.lane_id = own.lane_id and ready.seq > p_count.mark and ready.seq <= p_mark
+        and ready.seq >= own.floor
+      order by ready.lane_id, ready.seq limit p_most) fresh;
+  select count(*)::int as rows, max(met.lane_id) as lane_id,
+         (array_agg(met.seq order by met.lane_id desc, met.seq desc))[1] as seq
+    into v_found
+    from (select row_of.lane_id, row_of.seq
+            from unnest(v_lanes, v_floors) own(lane_id, floor)
+           cross join lateral (
+             select ready.lane_id, ready.seq from ready
+              where own.lane_id >= p_count.pass_lane
+                and ready.lane_id = own.lane_id and ready.seq >= own.floor
+                and ready.seq > case when own.lane_id = p_count.pass_lane
+                                     then p_count.pass_seq else 0 end
+                and ready.seq <= p_count.pass_mark
+              order by ready.lane_id, ready.seq limit p_size) row_of
+           limit p_size) met;
+  looked := v_found.rows + v_added;
+  p_count.jobs := p_count.jobs + v_added;
+  p_count.pass_added := p_count.pass_added + v_added;
+  p_count.pass_jobs := p_count.pass_jobs + v_found.rows;
+  p_count.pass_lane := coalesce(v_found.lane_id, p_count.pass_lane);
+  p_count.pass_seq := coalesce(v_found.seq, p_count.pass_seq);
+  p_count.mark := p_mark;
+  if v_found.rows < p_size or p_count.pass_jobs > p_most then
+    p_count.jobs := p_count.pass_jobs + p_count.pass_added;
+    p_count.pass_jobs := 0;
+    p_count.pass_added := 0;
+    p_count.pass_lane := 0;
+    p_count.pass_seq := 0;
+    p_count.pass_mark := p_mark;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.count_one(fairclaim_internal.waiting_count, bigint, int,
+    int) is
+'Goes on with the count of what waits of one tenant in own lanes. Returns the count and how many rows it looked at.';
+
+-- internal/quota/count_waiting.sql
+-- The step `quotas` of a tick: at most 200 tenants and about 4 times p_size rows a call, those that
+-- were counted longest ago first. Locks rows of waiting_count and of quota_place (skip locked):
+-- only a tick has them, and one that was passed may still.
+create or replace function fairclaim_internal.count_waiting(
+  p_state fairclaim_internal.tick_state,
+  p_size int
+) returns int
+language plpgsql
+as $$
+declare
+  v_place quota_place;
+  v_count waiting_count;
+  v_looked int := 0;
+  v_result record;
+begin
+  select * into v_place from quota_place for update skip locked;
+  if not found then
+    return 0;
+  end if;
+  v_place.lane := find_counted(v_place, p_state.at, p_size);
+  v_place := note_delayed(v_place, p_size);
+  for v_count in
+    select * from waiting_count
+     order by waiting_count.counted_at, waiting_count.tenant_id limit 200 for update skip locked
+  loop
+    select * into v_result
+      from count_one(v_count, p_state.mark,
+             (select quota.max_waiting + quota.max_waiting / 16 + 1000
+                from quotas_of(v_count.tenant_id, v_count.queue) quota
+               where quota.queue = v_count.queue),
+             p_size) counted;
+    v_looked := v_looked + v_result.looked;
+    v_count := v_result.p_count;
+    update waiting_count
+       set jobs = v_count.jobs, mark = v_count.mark, counted_at = p_state.at,
+           pass_jobs = v_count.pass_jobs, pass_added = v_count.pass_added,
+           pass_mark = v_count.pass_mark, pass_lane = v_count.pass_lane,
+           pass_seq = v_count.pass_seq
+     where waiting_count.tenant_id = v_count.tenant_id
+       and waiting_count.queue = v_count.queue;
+    exit when v_looked >= p_size * 4;
+  end loop;
+  update quota_place
+     set lane = v_place.lane, fresh = v_place.fresh, delayed = v_place.delayed,
+         kept_tenant = v_place.kept_tenant, kept_id = v_place.kept_id
+   where quota_place is distinct from v_place;
+  return v_looked;
+end
+$$;
+
+comment on function fairclaim_internal.count_waiting(fairclaim_internal.tick_state, int) is
+'Counts what waits of tenants with quotas, a slice. Returns how many rows it counted.';
+
+-- internal/quota/find_counted.sql
+-- Which quotas are to be counted by tick: those above 1,000 of tenants that have an own lane, found
+-- in a slice of the own lanes; whoever has none has a handful of jobs waiting. Smaller quotas are
+-- counted by the dispatch itself, exactly. A quota that was taken away, or is small now, is
+-- forgotten.
+create or replace function fairclaim_internal.find_counted(
+  p_place fairclaim_internal.quota_place,
+  p_now timestamptz,
+  p_size int
+) returns bigint
+language plpgsql
+as $$
+declare
+  v_lanes bigint[];
+begin
+  delete from waiting_count
+   where waiting_count.ctid = any (array(
+     select useless.ctid from waiting_count useless
+      where not exists (
+              select from quotas_of(useless.tenant_id, useless.queue) quota
+               where quota.queue = useless.queue and quota.max_waiting > 1000)
+        for update skip locked));
+  v_lanes := array(select lane.lane_id from lane
+                    where lane.lane_id > greatest(0, p_place.lane)
+                    order by lane.lane_id limit p_size);
+  insert into waiting_count (tenant_id, queue, counted_at)
+  select distinct seen.tenant_id, quota.queue, p_now
+    from (select distinct lane.tenant_id, lane.queue from lane
+           where lane.lane_id = any (v_lanes) and lane.tenant_id is not null) seen
+   cross join lateral quotas_of(seen.tenant_id, seen.queue) quota
+   where quota.max_waiting > 1000
+      on conflict do nothing;
+  return case when cardinality(v_lanes) = p_size then v_lanes[p_size] else 0 end;
+end
+$$;
+
+comment on function fairclaim_internal.find_counted(fairclaim_internal.quota_place, timestamptz,
+    int) is
+'Notes which quotas tick counts, from a slice of the own lanes, and returns the last lane that it saw.';
+
+-- internal/quota/is_counting.sql
+-- Cheap where no quota is set: a look at three empty tables. In plpgsql, since a function in the
+-- language SQL would be planned again at every tick.
+create or replace function fairclaim_internal.is_counting() returns boolean
+language plpgsql stable
+as $$
+begin
+  return exists (select from waiting_limit where waiting_limit.subject <> 'drain')
+      or exists (select from waiting_count)
+      or exists (select from delayed_job);
+end
+$$;
+
+comment on function fairclaim_internal.is_counting() is
+'Whether a tick has to count what waits, for quotas.';
+
+-- internal/quota/note_delayed.sql
+-- `scheduled` has no index by tenant, since every retry would pay for it. So tick keeps a list of
+-- the delayed jobs of tenants with a quota: it reads the new ones, whose ids come after the last
+-- one it read; a slice of all of them again and again, for those that were committed late or were
+-- there before the quota; and a slice of its list, from which it takes those that have gone.
+create or replace function fairclaim_internal.note_delayed(
+  inout p_place fairclaim_internal.quota_place,
+  p_size int
+)
+language plpgsql
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
+  v_fresh uuid[] := array(select scheduled.id from scheduled
+                           where scheduled.id > p_place.fresh
+                           order by scheduled.id limit p_size);
+  v_all uuid[] := array(select scheduled.id from scheduled
+                         where scheduled.id > p_place.delayed
+                         order by scheduled.id limit p_size / 4);
+  v_kept delayed_job[];
+begin
+  insert into delayed_job (tenant_id, id, queue, run_at)
+  select later.tenant_id, later.id, known.queue, later.run_at
+    from scheduled later
+   cross join lateral (
+     select job.queue from job
+      where job.tenant_id = later.tenant_id and job.id = later.id offset 0) known
+   where later.id = any (v_fresh || v_all) and later.attempts = 0
+     and exists (select from waiting_limit bound
+                  where bound.tenant_id = any (array[later.tenant_id, v_none])
+                    and bound.subject <> 'drain' offset 0)
+      on conflict do nothing;
+  p_place.fresh := coalesce(v_fresh[cardinality(v_fresh)], p_place.fresh);
+  p_place.delayed := case when cardinality(v_all) = p_size / 4 then v_all[p_size / 4]
+                          else v_none end;
+  v_kept := array(select delayed_job from delayed_job
+                   where (delayed_job.tenant_id, delayed_job.id)
+                         > (p_place.kept_tenant, p_place.kept_id)
+                   order by delayed_job.tenant_id, delayed_job.id limit p_size / 4);
+  delete from delayed_job
+   using unnest(v_kept) kept
+   where delayed_job.tenant_id = kept.tenant_id and delayed_job.id = kept.id
+     and not exists (select from scheduled where scheduled.id = kept.id);
+  p_place.kept_tenant := case when cardinality(v_kept) = p_size / 4
+                              then v_kept[p_size / 4].tenant_id else v_none end;
+  p_place.kept_id := case when cardinality(v_kept) = p_size / 4
+                          then v_kept[p_size / 4].id else v_none end;
+end
+$$;
+
+comment on function fairclaim_internal.note_delayed(fairclaim_internal.quota_place, int) is
+'Keeps the list of delayed jobs of tenants with a quota. Returns how far it has come.';
+
+-- internal/quota/quotas_of.sql
+-- The tenant's own quota comes before the default one; one over all queues and one in the queue
+-- hold both.
+create or replace function fairclaim_internal.quotas_of(p_tenant_id uuid, p_queue text)
+returns table (subject text, queue text, max_waiting int, refuses boolean)
+language sql stable
+as $$
+  select distinct on (bound.queue) bound.subject, bound.queue, bound.max_waiting, bound.refuses
+    from fairclaim_internal.waiting_limit bound
+   where bound.tenant_id
+           = any (array[p_tenant_id, '00000000-0000-0000-0000-000000000000'::uuid])
+     and bound.queue = any (array['', p_queue] collate "C")
+     and (bound.subject = 'tenant' and bound.tenant_id = p_tenant_id or bound.subject = 'default')
+   order by bound.queue, bound.subject = 'tenant' desc
+$$;
+
+comment on function fairclaim_internal.quotas_of(uuid, text) is
+'The quotas on waiting jobs that are in force for a tenant: over all queues (empty name) and in this one.';
+
+-- internal/quota/waiting_jobs.sql
+-- Counts what waits of each tenant, in one queue or ('') in all, up to p_most each:
+-- - in own lanes, from their floors on; where tick has counted them, what tick counted and what
+--   came after its mark;
+-- - in shared lanes, of which a light tenant has a handful of rows;
+-- - delayed jobs that have not run yet: those that tick has noted, and the newer ones.
+-- A job that waits for its retry counts again when it is back in a lane. Each look goes by an index
+-- and ends at p_most rows, so a large quota costs what was dispatched since the last tick. What was
+-- claimed since is still counted there until a pass of tick has gone by.
+--
+-- The order of the joins is pinned: the tables may be full when the statistics say "empty".
+create or replace function fairclaim_internal.waiting_jobs(
+  p_tenants uuid[],
+  p_queues text[],
+  p_most int[]
+) returns table (place int, jobs int)
+language plpgsql stable
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_fresh uuid := (select quota_place.fresh from quota_place);
+begin
+  return query
+  select asked.place::int,
+         least(asked.most, coalesce(known.jobs, 0) + own.jobs + shared.jobs
+                           + noted.jobs + fresh.jobs)::int
+    from unnest(p_tenants, p_queues collate "C", p_most) with ordinality
+         asked(tenant_id, queue, most, place)
+    left join lateral (
+      select waiting_count.jobs, waiting_count.mark from waiting_count
+       where waiting_count.tenant_id = asked.tenant_id and waiting_count.queue = asked.queue
+      offset 0) known on true
+   cross join lateral (
+     select count(*) as jobs
+       from (select
+               from (select lane.lane_id, lane.floor from lane
+                      where lane.tenant_id = asked.tenant_id
+                        and lane.queue >= asked.queue
+                        and (asked.queue = '' or lane.queue = asked.queue) offset 0) own_lane
+              cross join lateral (
+                select from ready
+                 where ready.lane_id = own_lane.lane_id
+                   and ready.seq >= greatest(own_lane.floor, known.mark + 1)
+                 order by ready.lane_id, ready.seq limit asked.most) waiting
+              limit asked.most) counted) own
+   cross join lateral (
+     select count(*) as jobs
+       from (select from ready
+              where ready.tenant_id = asked.tenant_id
+                and (ready.lane_id >> 32)
+                    >= case when asked.queue = '' then -4294967296 else lane_group(asked.queue) end
+                and (ready.lane_id >> 32)
+                    <= case when asked.queue = '' then -1 else lane_group(asked.queue) end
+              limit asked.most) counted) shared
+   cross join lateral (
+     select count(*) as jobs
+       from (select from delayed_job
+              where delayed_job.tenant_id = asked.tenant_id and delayed_job.run_at > v_now
+                and (asked.queue = '' or delayed_job.queue = asked.queue)
+              limit asked.most) counted) noted
+   cross join lateral (
+     select count(*) as jobs
+       from (select from scheduled
+              where scheduled.id > v_fresh and scheduled.tenant_id = asked.tenant_id
+                and scheduled.attempts = 0
+                and (asked.queue = '' or exists (
+                       select from job
+                        where job.tenant_id = scheduled.tenant_id and job.id = scheduled.id
+                          and job.queue = asked.queue offset 0))
+              limit asked.most) counted) fresh;
+end
+$$;
+
+comment on function fairclaim_internal.waiting_jobs(uuid[], text[], int[]) is
+'How many jobs of each of these tenants wait, in one queue or (empty name) in all, counted up to p_most each.';
 
 -- internal/range/drop_range.sql
 -- Drops one range, in a subtransaction that gives all its locks back when it fails. First it locks
@@ -8290,69 +8955,6 @@ $$;
 comment on function fairclaim_internal.claim_rate(text, uuid, timestamptz) is
 'How many jobs of a tenant, or of all, are claimed in a second in a queue; null where nothing is known.';
 
--- internal/stats/count_waiting.sql
--- Through the tenant's own lanes, at most 100 of them, and the group of the queue's shared lanes;
--- never more than p_cap rows and one.
-create or replace function fairclaim_internal.count_waiting(
-  p_queue text,
-  p_tenant_id uuid,
-  p_cap int,
-  out waiting int,
-  out at_least boolean,
-  out oldest_at timestamptz,
-  out backlogged boolean
-)
-language plpgsql stable
-as $$
-declare
-  v_lanes bigint[];
-  v_floors bigint[];
-  v_jobs bigint;
-  v_own bigint;
-begin
-  select array_agg(own.lane_id), array_agg(own.floor) into v_lanes, v_floors
-    from (select lane.lane_id, lane.floor from lane
-           where lane.tenant_id = p_tenant_id and lane.queue = p_queue limit 100) own;
-  v_own := (
-    select count(*)
-      from (select 1
-              from unnest(v_lanes, v_floors) own(lane_id, floor)
-             cross join lateral (
-               select 1 from ready
-                where ready.lane_id = own.lane_id and ready.seq >= own.floor
-                order by ready.lane_id, ready.seq limit p_cap + 1) found
-             limit p_cap + 1) counted);
-  v_jobs := v_own + (
-    select count(*)
-      from (select 1 from ready
-             where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
-             limit p_cap + 1 - v_own) shared);
-  waiting := least(v_jobs, p_cap);
-  at_least := v_jobs > p_cap or coalesce(cardinality(v_lanes), 0) = 100;
-  backlogged := v_own > 0;
-  if waiting > 0 then
-    oldest_at := (
-      select min(known.since)
-        from ((select first.id
-                 from unnest(v_lanes[:20], v_floors[:20]) own(lane_id, floor)
-                cross join lateral (
-                  select ready.id from ready
-                   where ready.lane_id = own.lane_id and ready.seq >= own.floor
-                   order by ready.lane_id, ready.seq limit 1) first)
-              union all
-              (select ready.id from ready
-                where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
-                order by ready.tenant_id, (ready.lane_id >> 32), ready.id limit 1)) head
-       cross join lateral (
-         select greatest(job.created_at, job.run_at) as since from job
-          where job.tenant_id = p_tenant_id and job.id = head.id offset 0) known);
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.count_waiting(text, uuid, int) is
-'How many jobs of a tenant wait in a queue, up to p_cap; since when the oldest of those first in line; and whether any stands in an own lane.';
-
 -- internal/stats/flows.sql
 -- What both statistics functions tell about the windows and the samples of a row, under the names
 -- of their columns.
@@ -8722,7 +9324,7 @@ begin
      order by known.counted_at nulls first limit 300
   loop
     exit when v_rows > 10000;
-    select * into v_found from count_waiting(v_pair.queue, v_pair.tenant_id, 1000);
+    select * into v_found from waiting_of(v_pair.queue, v_pair.tenant_id, 1000);
     v_rows := v_rows + v_found.waiting + 10;
     if v_pair.stat_id is null then
       insert into stat (
@@ -9084,17 +9686,6 @@ comment on function fairclaim_internal.stats_page(uuid, text, int, text[], text,
     timestamptz) is
 'The rows of a page of tenant_stats, with the keys by which they are sorted.';
 
--- internal/stats/weight_of.sql
-create or replace function fairclaim_internal.weight_of(p_tenant_id uuid, p_queue text) returns int
-language sql stable
-as $$
-  select coalesce(
-    (select tenant.weight from fairclaim_internal.tenant where tenant.tenant_id = p_tenant_id), 1)
-$$;
-
-comment on function fairclaim_internal.weight_of(uuid, text) is
-'The weight of a tenant in a queue.';
-
 -- internal/stats/told_limits.sql
 create or replace function fairclaim_internal.told_limits(
   p_tenant_id uuid,
@@ -9113,6 +9704,69 @@ $$;
 
 comment on function fairclaim_internal.told_limits(uuid, text, timestamptz) is
 'The limits and rates that bound a tenant in a queue, as the statistics functions tell them.';
+
+-- internal/stats/waiting_of.sql
+-- Through the tenant's own lanes, at most 100 of them, and the group of the queue's shared lanes;
+-- never more than p_cap rows and one.
+create or replace function fairclaim_internal.waiting_of(
+  p_queue text,
+  p_tenant_id uuid,
+  p_cap int,
+  out waiting int,
+  out at_least boolean,
+  out oldest_at timestamptz,
+  out backlogged boolean
+)
+language plpgsql stable
+as $$
+declare
+  v_lanes bigint[];
+  v_floors bigint[];
+  v_jobs bigint;
+  v_own bigint;
+begin
+  select array_agg(own.lane_id), array_agg(own.floor) into v_lanes, v_floors
+    from (select lane.lane_id, lane.floor from lane
+           where lane.tenant_id = p_tenant_id and lane.queue = p_queue limit 100) own;
+  v_own := (
+    select count(*)
+      from (select 1
+              from unnest(v_lanes, v_floors) own(lane_id, floor)
+             cross join lateral (
+               select 1 from ready
+                where ready.lane_id = own.lane_id and ready.seq >= own.floor
+                order by ready.lane_id, ready.seq limit p_cap + 1) found
+             limit p_cap + 1) counted);
+  v_jobs := v_own + (
+    select count(*)
+      from (select 1 from ready
+             where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
+             limit p_cap + 1 - v_own) shared);
+  waiting := least(v_jobs, p_cap);
+  at_least := v_jobs > p_cap or coalesce(cardinality(v_lanes), 0) = 100;
+  backlogged := v_own > 0;
+  if waiting > 0 then
+    oldest_at := (
+      select min(known.since)
+        from ((select first.id
+                 from unnest(v_lanes[:20], v_floors[:20]) own(lane_id, floor)
+                cross join lateral (
+                  select ready.id from ready
+                   where ready.lane_id = own.lane_id and ready.seq >= own.floor
+                   order by ready.lane_id, ready.seq limit 1) first)
+              union all
+              (select ready.id from ready
+                where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
+                order by ready.tenant_id, (ready.lane_id >> 32), ready.id limit 1)) head
+       cross join lateral (
+         select greatest(job.created_at, job.run_at) as since from job
+          where job.tenant_id = p_tenant_id and job.id = head.id offset 0) known);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.waiting_of(text, uuid, int) is
+'How many jobs of a tenant wait in a queue, up to p_cap; since when the oldest of those first in line; and whether any stands in an own lane.';
 
 -- internal/stats/window_sum.sql
 -- The slot that is running counts whole, and the one before it for the part of it that is not older
@@ -9643,6 +10297,68 @@ $$;
 comment on function fairclaim_internal.is_known_tenant(uuid) is
 'Whether a job was dispatched for this tenant by name, or one of its jobs is there.';
 
+-- internal/tenant/check_tenant.sql
+create or replace function fairclaim_internal.check_tenant(p_tenant_id uuid) returns void
+language plpgsql
+as $$
+begin
+  if p_tenant_id is null then
+    perform refuse('JQ002', 'p_tenant_id', 'is missing',
+      'name the tenant by its uuid, or by fairclaim.tenant_uuid(''its name'')');
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_tenant(uuid) is
+'Refuses a call that names no tenant (JQ002).';
+
+-- internal/tenant/default_tenant.sql
+create or replace function fairclaim_internal.default_tenant() returns uuid
+language plpgsql stable
+as $$
+declare
+  v_name text := (select setting.default_tenant from setting);
+begin
+  return case when v_name is not null then fairclaim.tenant_uuid(v_name) end;
+end
+$$;
+
+comment on function fairclaim_internal.default_tenant() is
+'The id of the default tenant of the settings, for a call that names none. Null where there is none.';
+
+-- internal/tenant/forget_tenant.sql
+-- Every table that has rows of a tenant which belong to no job. Lanes are left to tick, which
+-- closes them when they are empty, and the tenants of logins to the installer. What is audited
+-- stays.
+create or replace function fairclaim_internal.forget_tenant(p_tenant_id uuid) returns int
+language plpgsql
+as $$
+declare
+  v_table text;
+  v_gone int;
+  v_all int := 0;
+begin
+  foreach v_table in array array[
+    'waiting_limit', 'waiting_count', 'delayed_job', 'bound', 'tenant_weight', 'weight_note',
+    'running_limit', 'at_limit', 'rate_use', 'stat', 'tenant_retention', 'tenant_name', 'tenant_note', 'suspect', 'cancel_request']
+  loop
+    execute format(
+      'delete from %I gone
+        where gone.ctid = any (array(
+          select named.ctid from %I named where named.tenant_id = $1 for update skip locked))',
+      v_table, v_table) using p_tenant_id;
+    get diagnostics v_gone = row_count;
+    if v_table in ('bound', 'tenant_retention', 'tenant_name') then
+      v_all := v_all + v_gone;
+    end if;
+  end loop;
+  return v_all;
+end
+$$;
+
+comment on function fairclaim_internal.forget_tenant(uuid) is
+'Deletes what is known of a tenant without jobs: its name, limits, weight, retention and what was noted about it. Returns how many settings went.';
+
 -- internal/tenant/is_tenant_name.sql
 create or replace function fairclaim_internal.is_tenant_name(p_name text) returns boolean
 language sql immutable parallel safe
@@ -9983,6 +10699,115 @@ $$;
 comment on function fairclaim_internal.write_base(bigint[], text[], text[], uuid[], text[], int[],
     boolean[], text, timestamptz) is
 'Writes the settings that a declaration changes, and puts into force what follows.';
+
+-- internal/tenant/tenant_jobs.sql
+-- One step of an operation on all jobs of a tenant: it looks at the next p_limit of them, oldest
+-- first, whatever their status, and gives those that the filter lets through. The walk by (tenant,
+-- id) meets each job once, also one that changes its state meanwhile, and no dead rows of what an
+-- earlier step has moved. So a whole operation costs as much as the tenant has jobs.
+create or replace function fairclaim_internal.tenant_jobs(
+  p_tenant_id uuid,
+  p_queue text,
+  p_type text,
+  p_older_than float8,
+  p_newer_than float8,
+  p_after uuid,
+  p_limit int,
+  out ids uuid[],
+  out looked int,
+  out next uuid
+)
+language plpgsql stable
+set enable_seqscan = off
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+begin
+  perform check_tenant(p_tenant_id);
+  perform check_filter(null, p_older_than, p_newer_than, null);
+  if p_limit is null or p_limit not between 1 and 10000 then
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 10,000',
+      'go on with p_after = next, as long as there is one', '{"minimum": 1, "maximum": 10000}');
+  end if;
+  select count(*), max(look.id::text)::uuid,
+         coalesce(array_agg(look.id order by look.id) filter (
+           where (p_queue is null or look.queue = p_queue collate "C")
+             and (p_type is null or look.type = p_type collate "C")
+             and (p_older_than is null
+                  or look.created_at < v_now - make_interval(secs => p_older_than))
+             and (p_newer_than is null
+                  or look.created_at >= v_now - make_interval(secs => p_newer_than))), '{}')
+    into looked, next, ids
+    from (select job.id, job.queue, job.type, job.created_at from job
+           where job.tenant_id = p_tenant_id
+             and job.id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
+           order by job.tenant_id, job.id limit p_limit) look;
+  if looked < p_limit then
+    next := null;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.tenant_jobs(uuid, text, text, float8, float8, uuid, int) is
+'The next jobs of a tenant that a filter lets through, how many it looked at, and where to go on (null: that was the last). Errors: JQ002, JQ004.';
+
+-- internal/tenant/tenant_label.sql
+-- Two look-ups by index: in the names that tick has folded, else in the notes of dispatches since.
+create or replace function fairclaim_internal.tenant_label(p_tenant_id uuid) returns text
+language sql stable
+as $$
+  select coalesce(
+    (select known.name from fairclaim_internal.tenant_name known
+      where known.tenant_id = p_tenant_id),
+    (select note.name from fairclaim_internal.tenant_note note
+      where note.tenant_id = p_tenant_id limit 1))
+$$;
+
+comment on function fairclaim_internal.tenant_label(uuid) is
+'The name of a tenant, or null when no job was dispatched for it by name.';
+
+-- internal/tenant/tenant_parts.sql
+create or replace function fairclaim_internal.tenant_parts(p_tenant_id uuid)
+returns table (kind text, document jsonb)
+language plpgsql stable
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select 'tenant', jsonb_build_object(
+           'tenant_id', p_tenant_id, 'name', tenant_label(p_tenant_id),
+           'weight', (select tenant.weight from tenant where tenant.tenant_id = p_tenant_id),
+           'retention', (select extract(epoch from own.retention) from tenant_retention own
+                          where own.tenant_id = p_tenant_id));
+  return query
+  select 'setting', jsonb_strip_nulls(jsonb_build_object(
+           'setting', case bound.subject when 'drain' then 'drain' else 'quota' end,
+           'queue', nullif(bound.queue, ''),
+           'max_waiting', case when bound.subject <> 'drain' then bound.max_waiting end,
+           'refuses', bound.refuses, 'drained_at', bound.drained_at))
+    from waiting_limit bound
+   where bound.tenant_id = p_tenant_id
+   order by bound.subject, bound.queue;
+  return query
+  select 'setting', jsonb_strip_nulls(jsonb_build_object(
+           'setting', 'limit', 'queue', nullif(bound.queue, ''),
+           'max_running', bound.max_running))
+    from running_limit bound
+   where bound.tenant_id = p_tenant_id
+   order by bound.queue;
+  return query
+  select 'audit', jsonb_build_object(
+           'at', entry.at, 'who', entry.who, 'what', entry.what, 'queue', entry.queue,
+           'old_value', entry.old_value, 'new_value', entry.new_value, 'until', entry.until,
+           'why', entry.why, 'many', entry.many)
+    from audit entry
+   where entry.tenant_id = p_tenant_id
+   order by entry.audit_id;
+end
+$$;
+
+comment on function fairclaim_internal.tenant_parts(uuid) is
+'What is known of a tenant beside its jobs, one row each, for its export.';
 
 -- protocol/claim/claim_job.sql
 -- The contract's one-job claim. It has no cursor argument: its place is a hint in a session
@@ -10338,6 +11163,14 @@ begin
     perform refuse_job(v_fault);
   end if;
 
+  -- one condition for an installation without quotas; nothing is written before they are checked
+  if (select exists (select from waiting_limit))
+     and exists (select from waiting_limit
+                  where waiting_limit.tenant_id = any (
+                    array[p_tenant_id, '00000000-0000-0000-0000-000000000000'::uuid])) then
+    perform check_quotas(array[p_tenant_id], array[p_queue], array[1]);
+  end if;
+
   v_id := (id_prefix(v_now) || substr(gen_random_uuid()::text, 20))::uuid;
   insert into job (id, tenant_id, queue, type, priority, max_attempts,
                    timeout, run_at, created_at, payload, tags, metadata)
@@ -10419,6 +11252,10 @@ begin
     v_tenants := case when v_seldom & 1 > 0 then named_tenants(p_jobs) end;
     v_times := case when v_seldom & 2 > 0 then read_times(p_jobs) end;
   end if;
+  if exists (select from waiting_limit) then
+    perform check_batch_quotas(p_jobs, v_tenants);
+  end if;
+
   -- item: a job as it will be stored. What no smallint holds is brought just outside of the limits,
   -- and refused with the others. It has no tenant where it names none or two, no timeout where that
   -- is wrong, and no time where its delay is wrong or stands beside a run_at.
@@ -11093,6 +11930,9 @@ begin
   select * into v_result from prune_walk(v_place, v_now, v_before, v_end);
   v_place := v_result.p_place;
   rows_deleted := v_result.deleted; passed_over := v_result.passed_over;
+  if p_retention is null and exists (select from tenant_retention) then
+    rows_deleted := rows_deleted + prune_tenant(v_now, 1000);
+  end if;
   v_took := least(greatest(fairclaim.clock() - v_now, interval '0'), interval '1 s');
   update prune_place
      set retention = v_place.retention, place = v_place.place, ahead = v_place.ahead,
@@ -11107,7 +11947,7 @@ end
 $$;
 
 comment on function fairclaim.prune(float8) is
-'Deletes jobs that ended before the retention began (the setting, 7 days at first), and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). A call takes at most 200 ms or so: call it while `more`; workers do. Jobs go row by row here, once they have been past the retention of the settings for a third of it: drop_ranges() drops whole ranges before that, and is to be called first. p_retention: another one in seconds, for operators only, at least 3,600, which holds for every job at once. rows_deleted: jobs. passed_over: jobs that could not be deleted; the server''s log has their ids and the SQLSTATE, and `fairclaim doctor` tells them. busy: another prune is at work, or all of them rest. ranges_dropped is always 0.
+'Deletes jobs that ended before the retention began (the setting, 7 days at first, or a shorter one of their tenant), and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). A call takes at most 200 ms or so: call it while `more`; workers do. Jobs go row by row here, once they have been past the retention of the settings for a third of it: drop_ranges() drops whole ranges before that, and is to be called first. p_retention: another one in seconds, for operators only, at least 3,600, which holds for every job at once. rows_deleted: jobs. passed_over: jobs that could not be deleted; the server''s log has their ids and the SQLSTATE, and `fairclaim doctor` tells them. busy: another prune is at work, or all of them rest. ranges_dropped is always 0.
 Errors: JQ004, JQ007.';
 
 grant execute on function fairclaim.prune(float8) to fairclaim_worker, fairclaim_operator;
@@ -11567,43 +12407,19 @@ begin
     delete from scheduled where scheduled.ctid = any (array(select due.place from due))
     returning scheduled.id, scheduled.tenant_id, scheduled.attempts, scheduled.attempts_left,
               scheduled.lost, scheduled.watched),
-  locked as materialized (
-    select finished.id, finished.tenant_id from finished
-     where finished.id = any (p_ids)
-       and (p_tenant_id is null or finished.tenant_id = p_tenant_id) for update skip locked),
-  ended as (
-    delete from finished using locked
-     where finished.id = any (p_ids)
-       and finished.id = locked.id and finished.tenant_id = locked.tenant_id
-    returning finished.id, finished.tenant_id, finished.attempts, finished.status,
-              finished.completed_at, finished.worker_id, finished.error),
-  history as (
-    insert into attempt_error (id, tenant_id, attempt, at, worker_id, error)
-    select ended.id, ended.tenant_id, ended.attempts, ended.completed_at, ended.worker_id,
-           coalesce(ended.error, '{}') || jsonb_build_object('ended_as', ended.status)
-      from ended
-    on conflict (id, attempt, tenant_id) do update
-       set error = coalesce(attempt_error.error, '{}') || excluded.error),
   back as (
     select now_due.id, now_due.tenant_id, now_due.attempts, now_due.attempts_left, now_due.lost,
            now_due.watched
       from now_due
     union all
-    select ended.id, ended.tenant_id, ended.attempts, known.max_attempts, 0::smallint, false
-      from ended
-     cross join lateral (             -- one look by key for each, and no join of all jobs
-       select job.max_attempts from job
-        where job.tenant_id = ended.tenant_id and job.id = ended.id offset 0) known)
+    select ended.id, ended.tenant_id, ended.attempts, ended.attempts_left, ended.lost, false
+      from reopen_ended(p_tenant_id, p_ids) ended)
   select array_agg(back.tenant_id), array_agg(back.id), array_agg(back.attempts),
          array_agg(back.attempts_left), array_agg(back.lost), array_agg(back.watched)
     into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
     from back;
   if v_ids is not null then
-    -- an older wish to cancel does not hold for the new attempts
-    delete from cancel_request
-     where cancel_request.ctid = any (array(
-       select wish.ctid from cancel_request wish
-        where wish.id = any (v_ids) for update skip locked));
+    perform drop_wishes(v_ids);
     perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
     perform wake(fairclaim.clock());
   end if;
@@ -11710,6 +12526,40 @@ attempts_left: how many attempts may still fail; lost: how many workers died wit
 errors: one object for each attempt that left an error, oldest first: attempt, at (when it ended), worker_id, error.';
 
 grant execute on function fairclaim.show_job(uuid, uuid) to fairclaim_operator, fairclaim_auditor;
+
+-- protocol/queue/drain_queue.sql
+-- As drain_tenant, for a queue: its row has the nil uuid, which every dispatch looks for.
+create or replace function fairclaim.drain_queue(p_queue text, p_why text default null)
+returns table (queue text, drained_at timestamptz, was_drained boolean, in_use boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
+begin
+  perform check_queue(p_queue);
+  queue := p_queue;
+  insert into waiting_limit (subject, tenant_id, queue, max_waiting, drained_at)
+  values ('drain', v_none, p_queue, 0, fairclaim.clock()) on conflict do nothing;
+  was_drained := not found;
+  drained_at := (select bound.drained_at from waiting_limit bound
+                  where bound.subject = 'drain' and bound.tenant_id = v_none
+                    and bound.queue = p_queue);
+  in_use := queue_in_use(p_queue);
+  if not was_drained then
+    perform note_operation('drain_queue', null, p_queue, p_why);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.drain_queue(text, text) is
+'Takes no new jobs in a queue any more, for operators: dispatches into it are refused (JQ003), and what waits or runs is finished. What comes back (a retry, a delayed job that is due) is never refused. undrain_queue ends it. p_why: 1 to 1,000 characters for the audit table. was_drained: it was already, since drained_at. in_use as in pause_queue.
+Errors: JQ004.';
+
+grant execute on function fairclaim.drain_queue(text, text) to fairclaim_operator;
 
 -- protocol/queue/list_queues.sql
 -- Bounded, and without a counter on the hot path. It reads per queue at most p_up_to lanes and
@@ -11918,6 +12768,86 @@ comment on function fairclaim.set_queue_limit(text, int, text, timestamptz) is
 Errors: JQ004.';
 
 grant execute on function fairclaim.set_queue_limit(text, int, text, timestamptz)
+  to fairclaim_operator;
+
+-- protocol/queue/undrain_queue.sql
+create or replace function fairclaim.undrain_queue(p_queue text, p_why text default null)
+returns table (queue text, drained_at timestamptz, was_drained boolean, in_use boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+begin
+  perform check_queue(p_queue);
+  queue := p_queue;
+  delete from waiting_limit bound
+   where bound.subject = 'drain' and bound.queue = p_queue
+     and bound.tenant_id = '00000000-0000-0000-0000-000000000000';
+  was_drained := found;
+  in_use := queue_in_use(p_queue);
+  if was_drained then
+    perform note_operation('undrain_queue', null, p_queue, p_why);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.undrain_queue(text, text) is
+'Lets dispatches put jobs into a queue again, for operators. was_drained is false when it was not being drained; drained_at is null; in_use as in pause_queue.
+Errors: JQ004.';
+
+grant execute on function fairclaim.undrain_queue(text, text) to fairclaim_operator;
+
+-- protocol/quota/show_quotas.sql
+-- Each count is bounded by its quota and a little more, as for a dispatch.
+create or replace function fairclaim.show_quotas(
+  p_tenant_id uuid default null,
+  p_queue text default null,
+  p_limit int default 100
+) returns table (
+  tenant_id uuid, tenant text, queue text, subject text, max_waiting int, refuses boolean,
+  waiting int, at_least boolean, drained_at timestamptz
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
+begin
+  if p_limit is null or p_limit not between 1 and 1000 then
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
+      'name a tenant or a queue', '{"minimum": 1, "maximum": 1000}');
+  end if;
+  return query
+  with bound as materialized (
+    select known.*, row_number() over () as place,
+           case when known.subject = 'tenant' then known.tenant_id else p_tenant_id end as counted,
+           known.max_waiting + known.max_waiting / 16 + 1000 as most
+      from (select * from waiting_limit listed
+             where (p_tenant_id is null or listed.tenant_id in (p_tenant_id, v_none))
+               and (p_queue is null or listed.queue in ('', p_queue collate "C"))
+             order by listed.tenant_id, listed.queue, listed.subject limit p_limit) known)
+  select nullif(bound.tenant_id, v_none), tenant_label(bound.tenant_id), nullif(bound.queue, ''),
+         bound.subject, case when bound.subject <> 'drain' then bound.max_waiting end,
+         bound.refuses, waits.jobs, coalesce(waits.jobs >= bound.most, false), bound.drained_at
+    from bound
+    left join waiting_jobs(
+           (select array_agg(bound.counted order by bound.place) from bound),
+           (select array_agg(bound.queue order by bound.place) from bound),
+           (select array_agg(bound.most order by bound.place) from bound)) waits
+           on waits.place = bound.place and bound.counted is not null
+   order by bound.place;
+end
+$$;
+
+comment on function fairclaim.show_quotas(uuid, text, int) is
+'The quotas on waiting jobs that are in force and what is being drained, for operators: subject tenant (its own), default (of every tenant without its own) or drain. queue null: over all queues; tenant_id null: of every tenant. waiting: how many jobs the tenant has, counted to a little more than the quota (at_least: there may be more); of a default only where p_tenant_id is given. refuses false: what is above the quota is let in, and shown here. p_limit 1 to 1,000.
+Errors: JQ004.';
+
+grant execute on function fairclaim.show_quotas(uuid, text, int)
   to fairclaim_operator;
 
 -- protocol/settle/extend_leases.sql
@@ -12489,7 +13419,7 @@ begin
     from (select distinct stat.queue from stat where stat.stat_id = any (v_ids)) used;
   return query
   select stat.tenant_id, tenant_label(stat.tenant_id), stat.queue,
-         weight_of(stat.tenant_id, stat.queue), counted.waiting, counted.at_least,
+         weight_of(stat.tenant_id, stat.queue)::int, counted.waiting, counted.at_least,
          extract(epoch from v_now - counted.oldest_at)::float8, counted.backlogged,
          case when v_is_idle then 0 else stat.running end,
          told_limits(stat.tenant_id, stat.queue, v_now),
@@ -12500,7 +13430,7 @@ begin
          concat_ws('|', p_sort, v_keys[page.place], page.id), more
     from unnest(v_ids) with ordinality page(id, place)
     join stat on stat.stat_id = page.id
-   cross join lateral count_waiting(stat.queue, stat.tenant_id,
+   cross join lateral waiting_of(stat.queue, stat.tenant_id,
      greatest(50, least(1000, 50000 / cardinality(v_ids)))) counted
    cross join lateral flows(stat, v_now) told
    cross join lateral (
@@ -12509,14 +13439,14 @@ begin
               / nullif((v_shares #>> array[stat.queue, 'minute', 'claims'])::float8, 0) end
               as part_1m,
             case when stat.backlogged_since <= v_now - interval '1 minute' then
-              weight_of(stat.tenant_id, stat.queue)
+              weight_of(stat.tenant_id, stat.queue)::int
               / (v_shares #>> array[stat.queue, 'minute', 'weights'])::float8 end as fair_1m,
             case when stat.backlogged_since <= v_now - interval '1 hour' then
               told.claimed_1h
               / nullif((v_shares #>> array[stat.queue, 'hour', 'claims'])::float8, 0) end
               as part_1h,
             case when stat.backlogged_since <= v_now - interval '1 hour' then
-              weight_of(stat.tenant_id, stat.queue)
+              weight_of(stat.tenant_id, stat.queue)::int
               / (v_shares #>> array[stat.queue, 'hour', 'weights'])::float8 end as fair_1h) shares
    order by page.place;
 end
@@ -13189,6 +14119,528 @@ Errors: JQ004.';
 
 grant execute on function fairclaim.show_limits(uuid, text, uuid, int) to fairclaim_operator;
 
+-- protocol/tenant/cancel_waiting.sql
+-- Locks: those of end_waiting.
+create or replace function fairclaim.cancel_waiting(
+  p_tenant_id uuid,
+  p_queue text default null,
+  p_type text default null,
+  p_older_than float8 default null,
+  p_newer_than float8 default null,
+  p_after uuid default null,
+  p_limit int default 1000,
+  p_why text default null
+) returns table (looked int, cancelled int, passed int, next uuid)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_ids uuid[];
+begin
+  select step.ids, step.looked, step.next into v_ids, looked, next
+    from tenant_jobs(
+           p_tenant_id, p_queue, p_type, p_older_than, p_newer_than, p_after, p_limit) step;
+  cancelled := 0;
+  passed := 0;
+  if v_ids <> '{}' then
+    select array_agg(stands.id) into v_ids
+      from status_of(p_tenant_id, v_ids) stands where stands.status in ('pending', 'scheduled');
+  end if;
+  if v_ids <> '{}' then
+    perform end_waiting(v_ids, array_fill(p_tenant_id, array[cardinality(v_ids)]), v_now);
+    select count(*) filter (where stands.status = 'cancelled'),
+           count(*) filter (where stands.status in ('pending', 'scheduled'))
+      into cancelled, passed
+      from status_of(p_tenant_id, v_ids) stands;
+  end if;
+  if cancelled > 0 then
+    perform note_operation('cancel_waiting', p_tenant_id, p_queue, p_why, cancelled);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.cancel_waiting(uuid, text, text, float8, float8, uuid, int, text) is
+'Cancels what waits of one tenant, pending or delayed, in steps, for operators. A call looks at the next p_limit jobs of the tenant (1 to 10,000), oldest first, whatever their status; go on with p_after = next until next is null. The filters are those of list_jobs. passed: jobs that another transaction holds at this moment; call again from the start for them. What runs is left: cancel_jobs asks it to stop. p_why: for the audit table.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.cancel_waiting(uuid, text, text, float8, float8, uuid, int, text)
+  to fairclaim_operator;
+
+-- protocol/tenant/count_tenant.sql
+-- What there is of one tenant, each kind up to a bound. Jobs are counted by their key, errors and
+-- ends by the jobs. `offset 0` keeps the look at a row from becoming a join of whole tables.
+create or replace function fairclaim.count_tenant(p_tenant_id uuid, p_up_to int default 10000)
+returns table (
+  jobs int, waiting int, scheduled int, running int, ended int, errors int, settings int,
+  more boolean
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+begin
+  perform check_tenant(p_tenant_id);
+  if p_up_to is null or p_up_to not between 1 and 100000 then
+    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000',
+      p_detail => '{"minimum": 1, "maximum": 100000}');
+  end if;
+  select least(count(*), p_up_to), count(place.scheduled), count(place.running),
+         count(place.finished), coalesce(sum(place.errors), 0), count(*) > p_up_to
+    into jobs, scheduled, running, ended, errors, more
+    from (select job.id from job
+           where job.tenant_id = p_tenant_id order by job.id limit p_up_to + 1) known
+   cross join lateral (
+     select (select 1 from scheduled where scheduled.id = known.id) as scheduled,
+            (select 1 from running where running.id = known.id) as running,
+            (select 1 from finished
+              where finished.id = known.id and finished.tenant_id = p_tenant_id) as finished,
+            (select count(*) from attempt_error past
+              where past.id = known.id and past.tenant_id = p_tenant_id) as errors
+     offset 0) place;
+  waiting := (select count(*) from (select from ready
+                                     where ready.tenant_id = p_tenant_id limit p_up_to) counted);
+  settings := (select count(*) from waiting_limit bound where bound.tenant_id = p_tenant_id);
+  return next;
+end
+$$;
+
+comment on function fairclaim.count_tenant(uuid, int) is
+'What there is of one tenant, for operators, to look before a purge or an export. Counted over its oldest jobs, up to p_up_to of them (1 to 100,000); more: there are others. waiting: in lanes. settings: limits and other settings of its own.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.count_tenant(uuid, int)
+  to fairclaim_operator, fairclaim_auditor;
+
+-- protocol/tenant/current_tenant_id.sql
+-- The tenant of the session. The installer said where the tenant of its login comes from
+-- (login_tenant). Unset or malformed is an error, never "no rows" and never "every row".
+create or replace function fairclaim.current_tenant_id() returns uuid
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+declare
+  v_source text;
+  v_tenant uuid;
+  v_text text;
+begin
+  select login_tenant.source, login_tenant.tenant_id into v_source, v_tenant
+    from login_tenant where login_tenant.login = session_user;
+  if v_source = 'fixed' then
+    return v_tenant;
+  elsif v_source = 'claims' then
+    begin
+      v_text := nullif(current_setting('request.jwt.claims', true), '')::jsonb
+        #>> '{app_metadata,tenant_id}';
+    exception
+      when data_exception then null;          -- its text would be in the error
+    end;
+  elsif v_source = 'setting' then
+    v_text := nullif(current_setting('fairclaim.tenant_id', true), '');
+  end if;
+  -- a cast of anything else would fail with the text in its message
+  if translate(v_text, '0123456789abcdefABCDEF', '0000000000000000000000')
+     is distinct from '00000000-0000-0000-0000-000000000000' then
+    perform refuse('JQ002', 'tenant', 'this session has no tenant',
+      'set it for the transaction: select set_config(''fairclaim.tenant_id'', ''<uuid>'', true), '
+      'with this login listed in fairclaim_internal.login_tenant');
+  end if;
+  return v_text::uuid;
+end
+$$;
+
+comment on function fairclaim.current_tenant_id() is
+'The tenant of this session: fixed for its login, from the claims of a REST login, or from the setting fairclaim.tenant_id of a trusted application. JQ002 when there is none.';
+
+grant execute on function fairclaim.current_tenant_id() to fairclaim_tenant;
+
+-- protocol/tenant/drain_tenant.sql
+-- A quota of 0 that refuses, in a row of its own, so that the tenant's quota is in force again when
+-- the drain ends. A dispatch whose transaction is open at this moment may still put jobs in.
+create or replace function fairclaim.drain_tenant(p_tenant_id uuid, p_why text default null)
+returns table (tenant_id uuid, drained_at timestamptz, was_drained boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+begin
+  perform check_tenant(p_tenant_id);
+  tenant_id := p_tenant_id;
+  insert into waiting_limit (subject, tenant_id, queue, max_waiting, drained_at)
+  values ('drain', p_tenant_id, '', 0, v_now) on conflict do nothing;
+  was_drained := not found;
+  drained_at := (select bound.drained_at from waiting_limit bound
+                  where bound.subject = 'drain' and bound.tenant_id = p_tenant_id
+                    and bound.queue = '');
+  if not was_drained then
+    perform note_operation('drain_tenant', p_tenant_id, null, p_why);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.drain_tenant(uuid, text) is
+'Takes no new jobs of a tenant any more, for operators: dispatches are refused (JQ003), as by a quota of 0, and what waits or runs is finished. What comes back (a retry, a delayed job that is due) is never refused. undrain_tenant ends it. p_why: 1 to 1,000 characters for the audit table. was_drained: it was already, since drained_at.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.drain_tenant(uuid, text) to fairclaim_operator;
+
+-- protocol/tenant/export_tenant.sql
+-- First what is known of the tenant itself, then its jobs by id. A page is as large as its jobs: with
+-- payloads and results of 1 MiB ask for few.
+create or replace function fairclaim.export_tenant(
+  p_tenant_id uuid,
+  p_after uuid default null,
+  p_limit int default 100,
+  p_payloads boolean default true
+) returns table (kind text, document jsonb, next uuid)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+  v_next uuid;
+begin
+  if p_payloads is null then
+    perform refuse('JQ004', 'p_payloads', 'must be true or false');
+  elsif p_payloads and not caller_is('auditor') then
+    perform refuse('JQ007', 'p_payloads', 'payloads, results and error texts are for auditors only',
+      format('set it to false, or as an administrator: grant %I to %I',
+             our_role('auditor'), caller()));
+  end if;
+  select step.ids, step.next into v_ids, v_next
+    from tenant_jobs(p_tenant_id, null, null, null, null, p_after, p_limit) step;
+  if p_after is null then
+    return query
+    select part.kind, part.document, v_next from tenant_parts(p_tenant_id) part;
+  end if;
+  return query
+  select 'job',
+         jsonb_build_object(
+           'id', entry.id, 'tenant_id', entry.tenant_id, 'queue', entry.queue, 'type', entry.type,
+           'status', entry.status, 'priority', entry.priority, 'attempts', entry.attempts,
+           'attempts_left', entry.attempts_left, 'max_attempts', entry.max_attempts,
+           'lost', entry.lost, 'worker_id', entry.worker_id, 'created_at', entry.created_at,
+           'next_retry_at', entry.next_retry_at, 'completed_at', entry.completed_at,
+           'timeout', entry.timeout, 'tags', entry.tags,
+           'error', case when p_payloads then entry.error else error_code(entry.error) end,
+           'errors', coalesce(
+             (select jsonb_agg(
+                       jsonb_build_object(
+                         'attempt', past.attempt, 'at', past.at, 'worker_id', past.worker_id,
+                         'error', case when p_payloads then past.error
+                                       else error_code(past.error) end)
+                       order by past.attempt)
+                from attempt_error past
+               where past.id = entry.id and past.tenant_id = entry.tenant_id), '[]'))
+         || case when p_payloads
+                 then jsonb_build_object('payload', entry.payload, 'result', entry.result,
+                                         'metadata', entry.metadata)
+                 else '{}' end,
+         v_next
+    from unnest(v_ids) with ordinality page(id, place)
+   cross join lateral (
+     select * from fairclaim.job_queue shown
+      where shown.tenant_id = p_tenant_id and shown.id = page.id offset 0) entry
+   order by page.place;
+end
+$$;
+
+comment on function fairclaim.export_tenant(uuid, uuid, int, boolean) is
+'Everything of one tenant as JSON, in pages, for operators and auditors. The first page (p_after null) begins with what is known of the tenant itself: kind tenant (its name), setting (its limits), audit (what operators did to it). Then come its jobs, kind job, oldest first: those of the next p_limit (1 to 10,000) with status, payload, result, metadata, error and the errors of all attempts. Go on with p_after = next until next is null. p_payloads false leaves payload, result and metadata out, and of errors all but the code; without it the caller must be an auditor.
+Errors: JQ002, JQ004, JQ007.';
+
+grant execute on function fairclaim.export_tenant(uuid, uuid, int, boolean)
+  to fairclaim_operator, fairclaim_auditor;
+
+-- protocol/tenant/move_waiting.sql
+-- The wide row of a job says its queue, and is never updated: readers may rely on a row of `job`
+-- that they have seen. So it is deleted and inserted with the same id in one statement, which nobody
+-- can see half of. The row of `ready` or `scheduled` is the job's place: whoever has locked it owns
+-- the job. It is taken first (skip locked); a row of `ready` gets a fresh place in the other queue,
+-- at the end of its tenant's line; one of `scheduled` stays, and its tick finds the new queue. Lock
+-- order: ready, scheduled, each skip locked, then `job` rows that only the owner of a place touches.
+create or replace function fairclaim.move_waiting(
+  p_tenant_id uuid,
+  p_queue text,
+  p_to_queue text,
+  p_type text default null,
+  p_after uuid default null,
+  p_limit int default 1000,
+  p_why text default null
+) returns table (looked int, moved int, passed int, next uuid)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+  v_rows ready[];
+  v_later uuid[];
+begin
+  perform check_queue(p_queue);
+  perform check_queue(p_to_queue, 'p_to_queue');
+  if p_queue = p_to_queue then
+    perform refuse('JQ004', 'p_to_queue', 'must be another queue than p_queue');
+  elsif current_setting('transaction_isolation') <> 'read committed' then
+    perform refuse('JQ004', 'transaction', 'move_waiting needs isolation level read committed',
+      'begin isolation level read committed');
+  end if;
+  select step.ids, step.looked, step.next into v_ids, looked, next
+    from tenant_jobs(p_tenant_id, p_queue, p_type, null, null, p_after, p_limit) step;
+  with pending as materialized (
+    select place.ctid
+      from unnest(v_ids) asked(id)
+     cross join lateral (
+       select ready.ctid from ready
+        where ready.tenant_id = p_tenant_id and ready.id = asked.id
+          and (ready.lane_id >> 32) = any (array[0, lane_group(p_queue)])
+          for update skip locked) place),
+  gone as (
+    delete from ready where ready.ctid = any (array(select pending.ctid from pending))
+    returning ready.*)
+  select array_agg(gone.*::ready order by gone.seq) into v_rows from gone;
+  v_later := array(
+    select scheduled.id from scheduled where scheduled.id = any (v_ids) for update skip locked);
+  v_ids := v_later || array(select back.id from unnest(v_rows) back);
+  with old as (
+    delete from job where job.tenant_id = p_tenant_id and job.id = any (v_ids) returning job.*)
+  insert into job (id, tenant_id, queue, type, priority, max_attempts,
+                   timeout, run_at, created_at, payload, tags, metadata)
+  select old.id, old.tenant_id, p_to_queue, old.type, old.priority, old.max_attempts,
+         old.timeout, old.run_at, old.created_at, old.payload, old.tags, old.metadata
+    from old;
+  moved := cardinality(v_ids);
+  if v_rows is not null then
+    perform to_ready(
+      array(select back.tenant_id from unnest(v_rows) back order by back.seq),
+      array(select back.id from unnest(v_rows) back order by back.seq),
+      array(select back.attempts from unnest(v_rows) back order by back.seq),
+      array(select back.attempts_left from unnest(v_rows) back order by back.seq),
+      array(select back.lost from unnest(v_rows) back order by back.seq),
+      array(select back.watched from unnest(v_rows) back order by back.seq));
+    perform wake(fairclaim.clock());
+  end if;
+  passed := (select count(*) from tenant_jobs(
+                    p_tenant_id, p_queue, p_type, null, null, p_after, p_limit) step
+              cross join lateral status_of(p_tenant_id, step.ids) stands
+              where step.ids <> '{}' and stands.status in ('pending', 'scheduled')
+                and (next is null or stands.id <= next));
+  if moved > 0 then
+    perform note_operation('move_waiting', p_tenant_id, p_queue, p_why, moved);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.move_waiting(uuid, text, text, text, uuid, int, text) is
+'Moves what waits of one tenant, pending or delayed, from one queue to another, in steps, for operators. A call looks at the next p_limit jobs of the tenant (1 to 10,000), oldest first, whatever their status; go on with p_after = next until next is null. Ids, attempts and history stay; a moved job stands behind what its tenant has waiting in the other queue. Quotas do not refuse it. passed: jobs that another transaction holds at this moment; call again from the start for them. What runs is left. p_why: for the audit table.
+Errors: JQ002, JQ004 (also outside READ COMMITTED).';
+
+grant execute on function fairclaim.move_waiting(uuid, text, text, text, uuid, int, text)
+  to fairclaim_operator;
+
+-- protocol/tenant/purge_tenant.sql
+-- Jobs go by erase_jobs, with everything that belongs to them, in the order of their ids: so each
+-- step begins behind what the last one deleted, and a purge that was killed begins anew and finds
+-- less. When no job is left, what is known of the tenant itself goes (forget_tenant). Locks: those
+-- of erase_jobs.
+create or replace function fairclaim.purge_tenant(
+  p_tenant_id uuid,
+  p_after uuid default null,
+  p_limit int default 1000,
+  p_why text default null
+) returns table (
+  jobs int, errors int, running int, passed int, settings int, next uuid, more boolean
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+begin
+  jobs := 0; errors := 0; running := 0; passed := 0; settings := 0;
+  select step.ids, step.next into v_ids, next
+    from tenant_jobs(p_tenant_id, null, null, null, null, p_after, p_limit) step;
+  if v_ids <> '{}' then
+    errors := (select count(*) from attempt_error past
+                where past.id = any (v_ids) and past.tenant_id = p_tenant_id);
+    jobs := (select count(*)
+               from erase_jobs(
+                      v_ids, array_fill(p_tenant_id, array[cardinality(v_ids)])));
+    errors := errors - (select count(*) from attempt_error past
+                         where past.id = any (v_ids) and past.tenant_id = p_tenant_id);
+    select count(*) filter (where stands.status = 'processing'),
+           count(*) filter (where stands.status <> 'processing')
+      into running, passed
+      from status_of(p_tenant_id, v_ids) stands where stands.status is not null;
+  end if;
+  more := next is not null or exists (select from job where job.tenant_id = p_tenant_id);
+  if not more then
+    settings := forget_tenant(p_tenant_id);
+  end if;
+  if jobs + settings > 0 then
+    perform note_operation('purge_tenant', p_tenant_id, null, p_why, jobs);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.purge_tenant(uuid, uuid, int, text) is
+'Deletes everything of one tenant, in steps, for operators: jobs that wait or have ended with payloads, results, errors and history, and when no job is left, its name, limits and other settings. Drain the tenant first, or new jobs come. A call looks at the next p_limit jobs (1 to 10,000), oldest first; go on with p_after = next until next is null. Then more is true if jobs are left: running ones, which end by themselves or are cancelled first, or passed ones, which another transaction holds at this moment; begin again without p_after when they have ended. A purge that was interrupted goes on so as well. jobs, errors, settings: how many rows of each kind went. The audit table keeps who purged it, when and why.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.purge_tenant(uuid, uuid, int, text) to fairclaim_operator;
+
+-- protocol/tenant/retry_failed.sql
+-- The jobs go to `scheduled`, the n-th of them n / p_per_second after the time at which the call
+-- begins to spread them; tick makes them wait when they are due. Locks: those of
+-- reopen_ended, then rows of cancel_request (skip locked).
+create or replace function fairclaim.retry_failed(
+  p_tenant_id uuid,
+  p_queue text default null,
+  p_type text default null,
+  p_older_than float8 default null,
+  p_newer_than float8 default null,
+  p_error text default null,
+  p_per_second float8 default 10,
+  p_start_at timestamptz default null,
+  p_after uuid default null,
+  p_limit int default 1000,
+  p_why text default null
+) returns table (looked int, retried int, until timestamptz, next uuid)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_start timestamptz := greatest(p_start_at, v_now);
+  v_ids uuid[];
+begin
+  perform check_filter(null, p_older_than, p_newer_than, p_error);
+  if p_per_second is null or p_per_second not between 0.01 and 100000 then
+    perform refuse('JQ004', 'p_per_second', 'must be from 0.01 to 100,000',
+      'say how many jobs a second are to be run again',
+      '{"minimum": 0.01, "maximum": 100000}');
+  elsif p_start_at > v_now + interval '5 years' then
+    perform refuse('JQ004', 'p_start_at', 'must be at most 5 years ahead',
+      'give the time that the last call answered as until, or leave it out',
+      '{"maximum": 157766400}');
+  end if;
+  select step.ids, step.looked, step.next into v_ids, looked, next
+    from tenant_jobs(
+           p_tenant_id, p_queue, p_type, p_older_than, p_newer_than, p_after, p_limit) step;
+  if p_error is not null then
+    v_ids := array(
+      select asked.id from unnest(v_ids) asked(id)
+       where error_has(coalesce(
+               (select finished.error from finished
+                 where finished.id = asked.id and finished.tenant_id = p_tenant_id),
+               (select attempt_error.error from attempt_error
+                 where attempt_error.id = asked.id and attempt_error.tenant_id = p_tenant_id
+                 order by attempt_error.attempt desc limit 1)), p_error));
+  end if;
+  with back as materialized (
+    select again.*, row_number() over (order by again.id) - 1 as n
+      from reopen_ended(p_tenant_id, v_ids, '{failed}') again),
+  later as (
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    select v_start + make_interval(secs => back.n / p_per_second), back.id, back.tenant_id,
+           back.attempts, back.attempts_left, back.lost
+      from back)
+  select count(*), array_agg(back.id) into retried, v_ids from back;
+  until := v_start + make_interval(secs => retried / p_per_second);
+  if retried > 0 then
+    perform drop_wishes(v_ids);
+    perform note_operation('retry_failed', p_tenant_id, p_queue, p_why, retried);
+    perform wake_before(v_now, v_start);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.retry_failed(uuid, text, text, float8, float8, text, float8,
+    timestamptz, uuid, int, text) is
+'Runs failed jobs of one tenant again at a bounded rate, in steps, for operators: p_per_second (0.01 to 100,000) of them become due a second, each with all its attempts. A call looks at the next p_limit jobs of the tenant (1 to 10,000), oldest first; go on with p_after = next and p_start_at = until, so that the rate holds over all calls, until next is null. until: when the last of them is due, and a place after it. The filters are those of list_jobs; p_error is for auditors. p_why: for the audit table.
+Errors: JQ002, JQ004, JQ007.';
+
+grant execute on function fairclaim.retry_failed(uuid, text, text, float8, float8, text, float8,
+    timestamptz, uuid, int, text)
+  to fairclaim_operator;
+
+-- protocol/tenant/set_retention.sql
+-- Only shorter than the setting: ranges of ids are dropped whole, for all tenants, when the
+-- retention of the settings is over.
+create or replace function fairclaim.set_retention(
+  p_tenant_id uuid,
+  p_seconds float8,
+  p_why text default null
+) returns table (tenant_id uuid, retention float8, default_retention float8)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_most float8 := (select extract(epoch from setting.retention) from setting);
+begin
+  perform check_tenant(p_tenant_id);
+  if p_seconds not between 3600 and v_most then
+    perform refuse('JQ004', 'p_seconds',
+      'must be seconds from 3,600 (1 hour) to the retention of the settings',
+      'a longer one is for all tenants: `fairclaim settings set retention`',
+      jsonb_build_object('minimum', 3600, 'maximum', v_most));
+  end if;
+  if p_seconds is null then
+    delete from tenant_retention own where own.tenant_id = p_tenant_id;
+  else
+    insert into tenant_retention as own (tenant_id, retention)
+    values (p_tenant_id, make_interval(secs => p_seconds))
+        on conflict (tenant_id) do update set retention = excluded.retention;
+  end if;
+  perform note_operation('set_retention', p_tenant_id, null, p_why);
+  tenant_id := p_tenant_id;
+  retention := p_seconds;
+  default_retention := v_most;
+  return next;
+end
+$$;
+
+comment on function fairclaim.set_retention(uuid, float8, text) is
+'How long ended jobs of one tenant are kept, for operators: seconds from 3,600 up to the retention of the settings, which holds for whoever has none of his own; null takes it away. prune() deletes what is past it, job by job, within minutes. p_why: for the audit table.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.set_retention(uuid, float8, text) to fairclaim_operator;
+
 -- protocol/tenant/tenant_names.sql
 -- For workers and operators, who serve all tenants. A tenant's own session may not call it.
 create or replace function fairclaim.tenant_names(p_tenant_ids uuid[])
@@ -13252,6 +14704,33 @@ comment on function fairclaim.tenant_uuid(text) is
 grant execute on function fairclaim.tenant_uuid(text)
   to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator,
      fairclaim_auditor, fairclaim_observer;
+
+-- protocol/tenant/undrain_tenant.sql
+create or replace function fairclaim.undrain_tenant(p_tenant_id uuid, p_why text default null)
+returns table (tenant_id uuid, drained_at timestamptz, was_drained boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+begin
+  perform check_tenant(p_tenant_id);
+  tenant_id := p_tenant_id;
+  delete from waiting_limit bound
+   where bound.subject = 'drain' and bound.tenant_id = p_tenant_id and bound.queue = '';
+  was_drained := found;
+  if was_drained then
+    perform note_operation('undrain_tenant', p_tenant_id, null, p_why);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.undrain_tenant(uuid, text) is
+'Lets dispatches put jobs of a tenant in again, for operators, as far as its quotas go. was_drained is false when it was not being drained; drained_at is null.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.undrain_tenant(uuid, text) to fairclaim_operator;
 
 -- views/job_queue.sql
 -- Everything about a job; it needs the rights to the payload. What waits is found through the few
@@ -13356,7 +14835,8 @@ select fairclaim_internal.secure_table(listed.name)
     'running_limit', 'waiting_limit', 'audit', 'limit_note', 'claim_lock', 'at_limit', 'rate_use',
     'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault',
     'dispatch_progress', 'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note',
-    'build', 'stat', 'tail', 'seen_running']) listed(name);
+    'build', 'stat', 'tail', 'seen_running', 'waiting_count', 'delayed_job', 'quota_place',
+    'tenant_retention']) listed(name);
 
 do $policies$
 declare
@@ -13464,7 +14944,7 @@ select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
 insert into fairclaim_internal.build (contents) values ($build${
-"migrations": [{"checksum":"47f0be692cf5dde1042c9bc3b409f7cbdb5e6db2434e9b287356ab9f037abb98","name":"tables","version":1}],
+"migrations": [{"checksum":"fe0e3e163368ae31812b5ee1e1db9b7cebcd53e5bf7c20f064ef12adeb892f7f","name":"tables","version":1}],
 "functions": {
 "activate_limits": {"digest":"f76c1e2df30ab054145e767468056694b97eadb51559487527bcd95dd233909e","roles":[]},
 "apply_limits": {"digest":"9ab6878faa786c6dee27ab6f59c21b63b2692f96f67cb13c38b86a36a0a90e26","roles":[]},
@@ -13473,19 +14953,24 @@ insert into fairclaim_internal.build (contents) values ($build${
 "caller": {"digest":"42eeb53264e9d044ce66966098a6e9e2c9b03fa9f20439a1bb951fbb14350410","roles":[]},
 "caller_is": {"digest":"2e97d286d38189480f17b9f5d001696b6cdd7ef47db710791b24abc4a553e279","roles":[]},
 "cancel_jobs": {"digest":"c97e650cdb45ede699d0cc7666cea343e8cf36df5c298a4d2f710c0b80e89e52","roles":["fairclaim_producer","fairclaim_operator"]},
+"cancel_waiting": {"digest":"4b6372bace541e0443701dc8e305d459cc4655e6260bbc45362cd84ab9046b3e","roles":["fairclaim_operator"]},
 "cancelled_jobs": {"digest":"7dca37c8f31f777032e9cdc4a2cfb4380fc9d698ff070da1afce3cd8f3eb51fd","roles":[]},
 "charge_rates": {"digest":"a0eea6a82f99f465f9fd31e38d83571be8c2692bb40c0261d853b9d3b1dd746b","roles":[]},
 "check_batch": {"digest":"ab68fd20f1ec06a2263b6d2dad909e51aff55bc1dc01608066d612d7338be08a","roles":[]},
+"check_batch_quotas": {"digest":"07f3dfa6acccad6752c64b943175b3bac57292f45cb518a5b3eecd46bb44c1de","roles":[]},
 "check_bound": {"digest":"b44f26aa2864c0493d3bb0921da9bf3db7deb4610a8ea34f55cb937fc45d0184","roles":[]},
 "check_claim": {"digest":"6a015e94f890963a6bc88cc79adbece2f155592a49b0689deffa98dd2fa21653","roles":[]},
 "check_cursor": {"digest":"e2daad2475642f1fd8af35bac21b72d2eb0d3336095184b056e5eb31524a3c82","roles":[]},
 "check_declared": {"digest":"f030c7059ff6caa5edac7767390b4135f0bddbc17620d5b4d3bcd4b5fb0d681d","roles":[]},
 "check_filter": {"digest":"b0cafa3ccc264a97a074e818c3dba1c564f29b3b7f7640b13184372043721936","roles":[]},
 "check_lanes": {"digest":"6d4aefb68fe5714e6f1ba33ca7554765f7bd3e73603058e7893fdb5342232bdc","roles":[]},
+"check_queue": {"digest":"4bc4d4954974434416cb42ed9ab16b9974fa590da0bad322fa201d49d94a1dd6","roles":[]},
+"check_quotas": {"digest":"cf74c61c406ad175c50f4681ce9f39572a5f1c349cde7ab587ff8b464b41370b","roles":[]},
 "check_scope": {"digest":"f8b221e087898ee6ab91c894b89825be9913607c9e9499043251b919451e6389","roles":[]},
 "check_setting": {"digest":"2abd2cc40ea6f6e15cd8a3aa43267bb120b22b55037737d4cdf25506e7141814","roles":[]},
 "check_settle": {"digest":"8c96b4a304d022ce829f9b315a91ccb1023d7fbe67b5edef7899e049bbfd3dc8","roles":[]},
 "check_stats": {"digest":"dfe76635b00bf987039148a1a711bca3a8a29e3c3a91bb07c86203cda7b15ea4","roles":[]},
+"check_tenant": {"digest":"32aceaa420cf7606f0da8eb153ca849ceab37e41331ee1dd9a3d273e9c19a239","roles":[]},
 "check_use": {"digest":"4db8b206f63dcbdc5a863fca58afe21c7c0c323608e847f4f38fe67587568bc8","roles":[]},
 "claim_from_queue": {"digest":"acfdf523aba1fb0fff0ae180d5c8820cadf5abe0788626c74ef65249aafe9c51","roles":[]},
 "claim_job": {"digest":"9b3cc4ce87418a996e4a2f78f8784dffce7d4f82be95c3f1171805c7b8d1ae17","roles":["fairclaim_worker"]},
@@ -13497,22 +14982,27 @@ insert into fairclaim_internal.build (contents) values ($build${
 "clock": {"digest":"4141c5c9c9896b369e734e1c73d28d46288316083864c10b99d582b4b29eacdf","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "close_lanes": {"digest":"e6618894da540a97966409eed5032ca68ece74d7a5c7fec791dd6e1e1df553fc","roles":[]},
 "count_jobs": {"digest":"5ed7dcaf8ad7bb3d2411cc3d498cef2a6073dd99f08396420daabb677c2dfaad","roles":["fairclaim_operator","fairclaim_auditor"]},
-"count_waiting": {"digest":"0481d98eebd6210dcc7a7c593d81dfd8ba6218e5f575ec25dd575d2e99614a60","roles":[]},
+"count_one": {"digest":"33ac0d250c5b3342b87575281c6c1f850e7a8b38319f807bbb6af3ecc956dff7","roles":[]},
+"count_tenant": {"digest":"1cf635f155b4fd0e3153df3a3164c27cab3e4338d7e7cf35285c257975f5e10e","roles":["fairclaim_operator","fairclaim_auditor"]},
+"count_waiting": {"digest":"0fcadaa2f46819e49fbdddeae32269676c61c344e73461189ac9882eb47decfb","roles":[]},
 "counted": {"digest":"9b67ae4ef60b232344c7e62be94a0edbfb69dce02ad47f85e12a923e12c347fe","roles":[]},
-"current_tenant_id": {"digest":"b0171da4c9b1ecb1840f60e300711a845d99f0a9c9343316067ea19e36860957","roles":["fairclaim_tenant"]},
+"current_tenant_id": {"digest":"b0171da4c9b1ecb1840f60e300711a845d99f0a9c9343316067ea19e36860957","roles":["fairclaim_tenant","fairclaim_tenant"]},
 "declare_limits": {"digest":"e70ff035c0080d52f7532de84d12b79ec0702e9624860cf4c40a49b65382fdcb","roles":["fairclaim_operator"]},
 "declared_sections": {"digest":"f7bfbc4ec563161c9164636266168169a285a943864b61e4e40f12df260f521e","roles":[]},
 "default_limits": {"digest":"a0adc9ae0147bc6714307bcfb889cda474b0d8edb57f0546566da9e0106ed97b","roles":[]},
 "default_tenant": {"digest":"a9397dac08805d004806582bf58374f7b6466cbf61a14e2ee22d92ea522178d7","roles":[]},
 "delete_jobs": {"digest":"4d665a03bc49b4d72f7cdfc3e7a72505e6c34be796a4d2010321324adbd93218","roles":["fairclaim_operator"]},
-"dispatch_job": {"digest":"43839c9e8cbf1f175f0feaa10d26a30cbc8c2e04b46e4280579e0cb6f79e03d4","roles":["fairclaim_producer"]},
-"dispatch_jobs": {"digest":"24460ad3e4812660cce13c6468b7a30884cd6517dca81ca1ccf9d964fcf19a3d","roles":["fairclaim_producer"]},
+"dispatch_job": {"digest":"cf3eaaaa1dc1208f6bb37cdec7bbd72e6279182514ebb841c4f3e20120fc5c19","roles":["fairclaim_producer"]},
+"dispatch_jobs": {"digest":"9f07f723eb5b7218f8ccbcfa54616d1ac236f0630a95142fbe8be6c6d300919c","roles":["fairclaim_producer"]},
 "dispatch_lines": {"digest":"dbb5d9e33455771f20172cb127ce0cf66d82991f4e202d0abcf9ab0fae8f3a02","roles":["fairclaim_producer"]},
 "doctor_findings": {"digest":"9d5a78d32b10a736072bc9817b2fbd29c84ceda9fce3c259710ac08992eddefb","roles":["fairclaim_operator","fairclaim_observer"]},
 "doctor_topic": {"digest":"12d29ab184d6a2095a5ed0a2d52221074ec635c372ca04acaf4831440142ac02","roles":["fairclaim_operator","fairclaim_observer"]},
 "doctor_transactions": {"digest":"9d28628e405b3f91e78fa8f0a822649f80836b4e17bf7a44eb8d198eccef8453","roles":["fairclaim_operator","fairclaim_observer"]},
+"drain_queue": {"digest":"4fa8408470595bff2c692fe81ce30544fe47f7f059994f45ca31a2a1d1d886a6","roles":["fairclaim_operator"]},
+"drain_tenant": {"digest":"23da25988fa3f0e58cfe37814e2ab3fa72dce680ef6f02fe72cb4a89e875c59e","roles":["fairclaim_operator"]},
 "drop_range": {"digest":"27c0c53bf4185acef7e20c6874c5de1b143e519b1d149ef7f6ef2b5d1692c55b","roles":[]},
 "drop_ranges": {"digest":"b3dde08c63c15527830a9bbab397ed731d4d9b91c5e34fdffffdd06279a3b5cc","roles":["fairclaim_worker","fairclaim_operator"]},
+"drop_wishes": {"digest":"7408c62df3a4c65ee01f9edf2107caefdf70d5c45c11e95b8f085f19e8147ced","roles":[]},
 "end_cancelled": {"digest":"54f734857e0ea3da9763790ec3f7e3f62d7b17ac31412c2b1d662d80f2d73aec","roles":[]},
 "end_overrides": {"digest":"f327b2a6311ca8e916a345a5cb5d19fe6d9232bcc4536edafd807d8b8e6ad43e","roles":[]},
 "end_waiting": {"digest":"13988f6f0d54b7ba28b0998ac120b7460665afd76efd661aef0d03e3fe8c97d6","roles":[]},
@@ -13520,10 +15010,12 @@ insert into fairclaim_internal.build (contents) values ($build${
 "error_code": {"digest":"4b208366eb628c8b1d3f73a93337f3bea703f6eb440673a2e49de0b3449441a8","roles":[]},
 "error_has": {"digest":"77fa77d57430d687e04bbb5fe36ff0ccfbf5a9e9602aa3c0fc7024f79af0c20d","roles":[]},
 "event_triggers": {"digest":"cdb5bd3cf3f04b68e6169a543cee5911c3b5a79d81d6994ce235936310c530e9","roles":[]},
+"export_tenant": {"digest":"1af4afcb88c2edad18184e796bafd60309b19addd9dfa7c7a805f9146f04d719","roles":["fairclaim_operator","fairclaim_auditor"]},
 "extend_leases": {"digest":"c522db9125f868684a2dd9b74d78d09ec66e0959cabb0c4702f5e126ceab34ca","roles":["fairclaim_worker"]},
 "extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
 "fail_suspects": {"digest":"f12cb582011177be1b9f887c93676a50dc056cc7aeacf0642e6ecc024ed71813","roles":[]},
 "find_at_limit": {"digest":"a5b3204b4e756d62e7225ce0c8f3579eb97eefc34cbf2269ff7132af320e3501","roles":[]},
+"find_counted": {"digest":"610f0b757506be4988ece4c69f4ad77cfb48ce0bea9df9141316b6da78f99d18","roles":[]},
 "find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
 "findings_of_age": {"digest":"880ed3d82b5ea0250d4a5aa597665daa4f19a98c65916f8ac489746eee45742e","roles":[]},
 "findings_of_functions": {"digest":"9dc8801d24faf52a633cf1255e903f3260efa576e67b0e165a6c60d50f87e3be","roles":[]},
@@ -13549,6 +15041,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "force_running": {"digest":"ddf94c98bce6b196bacc64a66d0d385b318b188ad80d998de60c8b680eca30a4","roles":[]},
 "force_waiting": {"digest":"1380ae53203e15c87fd86525c171a28f1268a71f22c8db239f271954113ee501","roles":[]},
 "force_weights": {"digest":"5c5f670d9d60b697e35815f5cbe10ab5240e2c9f5a126a7b6d5b5d74de19fee6","roles":[]},
+"forget_tenant": {"digest":"fb3ca0928bc4e8d2862415506ca003c91ad762a5e4787b0d649573b2bba80a82","roles":[]},
 "free_passed": {"digest":"43f291d716f1a5c4c916a020a36b13457620bc74fc983eb8c2a0ad2eb629f3b2","roles":[]},
 "get_jobs": {"digest":"8bd5cac0a85d57c71b86cded83b6e4cf50d665807681fcef8ced5c70cb25791e","roles":["fairclaim_producer"]},
 "has_room": {"digest":"021eff51b8223aec8700fad287e024195b132d0d3692d2041593ef1bfb186ac2","roles":[]},
@@ -13559,12 +15052,13 @@ insert into fairclaim_internal.build (contents) values ($build${
 "in_force": {"digest":"65a08359bd4b5973cb95742fbe0e2f6c80dec8072153b0391cdcff61e1f0800c","roles":[]},
 "into_lane": {"digest":"16c7ed3ffc8091b957d6cfbbf591fbba9a1ae702a2972ec1b6630471461338f9","roles":[]},
 "into_lanes": {"digest":"75a0441a63799162615c617a8bac92b63378f871753a07b4067aace06f1ff146","roles":[]},
+"is_counting": {"digest":"9e4464d0957b7bf1714ae0cc4811259ca0c8e1b07cb1f67953dd2fae8aeb0982","roles":[]},
 "is_cursor_entry": {"digest":"2b6f87df78450e5b161d4e7458f21ba2d1ef4938f3dd3522a95a33065170d103","roles":[]},
 "is_held_long": {"digest":"321df77ae5bbe2fc5e90341594a59b732ef0c29a24ca0f6ed9c806944870a7fd","roles":[]},
 "is_known_tenant": {"digest":"0688d97b3351aec946328b89822081f49417f212e78d48ebcc9cabb628a0c842","roles":[]},
 "is_name": {"digest":"3a5adf1fa0648d751468bc6aef27dca284cb5ad36ff6b5a5c5165631aefb5946","roles":[]},
 "is_prune_due": {"digest":"b8d0b08b2d2fd0989869f562ecce954609d10ef6b1d24ca7756ac543ad7d1334","roles":[]},
-"is_quiet": {"digest":"5bb078377f4dd9a8963444ae337e7eab4669efed4c5bbc0f1e6d931f1a43bba4","roles":[]},
+"is_quiet": {"digest":"1b570774a005f3a86a60502a6e1d282766a24863ec9cf420f5bd4585c652bdee","roles":[]},
 "is_suspect_waiting": {"digest":"7226b29e59a7b431b4906d0e776582070300cbffb3159feaccd5e0b3579c9bfb","roles":[]},
 "is_tenant_name": {"digest":"5416dc78d899e8a14ea181661442429b825ebeb7bbff1b358c6c22b988b48127","roles":[]},
 "is_time": {"digest":"1169297cf08f72e120d066ec36251df103131e108e8aee775789298374478c78","roles":[]},
@@ -13592,6 +15086,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "millis": {"digest":"0f4a0b4fffaf847ee01ae8876afb133942d4ad2b89291b965ea542b8c577c75a","roles":[]},
 "move_floors": {"digest":"bb2e5f286ac25470876cf3ad3e5031e6abc29a6b7c55456421b41c6d11c4dbca","roles":[]},
 "move_limited": {"digest":"f792c8ca59cc5ee78ad6e60e4980fbb58cb2160f91c9ca8221b0a65ea8dbd6a5","roles":[]},
+"move_waiting": {"digest":"369a7c513f6f3f0bd56493f2b322c3e7188bab95f4204177ac288210ca302317","roles":["fairclaim_operator"]},
 "named_tenant": {"digest":"05022ad604f767b809d78cfc7cf746f186dfc3cbd594ac72fba2166d9423d299","roles":[]},
 "named_tenants": {"digest":"42e7a9f72632aa11ce3ffbf8bf2b3e407400b694fbfc7c4891c4f248475e39c7","roles":[]},
 "newest_state": {"digest":"17b8ddca9f6dbd6c4ecdf413d1102659c57ad99b5ff893c6b00fee6e42a3b616","roles":[]},
@@ -13602,29 +15097,33 @@ insert into fairclaim_internal.build (contents) values ($build${
 "next_turns_by_type": {"digest":"b3edf276f8456d71a538e89ecfe8893b38ba2ee18d5d5619d6bf9d48cafb85f9","roles":[]},
 "note_audit": {"digest":"04719c623e7e3a9a64b1ceedbfcb5002d8e2a40fd7111e55ec056f08fcf372d6","roles":[]},
 "note_below": {"digest":"99aa3da183ab393b79258eea5a78481e5ab3a71a3f80125203fa97d0df820b01","roles":[]},
+"note_delayed": {"digest":"a75ffe6e401a5d3c8cf6c1f53c00ed5dce1a2c050c34bda797b432b2ac883fd2","roles":[]},
 "note_fault": {"digest":"f19fe328b1e1f5aa03a86d904544500c8d60bea253e06d624d075b2997371161","roles":[]},
 "note_flows": {"digest":"95e952f02f08ffdc39ac6286710cdb93b61f5616a7eebaba834e9a66e29d980c","roles":[]},
 "note_freed": {"digest":"fc0417deec82aeec90a9c238c5b6b209a0c0972a9dbc302ecb2247e859a6d576","roles":[]},
 "note_idle": {"digest":"868dc1dd1e54557c46dddffb6452af28e581d1d937c22914087000b7fabf04b0","roles":[]},
 "note_limits": {"digest":"f7c0295c662211f79b9e969b04b9ae9f9941f7c57b5fdb1d512081100dc4aeb8","roles":[]},
 "note_look": {"digest":"7fa688a44297a1389844a212113c5f80d4098d3dd7643eaccb192ae213fe2ae4","roles":[]},
+"note_operation": {"digest":"3244b6a2f3a84b484137028cf1675e2b21f77fde5f0478b8bff458a0ebc607d0","roles":[]},
 "note_prune_fault": {"digest":"47a1d88cdbb544cd5ea5df177750e6df1cde17747fa862799e232025c57b1774","roles":[]},
 "note_ranges": {"digest":"44766fcad4c6bbdb1cf95e87d11ad2c2df4970684c9b7f30bc511962f9ff5da3","roles":[]},
 "note_rates": {"digest":"ff126e05be323a416e8cb15809ac798651120c2058cba324f6688539484c149f","roles":[]},
 "note_tenants": {"digest":"64ecc0cbe71b23607f8c9ee2423e90160bf59c1dc0a7823802ae35fc6373f78b","roles":[]},
-"note_waiting": {"digest":"a006925f7d69f6eb7b5548b6b1c976c79cbbfab6d2b370c6d0a2000115631cf7","roles":[]},
+"note_waiting": {"digest":"24f40f4d7a322aadaf369ed2917c7075a55f4895a16008acc672f6f2850bd7c8","roles":[]},
 "open_queues": {"digest":"7bc7079fa8c26303b424e6b00072e06fdaa36af9020a7b43fec464605e3c9015","roles":[]},
 "our_role": {"digest":"79a2878026dcb51824a9407274468cf63c2bafd55f578de8ff97a365c74f32a8","roles":[]},
 "pause_queue": {"digest":"0404361cc5e240edec37a47f0acb9be84aa8fc4eb53879420d37e93221504588","roles":["fairclaim_operator"]},
 "pause_tenant": {"digest":"bb432c108b35329ae69bd5dfbfbff61a89ebf90456b1b48b00e2cafaa026617d","roles":["fairclaim_operator"]},
 "place_in_range": {"digest":"3fea2ecfc5d77bc34bec1822157ce74a128a8e0eac535d94adc8532a2e1f783b","roles":[]},
 "promote_due": {"digest":"9ec52325190d69d5f6c3ce7c878b5e6354582d3a30a6039d728f64c9031c7721","roles":[]},
-"prune": {"digest":"67c08602496c16b1e9b459c714a595970120e9133f21e2c1c4ff84aad2d65080","roles":["fairclaim_worker","fairclaim_operator"]},
+"prune": {"digest":"6b824f678f5e0f2d171928b5045a47f29d53a83236d8ac60ccde6fab444cd68e","roles":["fairclaim_worker","fairclaim_operator"]},
 "prune_before": {"digest":"608daece08092d648fac1c0557a08cee8c5160c6eaefc6dae60cf967f4373c6a","roles":[]},
 "prune_piece": {"digest":"577742d29519d7d3ba206d4442fa7ca2c496872068efdc28b2a124734cac8d48","roles":[]},
 "prune_round": {"digest":"b3f628445cd23db443540a2b19eb864e54edb47a519ec44b687f2c4d0a881849","roles":[]},
 "prune_step": {"digest":"10c089e4c4934dc760865a657b66632bbe4d9b6ae92f637a657d6882c0027340","roles":[]},
+"prune_tenant": {"digest":"7e46e95399820cf3cc189f0f6b75398c0d8e6bfb49d7711dd0dacc25b2f123af","roles":[]},
 "prune_walk": {"digest":"577a1f92213c44adc59a4c3ab8b691bdb307c18eee7e07be76a6df905ff1c687","roles":[]},
+"purge_tenant": {"digest":"4065acc8a4e627fe617452496c6f0b6b4905128c2fa2e671c27e52044b5e2b38","roles":["fairclaim_operator"]},
 "put_bound": {"digest":"19d9f380404ac6ddfac20dc249699f0f8ff5c1757de465b2959b5354afa9049c","roles":[]},
 "quanta": {"digest":"d9a9a09f9054759c1e7b3426117c3ea57f847ed4bf3bc421281065194140a950","roles":[]},
 "quantile": {"digest":"e90181e955788152ebdc97e6cf2c6e78b6f3486590f9bb11dd086256070497b0","roles":[]},
@@ -13632,6 +15131,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "queue_mean": {"digest":"241a791792a72eb3cb117b8f982d7921410e8155ee259ecd793adb8f073c9057","roles":[]},
 "queue_stats": {"digest":"246b60d55450586764d57631627e57128ec4593842f9f1fe937e5847c242753d","roles":["fairclaim_operator","fairclaim_observer"]},
 "quiet_until": {"digest":"b27cfce9f4b046d930076fcdbe30b82a25eef48748547ef2d12e9be576dbc13f","roles":[]},
+"quotas_of": {"digest":"47fe6c3ec279fb4422b2231b5b25593cf511d173079e2cfd406f89bdeb08127e","roles":[]},
 "range_block": {"digest":"4e3fbd510400f4f2d3b7722d3126d5af2c37f7952fc7a940882aa28269fe2173","roles":[]},
 "range_name": {"digest":"d28c8750c71c406d73ca466779e784581f6feffd47a1645779fc4c907a9e4349","roles":[]},
 "range_waits": {"digest":"759169feb807f783b0e02bea44b69b890992161ed60398c936c2e52e24429075","roles":[]},
@@ -13654,16 +15154,18 @@ insert into fairclaim_internal.build (contents) values ($build${
 "release_jobs": {"digest":"9e872e61ac5efb0fce1390eba1839345b55a375d924391a5249072e24eaa7968","roles":["fairclaim_operator"]},
 "release_worker": {"digest":"46c31d297630ddda6abffc7dad82032d91233c9d0feddc87ec4c7065f935ed63","roles":["fairclaim_operator"]},
 "renew_passed": {"digest":"7e5d94eb2b270af7204a55b0fc6a14ae32f155dba54749485d7caa26ebc6386f","roles":[]},
+"reopen_ended": {"digest":"c3cef39c297078ae4ddf9ae9af70ca48ef19e99880c97e069a0dfe3b90d447cf","roles":[]},
 "resume_queue": {"digest":"de54fdf673b87b3d5cfc8c73ceaeea9f134274e7b85c8ffd8de4fe46c8b52278","roles":["fairclaim_operator"]},
 "resume_tenant": {"digest":"93dc4f6544a0461ad275372d7a7026f13defe1bbe0ef4b8a4b927aad56f27b39","roles":["fairclaim_operator"]},
-"retry_jobs": {"digest":"dc74b198b6392b579d2eea34a45db9c9823f8dffad2201b3fd3062165c35c7f0","roles":["fairclaim_producer","fairclaim_operator"]},
+"retry_failed": {"digest":"8659c629d6e71abf8f97843ffdcd9fe17a9e1abb1b4c3403b74c332be5af1a22","roles":["fairclaim_operator"]},
+"retry_jobs": {"digest":"6fdf0842d92e3f3b386b46b5538c8600655e522c3a418517b768272c592611e5","roles":["fairclaim_producer","fairclaim_operator"]},
 "return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
 "roll_window": {"digest":"905826da7f510aaf54eebf084e7d8caa373f9a4a6362bf9f8d41773a74d2b15c","roles":[]},
 "room_in_queue": {"digest":"c6122d06470461e0a53911b4adb5c1791ec3fc190aad2158d19e08b6a019fa33","roles":[]},
 "room_under_limits": {"digest":"f54f6eb523ee9025abaeffcca92015f9e32860bba31418f9a8132fab2f1baa89","roles":[]},
 "room_under_rates": {"digest":"06205a2dd69b7b21b4f164abac2606416ebe17444d9b76d20a3f8092ee3e1cf8","roles":[]},
 "run_limited": {"digest":"576e8a123b504ea20144f29f457ed40971c913469c333b787a527ebe03734e31","roles":[]},
-"run_step": {"digest":"1c0e90a9eaa147541bba2b59e9ee84856b99f2cc0521f13af75bab6ac32c5ab7","roles":[]},
+"run_step": {"digest":"01f75e18b26f1b95ccedd6e8a9050e89c319edbe8f79a7517bae48496862f024","roles":[]},
 "running_mask": {"digest":"a28f64df862dc02280e794929c71eae36e88a31abacc223cde4561101d4b523f","roles":[]},
 "schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "seconds_in": {"digest":"1f370781f1f952f251f299c23d430d327eca67952db155835ce31736a09d7cdf","roles":[]},
@@ -13674,6 +15176,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "set_limit": {"digest":"dfda6ccf72fde92746f0233f574d0967adb95f64cb2c0dd78f2f20bf20ec03f4","roles":["fairclaim_operator"]},
 "set_queue_limit": {"digest":"991aa6e0b049df66114fc19f63e0e3d7831a03f95a334e2138a513eec917d2a1","roles":["fairclaim_operator"]},
 "set_quota": {"digest":"dca37b07f2d991e44236f987cc3866d35b51c4fa8069deedf17e92be2d5428d9","roles":["fairclaim_operator"]},
+"set_retention": {"digest":"260942054f16fd2170c43fb51037b59481a73aed73476cde7ca4d98715ef6a9b","roles":["fairclaim_operator"]},
 "set_setting": {"digest":"8c5c96cf18c94e33e7842b505b992e0b86afc561d6482e9eb135f41d8310c966","roles":["fairclaim_operator"]},
 "set_weight": {"digest":"236545cd223e86074afdd813bdfb01f77e09ca2743ab0dc8c10b1e87a34214a1","roles":["fairclaim_operator"]},
 "settle_and_claim": {"digest":"11ad8fea6b52170b65f1fa82f2873f0ec2fddf57982a7626e148839fdd454281","roles":["fairclaim_worker"]},
@@ -13681,6 +15184,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "settle_mixed": {"digest":"32c1415cd0636d87bb5ec6deabeb7776c91fe8aecacf1cb7af2202e1aee209be","roles":[]},
 "show_job": {"digest":"1de32360795b828c88db372a92691b57d6aa61e116a8e9c65e7630f4005d6e88","roles":["fairclaim_operator","fairclaim_auditor"]},
 "show_limits": {"digest":"2842eb0270167d0ed1f095c3a984c20e5999396cf205aa34225518166c689ee0","roles":["fairclaim_operator"]},
+"show_quotas": {"digest":"042e1d9917aa1643ff8335136e54509f2a4cb87b1901de1b2da2be3362bb51db","roles":["fairclaim_operator"]},
 "shown_bound": {"digest":"36b8a8b6b63d651cc775fa37f56cd34679abf74b91770b39c6a2735de8abb5b4","roles":[]},
 "some_of": {"digest":"c5871e453cbbcfb4ab1a8b1ca4bae37ecf3a75825b11aef833426d4d27852622","roles":[]},
 "span": {"digest":"a9c5429724f9c3cb45a27633b0696c75dfbecca4cbf87683570ed69e3a0d67d0","roles":[]},
@@ -13698,9 +15202,11 @@ insert into fairclaim_internal.build (contents) values ($build${
 "take_ranked": {"digest":"c06439c48b27fa246bd6c06a696d89bc6da957812e56103cfc0c4705b25720ea","roles":[]},
 "take_shared": {"digest":"2fdf78aa0a1795a491c204ebc4c75ee67d79dc65ad39e440ae03fe6090a38567","roles":[]},
 "tell": {"digest":"5ad5ff64adbe1ee249824f9c61d49af7aa8a271a64ad40f3bf387395b6287707","roles":[]},
+"tenant_jobs": {"digest":"44c27db3442b492495e0c5f50eb2e4fc18eb3ae5740da7ff73892a54e23dccff","roles":[]},
 "tenant_label": {"digest":"874e76e578ec34564971d84945b0c2b465abab931317ba3f15de6bde8aaa7e1b","roles":[]},
 "tenant_names": {"digest":"8e6224410e8c0796ed2c202ca8bc7c2f2196e09f7be3fb73338ce1598b2bbd83","roles":["fairclaim_worker","fairclaim_operator"]},
-"tenant_stats": {"digest":"c91b9189b80d254235ddb896913ced885bda162790fb98b54094477aef78e0b9","roles":["fairclaim_operator","fairclaim_observer"]},
+"tenant_parts": {"digest":"c23c8edb3bfc620f6cb160010c6b124bfb5102b12b23a00c7acf6a4444da7765","roles":[]},
+"tenant_stats": {"digest":"94c3f424c6e07440f32251fac9aac1bae47c2df85a4fa37033eb635059538720","roles":["fairclaim_operator","fairclaim_observer"]},
 "tenant_uuid": {"digest":"f9965135b64a84231e5f634f5297f7430f959f1c218d11f6b9c46b7edfedcee1","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "tick": {"digest":"3c4685ffe0fa5e742fabbd0fd9f9092938a6f4c9e490b771420a6f4b521c9d87","roles":["fairclaim_worker","fairclaim_operator"]},
 "ticks_at_work": {"digest":"85d45e4c2b1b65a684429265e947acd8583557422ab51ccf72e1678fee90bf92","roles":[]},
@@ -13708,6 +15214,10 @@ insert into fairclaim_internal.build (contents) values ($build${
 "told_limits": {"digest":"5a097a54da2e86ee35d3693529c0dd9c55d9d71d2e4be269cb9614d1470bb30c","roles":[]},
 "too_deep": {"digest":"8aec7c2d6bf6b9caa18c5d51a9aff889b221f928c801c91d771105a09d217d05","roles":[]},
 "try_step": {"digest":"55c6aa5f87f85882763c90e0894fe74fe45f54df168815b16e587cdb10c955b3","roles":[]},
+"undrain_queue": {"digest":"49f24f4ce886664eabde2fa0f6706b3200f1a95d6067ca9b91fa3d73e0c74872","roles":["fairclaim_operator"]},
+"undrain_tenant": {"digest":"2fad2efdd249b88cb0c7b8b75547c5776ab9dcc492ea9b78c8832f0754cdd842","roles":["fairclaim_operator"]},
+"waiting_jobs": {"digest":"40819cf8d547feea060955321b73d645762d4c6f1b348884761b792aeba300fc","roles":[]},
+"waiting_of": {"digest":"0481d98eebd6210dcc7a7c593d81dfd8ba6218e5f575ec25dd575d2e99614a60","roles":[]},
 "wake": {"digest":"ffa1595814f0fbcca31e4b940d8bae894d63045daf43eff1000e9d6d1dc64697","roles":[]},
 "wake_before": {"digest":"5296c4e3121b4a7df3c8f763ffeb47d9898d69fef3215f33af3ecc12a3cba72a","roles":[]},
 "wake_cancel": {"digest":"7b723a8c6f0fd01f1be0a3cd677034ae9b4687d51a5887d48795de42363d329b","roles":[]},
@@ -13717,7 +15227,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "why_idle": {"digest":"c0f3d913bcbc625837f2ac29c28102563d1ebf2bc317f73fec892d2c5466a5aa","roles":["fairclaim_worker"]},
 "why_waiting": {"digest":"f033e275fd66b51d9d1172551585ed3537ab49e4ba29a0a98e46e695018814e8","roles":["fairclaim_producer","fairclaim_operator"]},
 "window_sum": {"digest":"2b4eb81fe07b7aa5389e3707c50b57c7fd2e5bd94e0ca0eecc886e0d3253d6fa","roles":[]},
-"work_steps": {"digest":"459347bf6210fbc6c9f58cf38b6948188973ea5fcceaca27efa3b69c9efa4a21","roles":[]},
+"work_steps": {"digest":"5a2711454aeae3193fa34923fd2f53a2f9a1eb6f81365df0dadafc10e3073b36","roles":[]},
 "write_base": {"digest":"fdf6d68d37f258e095d9adc32ef4df10ce5d124a392b2513d21281674ba76562","roles":[]}
 }
 }$build$)

@@ -65,6 +65,55 @@ CREATE UNIQUE INDEX attempt_error_<range>_pkey ON fairclaim_internal.attempt_err
 alter table fairclaim_internal.attempt_error_<range> enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.attempt_error_<range> as permissive for all to fairclaim_owner using (true) with check (true);
 
+create table fairclaim_internal.audit (
+  audit_id bigint not null generated always as identity,
+  at timestamp with time zone not null,
+  who text not null,
+  what text collate "C" not null,
+  subject text collate "C" not null,
+  tenant_id uuid,
+  queue text collate "C",
+  old_value text,
+  new_value text,
+  until timestamp with time zone,
+  why text,
+  many integer not null,
+  constraint audit_pkey PRIMARY KEY (audit_id)
+);
+CREATE UNIQUE INDEX audit_pkey ON fairclaim_internal.audit USING btree (audit_id);
+CREATE INDEX audit_tenant ON fairclaim_internal.audit USING btree (tenant_id, audit_id) WHERE (tenant_id IS NOT NULL);
+alter table fairclaim_internal.audit enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.audit as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.bound (
+  bound_id bigint not null generated always as identity,
+  kind text collate "C" not null,
+  subject text collate "C" not null,
+  tenant_id uuid not null,
+  queue text collate "C" not null,
+  key text collate "C",
+  layer text collate "C" not null,
+  value integer,
+  share double precision,
+  period double precision,
+  burst integer,
+  refuses boolean,
+  set_by text not null,
+  why text,
+  until timestamp with time zone,
+  set_at timestamp with time zone not null,
+  constraint bound_kind_check CHECK ((kind = ANY (ARRAY['weight'::text, 'running'::text, 'waiting'::text, 'paused'::text]))),
+  constraint bound_layer_check CHECK ((layer = ANY (ARRAY['base'::text, 'override'::text]))),
+  constraint bound_subject_check CHECK ((subject = ANY (ARRAY['tenant'::text, 'default'::text, 'queue'::text]))),
+  constraint bound_pkey PRIMARY KEY (bound_id),
+  constraint bound_place UNIQUE NULLS NOT DISTINCT (tenant_id, queue, kind, subject, key, layer)
+);
+CREATE UNIQUE INDEX bound_pkey ON fairclaim_internal.bound USING btree (bound_id);
+CREATE UNIQUE INDEX bound_place ON fairclaim_internal.bound USING btree (tenant_id, queue, kind, subject, key, layer) NULLS NOT DISTINCT;
+CREATE INDEX bound_until ON fairclaim_internal.bound USING btree (until) WHERE (until IS NOT NULL);
+alter table fairclaim_internal.bound enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.bound as permissive for all to fairclaim_owner using (true) with check (true);
+
 create table fairclaim_internal.build (
   one boolean not null default true,
   contents jsonb not null,
@@ -99,6 +148,17 @@ create table fairclaim_internal.claim_lock (
 CREATE UNIQUE INDEX claim_lock_pkey ON fairclaim_internal.claim_lock USING btree (slot);
 alter table fairclaim_internal.claim_lock enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.claim_lock as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.delayed_job (
+  tenant_id uuid not null,
+  id uuid not null,
+  queue text collate "C" not null,
+  run_at timestamp with time zone not null,
+  constraint delayed_job_pkey PRIMARY KEY (tenant_id, id)
+);
+CREATE UNIQUE INDEX delayed_job_pkey ON fairclaim_internal.delayed_job USING btree (tenant_id, id);
+alter table fairclaim_internal.delayed_job enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.delayed_job as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.dispatch_progress (
   login name not null,
@@ -318,6 +378,20 @@ CREATE UNIQUE INDEX queue_pkey ON fairclaim_internal.queue USING btree (name);
 alter table fairclaim_internal.queue enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.queue as permissive for all to fairclaim_owner using (true) with check (true);
 
+create table fairclaim_internal.quota_place (
+  one boolean not null default true,
+  lane bigint not null default 0,
+  fresh uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  delayed uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  kept_tenant uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  kept_id uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  constraint quota_place_one_check CHECK (one),
+  constraint quota_place_pkey PRIMARY KEY (one)
+) with (fillfactor=20);
+CREATE UNIQUE INDEX quota_place_pkey ON fairclaim_internal.quota_place USING btree (one);
+alter table fairclaim_internal.quota_place enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.quota_place as permissive for all to fairclaim_owner using (true) with check (true);
+
 create table fairclaim_internal.rate_use (
   tenant_id uuid not null,
   queue_group integer not null,
@@ -523,16 +597,6 @@ CREATE UNIQUE INDEX tail_pkey ON fairclaim_internal.tail USING btree (part);
 alter table fairclaim_internal.tail enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.tail as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim_internal.tenant (
-  tenant_id uuid not null,
-  weight smallint not null default 1,
-  constraint tenant_weight_check CHECK (((weight >= 1) AND (weight <= 100))),
-  constraint tenant_pkey PRIMARY KEY (tenant_id)
-);
-CREATE UNIQUE INDEX tenant_pkey ON fairclaim_internal.tenant USING btree (tenant_id);
-alter table fairclaim_internal.tenant enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.tenant as permissive for all to fairclaim_owner using (true) with check (true);
-
 create table fairclaim_internal.tenant_name (
   tenant_id uuid not null,
   name text collate "C" not null,
@@ -552,6 +616,29 @@ CREATE UNIQUE INDEX tenant_note_pkey ON fairclaim_internal.tenant_note USING btr
 CREATE INDEX tenant_note_tenant ON fairclaim_internal.tenant_note USING btree (tenant_id);
 alter table fairclaim_internal.tenant_note enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.tenant_note as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.tenant_retention (
+  tenant_id uuid not null,
+  retention interval not null,
+  place uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  looked_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  constraint tenant_retention_retention_check CHECK ((retention >= '01:00:00'::interval)),
+  constraint tenant_retention_pkey PRIMARY KEY (tenant_id)
+);
+CREATE UNIQUE INDEX tenant_retention_pkey ON fairclaim_internal.tenant_retention USING btree (tenant_id);
+alter table fairclaim_internal.tenant_retention enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.tenant_retention as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.tenant_weight (
+  tenant_id uuid not null,
+  queue text collate "C" not null,
+  weight smallint not null,
+  constraint tenant_weight_weight_check CHECK (((weight >= 1) AND (weight <= 100))),
+  constraint tenant_weight_pkey PRIMARY KEY (tenant_id, queue)
+);
+CREATE UNIQUE INDEX tenant_weight_pkey ON fairclaim_internal.tenant_weight USING btree (tenant_id, queue);
+alter table fairclaim_internal.tenant_weight enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.tenant_weight as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.tick_fault (
   step text collate "C" not null,
@@ -583,6 +670,7 @@ create table fairclaim_internal.tick_state (
   at timestamp with time zone not null default '-infinity'::timestamp with time zone,
   worked_by xid8,
   prev bigint not null default 0,
+  marked bigint not null default 0,
   oldest bigint not null default 0,
   mark bigint not null default 0,
   safe bigint not null default 0,
@@ -613,9 +701,58 @@ CREATE UNIQUE INDEX tick_state_pkey ON fairclaim_internal.tick_state USING btree
 alter table fairclaim_internal.tick_state enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.tick_state as permissive for all to fairclaim_owner using (true) with check (true);
 
+create table fairclaim_internal.waiting_count (
+  tenant_id uuid not null,
+  queue text collate "C" not null,
+  jobs bigint not null default 0,
+  mark bigint not null default 0,
+  counted_at timestamp with time zone not null,
+  pass_jobs bigint not null default 0,
+  pass_added bigint not null default 0,
+  pass_mark bigint not null default 0,
+  pass_lane bigint not null default 0,
+  pass_seq bigint not null default 0,
+  constraint waiting_count_pkey PRIMARY KEY (tenant_id, queue)
+) with (fillfactor=50);
+CREATE UNIQUE INDEX waiting_count_pkey ON fairclaim_internal.waiting_count USING btree (tenant_id, queue);
+alter table fairclaim_internal.waiting_count enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.waiting_count as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.waiting_limit (
+  subject text collate "C" not null,
+  tenant_id uuid not null,
+  queue text collate "C" not null,
+  max_waiting integer not null,
+  refuses boolean not null default true,
+  drained_at timestamp with time zone,
+  constraint waiting_limit_check CHECK (((subject = 'drain'::text) = (drained_at IS NOT NULL))),
+  constraint waiting_limit_max_waiting_check CHECK ((max_waiting >= 0)),
+  constraint waiting_limit_subject_check CHECK ((subject = ANY (ARRAY['tenant'::text, 'default'::text, 'drain'::text]))),
+  constraint waiting_limit_pkey PRIMARY KEY (tenant_id, queue, subject)
+);
+CREATE UNIQUE INDEX waiting_limit_pkey ON fairclaim_internal.waiting_limit USING btree (tenant_id, queue, subject);
+alter table fairclaim_internal.waiting_limit enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.waiting_limit as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.weight_note (
+  note_id bigint not null generated always as identity,
+  tenant_id uuid not null,
+  queue text collate "C" not null,
+  seen bigint,
+  constraint weight_note_pkey PRIMARY KEY (note_id)
+);
+CREATE UNIQUE INDEX weight_note_pkey ON fairclaim_internal.weight_note USING btree (note_id);
+CREATE INDEX weight_note_seen ON fairclaim_internal.weight_note USING btree (seen);
+alter table fairclaim_internal.weight_note enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.weight_note as permissive for all to fairclaim_owner using (true) with check (true);
+
 create unlogged sequence fairclaim_internal.asleep_until as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create sequence fairclaim_internal.at_limit_at_limit_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.at_limit.at_limit_id;
+
+create sequence fairclaim_internal.audit_audit_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.audit.audit_id;
+
+create sequence fairclaim_internal.bound_bound_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.bound.bound_id;
 
 create sequence fairclaim_internal.cancel_request_request_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.cancel_request.request_id;
 
@@ -670,6 +807,8 @@ create sequence fairclaim_internal.tenant_note_note_id_seq as bigint start 1 inc
 create unlogged sequence fairclaim_internal.tick_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create sequence fairclaim_internal.tick_n as bigint start 1 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create sequence fairclaim_internal.weight_note_note_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.weight_note.note_id;
 
 create unlogged sequence fairclaim_internal.wished_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
@@ -796,6 +935,14 @@ create function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[])
 grant execute on function fairclaim.cancel_jobs to fairclaim_operator;
 grant execute on function fairclaim.cancel_jobs to fairclaim_producer;
 
+create function fairclaim.cancel_waiting(p_tenant_id uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_older_than double precision DEFAULT NULL::double precision, p_newer_than double precision DEFAULT NULL::double precision, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, p_why text DEFAULT NULL::text)
+  returns TABLE(looked integer, cancelled integer, passed integer, next uuid)
+  language plpgsql volatile security definer
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.cancel_waiting to fairclaim_operator;
+
 create function fairclaim.claim_job(p_worker_id text, p_queues text[] DEFAULT NULL::text[], p_types text[] DEFAULT NULL::text[], p_lease double precision DEFAULT 30, p_lease_token uuid DEFAULT NULL::uuid)
   returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone)
   language plpgsql volatile security definer
@@ -833,12 +980,33 @@ create function fairclaim.count_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queu
 grant execute on function fairclaim.count_jobs to fairclaim_auditor;
 grant execute on function fairclaim.count_jobs to fairclaim_operator;
 
+create function fairclaim.count_tenant(p_tenant_id uuid, p_up_to integer DEFAULT 10000)
+  returns TABLE(jobs integer, waiting integer, scheduled integer, running integer, ended integer, errors integer, settings integer, more boolean)
+  language plpgsql stable security definer
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.count_tenant to fairclaim_auditor;
+grant execute on function fairclaim.count_tenant to fairclaim_operator;
+
 create function fairclaim.current_tenant_id()
   returns uuid
   language plpgsql stable security definer
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.current_tenant_id to fairclaim_tenant;
+
+create function fairclaim.declare_limits(p_document jsonb, p_dry_run boolean DEFAULT false, p_why text DEFAULT NULL::text)
+  returns TABLE(change text, what text, kind text, tenant_id uuid, queue text, old integer, new integer, refuses boolean)
+  language plpgsql volatile security definer
+  set enable_nestloop=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.declare_limits to fairclaim_operator;
 
 create function fairclaim.delete_jobs(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, status text, deleted boolean)
@@ -905,6 +1073,20 @@ create function fairclaim.doctor_transactions()
 grant execute on function fairclaim.doctor_transactions to fairclaim_observer;
 grant execute on function fairclaim.doctor_transactions to fairclaim_operator;
 
+create function fairclaim.drain_queue(p_queue text, p_why text DEFAULT NULL::text)
+  returns TABLE(queue text, drained_at timestamp with time zone, was_drained boolean, in_use boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.drain_queue to fairclaim_operator;
+
+create function fairclaim.drain_tenant(p_tenant_id uuid, p_why text DEFAULT NULL::text)
+  returns TABLE(tenant_id uuid, drained_at timestamp with time zone, was_drained boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.drain_tenant to fairclaim_operator;
+
 create function fairclaim.drop_ranges(p_retention double precision DEFAULT NULL::double precision)
   returns TABLE(ranges_dropped integer, ranges_in_use integer)
   language plpgsql volatile security definer
@@ -914,6 +1096,16 @@ create function fairclaim.drop_ranges(p_retention double precision DEFAULT NULL:
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.drop_ranges to fairclaim_operator;
 grant execute on function fairclaim.drop_ranges to fairclaim_worker;
+
+create function fairclaim.export_tenant(p_tenant_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100, p_payloads boolean DEFAULT true)
+  returns TABLE(kind text, document jsonb, next uuid)
+  language plpgsql stable security definer
+  set jit=off
+  set plan_cache_mode=force_custom_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.export_tenant to fairclaim_auditor;
+grant execute on function fairclaim.export_tenant to fairclaim_operator;
 
 create function fairclaim.extend_leases(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_lease double precision DEFAULT 30)
   returns TABLE(id uuid, attempts integer, accepted boolean, cancel_requested boolean)
@@ -939,6 +1131,15 @@ create function fairclaim.get_jobs(p_tenant_id uuid, p_ids uuid[])
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.get_jobs to fairclaim_producer;
+
+create function fairclaim.list_audit(p_limit integer DEFAULT 100, p_before bigint DEFAULT NULL::bigint)
+  returns TABLE(audit_id bigint, at timestamp with time zone, who text, what text, subject text, tenant_id uuid, tenant text, queue text, old_value text, new_value text, until timestamp with time zone, why text, many integer)
+  language plpgsql stable security definer
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.list_audit to fairclaim_operator;
 
 create function fairclaim.list_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_before_id uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100, p_older_than double precision DEFAULT NULL::double precision, p_newer_than double precision DEFAULT NULL::double precision, p_error text DEFAULT NULL::text)
   returns TABLE(id uuid, tenant_id uuid, queue text, type text, status text, priority integer, attempts integer, max_attempts integer, worker_id text, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, tags text[], attempts_left integer, error_code text, error_message text, more boolean, tenant text)
@@ -971,6 +1172,17 @@ create function fairclaim.list_settings()
 grant execute on function fairclaim.list_settings to fairclaim_observer;
 grant execute on function fairclaim.list_settings to fairclaim_operator;
 
+create function fairclaim.move_waiting(p_tenant_id uuid, p_queue text, p_to_queue text, p_type text DEFAULT NULL::text, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, p_why text DEFAULT NULL::text)
+  returns TABLE(looked integer, moved integer, passed integer, next uuid)
+  language plpgsql volatile security definer
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.move_waiting to fairclaim_operator;
+
 create function fairclaim.next_due()
   returns double precision
   language plpgsql volatile security definer
@@ -985,6 +1197,13 @@ create function fairclaim.pause_queue(p_queue text)
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.pause_queue to fairclaim_operator;
 
+create function fairclaim.pause_tenant(p_tenant_id uuid, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
+  returns TABLE(tenant_id uuid, tenant text, paused_at timestamp with time zone, until timestamp with time zone, was_paused boolean, known boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.pause_tenant to fairclaim_operator;
+
 create function fairclaim.prune(p_retention double precision DEFAULT NULL::double precision)
   returns TABLE(ranges_dropped integer, rows_deleted bigint, passed_over integer, busy boolean, more boolean)
   language plpgsql volatile security definer
@@ -994,6 +1213,15 @@ create function fairclaim.prune(p_retention double precision DEFAULT NULL::doubl
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.prune to fairclaim_operator;
 grant execute on function fairclaim.prune to fairclaim_worker;
+
+create function fairclaim.purge_tenant(p_tenant_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, p_why text DEFAULT NULL::text)
+  returns TABLE(jobs integer, errors integer, running integer, passed integer, settings integer, next uuid, more boolean)
+  language plpgsql volatile security definer
+  set enable_seqscan=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.purge_tenant to fairclaim_operator;
 
 create function fairclaim.queue_stats(p_queue text DEFAULT NULL::text, p_up_to integer DEFAULT 1000)
   returns TABLE(queue text, paused boolean, waiting integer, tenants_waiting integer, oldest_waiting double precision, scheduled integer, running integer, at_least text[], limits jsonb, dispatched_1m double precision, claimed_1m double precision, finished_1m double precision, failed_1m double precision, seconds_1m double precision, dispatched_1h double precision, claimed_1h double precision, finished_1h double precision, failed_1h double precision, seconds_1h double precision, wait_p50 double precision, wait_p99 double precision, run_p50 double precision, run_p99 double precision, sampled integer, backlogged_1m integer, jain_claims_1m double precision, jain_seconds_1m double precision, backlogged_1h integer, jain_claims_1h double precision, jain_seconds_1h double precision, age double precision)
@@ -1046,6 +1274,21 @@ create function fairclaim.resume_queue(p_queue text)
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.resume_queue to fairclaim_operator;
 
+create function fairclaim.resume_tenant(p_tenant_id uuid, p_why text DEFAULT NULL::text)
+  returns TABLE(tenant_id uuid, tenant text, paused_at timestamp with time zone, until timestamp with time zone, was_paused boolean, known boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.resume_tenant to fairclaim_operator;
+
+create function fairclaim.retry_failed(p_tenant_id uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_older_than double precision DEFAULT NULL::double precision, p_newer_than double precision DEFAULT NULL::double precision, p_error text DEFAULT NULL::text, p_per_second double precision DEFAULT 10, p_start_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, p_why text DEFAULT NULL::text)
+  returns TABLE(looked integer, retried integer, until timestamp with time zone, next uuid)
+  language plpgsql volatile security definer
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.retry_failed to fairclaim_operator;
+
 create function fairclaim.retry_jobs(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, status text)
   language plpgsql volatile security definer
@@ -1067,12 +1310,61 @@ grant execute on function fairclaim.schema_version to fairclaim_producer;
 grant execute on function fairclaim.schema_version to fairclaim_tenant;
 grant execute on function fairclaim.schema_version to fairclaim_worker;
 
+create function fairclaim.set_default_limit(p_max_running integer, p_queue text DEFAULT NULL::text, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
+  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone, known boolean, in_use boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.set_default_limit to fairclaim_operator;
+
+create function fairclaim.set_default_quota(p_max_waiting integer, p_queue text DEFAULT NULL::text, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_refuses boolean DEFAULT true)
+  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone, known boolean, in_use boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.set_default_quota to fairclaim_operator;
+
+create function fairclaim.set_limit(p_tenant_id uuid, p_max_running integer, p_queue text DEFAULT NULL::text, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
+  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone, known boolean, in_use boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.set_limit to fairclaim_operator;
+
+create function fairclaim.set_queue_limit(p_queue text, p_max_running integer, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
+  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone, known boolean, in_use boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.set_queue_limit to fairclaim_operator;
+
+create function fairclaim.set_quota(p_tenant_id uuid, p_max_waiting integer, p_queue text DEFAULT NULL::text, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_refuses boolean DEFAULT true)
+  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone, known boolean, in_use boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.set_quota to fairclaim_operator;
+
+create function fairclaim.set_retention(p_tenant_id uuid, p_seconds double precision, p_why text DEFAULT NULL::text)
+  returns TABLE(tenant_id uuid, retention double precision, default_retention double precision)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.set_retention to fairclaim_operator;
+
 create function fairclaim.set_setting(p_name text, p_value text)
   returns TABLE(name text, value text, default_value text, unit text, about text)
   language plpgsql volatile security definer
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.set_setting to fairclaim_operator;
+
+create function fairclaim.set_weight(p_tenant_id uuid, p_weight integer, p_queue text DEFAULT NULL::text, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
+  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone, known boolean, in_use boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.set_weight to fairclaim_operator;
 
 create function fairclaim.settle_and_claim(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results text[], p_errors text[], p_delays double precision[], p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease double precision DEFAULT 30, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
   returns TABLE(kind text, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text, next_claim_in double precision, extend_in double precision, tick_in double precision, prune_due boolean, cancelled uuid[], suspect_waiting boolean)
@@ -1105,6 +1397,23 @@ create function fairclaim.show_job(p_id uuid, p_tenant_id uuid DEFAULT NULL::uui
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.show_job to fairclaim_auditor;
 grant execute on function fairclaim.show_job to fairclaim_operator;
+
+create function fairclaim.show_limits(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100)
+  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone)
+  language plpgsql stable security definer
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.show_limits to fairclaim_operator;
+
+create function fairclaim.show_quotas(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_limit integer DEFAULT 100)
+  returns TABLE(tenant_id uuid, tenant text, queue text, subject text, max_waiting integer, refuses boolean, waiting integer, at_least boolean, drained_at timestamp with time zone)
+  language plpgsql stable security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.show_quotas to fairclaim_operator;
 
 create function fairclaim.tenant_names(p_tenant_ids uuid[])
   returns TABLE(tenant_id uuid, name text)
@@ -1150,6 +1459,20 @@ create function fairclaim.tick()
 grant execute on function fairclaim.tick to fairclaim_operator;
 grant execute on function fairclaim.tick to fairclaim_worker;
 
+create function fairclaim.undrain_queue(p_queue text, p_why text DEFAULT NULL::text)
+  returns TABLE(queue text, drained_at timestamp with time zone, was_drained boolean, in_use boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.undrain_queue to fairclaim_operator;
+
+create function fairclaim.undrain_tenant(p_tenant_id uuid, p_why text DEFAULT NULL::text)
+  returns TABLE(tenant_id uuid, drained_at timestamp with time zone, was_drained boolean)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.undrain_tenant to fairclaim_operator;
+
 create function fairclaim.why_idle(p_queues text[] DEFAULT NULL::text[], p_types text[] DEFAULT NULL::text[])
   returns TABLE(reason text, queue text, type text, jobs integer, at_least boolean, due_in double precision)
   language plpgsql stable security definer
@@ -1184,6 +1507,14 @@ create function fairclaim.apply_limits(INOUT p_state fairclaim_internal.tick_sta
   returns record
   language plpgsql volatile;
 
+create function fairclaim.apply_weights(p_state fairclaim_internal.tick_state, p_size integer)
+  returns integer
+  language plpgsql volatile;
+
+create function fairclaim.bound_range()
+  returns TABLE(kind text, name text, minimum integer, maximum integer)
+  language sql immutable;
+
 create function fairclaim.caller()
   returns name
   language sql stable;
@@ -1205,6 +1536,14 @@ create function fairclaim.check_batch(p_jobs jsonb)
   returns integer
   language plpgsql volatile;
 
+create function fairclaim.check_batch_quotas(p_jobs jsonb, p_tenants jsonb)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.check_bound(p_kind text, p_subject text, p_tenant_id uuid, p_queue text, p_value integer, p_why text, p_until timestamp with time zone, p_now timestamp with time zone)
+  returns void
+  language plpgsql volatile;
+
 create function fairclaim.check_claim(p_worker_id text, p_queues text[], p_limit integer, p_types text[], p_lease double precision)
   returns boolean
   language plpgsql volatile;
@@ -1213,11 +1552,23 @@ create function fairclaim.check_cursor(p_cursor text)
   returns text[]
   language plpgsql immutable;
 
+create function fairclaim.check_declared(p_document jsonb)
+  returns void
+  language plpgsql volatile;
+
 create function fairclaim.check_filter(p_status text, p_older_than double precision, p_newer_than double precision, p_error text)
   returns void
   language plpgsql stable;
 
 create function fairclaim.check_lanes(p_tenants uuid[], p_queues text[])
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.check_queue(p_queue text, p_field text DEFAULT 'p_queue'::text)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.check_quotas(p_tenants uuid[], p_queues text[], p_jobs integer[], p_items integer[] DEFAULT NULL::integer[])
   returns void
   language plpgsql volatile;
 
@@ -1235,6 +1586,10 @@ create function fairclaim.check_settle(p_worker_id text, p_ids uuid[], p_attempt
 
 create function fairclaim.check_stats(p_limit integer, p_after text, p_sort text, p_search text)
   returns text[]
+  language plpgsql volatile;
+
+create function fairclaim.check_tenant(p_tenant_id uuid)
+  returns void
   language plpgsql volatile;
 
 create function fairclaim.check_use(p_outcomes text[], p_results text[], p_errors text[], p_delays double precision[])
@@ -1265,13 +1620,25 @@ create function fairclaim.close_lanes(INOUT p_state fairclaim_internal.tick_stat
   returns record
   language plpgsql volatile;
 
-create function fairclaim.count_waiting(p_queue text, p_tenant_id uuid, p_cap integer, OUT waiting integer, OUT at_least boolean, OUT oldest_at timestamp with time zone, OUT backlogged boolean)
+create function fairclaim.count_one(INOUT p_count fairclaim_internal.waiting_count, p_mark bigint, p_most integer, p_size integer, OUT looked integer)
   returns record
-  language plpgsql stable;
+  language plpgsql volatile
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off;
+
+create function fairclaim.count_waiting(p_state fairclaim_internal.tick_state, p_size integer)
+  returns integer
+  language plpgsql volatile;
 
 create function fairclaim.counted(p_count bigint, p_noun text)
   returns text
   language sql immutable parallel safe;
+
+create function fairclaim.declared_sections(p_document jsonb)
+  returns TABLE(subject text, tenant text, tenant_id uuid, queue text, held jsonb, path jsonb)
+  language sql immutable;
 
 create function fairclaim.default_limits(p_queue text, OUT total integer, OUT here integer, OUT is_any_own boolean, OUT is_rate boolean, OUT is_own_rate boolean)
   returns record
@@ -1285,11 +1652,19 @@ create function fairclaim.drop_range(p_starts_at timestamp with time zone, p_bef
   returns integer
   language plpgsql volatile;
 
+create function fairclaim.drop_wishes(p_ids uuid[])
+  returns void
+  language plpgsql volatile;
+
 create function fairclaim.end_cancelled(p_now timestamp with time zone, p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile
   set enable_seqscan=off
   set jit=off;
+
+create function fairclaim.end_overrides(p_now timestamp with time zone, p_size integer)
+  returns integer
+  language plpgsql volatile;
 
 create function fairclaim.end_waiting(p_ids uuid[], p_tenants uuid[], p_now timestamp with time zone)
   returns void
@@ -1333,6 +1708,10 @@ create function fairclaim.find_at_limit(p_now timestamp with time zone)
   set enable_hashjoin=on
   set enable_seqscan=on
   set enable_sort=on;
+
+create function fairclaim.find_counted(p_place fairclaim_internal.quota_place, p_now timestamp with time zone, p_size integer)
+  returns bigint
+  language plpgsql volatile;
 
 create function fairclaim.find_jobs(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, tenant_id uuid)
@@ -1455,6 +1834,44 @@ create function fairclaim.fold_names(p_size integer)
   returns integer
   language plpgsql volatile;
 
+create function fairclaim.force_bounds(p_kinds text[], p_subjects text[], p_tenants uuid[], p_queues text[], p_now timestamp with time zone)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.force_running(p_subjects text[], p_tenants uuid[], p_queues text[], p_now timestamp with time zone)
+  returns boolean
+  language plpgsql volatile
+  set enable_bitmapscan=off
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan;
+
+create function fairclaim.force_waiting(p_subjects text[], p_tenants uuid[], p_queues text[], p_now timestamp with time zone)
+  returns void
+  language plpgsql volatile
+  set enable_bitmapscan=off
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan;
+
+create function fairclaim.force_weights(p_tenants uuid[], p_queues text[], p_now timestamp with time zone)
+  returns void
+  language plpgsql volatile
+  set enable_bitmapscan=off
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan;
+
+create function fairclaim.forget_tenant(p_tenant_id uuid)
+  returns integer
+  language plpgsql volatile;
+
 create function fairclaim.free_passed(INOUT p_state fairclaim_internal.tick_state)
   returns fairclaim_internal.tick_state
   language plpgsql volatile;
@@ -1479,6 +1896,16 @@ create function fairclaim.id_prefix(p_now timestamp with time zone)
   returns text
   language plpgsql volatile;
 
+create function fairclaim.in_force(p_kind text, p_subjects text[], p_tenants uuid[], p_queues text[], p_now timestamp with time zone)
+  returns TABLE(subject text, tenant_id uuid, queue text, value integer, refuses boolean)
+  language plpgsql stable
+  set enable_bitmapscan=off
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan;
+
 create function fairclaim.into_lane(p_id uuid, p_tenant_id uuid, p_queue text, p_type text, p_priority integer, p_attempts_left integer)
   returns void
   language plpgsql volatile;
@@ -1494,6 +1921,10 @@ create function fairclaim.into_lanes(p_rows fairclaim_internal.ready[], p_queues
   set jit=off
   set plan_cache_mode=force_generic_plan;
 
+create function fairclaim.is_counting()
+  returns boolean
+  language plpgsql stable;
+
 create function fairclaim.is_cursor_entry(p_entry text)
   returns boolean
   language sql immutable parallel safe;
@@ -1501,6 +1932,12 @@ create function fairclaim.is_cursor_entry(p_entry text)
 create function fairclaim.is_held_long()
   returns boolean
   language plpgsql volatile;
+
+create function fairclaim.is_known_tenant(p_tenant_id uuid)
+  returns boolean
+  language plpgsql stable
+  set enable_seqscan=off
+  set jit=off;
 
 create function fairclaim.is_name(p_name text, p_upper boolean DEFAULT false)
   returns boolean
@@ -1566,6 +2003,10 @@ create function fairclaim.limits_in_force(p_tenant_id uuid, p_queue text, p_now 
 create function fairclaim.limits_of(p_tenant_id uuid, p_queue text, p_total integer, p_here integer)
   returns TABLE(total integer, here integer)
   language sql stable;
+
+create function fairclaim.lock_bounds()
+  returns void
+  language plpgsql volatile;
 
 create function fairclaim.lock_slot(p_tenant_id uuid)
   returns integer
@@ -1642,9 +2083,21 @@ create function fairclaim.next_turns_by_type(p_queue text, p_types text[], p_pos
   language plpgsql volatile
   set enable_sort=on;
 
+create function fairclaim.note_audit(p_what text, p_subject text, p_tenant_id uuid, p_queue text, p_old text, p_new text, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_many integer DEFAULT 1)
+  returns void
+  language plpgsql volatile;
+
 create function fairclaim.note_below(p_above bigint, p_all boolean)
   returns void
   language sql volatile;
+
+create function fairclaim.note_delayed(INOUT p_place fairclaim_internal.quota_place, p_size integer)
+  returns fairclaim_internal.quota_place
+  language plpgsql volatile
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off;
 
 create function fairclaim.note_fault(p_step text, p_state fairclaim_internal.tick_state, p_fault fairclaim_internal.tick_fault, p_full integer, p_sqlstate text, p_message text)
   returns boolean
@@ -1668,6 +2121,10 @@ create function fairclaim.note_limits(p_now timestamp with time zone)
 
 create function fairclaim.note_look(p_now timestamp with time zone, p_next interval)
   returns double precision
+  language plpgsql volatile;
+
+create function fairclaim.note_operation(p_what text, p_tenant_id uuid, p_queue text, p_why text, p_many bigint DEFAULT 0)
+  returns void
   language plpgsql volatile;
 
 create function fairclaim.note_prune_fault(p_range timestamp with time zone, p_from uuid, p_sqlstate text)
@@ -1726,9 +2183,22 @@ create function fairclaim.prune_step(p_range timestamp with time zone, p_from uu
   set enable_mergejoin=off
   set enable_seqscan=off;
 
+create function fairclaim.prune_tenant(p_now timestamp with time zone, p_size integer)
+  returns integer
+  language plpgsql volatile
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off;
+
 create function fairclaim.prune_walk(INOUT p_place fairclaim_internal.prune_place, p_now timestamp with time zone, p_before timestamp with time zone, p_end uuid, OUT deleted bigint, OUT passed_over integer)
   returns record
   language plpgsql volatile;
+
+create function fairclaim.put_bound(p_what text, p_kind text, p_subject text, p_tenant_id uuid, p_queue text, p_value integer, p_refuses boolean, p_why text, p_until timestamp with time zone, p_now timestamp with time zone)
+  returns void
+  language plpgsql volatile
+  set enable_seqscan=off
+  set jit=off;
 
 create function fairclaim.quanta(p_weights integer[], p_limit integer, p_whole boolean)
   returns integer[]
@@ -1749,6 +2219,10 @@ create function fairclaim.queue_mean(p_queue text, p_now timestamp with time zon
 create function fairclaim.quiet_until(p_state fairclaim_internal.tick_state, p_waiting boolean)
   returns timestamp with time zone
   language plpgsql volatile;
+
+create function fairclaim.quotas_of(p_tenant_id uuid, p_queue text)
+  returns TABLE(subject text, queue text, max_waiting integer, refuses boolean)
+  language sql stable;
 
 create function fairclaim.range_block(p_at timestamp with time zone, OUT starts_at timestamp with time zone, OUT ends_at timestamp with time zone)
   returns record
@@ -1777,6 +2251,10 @@ create function fairclaim.rate_room(p_units integer, p_period double precision, 
 create function fairclaim.rates_of(p_tenant_id uuid, p_queue text)
   returns TABLE(queue text, units integer, period double precision, burst integer)
   language sql stable;
+
+create function fairclaim.read_declared(p_document jsonb)
+  returns TABLE(kind text, subject text, tenant_id uuid, queue text, value integer, refuses boolean, what text)
+  language sql immutable;
 
 create function fairclaim.read_json(p_text text, p_max_bytes integer)
   returns jsonb
@@ -1822,6 +2300,10 @@ create function fairclaim.rehearse_drop()
 
 create function fairclaim.renew_passed(p_size integer, p_skip uuid[])
   returns integer
+  language plpgsql volatile;
+
+create function fairclaim.reopen_ended(p_tenant_id uuid, p_ids uuid[], p_statuses text[] DEFAULT NULL::text[])
+  returns TABLE(id uuid, tenant_id uuid, attempts integer, attempts_left smallint, lost smallint)
   language plpgsql volatile;
 
 create function fairclaim.return_expired(p_now timestamp with time zone, p_size integer, p_skip uuid[])
@@ -1875,6 +2357,12 @@ create function fairclaim.settle_mixed(p_worker_id text, p_ids uuid[], p_attempt
   language plpgsql volatile
   set enable_hashjoin=on
   set enable_nestloop=off;
+
+create function fairclaim.shown_bound(p_kind text, p_subject text, p_tenant_id uuid, p_queue text, p_now timestamp with time zone, OUT kind text, OUT subject text, OUT tenant_id uuid, OUT tenant text, OUT queue text, OUT base integer, OUT override integer, OUT in_force integer, OUT refuses boolean, OUT set_by text, OUT why text, OUT until timestamp with time zone, OUT set_at timestamp with time zone)
+  returns record
+  language plpgsql stable
+  set enable_seqscan=off
+  set jit=off;
 
 create function fairclaim.some_of(p_names text[])
   returns text
@@ -1948,9 +2436,18 @@ create function fairclaim.tell(p_word text)
   returns boolean
   language plpgsql volatile;
 
+create function fairclaim.tenant_jobs(p_tenant_id uuid, p_queue text, p_type text, p_older_than double precision, p_newer_than double precision, p_after uuid, p_limit integer, OUT ids uuid[], OUT looked integer, OUT next uuid)
+  returns record
+  language plpgsql stable
+  set enable_seqscan=off;
+
 create function fairclaim.tenant_label(p_tenant_id uuid)
   returns text
   language sql stable;
+
+create function fairclaim.tenant_parts(p_tenant_id uuid)
+  returns TABLE(kind text, document jsonb)
+  language plpgsql stable;
 
 create function fairclaim.ticks_at_work()
   returns TABLE(slot smallint, xid xid)
@@ -1972,6 +2469,19 @@ create function fairclaim.too_deep(p_value jsonb)
 create function fairclaim.try_step(p_step text, INOUT p_state fairclaim_internal.tick_state, p_all boolean, OUT done integer, OUT more integer, OUT again boolean, OUT failed boolean, OUT canceled boolean)
   returns record
   language plpgsql volatile;
+
+create function fairclaim.waiting_jobs(p_tenants uuid[], p_queues text[], p_most integer[])
+  returns TABLE(place integer, jobs integer)
+  language plpgsql stable
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan;
+
+create function fairclaim.waiting_of(p_queue text, p_tenant_id uuid, p_cap integer, OUT waiting integer, OUT at_least boolean, OUT oldest_at timestamp with time zone, OUT backlogged boolean)
+  returns record
+  language plpgsql stable;
 
 create function fairclaim.wake(p_now timestamp with time zone)
   returns void
@@ -1995,7 +2505,7 @@ create function fairclaim.walk_lanes(p_size integer)
   language plpgsql volatile;
 
 create function fairclaim.weight_of(p_tenant_id uuid, p_queue text)
-  returns integer
+  returns smallint
   language sql stable;
 
 create function fairclaim.window_sum(p_sums real[], p_place integer, p_slot bigint, p_width integer, p_now timestamp with time zone)
@@ -2004,4 +2514,8 @@ create function fairclaim.window_sum(p_sums real[], p_place integer, p_slot bigi
 
 create function fairclaim.work_steps(INOUT p_state fairclaim_internal.tick_state, p_round boolean, p_all boolean, OUT did jsonb, OUT failed text[])
   returns record
+  language plpgsql volatile;
+
+create function fairclaim.write_base(p_ids bigint[], p_kinds text[], p_subjects text[], p_tenants uuid[], p_queues text[], p_values integer[], p_refuses boolean[], p_why text, p_now timestamp with time zone)
+  returns void
   language plpgsql volatile;

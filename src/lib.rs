@@ -101,7 +101,9 @@ pub use client::{
     executor::Executor,
     operator::{Changed, Deleted, JobPage, Pruned, RangesDropped},
     queues::{QueueChange, QueueRow},
+    quotas::{DrainChange, QuotaRow},
     settings::Setting,
+    tenant_jobs::{ExportItem, ExportPage, PurgeTotals, TenantCount, TenantTotals},
     tenant_names::TenantNames,
 };
 #[cfg(feature = "doctor")]

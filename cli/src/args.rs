@@ -4,7 +4,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    completions, dispatch, doctor, jobs, man, migrate, prune, queues, settings, work,
+    completions, dispatch, doctor, jobs, man, migrate, prune, queues, settings, tenants, work,
 };
 use crate::demo;
 use crate::global::Global;
@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Jobs(jobs::JobsArgs),
     /// Look at queues, stop them, let them go on
     Queues(queues::QueuesArgs),
+    /// Drain, move, export and purge what one tenant has
+    Tenants(tenants::TenantsArgs),
     /// Look at what this installation is set to, and change it
     Settings(settings::SettingsArgs),
     /// Delete what ended longer ago than the retention

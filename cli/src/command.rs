@@ -11,6 +11,7 @@ pub(crate) mod migrate;
 pub(crate) mod prune;
 pub(crate) mod queues;
 pub(crate) mod settings;
+pub(crate) mod tenants;
 pub(crate) mod work;
 
 use clap::CommandFactory;
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Work(args) => work::run(&global, args).await,
             Command::Jobs(args) => jobs::run(&global, args).await,
             Command::Queues(args) => queues::run(&global, args).await,
+            Command::Tenants(args) => tenants::run(&global, args).await,
             Command::Settings(args) => settings::run(&global, args).await,
             Command::Prune(args) => prune::run(&global, &args).await,
             Command::Completions(args) => completions::run(&args, &Cli::command()),

@@ -7,7 +7,8 @@ select fairclaim_internal.secure_table(listed.name)
     'running_limit', 'waiting_limit', 'audit', 'limit_note', 'claim_lock', 'at_limit', 'rate_use',
     'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault',
     'dispatch_progress', 'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note',
-    'build', 'stat', 'tail', 'seen_running']) listed(name);
+    'build', 'stat', 'tail', 'seen_running', 'waiting_count', 'delayed_job', 'quota_place',
+    'tenant_retention']) listed(name);
 
 do $policies$
 declare

@@ -31,6 +31,9 @@
 -- Settings: bound (the whole table, share row exclusive; tick takes it without waiting) ->
 -- running_limit, tenant_weight, waiting_limit. A writer of these three holds it, but for the marks
 -- that tick sets in running_limit.
+-- Quotas: a dispatch locks nothing; quota_place -> waiting_count, by tick alone (skip locked). What
+-- is done to all that a tenant has: ready -> scheduled -> finished, each skip locked, then rows that
+-- only the owner of such a place touches (job, attempt_error), then cancel_request.
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -236,14 +239,6 @@ create table fairclaim_internal.weight_note (
   seen bigint                                 -- the tick that first gave the weight to the lanes
 );
 create index weight_note_seen on fairclaim_internal.weight_note (seen);
-create table fairclaim_internal.waiting_limit (
-  subject text collate "C" not null check (subject in ('tenant', 'default')),
-  tenant_id uuid not null,                    -- the nil uuid unless the subject is a tenant
-  queue text collate "C" not null,            -- empty: over all queues
-  max_waiting int not null check (max_waiting >= 0),
-  refuses boolean not null,                   -- what is above it; else it is accepted and counted
-  primary key (tenant_id, queue, subject)
-);
 -- Who changed what. Inserted only.
 create table fairclaim_internal.audit (
   audit_id bigint generated always as identity primary key,
@@ -341,6 +336,61 @@ create table fairclaim_internal.at_limit (
   is_stable boolean not null
 ) with (fillfactor = 50);
 create index at_limit_tenant on fairclaim_internal.at_limit (tenant_id) where is_stable;
+-- How many jobs may wait: of a tenant (own or default), in all queues together (queue '') or in one.
+-- What is drained takes no new jobs: of a tenant, or (with the nil uuid) a queue.
+create table fairclaim_internal.waiting_limit (
+  subject text collate "C" not null check (subject in ('tenant', 'default', 'drain')),
+  tenant_id uuid not null,                    -- the nil uuid unless it is for one tenant
+  queue text collate "C" not null,            -- '' over all queues
+  max_waiting int not null check (max_waiting >= 0),
+  refuses boolean not null default true,      -- else what is above is counted and shown only
+  drained_at timestamptz,                     -- since when it takes no new jobs
+  primary key (tenant_id, queue, subject),
+  check ((subject = 'drain') = (drained_at is not null))
+);
+-- How many rows of a tenant with a quota too large to be counted by each dispatch wait in own
+-- lanes, up to a mark of ready_seq. Only tick() writes it. A pass counts them again, a slice a tick;
+-- meanwhile what came after the mark is added.
+create table fairclaim_internal.waiting_count (
+  tenant_id uuid not null,
+  queue text collate "C" not null,            -- '' over all queues
+  jobs bigint not null default 0,
+  mark bigint not null default 0,             -- counted are the rows up to this seq
+  counted_at timestamptz not null,
+  pass_jobs bigint not null default 0,
+  pass_added bigint not null default 0,       -- after the mark with which the pass began
+  pass_mark bigint not null default 0,
+  pass_lane bigint not null default 0,        -- so far it has come
+  pass_seq bigint not null default 0,
+  primary key (tenant_id, queue)
+) with (fillfactor = 50);
+-- Delayed jobs of tenants with a quota that have not run yet. Only tick() writes it.
+create table fairclaim_internal.delayed_job (
+  tenant_id uuid not null,
+  id uuid not null,
+  queue text collate "C" not null,
+  run_at timestamptz not null,
+  primary key (tenant_id, id)
+);
+-- How far the counting for quotas has come. Only tick() writes it.
+create table fairclaim_internal.quota_place (
+  one boolean primary key default true check (one),
+  lane bigint not null default 0,             -- own lanes were looked at up to this
+  fresh uuid not null default '00000000-0000-0000-0000-000000000000',   -- new delayed jobs
+  delayed uuid not null default '00000000-0000-0000-0000-000000000000', -- all delayed jobs, again
+  kept_tenant uuid not null default '00000000-0000-0000-0000-000000000000',   -- delayed_job
+  kept_id uuid not null default '00000000-0000-0000-0000-000000000000'
+) with (fillfactor = 20);
+insert into fairclaim_internal.quota_place default values;
+
+-- Tenants whose ended jobs are kept for less time than the settings say, and how far prune() has
+-- come with each.
+create table fairclaim_internal.tenant_retention (
+  tenant_id uuid primary key,
+  retention interval not null check (retention >= interval '1 hour'),
+  place uuid not null default '00000000-0000-0000-0000-000000000000',
+  looked_at timestamptz not null default '-infinity'
+);
 create table fairclaim_internal.queue (
   name text collate "C" primary key,
   paused_at timestamptz

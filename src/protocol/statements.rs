@@ -12,6 +12,7 @@ mod bounds;
 pub(crate) mod doctor;
 mod operator;
 mod producer;
+mod tenant_jobs;
 #[cfg(feature = "worker")]
 mod worker;
 
@@ -19,7 +20,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 #[cfg(feature = "worker")]
 pub(crate) use self::worker::*;
-pub(crate) use self::{bounds::*, operator::*, producer::*};
+pub(crate) use self::{bounds::*, operator::*, producer::*, tenant_jobs::*};
 
 /// What the driver takes as the value of a parameter.
 pub(crate) type Value<'a> = &'a (dyn ToSql + Sync);

@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// What DETAIL may say.
-const KEYS: [&str; 8] =
-    ["argument", "field", "item", "path", "limit", "minimum", "maximum", "allowed"];
+const KEYS: [&str; 9] =
+    ["argument", "field", "item", "path", "limit", "minimum", "maximum", "allowed", "quota"];
 
 /// Who calls what, and what DETAIL says then. MARK is the mark.
 const TABLE: &[(&str, &str, &str, &str)] = &[

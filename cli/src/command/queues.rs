@@ -1,9 +1,10 @@
 //! `fairclaim queues`: what waits in each, and stopping one.
 
 use clap::{Args, Subcommand};
-use fairclaim::{QueueChange, QueueRow};
+use fairclaim::{Client, QueueChange, QueueRow};
 use indicatif::{HumanCount, HumanDuration};
 
+use crate::command::tenants::drain::sentence;
 use crate::global::Global;
 use crate::output::{Cell, Table};
 use crate::{color, connect, output, value};
@@ -34,6 +35,12 @@ enum QueuesCommand {
     /// Let a paused queue go on, at once
     #[command(after_help = "Examples:\n  fairclaim queues resume mail")]
     Resume(NameArgs),
+    /// Take no new jobs in a queue; what waits or runs is finished
+    #[command(after_help = "Examples:\n  fairclaim queues drain mail --why 'it moves to bulk'")]
+    Drain(DrainArgs),
+    /// Take jobs in a drained queue again
+    #[command(after_help = "Examples:\n  fairclaim queues undrain mail")]
+    Undrain(DrainArgs),
 }
 
 const LIST_HELP: &str = "\
@@ -60,6 +67,18 @@ struct NameArgs {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct DrainArgs {
+    /// The queue's name
+    queue: String,
+    /// Why, for the audit table
+    #[arg(long, value_name = "TEXT")]
+    why: Option<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
 pub(crate) async fn run(global: &Global, args: QueuesArgs) -> anyhow::Result<()> {
     let client = connect::client(global).await?;
     let (change, json, done) = match args.command {
@@ -74,18 +93,41 @@ pub(crate) async fn run(global: &Global, args: QueuesArgs) -> anyhow::Result<()>
             args.json,
             resumed as fn(&QueueChange) -> String,
         ),
+        QueuesCommand::Drain(args) => return drain(&client, &args, true).await,
+        QueuesCommand::Undrain(args) => return drain(&client, &args, false).await,
     };
     if json {
         return output::json(&change);
     }
     output::line(done(&change))?;
-    if change.in_use {
+    note_unused(&change.queue, change.in_use)
+}
+
+fn note_unused(queue: &str, in_use: bool) -> anyhow::Result<()> {
+    if in_use {
         return Ok(());
     }
     output::line(format!(
-        "note: no job waits in {}, or has within the last hour; `fairclaim queues list` shows the names",
-        change.queue
+        "note: no job waits in {queue}, or has within the last hour; `fairclaim queues list` shows the names"
     ))
+}
+
+async fn drain(client: &Client, args: &DrainArgs, drains: bool) -> anyhow::Result<()> {
+    let (queue, why) = (&args.queue, args.why.as_deref());
+    let change = if drains {
+        client.drain_queue(queue, why).await?
+    } else {
+        client.undrain_queue(queue, why).await?
+    };
+    if args.json {
+        return output::json(&serde_json::json!({
+            "queue": queue, "drained_at": change.drained_at.map(value::moment_text),
+            "was_drained": change.was_drained, "in_use": change.in_use,
+        }));
+    }
+    let end = format!("fairclaim queues undrain {queue}");
+    output::line(sentence(queue, &change, drains, &end))?;
+    note_unused(queue, change.in_use)
 }
 
 fn paused(change: &QueueChange) -> String {

@@ -19,6 +19,9 @@ begin
      and not exists (select from tenant_note)
      and not exists (select from weight_note)
      and not exists (select from bound where bound.until <= p_now)
+     and not (exists (select from waiting_limit bound where bound.subject <> 'drain') and exists (
+                select from scheduled
+                 where scheduled.id > (select quota_place.fresh from quota_place)))
      and not exists (select from tick_fault);
 exception
   when lock_not_available then return false;  -- the step that needs the table will tell

@@ -54,12 +54,15 @@ begin
       done := fold_names(p_size);
     when 'stats' then
       perform refresh_stats(p_state.at);
+    when 'quotas' then
+      done := count_waiting(p_state, p_size);
     when 'ranges' then
       perform make_ranges(p_state.at + 3 * range_width());
   end case;
   again := case p_step
     when 'close' then done + more >= greatest(1, p_size / 4)
     when 'floors' then false
+    when 'quotas' then false
     else done >= p_size end;
 end
 $$;

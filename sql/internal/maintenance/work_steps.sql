@@ -14,7 +14,8 @@ declare
   v_steps text[] := case
     when p_round
       then array['promote', 'return', 'cancel', 'suspects', 'marks', 'overrides', 'weights',
-                 'limits', 'renew', 'floors', 'close', 'sweep', 'ranges', 'names', 'stats']
+                 'limits', 'renew', 'floors', 'close', 'sweep', 'quotas', 'ranges', 'names',
+                 'stats']
     when p_state.left_over
       then array['promote', 'return', 'overrides', 'weights', 'limits', 'renew', 'close', 'names']
     else array['promote'] end;
@@ -27,12 +28,13 @@ begin
   did := '{}'; failed := '{}';
   foreach v_step in array v_steps loop
     continue when v_step = 'sweep' and not p_all;
+    continue when v_step = 'quotas' and not is_counting();
     continue when v_step = 'names' and not exists (select from tenant_note);
     continue when v_step = 'weights' and not exists (select from weight_note);
     continue when v_step = 'overrides' and not exists (
       select from bound where bound.until <= p_state.at);
     -- a step that runs into a time-out would make every tick as slow
-    continue when v_step in ('ranges', 'names', 'stats') and exists (
+    continue when v_step in ('quotas', 'ranges', 'names', 'stats') and exists (
       select from tick_fault fault
        where fault.step = v_step
          and fault.last_at > p_state.at - interval '1 minute' and fault.last_at <= p_state.at);

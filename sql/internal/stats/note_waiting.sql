@@ -43,7 +43,7 @@ begin
      order by known.counted_at nulls first limit 300
   loop
     exit when v_rows > 10000;
-    select * into v_found from count_waiting(v_pair.queue, v_pair.tenant_id, 1000);
+    select * into v_found from waiting_of(v_pair.queue, v_pair.tenant_id, 1000);
     v_rows := v_rows + v_found.waiting + 10;
     if v_pair.stat_id is null then
       insert into stat (

@@ -82,6 +82,14 @@ begin
     perform refuse_job(v_fault);
   end if;
 
+  -- one condition for an installation without quotas; nothing is written before they are checked
+  if (select exists (select from waiting_limit))
+     and exists (select from waiting_limit
+                  where waiting_limit.tenant_id = any (
+                    array[p_tenant_id, '00000000-0000-0000-0000-000000000000'::uuid])) then
+    perform check_quotas(array[p_tenant_id], array[p_queue], array[1]);
+  end if;
+
   v_id := (id_prefix(v_now) || substr(gen_random_uuid()::text, 20))::uuid;
   insert into job (id, tenant_id, queue, type, priority, max_attempts,
                    timeout, run_at, created_at, payload, tags, metadata)

@@ -43,6 +43,10 @@ begin
     v_tenants := case when v_seldom & 1 > 0 then named_tenants(p_jobs) end;
     v_times := case when v_seldom & 2 > 0 then read_times(p_jobs) end;
   end if;
+  if exists (select from waiting_limit) then
+    perform check_batch_quotas(p_jobs, v_tenants);
+  end if;
+
   -- item: a job as it will be stored. What no smallint holds is brought just outside of the limits,
   -- and refused with the others. It has no tenant where it names none or two, no timeout where that
   -- is wrong, and no time where its delay is wrong or stands beside a run_at.

@@ -52,6 +52,9 @@ begin
   select * into v_result from prune_walk(v_place, v_now, v_before, v_end);
   v_place := v_result.p_place;
   rows_deleted := v_result.deleted; passed_over := v_result.passed_over;
+  if p_retention is null and exists (select from tenant_retention) then
+    rows_deleted := rows_deleted + prune_tenant(v_now, 1000);
+  end if;
   v_took := least(greatest(fairclaim.clock() - v_now, interval '0'), interval '1 s');
   update prune_place
      set retention = v_place.retention, place = v_place.place, ahead = v_place.ahead,
@@ -66,7 +69,7 @@ end
 $$;
 
 comment on function fairclaim.prune(float8) is
-'Deletes jobs that ended before the retention began (the setting, 7 days at first), and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). A call takes at most 200 ms or so: call it while `more`; workers do. Jobs go row by row here, once they have been past the retention of the settings for a third of it: drop_ranges() drops whole ranges before that, and is to be called first. p_retention: another one in seconds, for operators only, at least 3,600, which holds for every job at once. rows_deleted: jobs. passed_over: jobs that could not be deleted; the server''s log has their ids and the SQLSTATE, and `fairclaim doctor` tells them. busy: another prune is at work, or all of them rest. ranges_dropped is always 0.
+'Deletes jobs that ended before the retention began (the setting, 7 days at first, or a shorter one of their tenant), and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). A call takes at most 200 ms or so: call it while `more`; workers do. Jobs go row by row here, once they have been past the retention of the settings for a third of it: drop_ranges() drops whole ranges before that, and is to be called first. p_retention: another one in seconds, for operators only, at least 3,600, which holds for every job at once. rows_deleted: jobs. passed_over: jobs that could not be deleted; the server''s log has their ids and the SQLSTATE, and `fairclaim doctor` tells them. busy: another prune is at work, or all of them rest. ranges_dropped is always 0.
 Errors: JQ004, JQ007.';
 
 grant execute on function fairclaim.prune(float8) to fairclaim_worker, fairclaim_operator;

@@ -25,43 +25,19 @@ begin
     delete from scheduled where scheduled.ctid = any (array(select due.place from due))
     returning scheduled.id, scheduled.tenant_id, scheduled.attempts, scheduled.attempts_left,
               scheduled.lost, scheduled.watched),
-  locked as materialized (
-    select finished.id, finished.tenant_id from finished
-     where finished.id = any (p_ids)
-       and (p_tenant_id is null or finished.tenant_id = p_tenant_id) for update skip locked),
-  ended as (
-    delete from finished using locked
-     where finished.id = any (p_ids)
-       and finished.id = locked.id and finished.tenant_id = locked.tenant_id
-    returning finished.id, finished.tenant_id, finished.attempts, finished.status,
-              finished.completed_at, finished.worker_id, finished.error),
-  history as (
-    insert into attempt_error (id, tenant_id, attempt, at, worker_id, error)
-    select ended.id, ended.tenant_id, ended.attempts, ended.completed_at, ended.worker_id,
-           coalesce(ended.error, '{}') || jsonb_build_object('ended_as', ended.status)
-      from ended
-    on conflict (id, attempt, tenant_id) do update
-       set error = coalesce(attempt_error.error, '{}') || excluded.error),
   back as (
     select now_due.id, now_due.tenant_id, now_due.attempts, now_due.attempts_left, now_due.lost,
            now_due.watched
       from now_due
     union all
-    select ended.id, ended.tenant_id, ended.attempts, known.max_attempts, 0::smallint, false
-      from ended
-     cross join lateral (             -- one look by key for each, and no join of all jobs
-       select job.max_attempts from job
-        where job.tenant_id = ended.tenant_id and job.id = ended.id offset 0) known)
+    select ended.id, ended.tenant_id, ended.attempts, ended.attempts_left, ended.lost, false
+      from reopen_ended(p_tenant_id, p_ids) ended)
   select array_agg(back.tenant_id), array_agg(back.id), array_agg(back.attempts),
          array_agg(back.attempts_left), array_agg(back.lost), array_agg(back.watched)
     into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
     from back;
   if v_ids is not null then
-    -- an older wish to cancel does not hold for the new attempts
-    delete from cancel_request
-     where cancel_request.ctid = any (array(
-       select wish.ctid from cancel_request wish
-        where wish.id = any (v_ids) for update skip locked));
+    perform drop_wishes(v_ids);
     perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
     perform wake(fairclaim.clock());
   end if;

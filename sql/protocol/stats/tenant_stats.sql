@@ -46,7 +46,7 @@ begin
     from (select distinct stat.queue from stat where stat.stat_id = any (v_ids)) used;
   return query
   select stat.tenant_id, tenant_label(stat.tenant_id), stat.queue,
-         weight_of(stat.tenant_id, stat.queue), counted.waiting, counted.at_least,
+         weight_of(stat.tenant_id, stat.queue)::int, counted.waiting, counted.at_least,
          extract(epoch from v_now - counted.oldest_at)::float8, counted.backlogged,
          case when v_is_idle then 0 else stat.running end,
          told_limits(stat.tenant_id, stat.queue, v_now),
@@ -57,7 +57,7 @@ begin
          concat_ws('|', p_sort, v_keys[page.place], page.id), more
     from unnest(v_ids) with ordinality page(id, place)
     join stat on stat.stat_id = page.id
-   cross join lateral count_waiting(stat.queue, stat.tenant_id,
+   cross join lateral waiting_of(stat.queue, stat.tenant_id,
      greatest(50, least(1000, 50000 / cardinality(v_ids)))) counted
    cross join lateral flows(stat, v_now) told
    cross join lateral (
@@ -66,14 +66,14 @@ begin
               / nullif((v_shares #>> array[stat.queue, 'minute', 'claims'])::float8, 0) end
               as part_1m,
             case when stat.backlogged_since <= v_now - interval '1 minute' then
-              weight_of(stat.tenant_id, stat.queue)
+              weight_of(stat.tenant_id, stat.queue)::int
               / (v_shares #>> array[stat.queue, 'minute', 'weights'])::float8 end as fair_1m,
             case when stat.backlogged_since <= v_now - interval '1 hour' then
               told.claimed_1h
               / nullif((v_shares #>> array[stat.queue, 'hour', 'claims'])::float8, 0) end
               as part_1h,
             case when stat.backlogged_since <= v_now - interval '1 hour' then
-              weight_of(stat.tenant_id, stat.queue)
+              weight_of(stat.tenant_id, stat.queue)::int
               / (v_shares #>> array[stat.queue, 'hour', 'weights'])::float8 end as fair_1h) shares
    order by page.place;
 end

@@ -1,6 +1,6 @@
 -- Through the tenant's own lanes, at most 100 of them, and the group of the queue's shared lanes;
 -- never more than p_cap rows and one.
-create or replace function fairclaim_internal.count_waiting(
+create or replace function fairclaim_internal.waiting_of(
   p_queue text,
   p_tenant_id uuid,
   p_cap int,
@@ -57,5 +57,5 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.count_waiting(text, uuid, int) is
+comment on function fairclaim_internal.waiting_of(text, uuid, int) is
 'How many jobs of a tenant wait in a queue, up to p_cap; since when the oldest of those first in line; and whether any stands in an own lane.';
