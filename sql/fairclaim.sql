@@ -174,21 +174,16 @@ begin
 -- I6  Under a limit that is active all rows of `running` that count under it are marked, and
 --     whoever takes a job under it holds its slot of claim_lock, counts in a later statement, and
 --     holds the slot until the new row of `running` is committed.
--- I7  `watched` says that something wants to know when the job ends. Dispatch sets it, and it goes
---     with the narrow row wherever that moves. A settlement of rows without it tells nobody.
 -- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
 -- table without one.
 --
 -- Lock order: tick_lock -> lane.  claim_lock (by slot, skip locked) -> ready (skip locked) ->
 -- running -> lane (skip locked). Dispatch locks no existing row. Claims lock only what they take,
--- and the slots of limits. Only tick() updates or deletes lanes; but a settlement may have a lane
--- walked again.
--- Settings: bound (the whole table, share row exclusive; tick takes it without waiting) ->
--- running_limit, tenant_weight, waiting_limit. A writer of these three holds it, but for the marks
--- that tick sets in running_limit.
--- Quotas: a dispatch locks nothing; quota_place -> waiting_count, by tick alone (skip locked). What
--- is done to all that a tenant has: ready -> scheduled -> finished, each skip locked, then rows that
--- only the owner of such a place touches (job, attempt_error), then cancel_request.
+-- and the slots of limits. Only tick() updates or deletes lanes; but a
+-- settlement may have a lane walked again. Quotas: a dispatch locks nothing; quota_place ->
+-- waiting_count, by tick alone (skip locked). What is done to all that a tenant has: ready ->
+-- scheduled -> finished, each skip locked, then rows that only the owner of such a place touches
+-- (job, attempt_error), then cancel_request.
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -252,7 +247,6 @@ create table fairclaim_internal.ready (
   attempts int not null,
   attempts_left smallint not null,
   lost smallint not null,
-  watched boolean not null default false,
   primary key (lane_id, seq)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index ready_tenant on fairclaim_internal.ready (tenant_id, (lane_id >> 32), id);
@@ -267,7 +261,6 @@ create table fairclaim_internal.running (
   lost smallint not null,
   -- lane_group of the queue, where a limit counts the jobs of this queue; else 0
   queue_group int not null,
-  watched boolean not null default false,
   limited boolean not null,                   -- some limit counts it
   worker_id text not null
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 80);
@@ -291,7 +284,6 @@ create table fairclaim_internal.scheduled (
   attempts int not null,
   attempts_left smallint not null,
   lost smallint not null,
-  watched boolean not null default false,
   primary key (run_at, id)
 );
 create unique index scheduled_id on fairclaim_internal.scheduled (id);
@@ -353,64 +345,11 @@ create table fairclaim_internal.renewal (
   renewal_id bigint generated always as identity primary key
 );
 
--- What people set, each in one of two layers. The base is what the application's deployment
--- declares, an override is an operator's change. In force is the override while it is there and not
--- past its end, else the base. What is in force stands once more in tenant_weight, running_limit
--- and waiting_limit, which claims, dispatches and ticks read.
-create table fairclaim_internal.bound (
-  bound_id bigint generated always as identity primary key,
-  kind text collate "C" not null check (kind in ('weight', 'running', 'waiting', 'paused')),
-  subject text collate "C" not null check (subject in ('tenant', 'default', 'queue')),
-  tenant_id uuid not null,                    -- the nil uuid unless the subject is a tenant
-  queue text collate "C" not null,            -- empty: over all queues
-  key text collate "C",
-  layer text collate "C" not null check (layer in ('base', 'override')),
-  value int,
-  share float8,
-  period float8,
-  burst int,
-  refuses boolean,
-  set_by text not null,
-  why text,
-  until timestamptz,
-  set_at timestamptz not null,
-  constraint bound_place
-    unique nulls not distinct (tenant_id, queue, kind, subject, key, layer)
+-- What people set.
+create table fairclaim_internal.tenant (
+  tenant_id uuid primary key,
+  weight smallint not null default 1 check (weight between 1 and 100)
 );
-create index bound_until on fairclaim_internal.bound (until) where until is not null;
--- in force, one row for each tenant, or tenant and queue, whose weight is set
-create table fairclaim_internal.tenant_weight (
-  tenant_id uuid not null,
-  queue text collate "C" not null,            -- empty: in all queues
-  weight smallint not null check (weight between 1 and 100),
-  primary key (tenant_id, queue)
-);
--- Weights that have changed and that lanes may still have as they were. Only tick() deletes a note,
--- when all transactions that could have opened a lane with the old weight have ended.
-create table fairclaim_internal.weight_note (
-  note_id bigint generated always as identity primary key,
-  tenant_id uuid not null,
-  queue text collate "C" not null,
-  seen bigint                                 -- the tick that first gave the weight to the lanes
-);
-create index weight_note_seen on fairclaim_internal.weight_note (seen);
--- Who changed what. Inserted only.
-create table fairclaim_internal.audit (
-  audit_id bigint generated always as identity primary key,
-  at timestamptz not null,
-  who text not null,
-  what text collate "C" not null,
-  subject text collate "C" not null,
-  tenant_id uuid,
-  queue text collate "C",
-  old_value text,
-  new_value text,
-  until timestamptz,
-  why text,
-  many int not null
-);
-create index audit_tenant on fairclaim_internal.audit (tenant_id, audit_id)
-  where tenant_id is not null;
 -- How the application calls a tenant, for those that it has dispatched for by name. Only tick()
 -- writes it.
 create table fairclaim_internal.tenant_name (
@@ -426,17 +365,13 @@ create table fairclaim_internal.tenant_note (
   name text collate "C" not null
 );
 create index tenant_note_tenant on fairclaim_internal.tenant_note (tenant_id);
--- How many jobs may run at a time, and how many may begin in a time (units in each period of
--- seconds, burst at once): what is in force, or about to be. subject: tenant, one tenant;
+-- How many jobs may run at a time: what is in force, or about to be. subject: tenant, one tenant;
 -- default, each tenant that has none of its own; queue, all tenants of a queue together.
 create table fairclaim_internal.running_limit (
   subject text collate "C" not null check (subject in ('tenant', 'default', 'queue')),
   tenant_id uuid not null,                    -- the nil uuid unless it is one tenant's
   queue text collate "C" not null,            -- '': over all queues
-  max_running int check (max_running >= 0),
-  units int check (units >= 1),
-  period float8 check (period > 0),
-  burst int check (burst >= 1),
+  max_running int not null check (max_running >= 0),
   seen bigint,                                -- the tick that first saw it
   seen_at timestamptz,
   -- the tick that marked the jobs that were running
@@ -447,30 +382,8 @@ create table fairclaim_internal.running_limit (
   primary key (tenant_id, queue, subject),
   check ((subject = 'tenant')
          or tenant_id = '00000000-0000-0000-0000-000000000000'),
-  check (subject <> 'queue' or queue <> ''),
-  check (max_running is not null or units is not null),
-  check (num_nulls(units, period, burst) in (0, 3))
+  check (subject <> 'queue' or queue <> '')
 );
--- Nobody may read 100,000 limits to find the few that matter now.
-create index running_limit_queue on fairclaim_internal.running_limit (queue) where queue <> '';
-create index running_limit_new on fairclaim_internal.running_limit (tenant_id) where not active;
-create index running_limit_closed on fairclaim_internal.running_limit (tenant_id, queue)
-  where max_running = 0;
-create index running_limit_rate on fairclaim_internal.running_limit (tenant_id)
-  where units is not null;
--- What of a rate is used up. The newest row of a (tenant, queue) holds; a claim that charges it
--- deletes the one before. Without a row the whole burst is there. paid_until: the time up to which
--- the jobs that have begun have used the rate up, evenly spread; ahead of the clock by the burst at
--- most when a job begins (the generic cell rate algorithm).
-create table fairclaim_internal.rate_use (
-  tenant_id uuid not null,                    -- the nil uuid: the rate of a queue
-  queue_group int not null,                   -- lane_group of the queue; 0: over all queues
-  use_id bigint generated always as identity,
-  paid_until timestamptz not null,
-  due_at timestamptz not null,                -- when there is room for one job again
-  primary key (tenant_id, queue_group, use_id)
-);
-create index rate_use_due on fairclaim_internal.rate_use (due_at);
 -- A limit has changed: tick wakes the workers that sleep, and deletes the note.
 create table fairclaim_internal.limit_note (
   note_id bigint generated always as identity primary key
@@ -487,12 +400,11 @@ create table fairclaim_internal.at_limit (
   queue text collate "C" not null,            -- '': over all queues
   newest timestamptz not null,                -- the latest lease among its running jobs
   since timestamptz not null,                 -- since when nothing of that has changed
-  -- for at least a second, or it waits for its rate for longer: no claim walks its lanes
-  is_stable boolean not null
+  is_stable boolean not null                  -- for at least a second: no claim walks its lanes
 ) with (fillfactor = 50);
 create index at_limit_tenant on fairclaim_internal.at_limit (tenant_id) where is_stable;
--- How many jobs may wait: of a tenant (own or default), in all queues together (queue '') or in one.
--- What is drained takes no new jobs: of a tenant, or (with the nil uuid) a queue.
+-- How many jobs of a tenant may wait (its own quota, or the default one), in one queue or in all
+-- together. What is drained takes no new jobs: of a tenant, or (with the nil uuid) a queue.
 create table fairclaim_internal.waiting_limit (
   subject text collate "C" not null check (subject in ('tenant', 'default', 'drain')),
   tenant_id uuid not null,                    -- the nil uuid unless it is for one tenant
@@ -504,8 +416,8 @@ create table fairclaim_internal.waiting_limit (
   check ((subject = 'drain') = (drained_at is not null))
 );
 -- How many rows of a tenant with a quota too large to be counted by each dispatch wait in own
--- lanes, up to a mark of ready_seq. Only tick() writes it. A pass counts them again, a slice a tick;
--- meanwhile what came after the mark is added.
+-- lanes, up to a mark of ready_seq. Only tick() writes it. A pass counts them again, a slice a
+-- tick; meanwhile what came after the mark is added.
 create table fairclaim_internal.waiting_count (
   tenant_id uuid not null,
   queue text collate "C" not null,            -- '' over all queues
@@ -545,6 +457,21 @@ create table fairclaim_internal.tenant_retention (
   retention interval not null check (retention >= interval '1 hour'),
   place uuid not null default '00000000-0000-0000-0000-000000000000',
   looked_at timestamptz not null default '-infinity'
+);
+-- Who changed what. Inserted only.
+create table fairclaim_internal.audit (
+  audit_id bigint generated always as identity primary key,
+  at timestamptz not null,
+  who text not null,
+  what text collate "C" not null,
+  subject text collate "C" not null,
+  tenant_id uuid,
+  queue text collate "C",
+  old_value text,
+  new_value text,
+  until timestamptz,
+  why text,
+  many int not null
 );
 create table fairclaim_internal.queue (
   name text collate "C" primary key,
@@ -595,7 +522,6 @@ create table fairclaim_internal.tick_state (
   at timestamptz not null default '-infinity',     -- when this tick began
   worked_by xid8,                                  -- its transaction
   prev bigint not null default 0,                  -- the number of the tick before
-  marked bigint not null default 0,                -- and of the last one that looked for holders
   -- every transaction first seen by an earlier tick than this has ended
   oldest bigint not null default 0,
   mark bigint not null default 0,                  -- ready_seq at the last tick
@@ -699,46 +625,6 @@ create table fairclaim_internal.dispatch_progress (
   primary key (login, source)
 ) with (fillfactor = 50);
 
--- Evidence: what tenant_stats and queue_stats tell. Only tick() writes these three tables. A row of
--- `stat` for each queue (whole; tenant_id is the nil uuid) and for each tenant in it. The sums of a
--- window are those of the slot that is running and of the one before (roll_window). No column that
--- changes is indexed, so its updates are HOT.
-create table fairclaim_internal.stat (
-  queue text collate "C" not null,
-  whole boolean not null,
-  tenant_id uuid not null,
-  stat_id bigint generated always as identity unique,
-  waiting int not null default 0,
-  at_least boolean not null default false,    -- waiting is a lower bound
-  oldest_at timestamptz,                      -- since when the oldest waits
-  backlogged_since timestamptz,               -- since when a job of it waits in an own lane
-  running int not null default 0,
-  minute_slot bigint not null default 0,
-  hour_slot bigint not null default 0,
-  minute float4[] not null default '{}',
-  hour float4[] not null default '{}',
-  waits float4[] not null default '{}',       -- of the jobs that ended last, in seconds
-  runs float4[] not null default '{}',
-  counted_at timestamptz,                     -- when what waits had changed
-  as_of timestamptz not null,                 -- when anything else had
-  primary key (queue, whole, tenant_id)
-) with (fillfactor = 60);
--- Up to which row each partition of the big tables has been looked at.
-create table fairclaim_internal.tail (
-  part text collate "C" primary key,
-  pages bigint not null,
-  last tid not null
-) with (fillfactor = 50);
--- The running jobs that the last refresh saw, at most some 500 of them.
-create table fairclaim_internal.seen_running (
-  id uuid primary key,
-  attempt int not null,
-  tenant_id uuid not null,
-  queue text collate "C" not null,
-  due timestamptz not null,
-  began timestamptz                           -- in the middle of when it can have begun
-);
-
 -- Hints in sequences leave no dead rows; unlogged, so that setting one writes no WAL. Milliseconds.
 -- how far back dispatch counts a light tenant's rows
 create unlogged sequence fairclaim_internal.shared_since minvalue 0 start 0;
@@ -756,25 +642,14 @@ create unlogged sequence fairclaim_internal.look_by minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.suspects_at minvalue 0 start 0;
 -- when the next tick is wanted
 create unlogged sequence fairclaim_internal.tick_at minvalue 0 start 0;
--- when a claim that found too little wants to be woken, since there is room under a rate again
-create unlogged sequence fairclaim_internal.rate_at minvalue 0 start 0;
 -- when history was last pruned by the settings
 create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;
 -- when a cancel of a running job was last asked for
 create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;
--- when the statistics were last refreshed
-create unlogged sequence fairclaim_internal.stats_at minvalue 0 start 0;
--- 1: something has happened that no refresh has told of
-create unlogged sequence fairclaim_internal.stats_owed minvalue 0 start 0;
--- which running jobs the last refresh looked at: those whose hash has no bit of it
-create unlogged sequence fairclaim_internal.stats_mask minvalue 0 start 0;
--- up to which lane, and which row of stat, what waits was counted
-create unlogged sequence fairclaim_internal.stats_lane minvalue 0 start 0;
-create unlogged sequence fairclaim_internal.stats_row minvalue 0 start 0;
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'fe0e3e163368ae31812b5ee1e1db9b7cebcd53e5bf7c20f064ef12adeb892f7f');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'a1654ec0920a2bddd2776aa25aa36bc43712a1cf4f043af18d4d334a98d2e1c0');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> 'fe0e3e163368ae31812b5ee1e1db9b7cebcd53e5bf7c20f064ef12adeb892f7f' then
+  elsif v_sum <> 'a1654ec0920a2bddd2776aa25aa36bc43712a1cf4f043af18d4d334a98d2e1c0' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
@@ -1004,69 +879,6 @@ comment on function fairclaim.schema_version() is
 grant execute on function fairclaim.schema_version()
   to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator,
      fairclaim_auditor, fairclaim_observer;
-
--- internal/claim/charge_rates.sql
--- Charges the rates of those whose jobs a claim has taken, a unit a job. The claim holds their
--- slots of claim_lock, so the row that is newest now is the newest still when this one is
--- committed. A row that a tick deletes at this moment has expired, and counts for nothing. Times
--- are rounded up.
-create or replace function fairclaim_internal.charge_rates(
-  p_jobs fairclaim_internal.ready[],
-  p_queues text[],
-  p_now timestamptz
-) returns void
-language plpgsql
-set enable_sort = on
-as $$
-begin
-  with taken as materialized (
-    select job.tenant_id, p_queues[job.place] collate "C" as queue, count(*) as jobs
-      from unnest(p_jobs) with ordinality
-           job(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, watched, place)
-     group by 1, 2),
-  charged as materialized (
-    select taken.tenant_id, case when rate.queue = '' then 0 else lane_group(taken.queue) end
-             as queue_group,
-           sum(taken.jobs)::float8 as jobs, max(rate.units) as units, max(rate.period) as period,
-           max(rate.burst) as burst
-      from taken cross join lateral rates_of(taken.tenant_id, taken.queue) rate
-     group by 1, 2
-    union all
-    select '00000000-0000-0000-0000-000000000000'::uuid, lane_group(taken.queue),
-           sum(taken.jobs)::float8,
-           max(rate.units), max(rate.period), max(rate.burst)
-      from taken
-      join running_limit rate
-        on rate.tenant_id = '00000000-0000-0000-0000-000000000000' and rate.queue = taken.queue
-       and rate.subject = 'queue' and rate.units is not null
-     group by 1, 2),
-  last as materialized (
-    select charged.tenant_id, charged.queue_group, newest.place, newest.paid_until
-      from charged
-     cross join lateral (
-       select used.ctid as place, used.paid_until from rate_use used
-        where used.tenant_id = charged.tenant_id and used.queue_group = charged.queue_group
-        order by used.tenant_id desc, used.queue_group desc, used.use_id desc
-        limit 1 for update skip locked) newest),
-  gone as (
-    delete from rate_use where rate_use.ctid = any (array(select last.place from last)))
-  insert into rate_use (tenant_id, queue_group, paid_until, due_at)
-  select owed.tenant_id, owed.queue_group, owed.paid_until,
-         owed.paid_until - make_interval(secs => (owed.burst - 1) * owed.period / owed.units)
-    from (select charged.*,
-                 greatest(p_now, coalesce(last.paid_until, p_now))
-                   + make_interval(secs =>
-                       ceil(charged.jobs * charged.period / charged.units * 1e6) / 1e6)
-                   as paid_until
-            from charged
-            left join last on last.tenant_id = charged.tenant_id
-                          and last.queue_group = charged.queue_group) owed;
-end
-$$;
-
-comment on function fairclaim_internal.charge_rates(fairclaim_internal.ready[], text[],
-    timestamptz) is
-'Charges the rates of tenants and queues for the jobs of a claim.';
 
 -- internal/claim/check_claim.sql
 -- What claim_jobs and its kin refuse before they look at anything. Every transaction sets up again
@@ -1400,7 +1212,7 @@ language plpgsql
 as $$
 declare
   v_visits int := p_limit / greatest(1, p_limit / 64);    -- how many tenants are to give something
-  v_walk int := v_visits + least(16, v_visits / 4 + 2);
+  v_walk int := v_visits + case when p_limited then 16 else least(16, v_visits / 4 + 2) end;
   -- up to here windows grow, though the call has jobs from elsewhere
   v_far int := 4 * (p_limit + 16);
   v_wide boolean := false;                    -- behind the first window
@@ -1541,41 +1353,6 @@ $$;
 comment on function fairclaim_internal.hint_passed(text, bigint) is
 'Hints for tick: own lanes that a claim of one from this place on probes.';
 
--- internal/claim/default_limits.sql
--- The limits of running jobs that bound each tenant without own ones in a queue, and whether any
--- tenant has own ones: read once a claim, so that a claim of many tenants looks no further where
--- only defaults are set.
-create or replace function fairclaim_internal.default_limits(
-  p_queue text,
-  out total int,
-  out here int,
-  out is_any_own boolean,
-  out is_rate boolean,
-  out is_own_rate boolean
-)
-language plpgsql
-as $$
-begin
-  select max(bound.max_running) filter (where bound.queue = ''),
-         max(bound.max_running) filter (where bound.queue <> ''),
-         coalesce(bool_or(bound.units is not null), false),
-         exists (select from running_limit own
-                  where own.tenant_id > '00000000-0000-0000-0000-000000000000'
-                     or own.tenant_id = '00000000-0000-0000-0000-000000000000'
-                        and own.subject = 'tenant')
-    into total, here, is_rate, is_any_own
-    from running_limit bound
-   where bound.tenant_id = '00000000-0000-0000-0000-000000000000'
-     and bound.queue = any (array['', p_queue]) and bound.subject = 'default';
-  is_own_rate := exists (
-    select from running_limit own
-     where own.units is not null and own.tenant_id > '00000000-0000-0000-0000-000000000000');
-end
-$$;
-
-comment on function fairclaim_internal.default_limits(text) is
-'How many jobs of each tenant without own limits may run at a time: over all queues, and in this one; null: no limit. is_any_own: whether some tenant has a limit of its own. is_rate: whether a default rate counts here; is_own_rate: whether some tenant has a rate of its own.';
-
 -- internal/claim/has_room.sql
 -- Whether a tenant has jobs waiting, and room for one more under its limits over all queues. A
 -- limit in one queue is not looked at: who asks wants to know whether a look is worth while.
@@ -1583,9 +1360,7 @@ create or replace function fairclaim_internal.has_room(p_tenant_id uuid) returns
 language plpgsql
 as $$
 declare
-  v_default record := default_limits('');
-  v_most int := (
-    select bound.total from limits_of(p_tenant_id, '', v_default.total, null) bound);
+  v_most int := (select bound.total from limits_of(p_tenant_id, '') bound);
 begin
   return exists (select from ready where ready.tenant_id = p_tenant_id)
     and (v_most is null
@@ -1715,31 +1490,32 @@ comment on function fairclaim_internal.leave_hints(text, bigint[], int,
 
 -- internal/claim/limits_of.sql
 -- The limits of running jobs that bound one tenant in one queue; null where nothing bounds it.
--- total: over all its queues; here: in this queue alone. Each is the tenant's own, or the default
--- that is given. An own limit that is not active yet gives no room. Plain SQL without settings, so
--- that it becomes a part of the statement that calls it.
+-- total: over all its queues; here: in this queue alone. Each is the tenant's own, and the default
+-- where it has none. An own limit that is not active yet gives no room. Plain SQL without settings,
+-- so that it becomes a part of the statement that calls it.
 create or replace function fairclaim_internal.limits_of(
   p_tenant_id uuid,
-  p_queue text,
-  p_total int,
-  p_here int
+  p_queue text
 ) returns table (total int, here int)
 language sql stable rows 1
 as $$
   select coalesce(
-           max(case when own.queue = ''
-                    then case when own.active then own.max_running else 0 end end),
-           p_total),
+           max(case when bound.queue = '' and bound.subject = 'tenant'
+                    then case when bound.active then bound.max_running else 0 end end),
+           max(case when bound.queue = '' and bound.subject = 'default'
+                    then bound.max_running end)),
          coalesce(
-           max(case when own.queue <> ''
-                    then case when own.active then own.max_running else 0 end end),
-           p_here)
-    from fairclaim_internal.running_limit own
-   where own.tenant_id = p_tenant_id and own.queue in ('', p_queue) and own.subject = 'tenant'
-     and own.max_running is not null
+           max(case when bound.queue <> '' and bound.subject = 'tenant'
+                    then case when bound.active then bound.max_running else 0 end end),
+           max(case when bound.queue <> '' and bound.subject = 'default'
+                    then bound.max_running end))
+    from fairclaim_internal.running_limit bound
+   where bound.tenant_id = any (array[p_tenant_id, '00000000-0000-0000-0000-000000000000'])
+     and bound.queue = any (array['', p_queue])
+     and (bound.tenant_id = p_tenant_id or bound.subject <> 'tenant')
 $$;
 
-comment on function fairclaim_internal.limits_of(uuid, text, int, int) is
+comment on function fairclaim_internal.limits_of(uuid, text) is
 'How many jobs of this tenant may run at a time: over all queues, and in this one. Null: no limit.';
 
 -- internal/claim/lock_slot.sql
@@ -1946,32 +1722,6 @@ $$;
 comment on function fairclaim_internal.note_idle(timestamptz, float8) is
 'Notes that a claim found nothing and how long its worker will be idle, in seconds, so that dispatch wakes it.';
 
--- internal/claim/note_rates.sql
--- A claim that got nothing in a database with rates wants to look again when there is room under
--- the first of them: a tick wakes it then. That time is kept in `rate_at`.
-create or replace function fairclaim_internal.note_rates(p_now timestamptz) returns void
-language plpgsql
-as $$
-declare
-  v_due timestamptz := (
-    select rate_use.due_at from rate_use
-     where rate_use.due_at > p_now order by rate_use.due_at limit 1);
-  v_last bigint := coalesce(pg_sequence_last_value('rate_at'), 0);
-begin
-  if v_due is not null then
-    if v_last not between millis(p_now) and millis(v_due) then
-      perform setval('rate_at', millis(v_due) + 1);
-    end if;
-    if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_due) then
-      perform wake_before(p_now, v_due);
-    end if;
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.note_rates(timestamptz) is
-'Notes when there is room under a rate again, for a claim that got nothing.';
-
 -- internal/claim/open_queues.sql
 -- The given queues in their order, less the paused ones. Null stands for every queue that has
 -- lanes, by name: their names are hopped to through the two walking indexes of `lane`, one hop a
@@ -2043,46 +1793,6 @@ $$;
 comment on function fairclaim_internal.quanta(int[], int, boolean) is
 'How many jobs each tenant of a window may give, by its weight.';
 
--- internal/claim/rate_room.sql
--- How many jobs may begin now under a rate: of `burst` so many as have not been used up. A row of
--- rate_use says up to which time the rate is used up; each unit takes period / units of that time.
--- Rounded down, so that a rate is never exceeded.
-create or replace function fairclaim_internal.rate_room(
-  p_units int,
-  p_period float8,
-  p_burst int,
-  p_paid_until timestamptz,
-  p_now timestamptz
-) returns int
-language sql immutable
-as $$
-  select greatest(0, floor(
-    p_burst - greatest(0, coalesce(extract(epoch from p_paid_until - p_now)::float8, 0))
-              * p_units / p_period))::int
-$$;
-
-comment on function fairclaim_internal.rate_room(int, float8, int, timestamptz, timestamptz) is
-'How many jobs may begin now under a rate that is used up until then; null: not at all.';
-
--- internal/claim/rates_of.sql
--- The rates that bound one tenant in one queue: over all its queues, and in this one; each is its
--- own, or the default where it has none. Plain SQL without settings, so that it becomes a part of
--- the statement that calls it.
-create or replace function fairclaim_internal.rates_of(p_tenant_id uuid, p_queue text)
-returns table (queue text, units int, period float8, burst int)
-language sql stable rows 1
-as $$
-  select distinct on (bound.queue) bound.queue, bound.units, bound.period, bound.burst
-    from fairclaim_internal.running_limit bound
-   where bound.tenant_id = any (array[p_tenant_id, '00000000-0000-0000-0000-000000000000'])
-     and bound.queue = any (array['', p_queue]) and bound.units is not null
-     and (bound.subject = 'default' or bound.subject = 'tenant' and bound.tenant_id = p_tenant_id)
-   order by bound.queue, bound.subject desc
-$$;
-
-comment on function fairclaim_internal.rates_of(uuid, text) is
-'The rates of a tenant that count in this queue: its own, or the defaults.';
-
 -- internal/claim/refuse_late.sql
 -- A claim may have to wait until the lease that it would give is over: for a lock on a whole table,
 -- or on a machine that stood still. No worker can use such a lease, and most likely none waits for
@@ -2104,26 +1814,24 @@ comment on function fairclaim_internal.refuse_late(timestamptz) is
 'Raises 55P03 when the lease that a claim would give is over already.';
 
 -- internal/claim/room_in_queue.sql
--- How many more jobs of a queue may run under the limit and the rate of the queue, all tenants
--- together: p_limit where it has neither, 0 where another claim holds its slot of claim_lock. The
--- slot is locked first, and what runs is counted in a later statement, whose snapshot sees what the
--- holder of the slot before has committed.
+-- How many more jobs of a queue may run under the limit of the queue, all tenants together: p_limit
+-- where it has no limit, 0 where another claim holds its slot of claim_lock. The slot is locked
+-- first, and what runs is counted in a later statement, whose snapshot sees what the holder of the
+-- slot before has committed.
 create or replace function fairclaim_internal.room_in_queue(p_queue text, p_limit int) returns int
 language plpgsql
 as $$
 declare
-  v_now timestamptz := fairclaim.clock();
   v_group int := lane_group(p_queue);
-  v_limit running_limit;
-  v_room int := p_limit;
+  v_most int := (
+    select running_limit.max_running from running_limit
+     where running_limit.tenant_id = '00000000-0000-0000-0000-000000000000'
+       and running_limit.queue = p_queue and running_limit.subject = 'queue');
 begin
-  select * into v_limit from running_limit
-   where running_limit.tenant_id = '00000000-0000-0000-0000-000000000000'
-     and running_limit.queue = p_queue and running_limit.subject = 'queue';
-  if not found then
+  if v_most is null then
     return p_limit;
   end if;
-  if (select count(*) from running where running.queue_group = v_group) >= v_limit.max_running then
+  if (select count(*) from running where running.queue_group = v_group) >= v_most then
     return 0;
   end if;
   perform from claim_lock
@@ -2131,19 +1839,8 @@ begin
   if not found then
     return 0;
   end if;
-  if v_limit.max_running is not null then
-    v_room := v_limit.max_running
-              - (select count(*) from running where running.queue_group = v_group);
-  end if;
-  if v_limit.units is not null then
-    v_room := least(v_room, rate_room(v_limit.units, v_limit.period, v_limit.burst,
-      (select used.paid_until from rate_use used
-        where used.tenant_id = '00000000-0000-0000-0000-000000000000'
-          and used.queue_group = v_group
-        order by used.tenant_id desc, used.queue_group desc, used.use_id desc limit 1),
-      v_now));
-  end if;
-  return greatest(0, least(p_limit, v_room));
+  return greatest(0, least(p_limit,
+    v_most - (select count(*) from running where running.queue_group = v_group)));
 end
 $$;
 
@@ -2155,9 +1852,8 @@ comment on function fairclaim_internal.room_in_queue(text, int) is
 -- the slots of claim_lock of those with work and room are locked (of p_limit tenants at most, in
 -- order of the slots, skip locked); then, in a new statement with a new snapshot, their running
 -- jobs are counted, and with them what this call has taken already: elsewhere in other queues, here
--- in this one. So are their rates: what is left of them is read, and charged when the claim is
--- complete (charge_rates). A tenant without a limit gives what is wanted. Where it is not known
--- whether a tenant has work, p_turns tells its place in the round, and its own lanes are looked at.
+-- in this one. A tenant without a limit gives what is wanted. Where it is not known whether a
+-- tenant has work, p_turns tells its place in the round, and its own lanes are looked at.
 create or replace function fairclaim_internal.room_under_limits(
   p_queue text,
   p_types text[],
@@ -2174,56 +1870,33 @@ declare
   v_group int := lane_group(p_queue);
   v_elsewhere uuid[] := array(select taken.tenant_id from unnest(p_elsewhere) taken);
   v_here uuid[] := array(select taken.tenant_id from unnest(p_here) taken);
-  v_default record := default_limits(p_queue);
   v_totals int[];
   v_heres int[];
   v_slots int[];
-  v_now timestamptz;
-  v_rated boolean[];                          -- whose rates count
 begin
-  if v_default.is_any_own then
-    select array_agg(bound.total order by visit.ordinal),
-           array_agg(bound.here order by visit.ordinal)
-      into v_totals, v_heres
-      from unnest(p_tenants) with ordinality visit(tenant_id, ordinal)
-     cross join lateral limits_of(visit.tenant_id, p_queue, v_default.total, v_default.here) bound;
-  else
-    v_totals := array_fill(v_default.total, array[cardinality(p_tenants)]);
-    v_heres := array_fill(v_default.here, array[cardinality(p_tenants)]);
-  end if;
-  if v_default.is_rate then
-    v_rated := array_fill(true, array[cardinality(p_tenants)]);
-  elsif v_default.is_own_rate then
-    v_rated := array(
-      select exists (select from running_limit own
-                      where own.tenant_id = visit.tenant_id and own.units is not null)
-        from unnest(p_tenants) with ordinality visit(tenant_id, ordinal) order by visit.ordinal);
-  end if;
-  if true = any (v_rated) then
-    v_now := fairclaim.clock();
-  elsif num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres) = 0 then
+  select array_agg(bound.total order by visit.ordinal),
+         array_agg(bound.here order by visit.ordinal)
+    into v_totals, v_heres
+    from unnest(p_tenants) with ordinality visit(tenant_id, ordinal)
+   cross join lateral limits_of(visit.tenant_id, p_queue) bound;
+  if num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres) = 0 then
     return p_wanted;
   end if;
   v_slots := array(
     select claim_lock.slot from claim_lock
      where claim_lock.slot = any (array(
        select lock_slot(visit.tenant_id)
-         from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rated) with ordinality
-              visit(tenant_id, wanted, total, here, is_rated, ordinal)
+         from unnest(p_tenants, p_wanted, v_totals, v_heres) with ordinality
+              visit(tenant_id, wanted, total, here, ordinal)
         cross join lateral (
           select count(*) as total,
                  count(*) filter (where running.queue_group = v_group) as here
             from running
            where running.limited and running.tenant_id = visit.tenant_id
              and coalesce(visit.total, visit.here) is not null) held
-        where visit.wanted > 0
-          and (visit.is_rated or coalesce(visit.total, visit.here) is not null)
+        where visit.wanted > 0 and coalesce(visit.total, visit.here) is not null
           and (visit.total is null or held.total < visit.total)
           and (visit.here is null or held.here < visit.here)
-          and case when visit.is_rated
-                   then (select room.jobs
-                           from room_under_rates(visit.tenant_id, p_queue, v_group, v_now) room)
-                        is distinct from 0 else true end
           and (p_turns is null or exists (
                  select from lane
                   cross join lateral (
@@ -2236,18 +1909,13 @@ begin
         order by visit.ordinal limit p_limit))
      order by claim_lock.slot for update skip locked);
   return array(
-    select case when visit.is_rated is not true and coalesce(visit.total, visit.here) is null
-                then visit.wanted
+    select case when coalesce(visit.total, visit.here) is null then visit.wanted
                 when visit.wanted = 0 or lock_slot(visit.tenant_id) <> all (v_slots) then 0
                 else greatest(0, least(visit.wanted,
                   visit.total - held.total - taken.here - taken.elsewhere,
-                  visit.here - held.here - taken.here,
-                  case when visit.is_rated
-                       then (select room.jobs
-                               from room_under_rates(visit.tenant_id, p_queue, v_group, v_now) room)
-                            - taken.here - taken.elsewhere end)) end
-      from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rated) with ordinality
-           visit(tenant_id, wanted, total, here, is_rated, ordinal)
+                  visit.here - held.here - taken.here)) end
+      from unnest(p_tenants, p_wanted, v_totals, v_heres) with ordinality
+           visit(tenant_id, wanted, total, here, ordinal)
      cross join lateral (
        select count(*)::int as total,
               (count(*) filter (where running.queue_group = v_group))::int as here
@@ -2266,79 +1934,6 @@ $$;
 comment on function fairclaim_internal.room_under_limits(text, text[], bigint[], uuid[], int[],
     int, fairclaim_internal.ready[], fairclaim_internal.ready[]) is
 'How many jobs each tenant may give under its limits of running jobs.';
-
--- internal/claim/room_under_rates.sql
--- How many jobs a tenant may begin now in a queue under its rates: the least that one of them
--- leaves; null where it has none. Exact where the tenant's slot of claim_lock is held, since nobody
--- else charges its rates then. Plain SQL without settings, so that it becomes a part of the
--- statement that calls it.
-create or replace function fairclaim_internal.room_under_rates(
-  p_tenant_id uuid,
-  p_queue text,
-  p_group int,
-  p_now timestamptz
-) returns table (jobs int)
-language sql stable rows 1
-as $$
-  select min(fairclaim_internal.rate_room(
-           rate.units, rate.period, rate.burst,
-           (select used.paid_until from fairclaim_internal.rate_use used
-             where used.tenant_id = p_tenant_id
-               and used.queue_group = case when rate.queue = '' then 0 else p_group end
-             order by used.tenant_id desc, used.queue_group desc, used.use_id desc limit 1),
-           p_now))
-    from fairclaim_internal.rates_of(p_tenant_id, p_queue) rate
-$$;
-
-comment on function fairclaim_internal.room_under_rates(uuid, text, int, timestamptz) is
-'How many jobs of a tenant may begin now under its rates; null: no rate.';
-
--- internal/claim/run_limited.sql
--- Starts attempts in a database with limits: each row of `running` says whether a limit counts it,
--- and, where a limit of its queue does, in which queue. p_queues: the queue of each job.
-create or replace function fairclaim_internal.run_limited(
-  p_jobs fairclaim_internal.ready[],
-  p_queues text[],
-  p_token uuid,
-  p_expires_at timestamptz,
-  p_worker_id text
-) returns void
-language plpgsql
-as $$
-declare
-  v_own boolean := (default_limits('')).is_any_own;
-begin
-  with served as materialized (
-    select named.queue, lane_group(named.queue) as queue_group,
-           coalesce(usual.by_any, false) as by_any, coalesce(usual.by_queue, false) as by_queue
-      from (select distinct given.queue collate "C" as queue
-              from unnest(p_queues) given(queue)) named
-     cross join lateral (
-       select bool_or(true) as by_any, bool_or(bound.queue <> '') as by_queue
-         from running_limit bound
-        where bound.tenant_id = '00000000-0000-0000-0000-000000000000'
-          and bound.queue = any (array['', named.queue]) and bound.subject <> 'tenant') usual)
-  insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                       queue_group, watched, limited, worker_id)
-  select taken.id, taken.tenant_id, p_token, p_expires_at, taken.attempts + 1, taken.attempts_left,
-         taken.lost,
-         case when served.by_queue or own.by_queue then served.queue_group else 0 end,
-         taken.watched,
-         served.by_any or coalesce(own.by_any, false), p_worker_id
-    from unnest(p_jobs) with ordinality
-         taken(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, watched, place)
-    join served on served.queue = p_queues[taken.place] collate "C"
-   cross join lateral (
-     select bool_or(true) as by_any, bool_or(bound.queue <> '') as by_queue
-       from running_limit bound
-      where v_own and bound.tenant_id = taken.tenant_id and bound.subject = 'tenant'
-        and bound.queue in ('', served.queue)) own;
-end
-$$;
-
-comment on function fairclaim_internal.run_limited(fairclaim_internal.ready[], text[], uuid,
-    timestamptz, text) is
-'Puts claimed jobs into `running`, marked as limits count them.';
 
 -- internal/claim/take_alone.sql
 -- One job that is to run alone, in a database with limits: the oldest of a tenant whose limits
@@ -2390,9 +1985,8 @@ comment on function fairclaim_internal.take_alone(text, bigint[], bigint[],
 -- internal/claim/take_bounded.sql
 -- As take_shared, in a database with limits: first come first served, but of each tenant only as
 -- many jobs as its limits leave room for. It looks at the oldest rows without a lock, asks for the
--- room of their tenants, and then locks exactly the chosen rows. The look is an older statement, so
--- another row may stand in the place of one that has gone meanwhile: the number, which is never
--- used twice, tells. The rows of tenants without room are passed over: where they hide all others,
+-- room of their tenants, and then locks exactly the chosen rows, by their keys, since the look is
+-- an older statement. The rows of tenants without room are passed over: where they hide all others,
 -- it looks further twice, and the rows of tenants that stay at their limit leave the shared lanes
 -- with the next tick.
 create or replace function fairclaim_internal.take_bounded(
@@ -2410,7 +2004,7 @@ as $$
 declare
   v_look int := 2 * p_limit + 64;             -- how many rows it looks at
   v_after bigint := 0;                        -- what was looked at before
-  v_places tid[];
+  v_lanes bigint[];
   v_seqs bigint[];
   v_tenants uuid[];
   v_counts int[];
@@ -2418,18 +2012,18 @@ declare
   v_numbers uuid[];                           -- each tenant once, in the order of its first row
 begin
   for v_pass in 1 .. 3 loop
-    select array_agg(oldest.place order by oldest.seq), array_agg(oldest.seq order by oldest.seq),
+    select array_agg(oldest.lane_id order by oldest.seq), array_agg(oldest.seq order by oldest.seq),
            array_agg(oldest.tenant_id order by oldest.seq)
-      into v_places, v_seqs, v_tenants
-      from (select waiting.place, waiting.seq, waiting.tenant_id
+      into v_lanes, v_seqs, v_tenants
+      from (select shared.lane_id, waiting.seq, waiting.tenant_id
               from unnest(p_lanes, p_floors) shared(lane_id, floor)
              cross join lateral (
-               select ready.ctid as place, ready.seq, ready.tenant_id from ready
+               select ready.seq, ready.tenant_id from ready
                 where ready.lane_id = shared.lane_id
                   and ready.seq >= greatest(shared.floor, v_after)
                 order by ready.lane_id, ready.seq limit v_look) waiting
              order by waiting.seq limit v_look) oldest;
-    exit when v_places is null;
+    exit when v_lanes is null;
     select array_agg(part.tenant_id order by part.first), array_agg(part.jobs order by part.first)
       into v_numbers, v_wanted
       from (select given.tenant_id, min(given.ordinal) as first,
@@ -2439,24 +2033,24 @@ begin
     v_counts := room_under_limits(p_queue, null, null, v_numbers, v_wanted, p_limit, p_elsewhere,
       p_here);
     with chosen as materialized (
-      select ranked.place, ranked.seq
+      select ranked.lane_id, ranked.seq
         from (select row_given.*,
                      row_number() over (partition by row_given.tenant_id order by row_given.seq)
-                       as number
-                from unnest(v_places, v_seqs, v_tenants) row_given(place, seq, tenant_id)) ranked
-       where ranked.number <= v_counts[array_position(v_numbers, ranked.tenant_id)]
+                       as place
+                from unnest(v_lanes, v_seqs, v_tenants) row_given(lane_id, seq, tenant_id)) ranked
+       where ranked.place <= v_counts[array_position(v_numbers, ranked.tenant_id)]
        order by ranked.seq limit p_limit),
     taken as materialized (
       select waiting.place, waiting.job
         from chosen
        cross join lateral (
          select ready.ctid as place, ready as job from ready
-          where ready.ctid = chosen.place and ready.seq = chosen.seq
+          where ready.lane_id = chosen.lane_id and ready.seq = chosen.seq
             for update skip locked) waiting),
     gone as (
       delete from ready where ready.ctid = any (array(select taken.place from taken)))
     select array_agg(taken.job) into jobs from taken;
-    exit when jobs is not null or cardinality(v_places) < v_look;
+    exit when jobs is not null or cardinality(v_lanes) < v_look;
     v_after := v_seqs[cardinality(v_seqs)] + 1;
     v_look := v_look * 4;
   end loop;
@@ -2661,22 +2255,28 @@ begin
 
   if jobs is null then
     perform note_idle(v_now, p_idle_for);
-    if v_limited then
-      perform note_rates(v_now);
-    end if;
     return;
   end if;
   cursor := array_to_string(v_entries, ';');
   if v_limited then
-    perform run_limited(jobs, v_from, token, expires_at, p_worker_id);
-    if exists (select from running_limit where running_limit.units is not null) then
-      perform charge_rates(jobs, v_from, v_now);
-    end if;
+    insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
+                         queue_group, limited, worker_id)
+    select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
+           taken.lost, case when counted.by_queue then lane_group(v_from[taken.place]) else 0 end,
+           counted.by_any, p_worker_id
+      from unnest(jobs) with ordinality
+           taken(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, place)
+     cross join lateral (
+       select count(*) > 0 as by_any, coalesce(bool_or(bound.queue <> ''), false) as by_queue
+         from running_limit bound
+        where bound.tenant_id
+              = any (array[taken.tenant_id, '00000000-0000-0000-0000-000000000000'])
+          and bound.queue = any (array['', v_from[taken.place]])) counted;
   else
     insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                         queue_group, watched, limited, worker_id)
+                         queue_group, limited, worker_id)
     select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
-           taken.lost, 0, taken.watched, false, p_worker_id
+           taken.lost, 0, false, p_worker_id
       from unnest(jobs) taken;
   end if;
   if p_lease < 30 then                        -- every worker ticks within half a minute anyway
@@ -2998,7 +2598,7 @@ begin
    limit 1;
   if not found then
     perform into_lanes(
-      array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0, false)::ready],
+      array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0)::ready],
       array[p_queue], array[p_type], array[p_priority::smallint], v_since, true);
   end if;
 end
@@ -3095,7 +2695,7 @@ begin
   -- item: a row with its tenant's own lane; once with each of them, if its key has several
   item as materialized (
     select given.lane_id as number, given.seq, given.id, given.tenant_id, given.attempts,
-           given.attempts_left, given.lost, given.watched, own.lane_id as own_id
+           given.attempts_left, given.lost, own.lane_id as own_id
       from unnest(p_rows) given
       left join (
         select kind.number, lane.tenant_id, lane.lane_id
@@ -3171,34 +2771,34 @@ begin
            case when opened.tenant_id is null then 0
                 else uuid_hash_extended(opened.tenant_id, hashtextextended(kind.queue, 0)) end,
            0, v_now, v_now, opened.tenant_id,
-           case when opened.tenant_id is null then 1
-                else weight_of(opened.tenant_id, kind.queue) end,
+           coalesce(
+             (select tenant.weight from tenant where tenant.tenant_id = opened.tenant_id), 1),
            kind.priority, kind.queue, kind.type, kind.alone, opened.tenant_id is not null
       from opened
       join kind on kind.number = abs(opened.opens_as) and kind.alone = (opened.opens_as < 0)
     returning lane.tenant_id, lane.queue),
   -- placed: of several own lanes of its key a row goes into the oldest
   placed as (
-    insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
+    insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
     select chosen.lane_id, chosen.id, chosen.tenant_id, chosen.attempts, chosen.attempts_left,
-           chosen.lost, chosen.watched
+           chosen.lost
       from (select distinct on (place.seq) place.*
               from (select item.own_id as lane_id, item.seq, item.id, item.tenant_id,
-                           item.attempts, item.attempts_left, item.lost, item.watched
+                           item.attempts, item.attempts_left, item.lost
                       from item where item.own_id is not null
                     union all
                     select rest.shared_id, rest.seq, rest.id, rest.tenant_id,
-                           rest.attempts, rest.attempts_left, rest.lost, rest.watched
+                           rest.attempts, rest.attempts_left, rest.lost
                       from rest where rest.shares and rest.shared_id is not null
                     union all
                     select opened.lane_id, rest.seq, rest.id, rest.tenant_id,
-                           rest.attempts, rest.attempts_left, rest.lost, rest.watched
+                           rest.attempts, rest.attempts_left, rest.lost
                       from rest
                       join opened on opened.opens_as = rest.opens_as and opened.tenant_id is null
                      where rest.shares and rest.shared_id is null
                     union all
                     select opened.lane_id, rest.seq, rest.id, rest.tenant_id,
-                           rest.attempts, rest.attempts_left, rest.lost, rest.watched
+                           rest.attempts, rest.attempts_left, rest.lost
                       from rest
                       join opened on opened.opens_as = rest.opens_as
                                  and opened.tenant_id = rest.tenant_id
@@ -3453,8 +3053,7 @@ create or replace function fairclaim_internal.to_ready(
   p_ids uuid[],
   p_attempts int[],
   p_left smallint[],
-  p_lost smallint[],
-  p_watched boolean[]
+  p_lost smallint[]
 ) returns int
 language plpgsql
 as $$
@@ -3465,17 +3064,16 @@ declare
   v_priorities smallint[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
-    select fairclaim.clock(), back.id, back.tenant_id, back.attempts, back.attempts_left,
-           back.lost, back.watched
-      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost, p_watched)
-           back(tenant_id, id, attempts, attempts_left, lost, watched);
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    select fairclaim.clock(), back.id, back.tenant_id, back.attempts, back.attempts_left, back.lost
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost)
+           back(tenant_id, id, attempts, attempts_left, lost);
     return 0;
   end if;
   with item as materialized (
     select back.*, known.queue, known.type, known.priority
-      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost, p_watched) with ordinality
-           back(tenant_id, id, attempts, attempts_left, lost, watched, ordinal)
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) with ordinality
+           back(tenant_id, id, attempts, attempts_left, lost, ordinal)
      cross join lateral (
        select job.queue, job.type, job.priority from job
         where job.tenant_id = back.tenant_id and job.id = back.id offset 0) known),
@@ -3483,7 +3081,7 @@ begin
     select met.*, row_number() over () as number
       from (select distinct item.queue, item.type, item.priority from item) met)
   select (select array_agg(row (kind.number, item.ordinal, item.id, item.tenant_id, item.attempts,
-                                item.attempts_left, item.lost, item.watched)::ready)
+                                item.attempts_left, item.lost)::ready)
             from item
             join kind on kind.queue = item.queue and kind.type = item.type
                      and kind.priority = item.priority),
@@ -3500,8 +3098,7 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.to_ready(uuid[], uuid[], int[], smallint[], smallint[],
-    boolean[]) is
+comment on function fairclaim_internal.to_ready(uuid[], uuid[], int[], smallint[], smallint[]) is
 'Puts jobs that come back (retry, release, lost lease, due) into lanes, by way of the next tick outside READ COMMITTED.';
 
 -- internal/dispatch/wake.sql
@@ -4735,11 +4332,6 @@ begin
      where at_limit.ctid = any (array(
        select past.ctid from at_limit past for update skip locked));
   end if;
-  delete from rate_use                        -- what has expired says nothing any more
-   where rate_use.ctid = any (array(
-     select past.ctid from rate_use past
-      where past.due_at < p_state.at - interval '10 s' and past.paid_until < p_state.at
-      order by past.due_at limit p_size for update skip locked));
   perform walk_lanes(p_size);
   v_result := move_limited(p_state, p_size, p_skip);
   p_state := v_result.p_state;
@@ -4750,66 +4342,9 @@ $$;
 comment on function fairclaim_internal.apply_limits(fairclaim_internal.tick_state, int, uuid[]) is
 'Puts limits of running jobs into effect. Returns how many jobs moved from shared lanes to own lanes.';
 
--- internal/maintenance/apply_weights.sql
--- Gives the lanes of tenants whose weight has changed that weight, a slice of the notes. A dispatch
--- that was under way when the weight changed may still open a lane with the old one: so each note
--- is worked twice, the second time when all transactions that were open at the first have ended (as
--- for lanes, see close_lanes), and then deleted. A note of a tenant with a lane that is locked
--- stays as it is. Locks lanes, then notes, each skip locked.
-create or replace function fairclaim_internal.apply_weights(
-  p_state fairclaim_internal.tick_state,
-  p_size int
-) returns int
-language plpgsql
-as $$
-declare
-  v_new bigint[] := array(
-    select note.note_id from weight_note note where note.seen is null limit p_size);
-  v_old bigint[] := array(
-    select note.note_id from weight_note note
-     where note.seen < least(p_state.oldest - 1, p_state.n) limit p_size);
-  v_lanes bigint[];
-  v_stuck uuid[];
-begin
-  with note as materialized (
-    select distinct noted.tenant_id, noted.queue from weight_note noted
-     where noted.note_id = any (v_new || v_old))
-  select array_agg(found.lane_id) into v_lanes
-    from note
-   cross join lateral (
-     select lane.lane_id from lane
-      where lane.tenant_id = note.tenant_id and (note.queue = '' or lane.queue = note.queue)
-        and lane.weight <> weight_of(lane.tenant_id, lane.queue) offset 0) found;
-  if v_lanes is not null then
-    update lane set weight = weight_of(lane.tenant_id, lane.queue)
-     where lane.ctid = any (array(
-       select outdated.ctid from lane outdated
-        where outdated.lane_id = any (v_lanes) for update skip locked));
-    select array_agg(distinct lane.tenant_id) into v_stuck
-      from lane
-     where lane.lane_id = any (v_lanes)
-       and lane.weight <> weight_of(lane.tenant_id, lane.queue);
-  end if;
-  update weight_note set seen = p_state.n
-   where weight_note.ctid = any (array(
-     select note.ctid from weight_note note
-      where note.note_id = any (v_new) and note.tenant_id <> all (coalesce(v_stuck, '{}'))
-        for update skip locked));
-  delete from weight_note
-   where weight_note.ctid = any (array(
-     select note.ctid from weight_note note
-      where note.note_id = any (v_old) and note.tenant_id <> all (coalesce(v_stuck, '{}'))
-        for update skip locked));
-  return case when p_size in (cardinality(v_new), cardinality(v_old)) and v_stuck is null
-              then p_size else cardinality(v_new) end;
-end
-$$;
-
-comment on function fairclaim_internal.apply_weights(fairclaim_internal.tick_state, int) is
-'Gives lanes the weights that have changed. Returns how many notes of changes it worked, p_size when more are left.';
-
 -- internal/maintenance/close_lanes.sql
--- Looks at a slice of lanes: deletes drained ones, and closes empty ones to dispatch.
+-- Looks at a slice of lanes: deletes drained ones, closes empty ones to dispatch, and copies
+-- weights.
 --
 -- Deleted are lanes drained at tick d that are empty in a later snapshot and have nothing to renew,
 -- once every transaction that the tick after d or an earlier one saw first has ended, so that none
@@ -4832,6 +4367,7 @@ as $$
 declare
   v_lanes bigint[];
   v_close bigint[];
+  v_weigh bigint[];
   v_room bigint;
   v_delay interval := (select setting.close_delay from setting);
 begin
@@ -4850,9 +4386,14 @@ begin
              and not exists (
                    select from ready
                     where ready.lane_id = looked.lane_id and ready.seq >= looked.floor)),
+         array_agg(looked.lane_id) filter (
+           where looked.tenant_id is not null
+             and looked.weight <> coalesce((
+                   select tenant.weight from tenant
+                    where tenant.tenant_id = looked.tenant_id), 1)),
          1000 + count(*) filter (where looked.drained is null)
               - count(*) filter (where looked.drained is not null)
-    into v_lanes, v_close, v_room
+    into v_lanes, v_close, v_weigh, v_room
     from (select lane.* from lane
            where lane.lane_id > p_state.slice order by lane.lane_id limit p_size) looked;
 
@@ -4876,6 +4417,14 @@ begin
       where idle.lane_id = any (v_close)
       limit greatest(0, v_room + deleted) for update skip locked));
   get diagnostics closed = row_count;
+  if v_weigh is not null then
+    update lane
+       set weight = coalesce(
+             (select tenant.weight from tenant where tenant.tenant_id = lane.tenant_id), 1)
+     where lane.ctid = any (array(
+       select outdated.ctid from lane outdated
+        where outdated.lane_id = any (v_weigh) for update skip locked));
+  end if;
   p_state.slice := case when cardinality(v_lanes) = p_size then v_lanes[p_size]
                         else -9223372036854775808 end;
 end
@@ -4938,66 +4487,6 @@ $$;
 
 comment on function fairclaim_internal.end_cancelled(timestamptz, int, uuid[]) is
 'Ends waiting jobs that were asked to cancel as cancelled; deletes the wishes of jobs that have ended, and returns how many.';
-
--- internal/maintenance/end_overrides.sql
--- Overrides past their end, a slice. Does nothing while somebody changes settings in a transaction
--- that is open, and leaves an override whose limit is locked by a claim: the next tick comes back.
--- Locks `bound` without waiting, then rows of running_limit (skip locked).
-create or replace function fairclaim_internal.end_overrides(p_now timestamptz, p_size int)
-returns int
-language plpgsql
-as $$
-declare
-  v_ids bigint[];
-  v_kinds text[];
-  v_subjects text[];
-  v_tenants uuid[];
-  v_queues text[];
-begin
-  begin
-    lock table bound in share row exclusive mode nowait;
-  exception
-    when lock_not_available then return 0;
-  end;
-  select array_agg(past.bound_id) into v_ids
-    from (select bound.* from bound
-           where bound.until <= p_now and bound.layer = 'override'
-           order by bound.until limit p_size) past
-    left join lateral (
-      select own.tenant_id from running_limit own
-       where past.kind in ('running', 'paused') and own.tenant_id = past.tenant_id
-         and own.queue = past.queue and own.subject = past.subject
-      offset 0) held on true
-   where held.tenant_id is null or exists (
-           select from running_limit free
-            where free.tenant_id = past.tenant_id and free.queue = past.queue
-              and free.subject = past.subject
-              for update skip locked);
-  with gone as (
-    delete from bound
-     where bound.ctid = any (array(
-       select past.ctid from bound past where past.bound_id = any (v_ids)))
-    returning bound.*),
-  told as (
-    insert into audit (at, who, what, subject, tenant_id, queue, old_value, new_value, until, why,
-                       many)
-    select p_now, 'tick', 'end_override', gone.subject,
-           case when gone.subject = 'tenant' then gone.tenant_id end, nullif(gone.queue, ''),
-           gone.kind || ' ' || gone.value, null, gone.until, gone.why, 1
-      from gone)
-  select array_agg(gone.kind), array_agg(gone.subject), array_agg(gone.tenant_id),
-         array_agg(gone.queue)
-    into v_kinds, v_subjects, v_tenants, v_queues
-    from gone;
-  if v_kinds is not null then
-    perform force_bounds(v_kinds, v_subjects, v_tenants, v_queues, p_now);
-  end if;
-  return coalesce(cardinality(v_kinds), 0);
-end
-$$;
-
-comment on function fairclaim_internal.end_overrides(timestamptz, int) is
-'Ends overrides of settings whose time is over. Returns how many.';
 
 -- internal/maintenance/fail_suspects.sql
 -- Fails jobs as lost whose workers died twice, and that no worker has taken to run alone within
@@ -5087,8 +4576,7 @@ comment on function fairclaim_internal.fail_suspects(timestamptz, int, uuid[]) i
 -- Finds who is at a limit now, and since when nothing has changed about that: the jobs that run
 -- under it are the same, by the latest of their leases, which each claim and each heartbeat moves.
 -- Who is at it for a second is stable: its jobs are long, and claims need not come by until one of
--- them has ended. So is who waits for its rate for longer than two ticks. Limits of 0 let nothing
--- run. Reads all of `running`, a small table.
+-- them has ended. Limits of 0 let nothing run. Reads all of `running`, a small table.
 create or replace function fairclaim_internal.find_at_limit(p_now timestamptz) returns void
 language plpgsql
 set enable_seqscan = on
@@ -5099,51 +4587,25 @@ declare
   v_tenants uuid[];
   v_queues text[];
   v_newest timestamptz[];
-  v_total int := (select usual.total from default_limits('') usual);
 begin
-  with recursive part as materialized (
+  with part as materialized (
     select running.tenant_id, running.queue_group, count(*) as jobs,
            max(running.lease_expires_at) as newest
       from running where running.limited group by running.tenant_id, running.queue_group),
-  hop(queue) as (                             -- the queues that have limits, one by one
-    (select bound.queue from running_limit bound
-      where bound.queue <> '' order by bound.queue limit 1)
-    union all
-    select (select bound.queue from running_limit bound
-             where bound.queue <> '' and bound.queue > hop.queue order by bound.queue limit 1)
-      from hop where hop.queue is not null),
   limited_queue as materialized (
-    select named.queue, lane_group(named.queue) as queue_group, usual.here
-      from hop named
-     cross join lateral default_limits(named.queue) usual
-     where named.queue is not null),
-  waits as materialized (                     -- for its rate, for longer than two ticks
-    select used.tenant_id, coalesce(limited_queue.queue, '') as queue
-      from rate_use used
-      left join limited_queue on limited_queue.queue_group = used.queue_group
-     where used.due_at > p_now + interval '2 s'
-       and used.tenant_id <> '00000000-0000-0000-0000-000000000000'
-       and (used.queue_group = 0 or limited_queue.queue is not null)
-       and not exists (
-             select from rate_use later
-              where later.tenant_id = used.tenant_id and later.queue_group = used.queue_group
-                and later.use_id > used.use_id)
-       and exists (select from rates_of(used.tenant_id, coalesce(limited_queue.queue, '')) rate
-                    where rate.queue = coalesce(limited_queue.queue, ''))),
+    select distinct bound.queue, lane_group(bound.queue) as queue_group
+      from running_limit bound where bound.queue <> ''),
   full_now(tenant_id, queue, newest) as (
-    select waits.tenant_id, waits.queue, 'infinity'::timestamptz from waits
-    union all
     select whole.tenant_id, '', whole.newest
       from (select part.tenant_id, sum(part.jobs) as jobs, max(part.newest) as newest
               from part group by part.tenant_id) whole
-     cross join lateral limits_of(whole.tenant_id, '', v_total, null) bound
+     cross join lateral limits_of(whole.tenant_id, '') bound
      where whole.jobs >= bound.total
     union all
     select part.tenant_id, limited_queue.queue, part.newest
       from part
       join limited_queue on limited_queue.queue_group = part.queue_group
-     cross join lateral limits_of(
-       part.tenant_id, limited_queue.queue, null, limited_queue.here) bound
+     cross join lateral limits_of(part.tenant_id, limited_queue.queue) bound
      where part.jobs >= bound.here
     union all
     select closed.tenant_id, closed.queue, '-infinity'
@@ -5165,9 +4627,8 @@ begin
      set newest = changed.newest, is_stable = changed.is_stable,
          since = case when changed.newest = at_limit.newest then at_limit.since else p_now end
     from (select noted.ctid as place, now_full.newest,
-                 now_full.newest = 'infinity'
-                 or now_full.newest = noted.newest
-                    and noted.since not between p_now - interval '0.9 s' and p_now as is_stable
+                 now_full.newest = noted.newest
+                 and noted.since not between p_now - interval '0.9 s' and p_now as is_stable
             from at_limit noted
             join unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
               on now_full.tenant_id = noted.tenant_id
@@ -5178,7 +4639,7 @@ begin
              for update of noted skip locked) changed
    where at_limit.ctid = changed.place;
   insert into at_limit (tenant_id, queue, newest, since, is_stable)
-  select now_full.tenant_id, now_full.queue, now_full.newest, p_now, now_full.newest = 'infinity'
+  select now_full.tenant_id, now_full.queue, now_full.newest, p_now, false
     from unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
    where (now_full.tenant_id, now_full.queue collate "C") not in (
            select noted.tenant_id, noted.queue from at_limit noted);
@@ -5382,8 +4843,6 @@ begin
      and not exists (select from limit_note)
      and not exists (select from at_limit where not at_limit.is_stable)
      and not exists (select from tenant_note)
-     and not exists (select from weight_note)
-     and not exists (select from bound where bound.until <= p_now)
      and not (exists (select from waiting_limit bound where bound.subject <> 'drain') and exists (
                 select from scheduled
                  where scheduled.id > (select quota_place.fresh from quota_place)))
@@ -5418,7 +4877,6 @@ begin
     not is_quiet(p_state, p_now)
     or not (p_state.reaped_at >= p_now - interval '5 s' and p_state.reaped_at <= p_now)
        and exists (select from running)
-    or coalesce(pg_sequence_last_value('stats_owed'), 0) = 1 and stats_due(p_now)
     or ranges_wanted(p_now));
 exception
   when lock_not_available then return p_round;
@@ -5438,12 +4896,12 @@ language plpgsql
 as $$
 begin
   insert into tick_state (
-    slot, n, at, worked_by, prev, marked, oldest, mark, safe, shared_safe, holders, holder_n,
+    slot, n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
     holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to, passed_safe,
     slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over, quiet_until, mended,
     mended_at, limit_slice)
   select p_state.slot, p_state.n, p_state.at, p_state.worked_by, p_state.prev,
-         p_state.marked, p_state.oldest, p_state.mark, p_state.safe, p_state.shared_safe,
+         p_state.oldest, p_state.mark, p_state.safe, p_state.shared_safe,
          p_state.holders, p_state.holder_n, p_state.holder_mark, p_state.holder_at,
          p_state.holder_passed, p_state.passed_slot, p_state.passed_from,
          p_state.passed_to, p_state.passed_safe, p_state.slice, p_state.shared_slice,
@@ -5451,12 +4909,12 @@ begin
          p_state.left_over, p_state.quiet_until, p_state.mended, p_state.mended_at,
          p_state.limit_slice
   on conflict (slot) do update
-     set (n, at, worked_by, prev, marked, oldest, mark, safe, shared_safe, holders, holder_n,
+     set (n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
           holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to,
           passed_safe, slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over,
           quiet_until, mended, mended_at, limit_slice)
-       = (excluded.n, excluded.at, excluded.worked_by, excluded.prev, excluded.marked,
-          excluded.oldest, excluded.mark, excluded.safe, excluded.shared_safe, excluded.holders,
+       = (excluded.n, excluded.at, excluded.worked_by, excluded.prev, excluded.oldest,
+          excluded.mark, excluded.safe, excluded.shared_safe, excluded.holders,
           excluded.holder_n, excluded.holder_mark, excluded.holder_at, excluded.holder_passed,
           excluded.passed_slot, excluded.passed_from, excluded.passed_to, excluded.passed_safe,
           excluded.slice, excluded.shared_slice, excluded.sweep, excluded.hint,
@@ -5474,12 +4932,11 @@ comment on function fairclaim_internal.keep_state(fairclaim_internal.tick_state)
 -- can show a value 32 too high for a moment. THEN, in a new statement, it reads which transactions
 -- hold the lock on `ready` (I4).
 --
--- Each holder keeps what it got when a tick first saw it: the number after that of the tick that
--- last looked (one that only goes on with what was left does not look), the time, and the mark of
--- that tick. A prepared transaction changes its name ('-1/...'), so a new such name counts as the
--- oldest holder that was known. For shared lanes only, the mark passes holders older than three
--- seconds. When such a one has ended, the rows that it left below the floor of a shared lane are
--- noted for renewal.
+-- Each holder keeps what it got when a tick first saw it: the number after that of the tick before
+-- that one, the time, and the mark of the tick before. A prepared transaction changes its name
+-- ('-1/...'), so a new such name counts as the oldest holder that was known. For shared lanes only,
+-- the mark passes holders older than three seconds. When such a one has ended, the rows that it
+-- left below the floor of a shared lane are noted for renewal.
 --
 -- A sequence behind the mark was not copied with its database (by logical replication, or a restore
 -- by hand). It goes on from the mark, and rows that got too low a number meanwhile are noted, until
@@ -5510,7 +4967,7 @@ begin
       from known),
   holder as (
     select locker.name,
-           coalesce(known.n, eldest.n, v_old.marked + 1) as n,
+           coalesce(known.n, eldest.n, v_old.prev + 1) as n,
            coalesce(known.mark, eldest.mark, v_old.mark) as mark,
            coalesce(known.at, eldest.at, p_state.at) as at,
            coalesce(known.passed, eldest.passed, false) as passed
@@ -5549,7 +5006,6 @@ begin
   p_state.oldest := coalesce(
     (select min(holder.n) from unnest(p_state.holder_n) holder(n)), p_state.n + 1);
   p_state.mark := v_mark;
-  p_state.marked := p_state.n;
   if p_state.mended is not null then
     perform note_below(0, true);
     if p_state.mended + 1 < p_state.oldest and p_state.mended < p_state.n then
@@ -5680,7 +5136,6 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
-  v_watched boolean[];
 begin
   moved := 0;
   if not exists (select from at_limit where at_limit.is_stable) then
@@ -5710,12 +5165,11 @@ begin
          array_agg(gone.attempts order by gone.seq),
          array_agg(gone.attempts_left order by gone.seq),
          array_agg(gone.lost order by gone.seq),
-         array_agg(gone.watched order by gone.seq),
          (select case when count(*) = 1000 then max(slice.at_limit_id) else 0 end from slice)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched, v_last
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_last
     from gone;
   if v_ids is not null then
-    moved := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
+    moved := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
   end if;
   if moved < p_size then
     p_state.limit_slice := v_last;
@@ -5740,10 +5194,10 @@ comment on function fairclaim_internal.newest_state() is
 
 -- internal/maintenance/next_look.sql
 -- When the next tick is wanted: at once when something was left over, at the time of the next job
--- or lease or when a rate lets a job go, every second while jobs wait or lanes come and go, and
--- else after half a minute. Of leases only the next look at them is known, which is 5 s after the
--- last. A job that is due and still there is locked by another transaction. `running` is small: a
--- sequential scan is the cheapest look.
+-- or lease, every second while jobs wait or lanes come and go, and else after half a minute. Of
+-- leases only the next look at them is known, which is 5 s after the last. A job that is due and
+-- still there is locked by another transaction. `running` is small: a sequential scan is the
+-- cheapest look.
 create or replace function fairclaim_internal.next_look(
   p_state fairclaim_internal.tick_state,
   p_now timestamptz
@@ -5755,7 +5209,6 @@ declare
   v_due timestamptz := (
     select min(scheduled.run_at) from scheduled where scheduled.run_at >= p_state.sched_floor);
   v_pause interval := interval '30 s';
-  v_rate bigint := coalesce(pg_sequence_last_value('rate_at'), 0) - millis(p_now);
 begin
   if p_state.left_over then
     return interval '20 ms';
@@ -5766,8 +5219,7 @@ begin
     v_pause := least(interval '5 s',
       greatest(interval '1 s', p_state.reaped_at + interval '5.01 s' - p_now));
   end if;
-  return least(v_pause, case when v_due > p_now then greatest(interval '20 ms', v_due - p_now) end,
-    case when v_rate > 0 then greatest(interval '20 ms', v_rate * interval '1 ms') end);
+  return least(v_pause, case when v_due > p_now then greatest(interval '20 ms', v_due - p_now) end);
 exception
   when lock_not_available then return interval '1 s';
 end
@@ -5944,7 +5396,6 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
-  v_watched boolean[];
 begin
   with gone as (
     delete from scheduled
@@ -5957,14 +5408,13 @@ begin
          array_agg(gone.id order by gone.run_at, gone.id),
          array_agg(gone.attempts order by gone.run_at, gone.id),
          array_agg(gone.attempts_left order by gone.run_at, gone.id),
-         array_agg(gone.lost order by gone.run_at, gone.id),
-         array_agg(gone.watched order by gone.run_at, gone.id)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
+         array_agg(gone.lost order by gone.run_at, gone.id)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost
     from gone;
   if v_ids is null then
     return 0;
   end if;
-  perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
+  perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
   return cardinality(v_ids);
 end
 $$;
@@ -6342,9 +5792,8 @@ begin
            order by passed.lane_id, passed.seq limit p_size for update skip locked) below
         limit p_size))
     returning ready.*)
-  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
-  select gone.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost,
-         gone.watched
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
+  select gone.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost
     from gone order by gone.seq;
   get diagnostics v_count = row_count;
 
@@ -6465,14 +5914,8 @@ begin
     when 'sweep' then
       select * into v_result from sweep_ready(p_state, p_size, p_skip);
       p_state := v_result.p_state; done := v_result.swept;
-    when 'overrides' then
-      done := end_overrides(p_state.at, p_size);
-    when 'weights' then
-      done := apply_weights(p_state, p_size);
     when 'names' then
       done := fold_names(p_size);
-    when 'stats' then
-      perform refresh_stats(p_state.at);
     when 'quotas' then
       done := count_waiting(p_state, p_size);
     when 'ranges' then
@@ -6508,7 +5951,6 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
-  v_watched boolean[];
   v_lanes bigint[];
 begin
   swept := 0;
@@ -6540,12 +5982,11 @@ begin
          array_agg(gone.id order by gone.seq),
          array_agg(gone.attempts order by gone.seq),
          array_agg(gone.attempts_left order by gone.seq),
-         array_agg(gone.lost order by gone.seq),
-         array_agg(gone.watched order by gone.seq)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
+         array_agg(gone.lost order by gone.seq)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost
     from gone;
   if v_ids is not null then
-    swept := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
+    swept := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
   end if;
 end
 $$;
@@ -6808,11 +6249,9 @@ as $$
 declare
   v_steps text[] := case
     when p_round
-      then array['promote', 'return', 'cancel', 'suspects', 'marks', 'overrides', 'weights',
-                 'limits', 'renew', 'floors', 'close', 'sweep', 'quotas', 'ranges', 'names',
-                 'stats']
-    when p_state.left_over
-      then array['promote', 'return', 'overrides', 'weights', 'limits', 'renew', 'close', 'names']
+      then array['promote', 'return', 'cancel', 'suspects', 'marks', 'limits', 'renew', 'floors',
+                 'close', 'sweep', 'quotas', 'ranges', 'names']
+    when p_state.left_over then array['promote', 'return', 'limits', 'renew', 'close', 'names']
     else array['promote'] end;
   v_step text;
   v_left boolean := false;
@@ -6825,18 +6264,11 @@ begin
     continue when v_step = 'sweep' and not p_all;
     continue when v_step = 'quotas' and not is_counting();
     continue when v_step = 'names' and not exists (select from tenant_note);
-    continue when v_step = 'weights' and not exists (select from weight_note);
-    continue when v_step = 'overrides' and not exists (
-      select from bound where bound.until <= p_state.at);
     -- a step that runs into a time-out would make every tick as slow
-    continue when v_step in ('quotas', 'ranges', 'names', 'stats') and exists (
+    continue when v_step in ('quotas', 'ranges', 'names') and exists (
       select from tick_fault fault
        where fault.step = v_step
          and fault.last_at > p_state.at - interval '1 minute' and fault.last_at <= p_state.at);
-    if v_step = 'stats' and not stats_due(p_state.at) then
-      perform setval('stats_owed', 1);
-      continue;
-    end if;
     select * into v_result from try_step(v_step, p_state, p_all);
     p_state := v_result.p_state;
     did := did || jsonb_build_object(v_step, v_result.done, v_step || '_more', v_result.more);
@@ -7314,7 +6746,7 @@ begin
     on conflict (id, attempt, tenant_id) do update
        set error = coalesce(attempt_error.error, '{}') || excluded.error)
   select array_agg(row (0, 0, ended.id, ended.tenant_id, ended.attempts,
-                        known.max_attempts, 0, false)::ready)
+                        known.max_attempts, 0)::ready)
     into v_rows
     from ended
    cross join lateral (             -- one look by key for each, and no join of all jobs
@@ -7448,10 +6880,11 @@ comment on function fairclaim_internal.check_batch_quotas(jsonb, jsonb) is
 -- internal/quota/check_quotas.sql
 -- Called only where a quota or a drain is set, before anything is written. It locks nothing, so
 -- that no dispatch waits for another: transactions that are open at the same time do not see each
--- other's jobs. So a tenant can come to have as many jobs above its quota as those transactions
--- dispatch that are open at the same moment, and no more: by single dispatches of n sessions, n - 1.
--- With a quota above 1,000, which tick counts, the last of them that was open when tick counted is
--- one of these.
+-- other's jobs. So a tenant can come to have as many jobs above its quota as the others dispatch
+-- that are open at the same moment, and no more: n - 1 by single dispatches of n sessions. With a
+-- quota above 1,000, those that were open when tick counted are open until tick counts again.
+--
+-- dispatch_jobs pins hash joins, which these looks by index must not have.
 create or replace function fairclaim_internal.check_quotas(
   p_tenants uuid[],
   p_queues text[],
@@ -7459,6 +6892,8 @@ create or replace function fairclaim_internal.check_quotas(
   p_items int[] default null
 ) returns void
 language plpgsql
+set enable_nestloop = on
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_none uuid := '00000000-0000-0000-0000-000000000000';
@@ -7799,6 +7234,7 @@ set jit = off
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_nestloop = on
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -8706,12 +8142,11 @@ declare
   v_is_placed boolean := current_setting('transaction_isolation') = 'read committed';
   v_places bigint[];                          -- which of the given ones were accepted
   v_statuses text[];
-  v_tenants uuid[];                           -- of those that wait again at once, as the next five
+  v_tenants uuid[];                           -- of those that wait again at once, as the next four
   v_ids uuid[];
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
-  v_watched boolean[];
   v_again timestamptz;                        -- when the first of them is due again
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
@@ -8730,7 +8165,7 @@ begin
                     item(id, attempt, token)) then true end
     returning running.*),
   gone as materialized (
-    select given.place, held.id, held.tenant_id, held.attempt, held.watched, held.limited,
+    select given.place, held.id, held.tenant_id, held.attempt, held.limited,
            exists (select from cancel_request wish where wish.id = held.id) as is_cancel_requested,
            given.outcome, given.result, clip_error(given.error) as error, given.delay,
            case when given.outcome = 'lost' then held.worker_id else p_worker_id end as worker_id,
@@ -8772,9 +8207,9 @@ begin
     select ended.id, ended.tenant_id, ended.attempt, v_now, ended.worker_id, ended.error
       from ended where ended.outcome in ('retry', 'fail', 'lost')),
   later as (
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
     select v_now + make_interval(secs => ended.pause), ended.id, ended.tenant_id, ended.attempt,
-           ended.attempts_left, ended.lost, ended.watched
+           ended.attempts_left, ended.lost
       from ended where ended.status = 'scheduled')
   select array_agg(ended.place), array_agg(ended.status),
          array_agg(ended.tenant_id) filter (where ended.status = 'pending'),
@@ -8782,14 +8217,12 @@ begin
          array_agg(ended.attempt) filter (where ended.status = 'pending'),
          array_agg(ended.attempts_left) filter (where ended.status = 'pending'),
          array_agg(ended.lost) filter (where ended.status = 'pending'),
-         array_agg(ended.watched) filter (where ended.status = 'pending'),
          v_now + make_interval(secs => min(ended.pause) filter (where ended.status = 'scheduled')),
          array_agg(distinct ended.tenant_id) filter (where ended.limited)
-    into v_places, v_statuses, v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched,
-         v_again, v_freed
+    into v_places, v_statuses, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again, v_freed
     from ended;
   if v_ids is not null then
-    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
+    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
     if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
       perform wake(v_now);
     end if;
@@ -8875,928 +8308,6 @@ $$;
 comment on function fairclaim_internal.wake_freed(timestamptz, uuid[]) is
 'Wakes idle workers if one of these tenants, of which limited jobs have ended, has jobs waiting and room under its limit.';
 
--- internal/tenant/bound_range.sql
--- What a setting of each kind may be, and what it is called in a document of declare_limits.
-create or replace function fairclaim_internal.bound_range() returns table (
-  kind text, name text, minimum int, maximum int
-)
-language sql immutable
-as $$
-  values
-    ('weight', 'weight', 1, 100),
-    ('running', 'max_running', 0, 1000000),
-    ('waiting', 'max_waiting', 0, 2000000000)
-$$;
-
-comment on function fairclaim_internal.bound_range() is
-'The kinds of settings that have a number, and its bounds.';
-
--- internal/stats/check_stats.sql
--- Refuses what makes no page, and takes p_after apart: the sort, the key and the row.
-create or replace function fairclaim_internal.check_stats(
-  p_limit int,
-  p_after text,
-  p_sort text,
-  p_search text
-) returns text[]
-language plpgsql
-as $$
-declare
-  v_after text[] := string_to_array(p_after, '|');
-begin
-  if p_limit is null or p_limit not between 1 and 1000 then
-    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
-      'ask for at most 1,000 and go on with p_after', '{"minimum": 1, "maximum": 1000}');
-  elsif p_sort is null
-        or p_sort not in ('tenant', 'waiting', 'oldest', 'running', 'dispatched', 'claimed',
-                          'finished', 'failed', 'seconds') then
-    perform refuse('JQ004', 'p_sort', 'names no figure that tenants can be sorted by', null,
-      '{"allowed": ["tenant", "waiting", "oldest", "running", "dispatched", "claimed",
-                    "finished", "failed", "seconds"]}');
-  elsif octet_length(p_search) not between 1 and 255 then
-    perform refuse('JQ004', 'p_search', 'must have 1 to 255 bytes',
-      'search for a part of a name', '{"minimum": 1, "limit": 255}');
-  elsif p_after is not null
-        and (cardinality(v_after) <> 3 or v_after[1] <> p_sort
-             or v_after[3] !~ '^[0-9]{1,18}$'
-             or p_sort <> 'tenant' and v_after[2] !~ '^-?[0-9]{1,20}([.][0-9]{1,20})?$')
-        is not false then
-    perform refuse('JQ004', 'p_after', 'is not `next` of a page with this sort',
-      'pass `next` of the last row, and the same p_sort');
-  end if;
-  return v_after;
-end
-$$;
-
-comment on function fairclaim_internal.check_stats(int, text, text, text) is
-'Refuses bad arguments of tenant_stats, and returns the parts of p_after.';
-
--- internal/stats/claim_rate.sql
--- Of the last minute, or of the last hour where the minute had none. The nil uuid stands for all
--- tenants of the queue.
-create or replace function fairclaim_internal.claim_rate(
-  p_queue text,
-  p_tenant_id uuid,
-  p_now timestamptz
-) returns float8
-language sql stable
-as $$
-  select case
-           when fairclaim_internal.window_sum(stat.minute, 2, stat.minute_slot, 60, p_now) > 0
-             then fairclaim_internal.window_sum(stat.minute, 2, stat.minute_slot, 60, p_now) / 60
-           when fairclaim_internal.window_sum(stat.hour, 2, stat.hour_slot, 3600, p_now) > 0
-             then fairclaim_internal.window_sum(stat.hour, 2, stat.hour_slot, 3600, p_now) / 3600
-         end
-    from fairclaim_internal.stat
-   where stat.queue = p_queue and stat.tenant_id = p_tenant_id
-     and stat.whole = (p_tenant_id = '00000000-0000-0000-0000-000000000000')
-$$;
-
-comment on function fairclaim_internal.claim_rate(text, uuid, timestamptz) is
-'How many jobs of a tenant, or of all, are claimed in a second in a queue; null where nothing is known.';
-
--- internal/stats/flows.sql
--- What both statistics functions tell about the windows and the samples of a row, under the names
--- of their columns.
-create or replace function fairclaim_internal.flows(
-  p_stat fairclaim_internal.stat,
-  p_now timestamptz
-) returns table (
-  dispatched_1m float8, claimed_1m float8, finished_1m float8, failed_1m float8, seconds_1m float8,
-  dispatched_1h float8, claimed_1h float8, finished_1h float8, failed_1h float8, seconds_1h float8,
-  wait_p50 float8, wait_p99 float8, run_p50 float8, run_p99 float8, sampled int, age float8
-)
-language plpgsql stable
-as $$
-declare
-  v_minute float8[] := array(
-    select round(window_sum(p_stat.minute, place.n, p_stat.minute_slot, 60, p_now)::numeric, 2)
-      from generate_series(1, 5) place(n) order by place.n);
-  v_hour float8[] := array(
-    select round(window_sum(p_stat.hour, place.n, p_stat.hour_slot, 3600, p_now)::numeric, 2)
-      from generate_series(1, 5) place(n) order by place.n);
-begin
-  return query
-  select greatest(v_minute[1], 0), greatest(v_minute[2], 0), v_minute[3], v_minute[4], v_minute[5],
-         greatest(v_hour[1], 0), greatest(v_hour[2], 0), v_hour[3], v_hour[4], v_hour[5],
-         quantile(p_stat.waits, 0.5), quantile(p_stat.waits, 0.99),
-         quantile(p_stat.runs, 0.5), quantile(p_stat.runs, 0.99),
-         coalesce(cardinality(p_stat.runs), 0),
-         extract(epoch from p_now - p_stat.as_of)::float8;
-end
-$$;
-
-comment on function fairclaim_internal.flows(fairclaim_internal.stat, timestamptz) is
-'The windows and the samples of a row of stat.';
-
--- internal/stats/jobs_ahead.sql
--- How many jobs are ahead of one in the order in which claims take them, up to 1,000: in an own
--- lane those of its tenant in this queue, lanes of higher priority first, then older lanes; in a
--- shared lane those of all tenants that came before it into the shared lanes of the queue, at most
--- 100 lanes. Lanes of types are told apart by nothing here: for a worker of all types.
-create or replace function fairclaim_internal.jobs_ahead(
-  p_lane fairclaim_internal.lane,
-  p_seq bigint
-) returns int
-language plpgsql stable
-as $$
-begin
-  if p_lane.tenant_id is null then
-    return (
-      select count(*)
-        from (select from (
-                select lane.lane_id, lane.floor from lane
-                 where lane.tenant_id is null and not lane.alone and not p_lane.alone
-                   and lane.queue = p_lane.queue
-                 order by lane.queue, lane.type limit 100) other
-               cross join lateral (
-                 select from ready
-                  where ready.lane_id = other.lane_id and ready.seq >= other.floor
-                    and ready.seq < p_seq
-                  order by ready.lane_id, ready.seq limit 1001) found
-               limit 1001) counted);
-  end if;
-  return (
-    select count(*)
-      from (select from (
-              select lane.lane_id, lane.floor from lane
-               where lane.tenant_id = p_lane.tenant_id and lane.queue = p_lane.queue
-                 and (lane.priority > p_lane.priority
-                      or lane.priority = p_lane.priority and lane.lane_id <= p_lane.lane_id)
-               limit 100) other
-             cross join lateral (
-               select from ready
-                where ready.lane_id = other.lane_id and ready.seq >= other.floor
-                  and (ready.lane_id <> p_lane.lane_id or ready.seq < p_seq)
-                order by ready.lane_id, ready.seq limit 1001) found
-             limit 1001) counted);
-end
-$$;
-
-comment on function fairclaim_internal.jobs_ahead(fairclaim_internal.lane, bigint) is
-'How many jobs go before one that waits, up to 1,001.';
-
--- internal/stats/limits_in_force.sql
--- The limits and rates that bound a tenant in a queue: its own, or the defaults where it has none,
--- over all queues and in this one; and those of the queue. kind: tenant, default, tenant_queue,
--- default_queue, queue. For the nil uuid, those of the queue alone. A limit that is not active yet
--- gives no room. due_in: in how many seconds a rate leaves room for a job; 0 where it does now.
-create or replace function fairclaim_internal.limits_in_force(
-  p_tenant_id uuid,
-  p_queue text,
-  p_now timestamptz
-) returns table (
-  kind text, max_running int, running int, active boolean,
-  units int, period float8, burst int, due_in float8
-)
-language plpgsql stable
-as $$
-#variable_conflict use_column
-declare
-  v_nobody uuid := '00000000-0000-0000-0000-000000000000';
-  v_group int := lane_group(p_queue);
-begin
-  return query
-  with bound as materialized (
-    select found.*,
-           case when found.subject = 'queue' then 'queue'
-                else found.subject || case when found.queue = '' then '' else '_queue' end end
-             as kind
-      from running_limit found
-     where found.tenant_id = any (array[p_tenant_id, v_nobody])
-       and found.queue = any (array['', p_queue])
-       and (found.subject = 'queue'
-            or p_tenant_id <> v_nobody
-               and (found.subject = 'default' or found.tenant_id = p_tenant_id))),
-  counted as (
-    select distinct on (bound.subject = 'queue', bound.queue) bound.kind, bound.max_running,
-           bound.queue, bound.active or bound.subject <> 'tenant' as active
-      from bound where bound.max_running is not null
-     order by bound.subject = 'queue', bound.queue, bound.subject desc),
-  paced as (
-    select distinct on (bound.subject = 'queue', bound.queue) bound.*
-      from bound where bound.units is not null
-     order by bound.subject = 'queue', bound.queue, bound.subject desc)
-  select counted.kind, counted.max_running,
-         case counted.kind
-           when 'queue' then (
-             select count(*)::int from running held where held.queue_group = v_group)
-           else (
-             select count(*)::int from running held
-              where held.limited and held.tenant_id = p_tenant_id
-                and (counted.queue = '' or held.queue_group = v_group)) end,
-         counted.active, null::int, null::float8, null::int, null::float8
-    from counted
-  union all
-  select paced.kind, null, null, true, paced.units, paced.period, paced.burst,
-         greatest(extract(epoch from used.paid_until - p_now)::float8
-                  - (paced.burst - 1) * paced.period / paced.units, 0)
-    from paced
-    left join lateral (
-      select rate_use.paid_until from rate_use
-       where rate_use.tenant_id = case when paced.kind = 'queue' then v_nobody
-                                       else p_tenant_id end
-         and rate_use.queue_group = case when paced.queue = '' then 0 else v_group end
-       order by rate_use.tenant_id desc, rate_use.queue_group desc, rate_use.use_id desc
-       limit 1) used on true;
-end
-$$;
-
-comment on function fairclaim_internal.limits_in_force(uuid, text, timestamptz) is
-'The limits of running jobs and the rates that bound a tenant in a queue, with how many run under each, and when a rate leaves room again.';
-
--- internal/stats/note_flows.sql
--- What happened since the last refresh, added to the rows of `stat` of each queue and of each
--- tenant in it.
---
--- Nobody writes down when an attempt begins, since a claim has no time to spare. What is known: a
--- job that this refresh sees running and the last one did not see began between the two, and in
--- the middle between them is assumed. A job that ended and was never seen running began after the
--- last refresh; its run is assumed to have been as long as the queue's mean (running jobs by ended
--- jobs, Little's law), and not longer than there was time. So no wait and no run is wrong by more
--- than the time between two refreshes, 5 s while jobs run. The seconds of service are the running
--- jobs of two refreshes, times the time between them.
---
--- Claims are the attempts that ended and by how much the number of running jobs grew; a claim that
--- was given back or snoozed is not among them.
---
--- Rows of `running` and of the three big tables are only read. A look at a job goes by its key
--- (offset 0).
-create or replace function fairclaim_internal.note_flows(
-  p_now timestamptz,
-  p_prev timestamptz,
-  p_gap float8,                               -- the seconds since then; 0 where they are unknown
-  p_mask int,
-  p_mask_before int,
-  out queues text[],                          -- what changed
-  out tenants uuid[]
-)
-language plpgsql
-as $$
-declare
-  v_minute bigint := floor(extract(epoch from p_now) / 60);
-  v_hour bigint := floor(extract(epoch from p_now) / 3600);
-begin
-  with
-  before as materialized (select * from seen_running),
-  held as materialized (
-    select running.id, running.tenant_id, running.attempt from running
-     where uuid_hash(running.id) & p_mask = 0 limit 2000),
-  fresh as materialized (
-    select held.id, held.attempt, held.tenant_id, known.queue, known.due,
-           case when p_gap > 0 and uuid_hash(held.id) & p_mask_before = 0
-                then known.began + (p_now - known.began) / 2 end as began
-      from held
-     cross join lateral (
-       select job.queue, greatest(job.created_at, job.run_at) as due,
-              greatest(job.created_at, job.run_at, p_prev) as began
-         from job where job.tenant_id = held.tenant_id and job.id = held.id offset 0) known
-     where not exists (
-             select from before where before.id = held.id and before.attempt = held.attempt)),
-  gone as (
-    delete from seen_running
-     where seen_running.ctid = any (array(
-       select past.ctid from seen_running past
-        where (past.id, past.attempt) not in (select held.id, held.attempt from held)
-          for update skip locked))),
-  added as (
-    insert into seen_running (id, attempt, tenant_id, queue, due, began)
-    select fresh.id, fresh.attempt, fresh.tenant_id, fresh.queue, fresh.due, fresh.began
-      from fresh
-        on conflict do nothing),
-  ended as materialized (
-    select past.*, known.queue, known.due,
-           case when before.id is not null then past.at - before.began
-                when p_gap > 0 and past.at >= p_prev and uuid_hash(past.id) & p_mask_before = 0
-                then least(past.at - greatest(known.due, p_prev),
-                           make_interval(secs => queue_mean(known.queue, p_now))) end as run
-      from read_tail('finished', p_prev, p_now) past
-     cross join lateral (
-       select job.queue, greatest(job.created_at, job.run_at) as due
-         from job where job.tenant_id = past.tenant_id and job.id = past.id offset 0) known
-      left join before on before.id = past.id and before.attempt = past.attempts),
-  event as materialized (
-    select job.queue, made.tenant_id, made.at, made.weight as dispatched, 0::float8 as claimed,
-           0::float8 as finished, 0::float8 as failed, 0::float8 as seconds,
-           null::interval as wait, null::interval as run, 0 as running
-      from read_tail('job', p_prev, p_now) made
-     cross join lateral (
-       select job.queue from job
-        where job.tenant_id = made.tenant_id and job.id = made.id offset 0) job
-    union all
-    select ended.queue, ended.tenant_id, ended.at, 0, ended.weight * ended.ran::int, ended.weight,
-           ended.weight * (ended.status = 'failed')::int, 0,
-           case when ended.attempts = 1 then ended.at - ended.run - ended.due end, ended.run, 0
-      from ended
-    union all
-    select job.queue, past.tenant_id, past.at, 0, past.weight, 0, 0, 0, null, null, 0
-      from read_tail('attempt_error', p_prev, p_now) past
-     cross join lateral (
-       select job.queue from job
-        where job.tenant_id = past.tenant_id and job.id = past.id offset 0) job
-     where not exists (                       -- of the last attempt `finished` has told already
-             select from finished
-              where finished.id = past.id and finished.tenant_id = past.tenant_id
-                and finished.attempts = past.attempts offset 0)
-    union all
-    select before.queue, before.tenant_id, p_now, 0, - (p_mask_before + 1), 0, 0,
-           p_gap / 2 * (p_mask_before + 1), null, null, 0
-      from before
-    union all
-    select runs.queue, runs.tenant_id, p_now, 0, p_mask + 1, 0, 0, p_gap / 2 * (p_mask + 1), null,
-           null, p_mask + 1
-      from (select fresh.queue, fresh.tenant_id from fresh
-            union all
-            select before.queue, before.tenant_id
-              from before join held on held.id = before.id and held.attempt = before.attempt) runs),
-  placed as materialized (                    -- into the slots of both windows
-    select event.queue, event.tenant_id, grouping(event.tenant_id) = 1 as whole, slot.place,
-           array[sum(event.dispatched), sum(event.claimed), sum(event.finished), sum(event.failed),
-                 sum(event.seconds)] as sums
-      from event
-     cross join lateral (values
-       (v_minute - floor(extract(epoch from event.at) / 60)),
-       (10 + v_hour - floor(extract(epoch from event.at) / 3600))) slot(place)
-     where slot.place in (0, 1, 10, 11)
-     group by grouping sets (
-       (event.queue, event.tenant_id, slot.place), (event.queue, slot.place))),
-  change as materialized (
-    select event.queue, grouping(event.tenant_id) = 1 as whole,
-           coalesce(event.tenant_id, '00000000-0000-0000-0000-000000000000') as tenant_id,
-           sum(event.running)::int as running,
-           (array_agg(extract(epoch from greatest(event.wait, interval '0'))::float4
-                      order by event.at desc) filter (where event.wait is not null)) as waits,
-           (array_agg(extract(epoch from greatest(event.run, interval '0'))::float4
-                      order by event.at desc) filter (where event.run is not null)) as runs
-      from event
-     group by grouping sets ((event.queue, event.tenant_id), (event.queue))),
-  kept as materialized (
-    select change.queue, change.whole, change.tenant_id, known.stat_id, change.running,
-           roll_window(known.minute, known.minute_slot, v_minute, sums.now, sums.before)
-             as minute,
-           roll_window(known.hour, known.hour_slot, v_hour, sums.hour_now, sums.hour_before)
-             as hour,
-           (coalesce(change.waits, '{}') || coalesce(known.waits, '{}'))
-             [:case when change.whole then 256 else 32 end] as waits,
-           (coalesce(change.runs, '{}') || coalesce(known.runs, '{}'))
-             [:case when change.whole then 256 else 32 end] as runs
-      from change
-      left join lateral (
-        select stat.* from stat
-         where stat.queue = change.queue and stat.whole = change.whole
-           and stat.tenant_id = change.tenant_id offset 0) known on true
-     cross join lateral (
-       select max(placed.sums) filter (where placed.place = 0) as now,
-              max(placed.sums) filter (where placed.place = 1) as before,
-              max(placed.sums) filter (where placed.place = 10) as hour_now,
-              max(placed.sums) filter (where placed.place = 11) as hour_before
-         from placed
-        where placed.queue = change.queue and placed.whole = change.whole
-          and (placed.whole or placed.tenant_id = change.tenant_id)) sums),
-  changed as (
-    update stat
-       set running = kept.running, minute = kept.minute, hour = kept.hour, waits = kept.waits,
-           runs = kept.runs, minute_slot = v_minute, hour_slot = v_hour, as_of = p_now
-      from kept
-     where stat.stat_id = kept.stat_id
-       and stat.ctid = any (array(
-             select open.ctid from stat open
-              where open.stat_id = any (array(select kept.stat_id from kept))
-                for update skip locked))),
-  inserted as (
-    insert into stat (
-      queue, whole, tenant_id, running, minute, hour, waits, runs, minute_slot, hour_slot, as_of)
-    select kept.queue, kept.whole, kept.tenant_id, kept.running, kept.minute, kept.hour,
-           kept.waits, kept.runs, v_minute, v_hour, p_now
-      from kept where kept.stat_id is null
-        on conflict do nothing)
-  select array_agg(kept.queue), array_agg(kept.tenant_id) into queues, tenants
-    from kept where not kept.whole;
-end
-$$;
-
-comment on function fairclaim_internal.note_flows(timestamptz, timestamptz, float8, int, int) is
-'Adds what happened since the last refresh to the rows of stat. Returns of which queues and tenants.';
-
--- internal/stats/note_waiting.sql
--- Counts what waits, for the queues and tenants that have changed, and for a slice of the others: a
--- hundred lanes, by number, and a hundred rows of `stat`. It stops when it has counted 10,000 rows;
--- the next refresh goes on behind. A row that counts as before is not written. A row that has told
--- of nothing for two hours is deleted.
-create or replace function fairclaim_internal.note_waiting(
-  p_now timestamptz,
-  p_queues text[],
-  p_tenants uuid[]
-) returns void
-language plpgsql
-as $$
-declare
-  v_lane bigint := coalesce(pg_sequence_last_value('stats_lane'), 0);
-  v_stat bigint := coalesce(pg_sequence_last_value('stats_row'), 0);
-  v_next_lane bigint;
-  v_next_stat bigint;
-  v_rows bigint := 0;
-  v_pair record;
-  v_found record;
-begin
-  select max(slice.lane_id) into v_next_lane
-    from (select lane.lane_id from lane
-           where lane.lane_id > v_lane order by lane.lane_id limit 100) slice;
-  select max(slice.stat_id) into v_next_stat
-    from (select stat.stat_id from stat
-           where stat.stat_id > v_stat order by stat.stat_id limit 100) slice;
-  for v_pair in
-    select touched.queue, touched.tenant_id, known.stat_id, known.waiting, known.at_least,
-           known.oldest_at, known.backlogged_since, known.running, known.as_of
-      from (select changed.queue collate "C" as queue, changed.tenant_id
-              from unnest(p_queues, p_tenants) changed(queue, tenant_id)
-            union
-            select lane.queue, lane.tenant_id from lane
-             where lane.lane_id > v_lane and lane.lane_id <= v_next_lane
-               and lane.tenant_id is not null
-            union
-            select stat.queue, stat.tenant_id from stat
-             where stat.stat_id > v_stat and stat.stat_id <= v_next_stat and not stat.whole) touched
-      left join lateral (
-        select * from stat
-         where stat.queue = touched.queue and not stat.whole
-           and stat.tenant_id = touched.tenant_id offset 0) known on true
-     order by known.counted_at nulls first limit 300
-  loop
-    exit when v_rows > 10000;
-    select * into v_found from waiting_of(v_pair.queue, v_pair.tenant_id, 1000);
-    v_rows := v_rows + v_found.waiting + 10;
-    if v_pair.stat_id is null then
-      insert into stat (
-        queue, whole, tenant_id, waiting, at_least, oldest_at, backlogged_since, as_of, counted_at)
-      select v_pair.queue, false, v_pair.tenant_id, v_found.waiting, v_found.at_least,
-             v_found.oldest_at, case when v_found.backlogged then p_now end, p_now, p_now
-       where v_found.waiting > 0
-          on conflict do nothing;
-    elsif v_pair.as_of < p_now - interval '2 hours' and v_found.waiting = 0 and v_pair.running = 0
-    then
-      delete from stat
-       where stat.ctid = any (array(
-         select past.ctid from stat past
-          where past.stat_id = v_pair.stat_id for update skip locked));
-    elsif (v_pair.waiting, v_pair.at_least, v_pair.oldest_at, v_pair.backlogged_since is not null)
-          is distinct from
-          (v_found.waiting, v_found.at_least, v_found.oldest_at, v_found.backlogged) then
-      update stat
-         set waiting = v_found.waiting, at_least = v_found.at_least,
-             oldest_at = v_found.oldest_at, counted_at = p_now,
-             backlogged_since = case when v_found.backlogged then
-               coalesce(stat.backlogged_since, p_now) end
-       where stat.ctid = any (array(
-         select open.ctid from stat open
-          where open.stat_id = v_pair.stat_id for update skip locked));
-    end if;
-  end loop;
-  perform setval('stats_lane', coalesce(v_next_lane, 0)),
-          setval('stats_row', coalesce(v_next_stat, 0));
-end
-$$;
-
-comment on function fairclaim_internal.note_waiting(timestamptz, text[], uuid[]) is
-'Counts the waiting jobs of some tenants in their queues and keeps what has changed.';
-
--- internal/stats/quantile.sql
--- The least value that is not exceeded by this part of the values (nearest rank).
-create or replace function fairclaim_internal.quantile(p_values float4[], p_part float8)
-returns float8
-language sql immutable parallel safe
-as $$
-  select round((percentile_disc(p_part) within group (order by sample.value))::numeric, 3)::float8
-    from unnest(p_values) sample(value)
-$$;
-
-comment on function fairclaim_internal.quantile(float4[], float8) is
-'A quantile of some values; null when there are none.';
-
--- internal/stats/queue_mean.sql
--- By Little's law: how many run on average, by how many end in a second. Both sums are of the same
--- hour, so it is the seconds by the jobs. Null where nothing has ended yet.
-create or replace function fairclaim_internal.queue_mean(p_queue text, p_now timestamptz)
-returns float8
-language sql stable
-as $$
-  select fairclaim_internal.window_sum(stat.hour, 5, stat.hour_slot, 3600, p_now)
-         / nullif(fairclaim_internal.window_sum(stat.hour, 3, stat.hour_slot, 3600, p_now), 0)
-    from fairclaim_internal.stat
-   where stat.queue = p_queue and stat.whole
-     and stat.tenant_id = '00000000-0000-0000-0000-000000000000'
-$$;
-
-comment on function fairclaim_internal.queue_mean(text, timestamptz) is
-'The mean seconds that a job of this queue ran in the last hour.';
-
--- internal/stats/read_tail.sql
--- What was added to one of the three big tables since the last look. No index is in the order of
--- time, and none is needed: these tables grow at their ends, so the last pages of each partition
--- hold what is new (a scan of a range of tids). New is what stands behind the last row of before,
--- and in the 8 pages in front of it, since several sessions fill pages at the same time, what is
--- later than p_since. What is later than p_now is left to the next look.
---
--- Bounded: a partition that grew by more than 16 pages gives a sample, 8 pairs of pages spread over
--- what is new, and each row then stands for `weight` rows. Missed are rows that a transaction
--- commits long after it made them, and those that fill a gap left by deleted rows. A partition that
--- is being dropped is left out. A partition seen for the first time tells of what is later than
--- p_since only.
-create or replace function fairclaim_internal.read_tail(
-  p_table text,
-  p_since timestamptz,
-  p_now timestamptz
-) returns table (
-  id uuid, tenant_id uuid, at timestamptz, attempts int, status text, ran boolean, weight float8
-)
-language plpgsql volatile
-as $$
-#variable_conflict use_column
-declare
-  v_at text := case p_table when 'job' then 'created_at' when 'finished' then 'completed_at'
-                            else 'at' end;
-  v_columns text := case p_table
-    when 'job' then '0, null::text, false'
-    when 'finished' then
-      'found.attempts, found.status, found.status <> ''cancelled'' or found.worker_id is not null'
-    else 'found.attempt, null::text, true' end;
-  v_part text;
-  v_pages bigint;
-  v_known bigint;                             -- so many pages were there at the last look
-  v_old tail;                                 -- as it was noted
-  v_last tid;
-  v_new bigint;
-  v_piece int;
-begin
-  for v_part in
-    select range_name(p_table, id_range.starts_at) from id_range order by id_range.starts_at
-  loop
-    begin
-      v_pages := pg_relation_size(to_regclass('fairclaim_internal.' || quote_ident(v_part)))
-                 / current_setting('block_size')::int;
-      continue when v_pages is null;
-      select * into v_old from tail where tail.part = v_part;
-      if v_pages = 0 then
-        insert into tail (part, pages, last)
-        select v_part, 0, '(0,0)' where v_old.part is null;
-        continue;
-      end if;
-      v_known := least(coalesce(v_old.pages, v_pages), v_pages);
-      v_new := v_pages - v_known;
-      execute format('select max(found.ctid) from fairclaim_internal.%I found
-                       where found.ctid >= $1', v_part)
-        into v_last using format('(%s,0)', v_pages - 1)::tid;
-      v_last := coalesce(v_last, format('(%s,0)', v_pages - 1)::tid);
-      for v_piece in 0 .. case when v_new <= 16 then 0 else 7 end loop
-        return query execute format(
-          'select found.id, found.tenant_id, found.%1$I, %2$s, $4
-             from fairclaim_internal.%3$I found
-            where found.ctid >= $1 and found.ctid <= $2
-              and (found.ctid > $3 or found.%1$I > $5) and found.%1$I <= $6',
-            v_at, v_columns, v_part)
-          using format('(%s,0)', case when v_new <= 16 then greatest(0, v_known - 8)
-                                      else v_known + v_piece * v_new / 8 end)::tid,
-                case when v_new <= 16 then v_last
-                     else format('(%s,0)', v_known + v_piece * v_new / 8 + 2)::tid end,
-                coalesce(v_old.last, v_last),
-                case when v_new <= 16 then 1 else v_new::float8 / 16 end,
-                p_since, p_now;
-      end loop;
-      if v_old.part is null then
-        insert into tail (part, pages, last) values (v_part, v_pages, v_last);
-      elsif v_old.last <> v_last then
-        update tail set pages = v_pages, last = v_last
-         where tail.ctid = any (array(
-           select noted.ctid from tail noted where noted.part = v_part for update skip locked));
-      end if;
-    exception
-      when lock_not_available or undefined_table then null;
-    end;
-  end loop;
-end
-$$;
-
-comment on function fairclaim_internal.read_tail(text, timestamptz, timestamptz) is
-'The rows that were added to job, finished or attempt_error since the last look, or a sample of them with the number of rows that each stands for. Notes how far it looked.';
-
--- internal/stats/refresh_stats.sql
--- The step `stats` of tick: every 5 s at most, and only in a tick that works anyway. Where a
--- refresh is left out since the last one is too young, or sees jobs that run, it owes one more
--- (stats_owed): so what has ended is told although nothing happens afterwards, and then ticks are
--- quiet. A lock that is not free leaves it to the next refresh.
-create or replace function fairclaim_internal.refresh_stats(p_now timestamptz) returns void
-language plpgsql
-as $$
-declare
-  v_last bigint := coalesce(pg_sequence_last_value('stats_at'), 0);
-  v_mask_before int := coalesce(pg_sequence_last_value('stats_mask'), 0);
-  v_is_known boolean := v_last > 0 and v_last < millis(p_now);
-  v_prev timestamptz := case when v_is_known then to_timestamp(v_last / 1000.0)
-                             else p_now - interval '1 minute' end;
-  v_runs record;
-  v_flows record;
-begin
-  perform setval('stats_at', greatest(0, millis(p_now))), setval('stats_owed', 1);
-  v_runs := running_mask();
-  v_flows := note_flows(p_now, v_prev,
-    case when v_is_known then least(extract(epoch from p_now - v_prev), 15) else 0 end,
-    v_runs.mask, v_mask_before);
-  perform note_waiting(p_now, v_flows.queues, v_flows.tenants);
-  perform setval('stats_mask', v_runs.mask), setval('stats_owed', (v_runs.jobs > 0)::int);
-exception
-  when lock_not_available then null;
-end
-$$;
-
-comment on function fairclaim_internal.refresh_stats(timestamptz) is
-'Refreshes the figures that tenant_stats and queue_stats tell.';
-
--- internal/stats/roll_window.sql
--- A window is counted in two slots of its width: the one that is running and the one before it,
--- five sums each: dispatched, claimed, finished, failed, seconds. So a row says what happened in
--- the last minute without keeping a row for each second.
-create or replace function fairclaim_internal.roll_window(
-  p_sums float4[],
-  p_slot bigint,
-  p_now bigint,
-  p_add float8[],
-  p_add_before float8[]
-) returns float4[]
-language sql immutable parallel safe
-as $$
-  select array_agg(
-           (case when p_slot = p_now then coalesce(p_sums[place.n], 0) else 0 end
-            + coalesce(p_add[place.n], 0))::float4 order by place.n)
-      || array_agg(
-           (case when p_slot = p_now then coalesce(p_sums[place.n + 5], 0)
-                 when p_slot = p_now - 1 then coalesce(p_sums[place.n], 0)
-                 else 0 end
-            + coalesce(p_add_before[place.n], 0))::float4 order by place.n)
-    from generate_series(1, 5) place(n)
-$$;
-
-comment on function fairclaim_internal.roll_window(float4[], bigint, bigint, float8[], float8[]) is
-'Adds to the two slots of a window, after moving them to the slot that is running now.';
-
--- internal/stats/running_mask.sql
--- `running` is small, and a plain scan of it the cheapest look. From 500 rows on, every second id
--- is looked at, from 1,000 on every fourth, and so on: those whose hash has no bit of the mask.
-create or replace function fairclaim_internal.running_mask(out mask int, out jobs bigint)
-language plpgsql volatile
-set enable_seqscan = on
-as $$
-begin
-  jobs := (select count(*) from running);
-  mask := 2 ^ greatest(0, ceil(log(2, greatest(jobs, 1) / 500.0)))::int - 1;
-end
-$$;
-
-comment on function fairclaim_internal.running_mask() is
-'How many jobs run, and which of their ids are looked at: those whose hash has no bit of the mask.';
-
--- internal/stats/service_shares.sql
--- Fairness is measured among the tenants that had a backlog for the whole window: the others could
--- not have been served more. With x = service / weight of each of n tenants, Jain's index is
--- (sum x)^2 / (n * sum x^2): 1 when all got the same for their weight, 1/n when one got everything
--- (R. Jain, D. Chiu, W. Hawe, DEC-TR-301, 1984). Bounded: the first 10,000 backlogged tenants.
-create or replace function fairclaim_internal.service_shares(
-  p_queue text,
-  p_width int,
-  p_now timestamptz,
-  out tenants int,
-  out claims float8,
-  out seconds float8,
-  out weights float8,
-  out by_claims float8,
-  out by_seconds float8
-)
-language plpgsql stable
-as $$
-begin
-  select count(*), sum(served.claims), sum(served.seconds), sum(served.weight),
-         sum(served.claims / served.weight) ^ 2
-         / nullif(count(*) * sum((served.claims / served.weight) ^ 2), 0),
-         sum(served.seconds / served.weight) ^ 2
-         / nullif(count(*) * sum((served.seconds / served.weight) ^ 2), 0)
-    into tenants, claims, seconds, weights, by_claims, by_seconds
-    from (
-      select greatest(
-               case p_width when 60
-                 then window_sum(stat.minute, 2, stat.minute_slot, 60, p_now)
-                 else window_sum(stat.hour, 2, stat.hour_slot, 3600, p_now) end, 0) as claims,
-             case p_width when 60
-               then window_sum(stat.minute, 5, stat.minute_slot, 60, p_now)
-               else window_sum(stat.hour, 5, stat.hour_slot, 3600, p_now) end as seconds,
-             weight_of(stat.tenant_id, p_queue)::float8 as weight
-        from stat
-       where stat.queue = p_queue and not stat.whole
-         and stat.backlogged_since <= p_now - make_interval(secs => p_width)
-       limit 10000) served;
-end
-$$;
-
-comment on function fairclaim_internal.service_shares(text, int, timestamptz) is
-'What the tenants of a queue that had a backlog for a whole window got in it, their weights, and Jain''s index of service by weight.';
-
--- internal/stats/stats_due.sql
--- Milliseconds in sequences. A time ahead of the clock comes from a clock that was wrong.
-create or replace function fairclaim_internal.stats_due(p_now timestamptz) returns boolean
-language plpgsql
-as $$
-declare
-  v_last bigint := coalesce(pg_sequence_last_value('stats_at'), 0);
-begin
-  return v_last <= millis(p_now) - 5000 or v_last > millis(p_now);
-end
-$$;
-
-comment on function fairclaim_internal.stats_due(timestamptz) is
-'Whether the last refresh of the statistics is 5 s old.';
-
--- internal/stats/stats_page.sql
--- Which rows of `stat` a page has. By tenant it goes by the key; a row that has been deleted
--- meanwhile is no place to go on from, and the page begins with the next of the queue.
-create or replace function fairclaim_internal.stats_page(
-  p_tenant_id uuid,
-  p_queue text,
-  p_limit int,
-  p_after text[],
-  p_sort text,
-  p_search text,
-  p_now timestamptz,
-  out ids bigint[],
-  out keys text[]
-)
-language plpgsql stable
-as $$
-declare
-  v_found uuid[];
-  v_last stat;
-begin
-  if p_search is not null then
-    v_found := array(
-      select tenant_name.tenant_id from tenant_name
-       where strpos(lower(tenant_name.name), lower(p_search)) > 0
-       limit 10000)
-      || (select fairclaim.tenant_uuid(p_search));
-  end if;
-  if p_sort = 'tenant' then
-    select * into v_last from stat where stat.stat_id = p_after[3]::bigint;
-    select array_agg(page.stat_id order by page.queue, page.tenant_id),
-           array_agg(page.queue order by page.queue, page.tenant_id)
-      into ids, keys
-      from (select stat.stat_id, stat.queue, stat.tenant_id from stat
-             where not stat.whole
-               and (p_tenant_id is null or stat.tenant_id = p_tenant_id)
-               and (p_queue is null or stat.queue = p_queue)
-               and (p_search is null or stat.tenant_id = any (v_found))
-               and (p_after is null
-                    or (stat.queue, stat.whole, stat.tenant_id)
-                       > (p_after[2] collate "C", false,
-                          coalesce(v_last.tenant_id, '00000000-0000-0000-0000-000000000000')))
-             order by stat.queue, stat.whole, stat.tenant_id limit p_limit) page;
-    return;
-  end if;
-  select array_agg(page.stat_id order by page.key desc, page.stat_id),
-         array_agg(page.key::text order by page.key desc, page.stat_id)
-    into ids, keys
-    from (select keyed.stat_id, keyed.key
-            from (select stat.stat_id, round((case p_sort
-                           when 'waiting' then stat.waiting
-                           when 'oldest' then - extract(epoch from stat.oldest_at)::float8
-                           when 'running' then stat.running
-                           else window_sum(stat.hour,
-                             array_position(array['dispatched', 'claimed', 'finished', 'failed',
-                                                  'seconds'], p_sort),
-                             stat.hour_slot, 3600, p_now) end)::numeric, 3) as key
-                    from stat
-                   where not stat.whole
-                     and (p_tenant_id is null or stat.tenant_id = p_tenant_id)
-                     and (p_queue is null or stat.queue = p_queue)
-                     and (p_search is null or stat.tenant_id = any (v_found))) keyed
-           where keyed.key is not null
-             and (p_after is null
-                  or keyed.key < p_after[2]::numeric
-                  or keyed.key = p_after[2]::numeric and keyed.stat_id > p_after[3]::bigint)
-           order by keyed.key desc, keyed.stat_id limit p_limit) page;
-end
-$$;
-
-comment on function fairclaim_internal.stats_page(uuid, text, int, text[], text, text,
-    timestamptz) is
-'The rows of a page of tenant_stats, with the keys by which they are sorted.';
-
--- internal/stats/told_limits.sql
-create or replace function fairclaim_internal.told_limits(
-  p_tenant_id uuid,
-  p_queue text,
-  p_now timestamptz
-) returns jsonb
-language sql stable
-as $$
-  select coalesce(
-    (select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-              'kind', bound.kind, 'max_running', bound.max_running, 'running', bound.running,
-              'units', bound.units, 'period', bound.period, 'burst', bound.burst,
-              'due_in', bound.due_in)))
-       from fairclaim_internal.limits_in_force(p_tenant_id, p_queue, p_now) bound), '[]')
-$$;
-
-comment on function fairclaim_internal.told_limits(uuid, text, timestamptz) is
-'The limits and rates that bound a tenant in a queue, as the statistics functions tell them.';
-
--- internal/stats/waiting_of.sql
--- Through the tenant's own lanes, at most 100 of them, and the group of the queue's shared lanes;
--- never more than p_cap rows and one.
-create or replace function fairclaim_internal.waiting_of(
-  p_queue text,
-  p_tenant_id uuid,
-  p_cap int,
-  out waiting int,
-  out at_least boolean,
-  out oldest_at timestamptz,
-  out backlogged boolean
-)
-language plpgsql stable
-as $$
-declare
-  v_lanes bigint[];
-  v_floors bigint[];
-  v_jobs bigint;
-  v_own bigint;
-begin
-  select array_agg(own.lane_id), array_agg(own.floor) into v_lanes, v_floors
-    from (select lane.lane_id, lane.floor from lane
-           where lane.tenant_id = p_tenant_id and lane.queue = p_queue limit 100) own;
-  v_own := (
-    select count(*)
-      from (select 1
-              from unnest(v_lanes, v_floors) own(lane_id, floor)
-             cross join lateral (
-               select 1 from ready
-                where ready.lane_id = own.lane_id and ready.seq >= own.floor
-                order by ready.lane_id, ready.seq limit p_cap + 1) found
-             limit p_cap + 1) counted);
-  v_jobs := v_own + (
-    select count(*)
-      from (select 1 from ready
-             where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
-             limit p_cap + 1 - v_own) shared);
-  waiting := least(v_jobs, p_cap);
-  at_least := v_jobs > p_cap or coalesce(cardinality(v_lanes), 0) = 100;
-  backlogged := v_own > 0;
-  if waiting > 0 then
-    oldest_at := (
-      select min(known.since)
-        from ((select first.id
-                 from unnest(v_lanes[:20], v_floors[:20]) own(lane_id, floor)
-                cross join lateral (
-                  select ready.id from ready
-                   where ready.lane_id = own.lane_id and ready.seq >= own.floor
-                   order by ready.lane_id, ready.seq limit 1) first)
-              union all
-              (select ready.id from ready
-                where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
-                order by ready.tenant_id, (ready.lane_id >> 32), ready.id limit 1)) head
-       cross join lateral (
-         select greatest(job.created_at, job.run_at) as since from job
-          where job.tenant_id = p_tenant_id and job.id = head.id offset 0) known);
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.waiting_of(text, uuid, int) is
-'How many jobs of a tenant wait in a queue, up to p_cap; since when the oldest of those first in line; and whether any stands in an own lane.';
-
--- internal/stats/window_sum.sql
--- The slot that is running counts whole, and the one before it for the part of it that is not older
--- than the window, as if it had been even. In plain SQL without settings, so that it becomes a part
--- of the statement that calls it.
-create or replace function fairclaim_internal.window_sum(
-  p_sums float4[],
-  p_place int,
-  p_slot bigint,
-  p_width int,
-  p_now timestamptz
-) returns float8
-language sql stable parallel safe
-as $$
-  select case p_slot
-    when floor(extract(epoch from p_now) / p_width)::bigint then
-      coalesce(p_sums[p_place], 0)
-      + coalesce(p_sums[p_place + 5], 0)
-        * (1 - extract(epoch from p_now)::float8 / p_width
-           + floor(extract(epoch from p_now) / p_width)::float8)
-    when floor(extract(epoch from p_now) / p_width)::bigint - 1 then
-      coalesce(p_sums[p_place], 0)
-      * (1 - extract(epoch from p_now)::float8 / p_width
-         + floor(extract(epoch from p_now) / p_width)::float8)
-    else 0 end
-$$;
-
-comment on function fairclaim_internal.window_sum(float4[], int, bigint, int, timestamptz) is
-'One of the five sums of a window that ends now: dispatched, claimed, finished, failed, seconds.';
-
 -- internal/tenant/caller.sql
 -- The role that called, seen from inside a definer function: the role that was set, else the login.
 create or replace function fairclaim_internal.caller() returns name
@@ -9819,483 +8330,6 @@ $$;
 
 comment on function fairclaim_internal.caller_is(text) is
 'Whether the role that called has the rights of one of our roles: operator, auditor and so on.';
-
--- internal/tenant/check_bound.sql
-create or replace function fairclaim_internal.check_bound(
-  p_kind text,
-  p_subject text,
-  p_tenant_id uuid,
-  p_queue text,
-  p_value int,
-  p_why text,
-  p_until timestamptz,
-  p_now timestamptz
-) returns void
-language plpgsql
-as $$
-declare
-  v_range record;
-begin
-  if p_subject = 'tenant' and p_tenant_id is null then
-    perform refuse('JQ002', 'p_tenant_id', 'is missing',
-      'name the tenant by its uuid; fairclaim.tenant_uuid(name) gives it');
-  elsif (p_queue is not null or p_subject = 'queue') and not is_name(p_queue) then
-    perform refuse('JQ004', 'p_queue',
-      'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
-      'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
-  elsif length(p_why) > 1000 then
-    perform refuse('JQ004', 'p_why', 'must have at most 1,000 characters',
-      p_detail => '{"limit": 1000}');
-  elsif p_until is not null and p_value is null then
-    perform refuse('JQ004', 'p_until', 'says when a setting ends, and none is set',
-      'leave p_until out where the value is null');
-  elsif p_until <= p_now or p_until > p_now + interval '100 years' then
-    perform refuse('JQ004', 'p_until', 'must be later than now, by at most 100 years',
-      p_detail => '{"minimum": 0, "maximum": 3155760000}');
-  end if;
-  select * into v_range from bound_range() known where known.kind = p_kind;
-  if p_value not between v_range.minimum and v_range.maximum then
-    perform refuse('JQ004', 'p_' || v_range.name,
-      format('must be from %s to %s', v_range.minimum, v_range.maximum),
-      p_detail => jsonb_build_object('minimum', v_range.minimum, 'maximum', v_range.maximum));
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.check_bound(text, text, uuid, text, int, text, timestamptz,
-    timestamptz) is
-'Refuses a setting that there cannot be (JQ002, JQ004).';
-
--- internal/tenant/check_declared.sql
--- The first fault of a document is told, with its path, and without a name or value of it.
-create or replace function fairclaim_internal.check_declared(p_document jsonb) returns void
-language plpgsql
-as $$
-declare
-  v_fault record;
-begin
-  if jsonb_typeof(p_document) is distinct from 'object' then
-    perform refuse('JQ004', 'p_document', 'must be an object with default, queues and tenants',
-      'an empty object declares that nothing is set');
-  end if;
-  with section as materialized (
-    select * from declared_sections(p_document)),
-  keyed as materialized (
-    select section.subject, section.queue, section.path, entry.key, entry.value, held.is_object
-      from section
-     cross join lateral (
-       select jsonb_typeof(section.held) = 'object' as is_object) held
-      left join lateral jsonb_each(case when held.is_object then section.held end)
-                entry(key, value) on true),
-  fault as (
-    select jsonb_build_array(unknown.key) as path, unknown.key as field,
-           'is no part of a document' as rule, null::int as minimum, null::int as maximum,
-           '["default", "queues", "tenants"]'::jsonb as allowed
-      from jsonb_object_keys(p_document) unknown(key)
-     where unknown.key not in ('default', 'queues', 'tenants')
-    union all
-    select jsonb_build_array(part.name), part.name, 'must be an object', null, null, null
-      from unnest(array['default', 'queues', 'tenants']) part(name)
-     where jsonb_typeof(p_document -> part.name) <> 'object'
-    union all
-    select named.path, 'tenants', 'must name a tenant by 1 to 255 bytes without control '
-           'characters, and each tenant once', null, null, null
-      from (select declared.path,
-                   case when declared.tenant_id is null then 2
-                        else count(*) over (partition by declared.tenant_id) end as times
-              from section declared
-             where declared.subject = 'tenant' and jsonb_array_length(declared.path) = 2) named
-     where named.times > 1
-    union all
-    select distinct keyed.path, 'queues',
-           'must name queues that match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
-           null::int, null::int, null::jsonb
-      from keyed
-     where keyed.path ->> -2 = 'queues' and not is_name(keyed.queue)
-    union all
-    select keyed.path, keyed.path ->> 0, 'must be an object', null, null, null
-      from keyed where not keyed.is_object
-    union all
-    select keyed.path || to_jsonb(keyed.key), keyed.key, 'is no setting that there is here', null,
-           null, (select jsonb_agg(known.name) from unnest(known.names) known(name))
-      from keyed
-     cross join lateral (
-       select case when keyed.subject = 'queue' then array['max_running']
-                   else array_remove(array[
-                     case when keyed.subject = 'tenant' then 'weight' end, 'max_running',
-                     'max_waiting', 'refuses',
-                     case when keyed.path ->> -2 is distinct from 'queues' then 'queues' end], null)
-              end as names) known
-     where keyed.key <> all (known.names)
-    union all
-    select keyed.path || to_jsonb(keyed.key), keyed.key,
-           format('must be a whole number from %s to %s', known.minimum, known.maximum),
-           known.minimum, known.maximum, null
-      from keyed
-      join bound_range() known on known.name = keyed.key
-     where case when jsonb_typeof(keyed.value) = 'number'
-                then keyed.value::numeric not between known.minimum and known.maximum
-                     or keyed.value::numeric % 1 <> 0
-                else true end
-    union all
-    select keyed.path || to_jsonb(keyed.key), keyed.key, 'must be true or false', null, null, null
-      from keyed where keyed.key = 'refuses' and jsonb_typeof(keyed.value) <> 'boolean'
-    union all
-    select keyed.path || to_jsonb(keyed.key), keyed.key, 'belongs to max_waiting, which is missing',
-           null, null, null
-      from keyed
-     where keyed.key = 'refuses' and not exists (
-             select from keyed other
-              where other.path = keyed.path and other.key = 'max_waiting')
-    union all
-    select keyed.path || to_jsonb(keyed.key), keyed.key, 'must be an object', null, null, null
-      from keyed where keyed.key = 'queues' and jsonb_typeof(keyed.value) <> 'object')
-  select * into v_fault from fault limit 1;
-  if found then
-    perform refuse('JQ004',
-      'p_document' || case when v_fault.allowed is null then '.' || v_fault.field else '' end,
-      v_fault.rule, null, jsonb_strip_nulls(jsonb_build_object(
-        'path', case when v_fault.allowed is null then v_fault.path else v_fault.path - -1 end,
-        'minimum', v_fault.minimum, 'maximum', v_fault.maximum, 'allowed', v_fault.allowed)));
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.check_declared(jsonb) is
-'Refuses a document that declare_limits cannot read (JQ004), with the path of the fault.';
-
--- internal/tenant/declared_sections.sql
--- The objects of a document of declare_limits that hold settings, each with where it stands. A
--- place in the path that is a number is that of a key among the keys of its object, from 0, in the
--- order of jsonb: by length, then by bytes. So a refusal can say where without telling a name.
-create or replace function fairclaim_internal.declared_sections(p_document jsonb)
-returns table (
-  subject text, tenant text, tenant_id uuid, queue text, held jsonb, path jsonb
-)
-language sql immutable
-as $$
-  with tenant as materialized (
-    select named.key, named.value, named.place - 1 as place,
-           case when fairclaim_internal.is_tenant_name(named.key)
-                then fairclaim.tenant_uuid(named.key) end as id
-      from jsonb_each(case when jsonb_typeof(p_document -> 'tenants') = 'object'
-                           then p_document -> 'tenants' end) with ordinality
-           named(key, value, place)),
-  top as materialized (
-    select 'default' as subject, null::text as tenant,
-           '00000000-0000-0000-0000-000000000000'::uuid as tenant_id,
-           p_document -> 'default' as held,
-           '["default"]'::jsonb as path
-     where p_document ? 'default'
-    union all
-    select 'tenant', tenant.key, tenant.id, tenant.value, jsonb_build_array('tenants', tenant.place)
-      from tenant)
-  select top.subject, top.tenant, top.tenant_id, '', top.held, top.path from top
-  union all
-  select top.subject, top.tenant, top.tenant_id, named.key, named.value,
-         top.path || jsonb_build_array('queues', named.place - 1)
-    from top
-   cross join lateral jsonb_each(
-     case when jsonb_typeof(top.held) = 'object' and jsonb_typeof(top.held -> 'queues') = 'object'
-          then top.held -> 'queues' end) with ordinality named(key, value, place)
-  union all
-  select 'queue', null, '00000000-0000-0000-0000-000000000000', named.key, named.value,
-         jsonb_build_array('queues', named.place - 1)
-    from jsonb_each(case when jsonb_typeof(p_document -> 'queues') = 'object'
-                         then p_document -> 'queues' end) with ordinality named(key, value, place)
-$$;
-
-comment on function fairclaim_internal.declared_sections(jsonb) is
-'The objects of a document of declare_limits that hold settings: of whom, in which queue (empty: in all), and where they stand.';
-
--- internal/tenant/default_tenant.sql
-create or replace function fairclaim_internal.default_tenant() returns uuid
-language plpgsql stable
-as $$
-declare
-  v_name text := (select setting.default_tenant from setting);
-begin
-  return case when v_name is not null then fairclaim.tenant_uuid(v_name) end;
-end
-$$;
-
-comment on function fairclaim_internal.default_tenant() is
-'The id of the default tenant of the settings, for a call that names none. Null where there is none.';
-
--- internal/tenant/force_bounds.sql
--- Each list has an item a place: what has changed in `bound`, of which the caller holds the lock. A
--- place may come twice, for a limit and a pause of one tenant.
-create or replace function fairclaim_internal.force_bounds(
-  p_kinds text[],
-  p_subjects text[],
-  p_tenants uuid[],
-  p_queues text[],
-  p_now timestamptz
-) returns void
-language plpgsql
-as $$
-declare
-  v_kind text;
-  v_subjects text[];
-  v_tenants uuid[];
-  v_queues text[];
-begin
-  foreach v_kind in array array['weight', 'running', 'waiting'] loop
-    select array_agg(changed.subject), array_agg(changed.tenant_id), array_agg(changed.queue)
-      into v_subjects, v_tenants, v_queues
-      from (select distinct place.subject, place.tenant_id, place.queue
-              from unnest(p_kinds, p_subjects, p_tenants, p_queues)
-                     place(kind, subject, tenant_id, queue)
-             where case place.kind when 'paused' then 'running' else place.kind end
-                   = v_kind) changed;
-    continue when v_tenants is null;
-    if v_kind = 'weight' then
-      perform force_weights(v_tenants, v_queues, p_now);
-    elsif v_kind = 'waiting' then
-      perform force_waiting(v_subjects, v_tenants, v_queues, p_now);
-    elsif force_running(v_subjects, v_tenants, v_queues, p_now) then
-      perform note_limits(p_now);             -- jobs that waited for it may go now
-    end if;
-  end loop;
-end
-$$;
-
-comment on function fairclaim_internal.force_bounds(text[], text[], uuid[], text[], timestamptz) is
-'Puts what is set in these places into force, and lets the next tick wake the workers where a limit was raised or lifted.';
-
--- internal/tenant/force_running.sql
--- The caller holds the lock on `bound`. A tenant that is paused has the limit 0 over all queues,
--- whatever else is set. A limit that changes keeps its row, so that it stays in effect; only a new
--- one waits for tick (see activate_limits). The row may hold a rate as well, and then stays. Looks
--- by index, as in in_force.
-create or replace function fairclaim_internal.force_running(
-  p_subjects text[],
-  p_tenants uuid[],
-  p_queues text[],
-  p_now timestamptz
-) returns boolean
-language plpgsql
-set jit = off
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_subjects text[];                          -- of the places that change
-  v_tenants uuid[];
-  v_queues text[];
-  v_limits int[];                             -- null: none in force
-  v_gone tid[];
-  v_roomier boolean;
-begin
-  select array_agg(changed.subject), array_agg(changed.tenant_id), array_agg(changed.queue),
-         array_agg(changed.value),
-         bool_or(changed.value is null or changed.value > changed.known)
-    into v_subjects, v_tenants, v_queues, v_limits, v_roomier
-    from (select held.subject, held.tenant_id, held.queue,
-                 case when held.subject = 'tenant' and held.queue = '' and exists (
-                             select from bound
-                              where bound.tenant_id = held.tenant_id and bound.queue = ''
-                                and bound.kind = 'paused' and bound.subject = 'tenant'
-                                and (bound.until is null or bound.until > p_now))
-                      then 0 else held.value end as value,
-                 (select own.max_running from running_limit own
-                   where own.tenant_id = held.tenant_id and own.queue = held.queue collate "C"
-                     and own.subject = held.subject collate "C") as known
-            from in_force('running', p_subjects, p_tenants, p_queues, p_now) held
-          offset 0) changed
-   where changed.value is distinct from changed.known;
-  v_gone := array(
-     select gone.place
-       from unnest(v_subjects, v_tenants, v_queues, v_limits)
-              changed(subject, tenant_id, queue, value)
-      cross join lateral (
-        select own.ctid as place from running_limit own
-         where own.tenant_id = changed.tenant_id and own.queue = changed.queue collate "C"
-           and own.subject = changed.subject collate "C"
-        offset 0) gone
-      where changed.value is null);
-  delete from running_limit
-   where running_limit.ctid = any (v_gone) and running_limit.units is null;
-  update running_limit set max_running = null where running_limit.ctid = any (v_gone);
-  insert into running_limit (subject, tenant_id, queue, max_running)
-  select changed.subject, changed.tenant_id, changed.queue, changed.value
-    from unnest(v_subjects, v_tenants, v_queues, v_limits)
-           changed(subject, tenant_id, queue, value)
-   where changed.value is not null
-      on conflict (tenant_id, queue, subject) do update set max_running = excluded.max_running;
-  return coalesce(v_roomier, false);
-end
-$$;
-
-comment on function fairclaim_internal.force_running(text[], uuid[], text[], timestamptz) is
-'Puts the limits on running jobs of these places, and pauses of tenants, into force as `bound` has them. Returns whether some limit was raised or lifted.';
-
--- internal/tenant/force_waiting.sql
--- The caller holds the lock on `bound`. Looks by index, as in in_force.
-create or replace function fairclaim_internal.force_waiting(
-  p_subjects text[],
-  p_tenants uuid[],
-  p_queues text[],
-  p_now timestamptz
-) returns void
-language plpgsql
-set jit = off
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_subjects text[];                          -- of the places that change
-  v_tenants uuid[];
-  v_queues text[];
-  v_quotas int[];                             -- null: none in force
-  v_refuses boolean[];
-begin
-  select array_agg(changed.subject), array_agg(changed.tenant_id), array_agg(changed.queue),
-         array_agg(changed.value), array_agg(changed.refuses)
-    into v_subjects, v_tenants, v_queues, v_quotas, v_refuses
-    from (select held.*, own.max_waiting, own.refuses as refused
-            from in_force('waiting', p_subjects, p_tenants, p_queues, p_now) held
-            left join lateral (
-              select * from waiting_limit known
-               where known.tenant_id = held.tenant_id and known.queue = held.queue collate "C"
-                 and known.subject = held.subject collate "C" offset 0) own on true) changed
-   where changed.value is distinct from changed.max_waiting
-      or changed.refuses is distinct from changed.refused;
-  delete from waiting_limit
-   where waiting_limit.ctid = any (array(
-     select gone.place
-       from unnest(v_subjects, v_tenants, v_queues, v_quotas)
-              changed(subject, tenant_id, queue, value)
-      cross join lateral (
-        select own.ctid as place from waiting_limit own
-         where own.tenant_id = changed.tenant_id and own.queue = changed.queue collate "C"
-           and own.subject = changed.subject collate "C"
-        offset 0) gone
-      where changed.value is null));
-  insert into waiting_limit (subject, tenant_id, queue, max_waiting, refuses)
-  select changed.subject, changed.tenant_id, changed.queue, changed.value, changed.refuses
-    from unnest(v_subjects, v_tenants, v_queues, v_quotas, v_refuses)
-           changed(subject, tenant_id, queue, value, refuses)
-   where changed.value is not null
-      on conflict (tenant_id, queue, subject)
-      do update set max_waiting = excluded.max_waiting, refuses = excluded.refuses;
-end
-$$;
-
-comment on function fairclaim_internal.force_waiting(text[], uuid[], text[], timestamptz) is
-'Puts the quotas of these places into force as `bound` has them.';
-
--- internal/tenant/force_weights.sql
--- The caller holds the lock on `bound`. A changed weight is noted for tick, which gives it to the
--- lanes that are there. Looks by index, as in in_force.
-create or replace function fairclaim_internal.force_weights(
-  p_tenants uuid[],
-  p_queues text[],
-  p_now timestamptz
-) returns void
-language plpgsql
-set jit = off
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_tenants uuid[];                           -- of the places that change
-  v_queues text[];
-  v_weights int[];                            -- null: none in force
-begin
-  select array_agg(changed.tenant_id), array_agg(changed.queue), array_agg(changed.value)
-    into v_tenants, v_queues, v_weights
-    from (select held.tenant_id, held.queue, held.value,
-                 (select own.weight from tenant_weight own
-                   where own.tenant_id = held.tenant_id
-                     and own.queue = held.queue collate "C") as known
-            from in_force('weight', array_fill('tenant'::text, array[cardinality(p_tenants)]),
-                   p_tenants, p_queues, p_now) held) changed
-   where changed.value is distinct from changed.known;
-  delete from tenant_weight
-   where tenant_weight.ctid = any (array(
-     select gone.place
-       from unnest(v_tenants, v_queues, v_weights) changed(tenant_id, queue, value)
-      cross join lateral (
-        select own.ctid as place from tenant_weight own
-         where own.tenant_id = changed.tenant_id and own.queue = changed.queue collate "C"
-        offset 0) gone
-      where changed.value is null));
-  insert into tenant_weight (tenant_id, queue, weight)
-  select changed.tenant_id, changed.queue, changed.value
-    from unnest(v_tenants, v_queues, v_weights) changed(tenant_id, queue, value)
-   where changed.value is not null
-      on conflict (tenant_id, queue) do update set weight = excluded.weight;
-  insert into weight_note (tenant_id, queue)
-  select changed.tenant_id, changed.queue
-    from unnest(v_tenants, v_queues) changed(tenant_id, queue);
-end
-$$;
-
-comment on function fairclaim_internal.force_weights(uuid[], text[], timestamptz) is
-'Puts the weights of these places into force as `bound` has them.';
-
--- internal/tenant/in_force.sql
--- Of each place the override while it is there and not past its end, else the base. The plan is
--- pinned to one look by index a place: the statistics may say "empty" of a table that a declaration
--- has just filled.
-create or replace function fairclaim_internal.in_force(
-  p_kind text,
-  p_subjects text[],
-  p_tenants uuid[],
-  p_queues text[],
-  p_now timestamptz
-) returns table (subject text, tenant_id uuid, queue text, value int, refuses boolean)
-language plpgsql stable
-set jit = off
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set plan_cache_mode = force_generic_plan
-as $$
-#variable_conflict use_column
-begin
-  return query
-  select asked.subject, asked.tenant_id, asked.queue, held.value, held.refuses
-    from unnest(p_subjects, p_tenants, p_queues) asked(subject, tenant_id, queue)
-    left join lateral (
-      -- by name, an override comes after the base
-      select bound.value, bound.refuses from bound
-       where bound.tenant_id = asked.tenant_id and bound.queue = asked.queue collate "C"
-         and bound.kind = p_kind and bound.subject = asked.subject collate "C"
-         and bound.key is null
-         and (bound.layer = 'base' or bound.until is null or bound.until > p_now)
-       order by bound.layer desc limit 1) held on true;
-end
-$$;
-
-comment on function fairclaim_internal.in_force(text, text[], uuid[], text[], timestamptz) is
-'What is in force in each of these places (subject, tenant, queue); null where nothing is set.';
-
--- internal/tenant/is_known_tenant.sql
-create or replace function fairclaim_internal.is_known_tenant(p_tenant_id uuid) returns boolean
-language plpgsql stable
-set jit = off
-set enable_seqscan = off
-as $$
-begin
-  return tenant_label(p_tenant_id) is not null
-      or exists (select from job where job.tenant_id = p_tenant_id);
-end
-$$;
-
-comment on function fairclaim_internal.is_known_tenant(uuid) is
-'Whether a job was dispatched for this tenant by name, or one of its jobs is there.';
 
 -- internal/tenant/check_tenant.sql
 create or replace function fairclaim_internal.check_tenant(p_tenant_id uuid) returns void
@@ -10339,8 +8373,8 @@ declare
   v_all int := 0;
 begin
   foreach v_table in array array[
-    'waiting_limit', 'waiting_count', 'delayed_job', 'bound', 'tenant_weight', 'weight_note',
-    'running_limit', 'at_limit', 'rate_use', 'stat', 'tenant_retention', 'tenant_name', 'tenant_note', 'suspect', 'cancel_request']
+    'waiting_limit', 'waiting_count', 'delayed_job', 'tenant', 'running_limit', 'at_limit',
+    'tenant_retention', 'tenant_name', 'tenant_note', 'suspect', 'cancel_request']
   loop
     execute format(
       'delete from %I gone
@@ -10348,7 +8382,8 @@ begin
           select named.ctid from %I named where named.tenant_id = $1 for update skip locked))',
       v_table, v_table) using p_tenant_id;
     get diagnostics v_gone = row_count;
-    if v_table in ('bound', 'tenant_retention', 'tenant_name') then
+    if v_table in ('waiting_limit', 'tenant', 'running_limit', 'tenant_retention', 'tenant_name')
+    then
       v_all := v_all + v_gone;
     end if;
   end loop;
@@ -10366,25 +8401,6 @@ as $$ select octet_length(p_name) between 1 and 255 and p_name !~ $r$[[:cntrl:]\
 
 comment on function fairclaim_internal.is_tenant_name(text) is
 'Whether a text may name a tenant in a dispatch: 1 to 255 bytes without control characters. Null for null.';
-
--- internal/tenant/lock_bounds.sql
--- Whoever changes settings works alone, so that what is in force follows from all that is set.
--- Readers wait for nothing, and neither do claims, dispatches and ticks.
-create or replace function fairclaim_internal.lock_bounds() returns void
-language plpgsql
-as $$
-begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform refuse('JQ004', 'transaction',
-      'a change of settings needs isolation level read committed',
-      'begin isolation level read committed');
-  end if;
-  lock table bound in share row exclusive mode;
-end
-$$;
-
-comment on function fairclaim_internal.lock_bounds() is
-'Lets one transaction at a time change settings of tenants and queues. Errors: JQ004 outside READ COMMITTED.';
 
 -- internal/tenant/named_tenant.sql
 -- The tenant of a dispatch that gives no uuid. Only such a dispatch pays for this, and where the
@@ -10442,34 +8458,6 @@ $$;
 comment on function fairclaim_internal.named_tenants(jsonb) is
 'The ids of the tenants that the jobs of a batch name, by name, and that of the default tenant by the empty one; remembers the names.';
 
--- internal/tenant/note_audit.sql
--- Who is the login, as in the server's log: a role that was set says less.
-create or replace function fairclaim_internal.note_audit(
-  p_what text,
-  p_subject text,
-  p_tenant_id uuid,
-  p_queue text,
-  p_old text,
-  p_new text,
-  p_why text default null,
-  p_until timestamptz default null,
-  p_many int default 1
-) returns void
-language plpgsql
-as $$
-begin
-  insert into audit (at, who, what, subject, tenant_id, queue, old_value, new_value, until, why,
-                     many)
-  values (fairclaim.clock(), session_user, p_what, p_subject, p_tenant_id, nullif(p_queue, ''),
-          p_old, p_new, p_until, p_why, p_many);
-  raise log 'fairclaim: % by %', p_what, session_user;
-end
-$$;
-
-comment on function fairclaim_internal.note_audit(text, text, uuid, text, text, text, text,
-    timestamptz, int) is
-'Writes down who changed what, why, and how many.';
-
 -- internal/tenant/note_tenants.sql
 -- Remembers how tenants are called, once each: it appends, and tick folds. Locks nothing and waits
 -- for nothing. A tenant whose name is folded costs one look-up in an index. Notes that wait for the
@@ -10496,209 +8484,6 @@ $$;
 
 comment on function fairclaim_internal.note_tenants(uuid[], text[]) is
 'Notes the names of tenants that are not known yet, for the next tick to keep.';
-
--- internal/tenant/put_bound.sql
--- Writes the override of one place, or takes it away where the value is null, and puts into force
--- what follows. Locks `bound`; then rows of what is in force, for which it waits.
-create or replace function fairclaim_internal.put_bound(
-  p_what text,
-  p_kind text,
-  p_subject text,
-  p_tenant_id uuid,
-  p_queue text,
-  p_value int,
-  p_refuses boolean,
-  p_why text,
-  p_until timestamptz,
-  p_now timestamptz
-) returns void
-language plpgsql
-set jit = off
-set enable_seqscan = off
-as $$
-declare
-  v_tenant uuid := case when p_subject = 'tenant' then p_tenant_id
-                        else '00000000-0000-0000-0000-000000000000' end;
-  v_queue text := coalesce(p_queue, '');
-  v_old int;
-begin
-  perform check_bound(p_kind, p_subject, p_tenant_id, p_queue, p_value, p_why, p_until, p_now);
-  perform lock_bounds();
-  delete from bound
-   where bound.tenant_id = v_tenant and bound.queue = v_queue and bound.kind = p_kind
-     and bound.subject = p_subject and bound.key is null and bound.layer = 'override'
-  returning bound.value into v_old;
-  if p_value is not null then
-    insert into bound (kind, subject, tenant_id, queue, layer, value, refuses, set_by, why, until,
-                       set_at)
-    values (p_kind, p_subject, v_tenant, v_queue, 'override', p_value, p_refuses, session_user,
-            p_why, p_until, p_now);
-  end if;
-  perform force_bounds(array[p_kind], array[p_subject], array[v_tenant], array[v_queue], p_now);
-  perform note_audit(p_what, p_subject, case when p_subject = 'tenant' then v_tenant end, v_queue,
-    v_old::text, p_value::text, p_why, p_until);
-end
-$$;
-
-comment on function fairclaim_internal.put_bound(text, text, text, uuid, text, int, boolean, text,
-    timestamptz, timestamptz) is
-'Sets an override of an operator, or takes it away (a null value). Errors: JQ002, JQ004.';
-
--- internal/tenant/read_declared.sql
--- A document that check_declared has passed.
-create or replace function fairclaim_internal.read_declared(p_document jsonb) returns table (
-  kind text, subject text, tenant_id uuid, queue text, value int, refuses boolean, what text
-)
-language sql immutable
-as $$
-  select known.kind, section.subject,
-         section.tenant_id, section.queue, (section.held ->> known.name)::int,
-         case when known.kind = 'waiting'
-              then coalesce((section.held ->> 'refuses')::boolean, true) end,
-         concat_ws('.',
-           case section.subject when 'tenant' then 'tenants' when 'default' then 'default' end,
-           section.tenant,
-           case when section.queue <> '' then 'queues.' || section.queue end, known.name)
-    from (select * from fairclaim_internal.declared_sections(p_document) offset 0) section
-   cross join lateral (
-     select * from fairclaim_internal.bound_range() range where section.held ? range.name) known
-$$;
-
-comment on function fairclaim_internal.read_declared(jsonb) is
-'The settings in a document of declare_limits, each with its path.';
-
--- internal/tenant/shown_bound.sql
--- One place as it is shown: both layers by two looks, and what follows from them.
-create or replace function fairclaim_internal.shown_bound(
-  p_kind text,
-  p_subject text,
-  p_tenant_id uuid,
-  p_queue text,
-  p_now timestamptz,
-  out kind text,
-  out subject text,
-  out tenant_id uuid,
-  out tenant text,
-  out queue text,
-  out base int,
-  out override int,
-  out in_force int,
-  out refuses boolean,
-  out set_by text,
-  out why text,
-  out until timestamptz,
-  out set_at timestamptz
-)
-language plpgsql stable
-set jit = off
-set enable_seqscan = off
-as $$
-declare
-  v_tenant uuid := case when p_subject = 'tenant' then p_tenant_id
-                        else '00000000-0000-0000-0000-000000000000' end;
-  v_base bound;
-  v_override bound;
-  v_shown bound;
-begin
-  select * into v_base from bound known
-   where known.tenant_id = v_tenant and known.queue = p_queue and known.kind = p_kind
-     and known.subject = p_subject and known.key is null and known.layer = 'base';
-  select * into v_override from bound known
-   where known.tenant_id = v_tenant and known.queue = p_queue and known.kind = p_kind
-     and known.subject = p_subject and known.key is null and known.layer = 'override'
-     and (known.until is null or known.until > p_now);
-  v_shown := case when v_override.bound_id is null then v_base else v_override end;
-  kind := p_kind;
-  subject := p_subject;
-  tenant_id := case when p_subject = 'tenant' then p_tenant_id end;
-  tenant := tenant_label(tenant_id);
-  queue := nullif(p_queue, '');
-  base := v_base.value;
-  override := v_override.value;
-  in_force := v_shown.value;
-  refuses := v_shown.refuses;
-  set_by := v_shown.set_by;
-  why := v_shown.why;
-  until := v_shown.until;
-  set_at := v_shown.set_at;
-end
-$$;
-
-comment on function fairclaim_internal.shown_bound(text, text, uuid, text, timestamptz) is
-'A setting of a tenant, a queue or a default: base, override, what is in force, and whose that is.';
-
--- internal/tenant/tenant_label.sql
--- Two look-ups by index: in the names that tick has folded, else in the notes of dispatches since.
-create or replace function fairclaim_internal.tenant_label(p_tenant_id uuid) returns text
-language sql stable
-as $$
-  select coalesce(
-    (select known.name from fairclaim_internal.tenant_name known
-      where known.tenant_id = p_tenant_id),
-    (select note.name from fairclaim_internal.tenant_note note
-      where note.tenant_id = p_tenant_id limit 1))
-$$;
-
-comment on function fairclaim_internal.tenant_label(uuid) is
-'The name of a tenant, or null when no job was dispatched for it by name.';
-
--- internal/tenant/weight_of.sql
--- A weight for the queue goes before one for all queues. It is inlined, so every name has its
--- schema.
-create or replace function fairclaim_internal.weight_of(p_tenant_id uuid, p_queue text)
-returns smallint
-language sql stable
-as $$
-  select coalesce(
-    (select own.weight from fairclaim_internal.tenant_weight own
-      where own.tenant_id = p_tenant_id and own.queue = p_queue collate "C"),
-    (select own.weight from fairclaim_internal.tenant_weight own
-      where own.tenant_id = p_tenant_id and own.queue = ''),
-    1::smallint)
-$$;
-
-comment on function fairclaim_internal.weight_of(uuid, text) is
-'The weight of a tenant in a queue, as it is in force.';
-
--- internal/tenant/write_base.sql
--- The caller holds the lock on `bound`. A value that is null removes the row of that number.
-create or replace function fairclaim_internal.write_base(
-  p_ids bigint[],
-  p_kinds text[],
-  p_subjects text[],
-  p_tenants uuid[],
-  p_queues text[],
-  p_values int[],
-  p_refuses boolean[],
-  p_why text,
-  p_now timestamptz
-) returns void
-language plpgsql
-as $$
-begin
-  -- all that change go, and come again where they have a value
-  delete from bound
-   where bound.ctid = any (array(
-     select gone.place
-       from unnest(p_ids) listed(id)
-      cross join lateral (
-        select known.ctid as place from bound known
-         where known.bound_id = listed.id offset 0) gone));
-  insert into bound (kind, subject, tenant_id, queue, layer, value, refuses, set_by, why, set_at)
-  select item.kind, item.subject, item.tenant_id, item.queue, 'base', item.value, item.refuses,
-         session_user, p_why, p_now
-    from unnest(p_kinds, p_subjects, p_tenants, p_queues, p_values, p_refuses)
-           item(kind, subject, tenant_id, queue, value, refuses)
-   where item.value is not null;
-  perform force_bounds(p_kinds, p_subjects, p_tenants, p_queues, p_now);
-  perform note_audit('declare_limits', 'all', null, null, null, null, p_why, null,
-    cardinality(p_kinds));
-end
-$$;
-
-comment on function fairclaim_internal.write_base(bigint[], text[], text[], uuid[], text[], int[],
-    boolean[], text, timestamptz) is
-'Writes the settings that a declaration changes, and puts into force what follows.';
 
 -- internal/tenant/tenant_jobs.sql
 -- One step of an operation on all jobs of a tenant: it looks at the next p_limit of them, oldest
@@ -11337,7 +9122,7 @@ begin
          (select array_agg(kind.type order by kind.number) from kind),
          (select array_agg(kind.priority::smallint order by kind.number) from kind),
          array_agg(row (sized.number, sized.place, sized.id, sized.tenant_id,
-                        0, sized.max_attempts, 0, false)::ready) filter (where sized.due is null),
+                        0, sized.max_attempts, 0)::ready) filter (where sized.due is null),
          min(sized.due)
     into v_bad, v_fault, v_bytes, v_all, v_queues, v_types, v_priorities, v_rows, v_later
     from (select kind.number, item.place, item.id, item.tenant_id, item.max_attempts,
@@ -11993,10 +9778,6 @@ begin
   end if;
   promoted := 0; returned := 0; moved := 0; floors := 0; closed := 0; deleted := 0;
   safe_lag := v_state.mark - v_state.safe; busy := false; failed := '{}';
-  if coalesce(pg_sequence_last_value('rate_at'), 0) between 1 and v_ms then
-    perform setval('rate_at', 0);
-    perform wake(v_now);
-  end if;
   v_all := v_round and v_last / 15000 <> v_ms / 15000;
   v_late := v_round and v_last < v_ms - 2000;
   v_state.sched_floor := case when v_all or v_late then '-infinity'
@@ -12051,7 +9832,7 @@ end
 $$;
 
 comment on function fairclaim.tick() is
-'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, fails suspects that no worker took, moves floors, closes and deletes empty lanes, makes ranges ahead, keeps the names of tenants that dispatches have used, refreshes the statistics. Call it from anywhere when next_tick_in says, in seconds: after half a minute at most, sooner when something can be due, every second while jobs wait or lanes come and go. Workers do. prune_due: no worker has pruned for a minute (ten, while nothing happens): call drop_ranges() and prune(). busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
+'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, fails suspects that no worker took, moves floors, closes and deletes empty lanes, makes ranges ahead, keeps the names of tenants that dispatches have used. Call it from anywhere when next_tick_in says, in seconds: after half a minute at most, sooner when something can be due, every second while jobs wait or lanes come and go. Workers do. prune_due: no worker has pruned for a minute (ten, while nothing happens): call drop_ranges() and prune(). busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
 Errors: JQ004 outside READ COMMITTED.';
 
 grant execute on function fairclaim.tick() to fairclaim_worker, fairclaim_operator;
@@ -12396,7 +10177,6 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
-  v_watched boolean[];
 begin
   p_tenant_id := check_scope(p_tenant_id, p_ids);
   with due as materialized (
@@ -12406,21 +10186,20 @@ begin
   now_due as (
     delete from scheduled where scheduled.ctid = any (array(select due.place from due))
     returning scheduled.id, scheduled.tenant_id, scheduled.attempts, scheduled.attempts_left,
-              scheduled.lost, scheduled.watched),
+              scheduled.lost),
   back as (
-    select now_due.id, now_due.tenant_id, now_due.attempts, now_due.attempts_left, now_due.lost,
-           now_due.watched
+    select now_due.id, now_due.tenant_id, now_due.attempts, now_due.attempts_left, now_due.lost
       from now_due
     union all
-    select ended.id, ended.tenant_id, ended.attempts, ended.attempts_left, ended.lost, false
+    select ended.id, ended.tenant_id, ended.attempts, ended.attempts_left, ended.lost
       from reopen_ended(p_tenant_id, p_ids) ended)
   select array_agg(back.tenant_id), array_agg(back.id), array_agg(back.attempts),
-         array_agg(back.attempts_left), array_agg(back.lost), array_agg(back.watched)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
+         array_agg(back.attempts_left), array_agg(back.lost)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost
     from back;
   if v_ids is not null then
     perform drop_wishes(v_ids);
-    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
+    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
     perform wake(fairclaim.clock());
   end if;
   return query select * from status_of(p_tenant_id, p_ids);
@@ -12565,11 +10344,12 @@ grant execute on function fairclaim.drain_queue(text, text) to fairclaim_operato
 -- Bounded, and without a counter on the hot path. It reads per queue at most p_up_to lanes and
 -- p_up_to waiting rows, from the floors of the lanes on; in all at most p_up_to running and p_up_to
 -- scheduled rows, each with a look at its job. The names come from hops through the indexes of
--- lanes, from the paused queues, and from those rows. What ended is not counted: `finished` grows
+-- lanes, from the paused and drained queues, and from those rows. What ended is not counted: `finished` grows
 -- with history and has no queue. Plans are pinned to looks by index, whatever the statistics say.
 create or replace function fairclaim.list_queues(p_up_to int default 10000) returns table (
   queue text, paused_at timestamptz, waiting int, tenants_waiting int,
-  oldest_waiting_at timestamptz, scheduled int, running int, at_least text[]
+  oldest_waiting_at timestamptz, scheduled int, running int, at_least text[],
+  drained_at timestamptz
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -12585,6 +10365,7 @@ declare
   v_running jsonb;                            -- how many by queue
   v_scheduled jsonb;
   v_more text[];
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
 begin
   if p_up_to is null or p_up_to not between 1 and 100000 then
     perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000',
@@ -12615,6 +10396,9 @@ begin
     union
     select queue.name from queue where queue.paused_at is not null
     union
+    select drain.queue from waiting_limit drain
+     where drain.subject = 'drain' and drain.tenant_id = v_none
+    union
     select jsonb_object_keys(v_running)
     union
     select jsonb_object_keys(v_scheduled))
@@ -12623,7 +10407,10 @@ begin
          coalesce((v_scheduled ->> used.name)::int, 0),
          coalesce((v_running ->> used.name)::int, 0),
          case when waits.jobs > p_up_to or heads.lanes > p_up_to
-              then array['waiting', 'tenants_waiting'] else '{}' end || v_more
+              then array['waiting', 'tenants_waiting'] else '{}' end || v_more,
+         (select drain.drained_at from waiting_limit drain
+           where drain.subject = 'drain' and drain.tenant_id = v_none
+             and drain.queue = used.name)
     from used
    cross join lateral (
      select array_agg(either.lane_id) as lane_ids, array_agg(either.floor) as floors
@@ -12658,7 +10445,7 @@ end
 $$;
 
 comment on function fairclaim.list_queues(int) is
-'The queues that are in use or paused, by name, for operators: since when it is paused (null: it is not), how many jobs wait and of how many tenants, when the oldest of those first in line was dispatched, how many are scheduled (delayed, snoozed or to be retried) and running.
+'The queues that are in use, paused or being drained, by name, for operators: since when it is paused (null: it is not), how many jobs wait and of how many tenants, when the oldest of those first in line was dispatched, how many are scheduled (delayed, snoozed or to be retried) and running, and since when it is being drained (null: it is not).
 Counted to p_up_to (1 to 100,000): the waiting ones in each queue, the scheduled and the running ones in all; at_least names the columns that are lower bounds because of that. A call reads at most so many rows and lanes a queue, never what ended: count failed jobs with count_jobs.
 A queue is in use while jobs wait, run or are scheduled in it, and for an hour after. Errors: JQ004.';
 
@@ -12736,40 +10523,6 @@ Errors: JQ004.';
 
 grant execute on function fairclaim.resume_queue(text) to fairclaim_operator;
 
--- protocol/queue/set_queue_limit.sql
--- Claims read the limit that is in force; see put_bound for what is locked.
-create or replace function fairclaim.set_queue_limit(
-  p_queue text,
-  p_max_running int,
-  p_why text default null,
-  p_until timestamptz default null
-) returns table (
-  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
-  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz,
-  known boolean, in_use boolean
-)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-declare
-  v_now timestamptz := fairclaim.clock();
-begin
-  perform put_bound('set_queue_limit', 'running', 'queue', null, p_queue, p_max_running, null,
-    p_why, p_until, v_now);
-  return query
-  select shown.*, null::boolean, queue_in_use(p_queue)
-    from shown_bound('running', 'queue', null, coalesce(p_queue, ''), v_now) shown;
-end
-$$;
-
-comment on function fairclaim.set_queue_limit(text, int, text, timestamptz) is
-'Limits how many jobs of a queue run at the same time (0 to 1,000,000), those of all tenants together, for operators. Jobs that run already go on. p_why and p_until say why, and when it ends by itself. Null takes it away, so that the base which declare_limits has set is in force again. Returns the setting as show_limits does: base, override and what is in force. in_use is false where no job waits in the queue or has within the last hour.
-Errors: JQ004.';
-
-grant execute on function fairclaim.set_queue_limit(text, int, text, timestamptz)
-  to fairclaim_operator;
-
 -- protocol/queue/undrain_queue.sql
 create or replace function fairclaim.undrain_queue(p_queue text, p_why text default null)
 returns table (queue text, drained_at timestamptz, was_drained boolean, in_use boolean)
@@ -12798,57 +10551,6 @@ comment on function fairclaim.undrain_queue(text, text) is
 Errors: JQ004.';
 
 grant execute on function fairclaim.undrain_queue(text, text) to fairclaim_operator;
-
--- protocol/quota/show_quotas.sql
--- Each count is bounded by its quota and a little more, as for a dispatch.
-create or replace function fairclaim.show_quotas(
-  p_tenant_id uuid default null,
-  p_queue text default null,
-  p_limit int default 100
-) returns table (
-  tenant_id uuid, tenant text, queue text, subject text, max_waiting int, refuses boolean,
-  waiting int, at_least boolean, drained_at timestamptz
-)
-language plpgsql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-#variable_conflict use_column
-declare
-  v_none uuid := '00000000-0000-0000-0000-000000000000';
-begin
-  if p_limit is null or p_limit not between 1 and 1000 then
-    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
-      'name a tenant or a queue', '{"minimum": 1, "maximum": 1000}');
-  end if;
-  return query
-  with bound as materialized (
-    select known.*, row_number() over () as place,
-           case when known.subject = 'tenant' then known.tenant_id else p_tenant_id end as counted,
-           known.max_waiting + known.max_waiting / 16 + 1000 as most
-      from (select * from waiting_limit listed
-             where (p_tenant_id is null or listed.tenant_id in (p_tenant_id, v_none))
-               and (p_queue is null or listed.queue in ('', p_queue collate "C"))
-             order by listed.tenant_id, listed.queue, listed.subject limit p_limit) known)
-  select nullif(bound.tenant_id, v_none), tenant_label(bound.tenant_id), nullif(bound.queue, ''),
-         bound.subject, case when bound.subject <> 'drain' then bound.max_waiting end,
-         bound.refuses, waits.jobs, coalesce(waits.jobs >= bound.most, false), bound.drained_at
-    from bound
-    left join waiting_jobs(
-           (select array_agg(bound.counted order by bound.place) from bound),
-           (select array_agg(bound.queue order by bound.place) from bound),
-           (select array_agg(bound.most order by bound.place) from bound)) waits
-           on waits.place = bound.place and bound.counted is not null
-   order by bound.place;
-end
-$$;
-
-comment on function fairclaim.show_quotas(uuid, text, int) is
-'The quotas on waiting jobs that are in force and what is being drained, for operators: subject tenant (its own), default (of every tenant without its own) or drain. queue null: over all queues; tenant_id null: of every tenant. waiting: how many jobs the tenant has, counted to a little more than the quota (at_least: there may be more); of a default only where p_tenant_id is given. refuses false: what is above the quota is let in, and shown here. p_limit 1 to 1,000.
-Errors: JQ004.';
-
-grant execute on function fairclaim.show_quotas(uuid, text, int)
-  to fairclaim_operator;
 
 -- protocol/settle/extend_leases.sql
 -- A row that another call is settling at this moment is passed over, and answered as held.
@@ -13302,823 +11004,6 @@ grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], tex
     text[], float8[])
   to fairclaim_worker;
 
--- protocol/stats/queue_stats.sql
--- What waits, is scheduled and runs is counted at the call, by list_queues; the rest is what the
--- last refresh noted.
-create or replace function fairclaim.queue_stats(
-  p_queue text default null,
-  p_up_to int default 1000
-) returns table (
-  queue text, paused boolean, waiting int, tenants_waiting int, oldest_waiting float8,
-  scheduled int, running int, at_least text[], limits jsonb,
-  dispatched_1m float8, claimed_1m float8, finished_1m float8, failed_1m float8, seconds_1m float8,
-  dispatched_1h float8, claimed_1h float8, finished_1h float8, failed_1h float8, seconds_1h float8,
-  wait_p50 float8, wait_p99 float8, run_p50 float8, run_p99 float8, sampled int,
-  backlogged_1m int, jain_claims_1m float8, jain_seconds_1m float8,
-  backlogged_1h int, jain_claims_1h float8, jain_seconds_1h float8, age float8
-)
-language plpgsql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set plan_cache_mode = force_custom_plan
-as $$
-#variable_conflict use_column
-declare
-  v_now timestamptz := fairclaim.clock();
-begin
-  return query
-  with recursive
-  noted(queue) as (
-    (select stat.queue from stat order by stat.queue limit 1)
-    union all
-    select (select stat.queue from stat
-             where stat.queue > noted.queue order by stat.queue limit 1)
-      from noted where noted.queue is not null),
-  live as materialized (select * from fairclaim.list_queues(p_up_to)),
-  named as materialized (
-    select live.queue from live
-    union
-    select noted.queue from noted where noted.queue is not null)
-  select named.queue, live.paused_at is not null, coalesce(live.waiting, 0),
-         coalesce(live.tenants_waiting, 0),
-         extract(epoch from v_now - live.oldest_waiting_at)::float8,
-         coalesce(live.scheduled, 0), coalesce(live.running, 0), coalesce(live.at_least, '{}'),
-         told_limits('00000000-0000-0000-0000-000000000000', named.queue, v_now),
-         told.dispatched_1m, told.claimed_1m, told.finished_1m, told.failed_1m, told.seconds_1m,
-         told.dispatched_1h, told.claimed_1h, told.finished_1h, told.failed_1h, told.seconds_1h,
-         told.wait_p50, told.wait_p99, told.run_p50, told.run_p99, told.sampled,
-         minute.tenants, minute.by_claims, minute.by_seconds,
-         hour.tenants, hour.by_claims, hour.by_seconds, told.age
-    from named
-    left join live on live.queue = named.queue
-    left join stat on stat.queue = named.queue and stat.whole
-     and stat.tenant_id = '00000000-0000-0000-0000-000000000000'
-   cross join lateral flows(stat, v_now) told
-   cross join lateral service_shares(named.queue, 60, v_now) minute
-   cross join lateral service_shares(named.queue, 3600, v_now) hour
-   where p_queue is null or named.queue = p_queue
-   order by named.queue;
-end
-$$;
-
-comment on function fairclaim.queue_stats(text, int) is
-'What queues have waiting, running and done, a row for each that is in use, paused, or was in use in the last two hours, for operators and observers. p_queue: only this one. p_up_to: as of list_queues, which counts what waits, is scheduled and runs, at the call; at_least names the columns that are lower bounds. limits: those of the queue, as in tenant_stats.
-The other columns are as in tenant_stats, over all tenants of the queue; samples are of at most 256 jobs.
-backlogged_: how many tenants had a backlog for the whole last minute, and hour. jain_claims_, jain_seconds_: Jain''s index of what they got by their weights, claims and seconds of service: 1 when all got the same for their weight, 1/n when one of n got everything; null when there is none, or none got anything. age: the seconds since the last refresh that told of this queue. Errors: JQ004.';
-
-grant execute on function fairclaim.queue_stats(text, int)
-  to fairclaim_operator, fairclaim_observer;
-
--- protocol/stats/tenant_stats.sql
--- By tenant and queue, a page walks the key of `stat`, or the index by tenant. By a figure it reads
--- the rows of `stat` that match, one for each tenant that did something in the last two hours.
--- What waits is counted for the page, at most 50,000 rows in all, so that it is true in a database
--- in which nothing has happened since the last refresh. The rest is what the last refresh noted.
-create or replace function fairclaim.tenant_stats(
-  p_tenant_id uuid default null,
-  p_queue text default null,
-  p_limit int default 100,
-  p_after text default null,
-  p_sort text default 'tenant',
-  p_search text default null
-) returns table (
-  tenant_id uuid, tenant text, queue text, weight int,
-  waiting int, at_least boolean, oldest_waiting float8, backlogged boolean, running int,
-  limits jsonb,
-  dispatched_1m float8, claimed_1m float8, finished_1m float8, failed_1m float8, seconds_1m float8,
-  dispatched_1h float8, claimed_1h float8, finished_1h float8, failed_1h float8, seconds_1h float8,
-  wait_p50 float8, wait_p99 float8, run_p50 float8, run_p99 float8, sampled int,
-  share_1m float8, fair_share_1m float8, share_1h float8, fair_share_1h float8,
-  age float8, next text, more boolean
-)
-language plpgsql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set plan_cache_mode = force_custom_plan
-as $$
-#variable_conflict use_column
-declare
-  v_now timestamptz := fairclaim.clock();
-  v_after text[];
-  v_ids bigint[];
-  v_keys text[];
-  v_shares jsonb;
-  v_is_idle boolean := not exists (select from running);
-begin
-  v_after := check_stats(p_limit, p_after, p_sort, p_search);
-  select page.ids, page.keys into v_ids, v_keys
-    from stats_page(p_tenant_id, p_queue, p_limit + 1, v_after, p_sort, p_search, v_now) page;
-  more := coalesce(cardinality(v_ids), 0) > p_limit;
-  v_ids := v_ids[:p_limit];
-  select jsonb_object_agg(used.queue, jsonb_build_object(
-           'minute', service_shares(used.queue, 60, v_now),
-           'hour', service_shares(used.queue, 3600, v_now)))
-    into v_shares
-    from (select distinct stat.queue from stat where stat.stat_id = any (v_ids)) used;
-  return query
-  select stat.tenant_id, tenant_label(stat.tenant_id), stat.queue,
-         weight_of(stat.tenant_id, stat.queue)::int, counted.waiting, counted.at_least,
-         extract(epoch from v_now - counted.oldest_at)::float8, counted.backlogged,
-         case when v_is_idle then 0 else stat.running end,
-         told_limits(stat.tenant_id, stat.queue, v_now),
-         told.dispatched_1m, told.claimed_1m, told.finished_1m, told.failed_1m, told.seconds_1m,
-         told.dispatched_1h, told.claimed_1h, told.finished_1h, told.failed_1h, told.seconds_1h,
-         told.wait_p50, told.wait_p99, told.run_p50, told.run_p99, told.sampled,
-         shares.part_1m, shares.fair_1m, shares.part_1h, shares.fair_1h, told.age,
-         concat_ws('|', p_sort, v_keys[page.place], page.id), more
-    from unnest(v_ids) with ordinality page(id, place)
-    join stat on stat.stat_id = page.id
-   cross join lateral waiting_of(stat.queue, stat.tenant_id,
-     greatest(50, least(1000, 50000 / cardinality(v_ids)))) counted
-   cross join lateral flows(stat, v_now) told
-   cross join lateral (
-     select case when stat.backlogged_since <= v_now - interval '1 minute' then
-              told.claimed_1m
-              / nullif((v_shares #>> array[stat.queue, 'minute', 'claims'])::float8, 0) end
-              as part_1m,
-            case when stat.backlogged_since <= v_now - interval '1 minute' then
-              weight_of(stat.tenant_id, stat.queue)::int
-              / (v_shares #>> array[stat.queue, 'minute', 'weights'])::float8 end as fair_1m,
-            case when stat.backlogged_since <= v_now - interval '1 hour' then
-              told.claimed_1h
-              / nullif((v_shares #>> array[stat.queue, 'hour', 'claims'])::float8, 0) end
-              as part_1h,
-            case when stat.backlogged_since <= v_now - interval '1 hour' then
-              weight_of(stat.tenant_id, stat.queue)::int
-              / (v_shares #>> array[stat.queue, 'hour', 'weights'])::float8 end as fair_1h) shares
-   order by page.place;
-end
-$$;
-
-comment on function fairclaim.tenant_stats(uuid, text, int, text, text, text) is
-'What tenants have waiting, running and done, a row for each tenant and queue, for operators and observers; no payloads. p_tenant_id, p_queue: only these. p_search: only tenants whose name has this text, upper or lower case, or whose id is it. p_sort: tenant (by queue and id), or by a figure, the largest first: waiting, oldest, running, dispatched, claimed, finished, failed, seconds (these of the last hour). p_limit 1 to 1,000; for the next page p_after is `next` of the last row, while `more`.
-waiting: counted at the call, up to 50 to 1,000 a row; at_least: there are more. oldest_waiting: since how many seconds the oldest of those first in line waits. backlogged: it has jobs in an own lane. limits: what bounds its running jobs, a list of objects: kind (tenant, default, tenant_queue, default_queue, queue) with max_running and running, or with units, period (seconds), burst and due_in (seconds until a job may begin).
-_1m, _1h: in the last minute and hour. claimed: attempts that ended and by how much the running jobs grew, without those given back or snoozed. finished: jobs that ended, failed among them. seconds: of service. wait_, run_: seconds from due to begun of first attempts, and of the runs, over the last `sampled` jobs (at most 32) that ended. No begin of an attempt is written down: what is told can be wrong by the 5 s between two refreshes, and is near the mean for short runs.
-share_: its part of the claims of the tenants that had a backlog for the whole window, fair_share_: its part of their weights. null for the others.
-age: the seconds since the row has changed; ticks refresh it every 5 s at most while there is something to do. Counts are of samples where more than 16 pages of jobs came in between; jobs of a transaction that stayed open across a refresh may be missed. Errors: JQ004.';
-
-grant execute on function fairclaim.tenant_stats(uuid, text, int, text, text, text)
-  to fairclaim_operator, fairclaim_observer;
-
--- protocol/stats/why_waiting.sql
--- It only reads, by keys: the job, its narrow row, its lane, and at most 1,000 rows that are ahead
--- of it. A job that moves at this moment may tell of both places. Without a tenant, an operator's
--- call looks for the job in the narrow tables first (find_jobs).
-create or replace function fairclaim.why_waiting(p_tenant_id uuid, p_id uuid) returns table (
-  reason text, detail text, queue text, type text, "position" int, at_least boolean, due_in float8,
-  limit_kind text, max_running int, running int
-)
-language plpgsql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set plan_cache_mode = force_custom_plan
-as $$
-#variable_conflict use_column
-declare
-  v_now timestamptz := fairclaim.clock();
-  v_tenant uuid;
-  v_job record;
-  v_place record;
-  v_lane lane;
-  v_ahead int;
-  v_rate float8;
-begin
-  if p_id is null then
-    perform refuse('JQ004', 'p_id', 'is missing', 'give the id of a job');
-  end if;
-  v_tenant := check_scope(p_tenant_id, array[p_id]);
-  v_tenant := coalesce(
-    v_tenant, (select known.tenant_id from find_jobs(null, array[p_id]) known limit 1));
-  select job.queue, job.type into v_job
-    from job where job.tenant_id = v_tenant and job.id = p_id;
-  if not found then
-    perform refuse('JQ005', 'p_id', 'is no job of this tenant',
-      'name the tenant that it was dispatched for; ended jobs are kept for a time only');
-  end if;
-  queue := v_job.queue; type := v_job.type; at_least := false;
-
-  select finished.status, finished.completed_at into v_place
-    from finished where finished.id = p_id and finished.tenant_id = v_tenant;
-  if found then
-    reason := 'finished';
-    detail := format('it %s %s ago',
-      case v_place.status when 'completed' then 'completed' when 'failed' then 'failed'
-                          else 'was cancelled' end,
-      span(extract(epoch from v_now - v_place.completed_at)::float8));
-    return next;
-    return;
-  end if;
-  select running.attempt into v_place from running
-   where running.id = p_id and running.tenant_id = v_tenant;
-  if found then
-    reason := 'running';
-    detail := format('a worker runs it: attempt %s', v_place.attempt);
-    return next;
-    return;
-  end if;
-  select scheduled.run_at, scheduled.attempts into v_place from scheduled
-   where scheduled.id = p_id and scheduled.tenant_id = v_tenant;
-  if found then
-    reason := 'scheduled';
-    due_in := greatest(extract(epoch from v_place.run_at - v_now), 0);
-    detail := case when v_place.attempts > 0 then format('attempt %s is over, and it is ',
-                                                         v_place.attempts) else '' end
-      || case when due_in > 0 then 'due in ' || span(due_in)
-              else 'due: the next tick lets workers have it' end;
-    return next;
-    due_in := null;
-  end if;
-
-  return query
-  select 'queue_paused', format('queue %s has been paused for %s', queue.name,
-           span(extract(epoch from v_now - queue.paused_at)::float8)),
-         v_job.queue, v_job.type, null::int, false, null::float8, null, null::int, null::int
-    from queue where queue.name = v_job.queue and queue.paused_at is not null;
-  return query
-  select case when bound.kind = 'queue' then 'queue_limit' else 'tenant_limit' end,
-         format(case when not bound.active then
-                  'a new limit lets nothing begin until the next tick' else case bound.kind
-                  when 'tenant' then 'the tenant is at its limit, %s of %s running'
-                  when 'default' then 'the tenant is at the default limit, %s of %s running'
-                  when 'tenant_queue' then
-                    'the tenant is at its limit in this queue, %s of %s running'
-                  when 'default_queue' then
-                    'the tenant is at the default limit of this queue, %s of %s running'
-                  else 'the queue is at its limit, %s of %s running' end end,
-                bound.running, bound.max_running),
-         v_job.queue, v_job.type, null::int, false, null::float8, bound.kind, bound.max_running,
-         bound.running
-    from limits_in_force(v_tenant, v_job.queue, v_now) bound
-   where bound.running >= bound.max_running or not bound.active;
-  return query
-  select case when bound.kind = 'queue' then 'queue_rate' else 'tenant_rate' end,
-         format('the rate of %s job%s in %s is used up: due in %s', bound.units,
-                case when bound.units = 1 then '' else 's' end, span(bound.period),
-                span(bound.due_in)),
-         v_job.queue, v_job.type, null::int, false, bound.due_in, bound.kind, null::int, null::int
-    from limits_in_force(v_tenant, v_job.queue, v_now) bound
-   where bound.due_in > 0;
-
-  select ready.lane_id, ready.seq into v_place from ready
-   where ready.tenant_id = v_tenant and ready.id = p_id
-     and (ready.lane_id >> 32) = any (array[0, lane_group(v_job.queue)])
-   limit 1;
-  if not found then
-    return;
-  end if;
-  select * into v_lane from lane where lane.lane_id = v_place.lane_id;
-  if v_lane.alone then
-    reason := 'alone';
-    detail := 'its workers died twice, so it waits for one that runs nothing beside it';
-    return next;
-    return;
-  end if;
-  v_ahead := jobs_ahead(v_lane, v_place.seq);
-  v_rate := claim_rate(v_job.queue,
-    coalesce(v_lane.tenant_id, '00000000-0000-0000-0000-000000000000'), v_now);
-  reason := 'behind';
-  "position" := least(v_ahead, 1000);
-  at_least := v_ahead > 1000;
-  due_in := case when v_ahead > 0 then v_ahead / v_rate end;
-  detail := case
-    when v_ahead = 0 then 'no job is ahead of it: the next worker that is free takes it'
-    else format('behind %s%s job%s of %s', "position", case when at_least then ' or more' end,
-                case when v_ahead = 1 then '' else 's' end,
-                case when v_lane.tenant_id is null then 'the shared lane, of all tenants'
-                     else 'this tenant' end) end
-    || coalesce(', about ' || span(due_in) || ' at the rate of now', '');
-  return next;
-end
-$$;
-
-comment on function fairclaim.why_waiting(uuid, uuid) is
-'Why a job waits, for producers and operators: a row for each reason that holds, the strongest first. p_tenant_id: whose job it is; null is the default tenant of the settings, and for operators whoever has it. reason:
-`finished`, `running`: it waits for nothing. `scheduled`: it is due in due_in seconds. `queue_paused`. `tenant_limit`, `queue_limit`: as many run as may; limit_kind says which limit it is (tenant, default, tenant_queue, default_queue, queue), with max_running and running. `tenant_rate`, `queue_rate`: the rate is used up, and a job may begin in due_in seconds. `alone`: its workers died twice. `behind`: position jobs go before it, 0 when none does; of its tenant when that has a lane of its own, else of all tenants; at_least: there are more. due_in is then an estimate from the claims of the last minute or hour, null when nothing is known.
-detail says it in words. Reads at most 1,000 rows that are ahead. Errors: JQ002, JQ005 (not there, or another tenant''s).';
-
-grant execute on function fairclaim.why_waiting(uuid, uuid)
-  to fairclaim_producer, fairclaim_operator;
-
--- protocol/tenant/current_tenant_id.sql
--- The tenant of the session. The installer said where the tenant of its login comes from
--- (login_tenant). Unset or malformed is an error, never "no rows" and never "every row".
-create or replace function fairclaim.current_tenant_id() returns uuid
-language plpgsql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-declare
-  v_source text;
-  v_tenant uuid;
-  v_text text;
-begin
-  select login_tenant.source, login_tenant.tenant_id into v_source, v_tenant
-    from login_tenant where login_tenant.login = session_user;
-  if v_source = 'fixed' then
-    return v_tenant;
-  elsif v_source = 'claims' then
-    begin
-      v_text := nullif(current_setting('request.jwt.claims', true), '')::jsonb
-        #>> '{app_metadata,tenant_id}';
-    exception
-      when data_exception then null;          -- its text would be in the error
-    end;
-  elsif v_source = 'setting' then
-    v_text := nullif(current_setting('fairclaim.tenant_id', true), '');
-  end if;
-  -- a cast of anything else would fail with the text in its message
-  if translate(v_text, '0123456789abcdefABCDEF', '0000000000000000000000')
-     is distinct from '00000000-0000-0000-0000-000000000000' then
-    perform refuse('JQ002', 'tenant', 'this session has no tenant',
-      'set it for the transaction: select set_config(''fairclaim.tenant_id'', ''<uuid>'', true), '
-      'with this login listed in fairclaim_internal.login_tenant');
-  end if;
-  return v_text::uuid;
-end
-$$;
-
-comment on function fairclaim.current_tenant_id() is
-'The tenant of this session: fixed for its login, from the claims of a REST login, or from the setting fairclaim.tenant_id of a trusted application. JQ002 when there is none.';
-
-grant execute on function fairclaim.current_tenant_id() to fairclaim_tenant;
-
--- protocol/tenant/declare_limits.sql
--- Set-based, whatever the number of tenants. Locks `bound`, then rows of what is in force; a dry
--- run locks nothing.
-create or replace function fairclaim.declare_limits(
-  p_document jsonb,
-  p_dry_run boolean default false,
-  p_why text default null
-) returns table (
-  change text, what text, kind text, tenant_id uuid, queue text, old int, new int, refuses boolean
-)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set enable_nestloop = off
-as $$
-#variable_conflict use_column
-declare
-  v_now timestamptz := fairclaim.clock();
-  v_nil constant uuid := '00000000-0000-0000-0000-000000000000';
-  v_ids bigint[];
-  v_changes text[];
-  v_whats text[];
-  v_kinds text[];
-  v_subjects text[];
-  v_tenants uuid[];
-  v_queues text[];
-  v_old int[];
-  v_new int[];
-  v_refuses boolean[];
-begin
-  perform check_declared(p_document);
-  perform check_bound('weight', 'default', null, null, null, p_why, null, v_now);
-  if not coalesce(p_dry_run, false) then
-    perform lock_bounds();
-  end if;
-  with wanted as materialized (
-    select * from read_declared(p_document)),
-  known as materialized (
-    select bound.* from bound
-     where bound.layer = 'base' and bound.key is null
-       and bound.kind in (select range.kind from bound_range() range)),
-  diff as (
-    select wanted.what, known.bound_id, known.value as old, wanted.value as new,
-           case when known.value is null then 'added' when wanted.value is null then 'removed'
-                else 'changed' end as change,
-           coalesce(wanted.kind, known.kind) as kind,
-           coalesce(wanted.subject, known.subject) as subject,
-           coalesce(wanted.tenant_id, known.tenant_id) as tenant_id,
-           coalesce(wanted.queue, known.queue) as queue, wanted.refuses
-      from wanted
-      full join known on known.kind = wanted.kind and known.subject = wanted.subject
-                     and known.tenant_id = wanted.tenant_id and known.queue = wanted.queue
-     where known.value is distinct from wanted.value
-        or known.refuses is distinct from wanted.refuses
-     order by subject, tenant_id, queue, kind)
-  select array_agg(diff.bound_id), array_agg(diff.change), array_agg(diff.what),
-         array_agg(diff.kind), array_agg(diff.subject), array_agg(diff.tenant_id),
-         array_agg(diff.queue), array_agg(diff.old), array_agg(diff.new), array_agg(diff.refuses)
-    into v_ids, v_changes, v_whats, v_kinds, v_subjects, v_tenants, v_queues, v_old, v_new,
-         v_refuses
-    from diff;
-  if v_kinds is null then
-    return;
-  end if;
-  if not coalesce(p_dry_run, false) then
-    perform write_base(v_ids, v_kinds, v_subjects, v_tenants, v_queues, v_new, v_refuses, p_why,
-      v_now);
-  end if;
-  return query
-  select item.change,
-         coalesce(item.what, concat_ws('.',
-           case item.subject when 'tenant' then 'tenants' when 'default' then 'default' end,
-           case when item.subject = 'tenant'
-                then coalesce(tenant_label(item.tenant_id), item.tenant_id::text) end,
-           case when item.queue <> '' then 'queues.' || item.queue end,
-           (select range.name from bound_range() range where range.kind = item.kind))),
-         item.kind, nullif(item.tenant_id, v_nil), nullif(item.queue, ''), item.old, item.new,
-         item.refuses
-    from unnest(v_changes, v_whats, v_kinds, v_subjects, v_tenants, v_queues, v_old, v_new,
-                v_refuses)
-         item(change, what, kind, subject, tenant_id, queue, old, new, refuses);
-end
-$$;
-
-comment on function fairclaim.declare_limits(jsonb, boolean, text) is
-'Declares the base of all settings in one call, for operators, as a deployment does: what the document says is set, and what an earlier document said and this one does not is removed. Overrides of operators stay and go before it. The same document again changes nothing. Answers one row for each change, with its path in the document, and with p_dry_run makes none of them.
-The document: {"default": {"max_running": 5, "max_waiting": 1000, "refuses": true, "queues": {"mail": {"max_running": 2}}}, "queues": {"mail": {"max_running": 100}}, "tenants": {"acme": {"weight": 3, "max_running": 8, "max_waiting": 5000, "queues": {"mail": {"weight": 5}}}}}. A tenant is named by its name or uuid; every part may be left out. refuses (true where it is left out) belongs to max_waiting: see set_quota.
-Errors: JQ004, with the path of the fault in DETAIL; nothing is changed then.';
-
-grant execute on function fairclaim.declare_limits(jsonb, boolean, text) to fairclaim_operator;
-
--- protocol/tenant/list_audit.sql
-create or replace function fairclaim.list_audit(
-  p_limit int default 100,
-  p_before bigint default null
-) returns table (
-  audit_id bigint, at timestamptz, who text, what text, subject text, tenant_id uuid, tenant text,
-  queue text, old_value text, new_value text, until timestamptz, why text, many int
-)
-language plpgsql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set enable_seqscan = off
-as $$
-#variable_conflict use_column
-begin
-  if p_limit is null or p_limit not between 1 and 10000 then
-    perform refuse('JQ004', 'p_limit', 'must be from 1 to 10,000',
-      p_detail => '{"minimum": 1, "maximum": 10000}');
-  end if;
-  return query
-  select noted.audit_id, noted.at, noted.who, noted.what, noted.subject, noted.tenant_id,
-         tenant_label(noted.tenant_id), noted.queue, noted.old_value, noted.new_value,
-         noted.until, noted.why, noted.many
-    from (select audit.* from audit
-           where p_before is null or audit.audit_id < p_before
-           order by audit.audit_id desc limit p_limit) noted
-   order by noted.audit_id desc;
-end
-$$;
-
-comment on function fairclaim.list_audit(int, bigint) is
-'What operators and deployments changed of tenants and queues, newest first, for operators: when, who (the login; tick for what ended by itself), what (the function), of whom, the value before and after, until when, why, and how many settings. A page has at most p_limit rows (1 to 10,000); p_before continues before an audit_id.
-Errors: JQ004.';
-
-grant execute on function fairclaim.list_audit(int, bigint) to fairclaim_operator;
-
--- protocol/tenant/pause_tenant.sql
--- A pause is the limit 0 over all queues while it lasts, beside the limit that is set: a claim that
--- begins after this commit gives none of the tenant's jobs. A second pause changes why and until;
--- the time of the first stays.
-create or replace function fairclaim.pause_tenant(
-  p_tenant_id uuid,
-  p_why text default null,
-  p_until timestamptz default null
-) returns table (
-  tenant_id uuid, tenant text, paused_at timestamptz, until timestamptz, was_paused boolean,
-  known boolean
-)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-#variable_conflict use_column
-declare
-  v_now timestamptz := fairclaim.clock();
-  v_before record;
-begin
-  perform check_bound('paused', 'tenant', p_tenant_id, null, 1, p_why, p_until, v_now);
-  perform lock_bounds();
-  v_before := shown_bound('paused', 'tenant', p_tenant_id, '', v_now);
-  perform put_bound('pause_tenant', 'paused', 'tenant', p_tenant_id, null, 1, null, p_why, p_until,
-    v_now);
-  if v_before.set_at is not null then
-    update bound set set_at = v_before.set_at
-     where bound.tenant_id = p_tenant_id and bound.queue = '' and bound.kind = 'paused'
-       and bound.subject = 'tenant' and bound.key is null and bound.layer = 'override';
-  end if;
-  tenant_id := p_tenant_id;
-  tenant := tenant_label(p_tenant_id);
-  paused_at := coalesce(v_before.set_at, v_now);
-  until := p_until;
-  was_paused := v_before.set_at is not null;
-  known := is_known_tenant(p_tenant_id);
-  return next;
-end
-$$;
-
-comment on function fairclaim.pause_tenant(uuid, text, timestamptz) is
-'Stops a tenant, for operators: claims that begin after this give none of its jobs, whatever its limits are. Dispatch and running jobs go on. It lasts until resume_tenant, or until p_until. A tenant exists by use, so any may be paused: known is false when no job was dispatched for it by name and none of its jobs is there. was_paused: it was already, since paused_at.
-Errors: JQ002, JQ004.';
-
-grant execute on function fairclaim.pause_tenant(uuid, text, timestamptz) to fairclaim_operator;
-
--- protocol/tenant/resume_tenant.sql
--- The limit that is set holds again; tick wakes the workers (see force_bounds). A tenant that is not
--- paused is left as it is, and nothing is written down.
-create or replace function fairclaim.resume_tenant(p_tenant_id uuid, p_why text default null)
-returns table (
-  tenant_id uuid, tenant text, paused_at timestamptz, until timestamptz, was_paused boolean,
-  known boolean
-)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-#variable_conflict use_column
-declare
-  v_now timestamptz := fairclaim.clock();
-  v_before record;
-begin
-  perform check_bound('paused', 'tenant', p_tenant_id, null, null, p_why, null, v_now);
-  perform lock_bounds();
-  v_before := shown_bound('paused', 'tenant', p_tenant_id, '', v_now);
-  was_paused := v_before.set_at is not null;
-  if was_paused then
-    perform put_bound('resume_tenant', 'paused', 'tenant', p_tenant_id, null, null, null, p_why,
-      null, v_now);
-  end if;
-  tenant_id := p_tenant_id;
-  tenant := tenant_label(p_tenant_id);
-  known := is_known_tenant(p_tenant_id);
-  return next;
-end
-$$;
-
-comment on function fairclaim.resume_tenant(uuid, text) is
-'Lets claims have the jobs of a paused tenant again, within its limits, and wakes the workers. For operators. was_paused is false when it was not paused; known as in pause_tenant; paused_at and until are null.
-Errors: JQ002, JQ004.';
-
-grant execute on function fairclaim.resume_tenant(uuid, text) to fairclaim_operator;
-
--- protocol/tenant/set_default_limit.sql
--- Claims read the limit that is in force; see put_bound for what is locked.
-create or replace function fairclaim.set_default_limit(
-  p_max_running int,
-  p_queue text default null,
-  p_why text default null,
-  p_until timestamptz default null
-) returns table (
-  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
-  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz,
-  known boolean, in_use boolean
-)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-declare
-  v_now timestamptz := fairclaim.clock();
-begin
-  perform put_bound('set_default_limit', 'running', 'default', null, p_queue, p_max_running, null,
-    p_why, p_until, v_now);
-  return query
-  select shown.*, null::boolean,
-         case when p_queue is not null then queue_in_use(p_queue) end
-    from shown_bound('running', 'default', null, coalesce(p_queue, ''), v_now) shown;
-end
-$$;
-
-comment on function fairclaim.set_default_limit(int, text, text, timestamptz) is
-'Limits how many jobs of each tenant run at the same time (0 to 1,000,000), in all queues together or in one, for every tenant that has no limit of its own there. For operators. p_why and p_until say why, and when it ends by itself. Null takes it away, so that the base which declare_limits has set is in force again. Returns the setting as show_limits does: base, override and what is in force. in_use is false where no job waits in the queue or has within the last hour.
-Errors: JQ004.';
-
-grant execute on function fairclaim.set_default_limit(int, text, text, timestamptz)
-  to fairclaim_operator;
-
--- protocol/tenant/set_default_quota.sql
--- Dispatch reads the quota that is in force; see put_bound for what is locked.
-create or replace function fairclaim.set_default_quota(
-  p_max_waiting int,
-  p_queue text default null,
-  p_why text default null,
-  p_until timestamptz default null,
-  p_refuses boolean default true
-) returns table (
-  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
-  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz,
-  known boolean, in_use boolean
-)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-declare
-  v_now timestamptz := fairclaim.clock();
-begin
-  perform put_bound('set_default_quota', 'waiting', 'default', null, p_queue, p_max_waiting,
-    coalesce(p_refuses, true), p_why, p_until, v_now);
-  return query
-  select shown.*, null::boolean,
-         case when p_queue is not null then queue_in_use(p_queue) end
-    from shown_bound('waiting', 'default', null, coalesce(p_queue, ''), v_now) shown;
-end
-$$;
-
-comment on function fairclaim.set_default_quota(int, text, text, timestamptz, boolean) is
-'Limits how many jobs of each tenant wait (0 to 2,000,000,000), in all queues together or in one, for every tenant that has no quota of its own there. p_refuses as in set_quota. For operators. p_why and p_until say why, and when it ends by itself. Null takes it away, so that the base which declare_limits has set is in force again. Returns the setting as show_limits does: base, override and what is in force. in_use is false where no job waits in the queue or has within the last hour.
-Errors: JQ004.';
-
-grant execute on function fairclaim.set_default_quota(int, text, text, timestamptz, boolean)
-  to fairclaim_operator;
-
--- protocol/tenant/set_limit.sql
--- Claims read the limit that is in force; see put_bound for what is locked.
-create or replace function fairclaim.set_limit(
-  p_tenant_id uuid,
-  p_max_running int,
-  p_queue text default null,
-  p_why text default null,
-  p_until timestamptz default null
-) returns table (
-  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
-  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz,
-  known boolean, in_use boolean
-)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-declare
-  v_now timestamptz := fairclaim.clock();
-begin
-  perform put_bound('set_limit', 'running', 'tenant', p_tenant_id, p_queue, p_max_running, null,
-    p_why, p_until, v_now);
-  return query
-  select shown.*, is_known_tenant(p_tenant_id),
-         case when p_queue is not null then queue_in_use(p_queue) end
-    from shown_bound('running', 'tenant', p_tenant_id, coalesce(p_queue, ''), v_now) shown;
-end
-$$;
-
-comment on function fairclaim.set_limit(uuid, int, text, text, timestamptz) is
-'Limits how many jobs of a tenant run at the same time (0 to 1,000,000), in all queues together or in one, for operators. Both may be set, and both hold; it goes before the default for every tenant. Jobs that run already go on. A new limit is exact from the moment when the claims that were open have ended, and until then no job of the tenant is claimed; a changed one is in effect at once. p_why and p_until say why, and when it ends by itself. Null takes it away, so that the base which declare_limits has set is in force again. Returns the setting as show_limits does: base, override and what is in force. known is false where no job was dispatched for the tenant by name and none of its jobs is there, which a misspelt name shows by; in_use is false where no job waits in the queue or has within the last hour.
-Errors: JQ002, JQ004.';
-
-grant execute on function fairclaim.set_limit(uuid, int, text, text, timestamptz)
-  to fairclaim_operator;
-
--- protocol/tenant/set_quota.sql
--- Dispatch reads the quota that is in force; see put_bound for what is locked.
-create or replace function fairclaim.set_quota(
-  p_tenant_id uuid,
-  p_max_waiting int,
-  p_queue text default null,
-  p_why text default null,
-  p_until timestamptz default null,
-  p_refuses boolean default true
-) returns table (
-  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
-  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz,
-  known boolean, in_use boolean
-)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-declare
-  v_now timestamptz := fairclaim.clock();
-begin
-  perform put_bound('set_quota', 'waiting', 'tenant', p_tenant_id, p_queue, p_max_waiting,
-    coalesce(p_refuses, true), p_why, p_until, v_now);
-  return query
-  select shown.*, is_known_tenant(p_tenant_id),
-         case when p_queue is not null then queue_in_use(p_queue) end
-    from shown_bound('waiting', 'tenant', p_tenant_id, coalesce(p_queue, ''), v_now) shown;
-end
-$$;
-
-comment on function fairclaim.set_quota(uuid, int, text, text, timestamptz, boolean) is
-'Limits how many jobs of a tenant wait (0 to 2,000,000,000), in all queues together or in one, for operators. p_refuses: what is above it is refused at dispatch (JQ003); else it is accepted and counted. It goes before the default for every tenant. Jobs that wait already stay. p_why and p_until say why, and when it ends by itself. Null takes it away, so that the base which declare_limits has set is in force again. Returns the setting as show_limits does: base, override and what is in force. known is false where no job was dispatched for the tenant by name and none of its jobs is there, which a misspelt name shows by; in_use is false where no job waits in the queue or has within the last hour.
-Errors: JQ002, JQ004.';
-
-grant execute on function fairclaim.set_quota(uuid, int, text, text, timestamptz, boolean)
-  to fairclaim_operator;
-
--- protocol/tenant/set_weight.sql
--- Writes settings and a note; lanes get the weight from tick, since only tick updates them.
-create or replace function fairclaim.set_weight(
-  p_tenant_id uuid,
-  p_weight int,
-  p_queue text default null,
-  p_why text default null,
-  p_until timestamptz default null
-) returns table (
-  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
-  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz,
-  known boolean, in_use boolean
-)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-declare
-  v_now timestamptz := fairclaim.clock();
-begin
-  perform put_bound('set_weight', 'weight', 'tenant', p_tenant_id, p_queue, p_weight, null,
-    p_why, p_until, v_now);
-  return query
-  select shown.*, is_known_tenant(p_tenant_id),
-         case when p_queue is not null then queue_in_use(p_queue) end
-    from shown_bound('weight', 'tenant', p_tenant_id, coalesce(p_queue, ''), v_now) shown;
-end
-$$;
-
-comment on function fairclaim.set_weight(uuid, int, text, text, timestamptz) is
-'Sets the weight of a tenant (1 to 100), in all queues or in one, for operators: its share of the turns among the tenants with a backlog. Without one it is 1; one for a queue goes before one for all. In effect for what waits already with the next tick. p_why and p_until say why, and when it ends by itself. Null takes it away, so that the base which declare_limits has set is in force again. Returns the setting as show_limits does: base, override and what is in force. known is false where no job was dispatched for the tenant by name and none of its jobs is there, which a misspelt name shows by; in_use is false where no job waits in the queue or has within the last hour.
-Errors: JQ002, JQ004.';
-
-grant execute on function fairclaim.set_weight(uuid, int, text, text, timestamptz)
-  to fairclaim_operator;
-
--- protocol/tenant/show_limits.sql
--- By index: the settings of one tenant, or of a page of tenants, each place by two looks.
-create or replace function fairclaim.show_limits(
-  p_tenant_id uuid default null,
-  p_queue text default null,
-  p_after uuid default null,
-  p_limit int default 100
-) returns table (
-  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
-  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz
-)
-language plpgsql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set enable_seqscan = off
-set plan_cache_mode = force_generic_plan
-as $$
-#variable_conflict use_column
-declare
-  v_now timestamptz := fairclaim.clock();
-  v_nil constant uuid := '00000000-0000-0000-0000-000000000000';
-  v_tenants uuid[] := array[p_tenant_id];
-begin
-  if p_limit is null or p_limit not between 1 and 10000 then
-    perform refuse('JQ004', 'p_limit', 'must be from 1 to 10,000',
-      p_detail => '{"minimum": 1, "maximum": 10000}');
-  end if;
-  if p_tenant_id is null then
-    with recursive hop(tenant_id, place) as (
-      (select bound.tenant_id, 1 from bound
-        where bound.subject = 'tenant' and (p_after is null or bound.tenant_id > p_after)
-        order by bound.tenant_id limit 1)
-      union all
-      select next.tenant_id, hop.place + 1 from hop
-       cross join lateral (
-         select bound.tenant_id from bound
-          where bound.subject = 'tenant' and bound.tenant_id > hop.tenant_id
-          order by bound.tenant_id limit 1) next
-       where hop.place < p_limit)
-    select array_agg(hop.tenant_id) into v_tenants from hop;
-  end if;
-  return query
-  with own as materialized (
-    select distinct listed.subject, known.kind, known.tenant_id, known.queue
-      from (select 'tenant' as subject, unnest(v_tenants) as tenant_id
-            union all
-            select unnest(array['default', 'queue']), v_nil where p_after is null) listed
-     cross join lateral (
-       select bound.kind, bound.tenant_id, bound.queue from bound
-        where bound.tenant_id = listed.tenant_id and bound.subject = listed.subject
-          and bound.key is null
-          and (p_queue is null or bound.queue in ('', p_queue))
-       offset 0) known
-     -- of a tenant that is asked for: the defaults where it has nothing of its own, and what all
-     -- share in the queue that is asked for
-     where p_tenant_id is null or listed.subject = 'tenant'
-        or listed.subject = 'queue' and p_queue is not null
-        or listed.subject = 'default' and (
-             shown_bound(known.kind, 'tenant', p_tenant_id, known.queue, v_now)).in_force is null)
-  select shown.*
-    from own
-   cross join lateral shown_bound(own.kind, own.subject, own.tenant_id, own.queue, v_now) shown
-   where shown.set_by is not null
-   order by array_position(array['default', 'queue', 'tenant'], shown.subject), shown.tenant_id,
-            shown.queue nulls first, shown.kind;
-end
-$$;
-
-comment on function fairclaim.show_limits(uuid, text, uuid, int) is
-'The weights, limits, quotas and pauses that are set, for operators. One row each: kind (weight, running, waiting, paused), subject (tenant; default: every tenant without one of its own; queue: all tenants of the queue together), base (declared by declare_limits), override (of an operator) and in_force, and who set what is in force, why, until when. queue is null for all queues; refuses: what is above a quota is refused.
-Of one tenant: its own settings, and the defaults that apply to it. Without a tenant: the defaults, the limits of queues, and a page of tenants by id, at most p_limit of them (1 to 10,000); p_after continues after the last one. p_queue leaves what concerns this queue. A tenant without a weight has 1.
-Errors: JQ004.';
-
-grant execute on function fairclaim.show_limits(uuid, text, uuid, int) to fairclaim_operator;
-
 -- protocol/tenant/cancel_waiting.sql
 -- Locks: those of end_waiting.
 create or replace function fairclaim.cancel_waiting(
@@ -14439,8 +11324,7 @@ begin
       array(select back.id from unnest(v_rows) back order by back.seq),
       array(select back.attempts from unnest(v_rows) back order by back.seq),
       array(select back.attempts_left from unnest(v_rows) back order by back.seq),
-      array(select back.lost from unnest(v_rows) back order by back.seq),
-      array(select back.watched from unnest(v_rows) back order by back.seq));
+      array(select back.lost from unnest(v_rows) back order by back.seq));
     perform wake(fairclaim.clock());
   end if;
   passed := (select count(*) from tenant_jobs(
@@ -14641,6 +11525,57 @@ Errors: JQ002, JQ004.';
 
 grant execute on function fairclaim.set_retention(uuid, float8, text) to fairclaim_operator;
 
+-- protocol/tenant/show_quotas.sql
+-- Each count is bounded by its quota and a little more, as for a dispatch.
+create or replace function fairclaim.show_quotas(
+  p_tenant_id uuid default null,
+  p_queue text default null,
+  p_limit int default 100
+) returns table (
+  tenant_id uuid, tenant text, queue text, subject text, max_waiting int, refuses boolean,
+  waiting int, at_least boolean, drained_at timestamptz
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
+begin
+  if p_limit is null or p_limit not between 1 and 1000 then
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
+      'name a tenant or a queue', '{"minimum": 1, "maximum": 1000}');
+  end if;
+  return query
+  with bound as materialized (
+    select known.*, row_number() over () as place,
+           case when known.subject = 'tenant' then known.tenant_id else p_tenant_id end as counted,
+           known.max_waiting + known.max_waiting / 16 + 1000 as most
+      from (select * from waiting_limit listed
+             where (p_tenant_id is null or listed.tenant_id in (p_tenant_id, v_none))
+               and (p_queue is null or listed.queue in ('', p_queue collate "C"))
+             order by listed.tenant_id, listed.queue, listed.subject limit p_limit) known)
+  select nullif(bound.tenant_id, v_none), tenant_label(bound.tenant_id), nullif(bound.queue, ''),
+         bound.subject, case when bound.subject <> 'drain' then bound.max_waiting end,
+         bound.refuses, waits.jobs, coalesce(waits.jobs >= bound.most, false), bound.drained_at
+    from bound
+    left join waiting_jobs(
+           (select array_agg(bound.counted order by bound.place) from bound),
+           (select array_agg(bound.queue order by bound.place) from bound),
+           (select array_agg(bound.most order by bound.place) from bound)) waits
+           on waits.place = bound.place and bound.counted is not null
+   order by bound.place;
+end
+$$;
+
+comment on function fairclaim.show_quotas(uuid, text, int) is
+'The quotas on waiting jobs that are in force and what is being drained, for operators: subject tenant (its own), default (of every tenant without its own) or drain. queue null: over all queues; tenant_id null: of every tenant. waiting: how many jobs the tenant has, counted to a little more than the quota (at_least: there may be more); of a default only where p_tenant_id is given. refuses false: what is above the quota is let in, and shown here. p_limit 1 to 1,000.
+Errors: JQ004.';
+
+grant execute on function fairclaim.show_quotas(uuid, text, int)
+  to fairclaim_operator;
+
 -- protocol/tenant/tenant_names.sql
 -- For workers and operators, who serve all tenants. A tenant's own session may not call it.
 create or replace function fairclaim.tenant_names(p_tenant_ids uuid[])
@@ -14831,12 +11766,11 @@ $leftovers$;
 select fairclaim_internal.secure_table(listed.name)
   from unnest(array[
     'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled',
-    'cancel_request', 'lane', 'floor_hint', 'renewal', 'bound', 'tenant_weight', 'weight_note',
-    'running_limit', 'waiting_limit', 'audit', 'limit_note', 'claim_lock', 'at_limit', 'rate_use',
-    'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault',
-    'dispatch_progress', 'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note',
-    'build', 'stat', 'tail', 'seen_running', 'waiting_count', 'delayed_job', 'quota_place',
-    'tenant_retention']) listed(name);
+    'cancel_request', 'lane', 'floor_hint', 'renewal', 'tenant', 'running_limit', 'limit_note',
+    'claim_lock', 'at_limit', 'queue',
+    'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
+    'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note', 'build', 'waiting_limit',
+    'waiting_count', 'delayed_job', 'quota_place', 'audit', 'tenant_retention']) listed(name);
 
 do $policies$
 declare
@@ -14944,24 +11878,19 @@ select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
 insert into fairclaim_internal.build (contents) values ($build${
-"migrations": [{"checksum":"fe0e3e163368ae31812b5ee1e1db9b7cebcd53e5bf7c20f064ef12adeb892f7f","name":"tables","version":1}],
+"migrations": [{"checksum":"a1654ec0920a2bddd2776aa25aa36bc43712a1cf4f043af18d4d334a98d2e1c0","name":"tables","version":1}],
 "functions": {
 "activate_limits": {"digest":"f76c1e2df30ab054145e767468056694b97eadb51559487527bcd95dd233909e","roles":[]},
-"apply_limits": {"digest":"9ab6878faa786c6dee27ab6f59c21b63b2692f96f67cb13c38b86a36a0a90e26","roles":[]},
-"apply_weights": {"digest":"5caabc90a78d3312a6916309eb5c9204da2e48c24768d8cbe6d5160d6c2cd0e5","roles":[]},
-"bound_range": {"digest":"4c600c0c6a6f84d909f7084078cca7f6efd825a1ed869a2335e6001ca2ad8738","roles":[]},
+"apply_limits": {"digest":"0f4a6114b8a535424702be9b008bfd571a57fdcb58e7371d0f4c4ccedd7527bd","roles":[]},
 "caller": {"digest":"42eeb53264e9d044ce66966098a6e9e2c9b03fa9f20439a1bb951fbb14350410","roles":[]},
 "caller_is": {"digest":"2e97d286d38189480f17b9f5d001696b6cdd7ef47db710791b24abc4a553e279","roles":[]},
 "cancel_jobs": {"digest":"c97e650cdb45ede699d0cc7666cea343e8cf36df5c298a4d2f710c0b80e89e52","roles":["fairclaim_producer","fairclaim_operator"]},
 "cancel_waiting": {"digest":"4b6372bace541e0443701dc8e305d459cc4655e6260bbc45362cd84ab9046b3e","roles":["fairclaim_operator"]},
 "cancelled_jobs": {"digest":"7dca37c8f31f777032e9cdc4a2cfb4380fc9d698ff070da1afce3cd8f3eb51fd","roles":[]},
-"charge_rates": {"digest":"a0eea6a82f99f465f9fd31e38d83571be8c2692bb40c0261d853b9d3b1dd746b","roles":[]},
 "check_batch": {"digest":"ab68fd20f1ec06a2263b6d2dad909e51aff55bc1dc01608066d612d7338be08a","roles":[]},
 "check_batch_quotas": {"digest":"07f3dfa6acccad6752c64b943175b3bac57292f45cb518a5b3eecd46bb44c1de","roles":[]},
-"check_bound": {"digest":"b44f26aa2864c0493d3bb0921da9bf3db7deb4610a8ea34f55cb937fc45d0184","roles":[]},
 "check_claim": {"digest":"6a015e94f890963a6bc88cc79adbece2f155592a49b0689deffa98dd2fa21653","roles":[]},
 "check_cursor": {"digest":"e2daad2475642f1fd8af35bac21b72d2eb0d3336095184b056e5eb31524a3c82","roles":[]},
-"check_declared": {"digest":"f030c7059ff6caa5edac7767390b4135f0bddbc17620d5b4d3bcd4b5fb0d681d","roles":[]},
 "check_filter": {"digest":"b0cafa3ccc264a97a074e818c3dba1c564f29b3b7f7640b13184372043721936","roles":[]},
 "check_lanes": {"digest":"6d4aefb68fe5714e6f1ba33ca7554765f7bd3e73603058e7893fdb5342232bdc","roles":[]},
 "check_queue": {"digest":"4bc4d4954974434416cb42ed9ab16b9974fa590da0bad322fa201d49d94a1dd6","roles":[]},
@@ -14969,31 +11898,26 @@ insert into fairclaim_internal.build (contents) values ($build${
 "check_scope": {"digest":"f8b221e087898ee6ab91c894b89825be9913607c9e9499043251b919451e6389","roles":[]},
 "check_setting": {"digest":"2abd2cc40ea6f6e15cd8a3aa43267bb120b22b55037737d4cdf25506e7141814","roles":[]},
 "check_settle": {"digest":"8c96b4a304d022ce829f9b315a91ccb1023d7fbe67b5edef7899e049bbfd3dc8","roles":[]},
-"check_stats": {"digest":"dfe76635b00bf987039148a1a711bca3a8a29e3c3a91bb07c86203cda7b15ea4","roles":[]},
 "check_tenant": {"digest":"32aceaa420cf7606f0da8eb153ca849ceab37e41331ee1dd9a3d273e9c19a239","roles":[]},
 "check_use": {"digest":"4db8b206f63dcbdc5a863fca58afe21c7c0c323608e847f4f38fe67587568bc8","roles":[]},
 "claim_from_queue": {"digest":"acfdf523aba1fb0fff0ae180d5c8820cadf5abe0788626c74ef65249aafe9c51","roles":[]},
 "claim_job": {"digest":"9b3cc4ce87418a996e4a2f78f8784dffce7d4f82be95c3f1171805c7b8d1ae17","roles":["fairclaim_worker"]},
 "claim_jobs": {"digest":"d36ee4c69164f03c9b61bccc65bdddac85245d2c5fca143eb9f4efa49b7deaf4","roles":["fairclaim_worker"]},
 "claim_one": {"digest":"c9c72bd2e446d71c4f981152b5338b438df0f71c8b6ab5d26a8ba188a29585f4","roles":[]},
-"claim_own": {"digest":"dfba553eb30ac9b49c638dec530b7ab3d14d610d44143266a8706b4a83718d32","roles":[]},
-"claim_rate": {"digest":"8d59fc83c44ea00ccf0a7eb5c4ea226e5c9ce838fa920234e16a2e631e330e83","roles":[]},
+"claim_own": {"digest":"a6864739484f7c2cddce2b5425947bf4ae6582ecd7d797e2c575cb192d7bede3","roles":[]},
 "clip_error": {"digest":"088e5e1ee138689a7c9d6756e698e66247e3dfef7d4dad5d3302f8f9bd3f93fb","roles":[]},
 "clock": {"digest":"4141c5c9c9896b369e734e1c73d28d46288316083864c10b99d582b4b29eacdf","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
-"close_lanes": {"digest":"e6618894da540a97966409eed5032ca68ece74d7a5c7fec791dd6e1e1df553fc","roles":[]},
+"close_lanes": {"digest":"e5d539a0f674bdb9dc89f58c65bde94f2af941555b5218a7d9ac9db3ffbc5227","roles":[]},
 "count_jobs": {"digest":"5ed7dcaf8ad7bb3d2411cc3d498cef2a6073dd99f08396420daabb677c2dfaad","roles":["fairclaim_operator","fairclaim_auditor"]},
 "count_one": {"digest":"33ac0d250c5b3342b87575281c6c1f850e7a8b38319f807bbb6af3ecc956dff7","roles":[]},
 "count_tenant": {"digest":"1cf635f155b4fd0e3153df3a3164c27cab3e4338d7e7cf35285c257975f5e10e","roles":["fairclaim_operator","fairclaim_auditor"]},
 "count_waiting": {"digest":"0fcadaa2f46819e49fbdddeae32269676c61c344e73461189ac9882eb47decfb","roles":[]},
 "counted": {"digest":"9b67ae4ef60b232344c7e62be94a0edbfb69dce02ad47f85e12a923e12c347fe","roles":[]},
-"current_tenant_id": {"digest":"b0171da4c9b1ecb1840f60e300711a845d99f0a9c9343316067ea19e36860957","roles":["fairclaim_tenant","fairclaim_tenant"]},
-"declare_limits": {"digest":"e70ff035c0080d52f7532de84d12b79ec0702e9624860cf4c40a49b65382fdcb","roles":["fairclaim_operator"]},
-"declared_sections": {"digest":"f7bfbc4ec563161c9164636266168169a285a943864b61e4e40f12df260f521e","roles":[]},
-"default_limits": {"digest":"a0adc9ae0147bc6714307bcfb889cda474b0d8edb57f0546566da9e0106ed97b","roles":[]},
+"current_tenant_id": {"digest":"b0171da4c9b1ecb1840f60e300711a845d99f0a9c9343316067ea19e36860957","roles":["fairclaim_tenant"]},
 "default_tenant": {"digest":"a9397dac08805d004806582bf58374f7b6466cbf61a14e2ee22d92ea522178d7","roles":[]},
 "delete_jobs": {"digest":"4d665a03bc49b4d72f7cdfc3e7a72505e6c34be796a4d2010321324adbd93218","roles":["fairclaim_operator"]},
 "dispatch_job": {"digest":"cf3eaaaa1dc1208f6bb37cdec7bbd72e6279182514ebb841c4f3e20120fc5c19","roles":["fairclaim_producer"]},
-"dispatch_jobs": {"digest":"9f07f723eb5b7218f8ccbcfa54616d1ac236f0630a95142fbe8be6c6d300919c","roles":["fairclaim_producer"]},
+"dispatch_jobs": {"digest":"a1fa10ed42d2d40f8d6fc84d1ec9300cda8f0b9a24dc8f5d22b05b2d5b9bb862","roles":["fairclaim_producer"]},
 "dispatch_lines": {"digest":"dbb5d9e33455771f20172cb127ce0cf66d82991f4e202d0abcf9ab0fae8f3a02","roles":["fairclaim_producer"]},
 "doctor_findings": {"digest":"9d5a78d32b10a736072bc9817b2fbd29c84ceda9fce3c259710ac08992eddefb","roles":["fairclaim_operator","fairclaim_observer"]},
 "doctor_topic": {"digest":"12d29ab184d6a2095a5ed0a2d52221074ec635c372ca04acaf4831440142ac02","roles":["fairclaim_operator","fairclaim_observer"]},
@@ -15004,7 +11928,6 @@ insert into fairclaim_internal.build (contents) values ($build${
 "drop_ranges": {"digest":"b3dde08c63c15527830a9bbab397ed731d4d9b91c5e34fdffffdd06279a3b5cc","roles":["fairclaim_worker","fairclaim_operator"]},
 "drop_wishes": {"digest":"7408c62df3a4c65ee01f9edf2107caefdf70d5c45c11e95b8f085f19e8147ced","roles":[]},
 "end_cancelled": {"digest":"54f734857e0ea3da9763790ec3f7e3f62d7b17ac31412c2b1d662d80f2d73aec","roles":[]},
-"end_overrides": {"digest":"f327b2a6311ca8e916a345a5cb5d19fe6d9232bcc4536edafd807d8b8e6ad43e","roles":[]},
 "end_waiting": {"digest":"13988f6f0d54b7ba28b0998ac120b7460665afd76efd661aef0d03e3fe8c97d6","roles":[]},
 "erase_jobs": {"digest":"0247c6be123087fa4a56cf33d24796a494fe7d66f607b20c08330ec70028d00b","roles":[]},
 "error_code": {"digest":"4b208366eb628c8b1d3f73a93337f3bea703f6eb440673a2e49de0b3449441a8","roles":[]},
@@ -15014,7 +11937,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "extend_leases": {"digest":"c522db9125f868684a2dd9b74d78d09ec66e0959cabb0c4702f5e126ceab34ca","roles":["fairclaim_worker"]},
 "extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
 "fail_suspects": {"digest":"f12cb582011177be1b9f887c93676a50dc056cc7aeacf0642e6ecc024ed71813","roles":[]},
-"find_at_limit": {"digest":"a5b3204b4e756d62e7225ce0c8f3579eb97eefc34cbf2269ff7132af320e3501","roles":[]},
+"find_at_limit": {"digest":"ded6a7c2da8e2698c4c39cfc93598f3aca3848eadbbadea7b8de72c1a89984e1","roles":[]},
 "find_counted": {"digest":"610f0b757506be4988ece4c69f4ad77cfb48ce0bea9df9141316b6da78f99d18","roles":[]},
 "find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
 "findings_of_age": {"digest":"880ed3d82b5ea0250d4a5aa597665daa4f19a98c65916f8ac489746eee45742e","roles":[]},
@@ -15035,71 +11958,58 @@ insert into fairclaim_internal.build (contents) values ($build${
 "findings_of_ticks": {"digest":"bb42db938fe2fb61323cf47db83ef6a188d9f10c2b627ab0d0f069234efbb45d","roles":[]},
 "findings_of_waiting": {"digest":"71c5ea7291459747ee4e6cb20c0909d533c39d4c2ccc93e18d13330c342eefa5","roles":[]},
 "first_job": {"digest":"5172fcf43589ddcfeb94935e34ca3014a5efa234111451ebb5efa607242b5495","roles":[]},
-"flows": {"digest":"1d11741d316a24eb5bec9c7851868a7575fd11acc95e0f6d32544d4096c0ae1c","roles":[]},
 "fold_names": {"digest":"bf1b0c548fa5707bdb91660d0d044d62479af726c5ad32ef6890989660a72527","roles":[]},
-"force_bounds": {"digest":"9135d4736e4435175987fb79a8056b340830d097cf7af99c5ab672f45b3ff563","roles":[]},
-"force_running": {"digest":"ddf94c98bce6b196bacc64a66d0d385b318b188ad80d998de60c8b680eca30a4","roles":[]},
-"force_waiting": {"digest":"1380ae53203e15c87fd86525c171a28f1268a71f22c8db239f271954113ee501","roles":[]},
-"force_weights": {"digest":"5c5f670d9d60b697e35815f5cbe10ab5240e2c9f5a126a7b6d5b5d74de19fee6","roles":[]},
-"forget_tenant": {"digest":"fb3ca0928bc4e8d2862415506ca003c91ad762a5e4787b0d649573b2bba80a82","roles":[]},
+"forget_tenant": {"digest":"0d5a531e5c4360b4d198ca9529fb60964ced8d1cceb2be10a2346357f1485f01","roles":[]},
 "free_passed": {"digest":"43f291d716f1a5c4c916a020a36b13457620bc74fc983eb8c2a0ad2eb629f3b2","roles":[]},
 "get_jobs": {"digest":"8bd5cac0a85d57c71b86cded83b6e4cf50d665807681fcef8ced5c70cb25791e","roles":["fairclaim_producer"]},
-"has_room": {"digest":"021eff51b8223aec8700fad287e024195b132d0d3692d2041593ef1bfb186ac2","roles":[]},
+"has_room": {"digest":"b53c57f5289c9e602ed51ba4bce655373702780729dec7475c1e912caf57afdf","roles":[]},
 "hint_passed": {"digest":"76263e19628689f53566de7b075befe753a31377dd9a05dd268b9013f4a5eff4","roles":[]},
 "hop_turns": {"digest":"a4c0142405fbe88974666bcedf076ab0cdf5c9761a93d5ed67ab3172bb57cacd","roles":[]},
 "id_at": {"digest":"10baa8453aadbfe1f1dff476ab08c981bcf3ba9bba3aace7cc18979ba326bedf","roles":[]},
 "id_prefix": {"digest":"1f161038d88700f7fc974c95e87613f422ad66c9f277233e426809d3e0d17f27","roles":[]},
-"in_force": {"digest":"65a08359bd4b5973cb95742fbe0e2f6c80dec8072153b0391cdcff61e1f0800c","roles":[]},
-"into_lane": {"digest":"16c7ed3ffc8091b957d6cfbbf591fbba9a1ae702a2972ec1b6630471461338f9","roles":[]},
-"into_lanes": {"digest":"75a0441a63799162615c617a8bac92b63378f871753a07b4067aace06f1ff146","roles":[]},
+"into_lane": {"digest":"030e8a2c9b50cfbb5f31a9c9233bdf1a05f60432c7d93cab2979f292c78d14b9","roles":[]},
+"into_lanes": {"digest":"5ed66241ef9ff92967db475c243b5ee99074a1e771cade19da4a972d565c054c","roles":[]},
 "is_counting": {"digest":"9e4464d0957b7bf1714ae0cc4811259ca0c8e1b07cb1f67953dd2fae8aeb0982","roles":[]},
 "is_cursor_entry": {"digest":"2b6f87df78450e5b161d4e7458f21ba2d1ef4938f3dd3522a95a33065170d103","roles":[]},
 "is_held_long": {"digest":"321df77ae5bbe2fc5e90341594a59b732ef0c29a24ca0f6ed9c806944870a7fd","roles":[]},
-"is_known_tenant": {"digest":"0688d97b3351aec946328b89822081f49417f212e78d48ebcc9cabb628a0c842","roles":[]},
 "is_name": {"digest":"3a5adf1fa0648d751468bc6aef27dca284cb5ad36ff6b5a5c5165631aefb5946","roles":[]},
 "is_prune_due": {"digest":"b8d0b08b2d2fd0989869f562ecce954609d10ef6b1d24ca7756ac543ad7d1334","roles":[]},
-"is_quiet": {"digest":"1b570774a005f3a86a60502a6e1d282766a24863ec9cf420f5bd4585c652bdee","roles":[]},
+"is_quiet": {"digest":"bc049a9fe6e936bed432b3aa1fd6af9b05e6f678fd75f96f803972d265ace723","roles":[]},
 "is_suspect_waiting": {"digest":"7226b29e59a7b431b4906d0e776582070300cbffb3159feaccd5e0b3579c9bfb","roles":[]},
 "is_tenant_name": {"digest":"5416dc78d899e8a14ea181661442429b825ebeb7bbff1b358c6c22b988b48127","roles":[]},
 "is_time": {"digest":"1169297cf08f72e120d066ec36251df103131e108e8aee775789298374478c78","roles":[]},
-"is_wanted": {"digest":"f55d9cea41b53d6d1d99b6f9d66097e62dd1196901c889dda406087d60e1cd5b","roles":[]},
-"jobs_ahead": {"digest":"80549d9719b369d188b14b1bb67905556b2feecc3f2d879b21eedd97445169cb","roles":[]},
+"is_wanted": {"digest":"1ea052bfe9c8523c1607b1d375468edb1e81a7402a0f03f45de4898ff01414b7","roles":[]},
 "json_fault": {"digest":"e114008019a9bd1b0fc2db1b95b6a87be8cb99bb51d52b03c297e17fe27ff252","roles":[]},
-"keep_state": {"digest":"cca34f2eb8244e0feae4971435c442110f276793ae373cd03188befd8d4fc117","roles":[]},
+"keep_state": {"digest":"427e5e519715c281845ff184cf3b287970edf4125d950b00399e4e106548d3f1","roles":[]},
 "known_settings": {"digest":"11b8f0297362b0f89cbfa8b8d94cf034ff1a07a52a701e5cc2b2040f691914f5","roles":[]},
 "lane_group": {"digest":"e414de76b6da3cc864c8ea00c31a43526635d6cab96efca24e3c59876e1893fa","roles":[]},
 "leave_hints": {"digest":"10c08f4af4cb82d22c13e5e0ace706906fb4ea833cb5ec1477e071d6579b91c2","roles":[]},
 "leave_room": {"digest":"6d22182da5fe25d615fef19ba7008582a2b4543f5c1453bc26901ca45a8ad828","roles":[]},
-"limits_in_force": {"digest":"1bb55c5b45e4f1dbec492b474f728cb58f8db40df9a26e1e0a837b908c3ab627","roles":[]},
-"limits_of": {"digest":"2a170dd1d9075513f5a07034e8f685e98f72dce91494d70bf2bef01be278d76a","roles":[]},
-"list_audit": {"digest":"7e538b09afce8a788624134834c2646c4c9e3408911ce0711e864d5bedd9d657","roles":["fairclaim_operator"]},
+"limits_of": {"digest":"3e172374ca91d63d8f61130c742219b6f02e274396796e51a5bc3b32ab86db59","roles":[]},
 "list_jobs": {"digest":"ea818cb471eb96916f7ceb0a40795c9abe6850f316d3162365433452b25d9a27","roles":["fairclaim_operator","fairclaim_auditor"]},
-"list_queues": {"digest":"9fa3baf71b3ee46fb667f763193e03446a4d782d5ed84cd9952325870e15c61f","roles":["fairclaim_operator"]},
+"list_queues": {"digest":"6ff8d2812d423da660e6a6519d0ceca4bd740ed1dd206f2c8733bb03e8959582","roles":["fairclaim_operator"]},
 "list_settings": {"digest":"41cf915013a62c1305113392191794fa967a1172b64c76f1aedab781c9ba9a59","roles":["fairclaim_operator","fairclaim_observer"]},
-"lock_bounds": {"digest":"84a763b9d34892988e714861335840d6c7673f124f8e183f93b2db9cf5dcd196","roles":[]},
 "lock_slot": {"digest":"121eb60145c73746cb85f9020eaa82c4a4db6b7a709774981053f278398a1703","roles":[]},
 "longest_waits": {"digest":"15444e28b1e304f44eb37130a537b8107b5c87cf604eef74a22f0cbf8c554961","roles":[]},
 "make_range": {"digest":"c36bdc4d8846facb4b28d473776b33853becfbb684f3153908335b83aa597b36","roles":[]},
 "make_ranges": {"digest":"7830ea23c0c1e3840e713955d4b86003e98b80f43b5e747bca2828465fc93aa4","roles":[]},
-"mark_holders": {"digest":"43697d50b0af5d48351097ee157c50c526b392088ab799d0d6aa61a4ac0abf65","roles":[]},
+"mark_holders": {"digest":"928510c4f9c11191f69340761ac617ad35c2e1ad8e1756f7e0dee026e6fe119b","roles":[]},
 "matching_jobs": {"digest":"efb20d96449bd3ec00aeb8bfd9fa7ccb45ac3b6c90a2c83522c7eb14d47d8afb","roles":[]},
 "millis": {"digest":"0f4a0b4fffaf847ee01ae8876afb133942d4ad2b89291b965ea542b8c577c75a","roles":[]},
 "move_floors": {"digest":"bb2e5f286ac25470876cf3ad3e5031e6abc29a6b7c55456421b41c6d11c4dbca","roles":[]},
-"move_limited": {"digest":"f792c8ca59cc5ee78ad6e60e4980fbb58cb2160f91c9ca8221b0a65ea8dbd6a5","roles":[]},
-"move_waiting": {"digest":"369a7c513f6f3f0bd56493f2b322c3e7188bab95f4204177ac288210ca302317","roles":["fairclaim_operator"]},
+"move_limited": {"digest":"7d6af3fc27e326994d68782fe4ecd93cd8f357c0ccce237e5e0b21f1c46d49e6","roles":[]},
+"move_waiting": {"digest":"bbe76e5922b031cd9579534dc621f7857ab7370792b2f5cf820649ddc4013b8c","roles":["fairclaim_operator"]},
 "named_tenant": {"digest":"05022ad604f767b809d78cfc7cf746f186dfc3cbd594ac72fba2166d9423d299","roles":[]},
 "named_tenants": {"digest":"42e7a9f72632aa11ce3ffbf8bf2b3e407400b694fbfc7c4891c4f248475e39c7","roles":[]},
 "newest_state": {"digest":"17b8ddca9f6dbd6c4ecdf413d1102659c57ad99b5ff893c6b00fee6e42a3b616","roles":[]},
 "next_due": {"digest":"b594db740530749a51e985a8337c58367f44f4ca23ee62bd3b3ef7849bc5eff1","roles":["fairclaim_worker"]},
-"next_look": {"digest":"86a4df5123222ef8a1018916b75f258a2e9ebb3f622d36b0d572f1a63ffc5cbe","roles":[]},
+"next_look": {"digest":"6b297eb64a5cd37fe600c9fa8e6cbd9ac8cf47d6ff4a98460efff64f141be239","roles":[]},
 "next_queue": {"digest":"95a638a35db1e4bef60d96244a5b97abfbb68a2e369dab7b81b67dac04d81018","roles":[]},
 "next_turns": {"digest":"4ec89f4263e47d874839b22d4df9d484ec3d702bdf6534942fcdbafa2d84a6ac","roles":[]},
 "next_turns_by_type": {"digest":"b3edf276f8456d71a538e89ecfe8893b38ba2ee18d5d5619d6bf9d48cafb85f9","roles":[]},
-"note_audit": {"digest":"04719c623e7e3a9a64b1ceedbfcb5002d8e2a40fd7111e55ec056f08fcf372d6","roles":[]},
 "note_below": {"digest":"99aa3da183ab393b79258eea5a78481e5ab3a71a3f80125203fa97d0df820b01","roles":[]},
 "note_delayed": {"digest":"a75ffe6e401a5d3c8cf6c1f53c00ed5dce1a2c050c34bda797b432b2ac883fd2","roles":[]},
 "note_fault": {"digest":"f19fe328b1e1f5aa03a86d904544500c8d60bea253e06d624d075b2997371161","roles":[]},
-"note_flows": {"digest":"95e952f02f08ffdc39ac6286710cdb93b61f5616a7eebaba834e9a66e29d980c","roles":[]},
 "note_freed": {"digest":"fc0417deec82aeec90a9c238c5b6b209a0c0972a9dbc302ecb2247e859a6d576","roles":[]},
 "note_idle": {"digest":"868dc1dd1e54557c46dddffb6452af28e581d1d937c22914087000b7fabf04b0","roles":[]},
 "note_limits": {"digest":"f7c0295c662211f79b9e969b04b9ae9f9941f7c57b5fdb1d512081100dc4aeb8","roles":[]},
@@ -15107,15 +12017,12 @@ insert into fairclaim_internal.build (contents) values ($build${
 "note_operation": {"digest":"3244b6a2f3a84b484137028cf1675e2b21f77fde5f0478b8bff458a0ebc607d0","roles":[]},
 "note_prune_fault": {"digest":"47a1d88cdbb544cd5ea5df177750e6df1cde17747fa862799e232025c57b1774","roles":[]},
 "note_ranges": {"digest":"44766fcad4c6bbdb1cf95e87d11ad2c2df4970684c9b7f30bc511962f9ff5da3","roles":[]},
-"note_rates": {"digest":"ff126e05be323a416e8cb15809ac798651120c2058cba324f6688539484c149f","roles":[]},
 "note_tenants": {"digest":"64ecc0cbe71b23607f8c9ee2423e90160bf59c1dc0a7823802ae35fc6373f78b","roles":[]},
-"note_waiting": {"digest":"24f40f4d7a322aadaf369ed2917c7075a55f4895a16008acc672f6f2850bd7c8","roles":[]},
 "open_queues": {"digest":"7bc7079fa8c26303b424e6b00072e06fdaa36af9020a7b43fec464605e3c9015","roles":[]},
 "our_role": {"digest":"79a2878026dcb51824a9407274468cf63c2bafd55f578de8ff97a365c74f32a8","roles":[]},
 "pause_queue": {"digest":"0404361cc5e240edec37a47f0acb9be84aa8fc4eb53879420d37e93221504588","roles":["fairclaim_operator"]},
-"pause_tenant": {"digest":"bb432c108b35329ae69bd5dfbfbff61a89ebf90456b1b48b00e2cafaa026617d","roles":["fairclaim_operator"]},
 "place_in_range": {"digest":"3fea2ecfc5d77bc34bec1822157ce74a128a8e0eac535d94adc8532a2e1f783b","roles":[]},
-"promote_due": {"digest":"9ec52325190d69d5f6c3ce7c878b5e6354582d3a30a6039d728f64c9031c7721","roles":[]},
+"promote_due": {"digest":"53cb77c403b4dd877c634af51d7fb74a10147ba1d359b69a9b0ade44e231bbb8","roles":[]},
 "prune": {"digest":"6b824f678f5e0f2d171928b5045a47f29d53a83236d8ac60ccde6fab444cd68e","roles":["fairclaim_worker","fairclaim_operator"]},
 "prune_before": {"digest":"608daece08092d648fac1c0557a08cee8c5160c6eaefc6dae60cf967f4373c6a","roles":[]},
 "prune_piece": {"digest":"577742d29519d7d3ba206d4442fa7ca2c496872068efdc28b2a124734cac8d48","roles":[]},
@@ -15124,12 +12031,8 @@ insert into fairclaim_internal.build (contents) values ($build${
 "prune_tenant": {"digest":"7e46e95399820cf3cc189f0f6b75398c0d8e6bfb49d7711dd0dacc25b2f123af","roles":[]},
 "prune_walk": {"digest":"577a1f92213c44adc59a4c3ab8b691bdb307c18eee7e07be76a6df905ff1c687","roles":[]},
 "purge_tenant": {"digest":"4065acc8a4e627fe617452496c6f0b6b4905128c2fa2e671c27e52044b5e2b38","roles":["fairclaim_operator"]},
-"put_bound": {"digest":"19d9f380404ac6ddfac20dc249699f0f8ff5c1757de465b2959b5354afa9049c","roles":[]},
 "quanta": {"digest":"d9a9a09f9054759c1e7b3426117c3ea57f847ed4bf3bc421281065194140a950","roles":[]},
-"quantile": {"digest":"e90181e955788152ebdc97e6cf2c6e78b6f3486590f9bb11dd086256070497b0","roles":[]},
 "queue_in_use": {"digest":"30a360e35d576eff8d015921ba85e7438b0100192eac6b4e0eeb11139a5e7063","roles":[]},
-"queue_mean": {"digest":"241a791792a72eb3cb117b8f982d7921410e8155ee259ecd793adb8f073c9057","roles":[]},
-"queue_stats": {"digest":"246b60d55450586764d57631627e57128ec4593842f9f1fe937e5847c242753d","roles":["fairclaim_operator","fairclaim_observer"]},
 "quiet_until": {"digest":"b27cfce9f4b046d930076fcdbe30b82a25eef48748547ef2d12e9be576dbc13f","roles":[]},
 "quotas_of": {"digest":"47fe6c3ec279fb4422b2231b5b25593cf511d173079e2cfd406f89bdeb08127e","roles":[]},
 "range_block": {"digest":"4e3fbd510400f4f2d3b7722d3126d5af2c37f7952fc7a940882aa28269fe2173","roles":[]},
@@ -15137,14 +12040,9 @@ insert into fairclaim_internal.build (contents) values ($build${
 "range_waits": {"digest":"759169feb807f783b0e02bea44b69b890992161ed60398c936c2e52e24429075","roles":[]},
 "range_width": {"digest":"5f49106ff32fb379f75fea162241c8ca60394b79ede4e37caaeb9e9684972ac7","roles":[]},
 "ranges_wanted": {"digest":"9de87fc2ae8eab66830232a0a853fb4230cee54ca6052648b963b33057b9657f","roles":[]},
-"rate_room": {"digest":"27ed8345b2c38008e2195945229a550621a715112972b0e631314f4665a4e5d0","roles":[]},
-"rates_of": {"digest":"888a93ca7dca26357c1db6fee9bc674ec977ff60a033e548a2781cb9384055bf","roles":[]},
-"read_declared": {"digest":"43ecc0cde8db565c94c74ce3a4d7c45ace33551bcd9281f8c5ca7c654b89f932","roles":[]},
 "read_json": {"digest":"72ba48d1bfebada7b3b69df7fb0313d1d508305074a683594c6f8ab7e2b5d01c","roles":[]},
-"read_tail": {"digest":"dae4d1f3328f66f2650cd8754fcc501dcb84debfd072281ea18e8b9fc7d1f478","roles":[]},
 "read_texts": {"digest":"302a6840072cb1974265e73090cb1896778640831bb3ed5e5cf447db750ee7c2","roles":[]},
 "read_times": {"digest":"7a468b2e0912731a794f961f3ff23cddc0176e1501a63299b8421d41ce7f6b61","roles":[]},
-"refresh_stats": {"digest":"a016c96d5b623ed464e7da0ae9ba247ae7a85abb34267ba1a1b6debbd56e0507","roles":[]},
 "refuse": {"digest":"4c68f4909e9a727d702d82df1c63477a78304ae1698c8444efd17877bcefc840","roles":[]},
 "refuse_item": {"digest":"0be3263d29cbd427120359033e2ecdeb2da2552dcb06290db6a1b6d9b092f923","roles":[]},
 "refuse_job": {"digest":"ebb57a02e505918a5a2eb1da06131503273d7e379039da6dac2c3a9fad1110cb","roles":[]},
@@ -15153,51 +12051,35 @@ insert into fairclaim_internal.build (contents) values ($build${
 "release_claims": {"digest":"f4f33bd7ac7b0e6aa827fcbf1524ed87b5f54bf2de9eabd1e3dcc56f100dfabf","roles":["fairclaim_worker"]},
 "release_jobs": {"digest":"9e872e61ac5efb0fce1390eba1839345b55a375d924391a5249072e24eaa7968","roles":["fairclaim_operator"]},
 "release_worker": {"digest":"46c31d297630ddda6abffc7dad82032d91233c9d0feddc87ec4c7065f935ed63","roles":["fairclaim_operator"]},
-"renew_passed": {"digest":"7e5d94eb2b270af7204a55b0fc6a14ae32f155dba54749485d7caa26ebc6386f","roles":[]},
-"reopen_ended": {"digest":"c3cef39c297078ae4ddf9ae9af70ca48ef19e99880c97e069a0dfe3b90d447cf","roles":[]},
+"renew_passed": {"digest":"b2df0a80eb0054a48b7ae5deaeb970269503c2037494acf2c34431c5098fc2b1","roles":[]},
+"reopen_ended": {"digest":"c2d493b49fb59f9a881447f0a133c4fd93e63ef0ecf7af7b050e77a9c2152039","roles":[]},
 "resume_queue": {"digest":"de54fdf673b87b3d5cfc8c73ceaeea9f134274e7b85c8ffd8de4fe46c8b52278","roles":["fairclaim_operator"]},
-"resume_tenant": {"digest":"93dc4f6544a0461ad275372d7a7026f13defe1bbe0ef4b8a4b927aad56f27b39","roles":["fairclaim_operator"]},
 "retry_failed": {"digest":"8659c629d6e71abf8f97843ffdcd9fe17a9e1abb1b4c3403b74c332be5af1a22","roles":["fairclaim_operator"]},
-"retry_jobs": {"digest":"6fdf0842d92e3f3b386b46b5538c8600655e522c3a418517b768272c592611e5","roles":["fairclaim_producer","fairclaim_operator"]},
+"retry_jobs": {"digest":"0ab50672f55c5710d97030bc969a9093c2385d4ef2863c712362aec429fb0c41","roles":["fairclaim_producer","fairclaim_operator"]},
 "return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
-"roll_window": {"digest":"905826da7f510aaf54eebf084e7d8caa373f9a4a6362bf9f8d41773a74d2b15c","roles":[]},
-"room_in_queue": {"digest":"c6122d06470461e0a53911b4adb5c1791ec3fc190aad2158d19e08b6a019fa33","roles":[]},
-"room_under_limits": {"digest":"f54f6eb523ee9025abaeffcca92015f9e32860bba31418f9a8132fab2f1baa89","roles":[]},
-"room_under_rates": {"digest":"06205a2dd69b7b21b4f164abac2606416ebe17444d9b76d20a3f8092ee3e1cf8","roles":[]},
-"run_limited": {"digest":"576e8a123b504ea20144f29f457ed40971c913469c333b787a527ebe03734e31","roles":[]},
-"run_step": {"digest":"01f75e18b26f1b95ccedd6e8a9050e89c319edbe8f79a7517bae48496862f024","roles":[]},
-"running_mask": {"digest":"a28f64df862dc02280e794929c71eae36e88a31abacc223cde4561101d4b523f","roles":[]},
+"room_in_queue": {"digest":"03b784f7670e23325246715e6a07db2022489516a4c5e123bc25ce3a7aec310f","roles":[]},
+"room_under_limits": {"digest":"dc5345c029f64dba8160dd251087d418ccfc96cbf0cb0d4e6028b97957755c65","roles":[]},
+"run_step": {"digest":"a2bab9f72ecc1e26876641f1a1a8c47819611bbcfdd666af959358f59535f5a5","roles":[]},
 "schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "seconds_in": {"digest":"1f370781f1f952f251f299c23d430d327eca67952db155835ce31736a09d7cdf","roles":[]},
 "secure_table": {"digest":"4fd1871c95fea6acec7a09bfd97228c938895c94250c3d859a62f8b0b0ff8a94","roles":[]},
-"service_shares": {"digest":"838782276febc6ff7cff738896ffebf6075580803dafc9e44978586916347158","roles":[]},
-"set_default_limit": {"digest":"31288bbc264101b5017325ca072ac0f6447ecb969280deb1969c191f9ff9aa6b","roles":["fairclaim_operator"]},
-"set_default_quota": {"digest":"3b82b626c0c1286841ad5c521b33c1a2b5e9e6cf43c90241c3b383969d642104","roles":["fairclaim_operator"]},
-"set_limit": {"digest":"dfda6ccf72fde92746f0233f574d0967adb95f64cb2c0dd78f2f20bf20ec03f4","roles":["fairclaim_operator"]},
-"set_queue_limit": {"digest":"991aa6e0b049df66114fc19f63e0e3d7831a03f95a334e2138a513eec917d2a1","roles":["fairclaim_operator"]},
-"set_quota": {"digest":"dca37b07f2d991e44236f987cc3866d35b51c4fa8069deedf17e92be2d5428d9","roles":["fairclaim_operator"]},
 "set_retention": {"digest":"260942054f16fd2170c43fb51037b59481a73aed73476cde7ca4d98715ef6a9b","roles":["fairclaim_operator"]},
 "set_setting": {"digest":"8c5c96cf18c94e33e7842b505b992e0b86afc561d6482e9eb135f41d8310c966","roles":["fairclaim_operator"]},
-"set_weight": {"digest":"236545cd223e86074afdd813bdfb01f77e09ca2743ab0dc8c10b1e87a34214a1","roles":["fairclaim_operator"]},
 "settle_and_claim": {"digest":"11ad8fea6b52170b65f1fa82f2873f0ec2fddf57982a7626e148839fdd454281","roles":["fairclaim_worker"]},
 "settle_jobs": {"digest":"61e48825f196784f56c68a0a5615c394f5fcdcf57667c04dc8069c7a3505fa0a","roles":["fairclaim_worker"]},
-"settle_mixed": {"digest":"32c1415cd0636d87bb5ec6deabeb7776c91fe8aecacf1cb7af2202e1aee209be","roles":[]},
+"settle_mixed": {"digest":"bed1d1701b2cd90e0d02d787ba2552dc92feeea58286ca48ef95c4e209e07074","roles":[]},
 "show_job": {"digest":"1de32360795b828c88db372a92691b57d6aa61e116a8e9c65e7630f4005d6e88","roles":["fairclaim_operator","fairclaim_auditor"]},
-"show_limits": {"digest":"2842eb0270167d0ed1f095c3a984c20e5999396cf205aa34225518166c689ee0","roles":["fairclaim_operator"]},
 "show_quotas": {"digest":"042e1d9917aa1643ff8335136e54509f2a4cb87b1901de1b2da2be3362bb51db","roles":["fairclaim_operator"]},
-"shown_bound": {"digest":"36b8a8b6b63d651cc775fa37f56cd34679abf74b91770b39c6a2735de8abb5b4","roles":[]},
 "some_of": {"digest":"c5871e453cbbcfb4ab1a8b1ca4bae37ecf3a75825b11aef833426d4d27852622","roles":[]},
 "span": {"digest":"a9c5429724f9c3cb45a27633b0696c75dfbecca4cbf87683570ed69e3a0d67d0","roles":[]},
 "stale_kind": {"digest":"dfb9c5a2c45a00fc71bfa8e734ae78c76cec1f590903e42409ce5c61aeddeba3","roles":[]},
-"stats_due": {"digest":"b3b204ecb27cc1401eb3479b0bc1b40f15728ef33a5cd395dea9c4253015cc5a","roles":[]},
-"stats_page": {"digest":"6a80c3ccc8ccd70078afc4f796e242a16d47dd9c450de82441ea838e83eccac7","roles":[]},
 "status_of": {"digest":"c61c116909e3f58ab927d9b96a34e18edf9fee2ecdd949e9dad20d1639122163","roles":[]},
-"sweep_ready": {"digest":"c9d258789c129af92a9aa080eb09b5387fc4109b2895c2817625279e37f26fb1","roles":[]},
+"sweep_ready": {"digest":"94c38a3068c145be7f5ad8d06d6325f3b3a3a662e64be0c17d7bea0bdca17e78","roles":[]},
 "take_alone": {"digest":"dcb11967a31e11e4fa157891a3def5908e2e15666d4aec3334fa22654c950c58","roles":[]},
-"take_bounded": {"digest":"9ab6803eb4be209bafaab8c80dd1c6899c65b06367a9354e6c245ebb04670a15","roles":[]},
+"take_bounded": {"digest":"b89fb2930e39e000469e3f24e628fb78ddd78e301d7964c7b1afe1ab2bd57a24","roles":[]},
 "take_guard": {"digest":"2007d91c06222ace5507c14e34798dd16426a7193ac2fd31221a69af4ef92fe0","roles":[]},
 "take_highest": {"digest":"7dee9f5ca014397e4f979a75d17f7b83c955fa47b8c6a260ce9f476fafaf9542","roles":[]},
-"take_jobs": {"digest":"b7843cba6fae7ae88967597ab7f0654bf8eccdb643c9162355ef667e57af8925","roles":[]},
+"take_jobs": {"digest":"950631099e23837d094507c49c79915a3e32879b01be8ff206d06aff6dc7f03e","roles":[]},
 "take_own": {"digest":"bd3e3be8dd7663fc0e3fc595b9463f74a4679604b46497dde0499996a300ef38","roles":[]},
 "take_ranked": {"digest":"c06439c48b27fa246bd6c06a696d89bc6da957812e56103cfc0c4705b25720ea","roles":[]},
 "take_shared": {"digest":"2fdf78aa0a1795a491c204ebc4c75ee67d79dc65ad39e440ae03fe6090a38567","roles":[]},
@@ -15206,29 +12088,22 @@ insert into fairclaim_internal.build (contents) values ($build${
 "tenant_label": {"digest":"874e76e578ec34564971d84945b0c2b465abab931317ba3f15de6bde8aaa7e1b","roles":[]},
 "tenant_names": {"digest":"8e6224410e8c0796ed2c202ca8bc7c2f2196e09f7be3fb73338ce1598b2bbd83","roles":["fairclaim_worker","fairclaim_operator"]},
 "tenant_parts": {"digest":"c23c8edb3bfc620f6cb160010c6b124bfb5102b12b23a00c7acf6a4444da7765","roles":[]},
-"tenant_stats": {"digest":"94c3f424c6e07440f32251fac9aac1bae47c2df85a4fa37033eb635059538720","roles":["fairclaim_operator","fairclaim_observer"]},
 "tenant_uuid": {"digest":"f9965135b64a84231e5f634f5297f7430f959f1c218d11f6b9c46b7edfedcee1","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
-"tick": {"digest":"3c4685ffe0fa5e742fabbd0fd9f9092938a6f4c9e490b771420a6f4b521c9d87","roles":["fairclaim_worker","fairclaim_operator"]},
+"tick": {"digest":"e73762cdb84f9426e58fdd93d951346ace3b80b2fc962a3b9d3bd9db370bbfe7","roles":["fairclaim_worker","fairclaim_operator"]},
 "ticks_at_work": {"digest":"85d45e4c2b1b65a684429265e947acd8583557422ab51ccf72e1678fee90bf92","roles":[]},
-"to_ready": {"digest":"35c90be15cf5f8360fd016ed8dcbf386796dbdd04406f2d6d4e2623c2870850a","roles":[]},
-"told_limits": {"digest":"5a097a54da2e86ee35d3693529c0dd9c55d9d71d2e4be269cb9614d1470bb30c","roles":[]},
+"to_ready": {"digest":"04dc0cebbeb95345241bb5fd012742caba7d7c89cc0291b85dadc712bea227d2","roles":[]},
 "too_deep": {"digest":"8aec7c2d6bf6b9caa18c5d51a9aff889b221f928c801c91d771105a09d217d05","roles":[]},
 "try_step": {"digest":"55c6aa5f87f85882763c90e0894fe74fe45f54df168815b16e587cdb10c955b3","roles":[]},
 "undrain_queue": {"digest":"49f24f4ce886664eabde2fa0f6706b3200f1a95d6067ca9b91fa3d73e0c74872","roles":["fairclaim_operator"]},
 "undrain_tenant": {"digest":"2fad2efdd249b88cb0c7b8b75547c5776ab9dcc492ea9b78c8832f0754cdd842","roles":["fairclaim_operator"]},
 "waiting_jobs": {"digest":"40819cf8d547feea060955321b73d645762d4c6f1b348884761b792aeba300fc","roles":[]},
-"waiting_of": {"digest":"0481d98eebd6210dcc7a7c593d81dfd8ba6218e5f575ec25dd575d2e99614a60","roles":[]},
 "wake": {"digest":"ffa1595814f0fbcca31e4b940d8bae894d63045daf43eff1000e9d6d1dc64697","roles":[]},
 "wake_before": {"digest":"5296c4e3121b4a7df3c8f763ffeb47d9898d69fef3215f33af3ecc12a3cba72a","roles":[]},
 "wake_cancel": {"digest":"7b723a8c6f0fd01f1be0a3cd677034ae9b4687d51a5887d48795de42363d329b","roles":[]},
 "wake_freed": {"digest":"53e50e9a18d9ab50ce669b1f6b238f78e6c467d81d73f09795922715d3de083f","roles":[]},
 "walk_lanes": {"digest":"f705e67f49390883af611f82ae942b983e88ed10a9aff6b29fbf73798be1a32f","roles":[]},
-"weight_of": {"digest":"c5ccffcf99a2591c69fbd9101bf2dac3ae71dba0aa83111ff616234f0806a65f","roles":[]},
 "why_idle": {"digest":"c0f3d913bcbc625837f2ac29c28102563d1ebf2bc317f73fec892d2c5466a5aa","roles":["fairclaim_worker"]},
-"why_waiting": {"digest":"f033e275fd66b51d9d1172551585ed3537ab49e4ba29a0a98e46e695018814e8","roles":["fairclaim_producer","fairclaim_operator"]},
-"window_sum": {"digest":"2b4eb81fe07b7aa5389e3707c50b57c7fd2e5bd94e0ca0eecc886e0d3253d6fa","roles":[]},
-"work_steps": {"digest":"5a2711454aeae3193fa34923fd2f53a2f9a1eb6f81365df0dadafc10e3073b36","roles":[]},
-"write_base": {"digest":"fdf6d68d37f258e095d9adc32ef4df10ce5d124a392b2513d21281674ba76562","roles":[]}
+"work_steps": {"digest":"c55929aacc9c2e7fe4d9127ce6a82120ae4a28806def300db167bd75c498210e","roles":[]}
 }
 }$build$)
 on conflict (one) do update set contents = excluded.contents;

@@ -81,38 +81,8 @@ create table fairclaim_internal.audit (
   constraint audit_pkey PRIMARY KEY (audit_id)
 );
 CREATE UNIQUE INDEX audit_pkey ON fairclaim_internal.audit USING btree (audit_id);
-CREATE INDEX audit_tenant ON fairclaim_internal.audit USING btree (tenant_id, audit_id) WHERE (tenant_id IS NOT NULL);
 alter table fairclaim_internal.audit enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.audit as permissive for all to fairclaim_owner using (true) with check (true);
-
-create table fairclaim_internal.bound (
-  bound_id bigint not null generated always as identity,
-  kind text collate "C" not null,
-  subject text collate "C" not null,
-  tenant_id uuid not null,
-  queue text collate "C" not null,
-  key text collate "C",
-  layer text collate "C" not null,
-  value integer,
-  share double precision,
-  period double precision,
-  burst integer,
-  refuses boolean,
-  set_by text not null,
-  why text,
-  until timestamp with time zone,
-  set_at timestamp with time zone not null,
-  constraint bound_kind_check CHECK ((kind = ANY (ARRAY['weight'::text, 'running'::text, 'waiting'::text, 'paused'::text]))),
-  constraint bound_layer_check CHECK ((layer = ANY (ARRAY['base'::text, 'override'::text]))),
-  constraint bound_subject_check CHECK ((subject = ANY (ARRAY['tenant'::text, 'default'::text, 'queue'::text]))),
-  constraint bound_pkey PRIMARY KEY (bound_id),
-  constraint bound_place UNIQUE NULLS NOT DISTINCT (tenant_id, queue, kind, subject, key, layer)
-);
-CREATE UNIQUE INDEX bound_pkey ON fairclaim_internal.bound USING btree (bound_id);
-CREATE UNIQUE INDEX bound_place ON fairclaim_internal.bound USING btree (tenant_id, queue, kind, subject, key, layer) NULLS NOT DISTINCT;
-CREATE INDEX bound_until ON fairclaim_internal.bound USING btree (until) WHERE (until IS NOT NULL);
-alter table fairclaim_internal.bound enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.bound as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.build (
   one boolean not null default true,
@@ -392,19 +362,6 @@ CREATE UNIQUE INDEX quota_place_pkey ON fairclaim_internal.quota_place USING btr
 alter table fairclaim_internal.quota_place enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.quota_place as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim_internal.rate_use (
-  tenant_id uuid not null,
-  queue_group integer not null,
-  use_id bigint not null generated always as identity,
-  paid_until timestamp with time zone not null,
-  due_at timestamp with time zone not null,
-  constraint rate_use_pkey PRIMARY KEY (tenant_id, queue_group, use_id)
-);
-CREATE INDEX rate_use_due ON fairclaim_internal.rate_use USING btree (due_at);
-CREATE UNIQUE INDEX rate_use_pkey ON fairclaim_internal.rate_use USING btree (tenant_id, queue_group, use_id);
-alter table fairclaim_internal.rate_use enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.rate_use as permissive for all to fairclaim_owner using (true) with check (true);
-
 create table fairclaim_internal.ready (
   lane_id bigint not null,
   seq bigint not null default nextval('fairclaim_internal.ready_seq'::regclass),
@@ -413,7 +370,6 @@ create table fairclaim_internal.ready (
   attempts integer not null,
   attempts_left smallint not null,
   lost smallint not null,
-  watched boolean not null default false,
   constraint ready_pkey PRIMARY KEY (lane_id, seq)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
 CREATE UNIQUE INDEX ready_pkey ON fairclaim_internal.ready USING btree (lane_id, seq);
@@ -446,7 +402,6 @@ create table fairclaim_internal.running (
   attempts_left smallint not null,
   lost smallint not null,
   queue_group integer not null,
-  watched boolean not null default false,
   limited boolean not null,
   worker_id text not null,
   constraint running_pkey PRIMARY KEY (id)
@@ -466,30 +421,18 @@ create table fairclaim_internal.running_limit (
   subject text collate "C" not null,
   tenant_id uuid not null,
   queue text collate "C" not null,
-  max_running integer,
-  units integer,
-  period double precision,
-  burst integer,
+  max_running integer not null,
   seen bigint,
   seen_at timestamp with time zone,
   marked bigint,
   active boolean not null default false,
-  constraint running_limit_burst_check CHECK ((burst >= 1)),
   constraint running_limit_check CHECK (((subject = 'tenant'::text) OR (tenant_id = '00000000-0000-0000-0000-000000000000'::uuid))),
   constraint running_limit_check1 CHECK (((subject <> 'queue'::text) OR (queue <> ''::text))),
-  constraint running_limit_check2 CHECK (((max_running IS NOT NULL) OR (units IS NOT NULL))),
-  constraint running_limit_check3 CHECK ((num_nulls(units, period, burst) = ANY (ARRAY[0, 3]))),
   constraint running_limit_max_running_check CHECK ((max_running >= 0)),
-  constraint running_limit_period_check CHECK ((period > (0)::double precision)),
   constraint running_limit_subject_check CHECK ((subject = ANY (ARRAY['tenant'::text, 'default'::text, 'queue'::text]))),
-  constraint running_limit_units_check CHECK ((units >= 1)),
   constraint running_limit_pkey PRIMARY KEY (tenant_id, queue, subject)
 );
-CREATE INDEX running_limit_closed ON fairclaim_internal.running_limit USING btree (tenant_id, queue) WHERE (max_running = 0);
-CREATE INDEX running_limit_new ON fairclaim_internal.running_limit USING btree (tenant_id) WHERE (NOT active);
 CREATE UNIQUE INDEX running_limit_pkey ON fairclaim_internal.running_limit USING btree (tenant_id, queue, subject);
-CREATE INDEX running_limit_queue ON fairclaim_internal.running_limit USING btree (queue) WHERE (queue <> ''::text);
-CREATE INDEX running_limit_rate ON fairclaim_internal.running_limit USING btree (tenant_id) WHERE (units IS NOT NULL);
 alter table fairclaim_internal.running_limit enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.running_limit as permissive for all to fairclaim_owner using (true) with check (true);
 
@@ -500,7 +443,6 @@ create table fairclaim_internal.scheduled (
   attempts integer not null,
   attempts_left smallint not null,
   lost smallint not null,
-  watched boolean not null default false,
   constraint scheduled_pkey PRIMARY KEY (run_at, id)
 );
 CREATE UNIQUE INDEX scheduled_id ON fairclaim_internal.scheduled USING btree (id);
@@ -512,19 +454,6 @@ create policy tenant_read on fairclaim_internal.scheduled as permissive for sele
 grant select on fairclaim_internal.scheduled to fairclaim_auditor;
 grant select on fairclaim_internal.scheduled to fairclaim_operator;
 grant select on fairclaim_internal.scheduled to fairclaim_tenant;
-
-create table fairclaim_internal.seen_running (
-  id uuid not null,
-  attempt integer not null,
-  tenant_id uuid not null,
-  queue text collate "C" not null,
-  due timestamp with time zone not null,
-  began timestamp with time zone,
-  constraint seen_running_pkey PRIMARY KEY (id)
-);
-CREATE UNIQUE INDEX seen_running_pkey ON fairclaim_internal.seen_running USING btree (id);
-alter table fairclaim_internal.seen_running enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.seen_running as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.setting (
   one boolean not null default true,
@@ -549,32 +478,6 @@ CREATE UNIQUE INDEX setting_pkey ON fairclaim_internal.setting USING btree (one)
 alter table fairclaim_internal.setting enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.setting as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim_internal.stat (
-  queue text collate "C" not null,
-  whole boolean not null,
-  tenant_id uuid not null,
-  stat_id bigint not null generated always as identity,
-  waiting integer not null default 0,
-  at_least boolean not null default false,
-  oldest_at timestamp with time zone,
-  backlogged_since timestamp with time zone,
-  running integer not null default 0,
-  minute_slot bigint not null default 0,
-  hour_slot bigint not null default 0,
-  minute real[] not null default '{}'::real[],
-  hour real[] not null default '{}'::real[],
-  waits real[] not null default '{}'::real[],
-  runs real[] not null default '{}'::real[],
-  counted_at timestamp with time zone,
-  as_of timestamp with time zone not null,
-  constraint stat_pkey PRIMARY KEY (queue, whole, tenant_id),
-  constraint stat_stat_id_key UNIQUE (stat_id)
-) with (fillfactor=60);
-CREATE UNIQUE INDEX stat_pkey ON fairclaim_internal.stat USING btree (queue, whole, tenant_id);
-CREATE UNIQUE INDEX stat_stat_id_key ON fairclaim_internal.stat USING btree (stat_id);
-alter table fairclaim_internal.stat enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.stat as permissive for all to fairclaim_owner using (true) with check (true);
-
 create table fairclaim_internal.suspect (
   suspect_id bigint not null generated always as identity,
   id uuid not null,
@@ -587,15 +490,15 @@ CREATE UNIQUE INDEX suspect_pkey ON fairclaim_internal.suspect USING btree (susp
 alter table fairclaim_internal.suspect enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.suspect as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim_internal.tail (
-  part text collate "C" not null,
-  pages bigint not null,
-  last tid not null,
-  constraint tail_pkey PRIMARY KEY (part)
-) with (fillfactor=50);
-CREATE UNIQUE INDEX tail_pkey ON fairclaim_internal.tail USING btree (part);
-alter table fairclaim_internal.tail enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.tail as permissive for all to fairclaim_owner using (true) with check (true);
+create table fairclaim_internal.tenant (
+  tenant_id uuid not null,
+  weight smallint not null default 1,
+  constraint tenant_weight_check CHECK (((weight >= 1) AND (weight <= 100))),
+  constraint tenant_pkey PRIMARY KEY (tenant_id)
+);
+CREATE UNIQUE INDEX tenant_pkey ON fairclaim_internal.tenant USING btree (tenant_id);
+alter table fairclaim_internal.tenant enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.tenant as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.tenant_name (
   tenant_id uuid not null,
@@ -629,17 +532,6 @@ CREATE UNIQUE INDEX tenant_retention_pkey ON fairclaim_internal.tenant_retention
 alter table fairclaim_internal.tenant_retention enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.tenant_retention as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim_internal.tenant_weight (
-  tenant_id uuid not null,
-  queue text collate "C" not null,
-  weight smallint not null,
-  constraint tenant_weight_weight_check CHECK (((weight >= 1) AND (weight <= 100))),
-  constraint tenant_weight_pkey PRIMARY KEY (tenant_id, queue)
-);
-CREATE UNIQUE INDEX tenant_weight_pkey ON fairclaim_internal.tenant_weight USING btree (tenant_id, queue);
-alter table fairclaim_internal.tenant_weight enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.tenant_weight as permissive for all to fairclaim_owner using (true) with check (true);
-
 create table fairclaim_internal.tick_fault (
   step text collate "C" not null,
   since timestamp with time zone not null,
@@ -670,7 +562,6 @@ create table fairclaim_internal.tick_state (
   at timestamp with time zone not null default '-infinity'::timestamp with time zone,
   worked_by xid8,
   prev bigint not null default 0,
-  marked bigint not null default 0,
   oldest bigint not null default 0,
   mark bigint not null default 0,
   safe bigint not null default 0,
@@ -734,25 +625,11 @@ CREATE UNIQUE INDEX waiting_limit_pkey ON fairclaim_internal.waiting_limit USING
 alter table fairclaim_internal.waiting_limit enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.waiting_limit as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim_internal.weight_note (
-  note_id bigint not null generated always as identity,
-  tenant_id uuid not null,
-  queue text collate "C" not null,
-  seen bigint,
-  constraint weight_note_pkey PRIMARY KEY (note_id)
-);
-CREATE UNIQUE INDEX weight_note_pkey ON fairclaim_internal.weight_note USING btree (note_id);
-CREATE INDEX weight_note_seen ON fairclaim_internal.weight_note USING btree (seen);
-alter table fairclaim_internal.weight_note enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.weight_note as permissive for all to fairclaim_owner using (true) with check (true);
-
 create unlogged sequence fairclaim_internal.asleep_until as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create sequence fairclaim_internal.at_limit_at_limit_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.at_limit.at_limit_id;
 
 create sequence fairclaim_internal.audit_audit_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.audit.audit_id;
-
-create sequence fairclaim_internal.bound_bound_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.bound.bound_id;
 
 create sequence fairclaim_internal.cancel_request_request_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.cancel_request.request_id;
 
@@ -774,10 +651,6 @@ create unlogged sequence fairclaim_internal.range_end as bigint start 0 incremen
 
 create unlogged sequence fairclaim_internal.range_start as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
-create unlogged sequence fairclaim_internal.rate_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
-
-create sequence fairclaim_internal.rate_use_use_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.rate_use.use_id;
-
 create sequence fairclaim_internal.ready_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1;
 
 create sequence fairclaim_internal.renewal_renewal_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.renewal.renewal_id;
@@ -785,18 +658,6 @@ create sequence fairclaim_internal.renewal_renewal_id_seq as bigint start 1 incr
 create unlogged sequence fairclaim_internal.round_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create unlogged sequence fairclaim_internal.shared_since as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
-
-create sequence fairclaim_internal.stat_stat_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.stat.stat_id;
-
-create unlogged sequence fairclaim_internal.stats_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
-
-create unlogged sequence fairclaim_internal.stats_lane as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
-
-create unlogged sequence fairclaim_internal.stats_mask as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
-
-create unlogged sequence fairclaim_internal.stats_owed as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
-
-create unlogged sequence fairclaim_internal.stats_row as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create sequence fairclaim_internal.suspect_suspect_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.suspect.suspect_id;
 
@@ -807,8 +668,6 @@ create sequence fairclaim_internal.tenant_note_note_id_seq as bigint start 1 inc
 create unlogged sequence fairclaim_internal.tick_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create sequence fairclaim_internal.tick_n as bigint start 1 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
-
-create sequence fairclaim_internal.weight_note_note_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.weight_note.note_id;
 
 create unlogged sequence fairclaim_internal.wished_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
@@ -999,15 +858,6 @@ create function fairclaim.current_tenant_id()
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.current_tenant_id to fairclaim_tenant;
 
-create function fairclaim.declare_limits(p_document jsonb, p_dry_run boolean DEFAULT false, p_why text DEFAULT NULL::text)
-  returns TABLE(change text, what text, kind text, tenant_id uuid, queue text, old integer, new integer, refuses boolean)
-  language plpgsql volatile security definer
-  set enable_nestloop=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.declare_limits to fairclaim_operator;
-
 create function fairclaim.delete_jobs(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, status text, deleted boolean)
   language plpgsql volatile security definer
@@ -1132,15 +982,6 @@ create function fairclaim.get_jobs(p_tenant_id uuid, p_ids uuid[])
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.get_jobs to fairclaim_producer;
 
-create function fairclaim.list_audit(p_limit integer DEFAULT 100, p_before bigint DEFAULT NULL::bigint)
-  returns TABLE(audit_id bigint, at timestamp with time zone, who text, what text, subject text, tenant_id uuid, tenant text, queue text, old_value text, new_value text, until timestamp with time zone, why text, many integer)
-  language plpgsql stable security definer
-  set enable_seqscan=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.list_audit to fairclaim_operator;
-
 create function fairclaim.list_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_status text DEFAULT NULL::text, p_before_id uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100, p_older_than double precision DEFAULT NULL::double precision, p_newer_than double precision DEFAULT NULL::double precision, p_error text DEFAULT NULL::text)
   returns TABLE(id uuid, tenant_id uuid, queue text, type text, status text, priority integer, attempts integer, max_attempts integer, worker_id text, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, tags text[], attempts_left integer, error_code text, error_message text, more boolean, tenant text)
   language plpgsql stable security definer
@@ -1152,7 +993,7 @@ grant execute on function fairclaim.list_jobs to fairclaim_auditor;
 grant execute on function fairclaim.list_jobs to fairclaim_operator;
 
 create function fairclaim.list_queues(p_up_to integer DEFAULT 10000)
-  returns TABLE(queue text, paused_at timestamp with time zone, waiting integer, tenants_waiting integer, oldest_waiting_at timestamp with time zone, scheduled integer, running integer, at_least text[])
+  returns TABLE(queue text, paused_at timestamp with time zone, waiting integer, tenants_waiting integer, oldest_waiting_at timestamp with time zone, scheduled integer, running integer, at_least text[], drained_at timestamp with time zone)
   language plpgsql stable security definer
   set enable_hashjoin=off
   set enable_mergejoin=off
@@ -1197,13 +1038,6 @@ create function fairclaim.pause_queue(p_queue text)
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.pause_queue to fairclaim_operator;
 
-create function fairclaim.pause_tenant(p_tenant_id uuid, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
-  returns TABLE(tenant_id uuid, tenant text, paused_at timestamp with time zone, until timestamp with time zone, was_paused boolean, known boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.pause_tenant to fairclaim_operator;
-
 create function fairclaim.prune(p_retention double precision DEFAULT NULL::double precision)
   returns TABLE(ranges_dropped integer, rows_deleted bigint, passed_over integer, busy boolean, more boolean)
   language plpgsql volatile security definer
@@ -1222,16 +1056,6 @@ create function fairclaim.purge_tenant(p_tenant_id uuid, p_after uuid DEFAULT NU
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.purge_tenant to fairclaim_operator;
-
-create function fairclaim.queue_stats(p_queue text DEFAULT NULL::text, p_up_to integer DEFAULT 1000)
-  returns TABLE(queue text, paused boolean, waiting integer, tenants_waiting integer, oldest_waiting double precision, scheduled integer, running integer, at_least text[], limits jsonb, dispatched_1m double precision, claimed_1m double precision, finished_1m double precision, failed_1m double precision, seconds_1m double precision, dispatched_1h double precision, claimed_1h double precision, finished_1h double precision, failed_1h double precision, seconds_1h double precision, wait_p50 double precision, wait_p99 double precision, run_p50 double precision, run_p99 double precision, sampled integer, backlogged_1m integer, jain_claims_1m double precision, jain_seconds_1m double precision, backlogged_1h integer, jain_claims_1h double precision, jain_seconds_1h double precision, age double precision)
-  language plpgsql stable security definer
-  set jit=off
-  set plan_cache_mode=force_custom_plan
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.queue_stats to fairclaim_observer;
-grant execute on function fairclaim.queue_stats to fairclaim_operator;
 
 create function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[])
   returns TABLE(lease_token uuid, jobs integer)
@@ -1274,13 +1098,6 @@ create function fairclaim.resume_queue(p_queue text)
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.resume_queue to fairclaim_operator;
 
-create function fairclaim.resume_tenant(p_tenant_id uuid, p_why text DEFAULT NULL::text)
-  returns TABLE(tenant_id uuid, tenant text, paused_at timestamp with time zone, until timestamp with time zone, was_paused boolean, known boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.resume_tenant to fairclaim_operator;
-
 create function fairclaim.retry_failed(p_tenant_id uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_older_than double precision DEFAULT NULL::double precision, p_newer_than double precision DEFAULT NULL::double precision, p_error text DEFAULT NULL::text, p_per_second double precision DEFAULT 10, p_start_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, p_why text DEFAULT NULL::text)
   returns TABLE(looked integer, retried integer, until timestamp with time zone, next uuid)
   language plpgsql volatile security definer
@@ -1310,41 +1127,6 @@ grant execute on function fairclaim.schema_version to fairclaim_producer;
 grant execute on function fairclaim.schema_version to fairclaim_tenant;
 grant execute on function fairclaim.schema_version to fairclaim_worker;
 
-create function fairclaim.set_default_limit(p_max_running integer, p_queue text DEFAULT NULL::text, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
-  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone, known boolean, in_use boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.set_default_limit to fairclaim_operator;
-
-create function fairclaim.set_default_quota(p_max_waiting integer, p_queue text DEFAULT NULL::text, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_refuses boolean DEFAULT true)
-  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone, known boolean, in_use boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.set_default_quota to fairclaim_operator;
-
-create function fairclaim.set_limit(p_tenant_id uuid, p_max_running integer, p_queue text DEFAULT NULL::text, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
-  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone, known boolean, in_use boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.set_limit to fairclaim_operator;
-
-create function fairclaim.set_queue_limit(p_queue text, p_max_running integer, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
-  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone, known boolean, in_use boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.set_queue_limit to fairclaim_operator;
-
-create function fairclaim.set_quota(p_tenant_id uuid, p_max_waiting integer, p_queue text DEFAULT NULL::text, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_refuses boolean DEFAULT true)
-  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone, known boolean, in_use boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.set_quota to fairclaim_operator;
-
 create function fairclaim.set_retention(p_tenant_id uuid, p_seconds double precision, p_why text DEFAULT NULL::text)
   returns TABLE(tenant_id uuid, retention double precision, default_retention double precision)
   language plpgsql volatile security definer
@@ -1358,13 +1140,6 @@ create function fairclaim.set_setting(p_name text, p_value text)
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.set_setting to fairclaim_operator;
-
-create function fairclaim.set_weight(p_tenant_id uuid, p_weight integer, p_queue text DEFAULT NULL::text, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
-  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone, known boolean, in_use boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.set_weight to fairclaim_operator;
 
 create function fairclaim.settle_and_claim(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results text[], p_errors text[], p_delays double precision[], p_queues text[], p_limit integer, p_types text[] DEFAULT NULL::text[], p_lease double precision DEFAULT 30, p_cursor text DEFAULT NULL::text, p_lease_token uuid DEFAULT NULL::uuid, p_idle_for double precision DEFAULT NULL::double precision, p_alone boolean DEFAULT false)
   returns TABLE(kind text, id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone, next_cursor text, next_claim_in double precision, extend_in double precision, tick_in double precision, prune_due boolean, cancelled uuid[], suspect_waiting boolean)
@@ -1398,16 +1173,6 @@ create function fairclaim.show_job(p_id uuid, p_tenant_id uuid DEFAULT NULL::uui
 grant execute on function fairclaim.show_job to fairclaim_auditor;
 grant execute on function fairclaim.show_job to fairclaim_operator;
 
-create function fairclaim.show_limits(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100)
-  returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone)
-  language plpgsql stable security definer
-  set enable_seqscan=off
-  set jit=off
-  set plan_cache_mode=force_generic_plan
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.show_limits to fairclaim_operator;
-
 create function fairclaim.show_quotas(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_limit integer DEFAULT 100)
   returns TABLE(tenant_id uuid, tenant text, queue text, subject text, max_waiting integer, refuses boolean, waiting integer, at_least boolean, drained_at timestamp with time zone)
   language plpgsql stable security definer
@@ -1424,16 +1189,6 @@ create function fairclaim.tenant_names(p_tenant_ids uuid[])
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.tenant_names to fairclaim_operator;
 grant execute on function fairclaim.tenant_names to fairclaim_worker;
-
-create function fairclaim.tenant_stats(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_limit integer DEFAULT 100, p_after text DEFAULT NULL::text, p_sort text DEFAULT 'tenant'::text, p_search text DEFAULT NULL::text)
-  returns TABLE(tenant_id uuid, tenant text, queue text, weight integer, waiting integer, at_least boolean, oldest_waiting double precision, backlogged boolean, running integer, limits jsonb, dispatched_1m double precision, claimed_1m double precision, finished_1m double precision, failed_1m double precision, seconds_1m double precision, dispatched_1h double precision, claimed_1h double precision, finished_1h double precision, failed_1h double precision, seconds_1h double precision, wait_p50 double precision, wait_p99 double precision, run_p50 double precision, run_p99 double precision, sampled integer, share_1m double precision, fair_share_1m double precision, share_1h double precision, fair_share_1h double precision, age double precision, next text, more boolean)
-  language plpgsql stable security definer
-  set jit=off
-  set plan_cache_mode=force_custom_plan
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.tenant_stats to fairclaim_observer;
-grant execute on function fairclaim.tenant_stats to fairclaim_operator;
 
 create function fairclaim.tenant_uuid(p_name text)
   returns uuid
@@ -1484,20 +1239,6 @@ create function fairclaim.why_idle(p_queues text[] DEFAULT NULL::text[], p_types
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.why_idle to fairclaim_worker;
 
-create function fairclaim.why_waiting(p_tenant_id uuid, p_id uuid)
-  returns TABLE(reason text, detail text, queue text, type text, "position" integer, at_least boolean, due_in double precision, limit_kind text, max_running integer, running integer)
-  language plpgsql stable security definer
-  set enable_bitmapscan=off
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off
-  set plan_cache_mode=force_custom_plan
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.why_waiting to fairclaim_operator;
-grant execute on function fairclaim.why_waiting to fairclaim_producer;
-
 create function fairclaim.activate_limits(p_state fairclaim_internal.tick_state)
   returns boolean
   language plpgsql volatile
@@ -1506,14 +1247,6 @@ create function fairclaim.activate_limits(p_state fairclaim_internal.tick_state)
 create function fairclaim.apply_limits(INOUT p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[], OUT moved integer)
   returns record
   language plpgsql volatile;
-
-create function fairclaim.apply_weights(p_state fairclaim_internal.tick_state, p_size integer)
-  returns integer
-  language plpgsql volatile;
-
-create function fairclaim.bound_range()
-  returns TABLE(kind text, name text, minimum integer, maximum integer)
-  language sql immutable;
 
 create function fairclaim.caller()
   returns name
@@ -1527,20 +1260,11 @@ create function fairclaim.cancelled_jobs(p_worker_id text)
   returns uuid[]
   language plpgsql volatile;
 
-create function fairclaim.charge_rates(p_jobs fairclaim_internal.ready[], p_queues text[], p_now timestamp with time zone)
-  returns void
-  language plpgsql volatile
-  set enable_sort=on;
-
 create function fairclaim.check_batch(p_jobs jsonb)
   returns integer
   language plpgsql volatile;
 
 create function fairclaim.check_batch_quotas(p_jobs jsonb, p_tenants jsonb)
-  returns void
-  language plpgsql volatile;
-
-create function fairclaim.check_bound(p_kind text, p_subject text, p_tenant_id uuid, p_queue text, p_value integer, p_why text, p_until timestamp with time zone, p_now timestamp with time zone)
   returns void
   language plpgsql volatile;
 
@@ -1551,10 +1275,6 @@ create function fairclaim.check_claim(p_worker_id text, p_queues text[], p_limit
 create function fairclaim.check_cursor(p_cursor text)
   returns text[]
   language plpgsql immutable;
-
-create function fairclaim.check_declared(p_document jsonb)
-  returns void
-  language plpgsql volatile;
 
 create function fairclaim.check_filter(p_status text, p_older_than double precision, p_newer_than double precision, p_error text)
   returns void
@@ -1570,7 +1290,9 @@ create function fairclaim.check_queue(p_queue text, p_field text DEFAULT 'p_queu
 
 create function fairclaim.check_quotas(p_tenants uuid[], p_queues text[], p_jobs integer[], p_items integer[] DEFAULT NULL::integer[])
   returns void
-  language plpgsql volatile;
+  language plpgsql volatile
+  set enable_nestloop=on
+  set plan_cache_mode=force_generic_plan;
 
 create function fairclaim.check_scope(p_tenant_id uuid, p_ids uuid[])
   returns uuid
@@ -1582,10 +1304,6 @@ create function fairclaim.check_setting(p_unit text, p_minimum numeric, p_maximu
 
 create function fairclaim.check_settle(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results text[], p_errors text[], p_delays double precision[])
   returns void
-  language plpgsql volatile;
-
-create function fairclaim.check_stats(p_limit integer, p_after text, p_sort text, p_search text)
-  returns text[]
   language plpgsql volatile;
 
 create function fairclaim.check_tenant(p_tenant_id uuid)
@@ -1607,10 +1325,6 @@ create function fairclaim.claim_one(p_queue text, p_types text[], INOUT p_pos bi
 create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[], p_limited boolean, INOUT p_pos bigint, INOUT p_used integer, p_elsewhere fairclaim_internal.ready[], p_here fairclaim_internal.ready[], p_lanes bigint[], p_priorities smallint[], OUT jobs fairclaim_internal.ready[])
   returns record
   language plpgsql volatile;
-
-create function fairclaim.claim_rate(p_queue text, p_tenant_id uuid, p_now timestamp with time zone)
-  returns double precision
-  language sql stable;
 
 create function fairclaim.clip_error(p_error jsonb)
   returns jsonb
@@ -1636,14 +1350,6 @@ create function fairclaim.counted(p_count bigint, p_noun text)
   returns text
   language sql immutable parallel safe;
 
-create function fairclaim.declared_sections(p_document jsonb)
-  returns TABLE(subject text, tenant text, tenant_id uuid, queue text, held jsonb, path jsonb)
-  language sql immutable;
-
-create function fairclaim.default_limits(p_queue text, OUT total integer, OUT here integer, OUT is_any_own boolean, OUT is_rate boolean, OUT is_own_rate boolean)
-  returns record
-  language plpgsql volatile;
-
 create function fairclaim.default_tenant()
   returns uuid
   language plpgsql stable;
@@ -1661,10 +1367,6 @@ create function fairclaim.end_cancelled(p_now timestamp with time zone, p_size i
   language plpgsql volatile
   set enable_seqscan=off
   set jit=off;
-
-create function fairclaim.end_overrides(p_now timestamp with time zone, p_size integer)
-  returns integer
-  language plpgsql volatile;
 
 create function fairclaim.end_waiting(p_ids uuid[], p_tenants uuid[], p_now timestamp with time zone)
   returns void
@@ -1826,47 +1528,9 @@ create function fairclaim.first_job(p_step text, p_state fairclaim_internal.tick
   returns uuid
   language plpgsql volatile;
 
-create function fairclaim.flows(p_stat fairclaim_internal.stat, p_now timestamp with time zone)
-  returns TABLE(dispatched_1m double precision, claimed_1m double precision, finished_1m double precision, failed_1m double precision, seconds_1m double precision, dispatched_1h double precision, claimed_1h double precision, finished_1h double precision, failed_1h double precision, seconds_1h double precision, wait_p50 double precision, wait_p99 double precision, run_p50 double precision, run_p99 double precision, sampled integer, age double precision)
-  language plpgsql stable;
-
 create function fairclaim.fold_names(p_size integer)
   returns integer
   language plpgsql volatile;
-
-create function fairclaim.force_bounds(p_kinds text[], p_subjects text[], p_tenants uuid[], p_queues text[], p_now timestamp with time zone)
-  returns void
-  language plpgsql volatile;
-
-create function fairclaim.force_running(p_subjects text[], p_tenants uuid[], p_queues text[], p_now timestamp with time zone)
-  returns boolean
-  language plpgsql volatile
-  set enable_bitmapscan=off
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off
-  set plan_cache_mode=force_generic_plan;
-
-create function fairclaim.force_waiting(p_subjects text[], p_tenants uuid[], p_queues text[], p_now timestamp with time zone)
-  returns void
-  language plpgsql volatile
-  set enable_bitmapscan=off
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off
-  set plan_cache_mode=force_generic_plan;
-
-create function fairclaim.force_weights(p_tenants uuid[], p_queues text[], p_now timestamp with time zone)
-  returns void
-  language plpgsql volatile
-  set enable_bitmapscan=off
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off
-  set plan_cache_mode=force_generic_plan;
 
 create function fairclaim.forget_tenant(p_tenant_id uuid)
   returns integer
@@ -1896,16 +1560,6 @@ create function fairclaim.id_prefix(p_now timestamp with time zone)
   returns text
   language plpgsql volatile;
 
-create function fairclaim.in_force(p_kind text, p_subjects text[], p_tenants uuid[], p_queues text[], p_now timestamp with time zone)
-  returns TABLE(subject text, tenant_id uuid, queue text, value integer, refuses boolean)
-  language plpgsql stable
-  set enable_bitmapscan=off
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off
-  set plan_cache_mode=force_generic_plan;
-
 create function fairclaim.into_lane(p_id uuid, p_tenant_id uuid, p_queue text, p_type text, p_priority integer, p_attempts_left integer)
   returns void
   language plpgsql volatile;
@@ -1932,12 +1586,6 @@ create function fairclaim.is_cursor_entry(p_entry text)
 create function fairclaim.is_held_long()
   returns boolean
   language plpgsql volatile;
-
-create function fairclaim.is_known_tenant(p_tenant_id uuid)
-  returns boolean
-  language plpgsql stable
-  set enable_seqscan=off
-  set jit=off;
 
 create function fairclaim.is_name(p_name text, p_upper boolean DEFAULT false)
   returns boolean
@@ -1968,10 +1616,6 @@ create function fairclaim.is_wanted(p_state fairclaim_internal.tick_state, p_now
   language plpgsql volatile
   set enable_seqscan=on;
 
-create function fairclaim.jobs_ahead(p_lane fairclaim_internal.lane, p_seq bigint)
-  returns integer
-  language plpgsql stable;
-
 create function fairclaim.json_fault(p_value jsonb, p_max_bytes integer)
   returns text
   language plpgsql immutable;
@@ -1996,17 +1640,9 @@ create function fairclaim.leave_room(p_now timestamp with time zone, p_tenants u
   returns void
   language plpgsql volatile;
 
-create function fairclaim.limits_in_force(p_tenant_id uuid, p_queue text, p_now timestamp with time zone)
-  returns TABLE(kind text, max_running integer, running integer, active boolean, units integer, period double precision, burst integer, due_in double precision)
-  language plpgsql stable;
-
-create function fairclaim.limits_of(p_tenant_id uuid, p_queue text, p_total integer, p_here integer)
+create function fairclaim.limits_of(p_tenant_id uuid, p_queue text)
   returns TABLE(total integer, here integer)
   language sql stable;
-
-create function fairclaim.lock_bounds()
-  returns void
-  language plpgsql volatile;
 
 create function fairclaim.lock_slot(p_tenant_id uuid)
   returns integer
@@ -2083,10 +1719,6 @@ create function fairclaim.next_turns_by_type(p_queue text, p_types text[], p_pos
   language plpgsql volatile
   set enable_sort=on;
 
-create function fairclaim.note_audit(p_what text, p_subject text, p_tenant_id uuid, p_queue text, p_old text, p_new text, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_many integer DEFAULT 1)
-  returns void
-  language plpgsql volatile;
-
 create function fairclaim.note_below(p_above bigint, p_all boolean)
   returns void
   language sql volatile;
@@ -2101,10 +1733,6 @@ create function fairclaim.note_delayed(INOUT p_place fairclaim_internal.quota_pl
 
 create function fairclaim.note_fault(p_step text, p_state fairclaim_internal.tick_state, p_fault fairclaim_internal.tick_fault, p_full integer, p_sqlstate text, p_message text)
   returns boolean
-  language plpgsql volatile;
-
-create function fairclaim.note_flows(p_now timestamp with time zone, p_prev timestamp with time zone, p_gap double precision, p_mask integer, p_mask_before integer, OUT queues text[], OUT tenants uuid[])
-  returns record
   language plpgsql volatile;
 
 create function fairclaim.note_freed(p_tenant uuid)
@@ -2135,15 +1763,7 @@ create function fairclaim.note_ranges(p_now timestamp with time zone)
   returns void
   language plpgsql volatile;
 
-create function fairclaim.note_rates(p_now timestamp with time zone)
-  returns void
-  language plpgsql volatile;
-
 create function fairclaim.note_tenants(p_tenant_ids uuid[], p_names text[])
-  returns void
-  language plpgsql volatile;
-
-create function fairclaim.note_waiting(p_now timestamp with time zone, p_queues text[], p_tenants uuid[])
   returns void
   language plpgsql volatile;
 
@@ -2194,26 +1814,12 @@ create function fairclaim.prune_walk(INOUT p_place fairclaim_internal.prune_plac
   returns record
   language plpgsql volatile;
 
-create function fairclaim.put_bound(p_what text, p_kind text, p_subject text, p_tenant_id uuid, p_queue text, p_value integer, p_refuses boolean, p_why text, p_until timestamp with time zone, p_now timestamp with time zone)
-  returns void
-  language plpgsql volatile
-  set enable_seqscan=off
-  set jit=off;
-
 create function fairclaim.quanta(p_weights integer[], p_limit integer, p_whole boolean)
   returns integer[]
   language plpgsql immutable;
 
-create function fairclaim.quantile(p_values real[], p_part double precision)
-  returns double precision
-  language sql immutable parallel safe;
-
 create function fairclaim.queue_in_use(p_queue text)
   returns boolean
-  language sql stable;
-
-create function fairclaim.queue_mean(p_queue text, p_now timestamp with time zone)
-  returns double precision
   language sql stable;
 
 create function fairclaim.quiet_until(p_state fairclaim_internal.tick_state, p_waiting boolean)
@@ -2244,24 +1850,8 @@ create function fairclaim.ranges_wanted(p_now timestamp with time zone)
   returns boolean
   language sql stable;
 
-create function fairclaim.rate_room(p_units integer, p_period double precision, p_burst integer, p_paid_until timestamp with time zone, p_now timestamp with time zone)
-  returns integer
-  language sql immutable;
-
-create function fairclaim.rates_of(p_tenant_id uuid, p_queue text)
-  returns TABLE(queue text, units integer, period double precision, burst integer)
-  language sql stable;
-
-create function fairclaim.read_declared(p_document jsonb)
-  returns TABLE(kind text, subject text, tenant_id uuid, queue text, value integer, refuses boolean, what text)
-  language sql immutable;
-
 create function fairclaim.read_json(p_text text, p_max_bytes integer)
   returns jsonb
-  language plpgsql volatile;
-
-create function fairclaim.read_tail(p_table text, p_since timestamp with time zone, p_now timestamp with time zone)
-  returns TABLE(id uuid, tenant_id uuid, at timestamp with time zone, attempts integer, status text, ran boolean, weight double precision)
   language plpgsql volatile;
 
 create function fairclaim.read_texts(p_outcomes text[], p_results text[], p_errors text[], OUT outcomes text[], OUT results jsonb[], OUT errors jsonb[])
@@ -2273,10 +1863,6 @@ create function fairclaim.read_times(p_jobs jsonb)
   language plpgsql volatile
   set DateStyle=ISO, YMD
   set TimeZone=UTC;
-
-create function fairclaim.refresh_stats(p_now timestamp with time zone)
-  returns void
-  language plpgsql volatile;
 
 create function fairclaim.refuse(p_code text, p_field text, p_rule text, p_hint text DEFAULT NULL::text, p_detail jsonb DEFAULT '{}'::jsonb)
   returns void
@@ -2311,10 +1897,6 @@ create function fairclaim.return_expired(p_now timestamp with time zone, p_size 
   language plpgsql volatile
   set enable_seqscan=on;
 
-create function fairclaim.roll_window(p_sums real[], p_slot bigint, p_now bigint, p_add double precision[], p_add_before double precision[])
-  returns real[]
-  language sql immutable parallel safe;
-
 create function fairclaim.room_in_queue(p_queue text, p_limit integer)
   returns integer
   language plpgsql volatile;
@@ -2323,22 +1905,9 @@ create function fairclaim.room_under_limits(p_queue text, p_types text[], p_turn
   returns integer[]
   language plpgsql volatile;
 
-create function fairclaim.room_under_rates(p_tenant_id uuid, p_queue text, p_group integer, p_now timestamp with time zone)
-  returns TABLE(jobs integer)
-  language sql stable;
-
-create function fairclaim.run_limited(p_jobs fairclaim_internal.ready[], p_queues text[], p_token uuid, p_expires_at timestamp with time zone, p_worker_id text)
-  returns void
-  language plpgsql volatile;
-
 create function fairclaim.run_step(p_step text, INOUT p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[], p_all boolean, OUT done integer, OUT more integer, OUT again boolean)
   returns record
   language plpgsql volatile;
-
-create function fairclaim.running_mask(OUT mask integer, OUT jobs bigint)
-  returns record
-  language plpgsql volatile
-  set enable_seqscan=on;
 
 create function fairclaim.seconds_in(p_value jsonb, p_least numeric, p_most numeric)
   returns interval
@@ -2348,21 +1917,11 @@ create function fairclaim.secure_table(p_table text)
   returns void
   language plpgsql volatile;
 
-create function fairclaim.service_shares(p_queue text, p_width integer, p_now timestamp with time zone, OUT tenants integer, OUT claims double precision, OUT seconds double precision, OUT weights double precision, OUT by_claims double precision, OUT by_seconds double precision)
-  returns record
-  language plpgsql stable;
-
 create function fairclaim.settle_mixed(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results jsonb[], p_errors jsonb[], p_delays double precision[])
   returns TABLE(id uuid, attempts integer, kind text, status text)
   language plpgsql volatile
   set enable_hashjoin=on
   set enable_nestloop=off;
-
-create function fairclaim.shown_bound(p_kind text, p_subject text, p_tenant_id uuid, p_queue text, p_now timestamp with time zone, OUT kind text, OUT subject text, OUT tenant_id uuid, OUT tenant text, OUT queue text, OUT base integer, OUT override integer, OUT in_force integer, OUT refuses boolean, OUT set_by text, OUT why text, OUT until timestamp with time zone, OUT set_at timestamp with time zone)
-  returns record
-  language plpgsql stable
-  set enable_seqscan=off
-  set jit=off;
 
 create function fairclaim.some_of(p_names text[])
   returns text
@@ -2375,14 +1934,6 @@ create function fairclaim.span(p_seconds double precision)
 create function fairclaim.stale_kind(p_worker_id text, p_id uuid, p_attempt integer, p_outcome text)
   returns text
   language plpgsql volatile;
-
-create function fairclaim.stats_due(p_now timestamp with time zone)
-  returns boolean
-  language plpgsql volatile;
-
-create function fairclaim.stats_page(p_tenant_id uuid, p_queue text, p_limit integer, p_after text[], p_sort text, p_search text, p_now timestamp with time zone, OUT ids bigint[], OUT keys text[])
-  returns record
-  language plpgsql stable;
 
 create function fairclaim.status_of(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, status text)
@@ -2454,13 +2005,9 @@ create function fairclaim.ticks_at_work()
   language sql volatile
   set enable_seqscan=on;
 
-create function fairclaim.to_ready(p_tenants uuid[], p_ids uuid[], p_attempts integer[], p_left smallint[], p_lost smallint[], p_watched boolean[])
+create function fairclaim.to_ready(p_tenants uuid[], p_ids uuid[], p_attempts integer[], p_left smallint[], p_lost smallint[])
   returns integer
   language plpgsql volatile;
-
-create function fairclaim.told_limits(p_tenant_id uuid, p_queue text, p_now timestamp with time zone)
-  returns jsonb
-  language sql stable;
 
 create function fairclaim.too_deep(p_value jsonb)
   returns boolean
@@ -2475,13 +2022,10 @@ create function fairclaim.waiting_jobs(p_tenants uuid[], p_queues text[], p_most
   language plpgsql stable
   set enable_hashjoin=off
   set enable_mergejoin=off
+  set enable_nestloop=on
   set enable_seqscan=off
   set jit=off
   set plan_cache_mode=force_generic_plan;
-
-create function fairclaim.waiting_of(p_queue text, p_tenant_id uuid, p_cap integer, OUT waiting integer, OUT at_least boolean, OUT oldest_at timestamp with time zone, OUT backlogged boolean)
-  returns record
-  language plpgsql stable;
 
 create function fairclaim.wake(p_now timestamp with time zone)
   returns void
@@ -2504,18 +2048,6 @@ create function fairclaim.walk_lanes(p_size integer)
   returns void
   language plpgsql volatile;
 
-create function fairclaim.weight_of(p_tenant_id uuid, p_queue text)
-  returns smallint
-  language sql stable;
-
-create function fairclaim.window_sum(p_sums real[], p_place integer, p_slot bigint, p_width integer, p_now timestamp with time zone)
-  returns double precision
-  language sql stable parallel safe;
-
 create function fairclaim.work_steps(INOUT p_state fairclaim_internal.tick_state, p_round boolean, p_all boolean, OUT did jsonb, OUT failed text[])
   returns record
-  language plpgsql volatile;
-
-create function fairclaim.write_base(p_ids bigint[], p_kinds text[], p_subjects text[], p_tenants uuid[], p_queues text[], p_values integer[], p_refuses boolean[], p_why text, p_now timestamp with time zone)
-  returns void
   language plpgsql volatile;

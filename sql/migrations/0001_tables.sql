@@ -336,8 +336,8 @@ create table fairclaim_internal.at_limit (
   is_stable boolean not null
 ) with (fillfactor = 50);
 create index at_limit_tenant on fairclaim_internal.at_limit (tenant_id) where is_stable;
--- How many jobs may wait: of a tenant (own or default), in all queues together (queue '') or in one.
--- What is drained takes no new jobs: of a tenant, or (with the nil uuid) a queue.
+-- How many jobs of a tenant may wait (its own quota, or the default one), in one queue or in all
+-- together. What is drained takes no new jobs: of a tenant, or (with the nil uuid) a queue.
 create table fairclaim_internal.waiting_limit (
   subject text collate "C" not null check (subject in ('tenant', 'default', 'drain')),
   tenant_id uuid not null,                    -- the nil uuid unless it is for one tenant
@@ -349,8 +349,8 @@ create table fairclaim_internal.waiting_limit (
   check ((subject = 'drain') = (drained_at is not null))
 );
 -- How many rows of a tenant with a quota too large to be counted by each dispatch wait in own
--- lanes, up to a mark of ready_seq. Only tick() writes it. A pass counts them again, a slice a tick;
--- meanwhile what came after the mark is added.
+-- lanes, up to a mark of ready_seq. Only tick() writes it. A pass counts them again, a slice a
+-- tick; meanwhile what came after the mark is added.
 create table fairclaim_internal.waiting_count (
   tenant_id uuid not null,
   queue text collate "C" not null,            -- '' over all queues

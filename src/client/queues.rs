@@ -39,6 +39,9 @@ pub struct QueueRow {
     pub running: i32,
     /// The names of those numbers that are lower bounds, since counting stops at 10,000.
     pub at_least: Vec<String>,
+    /// Since when it takes no new jobs; none when it takes them.
+    #[serde(serialize_with = "crate::protocol::timestamp::serialize_option")]
+    pub drained_at: Option<SystemTime>,
 }
 
 /// What a pause or a resume found.
@@ -57,7 +60,7 @@ pub struct QueueChange {
 }
 
 impl Client {
-    /// Lists the queues that are in use or paused, by name. Each number counts up to 10,000 jobs,
+    /// Lists the queues that are in use, paused or drained, by name. Each number counts up to 10,000 jobs,
     /// and none that has ended.
     ///
     /// # Errors
@@ -123,5 +126,6 @@ fn queue_row(row: &Row) -> Result<QueueRow> {
         scheduled: row.try_get("scheduled")?,
         running: row.try_get("running")?,
         at_least: row.try_get("at_least")?,
+        drained_at: row.try_get("drained_at")?,
     })
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    calls::{Claimed, claim_jobs, dispatch_batch, settle_all, tenant},
+    calls::{Claimed, dispatch_batch, settle_all, tenant},
     support::{Client, TestDb},
 };
 
@@ -54,7 +54,7 @@ impl Stage {
     /// Dispatches jobs and lets them fail for good.
     async fn failed(&self, n: u128, count: usize) -> Vec<Uuid> {
         let ids = self.dispatch(n, "failing", count).await;
-        let jobs = claim_jobs(&self.worker, 1_000, &mut None).await;
+        let jobs = self.claim("failing", 1_000).await;
         assert_eq!(jobs.len(), count);
         settle_all(&self.worker, &jobs, "fail").await;
         ids

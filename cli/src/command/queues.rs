@@ -162,11 +162,14 @@ fn list(queues: &[QueueRow], json: bool) -> anyhow::Result<()> {
             let more = if queue.at_least.iter().any(|column| column == name) { "+" } else { "" };
             Cell::from(format!("{}{more}", HumanCount(u64::from(count.unsigned_abs()))))
         };
-        let state = match queue.paused_at {
-            Some(since) => {
+        let state = match (queue.paused_at, queue.drained_at) {
+            (Some(since), _) => {
                 Cell::styled(&format!("paused {}", value::moment_text(since)), color::warning())
             }
-            None => Cell::from("open".to_owned()),
+            (None, Some(since)) => {
+                Cell::styled(&format!("drained {}", value::moment_text(since)), color::warning())
+            }
+            (None, None) => Cell::from("open".to_owned()),
         };
         let oldest = queue
             .oldest_waiting

@@ -73,6 +73,8 @@ async fn a_drain_refuses_dispatches_and_says_how_it_ends() {
     let drained = json(&server, &["queues", "drain", "default"]);
     assert_eq!((&drained["was_drained"], &drained["in_use"]), (&json!(false), &json!(true)));
     fails(&server, &dispatch, 1, "is being drained and takes no new jobs");
+    let table = server.run(["queues", "list"]);
+    assert!(table.lines().nth(1).unwrap().starts_with("default  drained 20"), "{table}");
     assert_eq!(server.run(["queues", "undrain", "default"]), "default takes jobs again\n");
     let misspelt = server.run(["queues", "drain", "defualt"]);
     assert!(misspelt.contains("note: no job waits in defualt"), "{misspelt}");

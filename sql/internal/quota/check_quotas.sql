@@ -1,9 +1,10 @@
 -- Called only where a quota or a drain is set, before anything is written. It locks nothing, so
 -- that no dispatch waits for another: transactions that are open at the same time do not see each
--- other's jobs. So a tenant can come to have as many jobs above its quota as those transactions
--- dispatch that are open at the same moment, and no more: by single dispatches of n sessions, n - 1.
--- With a quota above 1,000, which tick counts, the last of them that was open when tick counted is
--- one of these.
+-- other's jobs. So a tenant can come to have as many jobs above its quota as the others dispatch
+-- that are open at the same moment, and no more: n - 1 by single dispatches of n sessions. With a
+-- quota above 1,000, those that were open when tick counted are open until tick counts again.
+--
+-- dispatch_jobs pins hash joins, which these looks by index must not have.
 create or replace function fairclaim_internal.check_quotas(
   p_tenants uuid[],
   p_queues text[],
@@ -11,6 +12,8 @@ create or replace function fairclaim_internal.check_quotas(
   p_items int[] default null
 ) returns void
 language plpgsql
+set enable_nestloop = on
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_none uuid := '00000000-0000-0000-0000-000000000000';

@@ -1,11 +1,13 @@
 -- Bounded, and without a counter on the hot path. It reads per queue at most p_up_to lanes and
 -- p_up_to waiting rows, from the floors of the lanes on; in all at most p_up_to running and p_up_to
 -- scheduled rows, each with a look at its job. The names come from hops through the indexes of
--- lanes, from the paused queues, and from those rows. What ended is not counted: `finished` grows
--- with history and has no queue. Plans are pinned to looks by index, whatever the statistics say.
+-- lanes, from the paused and drained queues, and from those rows. What ended is not counted:
+-- `finished` grows with history and has no queue. Plans are pinned to looks by index, whatever the
+-- statistics say.
 create or replace function fairclaim.list_queues(p_up_to int default 10000) returns table (
   queue text, paused_at timestamptz, waiting int, tenants_waiting int,
-  oldest_waiting_at timestamptz, scheduled int, running int, at_least text[]
+  oldest_waiting_at timestamptz, scheduled int, running int, at_least text[],
+  drained_at timestamptz
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -21,6 +23,7 @@ declare
   v_running jsonb;                            -- how many by queue
   v_scheduled jsonb;
   v_more text[];
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
 begin
   if p_up_to is null or p_up_to not between 1 and 100000 then
     perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000',
@@ -51,6 +54,9 @@ begin
     union
     select queue.name from queue where queue.paused_at is not null
     union
+    select drain.queue from waiting_limit drain
+     where drain.subject = 'drain' and drain.tenant_id = v_none
+    union
     select jsonb_object_keys(v_running)
     union
     select jsonb_object_keys(v_scheduled))
@@ -59,7 +65,10 @@ begin
          coalesce((v_scheduled ->> used.name)::int, 0),
          coalesce((v_running ->> used.name)::int, 0),
          case when waits.jobs > p_up_to or heads.lanes > p_up_to
-              then array['waiting', 'tenants_waiting'] else '{}' end || v_more
+              then array['waiting', 'tenants_waiting'] else '{}' end || v_more,
+         (select drain.drained_at from waiting_limit drain
+           where drain.subject = 'drain' and drain.tenant_id = v_none
+             and drain.queue = used.name)
     from used
    cross join lateral (
      select array_agg(either.lane_id) as lane_ids, array_agg(either.floor) as floors
@@ -94,7 +103,7 @@ end
 $$;
 
 comment on function fairclaim.list_queues(int) is
-'The queues that are in use or paused, by name, for operators: since when it is paused (null: it is not), how many jobs wait and of how many tenants, when the oldest of those first in line was dispatched, how many are scheduled (delayed, snoozed or to be retried) and running.
+'The queues that are in use, paused or being drained, by name, for operators: since when it is paused (null: it is not), how many jobs wait and of how many tenants, when the oldest of those first in line was dispatched, how many are scheduled (delayed, snoozed or to be retried) and running, and since when it is being drained (null: it is not).
 Counted to p_up_to (1 to 100,000): the waiting ones in each queue, the scheduled and the running ones in all; at_least names the columns that are lower bounds because of that. A call reads at most so many rows and lanes a queue, never what ended: count failed jobs with count_jobs.
 A queue is in use while jobs wait, run or are scheduled in it, and for an hour after. Errors: JQ004.';
 

@@ -46,5 +46,6 @@ comment on function fairclaim.cancel_waiting(uuid, text, text, float8, float8, u
 'Cancels what waits of one tenant, pending or delayed, in steps, for operators. A call looks at the next p_limit jobs of the tenant (1 to 10,000), oldest first, whatever their status; go on with p_after = next until next is null. The filters are those of list_jobs. passed: jobs that another transaction holds at this moment; call again from the start for them. What runs is left: cancel_jobs asks it to stop. p_why: for the audit table.
 Errors: JQ002, JQ004.';
 
-grant execute on function fairclaim.cancel_waiting(uuid, text, text, float8, float8, uuid, int, text)
+grant execute on function fairclaim.cancel_waiting(uuid, text, text, float8, float8, uuid, int,
+    text)
   to fairclaim_operator;

@@ -1,5 +1,5 @@
--- First what is known of the tenant itself, then its jobs by id. A page is as large as its jobs: with
--- payloads and results of 1 MiB ask for few.
+-- First what is known of the tenant itself, then its jobs by id. A page is as large as its jobs:
+-- with payloads and results of 1 MiB ask for few.
 create or replace function fairclaim.export_tenant(
   p_tenant_id uuid,
   p_after uuid default null,

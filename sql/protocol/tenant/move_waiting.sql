@@ -1,9 +1,10 @@
 -- The wide row of a job says its queue, and is never updated: readers may rely on a row of `job`
--- that they have seen. So it is deleted and inserted with the same id in one statement, which nobody
--- can see half of. The row of `ready` or `scheduled` is the job's place: whoever has locked it owns
--- the job. It is taken first (skip locked); a row of `ready` gets a fresh place in the other queue,
--- at the end of its tenant's line; one of `scheduled` stays, and its tick finds the new queue. Lock
--- order: ready, scheduled, each skip locked, then `job` rows that only the owner of a place touches.
+-- that they have seen. So it is deleted and inserted with the same id in one statement, which
+-- nobody can see half of. The row of `ready` or `scheduled` is the job's place: whoever has locked
+-- it owns the job. It is taken first (skip locked); a row of `ready` gets a fresh place in the
+-- other queue, at the end of its tenant's line; one of `scheduled` stays, and its tick finds the
+-- new queue. Lock order: ready, scheduled, each skip locked, then `job` rows that only the owner of
+-- a place touches.
 create or replace function fairclaim.move_waiting(
   p_tenant_id uuid,
   p_queue text,

@@ -79,7 +79,7 @@ pub(crate) const DELETE: Statement = Statement {
 pub(crate) const QUEUES: Statement = Statement {
     sql: "select q.queue, q.paused_at, q.waiting::int4 as waiting, \
           q.tenants_waiting::int4 as tenants_waiting, q.oldest_waiting_at, \
-          q.scheduled::int4 as scheduled, q.running::int4 as running, q.at_least, \
+          q.scheduled::int4 as scheduled, q.running::int4 as running, q.at_least, q.drained_at, \
           pg_catalog.date_part('epoch', \
           fairclaim.clock() operator(pg_catalog.-) q.oldest_waiting_at)::float8 as oldest_seconds \
           from fairclaim.list_queues() q \

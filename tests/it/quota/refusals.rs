@@ -97,6 +97,25 @@ async fn a_quota_that_does_not_refuse_lets_everything_in() {
     dispatch_many(&stage.producer, tenant(1), "default", "mail", 30).await;
     dispatch(&stage.producer, tenant(1), "mail").await;
     assert_eq!(stage.waiting(tenant(1)).await, 31);
+    // what is above it is shown, up to a bound
+    let operator = stage.db.plain_operator().await;
+    let sql =
+        "select subject, max_waiting, refuses, waiting, at_least from fairclaim.show_quotas($1)";
+    let shown = || async {
+        let row = operator.query_one(sql, &[&tenant(1)]).await.expect("show_quotas");
+        assert_eq!((row.get::<_, &str>(0), row.get::<_, i32>(1)), ("tenant", 3));
+        assert!(!row.get::<_, bool>(2), "it refuses nothing");
+        (row.get::<_, i32>(3), row.get::<_, bool>(4))
+    };
+    assert_eq!(shown().await, (31, false));
+    dispatch_many(&stage.producer, tenant(1), "other", "mail", 2_000).await;
+    assert_eq!(shown().await, (1_003, true));
+    stage.quota(None, "mail", 7, true).await;
+    let rows = operator
+        .query("select waiting, tenant_id from fairclaim.show_quotas(p_queue => 'mail')", &[]);
+    let rows = rows.await.expect("show_quotas");
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0].get::<_, Option<i32>>(0), None, "of every tenant");
 }
 
 #[tokio::test]

@@ -24,7 +24,9 @@ async fn a_backlog_moves_to_another_queue_with_ids_attempts_and_order() {
     let after = stage.everything(1).await;
     let wide = |all: &serde_json::Value| {
         let mut jobs = all["job"].as_array().expect("jobs").clone();
-        jobs.iter_mut().for_each(|job| job["queue"] = "any".into());
+        for job in &mut jobs {
+            job["queue"] = "any".into();
+        }
         jobs
     };
     assert_eq!(wide(&after), wide(&before));
