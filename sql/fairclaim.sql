@@ -168,22 +168,15 @@ begin
 -- I4  ready_seq has CACHE 1, and nextval runs under the RowExclusiveLock on `ready`; so a
 --     transaction that is not among the holders of that lock, read after the sequence, can never
 --     commit a seq at or below it.
--- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. The rows of a
---     tenant that stays at its limit leave the shared lanes with a tick, and its own lanes leave
---     the walk of claims until there is room again.
--- I6  Under a limit that is active all rows of `running` that count under it are marked, and
---     whoever takes a job under it holds its slot of claim_lock, counts in a later statement, and
---     holds the slot until the new row of `running` is committed.
+-- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. Only a limited
+--     tenant's row in a shared lane waits until tick has moved it.
 -- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
 -- table without one.
 --
--- Lock order: tick_lock -> lane.  claim_lock (by slot, skip locked) -> ready (skip locked) ->
--- running -> lane (skip locked). Dispatch locks no existing row. Claims lock only what they take,
--- and the slots of limits. Only tick() updates or deletes lanes; but a
--- settlement may have a lane walked again. Quotas: a dispatch locks nothing; quota_place ->
--- waiting_count, by tick alone (skip locked). What is done to all that a tenant has: ready ->
--- scheduled -> finished, each skip locked, then rows that only the owner of such a place touches
--- (job, attempt_error), then cancel_request.
+-- Lock order: tick_lock -> time_report -> tenant_time -> queue_time -> lane.  tenant_limit (by
+-- tenant, skip locked) -> ready (skip locked) -> running. Dispatch locks no existing row. Claims
+-- lock only what they take. Only tick() updates or deletes lanes. A worker's report locks the
+-- worker's own row of `worker` and nothing else.
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -259,13 +252,10 @@ create table fairclaim_internal.running (
   attempt int not null,
   attempts_left smallint not null,
   lost smallint not null,
-  -- lane_group of the queue, where a limit counts the jobs of this queue; else 0
-  queue_group int not null,
-  limited boolean not null,                   -- some limit counts it
+  limited boolean not null,
   worker_id text not null
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 80);
-create index running_limited on fairclaim_internal.running (tenant_id, queue_group) where limited;
-create index running_queue on fairclaim_internal.running (queue_group) where queue_group < 0;
+create index running_limited on fairclaim_internal.running (tenant_id) where limited;
 
 -- Inserted only: a mark on the row of `running` would make settlements and heartbeats wait for the
 -- transaction that cancels.
@@ -307,21 +297,17 @@ create table fairclaim_internal.lane (
   -- shared lanes: when tick last saw a row in it, to the minute
   used_at timestamptz not null,
   tenant_id uuid,
+  -- how many jobs the tenant gives in a turn: its weight, or in a queue that is fair by seconds as
+  -- many jobs as its share of time is worth (1 to 10,000)
   weight smallint not null,
   priority smallint not null,
   queue text collate "C" not null,
   type text collate "C" not null,
   alone boolean not null default false,
-  -- own lanes: whether claims walk it; not while its tenant stays at a limit
-  walked boolean not null,
-  check (not alone or tenant_id is null),
-  check (not walked or tenant_id is not null)
+  check (not alone or tenant_id is null)
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index lane_walk on fairclaim_internal.lane (queue, turn, priority desc, lane_id)
-  where walked;
-create index lane_own on fairclaim_internal.lane (tenant_id, queue) where tenant_id is not null;
-create index lane_unwalked on fairclaim_internal.lane (tenant_id)
-  where tenant_id is not null and not walked;
+  where tenant_id is not null;
 create index lane_type on fairclaim_internal.lane (queue, type, turn, priority desc, lane_id)
   where tenant_id is not null;
 create index lane_shared on fairclaim_internal.lane (queue, type, priority, lane_id)
@@ -365,118 +351,65 @@ create table fairclaim_internal.tenant_note (
   name text collate "C" not null
 );
 create index tenant_note_tenant on fairclaim_internal.tenant_note (tenant_id);
--- How many jobs may run at a time: what is in force, or about to be. subject: tenant, one tenant;
--- default, each tenant that has none of its own; queue, all tenants of a queue together.
-create table fairclaim_internal.running_limit (
-  subject text collate "C" not null check (subject in ('tenant', 'default', 'queue')),
-  tenant_id uuid not null,                    -- the nil uuid unless it is one tenant's
-  queue text collate "C" not null,            -- '': over all queues
+create table fairclaim_internal.tenant_limit (         -- locked by claims; limited tenants only
+  tenant_id uuid primary key,
   max_running int not null check (max_running >= 0),
   seen bigint,                                -- the tick that first saw it
-  seen_at timestamptz,
-  -- the tick that marked the jobs that were running
-  marked bigint,
-  -- From here on it is exact. Until then none of its jobs is claimed under a limit of one tenant;
-  -- under the others jobs are claimed that it leaves room for, as far as they are counted.
+  -- until tick sets it, none of the tenant's jobs is claimed
   active boolean not null default false,
-  primary key (tenant_id, queue, subject),
-  check ((subject = 'tenant')
-         or tenant_id = '00000000-0000-0000-0000-000000000000'),
-  check (subject <> 'queue' or queue <> '')
-);
--- A limit has changed: tick wakes the workers that sleep, and deletes the note.
-create table fairclaim_internal.limit_note (
-  note_id bigint generated always as identity primary key
-);
--- Slots that claims lock before they count under a limit: the first 1,024 by a hash of the tenant,
--- the others by a hash of the queue. They are locked and never updated.
-create table fairclaim_internal.claim_lock (slot int primary key);
-insert into fairclaim_internal.claim_lock (slot) select g from generate_series(0, 1087) g;
--- Who was at a limit when tick last looked. Only tick() writes it. No key over (tenant_id, queue):
--- a tick would wait for one that was passed and has inserted the same.
-create table fairclaim_internal.at_limit (
-  at_limit_id bigint generated always as identity primary key,
-  tenant_id uuid not null,
-  queue text collate "C" not null,            -- '': over all queues
-  newest timestamptz not null,                -- the latest lease among its running jobs
-  since timestamptz not null,                 -- since when nothing of that has changed
-  is_stable boolean not null                  -- for at least a second: no claim walks its lanes
-) with (fillfactor = 50);
-create index at_limit_tenant on fairclaim_internal.at_limit (tenant_id) where is_stable;
--- How many jobs of a tenant may wait (its own quota, or the default one), in one queue or in all
--- together. What is drained takes no new jobs: of a tenant, or (with the nil uuid) a queue.
-create table fairclaim_internal.waiting_limit (
-  subject text collate "C" not null check (subject in ('tenant', 'default', 'drain')),
-  tenant_id uuid not null,                    -- the nil uuid unless it is for one tenant
-  queue text collate "C" not null,            -- '' over all queues
-  max_waiting int not null check (max_waiting >= 0),
-  refuses boolean not null default true,      -- else what is above is counted and shown only
-  drained_at timestamptz,                     -- since when it takes no new jobs
-  primary key (tenant_id, queue, subject),
-  check ((subject = 'drain') = (drained_at is not null))
-);
--- How many rows of a tenant with a quota too large to be counted by each dispatch wait in own
--- lanes, up to a mark of ready_seq. Only tick() writes it. A pass counts them again, a slice a
--- tick; meanwhile what came after the mark is added.
-create table fairclaim_internal.waiting_count (
-  tenant_id uuid not null,
-  queue text collate "C" not null,            -- '' over all queues
-  jobs bigint not null default 0,
-  mark bigint not null default 0,             -- counted are the rows up to this seq
-  counted_at timestamptz not null,
-  pass_jobs bigint not null default 0,
-  pass_added bigint not null default 0,       -- after the mark with which the pass began
-  pass_mark bigint not null default 0,
-  pass_lane bigint not null default 0,        -- so far it has come
-  pass_seq bigint not null default 0,
-  primary key (tenant_id, queue)
-) with (fillfactor = 50);
--- Delayed jobs of tenants with a quota that have not run yet. Only tick() writes it.
-create table fairclaim_internal.delayed_job (
-  tenant_id uuid not null,
-  id uuid not null,
-  queue text collate "C" not null,
-  run_at timestamptz not null,
-  primary key (tenant_id, id)
-);
--- How far the counting for quotas has come. Only tick() writes it.
-create table fairclaim_internal.quota_place (
-  one boolean primary key default true check (one),
-  lane bigint not null default 0,             -- own lanes were looked at up to this
-  fresh uuid not null default '00000000-0000-0000-0000-000000000000',   -- new delayed jobs
-  delayed uuid not null default '00000000-0000-0000-0000-000000000000', -- all delayed jobs, again
-  kept_tenant uuid not null default '00000000-0000-0000-0000-000000000000',   -- delayed_job
-  kept_id uuid not null default '00000000-0000-0000-0000-000000000000'
-) with (fillfactor = 20);
-insert into fairclaim_internal.quota_place default values;
-
--- Tenants whose ended jobs are kept for less time than the settings say, and how far prune() has
--- come with each.
-create table fairclaim_internal.tenant_retention (
-  tenant_id uuid primary key,
-  retention interval not null check (retention >= interval '1 hour'),
-  place uuid not null default '00000000-0000-0000-0000-000000000000',
-  looked_at timestamptz not null default '-infinity'
-);
--- Who changed what. Inserted only.
-create table fairclaim_internal.audit (
-  audit_id bigint generated always as identity primary key,
-  at timestamptz not null,
-  who text not null,
-  what text collate "C" not null,
-  subject text collate "C" not null,
-  tenant_id uuid,
-  queue text collate "C",
-  old_value text,
-  new_value text,
-  until timestamptz,
-  why text,
-  many int not null
+  seen_at timestamptz
 );
 create table fairclaim_internal.queue (
   name text collate "C" primary key,
-  paused_at timestamptz
+  paused_at timestamptz,
+  -- whether tenants in turn get as many claims, or as much time of handlers
+  fair_by text not null default 'claims' check (fair_by in ('claims', 'seconds'))
 );
+
+-- Who works. One narrow row a worker, which it writes when it starts and every few seconds while it
+-- works; when idle only beside a claim, and it says until when it may be silent. No column that
+-- changes is indexed, and pages keep room, so that updates are HOT.
+create table fairclaim_internal.worker (
+  id text collate "C" primary key,
+  host text not null,
+  version text not null,
+  queues text[] collate "C" not null,
+  slots int[] not null,                       -- how many jobs at once, of each of these queues
+  types text[] collate "C",                   -- null: every type
+  started_at timestamptz not null,
+  seen_at timestamptz not null,
+  silent_until timestamptz not null           -- past it, the worker counts as gone
+) with (fillfactor = 50);
+
+-- Queues that are fair by seconds. Workers append how many jobs of a tenant with a backlog they ran
+-- and how long these took; only tick() removes that.
+create table fairclaim_internal.time_report (
+  report_id bigint generated always as identity primary key,
+  queue text collate "C" not null,
+  tenant_id uuid not null,
+  jobs int not null,
+  seconds float8 not null
+);
+-- What the jobs of a tenant take: sums in which what is older counts less, so that seconds / jobs
+-- is a smoothed mean. Only tick() writes it.
+create table fairclaim_internal.tenant_time (
+  queue text collate "C" not null,
+  tenant_id uuid not null,
+  jobs float8 not null,
+  seconds float8 not null,
+  at timestamptz not null,                    -- of the last report
+  primary key (queue, tenant_id)
+) with (fillfactor = 50);
+-- One row a queue that is fair by seconds, or was until its lanes have their plain weights again.
+-- The lanes of a queue are looked at in slices, by turn. Only tick() writes it.
+create table fairclaim_internal.queue_time (
+  queue text collate "C" primary key,
+  turn_seconds float8,                        -- what a turn is worth to a tenant of weight 1
+  mean float8,                                -- of a job, for tenants that nothing is known of
+  place bigint,                               -- this pass has looked at lanes up to this turn
+  slowest float8,                             -- seconds of a job / weight of its tenant, the most
+  fastest float8                              -- and the least that this pass has seen
+) with (fillfactor = 20);
 -- where the tenant of a login role comes from
 create table fairclaim_internal.login_tenant (
   login name primary key,
@@ -551,8 +484,7 @@ create table fairclaim_internal.tick_state (
   -- the tick that found ready_seq behind the mark, until all is mended
   mended bigint,
   mended_at timestamptz,
-  -- at_limit_id up to which tenants' jobs in shared lanes were looked at
-  limit_slice bigint not null default 0
+  limits bigint not null default 0                             -- a digest of tenant_limit
 ) with (fillfactor = 20);
 insert into fairclaim_internal.tick_state default values;
 
@@ -647,9 +579,9 @@ create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;
 -- when a cancel of a running job was last asked for
 create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', 'a1654ec0920a2bddd2776aa25aa36bc43712a1cf4f043af18d4d334a98d2e1c0');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '3a46585031d1416b08e38d9071fd5a7d714a0734bdf0c2bc389dc169af464cf0');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> 'a1654ec0920a2bddd2776aa25aa36bc43712a1cf4f043af18d4d334a98d2e1c0' then
+  elsif v_sum <> '3a46585031d1416b08e38d9071fd5a7d714a0734bdf0c2bc389dc169af464cf0' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
@@ -1025,17 +957,11 @@ declare
   v_from_shared boolean := false;
   v_own_part record;
 begin
-  if p_limited then
-    p_limit := room_in_queue(p_queue, p_limit);
-    if p_limit = 0 then
-      return;
-    end if;
-  end if;
   if p_alone then
     select array_agg(lane.lane_id), array_agg(lane.floor) into v_lanes, v_floors from lane
      where lane.alone and lane.queue = p_queue and (p_types is null or lane.type = any (p_types));
   else
-    select exists (select from lane where lane.walked and lane.queue = p_queue),
+    select exists (select from lane where lane.tenant_id is not null and lane.queue = p_queue),
            exists (select from lane where lane.queue = p_queue
                       and (lane.priority > 0 or lane.priority < 0 and lane.tenant_id is null)),
            exists (select from lane
@@ -1055,17 +981,14 @@ begin
                   else 0 end;
 
   if p_alone and p_limited then
-    jobs := take_alone(p_queue, v_lanes, v_floors, p_taken);
+    jobs := take_alone(v_lanes, v_floors, p_taken);
     return;
   end if;
   if v_share > 0 then
     if v_ranked then
-      jobs := take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited,
-        p_taken, null);
-    elsif p_limited then
-      jobs := take_bounded(p_queue, v_lanes, v_floors, v_share, p_taken, null);
+      jobs := take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited);
     else
-      jobs := take_shared(v_lanes, v_floors, v_share, false);
+      jobs := take_shared(v_lanes, v_floors, v_share, p_limited, false);
     end if;
     v_got := coalesce(cardinality(jobs), 0);
     v_from_shared := v_got > 0;
@@ -1076,7 +999,7 @@ begin
 
   if v_own and v_got < p_limit then
     v_own_part := claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used,
-      p_taken, jobs, case when v_ranked then v_lanes end, v_priorities);
+      p_taken || jobs, case when v_ranked then v_lanes end, v_priorities);
     jobs := jobs || v_own_part.jobs;
     v_got := coalesce(cardinality(jobs), 0);
     p_pos := v_own_part.p_pos;
@@ -1085,16 +1008,13 @@ begin
 
   if v_more and v_ranked and v_got < p_limit then
     jobs := jobs || take_ranked(p_queue, v_lanes, v_floors, v_priorities, p_limit - v_got,
-      p_types, p_limited, p_taken, jobs);
+      p_types, p_limited);
     v_got := coalesce(cardinality(jobs), 0);
   end if;
   -- also without own lanes: rows that were counted may be locked. With priorities only a call that
   -- has nothing takes what is there.
   if v_more and v_got < p_limit and (v_got = 0 or not v_ranked) then
-    jobs := jobs || case
-      when p_limited
-        then take_bounded(p_queue, v_lanes, v_floors, p_limit - v_got, p_taken, jobs)
-      else take_shared(v_lanes, v_floors, p_limit - v_got, true) end;
+    jobs := jobs || take_shared(v_lanes, v_floors, p_limit - v_got, p_limited, true);
   end if;
   p_shared := case when p_limit = 1 and v_from_shared then least(3, p_shared + 1) else 0 end;
 end
@@ -1139,28 +1059,28 @@ begin
               order by oldest.seq)
             union all
             (select lane.lane_id, lane.floor, lane.turn, 1, lane.type from lane
-              where lane.walked and lane.queue = p_queue and lane.turn = p_pos
+              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_pos
                 and lane.weight > p_used and (p_types is null or lane.type = any (p_types))
               order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 256)
             union all
             (select lane.lane_id, lane.floor, lane.turn, 2, lane.type from lane
-              where lane.walked and lane.queue = p_queue and lane.turn > p_pos
+              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn > p_pos
               order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 128)
             union all
             (select lane.lane_id, lane.floor, lane.turn, 2, lane.type from lane
-              where lane.walked and lane.queue = p_queue and lane.turn <= p_pos
+              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn <= p_pos
               order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 128)
             union all
             (select lane.lane_id, lane.floor, p_pos, 3, lane.type from lane
               where lane.tenant_id is null and not lane.alone and lane.queue = p_queue
                 and not exists (select from lane own
-                                 where own.walked and own.queue = p_queue))) walk
+                                 where own.tenant_id is not null and own.queue = p_queue))) walk
      cross join lateral (
        select ready.ctid as place, ready as job from ready
         where ready.lane_id = walk.lane_id and ready.seq >= walk.floor
         order by ready.lane_id, ready.seq limit 1 for update skip locked) waiting
      where (p_types is null or walk.type = any (p_types))
-       and not exists (select from running_limit)
+       and not exists (select from tenant_limit)
        and not exists (select from queue where queue.name = p_queue and queue.paused_at is not null)
        and not exists (select from lane ranked
                         where ranked.queue = p_queue
@@ -1193,8 +1113,7 @@ comment on function fairclaim_internal.claim_one(text, text[], bigint, int, int)
 -- cursor's tenant is visited once in a pass: its rows are not locked against this claim itself, so
 -- a second visit in the same statement would return them twice.
 -- p_lanes, p_priorities: the shared lanes of the queue where priorities are in use, since a tenant
--- may have a higher job there; else null. p_elsewhere, p_here: the jobs that this call has already,
--- of other queues and of this one.
+-- may have a higher job there; else null. p_taken: the jobs that this call has already.
 create or replace function fairclaim_internal.claim_own(
   p_queue text,
   p_limit int,
@@ -1202,8 +1121,7 @@ create or replace function fairclaim_internal.claim_own(
   p_limited boolean,
   inout p_pos bigint,
   inout p_used int,
-  p_elsewhere fairclaim_internal.ready[],
-  p_here fairclaim_internal.ready[],
+  p_taken fairclaim_internal.ready[],
   p_lanes bigint[],
   p_priorities smallint[],
   out jobs fairclaim_internal.ready[]
@@ -1264,7 +1182,7 @@ begin
     end if;
     if p_limited then
       v_quanta := room_under_limits(p_queue, p_types, v_turns, v_tenants, v_quanta,
-        p_limit - v_got, p_elsewhere, p_here || jobs);
+        p_limit - v_got, p_taken || jobs);
     end if;
 
     v_took := 0;
@@ -1284,8 +1202,8 @@ begin
       jobs := jobs || v_taken.jobs;
       v_got := v_got + v_took;
       v_last := v_taken.ordinals[v_took];
-      -- no weight is above 100, and a cursor's numbers stay short
-      p_used := least(100,
+      -- no weight in effect is above 10,000, and a cursor's numbers stay short
+      p_used := least(10000,
         case when v_turns[v_last] = p_pos and v_last = 1 then p_used else 0 end
           + cardinality(array_positions(v_taken.ordinals, v_last)));
       p_pos := v_turns[v_last];
@@ -1302,8 +1220,7 @@ begin
 
     if not v_fill and v_end is not null
        and (not v_wide
-            or v_got = 0
-               and (v_walk <= v_far or coalesce(cardinality(p_elsewhere || p_here), 0) = 0)) then
+            or v_got = 0 and (v_walk <= v_far or coalesce(cardinality(p_taken), 0) = 0)) then
       v_walk := case when v_wide then v_walk * 4 else v_walk * 3 end;
       v_wide := true;
       p_pos := v_end;
@@ -1322,7 +1239,7 @@ end
 $$;
 
 comment on function fairclaim_internal.claim_own(text, int, text[], boolean, bigint, int,
-    fairclaim_internal.ready[], fairclaim_internal.ready[], bigint[], smallint[]) is
+    fairclaim_internal.ready[], bigint[], smallint[]) is
 'Takes up to p_limit jobs out of the own lanes of a queue, tenants in turn by weight.';
 
 -- internal/claim/hint_passed.sql
@@ -1343,7 +1260,7 @@ begin
                                   where ready.lane_id = lane.lane_id
                                     and ready.seq >= lane.floor) as waits
                     from lane
-                   where lane.walked and lane.queue = p_queue and lane.turn >= p_pos
+                   where lane.tenant_id is not null and lane.queue = p_queue and lane.turn >= p_pos
                    order by lane.queue, lane.turn, lane.priority desc, lane.lane_id
                    limit 33) own) passed
    where coalesce(passed.waiting_before, 0) = 0;
@@ -1352,25 +1269,6 @@ $$;
 
 comment on function fairclaim_internal.hint_passed(text, bigint) is
 'Hints for tick: own lanes that a claim of one from this place on probes.';
-
--- internal/claim/has_room.sql
--- Whether a tenant has jobs waiting, and room for one more under its limits over all queues. A
--- limit in one queue is not looked at: who asks wants to know whether a look is worth while.
-create or replace function fairclaim_internal.has_room(p_tenant_id uuid) returns boolean
-language plpgsql
-as $$
-declare
-  v_most int := (select bound.total from limits_of(p_tenant_id, '') bound);
-begin
-  return exists (select from ready where ready.tenant_id = p_tenant_id)
-    and (v_most is null
-         or v_most > (select count(*) from running
-                       where running.limited and running.tenant_id = p_tenant_id));
-end
-$$;
-
-comment on function fairclaim_internal.has_room(uuid) is
-'Whether a job of this tenant waits that its limit over all queues leaves room for.';
 
 -- internal/claim/hop_turns.sql
 -- As next_turns, where tenants have many lanes each: one index descent a tenant, whatever the
@@ -1392,32 +1290,32 @@ begin
   with recursive hop(stretch, turn, tenant_id, weight) as (
     (select * from (
        (select 0, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.walked and lane.queue = p_queue and lane.turn = p_pos
+         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_pos
            and (p_used = 0 or lane.weight > p_used) limit 1)
        union all
        (select 1, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.walked and lane.queue = p_queue and lane.turn > p_pos
+         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn > p_pos
          order by lane.turn limit 1)
        union all
        (select 2, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.walked and lane.queue = p_queue and lane.turn < p_pos
+         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn < p_pos
          order by lane.turn limit 1)
        limit 1) first)
     union all
     select next.* from hop
      cross join lateral (
        (select 1, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where hop.stretch < 2 and lane.walked and lane.queue = p_queue
+         where hop.stretch < 2 and lane.tenant_id is not null and lane.queue = p_queue
            and lane.turn > hop.turn
          order by lane.turn limit 1)
        union all
        (select 2, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.walked and lane.queue = p_queue and lane.turn < p_pos
+         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn < p_pos
            and lane.turn > case when hop.stretch = 2 then hop.turn else -9223372036854775808 end
          order by lane.turn limit 1)
        union all
        (select 3, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where hop.stretch < 3 and p_used > 0 and lane.walked
+         where hop.stretch < 3 and p_used > 0 and lane.tenant_id is not null
            and lane.queue = p_queue and lane.turn = p_pos limit 1)
        limit 1) next
      where hop.stretch < 3)
@@ -1476,7 +1374,7 @@ begin
     v_dry := 1 + floor(random() * p_probed)::int;
     insert into floor_hint (lane_id)
     select lane.lane_id from lane
-     where lane.walked and lane.queue = p_queue and lane.turn = p_turns[v_dry]
+     where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_turns[v_dry]
        and v_dry <> all (coalesce(p_ordinals, '{}'))
      order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 4;
   end if;
@@ -1487,46 +1385,6 @@ $$;
 comment on function fairclaim_internal.leave_hints(text, bigint[], int,
     int[], fairclaim_internal.ready[]) is
 'Hints for tick: lanes whose floor should move.';
-
--- internal/claim/limits_of.sql
--- The limits of running jobs that bound one tenant in one queue; null where nothing bounds it.
--- total: over all its queues; here: in this queue alone. Each is the tenant's own, and the default
--- where it has none. An own limit that is not active yet gives no room. Plain SQL without settings,
--- so that it becomes a part of the statement that calls it.
-create or replace function fairclaim_internal.limits_of(
-  p_tenant_id uuid,
-  p_queue text
-) returns table (total int, here int)
-language sql stable rows 1
-as $$
-  select coalesce(
-           max(case when bound.queue = '' and bound.subject = 'tenant'
-                    then case when bound.active then bound.max_running else 0 end end),
-           max(case when bound.queue = '' and bound.subject = 'default'
-                    then bound.max_running end)),
-         coalesce(
-           max(case when bound.queue <> '' and bound.subject = 'tenant'
-                    then case when bound.active then bound.max_running else 0 end end),
-           max(case when bound.queue <> '' and bound.subject = 'default'
-                    then bound.max_running end))
-    from fairclaim_internal.running_limit bound
-   where bound.tenant_id = any (array[p_tenant_id, '00000000-0000-0000-0000-000000000000'])
-     and bound.queue = any (array['', p_queue])
-     and (bound.tenant_id = p_tenant_id or bound.subject <> 'tenant')
-$$;
-
-comment on function fairclaim_internal.limits_of(uuid, text) is
-'How many jobs of this tenant may run at a time: over all queues, and in this one. Null: no limit.';
-
--- internal/claim/lock_slot.sql
--- The slot of claim_lock that a claim holds while it counts what runs of a tenant under its limits.
--- Tenants whose hashes meet share a slot: then one claim at a time takes jobs of either.
-create or replace function fairclaim_internal.lock_slot(p_tenant_id uuid) returns int
-language sql immutable parallel safe
-as $$ select (pg_catalog.uuid_hash_extended(p_tenant_id, 1) & 1023)::int $$;
-
-comment on function fairclaim_internal.lock_slot(uuid) is
-'The slot of claim_lock for the limits of a tenant: 0 to 1,023.';
 
 -- internal/claim/next_queue.sql
 -- The next queue by name that is not paused and may have something for a claim: one with a row in a
@@ -1545,7 +1403,7 @@ begin
     insert into floor_hint (lane_id)
     select own.lane_id
       from (select lane.lane_id, lane.floor from lane
-             where lane.walked and lane.queue > v_after
+             where lane.tenant_id is not null and lane.queue > v_after
              order by lane.queue limit 100) own
      where random() < 0.3
        and not exists (select from ready
@@ -1556,7 +1414,7 @@ begin
       from ((select coalesce(
                (select own.queue
                   from (select lane.queue, lane.lane_id, lane.floor from lane
-                         where not p_alone and lane.walked and lane.queue > v_after
+                         where not p_alone and lane.tenant_id is not null and lane.queue > v_after
                          order by lane.queue limit 100) own
                  where exists (select from ready
                                 where ready.lane_id = own.lane_id and ready.seq >= own.floor)
@@ -1564,7 +1422,7 @@ begin
                                     where queue.name = own.queue and queue.paused_at is not null)
                  limit 1),
                (select lane.queue from lane
-                 where not p_alone and lane.walked and lane.queue > v_after
+                 where not p_alone and lane.tenant_id is not null and lane.queue > v_after
                  order by lane.queue offset 99 limit 1)) as name)
             union all
             (select lane.queue from lane
@@ -1615,14 +1473,14 @@ begin
     into turns, tenants, weights
     from ((select distinct on (ahead.turn) ahead.turn, ahead.tenant_id, ahead.weight::int
              from (select lane.turn, lane.tenant_id, lane.weight from lane
-                    where lane.walked and lane.queue = p_queue and lane.turn >= p_pos
+                    where lane.tenant_id is not null and lane.queue = p_queue and lane.turn >= p_pos
                     order by lane.turn limit v_look) ahead
             where ahead.turn > p_pos or p_used = 0 or ahead.weight > p_used
             order by ahead.turn limit p_walk)
           union all
           (select distinct on (around.turn) around.turn, around.tenant_id, around.weight::int
              from (select lane.turn, lane.tenant_id, lane.weight from lane
-                    where lane.walked and lane.queue = p_queue and lane.turn <= p_pos
+                    where lane.tenant_id is not null and lane.queue = p_queue and lane.turn <= p_pos
                     order by lane.turn limit v_look) around
             where around.turn < p_pos or p_used > 0
             order by around.turn limit p_walk)
@@ -1630,7 +1488,7 @@ begin
   if cardinality(turns) < p_walk then
     select count(*) into v_lanes
       from (select from lane
-             where lane.walked and lane.queue = p_queue limit v_look) some_lanes;
+             where lane.tenant_id is not null and lane.queue = p_queue limit v_look) some_lanes;
     if v_lanes >= v_look then
       select hop.turns, hop.tenants, hop.weights into turns, tenants, weights
         from hop_turns(p_queue, p_pos, p_used, p_walk) hop;
@@ -1669,23 +1527,23 @@ begin
             from unnest(p_types) asked(type)
            cross join lateral (
              (select lane.turn, lane.tenant_id, lane.weight::int as weight, 0 as stretch from lane
-               where lane.walked and lane.queue = p_queue and lane.type = asked.type
+               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn = p_pos and (p_used = 0 or lane.weight > p_used) limit 1)
              union all
              (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 1
                 from lane
-               where lane.walked and lane.queue = p_queue and lane.type = asked.type
+               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn > p_pos
                order by lane.turn limit p_walk)
              union all
              (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 2
                 from lane
-               where lane.walked and lane.queue = p_queue and lane.type = asked.type
+               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn < p_pos
                order by lane.turn limit p_walk)
              union all
              (select lane.turn, lane.tenant_id, lane.weight::int, 3 from lane
-               where lane.walked and lane.queue = p_queue and lane.type = asked.type
+               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn = p_pos and p_used > 0 limit 1)
              limit p_walk) walk
            order by walk.stretch, walk.turn limit p_walk) next;
@@ -1770,7 +1628,8 @@ comment on function fairclaim_internal.open_queues(text[]) is
 -- internal/claim/quanta.sql
 -- How many jobs each tenant of a window may give. It is the tenant's weight, times what is needed
 -- if the window is the whole round. Otherwise it is the weight once for every 64 jobs that are
--- asked for: a claim of hundreds of jobs would have to pay for as many visits.
+-- asked for: a claim of hundreds of jobs would have to pay for as many visits. Where the weights
+-- are large, fewer visits fill the call, and turns stay as short as they can be.
 create or replace function fairclaim_internal.quanta(p_weights int[], p_limit int, p_whole boolean)
 returns int[]
 language plpgsql immutable
@@ -1780,6 +1639,10 @@ declare
 begin
   if not p_whole then
     v_times := p_limit / 64;
+    if v_times > 1 then
+      v_times := least(v_times,
+        2 * p_limit / (select sum(tenant.weight) from unnest(p_weights) tenant(weight)));
+    end if;
   elsif p_limit > cardinality(p_weights) then
     v_times := p_limit / (select sum(tenant.weight) from unnest(p_weights) tenant(weight));
   end if;
@@ -1813,135 +1676,73 @@ $$;
 comment on function fairclaim_internal.refuse_late(timestamptz) is
 'Raises 55P03 when the lease that a claim would give is over already.';
 
--- internal/claim/room_in_queue.sql
--- How many more jobs of a queue may run under the limit of the queue, all tenants together: p_limit
--- where it has no limit, 0 where another claim holds its slot of claim_lock. The slot is locked
--- first, and what runs is counted in a later statement, whose snapshot sees what the holder of the
--- slot before has committed.
-create or replace function fairclaim_internal.room_in_queue(p_queue text, p_limit int) returns int
-language plpgsql
-as $$
-declare
-  v_group int := lane_group(p_queue);
-  v_most int := (
-    select running_limit.max_running from running_limit
-     where running_limit.tenant_id = '00000000-0000-0000-0000-000000000000'
-       and running_limit.queue = p_queue and running_limit.subject = 'queue');
-begin
-  if v_most is null then
-    return p_limit;
-  end if;
-  if (select count(*) from running where running.queue_group = v_group) >= v_most then
-    return 0;
-  end if;
-  perform from claim_lock
-    where claim_lock.slot = 1024 + (v_group & 63) for update skip locked;
-  if not found then
-    return 0;
-  end if;
-  return greatest(0, least(p_limit,
-    v_most - (select count(*) from running where running.queue_group = v_group)));
-end
-$$;
-
-comment on function fairclaim_internal.room_in_queue(text, int) is
-'How many more jobs may run under the limit of a queue.';
-
 -- internal/claim/room_under_limits.sql
--- How many jobs each of these tenants may give under its limits, of as many as are wanted. First
--- the slots of claim_lock of those with work and room are locked (of p_limit tenants at most, in
--- order of the slots, skip locked); then, in a new statement with a new snapshot, their running
--- jobs are counted, and with them what this call has taken already: elsewhere in other queues, here
--- in this one. A tenant without a limit gives what is wanted. Where it is not known whether a
--- tenant has work, p_turns tells its place in the round, and its own lanes are looked at.
+-- Cuts quanta to the room under the tenants' limits. First the limit rows of tenants with work and
+-- room are locked (at most p_limit, in tenant order, skip locked); then, in a new statement with a
+-- new snapshot, their running jobs are counted, and with them what this call has taken already. A
+-- limit that tick has not activated yet gives no room.
 create or replace function fairclaim_internal.room_under_limits(
   p_queue text,
   p_types text[],
   p_turns bigint[],
   p_tenants uuid[],
-  p_wanted int[],
+  p_quanta int[],
   p_limit int,
-  p_elsewhere fairclaim_internal.ready[],
-  p_here fairclaim_internal.ready[]
+  p_taken fairclaim_internal.ready[]
 ) returns int[]
 language plpgsql
 as $$
 declare
-  v_group int := lane_group(p_queue);
-  v_elsewhere uuid[] := array(select taken.tenant_id from unnest(p_elsewhere) taken);
-  v_here uuid[] := array(select taken.tenant_id from unnest(p_here) taken);
-  v_totals int[];
-  v_heres int[];
-  v_slots int[];
+  v_locked uuid[];
+  v_taken uuid[] := array(select taken.tenant_id from unnest(p_taken) taken);
+  v_quanta int[];
 begin
-  select array_agg(bound.total order by visit.ordinal),
-         array_agg(bound.here order by visit.ordinal)
-    into v_totals, v_heres
-    from unnest(p_tenants) with ordinality visit(tenant_id, ordinal)
-   cross join lateral limits_of(visit.tenant_id, p_queue) bound;
-  if num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres) = 0 then
-    return p_wanted;
-  end if;
-  v_slots := array(
-    select claim_lock.slot from claim_lock
-     where claim_lock.slot = any (array(
-       select lock_slot(visit.tenant_id)
-         from unnest(p_tenants, p_wanted, v_totals, v_heres) with ordinality
-              visit(tenant_id, wanted, total, here, ordinal)
-        cross join lateral (
-          select count(*) as total,
-                 count(*) filter (where running.queue_group = v_group) as here
-            from running
-           where running.limited and running.tenant_id = visit.tenant_id
-             and coalesce(visit.total, visit.here) is not null) held
-        where visit.wanted > 0 and coalesce(visit.total, visit.here) is not null
-          and (visit.total is null or held.total < visit.total)
-          and (visit.here is null or held.here < visit.here)
-          and (p_turns is null or exists (
-                 select from lane
-                  cross join lateral (
-                    select from ready
-                     where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
-                     limit 1) waiting
-                  where lane.walked and lane.queue = p_queue
-                    and lane.turn = p_turns[visit.ordinal]
-                    and (p_types is null or lane.type = any (p_types))))
-        order by visit.ordinal limit p_limit))
-     order by claim_lock.slot for update skip locked);
-  return array(
-    select case when coalesce(visit.total, visit.here) is null then visit.wanted
-                when visit.wanted = 0 or lock_slot(visit.tenant_id) <> all (v_slots) then 0
-                else greatest(0, least(visit.wanted,
-                  visit.total - held.total - taken.here - taken.elsewhere,
-                  visit.here - held.here - taken.here)) end
-      from unnest(p_tenants, p_wanted, v_totals, v_heres) with ordinality
-           visit(tenant_id, wanted, total, here, ordinal)
-     cross join lateral (
-       select count(*)::int as total,
-              (count(*) filter (where running.queue_group = v_group))::int as here
-         from running
-        where running.limited and running.tenant_id = visit.tenant_id
-          and coalesce(visit.total, visit.here) is not null
-          and lock_slot(visit.tenant_id) = any (v_slots)) held
-     cross join lateral (
-       select coalesce(cardinality(array_positions(v_here, visit.tenant_id)), 0) as here,
-              coalesce(cardinality(array_positions(v_elsewhere, visit.tenant_id)), 0)
-                as elsewhere) taken
-     order by visit.ordinal);
+  select array_agg(got.tenant_id) into v_locked
+    from (select tenant_limit.tenant_id from tenant_limit
+           where tenant_limit.tenant_id = any (array(
+             select visit.tenant_id
+               from unnest(p_tenants, p_turns) with ordinality visit(tenant_id, turn, ordinal)
+               join tenant_limit bound on bound.tenant_id = visit.tenant_id and bound.active
+              where (select count(*) from running
+                      where running.limited and running.tenant_id = visit.tenant_id)
+                    < bound.max_running
+                and exists (select from lane
+                             cross join lateral (
+                               select from ready
+                                where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
+                                limit 1) waiting
+                             where lane.tenant_id is not null and lane.queue = p_queue
+                               and lane.turn = visit.turn
+                               and (p_types is null or lane.type = any (p_types)))
+              order by visit.ordinal limit p_limit))
+           order by tenant_limit.tenant_id for update skip locked) got;
+  select array_agg(case when bound.max_running is null then visit.quantum
+                        when visit.tenant_id = any (v_locked) and bound.active then
+                          greatest(0, least(visit.quantum, bound.max_running - held.jobs
+                            - coalesce(cardinality(array_positions(v_taken, visit.tenant_id)), 0)))
+                        else 0 end order by visit.ordinal)
+    into v_quanta
+    from unnest(p_tenants, p_quanta) with ordinality visit(tenant_id, quantum, ordinal)
+    left join tenant_limit bound on bound.tenant_id = visit.tenant_id
+    left join lateral (
+      select count(*)::int as jobs from running
+       where running.limited and running.tenant_id = visit.tenant_id
+         and bound.tenant_id is not null) held on true;
+  return v_quanta;
 end
 $$;
 
 comment on function fairclaim_internal.room_under_limits(text, text[], bigint[], uuid[], int[],
-    int, fairclaim_internal.ready[], fairclaim_internal.ready[]) is
-'How many jobs each tenant may give under its limits of running jobs.';
+    int, fairclaim_internal.ready[]) is
+'How many jobs each tenant may give under its limit of running jobs.';
 
 -- internal/claim/take_alone.sql
--- One job that is to run alone, in a database with limits: the oldest of a tenant whose limits
--- leave room for one more. Looks at the 16 tenants whose jobs stand first among the 64 oldest of
--- each lane. Locks, for each until one is found, what room_under_limits locks, and last the job's
--- row (skip locked). p_taken: what this call took in other queues.
+-- One job that is to run alone, in a database with limits: the oldest of a tenant that has no
+-- limit, or whose limit's row was got and leaves room for one more. Looks at the 16 tenants whose
+-- jobs stand first among the 64 oldest of each lane. Locks, for each until one is found: the
+-- limit's row (skip locked), and then, in a new statement, its running jobs are counted, with what
+-- this call has taken of it in other queues (p_taken); last the job's row (skip locked).
 create or replace function fairclaim_internal.take_alone(
-  p_queue text,
   p_lanes bigint[],
   p_floors bigint[],
   p_taken fairclaim_internal.ready[],
@@ -1953,6 +1754,7 @@ as $$
 declare
   v_tenants uuid[];
   v_tenant uuid;
+  v_limit tenant_limit;
 begin
   select array_agg(oldest.tenant_id order by oldest.first_seq) into v_tenants
     from (select waiting.tenant_id, min(waiting.seq) as first_seq
@@ -1963,8 +1765,14 @@ begin
               order by ready.lane_id, ready.seq limit 64) waiting
            group by waiting.tenant_id order by 2 limit 16) oldest;
   foreach v_tenant in array coalesce(v_tenants, '{}') loop
-    continue when (room_under_limits(p_queue, null, null, array[v_tenant], array[1], 1, p_taken,
-      null))[1] < 1;
+    if exists (select from tenant_limit where tenant_limit.tenant_id = v_tenant) then
+      select * into v_limit from tenant_limit
+       where tenant_limit.tenant_id = v_tenant and tenant_limit.active for update skip locked;
+      continue when not found
+        or (select count(*) from running where running.limited and running.tenant_id = v_tenant)
+           + (select count(*) from unnest(p_taken) taken where taken.tenant_id = v_tenant)
+           >= v_limit.max_running;
+    end if;
     with taken as materialized (
       select ready.ctid as place, ready as job from ready
        where ready.tenant_id = v_tenant and (ready.lane_id >> 32) < 0
@@ -1978,88 +1786,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.take_alone(text, bigint[], bigint[],
-    fairclaim_internal.ready[]) is
+comment on function fairclaim_internal.take_alone(bigint[], bigint[], fairclaim_internal.ready[]) is
 'Takes one job that is to run alone out of these lanes, under the limits of tenants.';
-
--- internal/claim/take_bounded.sql
--- As take_shared, in a database with limits: first come first served, but of each tenant only as
--- many jobs as its limits leave room for. It looks at the oldest rows without a lock, asks for the
--- room of their tenants, and then locks exactly the chosen rows, by their keys, since the look is
--- an older statement. The rows of tenants without room are passed over: where they hide all others,
--- it looks further twice, and the rows of tenants that stay at their limit leave the shared lanes
--- with the next tick.
-create or replace function fairclaim_internal.take_bounded(
-  p_queue text,
-  p_lanes bigint[],
-  p_floors bigint[],
-  p_limit int,
-  p_elsewhere fairclaim_internal.ready[],
-  p_here fairclaim_internal.ready[],
-  out jobs fairclaim_internal.ready[]
-)
-language plpgsql
-set enable_sort = on
-as $$
-declare
-  v_look int := 2 * p_limit + 64;             -- how many rows it looks at
-  v_after bigint := 0;                        -- what was looked at before
-  v_lanes bigint[];
-  v_seqs bigint[];
-  v_tenants uuid[];
-  v_counts int[];
-  v_wanted int[];
-  v_numbers uuid[];                           -- each tenant once, in the order of its first row
-begin
-  for v_pass in 1 .. 3 loop
-    select array_agg(oldest.lane_id order by oldest.seq), array_agg(oldest.seq order by oldest.seq),
-           array_agg(oldest.tenant_id order by oldest.seq)
-      into v_lanes, v_seqs, v_tenants
-      from (select shared.lane_id, waiting.seq, waiting.tenant_id
-              from unnest(p_lanes, p_floors) shared(lane_id, floor)
-             cross join lateral (
-               select ready.seq, ready.tenant_id from ready
-                where ready.lane_id = shared.lane_id
-                  and ready.seq >= greatest(shared.floor, v_after)
-                order by ready.lane_id, ready.seq limit v_look) waiting
-             order by waiting.seq limit v_look) oldest;
-    exit when v_lanes is null;
-    select array_agg(part.tenant_id order by part.first), array_agg(part.jobs order by part.first)
-      into v_numbers, v_wanted
-      from (select given.tenant_id, min(given.ordinal) as first,
-                   least(count(*), p_limit)::int as jobs
-              from unnest(v_tenants) with ordinality given(tenant_id, ordinal)
-             group by given.tenant_id) part;
-    v_counts := room_under_limits(p_queue, null, null, v_numbers, v_wanted, p_limit, p_elsewhere,
-      p_here);
-    with chosen as materialized (
-      select ranked.lane_id, ranked.seq
-        from (select row_given.*,
-                     row_number() over (partition by row_given.tenant_id order by row_given.seq)
-                       as place
-                from unnest(v_lanes, v_seqs, v_tenants) row_given(lane_id, seq, tenant_id)) ranked
-       where ranked.place <= v_counts[array_position(v_numbers, ranked.tenant_id)]
-       order by ranked.seq limit p_limit),
-    taken as materialized (
-      select waiting.place, waiting.job
-        from chosen
-       cross join lateral (
-         select ready.ctid as place, ready as job from ready
-          where ready.lane_id = chosen.lane_id and ready.seq = chosen.seq
-            for update skip locked) waiting),
-    gone as (
-      delete from ready where ready.ctid = any (array(select taken.place from taken)))
-    select array_agg(taken.job) into jobs from taken;
-    exit when jobs is not null or cardinality(v_lanes) < v_look;
-    v_after := v_seqs[cardinality(v_seqs)] + 1;
-    v_look := v_look * 4;
-  end loop;
-end
-$$;
-
-comment on function fairclaim_internal.take_bounded(text, bigint[], bigint[], int,
-    fairclaim_internal.ready[], fairclaim_internal.ready[]) is
-'Takes jobs out of shared lanes, under the limits of their tenants.';
 
 -- internal/claim/take_highest.sql
 -- What tenants give at their turn where priorities are in use: the highest that each has, the
@@ -2103,7 +1831,7 @@ begin
          union all
          (select waiting.place, waiting.seq, own.priority
             from (select lane.lane_id, lane.floor, lane.priority from lane
-                   where lane.walked and lane.queue = p_queue
+                   where lane.tenant_id is not null and lane.queue = p_queue
                      and lane.turn
                        = uuid_hash_extended(tenant.tenant_id, hashtextextended(p_queue, 0))
                      and lane.tenant_id = tenant.tenant_id and lane.priority >= p_least
@@ -2136,7 +1864,7 @@ comment on function fairclaim_internal.take_highest(text, text[], bigint[], smal
 -- internal/claim/take_jobs.sql
 -- All of a claim but the wide rows, which the caller reads by the ids of `jobs`: so claim_jobs and
 -- settle_and_claim pay for one answer each.
--- Locks, in this order: slots of claim_lock (skip locked), rows of `ready` (skip locked, exactly
+-- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly
 -- those taken). Waits for no row. Only a lock on a whole table makes it wait, also that of the wide
 -- rows: if that took longer than the lease, the claim is of no use, and its caller refuses it
 -- (refuse_late).
@@ -2180,7 +1908,6 @@ declare
   v_used int;
   v_shared int;
   v_taken record;                             -- what one queue gave
-  v_from text[];                              -- of each job its queue, where there are limits
   v_is_taken boolean := false;
 begin
   v_is_good := check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
@@ -2234,7 +1961,7 @@ begin
     if not v_is_taken then
       if v_limited is null then               -- the lock first, so that a tick knows which claims
         lock table ready in row exclusive mode;      -- began before a limit
-        select exists (select from running_limit),
+        select exists (select from tenant_limit),
                exists (select from queue where queue.paused_at is not null)
           into v_limited, v_paused;
       end if;
@@ -2244,10 +1971,6 @@ begin
         v_limited, p_alone, v_pos, v_used, v_shared, jobs);
     end if;
     jobs := jobs || v_taken.jobs;
-    if v_limited then
-      v_from := v_from
-        || array_fill(v_queue, array[coalesce(cardinality(v_taken.jobs), 0)]);
-    end if;
     v_entries := concat_ws('|', v_queue, v_taken.p_pos, v_taken.p_used, v_taken.p_shared)
                  || v_entries[1:31];
     exit when cardinality(jobs) >= p_limit;
@@ -2258,27 +1981,14 @@ begin
     return;
   end if;
   cursor := array_to_string(v_entries, ';');
-  if v_limited then
-    insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                         queue_group, limited, worker_id)
-    select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
-           taken.lost, case when counted.by_queue then lane_group(v_from[taken.place]) else 0 end,
-           counted.by_any, p_worker_id
-      from unnest(jobs) with ordinality
-           taken(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, place)
-     cross join lateral (
-       select count(*) > 0 as by_any, coalesce(bool_or(bound.queue <> ''), false) as by_queue
-         from running_limit bound
-        where bound.tenant_id
-              = any (array[taken.tenant_id, '00000000-0000-0000-0000-000000000000'])
-          and bound.queue = any (array['', v_from[taken.place]])) counted;
-  else
-    insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                         queue_group, limited, worker_id)
-    select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
-           taken.lost, 0, false, p_worker_id
-      from unnest(jobs) taken;
-  end if;
+  insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
+                       limited, worker_id)
+  select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
+         taken.lost,
+         v_limited is true
+           and exists (select from tenant_limit where tenant_limit.tenant_id = taken.tenant_id),
+         p_worker_id
+    from unnest(jobs) taken;
   if p_lease < 30 then                        -- every worker ticks within half a minute anyway
     if coalesce(pg_sequence_last_value('look_by'), 0) > millis(expires_at) + 5000 then
       perform wake_before(v_now, expires_at + interval '5 s');
@@ -2313,7 +2023,7 @@ begin
      cross join lateral (
        select found.place, found.job
          from (select lane.lane_id, lane.floor from lane
-                where lane.walked and lane.queue = p_queue and lane.turn = visit.turn
+                where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = visit.turn
                   and (p_types is null or lane.type = any (p_types))
                 order by lane.queue, lane.turn, lane.priority desc, lane.lane_id) own
         cross join lateral (
@@ -2335,8 +2045,7 @@ comment on function fairclaim_internal.take_own(text, text[], bigint[], int[], i
 -- internal/claim/take_ranked.sql
 -- As take_shared, for a queue in which priorities are in use. The places in line tell whose turn it
 -- is, whatever the priorities; at its turn a tenant gives its highest job, in shared lanes or in
--- own lanes of a priority above 0. With limits, p_elsewhere and p_here are what the call has taken
--- already, and it looks further, since tenants without room are passed over.
+-- own lanes of a priority above 0.
 create or replace function fairclaim_internal.take_ranked(
   p_queue text,
   p_lanes bigint[],
@@ -2345,15 +2054,12 @@ create or replace function fairclaim_internal.take_ranked(
   p_limit int,
   p_types text[],
   p_limited boolean,
-  p_elsewhere fairclaim_internal.ready[],
-  p_here fairclaim_internal.ready[],
   out jobs fairclaim_internal.ready[]
 )
 language plpgsql
 set enable_sort = on
 as $$
 declare
-  v_look int := case when p_limited then 2 * p_limit + 64 else p_limit end;
   v_tenants uuid[];
   v_counts int[];
 begin
@@ -2366,13 +2072,12 @@ begin
                    cross join lateral (
                      select ready.tenant_id, ready.seq from ready
                       where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
-                      order by ready.lane_id, ready.seq limit v_look) waiting
-                   order by waiting.seq limit v_look) oldest
+                        and (not p_limited or not exists (
+                               select from tenant_limit
+                                where tenant_limit.tenant_id = ready.tenant_id))
+                      order by ready.lane_id, ready.seq limit p_limit) waiting
+                   order by waiting.seq limit p_limit) oldest
            group by oldest.tenant_id) part;
-  if v_tenants is not null and p_limited then
-    v_counts := room_under_limits(p_queue, null, null, v_tenants, v_counts, p_limit, p_elsewhere,
-      p_here);
-  end if;
   if v_tenants is not null then
     select taken.jobs into jobs
       from take_highest(p_queue, p_types, p_lanes, p_priorities, 1, v_tenants, v_counts,
@@ -2382,18 +2087,19 @@ end
 $$;
 
 comment on function fairclaim_internal.take_ranked(text, bigint[], bigint[], smallint[], int,
-    text[], boolean, fairclaim_internal.ready[], fairclaim_internal.ready[]) is
+    text[], boolean) is
 'Takes jobs out of shared lanes where priorities are in use: tenants by their place in line, and of each its highest jobs.';
 
 -- internal/claim/take_shared.sql
 -- Locks and takes up to p_limit jobs from shared lanes, first come first served. Where there are
 -- several lanes, it first looks, without a lock, which of the oldest rows stand in which lane, and
 -- then locks exactly those. p_rest: takes what is left, the oldest lane first, for a second pass.
--- Where there are limits, take_bounded does it.
+-- Jobs of a limited tenant are passed over (tick moves them).
 create or replace function fairclaim_internal.take_shared(
   p_lanes bigint[],
   p_floors bigint[],
   p_limit int,
+  p_limited boolean,
   p_rest boolean,
   out jobs fairclaim_internal.ready[]
 )
@@ -2413,6 +2119,9 @@ begin
                      cross join lateral (
                        select ready.seq from ready
                         where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
+                          and (not p_limited or not exists (
+                                 select from tenant_limit
+                                  where tenant_limit.tenant_id = ready.tenant_id))
                         order by ready.lane_id, ready.seq limit p_limit) waiting
                      order by waiting.seq limit p_limit) oldest
              group by oldest.lane_id) part;
@@ -2428,6 +2137,8 @@ begin
      cross join lateral (
        select ready.ctid as place, ready as job from ready
         where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
+          and (not p_limited or not exists (
+                 select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id))
         order by ready.lane_id, ready.seq limit shared.jobs for update skip locked) waiting
      limit p_limit),
   gone as (
@@ -2436,7 +2147,7 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.take_shared(bigint[], bigint[], int, boolean) is
+comment on function fairclaim_internal.take_shared(bigint[], bigint[], int, boolean, boolean) is
 'Takes jobs out of shared lanes.';
 
 -- internal/dispatch/check_batch.sql
@@ -2500,7 +2211,8 @@ begin
                    from unnest(p_tenants, p_queues) made(tenant_id, queue)) pair
      where (select count(*) from (
               select from lane
-               where lane.tenant_id = pair.tenant_id and lane.queue = pair.queue
+               where lane.tenant_id is not null and lane.queue = pair.queue
+                 and lane.turn = uuid_hash_extended(pair.tenant_id, hashtextextended(pair.queue, 0))
                  and lane.drained is null
                limit v_most + 1) own) > v_most) then
     perform refuse('JQ003', 'type',
@@ -2587,8 +2299,7 @@ begin
     from lane
    where lane.tenant_id is null and not lane.alone and lane.queue = p_queue and lane.type = p_type
      and lane.priority = p_priority and lane.drained is null
-     and not exists (
-           select from at_limit where at_limit.is_stable and at_limit.tenant_id = p_tenant_id)
+     and not exists (select from tenant_limit where tenant_limit.tenant_id = p_tenant_id)
      and (select count(*) from (
             select from ready
              where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
@@ -2738,9 +2449,10 @@ begin
       left join (
         select coming.lane_group, coming.tenant_id,
                coming.jobs <= 8
-               and not exists (
-                     select from at_limit
-                      where at_limit.is_stable and at_limit.tenant_id = coming.tenant_id)
+               and not ((select exists (select from tenant_limit))
+                        and exists (
+                              select from tenant_limit
+                               where tenant_limit.tenant_id = coming.tenant_id))
                and not exists (
                      select from ready
                       where ready.tenant_id = coming.tenant_id
@@ -2764,8 +2476,7 @@ begin
              where not rest.shares) missing),
   made as (
     insert into lane (
-      lane_id, turn, floor, opened_at, used_at, tenant_id, weight, priority, queue, type, alone,
-      walked)
+      lane_id, turn, floor, opened_at, used_at, tenant_id, weight, priority, queue, type, alone)
     overriding system value
     select opened.lane_id,
            case when opened.tenant_id is null then 0
@@ -2773,7 +2484,7 @@ begin
            0, v_now, v_now, opened.tenant_id,
            coalesce(
              (select tenant.weight from tenant where tenant.tenant_id = opened.tenant_id), 1),
-           kind.priority, kind.queue, kind.type, kind.alone, opened.tenant_id is not null
+           kind.priority, kind.queue, kind.type, kind.alone
       from opened
       join kind on kind.number = abs(opened.opens_as) and kind.alone = (opened.opens_as < 0)
     returning lane.tenant_id, lane.queue),
@@ -3420,26 +3131,26 @@ set row_security = on
 set jit = off
 as $$
   with told as (
-    select count(*) filter (where bound.subject = 'tenant') as limited,
-           count(*) filter (where bound.subject <> 'tenant') as others,
-           count(*) filter (where bound.subject = 'tenant' and bound.max_running = 0) as closed,
+    select count(*) as limited, count(*) filter (where bound.max_running = 0) as paused,
            count(*) filter (where not bound.active) as inactive,
-           (select count(distinct at_limit.tenant_id) from at_limit
-             where at_limit.newest > '-infinity') as at_limit,
+           count(*) filter (where bound.max_running > 0 and bound.active
+                              and taken.running >= bound.max_running)
+             as at_limit,
            -- a limit takes effect with the second tick after the claims of that moment
            fairclaim.clock() - min(bound.seen_at) filter (where not bound.active) > interval '1 min'
              as is_late
-      from running_limit bound)
+      from tenant_limit bound
+      left join (select held.tenant_id, count(*) as running from running held
+                  where held.limited group by held.tenant_id) taken
+                  on taken.tenant_id = bound.tenant_id)
   select case when told.is_late then 'warning'
-              when told.closed > 0 or told.inactive > 0 then 'note' else 'ok' end, 'limits',
-         format('%s with one, %s of queues or by default; %s of 0, %s at a limit, %s not in '
-                || 'effect yet',
-                counted(told.limited, 'tenant'), told.others, told.closed,
-                counted(told.at_limit, 'tenant'), told.inactive),
+              when told.paused > 0 or told.inactive > 0 then 'note' else 'ok' end, 'limits',
+         format('%s with one; %s paused, %s at it, %s waiting for it to take effect',
+                counted(told.limited, 'tenant'), told.paused, told.at_limit, told.inactive),
          case when told.is_late
-              then 'until a new limit of a tenant takes effect none of its jobs is claimed, and an '
+              then 'until a new limit takes effect none of the tenant''s jobs is claimed, and an '
                    || 'open transaction is in its way: see `floors` and `long_transaction`'
-              when told.closed > 0 or told.inactive > 0
+              when told.paused > 0 or told.inactive > 0
               then 'their jobs wait; that is what a limit is for' end
     from told
 $$;
@@ -3878,7 +3589,7 @@ as $$
       from pg_stat_all_tables counted
      where counted.schemaname = 'fairclaim_internal'
        and counted.relname in ('ready', 'running', 'scheduled', 'lane', 'floor_hint', 'tick_state',
-                         'tick_lock', 'tick_fault', 'cancel_request', 'claim_lock', 'renewal')),
+                         'tick_lock', 'tick_fault', 'cancel_request', 'tenant_limit', 'renewal')),
   bloated as (
     select array_agg(format('%s: %s MiB and %s MiB of indexes for %s rows, %s dead', size.name,
                             size.table_bytes >> 20, size.index_bytes >> 20, size.live, size.dead)
@@ -3985,8 +3696,7 @@ as $$
        select ready.id, ready.tenant_id from ready
         where ready.lane_id = alone.lane_id and ready.seq >= alone.floor
           and not exists (
-                select from running_limit bound
-                 where bound.tenant_id = ready.tenant_id and bound.subject = 'tenant')
+                select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id)
         order by ready.lane_id, ready.seq limit 16) waits
      cross join lateral (
        select waits.id,
@@ -4189,8 +3899,7 @@ as $$
        (select lane.lane_id, lane.floor from lane
          where lane.queue = pair.queue and lane.type = pair.type and lane.tenant_id is not null
            and not exists (
-                 select from running_limit bound
-                  where bound.tenant_id = lane.tenant_id and bound.subject = 'tenant')
+                 select from tenant_limit where tenant_limit.tenant_id = lane.tenant_id)
          order by lane.turn limit 15)) some_lanes),
   oldest as materialized (
     select lanes.queue, lanes.type, min(greatest(known.created_at, known.run_at)) as since
@@ -4220,127 +3929,87 @@ $$;
 comment on function fairclaim_internal.longest_waits() is
 'Gives the queues and types in which jobs wait, those that wait longest first: for how many seconds the oldest job seen has been due, whether the queue is paused, and whether any job of the type runs. A sample that looks at a bounded number of lanes.';
 
--- internal/maintenance/activate_limits.sql
--- A new limit is exact when all jobs that run under it are marked, and no claim is open that has
--- not seen it. So the tick that first sees it notes that (seen); when every claim that was open
--- then has ended, the running jobs are marked that it counts (marked). A limit of one tenant is
--- active then: none of its jobs was claimed meanwhile. Of the others jobs were, by claims that may
--- have counted before the marks, so they are active when those claims have ended as well. At most
--- 10,000 limits a tick. Locks rows of running_limit and of `running` (skip locked).
-create or replace function fairclaim_internal.activate_limits(
-  p_state fairclaim_internal.tick_state
-) returns boolean
-language plpgsql
-set enable_seqscan = on
-as $$
-declare
-  v_unmarked uuid[];                          -- tenants of running jobs that were locked
-  v_active int;
-begin
-  update running_limit set active = true
-   where running_limit.ctid = any (array(
-     select ripe.ctid from running_limit ripe
-      where not ripe.active and ripe.marked + 1 < p_state.oldest and ripe.marked < p_state.n
-      limit 10000 for update skip locked));
-  update running_limit set seen = p_state.n, seen_at = p_state.at
-   where running_limit.ctid = any (array(
-     select unseen.ctid from running_limit unseen
-      where unseen.seen is null limit 10000 for update skip locked));
-  if not exists (
-       select from running_limit ripe
-        where not ripe.active and ripe.marked is null
-          and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n) then
-    return false;
-  end if;
-  update running
-     set limited = true,
-         queue_group = case when running.queue_group < 0 then running.queue_group
-                            else lane_group((
-                              select job.queue from job
-                               where job.tenant_id = running.tenant_id and job.id = running.id))
-                       end
-   where running.ctid = any (array(
-     select unmarked.ctid from running unmarked
-      where unmarked.queue_group = 0
-        and exists (
-              select from running_limit ripe
-               where ripe.tenant_id
-                     = any (array[unmarked.tenant_id, '00000000-0000-0000-0000-000000000000'])
-                 and not ripe.active and ripe.marked is null
-                 and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n)
-        for update skip locked));
-  v_unmarked := array(
-    select distinct unmarked.tenant_id from running unmarked
-     where unmarked.queue_group = 0
-       and exists (
-             select from running_limit ripe
-              where ripe.tenant_id
-                    = any (array[unmarked.tenant_id, '00000000-0000-0000-0000-000000000000'])
-                and not ripe.active and ripe.marked is null
-                and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n
-                and (not unmarked.limited or ripe.queue = (
-                       select job.queue from job
-                        where job.tenant_id = unmarked.tenant_id and job.id = unmarked.id))));
-  update running_limit set marked = p_state.n, active = running_limit.subject = 'tenant'
-   where running_limit.ctid = any (array(
-     select ripe.ctid from running_limit ripe
-      where not ripe.active and ripe.marked is null
-        and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n
-        and case when ripe.subject = 'tenant' then ripe.tenant_id <> all (v_unmarked)
-                 else v_unmarked = '{}' end
-      limit 10000 for update skip locked));
-  get diagnostics v_active = row_count;
-  return v_active > 0;
-end
-$$;
-
-comment on function fairclaim_internal.activate_limits(fairclaim_internal.tick_state) is
-'Marks the jobs that run under new limits, and makes these exact. True if some got so far: jobs of its tenant may be claimed now.';
-
 -- internal/maintenance/apply_limits.sql
--- What a tick does for limits of running jobs: it puts new ones into effect, finds out who stays at
--- a limit, takes their lanes out of the walk of claims or puts them back, and moves their jobs from
--- shared lanes to own lanes. Locks rows of running_limit, of `running`, of at_limit, of lanes and
--- of `ready`, in this order and each skip locked. Nearly always there is no limit at all.
+-- A new limit takes effect when the claims that were open when it was set have ended. Only then are
+-- all of the tenant's running jobs marked, so that counting them is exact. Until then none of its
+-- jobs is claimed. Rows of limited tenants in shared lanes move to own lanes. Locks rows of
+-- tenant_limit, of `running` and of `ready`, in this order and each skip locked.
 create or replace function fairclaim_internal.apply_limits(
-  inout p_state fairclaim_internal.tick_state,
+  p_state fairclaim_internal.tick_state,
   p_size int,
-  p_skip uuid[],
-  out moved int
-)
+  p_skip uuid[]
+) returns int
 language plpgsql
 as $$
 declare
-  v_result record;
+  v_tenants uuid[];
+  v_ids uuid[];
+  v_attempts int[];
+  v_left smallint[];
+  v_lost smallint[];
 begin
-  moved := 0;
-  if exists (select from limit_note) then
-    delete from limit_note
-     where limit_note.ctid = any (array(
-       select noted.ctid from limit_note noted limit 10000 for update skip locked));
-    perform wake(p_state.at);
+  if not exists (select from tenant_limit) then
+    return 0;
   end if;
-  if exists (select from running_limit) then
-    if exists (select from running_limit where not running_limit.active) then
-      if activate_limits(p_state) then
-        perform wake(p_state.at);
-      end if;
-    end if;
-    perform find_at_limit(p_state.at);
-  elsif exists (select from at_limit) then
-    delete from at_limit
-     where at_limit.ctid = any (array(
-       select past.ctid from at_limit past for update skip locked));
+  update tenant_limit set seen = p_state.n, seen_at = p_state.at
+   where tenant_limit.tenant_id = any (array(
+     select unseen.tenant_id from tenant_limit unseen
+      where unseen.seen is null for update skip locked));
+  with ripe as materialized (
+    select tenant_limit.tenant_id from tenant_limit
+     where not tenant_limit.active and tenant_limit.seen + 1 < p_state.oldest
+       and tenant_limit.seen < p_state.n)
+  update running set limited = true
+   where running.id = any (array(
+     select unmarked.id from running unmarked
+      where not unmarked.limited and unmarked.tenant_id in (select ripe.tenant_id from ripe)
+        for update skip locked));
+  update tenant_limit set active = true
+   where tenant_limit.tenant_id = any (array(
+     select ripe.tenant_id from tenant_limit ripe
+      where not ripe.active and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n
+        and not exists (
+              select from running where not running.limited and running.tenant_id = ripe.tenant_id)
+        for update skip locked));
+
+  -- It only reads at first: a lock on a row of a tenant without a limit would hide it from claims.
+  with misplaced as materialized (
+    select waiting.lane_id, waiting.seq
+      from (select lane.lane_id, lane.floor from lane
+             where lane.tenant_id is null and lane.lane_id > p_state.shared_slice
+             order by lane.lane_id limit 200) shared
+     cross join lateral (
+       select ready.lane_id, ready.seq, ready.id, ready.tenant_id from ready
+        where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
+        order by ready.lane_id, ready.seq limit 1000) waiting
+     where exists (select from tenant_limit where tenant_limit.tenant_id = waiting.tenant_id)
+       and waiting.id <> all (p_skip)
+     limit p_size),
+  locked as materialized (
+    select found.place from misplaced
+     cross join lateral (
+       select ready.ctid as place from ready
+        where ready.lane_id = misplaced.lane_id and ready.seq = misplaced.seq
+          for update skip locked) found),
+  gone as (
+    delete from ready where ready.ctid = any (array(select locked.place from locked))
+    returning ready.*)
+  select array_agg(gone.tenant_id order by gone.seq),
+         array_agg(gone.id order by gone.seq),
+         array_agg(gone.attempts order by gone.seq),
+         array_agg(gone.attempts_left order by gone.seq),
+         array_agg(gone.lost order by gone.seq)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost
+    from gone;
+  if v_ids is null then
+    return 0;
   end if;
-  perform walk_lanes(p_size);
-  v_result := move_limited(p_state, p_size, p_skip);
-  p_state := v_result.p_state;
-  moved := v_result.moved;
+  return to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
 end
 $$;
 
 comment on function fairclaim_internal.apply_limits(fairclaim_internal.tick_state, int, uuid[]) is
-'Puts limits of running jobs into effect. Returns how many jobs moved from shared lanes to own lanes.';
+'Puts new limits into effect and moves limited tenants'' jobs from shared lanes to own lanes. Returns how many moved.';
 
 -- internal/maintenance/close_lanes.sql
 -- Looks at a slice of lanes: deletes drained ones, closes empty ones to dispatch, and copies
@@ -4388,9 +4057,12 @@ begin
                     where ready.lane_id = looked.lane_id and ready.seq >= looked.floor)),
          array_agg(looked.lane_id) filter (
            where looked.tenant_id is not null
-             and looked.weight <> coalesce((
-                   select tenant.weight from tenant
-                    where tenant.tenant_id = looked.tenant_id), 1)),
+             and looked.weight <> plain_weight(looked.queue, looked.tenant_id)
+             -- in a queue that is fair by seconds the weight is that of weigh_slice
+             and not exists (select from queue_time where queue_time.queue = looked.queue)
+             and not exists (
+                   select from queue
+                    where queue.name = looked.queue and queue.fair_by = 'seconds')),
          1000 + count(*) filter (where looked.drained is null)
               - count(*) filter (where looked.drained is not null)
     into v_lanes, v_close, v_weigh, v_room
@@ -4419,8 +4091,7 @@ begin
   get diagnostics closed = row_count;
   if v_weigh is not null then
     update lane
-       set weight = coalesce(
-             (select tenant.weight from tenant where tenant.tenant_id = lane.tenant_id), 1)
+       set weight = plain_weight(lane.queue, lane.tenant_id)
      where lane.ctid = any (array(
        select outdated.ctid from lane outdated
         where outdated.lane_id = any (v_weigh) for update skip locked));
@@ -4538,7 +4209,7 @@ begin
 
   with waiting as materialized (
     select job.id, job.tenant_id, job.attempts
-      from (select lane.lane_id, lane.floor, lane.queue from lane
+      from (select lane.lane_id, lane.floor from lane
              where lane.alone
                and not exists (select from queue
                                 where queue.name = lane.queue and queue.paused_at is not null)
@@ -4546,10 +4217,8 @@ begin
      cross join lateral (
        select ready.id, ready.tenant_id, ready.attempts from ready
         where ready.lane_id = alone.lane_id and ready.seq >= alone.floor
-          and not exists (
-                select from running_limit bound
-                 where bound.tenant_id = ready.tenant_id and bound.subject = 'tenant'
-                   and bound.queue in ('', alone.queue) and bound.max_running = 0)
+          and not exists (select from tenant_limit bound
+                           where bound.tenant_id = ready.tenant_id and bound.max_running = 0)
         order by ready.lane_id, ready.seq limit 1000) job
      limit 1000),
   forgotten as (
@@ -4571,83 +4240,6 @@ $$;
 
 comment on function fairclaim_internal.fail_suspects(timestamptz, int, uuid[]) is
 'Fails jobs whose workers died twice and that no worker has taken for as long as setting.suspect_wait says; returns how many.';
-
--- internal/maintenance/find_at_limit.sql
--- Finds who is at a limit now, and since when nothing has changed about that: the jobs that run
--- under it are the same, by the latest of their leases, which each claim and each heartbeat moves.
--- Who is at it for a second is stable: its jobs are long, and claims need not come by until one of
--- them has ended. Limits of 0 let nothing run. Reads all of `running`, a small table.
-create or replace function fairclaim_internal.find_at_limit(p_now timestamptz) returns void
-language plpgsql
-set enable_seqscan = on
-set enable_hashjoin = on
-set enable_sort = on
-as $$
-declare
-  v_tenants uuid[];
-  v_queues text[];
-  v_newest timestamptz[];
-begin
-  with part as materialized (
-    select running.tenant_id, running.queue_group, count(*) as jobs,
-           max(running.lease_expires_at) as newest
-      from running where running.limited group by running.tenant_id, running.queue_group),
-  limited_queue as materialized (
-    select distinct bound.queue, lane_group(bound.queue) as queue_group
-      from running_limit bound where bound.queue <> ''),
-  full_now(tenant_id, queue, newest) as (
-    select whole.tenant_id, '', whole.newest
-      from (select part.tenant_id, sum(part.jobs) as jobs, max(part.newest) as newest
-              from part group by part.tenant_id) whole
-     cross join lateral limits_of(whole.tenant_id, '') bound
-     where whole.jobs >= bound.total
-    union all
-    select part.tenant_id, limited_queue.queue, part.newest
-      from part
-      join limited_queue on limited_queue.queue_group = part.queue_group
-     cross join lateral limits_of(part.tenant_id, limited_queue.queue) bound
-     where part.jobs >= bound.here
-    union all
-    select closed.tenant_id, closed.queue, '-infinity'
-      from running_limit closed
-     where closed.subject = 'tenant' and closed.max_running = 0)
-  select array_agg(one.tenant_id), array_agg(one.queue), array_agg(one.newest)
-    into v_tenants, v_queues, v_newest
-    from (select full_now.tenant_id, full_now.queue collate "C" as queue,
-                 max(full_now.newest) as newest
-            from full_now group by full_now.tenant_id, full_now.queue) one;
-  delete from at_limit
-   where at_limit.ctid = any (array(
-     select past.ctid from at_limit past
-      where (past.tenant_id, past.queue) not in (
-              select now_full.tenant_id, now_full.queue collate "C"
-                from unnest(v_tenants, v_queues) now_full(tenant_id, queue))
-        for update skip locked));
-  update at_limit
-     set newest = changed.newest, is_stable = changed.is_stable,
-         since = case when changed.newest = at_limit.newest then at_limit.since else p_now end
-    from (select noted.ctid as place, now_full.newest,
-                 now_full.newest = noted.newest
-                 and noted.since not between p_now - interval '0.9 s' and p_now as is_stable
-            from at_limit noted
-            join unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
-              on now_full.tenant_id = noted.tenant_id
-             and now_full.queue collate "C" = noted.queue
-           where now_full.newest <> noted.newest
-              or not noted.is_stable
-                 and noted.since not between p_now - interval '0.9 s' and p_now
-             for update of noted skip locked) changed
-   where at_limit.ctid = changed.place;
-  insert into at_limit (tenant_id, queue, newest, since, is_stable)
-  select now_full.tenant_id, now_full.queue, now_full.newest, p_now, false
-    from unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
-   where (now_full.tenant_id, now_full.queue collate "C") not in (
-           select noted.tenant_id, noted.queue from at_limit noted);
-end
-$$;
-
-comment on function fairclaim_internal.find_at_limit(timestamptz) is
-'Notes which tenants are at a limit, and which of them stay there.';
 
 -- internal/maintenance/first_job.sql
 -- A slice of one job has failed in a step of tick: which job was it? Each branch finds it in the
@@ -4689,19 +4281,17 @@ begin
             and ready.seq < stretch.end_seq and ready.id <> all (p_skip)
           order by ready.lane_id, ready.seq limit 1 for update skip locked) below
        limit 1;
-    when 'limits' then                        -- move_limited: a job of one who stays at a limit
-      select misplaced.id into v_id
-        from at_limit
+    when 'limits' then                        -- apply_limits: a limited row in a shared lane
+      select limited.id into v_id
+        from lane
        cross join lateral (
          select ready.id from ready
-          where ready.tenant_id = at_limit.tenant_id and (ready.lane_id >> 32) < 0
+          where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
             and ready.id <> all (p_skip)
-            and exists (select from lane
-                         where lane.lane_id = ready.lane_id and lane.tenant_id is null
-                           and not lane.alone and at_limit.queue in ('', lane.queue))
-            for update skip locked) misplaced
-       where at_limit.is_stable and at_limit.at_limit_id > p_state.limit_slice
-       order by at_limit.at_limit_id limit 1;
+            and exists (select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id)
+          order by ready.lane_id, ready.seq limit 1) limited
+       where lane.tenant_id is null and lane.lane_id > p_state.shared_slice
+       order by lane.lane_id limit 1;
     when 'sweep' then                         -- sweep_ready: a row whose lane does not exist
       select ready.id into v_id from ready
        where ready.lane_id > p_state.sweep and ready.id <> all (p_skip)
@@ -4839,13 +4429,9 @@ begin
      and not exists (select from floor_hint)
      and not exists (select from renewal)
      and not exists (select from cancel_request)
-     and not exists (select from running_limit bound where not bound.active)
-     and not exists (select from limit_note)
-     and not exists (select from at_limit where not at_limit.is_stable)
+     and not exists (select from tenant_limit bound where not bound.active)
+     and p_state.limits = limits_digest()
      and not exists (select from tenant_note)
-     and not (exists (select from waiting_limit bound where bound.subject <> 'drain') and exists (
-                select from scheduled
-                 where scheduled.id > (select quota_place.fresh from quota_place)))
      and not exists (select from tick_fault);
 exception
   when lock_not_available then return false;  -- the step that needs the table will tell
@@ -4899,7 +4485,7 @@ begin
     slot, n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
     holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to, passed_safe,
     slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over, quiet_until, mended,
-    mended_at, limit_slice)
+    mended_at, limits)
   select p_state.slot, p_state.n, p_state.at, p_state.worked_by, p_state.prev,
          p_state.oldest, p_state.mark, p_state.safe, p_state.shared_safe,
          p_state.holders, p_state.holder_n, p_state.holder_mark, p_state.holder_at,
@@ -4907,24 +4493,43 @@ begin
          p_state.passed_to, p_state.passed_safe, p_state.slice, p_state.shared_slice,
          p_state.sweep, p_state.hint, p_state.sched_floor, p_state.reaped_at,
          p_state.left_over, p_state.quiet_until, p_state.mended, p_state.mended_at,
-         p_state.limit_slice
+         p_state.limits
   on conflict (slot) do update
      set (n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
           holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to,
           passed_safe, slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over,
-          quiet_until, mended, mended_at, limit_slice)
+          quiet_until, mended, mended_at, limits)
        = (excluded.n, excluded.at, excluded.worked_by, excluded.prev, excluded.oldest,
           excluded.mark, excluded.safe, excluded.shared_safe, excluded.holders,
           excluded.holder_n, excluded.holder_mark, excluded.holder_at, excluded.holder_passed,
           excluded.passed_slot, excluded.passed_from, excluded.passed_to, excluded.passed_safe,
           excluded.slice, excluded.shared_slice, excluded.sweep, excluded.hint,
           excluded.sched_floor, excluded.reaped_at, excluded.left_over, excluded.quiet_until,
-          excluded.mended, excluded.mended_at, excluded.limit_slice);
+          excluded.mended, excluded.mended_at, excluded.limits);
 end
 $$;
 
 comment on function fairclaim_internal.keep_state(fairclaim_internal.tick_state) is
 'Keeps the state of maintenance.';
+
+-- internal/maintenance/limits_digest.sql
+-- A limit that was raised or lifted, or has taken effect, lets jobs go that waited for it, and
+-- there is no dispatch then that would wake the workers. So a look at everything compares this
+-- digest of all limits with the last one, and wakes the workers that sleep where it differs. A
+-- limit that was set or lowered wakes them in vain, once. Reads all of a small table, for which a
+-- sequential scan is the right plan.
+create or replace function fairclaim_internal.limits_digest() returns bigint
+language sql volatile
+set enable_seqscan = on
+as $$
+  select coalesce(bit_xor(uuid_hash_extended(
+           tenant_limit.tenant_id,
+           tenant_limit.max_running * 2::bigint + tenant_limit.active::int)), 0)
+    from fairclaim_internal.tenant_limit
+$$;
+
+comment on function fairclaim_internal.limits_digest() is
+'A number that is another one when the limits of tenants have changed.';
 
 -- internal/maintenance/mark_holders.sql
 -- Finds safe marks, without transaction ids: up to which number of ready_seq no open transaction
@@ -5117,69 +4722,6 @@ $$;
 comment on function fairclaim_internal.move_floors(fairclaim_internal.tick_state, boolean) is
 'Moves the floors of lanes, where claims start, up to the first row that waits.';
 
--- internal/maintenance/move_limited.sql
--- Moves the jobs of tenants that stay at a limit from shared lanes to own lanes, a slice of tenants
--- at a time: claims would pass over them each time. Dispatches put none there any more. They are
--- found by their tenant. Locks rows of `ready` (skip locked).
-create or replace function fairclaim_internal.move_limited(
-  inout p_state fairclaim_internal.tick_state,
-  p_size int,
-  p_skip uuid[],
-  out moved int
-)
-language plpgsql
-as $$
-declare
-  v_last bigint;
-  v_tenants uuid[];
-  v_ids uuid[];
-  v_attempts int[];
-  v_left smallint[];
-  v_lost smallint[];
-begin
-  moved := 0;
-  if not exists (select from at_limit where at_limit.is_stable) then
-    return;
-  end if;
-  with slice as materialized (
-    select at_limit.at_limit_id, at_limit.tenant_id, at_limit.queue from at_limit
-     where at_limit.is_stable and at_limit.at_limit_id > p_state.limit_slice
-     order by at_limit.at_limit_id limit 1000),
-  locked as materialized (
-    select misplaced.place
-      from slice
-     cross join lateral (
-       select ready.ctid as place from ready
-        where ready.tenant_id = slice.tenant_id and (ready.lane_id >> 32) < 0
-          and ready.id <> all (p_skip)
-          and exists (select from lane
-                       where lane.lane_id = ready.lane_id and lane.tenant_id is null
-                         and not lane.alone and slice.queue in ('', lane.queue))
-          for update skip locked) misplaced
-     limit p_size),
-  gone as (
-    delete from ready where ready.ctid = any (array(select locked.place from locked))
-    returning ready.*)
-  select array_agg(gone.tenant_id order by gone.seq),
-         array_agg(gone.id order by gone.seq),
-         array_agg(gone.attempts order by gone.seq),
-         array_agg(gone.attempts_left order by gone.seq),
-         array_agg(gone.lost order by gone.seq),
-         (select case when count(*) = 1000 then max(slice.at_limit_id) else 0 end from slice)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_last
-    from gone;
-  if v_ids is not null then
-    moved := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
-  end if;
-  if moved < p_size then
-    p_state.limit_slice := v_last;
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.move_limited(fairclaim_internal.tick_state, int, uuid[]) is
-'Moves jobs of tenants that stay at a limit from shared lanes to own lanes, and returns how many.';
-
 -- internal/maintenance/newest_state.sql
 -- The state that the last tick left: of all rows the one with the highest number. A tick that was
 -- passed may commit later, with a lower number, and is not looked at.
@@ -5307,23 +4849,6 @@ $$;
 comment on function fairclaim_internal.note_fault(text, fairclaim_internal.tick_state,
     fairclaim_internal.tick_fault, int, text, text) is
 'Writes down a step of tick that failed, and how it goes on.';
-
--- internal/maintenance/note_limits.sql
--- Called by whoever changes a limit: the tick after it wakes the workers that sleep, since jobs may
--- have been waiting for it. Nobody else would: nothing is dispatched then.
-create or replace function fairclaim_internal.note_limits(p_now timestamptz) returns void
-language plpgsql
-as $$
-begin
-  insert into limit_note default values;
-  if coalesce(pg_sequence_last_value('look_by'), 0) > millis(p_now) then
-    perform wake_before(p_now, p_now);
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.note_limits(timestamptz) is
-'Tells the next tick that limits have changed.';
 
 -- internal/maintenance/note_look.sql
 -- The caller of this tick calls the next one within p_next, and a tenth of it: so nothing that is
@@ -5601,55 +5126,6 @@ comment on function fairclaim_internal.prune_step(timestamptz, uuid, uuid, times
     int, uuid[]) is
 'Deletes those among the next p_limit finished jobs of a range, from an id on, that ended before a time. left_since: the earliest end among the others.';
 
--- internal/maintenance/prune_tenant.sql
--- A step for one tenant with a retention of its own, the one that was looked at longest ago: it
--- walks the tenant's jobs by id up to the retention's age, from where the last step ended, and at
--- most once a minute from the start. The ends are locked first (skip locked), so that no retry
--- takes a job that is being deleted. Locks: its row of tenant_retention (skip locked), rows of
--- `finished`, then those of erase_jobs.
-create or replace function fairclaim_internal.prune_tenant(p_now timestamptz, p_size int)
-returns int
-language plpgsql
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-as $$
-declare
-  v_none uuid := '00000000-0000-0000-0000-000000000000';
-  v_own tenant_retention;
-  v_ids uuid[];
-  v_past uuid[];
-begin
-  select * into v_own from tenant_retention own
-   where own.place <> v_none or own.looked_at < p_now - interval '1 minute'
-      or own.looked_at > p_now
-   order by own.looked_at limit 1 for update skip locked;
-  if not found then
-    return 0;
-  end if;
-  v_ids := array(select job.id from job
-                  where job.tenant_id = v_own.tenant_id and job.id > v_own.place
-                    and job.id < id_at(greatest(0, millis(p_now - v_own.retention)))
-                  order by job.tenant_id, job.id limit p_size);
-  v_past := array(select finished.id from finished
-                   where finished.id = any (v_ids) and finished.tenant_id = v_own.tenant_id
-                     and finished.completed_at < p_now - v_own.retention for update skip locked);
-  update tenant_retention
-     set place = case when cardinality(v_ids) = p_size then v_ids[p_size] else v_none end,
-         looked_at = p_now
-   where tenant_retention.tenant_id = v_own.tenant_id;
-  if v_past = '{}' then
-    return 0;
-  end if;
-  return (select count(*)
-            from erase_jobs(
-                   v_past, array_fill(v_own.tenant_id, array[cardinality(v_past)])));
-end
-$$;
-
-comment on function fairclaim_internal.prune_tenant(timestamptz, int) is
-'Deletes a slice of the jobs of one tenant that ended before its own retention began. Returns how many.';
-
 -- internal/maintenance/prune_walk.sql
 -- Walks in steps, each in a subtransaction. They begin small and grow while they are fast, and all
 -- of them together take 200 ms, or a quarter of a statement_timeout, so that a call makes progress
@@ -5882,6 +5358,7 @@ create or replace function fairclaim_internal.run_step(
 language plpgsql
 as $$
 declare
+  v_limits bigint;
   v_result record;
 begin
   done := 0; more := 0;
@@ -5901,8 +5378,12 @@ begin
     when 'suspects' then
       done := fail_suspects(p_state.at, p_size, p_skip);
     when 'limits' then
-      select * into v_result from apply_limits(p_state, p_size, p_skip);
-      p_state := v_result.p_state; done := v_result.moved;
+      done := apply_limits(p_state, p_size, p_skip);
+      v_limits := limits_digest();
+      if v_limits <> p_state.limits then
+        p_state.limits := v_limits;
+        perform wake(p_state.at);
+      end if;
     when 'renew' then
       done := renew_passed(p_size, p_skip);
     when 'floors' then
@@ -5914,17 +5395,22 @@ begin
     when 'sweep' then
       select * into v_result from sweep_ready(p_state, p_size, p_skip);
       p_state := v_result.p_state; done := v_result.swept;
+    when 'times' then
+      done := fold_times(p_state.at, p_size);
+      more := weigh_by_time(p_size);
+      if p_all then
+        perform forget_times(p_state.at, p_size);
+      end if;
+    when 'workers' then
+      done := forget_workers(p_state.at, p_size);
     when 'names' then
       done := fold_names(p_size);
-    when 'quotas' then
-      done := count_waiting(p_state, p_size);
     when 'ranges' then
       perform make_ranges(p_state.at + 3 * range_width());
   end case;
   again := case p_step
     when 'close' then done + more >= greatest(1, p_size / 4)
     when 'floors' then false
-    when 'quotas' then false
     else done >= p_size end;
 end
 $$;
@@ -6195,44 +5681,6 @@ $$;
 comment on function fairclaim_internal.try_step(text, fairclaim_internal.tick_state, boolean) is
 'Runs one step of tick and outlives its failure, which it writes down.';
 
--- internal/maintenance/walk_lanes.sql
--- Claims do not walk the own lanes of tenants that stay at a limit, and walk them again when there
--- is room: a settlement sees to that at once, and a tick to what it missed or what was set. Locks
--- lanes (skip locked).
-create or replace function fairclaim_internal.walk_lanes(p_size int) returns void
-language plpgsql
-as $$
-begin
-  if exists (select from lane where lane.tenant_id is not null and not lane.walked) then
-    update lane set walked = true
-     where lane.ctid = any (array(
-       select freed.ctid from lane freed
-        where freed.tenant_id is not null and not freed.walked
-          and not exists (
-                select from at_limit
-                 where at_limit.is_stable and at_limit.tenant_id = freed.tenant_id
-                   and at_limit.queue in ('', freed.queue))
-        limit 10 * p_size for update skip locked));
-  end if;
-  if exists (select from at_limit where at_limit.is_stable) then
-    update lane set walked = false
-     where lane.ctid = any (array(
-       select stuck.place
-         from (select distinct at_limit.tenant_id, at_limit.queue from at_limit
-                where at_limit.is_stable) full_now
-        cross join lateral (
-          select lane.ctid as place from lane
-           where lane.tenant_id = full_now.tenant_id and lane.walked
-             and full_now.queue in ('', lane.queue)
-             for update skip locked) stuck
-        limit 10 * p_size));
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.walk_lanes(int) is
-'Takes the lanes of tenants that stay at a limit out of the walk of claims, and puts them back.';
-
 -- internal/maintenance/work_steps.sql
 -- Runs the steps of a tick that works: all of them in a look at everything, else what is due or was
 -- left over. A look at everything keeps its state, and so does one that goes on with what was left;
@@ -6250,8 +5698,8 @@ declare
   v_steps text[] := case
     when p_round
       then array['promote', 'return', 'cancel', 'suspects', 'marks', 'limits', 'renew', 'floors',
-                 'close', 'sweep', 'quotas', 'ranges', 'names']
-    when p_state.left_over then array['promote', 'return', 'limits', 'renew', 'close', 'names']
+                 'close', 'times', 'workers', 'sweep', 'ranges', 'names']
+    when p_state.left_over then array['promote', 'return', 'limits', 'renew', 'close', 'times', 'names']
     else array['promote'] end;
   v_step text;
   v_left boolean := false;
@@ -6262,10 +5710,11 @@ begin
   did := '{}'; failed := '{}';
   foreach v_step in array v_steps loop
     continue when v_step = 'sweep' and not p_all;
-    continue when v_step = 'quotas' and not is_counting();
+    continue when v_step = 'workers' and not p_all;
     continue when v_step = 'names' and not exists (select from tenant_note);
+    continue when v_step = 'times' and not times_wanted();
     -- a step that runs into a time-out would make every tick as slow
-    continue when v_step in ('quotas', 'ranges', 'names') and exists (
+    continue when v_step in ('ranges', 'names', 'times') and exists (
       select from tick_fault fault
        where fault.step = v_step
          and fault.last_at > p_state.at - interval '1 minute' and fault.last_at <= p_state.at);
@@ -6362,21 +5811,6 @@ $$;
 
 comment on function fairclaim_internal.check_scope(uuid, uuid[]) is
 'Refuses bad ids, and a call without a tenant by a caller that is no operator where there is no default tenant. Returns whose jobs are meant; null: every tenant''s.';
-
--- internal/operator/drop_wishes.sql
-create or replace function fairclaim_internal.drop_wishes(p_ids uuid[]) returns void
-language plpgsql
-as $$
-begin
-  delete from cancel_request
-   where cancel_request.ctid = any (array(
-     select wish.ctid from cancel_request wish
-      where wish.id = any (p_ids) for update skip locked));
-end
-$$;
-
-comment on function fairclaim_internal.drop_wishes(uuid[]) is
-'Forgets the wishes to cancel these jobs: an older wish does not hold for new attempts.';
 
 -- internal/operator/end_waiting.sql
 -- Ends waiting jobs as cancelled. Lock order: ready, scheduled, each skip locked: a locked row is
@@ -6684,83 +6118,6 @@ comment on function fairclaim_internal.matching_jobs(uuid, text, text, text, uui
     interval, text, int) is
 'The ids of the jobs that a filter finds, newest first, with their tenants. What list_jobs and count_jobs have in common.';
 
--- internal/operator/note_operation.sql
--- Everything that an operator does to a tenant or a queue as a whole stands in the audit table, and
--- in the server's log without the reason, which may have anything in it.
-create or replace function fairclaim_internal.note_operation(
-  p_what text,
-  p_tenant_id uuid,
-  p_queue text,
-  p_why text,
-  p_many bigint default 0
-) returns void
-language plpgsql
-as $$
-begin
-  if length(p_why) not between 1 and 1000 then
-    perform refuse('JQ004', 'p_why', 'must have 1 to 1,000 characters',
-      'say it in a sentence, or leave it out', '{"limit": 1000}');
-  end if;
-  insert into audit (at, who, what, subject, tenant_id, queue, why, many)
-  values (fairclaim.clock(), session_user, p_what,
-          case when p_tenant_id is null then 'queue' else 'tenant' end, p_tenant_id, p_queue, p_why,
-          least(p_many, 2147483647));
-  raise log 'fairclaim: % (%) by %', p_what, counted(p_many, 'job'), session_user;
-end
-$$;
-
-comment on function fairclaim_internal.note_operation(text, uuid, text, text, bigint) is
-'Notes what an operator did to a tenant or a queue, why, and to how many jobs. Errors: JQ004 for a reason that is too long.';
-
--- internal/operator/reopen_ended.sql
--- Moves the final facts of jobs into the history, and gives the jobs as they are to wait again,
--- with all their attempts: the caller puts them where they wait, and drops older wishes to cancel.
--- Locks rows of `finished` (skip locked).
-create or replace function fairclaim_internal.reopen_ended(
-  p_tenant_id uuid,
-  p_ids uuid[],
-  p_statuses text[] default null
-) returns table (id uuid, tenant_id uuid, attempts int, attempts_left smallint, lost smallint)
-language plpgsql
-as $$
-#variable_conflict use_column
-declare
-  v_rows ready[];
-begin
-  with locked as materialized (
-    select finished.id, finished.tenant_id from finished
-     where finished.id = any (p_ids)
-       and (p_tenant_id is null or finished.tenant_id = p_tenant_id)
-       and (p_statuses is null or finished.status = any (p_statuses)) for update skip locked),
-  ended as (
-    delete from finished using locked
-     where finished.id = any (p_ids)
-       and finished.id = locked.id and finished.tenant_id = locked.tenant_id
-    returning finished.id, finished.tenant_id, finished.attempts, finished.status,
-              finished.completed_at, finished.worker_id, finished.error),
-  history as (
-    insert into attempt_error (id, tenant_id, attempt, at, worker_id, error)
-    select ended.id, ended.tenant_id, ended.attempts, ended.completed_at, ended.worker_id,
-           coalesce(ended.error, '{}') || jsonb_build_object('ended_as', ended.status)
-      from ended
-    on conflict (id, attempt, tenant_id) do update
-       set error = coalesce(attempt_error.error, '{}') || excluded.error)
-  select array_agg(row (0, 0, ended.id, ended.tenant_id, ended.attempts,
-                        known.max_attempts, 0)::ready)
-    into v_rows
-    from ended
-   cross join lateral (             -- one look by key for each, and no join of all jobs
-     select job.max_attempts from job
-      where job.tenant_id = ended.tenant_id and job.id = ended.id offset 0) known;
-  return query
-  select back.id, back.tenant_id, back.attempts, back.attempts_left, back.lost
-    from unnest(v_rows) back;
-end
-$$;
-
-comment on function fairclaim_internal.reopen_ended(uuid, uuid[], text[]) is
-'Takes back the ends of jobs, or of those with one of these statuses, and returns them with their attempts refilled. They are in no table of states then.';
-
 -- internal/operator/status_of.sql
 -- Tells the status of each job by the narrow table that has a row of it (I1). Each table is looked
 -- into by the job's id.
@@ -6808,25 +6165,6 @@ $$;
 comment on function fairclaim_internal.wake_cancel(timestamptz) is
 'Tells workers that a job is to be stopped (NOTIFY fairclaim, with the payload cancel), seldom.';
 
--- internal/queue/check_queue.sql
-create or replace function fairclaim_internal.check_queue(
-  p_queue text,
-  p_field text default 'p_queue'
-) returns void
-language plpgsql
-as $$
-begin
-  if not is_name(p_queue) then
-    perform refuse('JQ004', p_field,
-      'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
-      'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.check_queue(text, text) is
-'Refuses what cannot be the name of a queue (JQ004).';
-
 -- internal/queue/queue_in_use.sql
 -- Whether a queue is in use. A queue exists by use, and only a name that was misspelt does not.
 -- Lanes are the trace of use that is cheap to look for.
@@ -6843,457 +6181,6 @@ $$;
 
 comment on function fairclaim_internal.queue_in_use(text) is
 'Whether jobs wait in this queue, or have within the last hour.';
-
--- internal/quota/check_batch_quotas.sql
--- Reads from a batch only whose jobs they are and in which queue. What is wrong with a job is left
--- to the checks that follow: a tenant that is none is passed over here.
-create or replace function fairclaim_internal.check_batch_quotas(p_jobs jsonb, p_tenants jsonb)
-returns void
-language plpgsql
-as $$
-declare
-  v_tenants uuid[];
-  v_queues text[];
-  v_jobs int[];
-  v_items int[];
-begin
-  select array_agg(given.tenant_id), array_agg(given.queue), array_agg(given.jobs),
-         array_agg(given.item)
-    into v_tenants, v_queues, v_jobs, v_items
-    from (select named.tenant::uuid as tenant_id, named.queue, count(*)::int as jobs,
-                 min(named.place)::int - 1 as item
-            from (select coalesce(job.item ->> 'tenant_id',
-                           p_tenants ->> coalesce(job.item ->> 'tenant', '')) as tenant,
-                         coalesce(job.item ->> 'queue', 'default') as queue, job.place
-                    from jsonb_array_elements(p_jobs) with ordinality job(item, place)) named
-           where named.tenant ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
-           group by 1, 2) given;
-  if v_tenants is not null then
-    perform check_quotas(v_tenants, v_queues, v_jobs, v_items);
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.check_batch_quotas(jsonb, jsonb) is
-'Refuses a batch (JQ003) after which a tenant has more jobs waiting than its quota. p_tenants: the ids of the tenants that it names.';
-
--- internal/quota/check_quotas.sql
--- Called only where a quota or a drain is set, before anything is written. It locks nothing, so
--- that no dispatch waits for another: transactions that are open at the same time do not see each
--- other's jobs. So a tenant can come to have as many jobs above its quota as the others dispatch
--- that are open at the same moment, and no more: n - 1 by single dispatches of n sessions. With a
--- quota above 1,000, those that were open when tick counted are open until tick counts again.
---
--- dispatch_jobs pins hash joins, which these looks by index must not have.
-create or replace function fairclaim_internal.check_quotas(
-  p_tenants uuid[],
-  p_queues text[],
-  p_jobs int[],
-  p_items int[] default null
-) returns void
-language plpgsql
-set enable_nestloop = on
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_none uuid := '00000000-0000-0000-0000-000000000000';
-  v_fault record;
-begin
-  select given.item, drain.queue <> '' as is_queue into v_fault
-    from unnest(p_tenants, p_queues, p_items) given(tenant_id, queue, item)
-   cross join lateral (
-     select bound.queue from waiting_limit bound
-      where bound.subject = 'drain'
-        and (bound.tenant_id = given.tenant_id and bound.queue = ''
-             or bound.tenant_id = v_none and bound.queue = given.queue collate "C")
-      limit 1) drain
-   order by given.item limit 1;
-  if found then
-    perform refuse('JQ003',
-      coalesce('p_jobs[' || v_fault.item || '].', '')
-        || case when v_fault.is_queue then 'queue' else 'tenant' end,
-      'is being drained and takes no new jobs',
-      'dispatch elsewhere, or later; an operator ends it: '
-        || case when v_fault.is_queue then '`fairclaim queues undrain`'
-                else '`fairclaim tenants undrain`' end,
-      '{"limit": 0, "quota": "drain"}');
-  end if;
-
-  with bound as materialized (
-    select quota.subject, given.tenant_id, quota.queue, quota.max_waiting,
-           sum(given.jobs)::int as jobs, min(given.item) as item
-      from unnest(p_tenants, p_queues, p_jobs, p_items) given(tenant_id, queue, jobs, item)
-     cross join lateral quotas_of(given.tenant_id, given.queue) quota
-     where quota.refuses
-     group by quota.subject, given.tenant_id, quota.queue, quota.max_waiting),
-  listed as materialized (
-    select bound.*, row_number() over () as place from bound)
-  select listed.item, listed.subject, listed.queue <> '' as in_queue, listed.max_waiting
-    into v_fault
-    from listed
-    left join waiting_jobs(
-           (select array_agg(listed.tenant_id order by listed.place) from listed),
-           (select array_agg(listed.queue order by listed.place) from listed),
-           (select array_agg(greatest(1, listed.max_waiting - listed.jobs + 1)
-                             order by listed.place) from listed)) waits
-           on waits.place = listed.place
-   where listed.jobs > listed.max_waiting or waits.jobs + listed.jobs > listed.max_waiting
-   order by listed.item, listed.queue limit 1;
-  if found then
-    perform refuse('JQ003', coalesce('p_jobs[' || v_fault.item || '].', '') || 'tenant',
-      format('may have %s waiting%s (%s)', counted(v_fault.max_waiting, 'job'),
-             case when v_fault.in_queue then ' in this queue' else '' end,
-             case v_fault.subject when 'tenant' then 'its own quota' else 'the default quota' end),
-      'dispatch later, when jobs of this tenant have been claimed, or send fewer at once; operators'
-        || ' see it by `fairclaim tenants quotas` and may raise it',
-      jsonb_build_object('limit', v_fault.max_waiting, 'quota',
-        v_fault.subject || case when v_fault.in_queue then '_in_queue' else '' end));
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.check_quotas(uuid[], text[], int[], int[]) is
-'Refuses a dispatch (JQ003) after which a tenant has more jobs waiting than its quota, or one for a tenant or a queue that is being drained. p_items: where in the batch the first job of each is. Transactions that are open at the same time do not count each other''s jobs: by so many a quota can be passed.';
-
--- internal/quota/count_one.sql
--- Goes on with the count of one tenant, in one queue or in all: what came after the last mark is
--- added, and the pass that counts all of it again goes on by p_size rows. A pass ends with the last
--- row, or a little above the quota, so that a backlog far above it is never walked. Own lanes only:
--- a tenant has a handful of rows in shared ones.
-create or replace function fairclaim_internal.count_one(
-  inout p_count fairclaim_internal.waiting_count,
-  p_mark bigint,
-  p_most int,
-  p_size int,
-  out looked int
-)
-language plpgsql
-set jit = off
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-as $$
-declare
-  v_lanes bigint[];
-  v_floors bigint[];
-  v_added bigint;
-  v_found record;
-begin
-  select array_agg(own.lane_id order by own.lane_id), array_agg(own.floor order by own.lane_id)
-    into v_lanes, v_floors
-    from (select lane.lane_id, lane.floor from lane
-           where lane.tenant_id = p_count.tenant_id
-             and (p_count.queue = '' or lane.queue = p_count.queue) offset 0) own;
-  select count(*) into v_added
-    from unnest(v_lanes, v_floors) own(lane_id, floor)
-   cross join lateral (
-     select from ready
-      where ready.lane_id = own.lane_id and ready.seq > p_count.mark and ready.seq <= p_mark
-        and ready.seq >= own.floor
-      order by ready.lane_id, ready.seq limit p_most) fresh;
-  select count(*)::int as rows, max(met.lane_id) as lane_id,
-         (array_agg(met.seq order by met.lane_id desc, met.seq desc))[1] as seq
-    into v_found
-    from (select row_of.lane_id, row_of.seq
-            from unnest(v_lanes, v_floors) own(lane_id, floor)
-           cross join lateral (
-             select ready.lane_id, ready.seq from ready
-              where own.lane_id >= p_count.pass_lane
-                and ready.lane_id = own.lane_id and ready.seq >= own.floor
-                and ready.seq > case when own.lane_id = p_count.pass_lane
-                                     then p_count.pass_seq else 0 end
-                and ready.seq <= p_count.pass_mark
-              order by ready.lane_id, ready.seq limit p_size) row_of
-           limit p_size) met;
-  looked := v_found.rows + v_added;
-  p_count.jobs := p_count.jobs + v_added;
-  p_count.pass_added := p_count.pass_added + v_added;
-  p_count.pass_jobs := p_count.pass_jobs + v_found.rows;
-  p_count.pass_lane := coalesce(v_found.lane_id, p_count.pass_lane);
-  p_count.pass_seq := coalesce(v_found.seq, p_count.pass_seq);
-  p_count.mark := p_mark;
-  if v_found.rows < p_size or p_count.pass_jobs > p_most then
-    p_count.jobs := p_count.pass_jobs + p_count.pass_added;
-    p_count.pass_jobs := 0;
-    p_count.pass_added := 0;
-    p_count.pass_lane := 0;
-    p_count.pass_seq := 0;
-    p_count.pass_mark := p_mark;
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.count_one(fairclaim_internal.waiting_count, bigint, int,
-    int) is
-'Goes on with the count of what waits of one tenant in own lanes. Returns the count and how many rows it looked at.';
-
--- internal/quota/count_waiting.sql
--- The step `quotas` of a tick: at most 200 tenants and about 4 times p_size rows a call, those that
--- were counted longest ago first. Locks rows of waiting_count and of quota_place (skip locked):
--- only a tick has them, and one that was passed may still.
-create or replace function fairclaim_internal.count_waiting(
-  p_state fairclaim_internal.tick_state,
-  p_size int
-) returns int
-language plpgsql
-as $$
-declare
-  v_place quota_place;
-  v_count waiting_count;
-  v_looked int := 0;
-  v_result record;
-begin
-  select * into v_place from quota_place for update skip locked;
-  if not found then
-    return 0;
-  end if;
-  v_place.lane := find_counted(v_place, p_state.at, p_size);
-  v_place := note_delayed(v_place, p_size);
-  for v_count in
-    select * from waiting_count
-     order by waiting_count.counted_at, waiting_count.tenant_id limit 200 for update skip locked
-  loop
-    select * into v_result
-      from count_one(v_count, p_state.mark,
-             (select quota.max_waiting + quota.max_waiting / 16 + 1000
-                from quotas_of(v_count.tenant_id, v_count.queue) quota
-               where quota.queue = v_count.queue),
-             p_size) counted;
-    v_looked := v_looked + v_result.looked;
-    v_count := v_result.p_count;
-    update waiting_count
-       set jobs = v_count.jobs, mark = v_count.mark, counted_at = p_state.at,
-           pass_jobs = v_count.pass_jobs, pass_added = v_count.pass_added,
-           pass_mark = v_count.pass_mark, pass_lane = v_count.pass_lane,
-           pass_seq = v_count.pass_seq
-     where waiting_count.tenant_id = v_count.tenant_id
-       and waiting_count.queue = v_count.queue;
-    exit when v_looked >= p_size * 4;
-  end loop;
-  update quota_place
-     set lane = v_place.lane, fresh = v_place.fresh, delayed = v_place.delayed,
-         kept_tenant = v_place.kept_tenant, kept_id = v_place.kept_id
-   where quota_place is distinct from v_place;
-  return v_looked;
-end
-$$;
-
-comment on function fairclaim_internal.count_waiting(fairclaim_internal.tick_state, int) is
-'Counts what waits of tenants with quotas, a slice. Returns how many rows it counted.';
-
--- internal/quota/find_counted.sql
--- Which quotas are to be counted by tick: those above 1,000 of tenants that have an own lane, found
--- in a slice of the own lanes; whoever has none has a handful of jobs waiting. Smaller quotas are
--- counted by the dispatch itself, exactly. A quota that was taken away, or is small now, is
--- forgotten.
-create or replace function fairclaim_internal.find_counted(
-  p_place fairclaim_internal.quota_place,
-  p_now timestamptz,
-  p_size int
-) returns bigint
-language plpgsql
-as $$
-declare
-  v_lanes bigint[];
-begin
-  delete from waiting_count
-   where waiting_count.ctid = any (array(
-     select useless.ctid from waiting_count useless
-      where not exists (
-              select from quotas_of(useless.tenant_id, useless.queue) quota
-               where quota.queue = useless.queue and quota.max_waiting > 1000)
-        for update skip locked));
-  v_lanes := array(select lane.lane_id from lane
-                    where lane.lane_id > greatest(0, p_place.lane)
-                    order by lane.lane_id limit p_size);
-  insert into waiting_count (tenant_id, queue, counted_at)
-  select distinct seen.tenant_id, quota.queue, p_now
-    from (select distinct lane.tenant_id, lane.queue from lane
-           where lane.lane_id = any (v_lanes) and lane.tenant_id is not null) seen
-   cross join lateral quotas_of(seen.tenant_id, seen.queue) quota
-   where quota.max_waiting > 1000
-      on conflict do nothing;
-  return case when cardinality(v_lanes) = p_size then v_lanes[p_size] else 0 end;
-end
-$$;
-
-comment on function fairclaim_internal.find_counted(fairclaim_internal.quota_place, timestamptz,
-    int) is
-'Notes which quotas tick counts, from a slice of the own lanes, and returns the last lane that it saw.';
-
--- internal/quota/is_counting.sql
--- Cheap where no quota is set: a look at three empty tables. In plpgsql, since a function in the
--- language SQL would be planned again at every tick.
-create or replace function fairclaim_internal.is_counting() returns boolean
-language plpgsql stable
-as $$
-begin
-  return exists (select from waiting_limit where waiting_limit.subject <> 'drain')
-      or exists (select from waiting_count)
-      or exists (select from delayed_job);
-end
-$$;
-
-comment on function fairclaim_internal.is_counting() is
-'Whether a tick has to count what waits, for quotas.';
-
--- internal/quota/note_delayed.sql
--- `scheduled` has no index by tenant, since every retry would pay for it. So tick keeps a list of
--- the delayed jobs of tenants with a quota: it reads the new ones, whose ids come after the last
--- one it read; a slice of all of them again and again, for those that were committed late or were
--- there before the quota; and a slice of its list, from which it takes those that have gone.
-create or replace function fairclaim_internal.note_delayed(
-  inout p_place fairclaim_internal.quota_place,
-  p_size int
-)
-language plpgsql
-set jit = off
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-as $$
-declare
-  v_none uuid := '00000000-0000-0000-0000-000000000000';
-  v_fresh uuid[] := array(select scheduled.id from scheduled
-                           where scheduled.id > p_place.fresh
-                           order by scheduled.id limit p_size);
-  v_all uuid[] := array(select scheduled.id from scheduled
-                         where scheduled.id > p_place.delayed
-                         order by scheduled.id limit p_size / 4);
-  v_kept delayed_job[];
-begin
-  insert into delayed_job (tenant_id, id, queue, run_at)
-  select later.tenant_id, later.id, known.queue, later.run_at
-    from scheduled later
-   cross join lateral (
-     select job.queue from job
-      where job.tenant_id = later.tenant_id and job.id = later.id offset 0) known
-   where later.id = any (v_fresh || v_all) and later.attempts = 0
-     and exists (select from waiting_limit bound
-                  where bound.tenant_id = any (array[later.tenant_id, v_none])
-                    and bound.subject <> 'drain' offset 0)
-      on conflict do nothing;
-  p_place.fresh := coalesce(v_fresh[cardinality(v_fresh)], p_place.fresh);
-  p_place.delayed := case when cardinality(v_all) = p_size / 4 then v_all[p_size / 4]
-                          else v_none end;
-  v_kept := array(select delayed_job from delayed_job
-                   where (delayed_job.tenant_id, delayed_job.id)
-                         > (p_place.kept_tenant, p_place.kept_id)
-                   order by delayed_job.tenant_id, delayed_job.id limit p_size / 4);
-  delete from delayed_job
-   using unnest(v_kept) kept
-   where delayed_job.tenant_id = kept.tenant_id and delayed_job.id = kept.id
-     and not exists (select from scheduled where scheduled.id = kept.id);
-  p_place.kept_tenant := case when cardinality(v_kept) = p_size / 4
-                              then v_kept[p_size / 4].tenant_id else v_none end;
-  p_place.kept_id := case when cardinality(v_kept) = p_size / 4
-                          then v_kept[p_size / 4].id else v_none end;
-end
-$$;
-
-comment on function fairclaim_internal.note_delayed(fairclaim_internal.quota_place, int) is
-'Keeps the list of delayed jobs of tenants with a quota. Returns how far it has come.';
-
--- internal/quota/quotas_of.sql
--- The tenant's own quota comes before the default one; one over all queues and one in the queue
--- hold both.
-create or replace function fairclaim_internal.quotas_of(p_tenant_id uuid, p_queue text)
-returns table (subject text, queue text, max_waiting int, refuses boolean)
-language sql stable
-as $$
-  select distinct on (bound.queue) bound.subject, bound.queue, bound.max_waiting, bound.refuses
-    from fairclaim_internal.waiting_limit bound
-   where bound.tenant_id
-           = any (array[p_tenant_id, '00000000-0000-0000-0000-000000000000'::uuid])
-     and bound.queue = any (array['', p_queue] collate "C")
-     and (bound.subject = 'tenant' and bound.tenant_id = p_tenant_id or bound.subject = 'default')
-   order by bound.queue, bound.subject = 'tenant' desc
-$$;
-
-comment on function fairclaim_internal.quotas_of(uuid, text) is
-'The quotas on waiting jobs that are in force for a tenant: over all queues (empty name) and in this one.';
-
--- internal/quota/waiting_jobs.sql
--- Counts what waits of each tenant, in one queue or ('') in all, up to p_most each:
--- - in own lanes, from their floors on; where tick has counted them, what tick counted and what
---   came after its mark;
--- - in shared lanes, of which a light tenant has a handful of rows;
--- - delayed jobs that have not run yet: those that tick has noted, and the newer ones.
--- A job that waits for its retry counts again when it is back in a lane. Each look goes by an index
--- and ends at p_most rows, so a large quota costs what was dispatched since the last tick. What was
--- claimed since is still counted there until a pass of tick has gone by.
---
--- The order of the joins is pinned: the tables may be full when the statistics say "empty".
-create or replace function fairclaim_internal.waiting_jobs(
-  p_tenants uuid[],
-  p_queues text[],
-  p_most int[]
-) returns table (place int, jobs int)
-language plpgsql stable
-set jit = off
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set enable_nestloop = on
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  v_now timestamptz := fairclaim.clock();
-  v_fresh uuid := (select quota_place.fresh from quota_place);
-begin
-  return query
-  select asked.place::int,
-         least(asked.most, coalesce(known.jobs, 0) + own.jobs + shared.jobs
-                           + noted.jobs + fresh.jobs)::int
-    from unnest(p_tenants, p_queues collate "C", p_most) with ordinality
-         asked(tenant_id, queue, most, place)
-    left join lateral (
-      select waiting_count.jobs, waiting_count.mark from waiting_count
-       where waiting_count.tenant_id = asked.tenant_id and waiting_count.queue = asked.queue
-      offset 0) known on true
-   cross join lateral (
-     select count(*) as jobs
-       from (select
-               from (select lane.lane_id, lane.floor from lane
-                      where lane.tenant_id = asked.tenant_id
-                        and lane.queue >= asked.queue
-                        and (asked.queue = '' or lane.queue = asked.queue) offset 0) own_lane
-              cross join lateral (
-                select from ready
-                 where ready.lane_id = own_lane.lane_id
-                   and ready.seq >= greatest(own_lane.floor, known.mark + 1)
-                 order by ready.lane_id, ready.seq limit asked.most) waiting
-              limit asked.most) counted) own
-   cross join lateral (
-     select count(*) as jobs
-       from (select from ready
-              where ready.tenant_id = asked.tenant_id
-                and (ready.lane_id >> 32)
-                    >= case when asked.queue = '' then -4294967296 else lane_group(asked.queue) end
-                and (ready.lane_id >> 32)
-                    <= case when asked.queue = '' then -1 else lane_group(asked.queue) end
-              limit asked.most) counted) shared
-   cross join lateral (
-     select count(*) as jobs
-       from (select from delayed_job
-              where delayed_job.tenant_id = asked.tenant_id and delayed_job.run_at > v_now
-                and (asked.queue = '' or delayed_job.queue = asked.queue)
-              limit asked.most) counted) noted
-   cross join lateral (
-     select count(*) as jobs
-       from (select from scheduled
-              where scheduled.id > v_fresh and scheduled.tenant_id = asked.tenant_id
-                and scheduled.attempts = 0
-                and (asked.queue = '' or exists (
-                       select from job
-                        where job.tenant_id = scheduled.tenant_id and job.id = scheduled.id
-                          and job.queue = asked.queue offset 0))
-              limit asked.most) counted) fresh;
-end
-$$;
-
-comment on function fairclaim_internal.waiting_jobs(uuid[], text[], int[]) is
-'How many jobs of each of these tenants wait, in one queue or (empty name) in all, counted up to p_most each.';
 
 -- internal/range/drop_range.sql
 -- Drops one range, in a subtransaction that gives all its locks back when it fails. First it locks
@@ -7993,30 +6880,6 @@ $$;
 comment on function fairclaim_internal.is_suspect_waiting(text[], text[]) is
 'Whether a job that is to run alone waits in these queues, of these types (null: any), and may be claimed.';
 
--- internal/settle/leave_room.sql
--- Attempts that counted under limits have ended: claims walk the lanes of their tenants again, and
--- workers that sleep are told if they would find something. A lane that is locked at this moment is
--- left to the next tick.
-create or replace function fairclaim_internal.leave_room(p_now timestamptz, p_tenants uuid[])
-returns void
-language plpgsql
-as $$
-begin
-  if exists (select from lane where not lane.walked and lane.tenant_id = any (p_tenants)) then
-    update lane set walked = true
-     where lane.ctid = any (array(
-       select freed.ctid from lane freed
-        where not freed.walked and freed.tenant_id = any (p_tenants) for update skip locked));
-  end if;
-  if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(p_now) then
-    perform wake_freed(p_now, p_tenants);
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.leave_room(timestamptz, uuid[]) is
-'Lets claims find the jobs of these tenants again, of which limited jobs have ended, and wakes idle workers for them.';
-
 -- internal/settle/note_freed.sql
 -- Called for each limited row that a settlement of many jobs deletes, so that the statement that
 -- answers the caller need not gather their tenants.
@@ -8230,8 +7093,9 @@ begin
   if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_again) + 1000 then
     perform wake_before(v_now, v_again + interval '1 s');
   end if;
-  if v_freed is not null then
-    perform leave_room(v_now, v_freed);
+  if v_freed is not null
+     and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+    perform wake_freed(v_now, v_freed);
   end if;
   return query
   select answer.id, answer.attempt, answer.kind,
@@ -8299,7 +7163,14 @@ begin
   if current_setting('fairclaim.freed', true) = '?' then
     perform set_config('fairclaim.freed', array_to_string(p_tenants, ','), true);
   elsif exists (
-      select from unnest(p_tenants) freed(tenant_id) where has_room(freed.tenant_id)) then
+      select from unnest(p_tenants) freed(tenant_id)
+       where exists (select from ready where ready.tenant_id = freed.tenant_id)
+         and not exists (
+               select from tenant_limit
+                where tenant_limit.tenant_id = freed.tenant_id
+                  and tenant_limit.max_running <= (
+                        select count(*) from running
+                         where running.limited and running.tenant_id = freed.tenant_id))) then
     perform wake(p_now);
   end if;
 end
@@ -8331,21 +7202,6 @@ $$;
 comment on function fairclaim_internal.caller_is(text) is
 'Whether the role that called has the rights of one of our roles: operator, auditor and so on.';
 
--- internal/tenant/check_tenant.sql
-create or replace function fairclaim_internal.check_tenant(p_tenant_id uuid) returns void
-language plpgsql
-as $$
-begin
-  if p_tenant_id is null then
-    perform refuse('JQ002', 'p_tenant_id', 'is missing',
-      'name the tenant by its uuid, or by fairclaim.tenant_uuid(''its name'')');
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.check_tenant(uuid) is
-'Refuses a call that names no tenant (JQ002).';
-
 -- internal/tenant/default_tenant.sql
 create or replace function fairclaim_internal.default_tenant() returns uuid
 language plpgsql stable
@@ -8359,40 +7215,6 @@ $$;
 
 comment on function fairclaim_internal.default_tenant() is
 'The id of the default tenant of the settings, for a call that names none. Null where there is none.';
-
--- internal/tenant/forget_tenant.sql
--- Every table that has rows of a tenant which belong to no job. Lanes are left to tick, which
--- closes them when they are empty, and the tenants of logins to the installer. What is audited
--- stays.
-create or replace function fairclaim_internal.forget_tenant(p_tenant_id uuid) returns int
-language plpgsql
-as $$
-declare
-  v_table text;
-  v_gone int;
-  v_all int := 0;
-begin
-  foreach v_table in array array[
-    'waiting_limit', 'waiting_count', 'delayed_job', 'tenant', 'running_limit', 'at_limit',
-    'tenant_retention', 'tenant_name', 'tenant_note', 'suspect', 'cancel_request']
-  loop
-    execute format(
-      'delete from %I gone
-        where gone.ctid = any (array(
-          select named.ctid from %I named where named.tenant_id = $1 for update skip locked))',
-      v_table, v_table) using p_tenant_id;
-    get diagnostics v_gone = row_count;
-    if v_table in ('waiting_limit', 'tenant', 'running_limit', 'tenant_retention', 'tenant_name')
-    then
-      v_all := v_all + v_gone;
-    end if;
-  end loop;
-  return v_all;
-end
-$$;
-
-comment on function fairclaim_internal.forget_tenant(uuid) is
-'Deletes what is known of a tenant without jobs: its name, limits, weight, retention and what was noted about it. Returns how many settings went.';
 
 -- internal/tenant/is_tenant_name.sql
 create or replace function fairclaim_internal.is_tenant_name(p_name text) returns boolean
@@ -8485,57 +7307,6 @@ $$;
 comment on function fairclaim_internal.note_tenants(uuid[], text[]) is
 'Notes the names of tenants that are not known yet, for the next tick to keep.';
 
--- internal/tenant/tenant_jobs.sql
--- One step of an operation on all jobs of a tenant: it looks at the next p_limit of them, oldest
--- first, whatever their status, and gives those that the filter lets through. The walk by (tenant,
--- id) meets each job once, also one that changes its state meanwhile, and no dead rows of what an
--- earlier step has moved. So a whole operation costs as much as the tenant has jobs.
-create or replace function fairclaim_internal.tenant_jobs(
-  p_tenant_id uuid,
-  p_queue text,
-  p_type text,
-  p_older_than float8,
-  p_newer_than float8,
-  p_after uuid,
-  p_limit int,
-  out ids uuid[],
-  out looked int,
-  out next uuid
-)
-language plpgsql stable
-set enable_seqscan = off
-as $$
-declare
-  v_now timestamptz := fairclaim.clock();
-begin
-  perform check_tenant(p_tenant_id);
-  perform check_filter(null, p_older_than, p_newer_than, null);
-  if p_limit is null or p_limit not between 1 and 10000 then
-    perform refuse('JQ004', 'p_limit', 'must be from 1 to 10,000',
-      'go on with p_after = next, as long as there is one', '{"minimum": 1, "maximum": 10000}');
-  end if;
-  select count(*), max(look.id::text)::uuid,
-         coalesce(array_agg(look.id order by look.id) filter (
-           where (p_queue is null or look.queue = p_queue collate "C")
-             and (p_type is null or look.type = p_type collate "C")
-             and (p_older_than is null
-                  or look.created_at < v_now - make_interval(secs => p_older_than))
-             and (p_newer_than is null
-                  or look.created_at >= v_now - make_interval(secs => p_newer_than))), '{}')
-    into looked, next, ids
-    from (select job.id, job.queue, job.type, job.created_at from job
-           where job.tenant_id = p_tenant_id
-             and job.id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
-           order by job.tenant_id, job.id limit p_limit) look;
-  if looked < p_limit then
-    next := null;
-  end if;
-end
-$$;
-
-comment on function fairclaim_internal.tenant_jobs(uuid, text, text, float8, float8, uuid, int) is
-'The next jobs of a tenant that a filter lets through, how many it looked at, and where to go on (null: that was the last). Errors: JQ002, JQ004.';
-
 -- internal/tenant/tenant_label.sql
 -- Two look-ups by index: in the names that tick has folded, else in the notes of dispatches since.
 create or replace function fairclaim_internal.tenant_label(p_tenant_id uuid) returns text
@@ -8551,48 +7322,381 @@ $$;
 comment on function fairclaim_internal.tenant_label(uuid) is
 'The name of a tenant, or null when no job was dispatched for it by name.';
 
--- internal/tenant/tenant_parts.sql
-create or replace function fairclaim_internal.tenant_parts(p_tenant_id uuid)
-returns table (kind text, document jsonb)
-language plpgsql stable
+-- internal/worker/check_report.sql
+-- What report_work refuses before it writes anything. The worker's id, its queues and its types are
+-- checked as those of a claim are.
+create or replace function fairclaim_internal.check_report(
+  p_host text,
+  p_version text,
+  p_queues text[],
+  p_slots int[],
+  p_silent_for float8,
+  p_tenants uuid[],
+  p_tenant_queues text[],
+  p_jobs int[],
+  p_seconds float8[]
+) returns void
+language plpgsql
 as $$
-#variable_conflict use_column
+declare
+  v_count int := coalesce(cardinality(p_tenants), 0);
+  v_place int;                                -- of the first bad item, from 1
 begin
-  return query
-  select 'tenant', jsonb_build_object(
-           'tenant_id', p_tenant_id, 'name', tenant_label(p_tenant_id),
-           'weight', (select tenant.weight from tenant where tenant.tenant_id = p_tenant_id),
-           'retention', (select extract(epoch from own.retention) from tenant_retention own
-                          where own.tenant_id = p_tenant_id));
-  return query
-  select 'setting', jsonb_strip_nulls(jsonb_build_object(
-           'setting', case bound.subject when 'drain' then 'drain' else 'quota' end,
-           'queue', nullif(bound.queue, ''),
-           'max_waiting', case when bound.subject <> 'drain' then bound.max_waiting end,
-           'refuses', bound.refuses, 'drained_at', bound.drained_at))
-    from waiting_limit bound
-   where bound.tenant_id = p_tenant_id
-   order by bound.subject, bound.queue;
-  return query
-  select 'setting', jsonb_strip_nulls(jsonb_build_object(
-           'setting', 'limit', 'queue', nullif(bound.queue, ''),
-           'max_running', bound.max_running))
-    from running_limit bound
-   where bound.tenant_id = p_tenant_id
-   order by bound.queue;
-  return query
-  select 'audit', jsonb_build_object(
-           'at', entry.at, 'who', entry.who, 'what', entry.what, 'queue', entry.queue,
-           'old_value', entry.old_value, 'new_value', entry.new_value, 'until', entry.until,
-           'why', entry.why, 'many', entry.many)
-    from audit entry
-   where entry.tenant_id = p_tenant_id
-   order by entry.audit_id;
+  if p_queues is null then
+    perform refuse('JQ004', 'p_queues', 'must be a list of 1 to 1,000 names without nulls',
+      'name the queues that the worker serves', '{"limit": 1000}');
+  elsif p_slots is null or cardinality(p_slots) <> cardinality(p_queues)
+     or array_ndims(p_slots) > 1 or not 0 <= all (p_slots) or not 100000 >= all (p_slots)
+     or array_position(p_slots, null) is not null then
+    perform refuse('JQ004', 'p_slots', 'must have a number from 0 to 100,000 for each queue',
+      'say for each of p_queues how many of its jobs run at once',
+      '{"minimum": 0, "maximum": 100000}');
+  elsif p_host is null or length(p_host) not between 1 and 255
+     or p_host ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
+    perform refuse('JQ004', 'p_host', 'must have 1 to 255 printable characters',
+      'give the name of the machine', '{"limit": 255}');
+  elsif p_version is null or length(p_version) not between 1 and 64
+     or p_version ~ $r$[[:cntrl:]\u0080-\u009f]$r$ then
+    perform refuse('JQ004', 'p_version', 'must have 1 to 64 printable characters',
+      'give the version of the program', '{"limit": 64}');
+  elsif p_silent_for is null or not (p_silent_for >= 0 and p_silent_for <= 86400) then
+    perform refuse('JQ004', 'p_silent_for', 'must be seconds from 0 to 86,400 (24 h)',
+      'say for how long there may be no further report, or 0 when the worker ends',
+      '{"minimum": 0, "maximum": 86400}');
+  elsif v_count > 1000 or array_ndims(p_tenants) > 1
+     or array_position(p_tenants, null) is not null then
+    perform refuse('JQ004', 'p_tenants', 'must be null or a list of at most 1,000 tenants',
+      'report the tenants that took the most time', '{"limit": 1000}');
+  elsif coalesce(cardinality(p_tenant_queues), 0) <> v_count
+     or coalesce(cardinality(p_jobs), 0) <> v_count
+     or coalesce(cardinality(p_seconds), 0) <> v_count then
+    perform refuse('JQ004',
+      case when coalesce(cardinality(p_tenant_queues), 0) <> v_count then 'p_tenant_queues'
+           when coalesce(cardinality(p_jobs), 0) <> v_count then 'p_jobs' else 'p_seconds' end,
+      'must have as many items as p_tenants', 'give one item for each tenant');
+  end if;
+  if v_count > 0 then
+    select item.place into v_place
+      from unnest(p_jobs, p_seconds) with ordinality item(jobs, seconds, place)
+     where not coalesce(item.jobs between 0 and 1000000
+                        and item.seconds >= 0 and item.seconds <= 1e9, false) limit 1;
+    if found then
+      perform refuse('JQ004', format('p_seconds[%s]', v_place - 1),
+        'must be from 0 to 1,000,000,000, of 0 to 1,000,000 jobs',
+        'give what the handlers took since the last report',
+        '{"minimum": 0, "maximum": 1000000000}');
+    end if;
+  end if;
 end
 $$;
 
-comment on function fairclaim_internal.tenant_parts(uuid) is
-'What is known of a tenant beside its jobs, one row each, for its export.';
+comment on function fairclaim_internal.check_report(text, text, text[], int[], float8, uuid[],
+    text[], int[], float8[]) is
+'Refuses a bad report of a worker (JQ004).';
+
+-- internal/worker/fold_times.sql
+-- Reports go into the sums of their tenants, a slice. What was there counts less the older it is,
+-- to a third in half a minute, but never for less than four jobs, so that one odd run after a pause
+-- does not stand for all. Locks reports (skip locked), then rows of tenant_time. Of two ticks of
+-- which one never ends, the other waits in vain for a tenant of both, for as long as the time-out
+-- of tick's locks; see work_steps.
+create or replace function fairclaim_internal.fold_times(p_at timestamptz, p_size int) returns int
+language plpgsql
+as $$
+declare
+  v_done int;
+  v_queues text[];
+  v_tenants uuid[];
+  v_jobs float8[];
+  v_seconds float8[];
+begin
+  with taken as (
+    delete from time_report gone
+     where gone.ctid = any (array(
+       select report.ctid from time_report report
+        order by report.report_id limit p_size for update skip locked))
+    returning gone.queue, gone.tenant_id, gone.jobs, gone.seconds),
+  summed as (
+    select taken.queue, taken.tenant_id, count(*) as reports, sum(taken.jobs) as jobs,
+           sum(taken.seconds) as seconds
+      from taken group by taken.queue, taken.tenant_id)
+  select sum(summed.reports), array_agg(summed.queue), array_agg(summed.tenant_id),
+         array_agg(summed.jobs), array_agg(summed.seconds)
+    into v_done, v_queues, v_tenants, v_jobs, v_seconds
+    from summed;
+  if v_done is null then
+    return 0;
+  end if;
+  insert into tenant_time as known (queue, tenant_id, jobs, seconds, at)
+  select report.queue, report.tenant_id, report.jobs, report.seconds, p_at
+    from unnest(v_queues, v_tenants, v_jobs, v_seconds) report(queue, tenant_id, jobs, seconds)
+   where exists (
+           select from queue where queue.name = report.queue and queue.fair_by = 'seconds')
+   order by report.queue collate "C", report.tenant_id
+      on conflict (queue, tenant_id) do update
+     set (jobs, seconds, at) = (
+           select excluded.jobs + known.jobs * kept.part,
+                  excluded.seconds + known.seconds * kept.part, excluded.at
+             from (select greatest(
+                            exp(-least(100, greatest(
+                              0, extract(epoch from excluded.at - known.at) / 30.0)))::float8,
+                            least(1, 4 / greatest(known.jobs, 1))) as part) kept);
+  return v_done;
+end
+$$;
+
+comment on function fairclaim_internal.fold_times(timestamptz, int) is
+'Adds what workers have reported to the smoothed run times of tenants. Returns how many reports it took.';
+
+-- internal/worker/forget_times.sql
+-- Run times of an hour ago say little, and tenants come and go. Locks rows of tenant_time, and
+-- passes over locked ones.
+create or replace function fairclaim_internal.forget_times(
+  p_at timestamptz,
+  p_size int
+) returns int
+language plpgsql
+set enable_seqscan = on
+as $$
+declare
+  v_gone int;
+begin
+  delete from tenant_time
+   where tenant_time.ctid = any (array(
+     select old.ctid from tenant_time old
+      where old.at < p_at - interval '1 hour' or old.at > p_at + interval '1 hour'
+         or not exists (
+              select from queue where queue.name = old.queue and queue.fair_by = 'seconds')
+      limit p_size for update skip locked));
+  get diagnostics v_gone = row_count;
+  return v_gone;
+end
+$$;
+
+comment on function fairclaim_internal.forget_times(timestamptz, int) is
+'Forgets run times that are an hour old, or of a queue that is not fair by seconds any more. Returns how many.';
+
+-- internal/worker/forget_workers.sql
+-- Locks rows of `worker`, and passes over locked ones.
+create or replace function fairclaim_internal.forget_workers(p_at timestamptz, p_size int)
+returns int
+language plpgsql
+set enable_seqscan = on
+as $$
+declare
+  v_gone int;
+begin
+  delete from worker
+   where worker.ctid = any (array(
+     select silent.ctid from worker silent
+      where silent.silent_until < p_at - interval '1 hour'
+      limit p_size for update skip locked));
+  get diagnostics v_gone = row_count;
+  return v_gone;
+end
+$$;
+
+comment on function fairclaim_internal.forget_workers(timestamptz, int) is
+'Forgets workers that have been silent for an hour longer than they said. Returns how many.';
+
+-- internal/worker/is_handled.sql
+-- A look at all workers, of which there are few.
+create or replace function fairclaim_internal.is_handled(p_queue text, p_type text)
+returns boolean
+language sql volatile
+set enable_seqscan = on
+as $$
+  select exists (
+    select from fairclaim_internal.worker
+     where worker.silent_until > fairclaim.clock()
+       and worker.queues @> array[p_queue collate "C"]
+       and (worker.types is null or worker.types @> array[p_type collate "C"]))
+$$;
+
+comment on function fairclaim_internal.is_handled(text, text) is
+'Whether a worker that lives serves this queue and handles this type.';
+
+-- internal/worker/plain_weight.sql
+-- The weight of a tenant in a queue as people have set it. The server inlines it.
+create or replace function fairclaim_internal.plain_weight(p_queue text, p_tenant_id uuid)
+returns int
+language sql stable
+as $$
+  select coalesce(
+    (select tenant.weight::int from fairclaim_internal.tenant
+      where tenant.tenant_id = p_tenant_id), 1)
+$$;
+
+comment on function fairclaim_internal.plain_weight(text, uuid) is
+'The weight of a tenant in a queue, as it was set: 1 where nothing was.';
+
+-- internal/worker/slots_of.sql
+-- A look at all workers, of which there are few.
+create or replace function fairclaim_internal.slots_of(p_queue text) returns int
+language sql volatile
+set enable_seqscan = on
+as $$
+  select coalesce(sum(worker.slots[array_position(worker.queues, p_queue collate "C")]), 0)::int
+    from fairclaim_internal.worker
+   where worker.silent_until > fairclaim.clock()
+$$;
+
+comment on function fairclaim_internal.slots_of(text) is
+'How many jobs of a queue the workers that live can run at once.';
+
+-- internal/worker/times_wanted.sql
+-- Three looks at tables that are small or empty.
+create or replace function fairclaim_internal.times_wanted() returns boolean
+language plpgsql
+as $$
+begin
+  return exists (select from queue where queue.fair_by = 'seconds')
+      or exists (select from queue_time) or exists (select from time_report);
+end
+$$;
+
+comment on function fairclaim_internal.times_wanted() is
+'Whether some queue is fair by seconds, or was until now.';
+
+-- internal/worker/turn_worth.sql
+-- What a turn is worth to a tenant of weight 1, in seconds. Its jobs in a turn are that, divided by
+-- what one of its jobs takes, and rounded; so the slowest tenant must give one at least, and the
+-- fastest 10,000 at most. Three of the slowest make the rounding fine enough; but for jobs of many
+-- seconds turns would be long, and there one is enough. What is in force stays while it is near to
+-- that, so that lanes are not written again for every change of a mean.
+create or replace function fairclaim_internal.turn_worth(
+  p_now float8,
+  p_slowest float8,
+  p_fastest float8
+) returns float8
+language plpgsql immutable
+as $$
+declare
+  v_best float8 := greatest(p_slowest, least(3 * p_slowest, 6, 10000 * p_fastest));
+begin
+  if p_now >= p_slowest and p_now between v_best / 1.5 and v_best * 1.5 then
+    return p_now;
+  end if;
+  return v_best;
+end
+$$;
+
+comment on function fairclaim_internal.turn_worth(float8, float8, float8) is
+'How many seconds a turn is worth to a tenant of weight 1, from the seconds of a job divided by the weight of its tenant: the most and the least that there is in the queue.';
+
+-- internal/worker/weigh_by_time.sql
+-- Every queue that is fair by seconds, or was: at most 100 of them in a tick, and a slice of the
+-- lanes of each. Locks rows of queue_time (skip locked), then lanes.
+create or replace function fairclaim_internal.weigh_by_time(p_size int) returns int
+language plpgsql
+as $$
+declare
+  v_queue text;
+  v_written int := 0;
+begin
+  insert into queue_time (queue)
+  select queue.name from queue
+   where queue.fair_by = 'seconds'
+     and not exists (select from queue_time known where known.queue = queue.name)
+      on conflict (queue) do nothing;
+  for v_queue in
+    select known.queue from queue_time known order by random() limit 100 for update skip locked
+  loop
+    v_written := v_written + weigh_slice(v_queue, p_size);
+  end loop;
+  return v_written;
+end
+$$;
+
+comment on function fairclaim_internal.weigh_by_time(int) is
+'Brings the weights of lanes to what time says, in queues that are fair by seconds. Returns how many lanes it wrote.';
+
+-- internal/worker/weigh_slice.sql
+-- The next slice of a queue's own lanes, by turn: looks at what a job of each tenant costs, and
+-- gives the lanes their weights in effect: turn_seconds * weight / mean. What a turn is worth is
+-- settled when a pass has seen all lanes, which is every time where there are not many; until then
+-- the last one holds. Where the queue is fair by claims again, the lanes get their plain weights,
+-- and after the pass nothing is kept of it. A weight that is off by less than a twentieth stays.
+-- The caller holds the queue's row of queue_time. Locks lanes, and passes over locked ones.
+create or replace function fairclaim_internal.weigh_slice(p_queue text, p_size int) returns int
+language plpgsql
+as $$
+declare
+  v_row queue_time;
+  v_by_seconds boolean := exists (
+    select from queue where queue.name = p_queue and queue.fair_by = 'seconds');
+  v_turns bigint[];
+  v_weights int[];                            -- as people have set them
+  v_means float8[];                           -- seconds of a job; null: not known
+  v_lanes int;
+  v_new queue_time;
+  v_written int;
+begin
+  select * into v_row from queue_time where queue_time.queue = p_queue;
+  with slice as materialized (
+    select lane.turn, lane.tenant_id from lane
+     where lane.tenant_id is not null and lane.queue = p_queue
+       and lane.turn > coalesce(v_row.place, -9223372036854775808)
+     order by lane.turn limit p_size)
+  select (select count(*) from slice), array_agg(met.turn order by met.turn),
+         array_agg(plain_weight(p_queue, met.tenant_id) order by met.turn),
+         array_agg(known.mean order by met.turn)
+    into v_lanes, v_turns, v_weights, v_means
+    from (select distinct slice.turn, slice.tenant_id from slice) met
+    left join lateral (
+      select greatest(0.001, least(3600,
+               tenant_time.seconds / greatest(tenant_time.jobs, 1))) as mean
+        from tenant_time
+       where tenant_time.queue = p_queue and tenant_time.tenant_id = met.tenant_id) known on true;
+
+  v_new := v_row;
+  v_new.mean := coalesce((select avg(item.mean) from unnest(v_means) item(mean)), v_row.mean);
+  select greatest(v_row.slowest, max(coalesce(item.mean, v_new.mean) / item.weight)),
+         least(v_row.fastest, min(coalesce(item.mean, v_new.mean) / item.weight))
+    into v_new.slowest, v_new.fastest
+    from unnest(v_means, v_weights) item(mean, weight);
+  if v_lanes < p_size then
+    v_new.turn_seconds := coalesce(
+      turn_worth(v_row.turn_seconds, v_new.slowest, v_new.fastest), v_row.turn_seconds);
+    v_new.place := null; v_new.slowest := null; v_new.fastest := null;
+  else
+    v_new.place := v_turns[cardinality(v_turns)];
+  end if;
+
+  with wanted as materialized (
+    select item.turn,
+           case when v_by_seconds and v_new.turn_seconds is not null
+                then least(10000, greatest(1, round(
+                       v_new.turn_seconds * item.weight / coalesce(item.mean, v_new.mean))))
+                else item.weight end::smallint as weight
+      from unnest(v_turns, v_weights, v_means) item(turn, weight, mean)),
+  stale as materialized (
+    select found.place, wanted.weight from wanted
+     cross join lateral (
+       select lane.ctid as place from lane
+        where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = wanted.turn
+          and lane.weight <> wanted.weight
+          and (not v_by_seconds or abs(lane.weight - wanted.weight) * 20 > wanted.weight)
+          for update skip locked) found)
+  update lane set weight = stale.weight from stale where lane.ctid = stale.place;
+  get diagnostics v_written = row_count;
+  if not v_by_seconds and v_new.place is null then
+    delete from queue_time where queue_time.queue = p_queue;
+  elsif v_new.place is not null or v_row.place is not null
+        or v_new.turn_seconds is distinct from v_row.turn_seconds
+        or not coalesce(v_new.mean between v_row.mean * 0.9 and v_row.mean * 1.1,
+                        v_new.mean is null) then
+    update queue_time
+       set turn_seconds = v_new.turn_seconds, mean = v_new.mean, place = v_new.place,
+           slowest = v_new.slowest, fastest = v_new.fastest
+     where queue_time.queue = p_queue;
+  end if;
+  return v_written;
+end
+$$;
+
+comment on function fairclaim_internal.weigh_slice(text, int) is
+'Gives a slice of the own lanes of a queue the weights that run times ask for. Returns how many it wrote.';
 
 -- protocol/claim/claim_job.sql
 -- The contract's one-job claim. It has no cursor argument: its place is a hint in a session
@@ -8724,7 +7828,8 @@ create or replace function fairclaim.why_idle(
   type text,
   jobs int,
   at_least boolean,
-  due_in float8
+  due_in float8,
+  handled_elsewhere boolean
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -8847,7 +7952,8 @@ begin
        from unnest(v_in_use) other(name)
       where exists (select from unseen) and other.name <> all (v_queues)
       limit 100))
-  select told.reason, told.queue_name, told.type_name, told.jobs, told.at_least, told.due_in
+  select told.reason, told.queue_name, told.type_name, told.jobs, told.at_least, told.due_in,
+         case when told.reason = 'unhandled' then is_handled(told.queue_name, told.type_name) end
     from told
    order by array_position(
               array['paused', 'unhandled', 'waiting', 'scheduled', 'unseen', 'in_use'],
@@ -8858,7 +7964,7 @@ $$;
 
 comment on function fairclaim.why_idle(text[], text[]) is
 'Why a worker of these queues (null: every one) and types (null: every one) has nothing to do, for workers to say at their start and at the end of a drain. One row a reason, by `reason`:
-`paused`: the queue is paused, and so many jobs wait in it. `unhandled`: so many jobs of this type wait in the queue, and the type is not in p_types. `waiting`: so many jobs of a type that is wait all the same: for the limit of their tenant, to run alone, or since a moment ago. `scheduled`: so many are due later, the first in due_in seconds. `unseen`: no job waits in the queue, or has within the last hour; a misspelt name shows by this. `in_use`: a queue that is in use and not among p_queues, told beside `unseen` only.
+`paused`: the queue is paused, and so many jobs wait in it. `unhandled`: so many jobs of this type wait in the queue, and the type is not in p_types; handled_elsewhere tells whether a worker that lives handles it (as far as workers report, see report_work). `waiting`: so many jobs of a type that is wait all the same: for the limit of their tenant, to run alone, or since a moment ago. `scheduled`: so many are due later, the first in due_in seconds. `unseen`: no job waits in the queue, or has within the last hour; a misspelt name shows by this. `in_use`: a queue that is in use and not among p_queues, told beside `unseen` only.
 A sample that looks at a bounded number of rows: at_least says that a number is a lower bound. Not to be polled. Errors: JQ004.';
 
 grant execute on function fairclaim.why_idle(text[], text[]) to fairclaim_worker;
@@ -8948,14 +8054,6 @@ begin
     perform refuse_job(v_fault);
   end if;
 
-  -- one condition for an installation without quotas; nothing is written before they are checked
-  if (select exists (select from waiting_limit))
-     and exists (select from waiting_limit
-                  where waiting_limit.tenant_id = any (
-                    array[p_tenant_id, '00000000-0000-0000-0000-000000000000'::uuid])) then
-    perform check_quotas(array[p_tenant_id], array[p_queue], array[1]);
-  end if;
-
   v_id := (id_prefix(v_now) || substr(gen_random_uuid()::text, 20))::uuid;
   insert into job (id, tenant_id, queue, type, priority, max_attempts,
                    timeout, run_at, created_at, payload, tags, metadata)
@@ -9037,10 +8135,6 @@ begin
     v_tenants := case when v_seldom & 1 > 0 then named_tenants(p_jobs) end;
     v_times := case when v_seldom & 2 > 0 then read_times(p_jobs) end;
   end if;
-  if exists (select from waiting_limit) then
-    perform check_batch_quotas(p_jobs, v_tenants);
-  end if;
-
   -- item: a job as it will be stored. What no smallint holds is brought just outside of the limits,
   -- and refused with the others. It has no tenant where it names none or two, no timeout where that
   -- is wrong, and no time where its delay is wrong or stands beside a run_at.
@@ -9715,9 +8809,6 @@ begin
   select * into v_result from prune_walk(v_place, v_now, v_before, v_end);
   v_place := v_result.p_place;
   rows_deleted := v_result.deleted; passed_over := v_result.passed_over;
-  if p_retention is null and exists (select from tenant_retention) then
-    rows_deleted := rows_deleted + prune_tenant(v_now, 1000);
-  end if;
   v_took := least(greatest(fairclaim.clock() - v_now, interval '0'), interval '1 s');
   update prune_place
      set retention = v_place.retention, place = v_place.place, ahead = v_place.ahead,
@@ -9732,7 +8823,7 @@ end
 $$;
 
 comment on function fairclaim.prune(float8) is
-'Deletes jobs that ended before the retention began (the setting, 7 days at first, or a shorter one of their tenant), and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). A call takes at most 200 ms or so: call it while `more`; workers do. Jobs go row by row here, once they have been past the retention of the settings for a third of it: drop_ranges() drops whole ranges before that, and is to be called first. p_retention: another one in seconds, for operators only, at least 3,600, which holds for every job at once. rows_deleted: jobs. passed_over: jobs that could not be deleted; the server''s log has their ids and the SQLSTATE, and `fairclaim doctor` tells them. busy: another prune is at work, or all of them rest. ranges_dropped is always 0.
+'Deletes jobs that ended before the retention began (the setting, 7 days at first), and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). A call takes at most 200 ms or so: call it while `more`; workers do. Jobs go row by row here, once they have been past the retention of the settings for a third of it: drop_ranges() drops whole ranges before that, and is to be called first. p_retention: another one in seconds, for operators only, at least 3,600, which holds for every job at once. rows_deleted: jobs. passed_over: jobs that could not be deleted; the server''s log has their ids and the SQLSTATE, and `fairclaim doctor` tells them. busy: another prune is at work, or all of them rest. ranges_dropped is always 0.
 Errors: JQ004, JQ007.';
 
 grant execute on function fairclaim.prune(float8) to fairclaim_worker, fairclaim_operator;
@@ -10187,18 +9278,42 @@ begin
     delete from scheduled where scheduled.ctid = any (array(select due.place from due))
     returning scheduled.id, scheduled.tenant_id, scheduled.attempts, scheduled.attempts_left,
               scheduled.lost),
+  locked as materialized (
+    select finished.id, finished.tenant_id from finished
+     where finished.id = any (p_ids)
+       and (p_tenant_id is null or finished.tenant_id = p_tenant_id) for update skip locked),
+  ended as (
+    delete from finished using locked
+     where finished.id = any (p_ids)
+       and finished.id = locked.id and finished.tenant_id = locked.tenant_id
+    returning finished.id, finished.tenant_id, finished.attempts, finished.status,
+              finished.completed_at, finished.worker_id, finished.error),
+  history as (
+    insert into attempt_error (id, tenant_id, attempt, at, worker_id, error)
+    select ended.id, ended.tenant_id, ended.attempts, ended.completed_at, ended.worker_id,
+           coalesce(ended.error, '{}') || jsonb_build_object('ended_as', ended.status)
+      from ended
+    on conflict (id, attempt, tenant_id) do update
+       set error = coalesce(attempt_error.error, '{}') || excluded.error),
   back as (
     select now_due.id, now_due.tenant_id, now_due.attempts, now_due.attempts_left, now_due.lost
       from now_due
     union all
-    select ended.id, ended.tenant_id, ended.attempts, ended.attempts_left, ended.lost
-      from reopen_ended(p_tenant_id, p_ids) ended)
+    select ended.id, ended.tenant_id, ended.attempts, known.max_attempts, 0::smallint
+      from ended
+     cross join lateral (             -- one look by key for each, and no join of all jobs
+       select job.max_attempts from job
+        where job.tenant_id = ended.tenant_id and job.id = ended.id offset 0) known)
   select array_agg(back.tenant_id), array_agg(back.id), array_agg(back.attempts),
          array_agg(back.attempts_left), array_agg(back.lost)
     into v_tenants, v_ids, v_attempts, v_left, v_lost
     from back;
   if v_ids is not null then
-    perform drop_wishes(v_ids);
+    -- an older wish to cancel does not hold for the new attempts
+    delete from cancel_request
+     where cancel_request.ctid = any (array(
+       select wish.ctid from cancel_request wish
+        where wish.id = any (v_ids) for update skip locked));
     perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
     perform wake(fairclaim.clock());
   end if;
@@ -10306,50 +9421,16 @@ errors: one object for each attempt that left an error, oldest first: attempt, a
 
 grant execute on function fairclaim.show_job(uuid, uuid) to fairclaim_operator, fairclaim_auditor;
 
--- protocol/queue/drain_queue.sql
--- As drain_tenant, for a queue: its row has the nil uuid, which every dispatch looks for.
-create or replace function fairclaim.drain_queue(p_queue text, p_why text default null)
-returns table (queue text, drained_at timestamptz, was_drained boolean, in_use boolean)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-#variable_conflict use_column
-declare
-  v_none uuid := '00000000-0000-0000-0000-000000000000';
-begin
-  perform check_queue(p_queue);
-  queue := p_queue;
-  insert into waiting_limit (subject, tenant_id, queue, max_waiting, drained_at)
-  values ('drain', v_none, p_queue, 0, fairclaim.clock()) on conflict do nothing;
-  was_drained := not found;
-  drained_at := (select bound.drained_at from waiting_limit bound
-                  where bound.subject = 'drain' and bound.tenant_id = v_none
-                    and bound.queue = p_queue);
-  in_use := queue_in_use(p_queue);
-  if not was_drained then
-    perform note_operation('drain_queue', null, p_queue, p_why);
-  end if;
-  return next;
-end
-$$;
-
-comment on function fairclaim.drain_queue(text, text) is
-'Takes no new jobs in a queue any more, for operators: dispatches into it are refused (JQ003), and what waits or runs is finished. What comes back (a retry, a delayed job that is due) is never refused. undrain_queue ends it. p_why: 1 to 1,000 characters for the audit table. was_drained: it was already, since drained_at. in_use as in pause_queue.
-Errors: JQ004.';
-
-grant execute on function fairclaim.drain_queue(text, text) to fairclaim_operator;
-
 -- protocol/queue/list_queues.sql
 -- Bounded, and without a counter on the hot path. It reads per queue at most p_up_to lanes and
 -- p_up_to waiting rows, from the floors of the lanes on; in all at most p_up_to running and p_up_to
 -- scheduled rows, each with a look at its job. The names come from hops through the indexes of
--- lanes, from the paused and drained queues, and from those rows. What ended is not counted: `finished` grows
--- with history and has no queue. Plans are pinned to looks by index, whatever the statistics say.
+-- lanes, from the queues that are paused or fair by seconds, and from those rows. What ended is not
+-- counted: `finished` grows with history and has no queue. Plans are pinned to looks by index,
+-- whatever the statistics say.
 create or replace function fairclaim.list_queues(p_up_to int default 10000) returns table (
   queue text, paused_at timestamptz, waiting int, tenants_waiting int,
-  oldest_waiting_at timestamptz, scheduled int, running int, at_least text[],
-  drained_at timestamptz
+  oldest_waiting_at timestamptz, scheduled int, running int, at_least text[], fair_by text
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -10365,7 +9446,6 @@ declare
   v_running jsonb;                            -- how many by queue
   v_scheduled jsonb;
   v_more text[];
-  v_none uuid := '00000000-0000-0000-0000-000000000000';
 begin
   if p_up_to is null or p_up_to not between 1 and 100000 then
     perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000',
@@ -10394,10 +9474,7 @@ begin
   with used(name) as materialized (
     select unnest(open_queues(null))
     union
-    select queue.name from queue where queue.paused_at is not null
-    union
-    select drain.queue from waiting_limit drain
-     where drain.subject = 'drain' and drain.tenant_id = v_none
+    select queue.name from queue where queue.paused_at is not null or queue.fair_by <> 'claims'
     union
     select jsonb_object_keys(v_running)
     union
@@ -10408,9 +9485,7 @@ begin
          coalesce((v_running ->> used.name)::int, 0),
          case when waits.jobs > p_up_to or heads.lanes > p_up_to
               then array['waiting', 'tenants_waiting'] else '{}' end || v_more,
-         (select drain.drained_at from waiting_limit drain
-           where drain.subject = 'drain' and drain.tenant_id = v_none
-             and drain.queue = used.name)
+         coalesce((select queue.fair_by from queue where queue.name = used.name), 'claims')
     from used
    cross join lateral (
      select array_agg(either.lane_id) as lane_ids, array_agg(either.floor) as floors
@@ -10445,7 +9520,7 @@ end
 $$;
 
 comment on function fairclaim.list_queues(int) is
-'The queues that are in use, paused or being drained, by name, for operators: since when it is paused (null: it is not), how many jobs wait and of how many tenants, when the oldest of those first in line was dispatched, how many are scheduled (delayed, snoozed or to be retried) and running, and since when it is being drained (null: it is not).
+'The queues that are in use, paused or fair by seconds, by name, for operators: since when it is paused (null: it is not), how many jobs wait and of how many tenants, when the oldest of those first in line was dispatched, how many are scheduled (delayed, snoozed or to be retried) and running, and whether tenants share it by claims or by seconds (set_queue_fair_by).
 Counted to p_up_to (1 to 100,000): the waiting ones in each queue, the scheduled and the running ones in all; at_least names the columns that are lower bounds because of that. A call reads at most so many rows and lanes a queue, never what ended: count failed jobs with count_jobs.
 A queue is in use while jobs wait, run or are scheduled in it, and for an hour after. Errors: JQ004.';
 
@@ -10490,7 +9565,7 @@ Errors: JQ004.';
 grant execute on function fairclaim.pause_queue(text) to fairclaim_operator;
 
 -- protocol/queue/resume_queue.sql
--- Deletes the row: a queue that is not paused needs none. Idle workers are woken whatever the hints
+-- Deletes the row, unless it says more: a queue that is not paused needs none. Idle workers are woken whatever the hints
 -- of wake() say, since this is seldom and an operator waits for it.
 create or replace function fairclaim.resume_queue(p_queue text)
 returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
@@ -10505,8 +9580,11 @@ begin
       'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
       'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
   end if;
-  delete from queue known where known.name = p_queue and known.paused_at is not null;
+  update queue known set paused_at = null
+   where known.name = p_queue and known.paused_at is not null;
   was_paused := found;
+  delete from queue known
+   where known.name = p_queue and known.paused_at is null and known.fair_by = 'claims';
   queue := p_queue;
   in_use := queue_in_use(p_queue);
   if was_paused then
@@ -10523,34 +9601,44 @@ Errors: JQ004.';
 
 grant execute on function fairclaim.resume_queue(text) to fairclaim_operator;
 
--- protocol/queue/undrain_queue.sql
-create or replace function fairclaim.undrain_queue(p_queue text, p_why text default null)
-returns table (queue text, drained_at timestamptz, was_drained boolean, in_use boolean)
+-- protocol/queue/set_queue_fair_by.sql
+-- Writes one row, which claims read and never lock. The next tick changes the weights of lanes.
+create or replace function fairclaim.set_queue_fair_by(p_queue text, p_fair_by text)
+returns table (queue text, fair_by text, was_fair_by text, in_use boolean)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 as $$
 #variable_conflict use_column
 begin
-  perform check_queue(p_queue);
+  if not is_name(p_queue) then
+    perform refuse('JQ004', 'p_queue',
+      'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+      'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
+  elsif (p_fair_by in ('claims', 'seconds')) is not true then
+    perform refuse('JQ004', 'p_fair_by', 'must be claims or seconds',
+      p_detail => '{"allowed": ["claims", "seconds"]}');
+  end if;
+  select known.fair_by into was_fair_by from queue known where known.name = p_queue for update;
+  was_fair_by := coalesce(was_fair_by, 'claims');
+  insert into queue as known (name, fair_by) values (p_queue, p_fair_by)
+      on conflict (name) do update set fair_by = excluded.fair_by;
   queue := p_queue;
-  delete from waiting_limit bound
-   where bound.subject = 'drain' and bound.queue = p_queue
-     and bound.tenant_id = '00000000-0000-0000-0000-000000000000';
-  was_drained := found;
+  fair_by := p_fair_by;
   in_use := queue_in_use(p_queue);
-  if was_drained then
-    perform note_operation('undrain_queue', null, p_queue, p_why);
+  if fair_by <> was_fair_by then
+    raise log 'fairclaim: queue % is fair by % from now on, set by %', p_queue, p_fair_by,
+      session_user;
   end if;
   return next;
 end
 $$;
 
-comment on function fairclaim.undrain_queue(text, text) is
-'Lets dispatches put jobs into a queue again, for operators. was_drained is false when it was not being drained; drained_at is null; in_use as in pause_queue.
-Errors: JQ004.';
+comment on function fairclaim.set_queue_fair_by(text, text) is
+'Says by what tenants with a backlog share a queue, for operators: claims (at first) gives them as many jobs as their weights say, however long these run; seconds gives them as much time of handlers. For seconds, workers report what the jobs of each tenant take, and the number of jobs that a tenant gives in a turn is its weight divided by its smoothed mean: correct within seconds, and again some seconds after run times have changed. A tenant of which nothing is known yet has the mean of its queue. Run times may differ by a factor of 10,000.
+In effect with the next tick. was_fair_by: what it was until now. in_use as in pause_queue. The server''s log says who did it. Errors: JQ004.';
 
-grant execute on function fairclaim.undrain_queue(text, text) to fairclaim_operator;
+grant execute on function fairclaim.set_queue_fair_by(text, text) to fairclaim_operator;
 
 -- protocol/settle/extend_leases.sql
 -- A row that another call is settling at this moment is passed over, and answered as held.
@@ -10986,7 +10074,9 @@ begin
              v_errors, p_delays) answer;
   end if;
   if v_freed is not null then
-    perform leave_room(v_now, v_freed);
+    if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
+      perform wake_freed(v_now, v_freed);
+    end if;
   end if;
 end
 $$;
@@ -11003,108 +10093,6 @@ Errors: JQ004, with the index of the bad item from 0; nothing is written then.';
 grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[],
     text[], float8[])
   to fairclaim_worker;
-
--- protocol/tenant/cancel_waiting.sql
--- Locks: those of end_waiting.
-create or replace function fairclaim.cancel_waiting(
-  p_tenant_id uuid,
-  p_queue text default null,
-  p_type text default null,
-  p_older_than float8 default null,
-  p_newer_than float8 default null,
-  p_after uuid default null,
-  p_limit int default 1000,
-  p_why text default null
-) returns table (looked int, cancelled int, passed int, next uuid)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-as $$
-#variable_conflict use_column
-declare
-  v_now timestamptz := fairclaim.clock();
-  v_ids uuid[];
-begin
-  select step.ids, step.looked, step.next into v_ids, looked, next
-    from tenant_jobs(
-           p_tenant_id, p_queue, p_type, p_older_than, p_newer_than, p_after, p_limit) step;
-  cancelled := 0;
-  passed := 0;
-  if v_ids <> '{}' then
-    select array_agg(stands.id) into v_ids
-      from status_of(p_tenant_id, v_ids) stands where stands.status in ('pending', 'scheduled');
-  end if;
-  if v_ids <> '{}' then
-    perform end_waiting(v_ids, array_fill(p_tenant_id, array[cardinality(v_ids)]), v_now);
-    select count(*) filter (where stands.status = 'cancelled'),
-           count(*) filter (where stands.status in ('pending', 'scheduled'))
-      into cancelled, passed
-      from status_of(p_tenant_id, v_ids) stands;
-  end if;
-  if cancelled > 0 then
-    perform note_operation('cancel_waiting', p_tenant_id, p_queue, p_why, cancelled);
-  end if;
-  return next;
-end
-$$;
-
-comment on function fairclaim.cancel_waiting(uuid, text, text, float8, float8, uuid, int, text) is
-'Cancels what waits of one tenant, pending or delayed, in steps, for operators. A call looks at the next p_limit jobs of the tenant (1 to 10,000), oldest first, whatever their status; go on with p_after = next until next is null. The filters are those of list_jobs. passed: jobs that another transaction holds at this moment; call again from the start for them. What runs is left: cancel_jobs asks it to stop. p_why: for the audit table.
-Errors: JQ002, JQ004.';
-
-grant execute on function fairclaim.cancel_waiting(uuid, text, text, float8, float8, uuid, int, text)
-  to fairclaim_operator;
-
--- protocol/tenant/count_tenant.sql
--- What there is of one tenant, each kind up to a bound. Jobs are counted by their key, errors and
--- ends by the jobs. `offset 0` keeps the look at a row from becoming a join of whole tables.
-create or replace function fairclaim.count_tenant(p_tenant_id uuid, p_up_to int default 10000)
-returns table (
-  jobs int, waiting int, scheduled int, running int, ended int, errors int, settings int,
-  more boolean
-)
-language plpgsql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-as $$
-#variable_conflict use_column
-begin
-  perform check_tenant(p_tenant_id);
-  if p_up_to is null or p_up_to not between 1 and 100000 then
-    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000',
-      p_detail => '{"minimum": 1, "maximum": 100000}');
-  end if;
-  select least(count(*), p_up_to), count(place.scheduled), count(place.running),
-         count(place.finished), coalesce(sum(place.errors), 0), count(*) > p_up_to
-    into jobs, scheduled, running, ended, errors, more
-    from (select job.id from job
-           where job.tenant_id = p_tenant_id order by job.id limit p_up_to + 1) known
-   cross join lateral (
-     select (select 1 from scheduled where scheduled.id = known.id) as scheduled,
-            (select 1 from running where running.id = known.id) as running,
-            (select 1 from finished
-              where finished.id = known.id and finished.tenant_id = p_tenant_id) as finished,
-            (select count(*) from attempt_error past
-              where past.id = known.id and past.tenant_id = p_tenant_id) as errors
-     offset 0) place;
-  waiting := (select count(*) from (select from ready
-                                     where ready.tenant_id = p_tenant_id limit p_up_to) counted);
-  settings := (select count(*) from waiting_limit bound where bound.tenant_id = p_tenant_id);
-  return next;
-end
-$$;
-
-comment on function fairclaim.count_tenant(uuid, int) is
-'What there is of one tenant, for operators, to look before a purge or an export. Counted over its oldest jobs, up to p_up_to of them (1 to 100,000); more: there are others. waiting: in lanes. settings: limits and other settings of its own.
-Errors: JQ002, JQ004.';
-
-grant execute on function fairclaim.count_tenant(uuid, int)
-  to fairclaim_operator, fairclaim_auditor;
 
 -- protocol/tenant/current_tenant_id.sql
 -- The tenant of the session. The installer said where the tenant of its login comes from
@@ -11148,433 +10136,6 @@ comment on function fairclaim.current_tenant_id() is
 'The tenant of this session: fixed for its login, from the claims of a REST login, or from the setting fairclaim.tenant_id of a trusted application. JQ002 when there is none.';
 
 grant execute on function fairclaim.current_tenant_id() to fairclaim_tenant;
-
--- protocol/tenant/drain_tenant.sql
--- A quota of 0 that refuses, in a row of its own, so that the tenant's quota is in force again when
--- the drain ends. A dispatch whose transaction is open at this moment may still put jobs in.
-create or replace function fairclaim.drain_tenant(p_tenant_id uuid, p_why text default null)
-returns table (tenant_id uuid, drained_at timestamptz, was_drained boolean)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-#variable_conflict use_column
-declare
-  v_now timestamptz := fairclaim.clock();
-begin
-  perform check_tenant(p_tenant_id);
-  tenant_id := p_tenant_id;
-  insert into waiting_limit (subject, tenant_id, queue, max_waiting, drained_at)
-  values ('drain', p_tenant_id, '', 0, v_now) on conflict do nothing;
-  was_drained := not found;
-  drained_at := (select bound.drained_at from waiting_limit bound
-                  where bound.subject = 'drain' and bound.tenant_id = p_tenant_id
-                    and bound.queue = '');
-  if not was_drained then
-    perform note_operation('drain_tenant', p_tenant_id, null, p_why);
-  end if;
-  return next;
-end
-$$;
-
-comment on function fairclaim.drain_tenant(uuid, text) is
-'Takes no new jobs of a tenant any more, for operators: dispatches are refused (JQ003), as by a quota of 0, and what waits or runs is finished. What comes back (a retry, a delayed job that is due) is never refused. undrain_tenant ends it. p_why: 1 to 1,000 characters for the audit table. was_drained: it was already, since drained_at.
-Errors: JQ002, JQ004.';
-
-grant execute on function fairclaim.drain_tenant(uuid, text) to fairclaim_operator;
-
--- protocol/tenant/export_tenant.sql
--- First what is known of the tenant itself, then its jobs by id. A page is as large as its jobs: with
--- payloads and results of 1 MiB ask for few.
-create or replace function fairclaim.export_tenant(
-  p_tenant_id uuid,
-  p_after uuid default null,
-  p_limit int default 100,
-  p_payloads boolean default true
-) returns table (kind text, document jsonb, next uuid)
-language plpgsql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set plan_cache_mode = force_custom_plan
-as $$
-#variable_conflict use_column
-declare
-  v_ids uuid[];
-  v_next uuid;
-begin
-  if p_payloads is null then
-    perform refuse('JQ004', 'p_payloads', 'must be true or false');
-  elsif p_payloads and not caller_is('auditor') then
-    perform refuse('JQ007', 'p_payloads', 'payloads, results and error texts are for auditors only',
-      format('set it to false, or as an administrator: grant %I to %I',
-             our_role('auditor'), caller()));
-  end if;
-  select step.ids, step.next into v_ids, v_next
-    from tenant_jobs(p_tenant_id, null, null, null, null, p_after, p_limit) step;
-  if p_after is null then
-    return query
-    select part.kind, part.document, v_next from tenant_parts(p_tenant_id) part;
-  end if;
-  return query
-  select 'job',
-         jsonb_build_object(
-           'id', entry.id, 'tenant_id', entry.tenant_id, 'queue', entry.queue, 'type', entry.type,
-           'status', entry.status, 'priority', entry.priority, 'attempts', entry.attempts,
-           'attempts_left', entry.attempts_left, 'max_attempts', entry.max_attempts,
-           'lost', entry.lost, 'worker_id', entry.worker_id, 'created_at', entry.created_at,
-           'next_retry_at', entry.next_retry_at, 'completed_at', entry.completed_at,
-           'timeout', entry.timeout, 'tags', entry.tags,
-           'error', case when p_payloads then entry.error else error_code(entry.error) end,
-           'errors', coalesce(
-             (select jsonb_agg(
-                       jsonb_build_object(
-                         'attempt', past.attempt, 'at', past.at, 'worker_id', past.worker_id,
-                         'error', case when p_payloads then past.error
-                                       else error_code(past.error) end)
-                       order by past.attempt)
-                from attempt_error past
-               where past.id = entry.id and past.tenant_id = entry.tenant_id), '[]'))
-         || case when p_payloads
-                 then jsonb_build_object('payload', entry.payload, 'result', entry.result,
-                                         'metadata', entry.metadata)
-                 else '{}' end,
-         v_next
-    from unnest(v_ids) with ordinality page(id, place)
-   cross join lateral (
-     select * from fairclaim.job_queue shown
-      where shown.tenant_id = p_tenant_id and shown.id = page.id offset 0) entry
-   order by page.place;
-end
-$$;
-
-comment on function fairclaim.export_tenant(uuid, uuid, int, boolean) is
-'Everything of one tenant as JSON, in pages, for operators and auditors. The first page (p_after null) begins with what is known of the tenant itself: kind tenant (its name), setting (its limits), audit (what operators did to it). Then come its jobs, kind job, oldest first: those of the next p_limit (1 to 10,000) with status, payload, result, metadata, error and the errors of all attempts. Go on with p_after = next until next is null. p_payloads false leaves payload, result and metadata out, and of errors all but the code; without it the caller must be an auditor.
-Errors: JQ002, JQ004, JQ007.';
-
-grant execute on function fairclaim.export_tenant(uuid, uuid, int, boolean)
-  to fairclaim_operator, fairclaim_auditor;
-
--- protocol/tenant/move_waiting.sql
--- The wide row of a job says its queue, and is never updated: readers may rely on a row of `job`
--- that they have seen. So it is deleted and inserted with the same id in one statement, which nobody
--- can see half of. The row of `ready` or `scheduled` is the job's place: whoever has locked it owns
--- the job. It is taken first (skip locked); a row of `ready` gets a fresh place in the other queue,
--- at the end of its tenant's line; one of `scheduled` stays, and its tick finds the new queue. Lock
--- order: ready, scheduled, each skip locked, then `job` rows that only the owner of a place touches.
-create or replace function fairclaim.move_waiting(
-  p_tenant_id uuid,
-  p_queue text,
-  p_to_queue text,
-  p_type text default null,
-  p_after uuid default null,
-  p_limit int default 1000,
-  p_why text default null
-) returns table (looked int, moved int, passed int, next uuid)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-as $$
-#variable_conflict use_column
-declare
-  v_ids uuid[];
-  v_rows ready[];
-  v_later uuid[];
-begin
-  perform check_queue(p_queue);
-  perform check_queue(p_to_queue, 'p_to_queue');
-  if p_queue = p_to_queue then
-    perform refuse('JQ004', 'p_to_queue', 'must be another queue than p_queue');
-  elsif current_setting('transaction_isolation') <> 'read committed' then
-    perform refuse('JQ004', 'transaction', 'move_waiting needs isolation level read committed',
-      'begin isolation level read committed');
-  end if;
-  select step.ids, step.looked, step.next into v_ids, looked, next
-    from tenant_jobs(p_tenant_id, p_queue, p_type, null, null, p_after, p_limit) step;
-  with pending as materialized (
-    select place.ctid
-      from unnest(v_ids) asked(id)
-     cross join lateral (
-       select ready.ctid from ready
-        where ready.tenant_id = p_tenant_id and ready.id = asked.id
-          and (ready.lane_id >> 32) = any (array[0, lane_group(p_queue)])
-          for update skip locked) place),
-  gone as (
-    delete from ready where ready.ctid = any (array(select pending.ctid from pending))
-    returning ready.*)
-  select array_agg(gone.*::ready order by gone.seq) into v_rows from gone;
-  v_later := array(
-    select scheduled.id from scheduled where scheduled.id = any (v_ids) for update skip locked);
-  v_ids := v_later || array(select back.id from unnest(v_rows) back);
-  with old as (
-    delete from job where job.tenant_id = p_tenant_id and job.id = any (v_ids) returning job.*)
-  insert into job (id, tenant_id, queue, type, priority, max_attempts,
-                   timeout, run_at, created_at, payload, tags, metadata)
-  select old.id, old.tenant_id, p_to_queue, old.type, old.priority, old.max_attempts,
-         old.timeout, old.run_at, old.created_at, old.payload, old.tags, old.metadata
-    from old;
-  moved := cardinality(v_ids);
-  if v_rows is not null then
-    perform to_ready(
-      array(select back.tenant_id from unnest(v_rows) back order by back.seq),
-      array(select back.id from unnest(v_rows) back order by back.seq),
-      array(select back.attempts from unnest(v_rows) back order by back.seq),
-      array(select back.attempts_left from unnest(v_rows) back order by back.seq),
-      array(select back.lost from unnest(v_rows) back order by back.seq));
-    perform wake(fairclaim.clock());
-  end if;
-  passed := (select count(*) from tenant_jobs(
-                    p_tenant_id, p_queue, p_type, null, null, p_after, p_limit) step
-              cross join lateral status_of(p_tenant_id, step.ids) stands
-              where step.ids <> '{}' and stands.status in ('pending', 'scheduled')
-                and (next is null or stands.id <= next));
-  if moved > 0 then
-    perform note_operation('move_waiting', p_tenant_id, p_queue, p_why, moved);
-  end if;
-  return next;
-end
-$$;
-
-comment on function fairclaim.move_waiting(uuid, text, text, text, uuid, int, text) is
-'Moves what waits of one tenant, pending or delayed, from one queue to another, in steps, for operators. A call looks at the next p_limit jobs of the tenant (1 to 10,000), oldest first, whatever their status; go on with p_after = next until next is null. Ids, attempts and history stay; a moved job stands behind what its tenant has waiting in the other queue. Quotas do not refuse it. passed: jobs that another transaction holds at this moment; call again from the start for them. What runs is left. p_why: for the audit table.
-Errors: JQ002, JQ004 (also outside READ COMMITTED).';
-
-grant execute on function fairclaim.move_waiting(uuid, text, text, text, uuid, int, text)
-  to fairclaim_operator;
-
--- protocol/tenant/purge_tenant.sql
--- Jobs go by erase_jobs, with everything that belongs to them, in the order of their ids: so each
--- step begins behind what the last one deleted, and a purge that was killed begins anew and finds
--- less. When no job is left, what is known of the tenant itself goes (forget_tenant). Locks: those
--- of erase_jobs.
-create or replace function fairclaim.purge_tenant(
-  p_tenant_id uuid,
-  p_after uuid default null,
-  p_limit int default 1000,
-  p_why text default null
-) returns table (
-  jobs int, errors int, running int, passed int, settings int, next uuid, more boolean
-)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-set enable_seqscan = off
-as $$
-#variable_conflict use_column
-declare
-  v_ids uuid[];
-begin
-  jobs := 0; errors := 0; running := 0; passed := 0; settings := 0;
-  select step.ids, step.next into v_ids, next
-    from tenant_jobs(p_tenant_id, null, null, null, null, p_after, p_limit) step;
-  if v_ids <> '{}' then
-    errors := (select count(*) from attempt_error past
-                where past.id = any (v_ids) and past.tenant_id = p_tenant_id);
-    jobs := (select count(*)
-               from erase_jobs(
-                      v_ids, array_fill(p_tenant_id, array[cardinality(v_ids)])));
-    errors := errors - (select count(*) from attempt_error past
-                         where past.id = any (v_ids) and past.tenant_id = p_tenant_id);
-    select count(*) filter (where stands.status = 'processing'),
-           count(*) filter (where stands.status <> 'processing')
-      into running, passed
-      from status_of(p_tenant_id, v_ids) stands where stands.status is not null;
-  end if;
-  more := next is not null or exists (select from job where job.tenant_id = p_tenant_id);
-  if not more then
-    settings := forget_tenant(p_tenant_id);
-  end if;
-  if jobs + settings > 0 then
-    perform note_operation('purge_tenant', p_tenant_id, null, p_why, jobs);
-  end if;
-  return next;
-end
-$$;
-
-comment on function fairclaim.purge_tenant(uuid, uuid, int, text) is
-'Deletes everything of one tenant, in steps, for operators: jobs that wait or have ended with payloads, results, errors and history, and when no job is left, its name, limits and other settings. Drain the tenant first, or new jobs come. A call looks at the next p_limit jobs (1 to 10,000), oldest first; go on with p_after = next until next is null. Then more is true if jobs are left: running ones, which end by themselves or are cancelled first, or passed ones, which another transaction holds at this moment; begin again without p_after when they have ended. A purge that was interrupted goes on so as well. jobs, errors, settings: how many rows of each kind went. The audit table keeps who purged it, when and why.
-Errors: JQ002, JQ004.';
-
-grant execute on function fairclaim.purge_tenant(uuid, uuid, int, text) to fairclaim_operator;
-
--- protocol/tenant/retry_failed.sql
--- The jobs go to `scheduled`, the n-th of them n / p_per_second after the time at which the call
--- begins to spread them; tick makes them wait when they are due. Locks: those of
--- reopen_ended, then rows of cancel_request (skip locked).
-create or replace function fairclaim.retry_failed(
-  p_tenant_id uuid,
-  p_queue text default null,
-  p_type text default null,
-  p_older_than float8 default null,
-  p_newer_than float8 default null,
-  p_error text default null,
-  p_per_second float8 default 10,
-  p_start_at timestamptz default null,
-  p_after uuid default null,
-  p_limit int default 1000,
-  p_why text default null
-) returns table (looked int, retried int, until timestamptz, next uuid)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-set jit = off
-as $$
-#variable_conflict use_column
-declare
-  v_now timestamptz := fairclaim.clock();
-  v_start timestamptz := greatest(p_start_at, v_now);
-  v_ids uuid[];
-begin
-  perform check_filter(null, p_older_than, p_newer_than, p_error);
-  if p_per_second is null or p_per_second not between 0.01 and 100000 then
-    perform refuse('JQ004', 'p_per_second', 'must be from 0.01 to 100,000',
-      'say how many jobs a second are to be run again',
-      '{"minimum": 0.01, "maximum": 100000}');
-  elsif p_start_at > v_now + interval '5 years' then
-    perform refuse('JQ004', 'p_start_at', 'must be at most 5 years ahead',
-      'give the time that the last call answered as until, or leave it out',
-      '{"maximum": 157766400}');
-  end if;
-  select step.ids, step.looked, step.next into v_ids, looked, next
-    from tenant_jobs(
-           p_tenant_id, p_queue, p_type, p_older_than, p_newer_than, p_after, p_limit) step;
-  if p_error is not null then
-    v_ids := array(
-      select asked.id from unnest(v_ids) asked(id)
-       where error_has(coalesce(
-               (select finished.error from finished
-                 where finished.id = asked.id and finished.tenant_id = p_tenant_id),
-               (select attempt_error.error from attempt_error
-                 where attempt_error.id = asked.id and attempt_error.tenant_id = p_tenant_id
-                 order by attempt_error.attempt desc limit 1)), p_error));
-  end if;
-  with back as materialized (
-    select again.*, row_number() over (order by again.id) - 1 as n
-      from reopen_ended(p_tenant_id, v_ids, '{failed}') again),
-  later as (
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
-    select v_start + make_interval(secs => back.n / p_per_second), back.id, back.tenant_id,
-           back.attempts, back.attempts_left, back.lost
-      from back)
-  select count(*), array_agg(back.id) into retried, v_ids from back;
-  until := v_start + make_interval(secs => retried / p_per_second);
-  if retried > 0 then
-    perform drop_wishes(v_ids);
-    perform note_operation('retry_failed', p_tenant_id, p_queue, p_why, retried);
-    perform wake_before(v_now, v_start);
-  end if;
-  return next;
-end
-$$;
-
-comment on function fairclaim.retry_failed(uuid, text, text, float8, float8, text, float8,
-    timestamptz, uuid, int, text) is
-'Runs failed jobs of one tenant again at a bounded rate, in steps, for operators: p_per_second (0.01 to 100,000) of them become due a second, each with all its attempts. A call looks at the next p_limit jobs of the tenant (1 to 10,000), oldest first; go on with p_after = next and p_start_at = until, so that the rate holds over all calls, until next is null. until: when the last of them is due, and a place after it. The filters are those of list_jobs; p_error is for auditors. p_why: for the audit table.
-Errors: JQ002, JQ004, JQ007.';
-
-grant execute on function fairclaim.retry_failed(uuid, text, text, float8, float8, text, float8,
-    timestamptz, uuid, int, text)
-  to fairclaim_operator;
-
--- protocol/tenant/set_retention.sql
--- Only shorter than the setting: ranges of ids are dropped whole, for all tenants, when the
--- retention of the settings is over.
-create or replace function fairclaim.set_retention(
-  p_tenant_id uuid,
-  p_seconds float8,
-  p_why text default null
-) returns table (tenant_id uuid, retention float8, default_retention float8)
-language plpgsql security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-#variable_conflict use_column
-declare
-  v_most float8 := (select extract(epoch from setting.retention) from setting);
-begin
-  perform check_tenant(p_tenant_id);
-  if p_seconds not between 3600 and v_most then
-    perform refuse('JQ004', 'p_seconds',
-      'must be seconds from 3,600 (1 hour) to the retention of the settings',
-      'a longer one is for all tenants: `fairclaim settings set retention`',
-      jsonb_build_object('minimum', 3600, 'maximum', v_most));
-  end if;
-  if p_seconds is null then
-    delete from tenant_retention own where own.tenant_id = p_tenant_id;
-  else
-    insert into tenant_retention as own (tenant_id, retention)
-    values (p_tenant_id, make_interval(secs => p_seconds))
-        on conflict (tenant_id) do update set retention = excluded.retention;
-  end if;
-  perform note_operation('set_retention', p_tenant_id, null, p_why);
-  tenant_id := p_tenant_id;
-  retention := p_seconds;
-  default_retention := v_most;
-  return next;
-end
-$$;
-
-comment on function fairclaim.set_retention(uuid, float8, text) is
-'How long ended jobs of one tenant are kept, for operators: seconds from 3,600 up to the retention of the settings, which holds for whoever has none of his own; null takes it away. prune() deletes what is past it, job by job, within minutes. p_why: for the audit table.
-Errors: JQ002, JQ004.';
-
-grant execute on function fairclaim.set_retention(uuid, float8, text) to fairclaim_operator;
-
--- protocol/tenant/show_quotas.sql
--- Each count is bounded by its quota and a little more, as for a dispatch.
-create or replace function fairclaim.show_quotas(
-  p_tenant_id uuid default null,
-  p_queue text default null,
-  p_limit int default 100
-) returns table (
-  tenant_id uuid, tenant text, queue text, subject text, max_waiting int, refuses boolean,
-  waiting int, at_least boolean, drained_at timestamptz
-)
-language plpgsql stable security definer
-set search_path = pg_catalog, fairclaim_internal, pg_temp
-set row_security = on
-as $$
-#variable_conflict use_column
-declare
-  v_none uuid := '00000000-0000-0000-0000-000000000000';
-begin
-  if p_limit is null or p_limit not between 1 and 1000 then
-    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
-      'name a tenant or a queue', '{"minimum": 1, "maximum": 1000}');
-  end if;
-  return query
-  with bound as materialized (
-    select known.*, row_number() over () as place,
-           case when known.subject = 'tenant' then known.tenant_id else p_tenant_id end as counted,
-           known.max_waiting + known.max_waiting / 16 + 1000 as most
-      from (select * from waiting_limit listed
-             where (p_tenant_id is null or listed.tenant_id in (p_tenant_id, v_none))
-               and (p_queue is null or listed.queue in ('', p_queue collate "C"))
-             order by listed.tenant_id, listed.queue, listed.subject limit p_limit) known)
-  select nullif(bound.tenant_id, v_none), tenant_label(bound.tenant_id), nullif(bound.queue, ''),
-         bound.subject, case when bound.subject <> 'drain' then bound.max_waiting end,
-         bound.refuses, waits.jobs, coalesce(waits.jobs >= bound.most, false), bound.drained_at
-    from bound
-    left join waiting_jobs(
-           (select array_agg(bound.counted order by bound.place) from bound),
-           (select array_agg(bound.queue order by bound.place) from bound),
-           (select array_agg(bound.most order by bound.place) from bound)) waits
-           on waits.place = bound.place and bound.counted is not null
-   order by bound.place;
-end
-$$;
-
-comment on function fairclaim.show_quotas(uuid, text, int) is
-'The quotas on waiting jobs that are in force and what is being drained, for operators: subject tenant (its own), default (of every tenant without its own) or drain. queue null: over all queues; tenant_id null: of every tenant. waiting: how many jobs the tenant has, counted to a little more than the quota (at_least: there may be more); of a default only where p_tenant_id is given. refuses false: what is above the quota is let in, and shown here. p_limit 1 to 1,000.
-Errors: JQ004.';
-
-grant execute on function fairclaim.show_quotas(uuid, text, int)
-  to fairclaim_operator;
 
 -- protocol/tenant/tenant_names.sql
 -- For workers and operators, who serve all tenants. A tenant's own session may not call it.
@@ -11640,32 +10201,108 @@ grant execute on function fairclaim.tenant_uuid(text)
   to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator,
      fairclaim_auditor, fairclaim_observer;
 
--- protocol/tenant/undrain_tenant.sql
-create or replace function fairclaim.undrain_tenant(p_tenant_id uuid, p_why text default null)
-returns table (tenant_id uuid, drained_at timestamptz, was_drained boolean)
+-- protocol/worker/list_workers.sql
+-- Reads all of two small tables.
+create or replace function fairclaim.list_workers() returns table (
+  id text, host text, version text, queues text[], slots int[], types text[], running int,
+  started_at timestamptz, seen_at timestamptz, silent_until timestamptz, is_live boolean
+)
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
 set row_security = on
 as $$
 #variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
 begin
-  perform check_tenant(p_tenant_id);
-  tenant_id := p_tenant_id;
-  delete from waiting_limit bound
-   where bound.subject = 'drain' and bound.tenant_id = p_tenant_id and bound.queue = '';
-  was_drained := found;
-  if was_drained then
-    perform note_operation('undrain_tenant', p_tenant_id, null, p_why);
+  return query
+  with held as materialized (
+    select running.worker_id, count(*)::int as jobs from running group by running.worker_id)
+  select worker.id, worker.host, worker.version, worker.queues, worker.slots, worker.types,
+         coalesce((select held.jobs from held where held.worker_id = worker.id), 0),
+         worker.started_at, worker.seen_at, worker.silent_until, worker.silent_until > v_now
+    from worker
+   order by worker.id;
+end
+$$;
+
+comment on function fairclaim.list_workers() is
+'The workers, by id, for operators and observers: machine, version, queues with the slots of each (how many of its jobs run at once), types (null: every one), how many jobs it holds, since when it is known, when it last reported, and until when it may be silent. is_live is false for one that has been silent for longer: it has died, or sleeps, and an hour later it is forgotten. A worker that ends as it should is not listed any more. Clients that do not call report_work are not here.';
+
+grant execute on function fairclaim.list_workers() to fairclaim_operator, fairclaim_observer;
+
+-- protocol/worker/report_work.sql
+-- Writes the worker's own row, for which only a second worker of the same id would wait, and
+-- appends what its handlers took. Figures are kept for tenants with an own lane in a queue that is
+-- fair by seconds only: the turns of others do not depend on them.
+-- A large fleet is asked to report more seldom, so that what is written does not grow with it.
+create or replace function fairclaim.report_work(
+  p_worker_id text,
+  p_host text,
+  p_version text,
+  p_queues text[],
+  p_slots int[],
+  p_types text[] default null,
+  p_silent_for float8 default 20,
+  p_tenants uuid[] default null,
+  p_tenant_queues text[] default null,
+  p_jobs int[] default null,
+  p_seconds float8[] default null
+) returns table (report_in float8, by_seconds text[])
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+begin
+  perform check_claim(p_worker_id, p_queues, 1, p_types, 30);
+  perform check_report(p_host, p_version, p_queues, p_slots, p_silent_for,
+    p_tenants, p_tenant_queues, p_jobs, p_seconds);
+  if p_silent_for = 0 then
+    delete from worker where worker.id = p_worker_id;
+  else
+    insert into worker as known (
+      id, host, version, queues, slots, types, started_at, seen_at, silent_until)
+    values (p_worker_id, p_host, p_version, p_queues, p_slots, p_types, v_now, v_now,
+            v_now + make_interval(secs => p_silent_for))
+    on conflict (id) do update
+       set host = excluded.host, version = excluded.version, queues = excluded.queues,
+           slots = excluded.slots, types = excluded.types, seen_at = excluded.seen_at,
+           silent_until = excluded.silent_until;
+  end if;
+  report_in := least(30, greatest(5, (select count(*) from worker) / 10.0));
+  select coalesce(array_agg(queue.name order by queue.name), '{}') into by_seconds
+    from queue where queue.fair_by = 'seconds' and queue.name = any (p_queues collate "C");
+  if by_seconds <> '{}' and cardinality(p_tenants) > 0 then
+    insert into time_report (queue, tenant_id, jobs, seconds)
+    select item.queue, item.tenant_id, item.jobs, item.seconds
+      from unnest(p_tenants, p_tenant_queues, p_jobs, p_seconds)
+           item(tenant_id, queue, jobs, seconds)
+     cross join lateral (
+       select from lane
+        where lane.tenant_id = item.tenant_id and lane.queue = item.queue collate "C"
+          and lane.turn = uuid_hash_extended(
+                item.tenant_id, hashtextextended(item.queue collate "C", 0))
+        limit 1) own
+     where item.queue = any (by_seconds);
   end if;
   return next;
 end
 $$;
 
-comment on function fairclaim.undrain_tenant(uuid, text) is
-'Lets dispatches put jobs of a tenant in again, for operators, as far as its quotas go. was_drained is false when it was not being drained; drained_at is null.
-Errors: JQ002, JQ004.';
+comment on function fairclaim.report_work(text, text, text, text[], int[], text[], float8, uuid[],
+    text[], int[], float8[]) is
+'Tells that a worker lives, for workers: at its start, and while it works when report_in (seconds) says so; when it is idle only beside a claim that it makes anyway. p_slots: how many jobs of each of p_queues it runs at once; p_types: null for every type. p_silent_for (0 to 86,400): for how many seconds there may be no further report before the worker counts as gone; 0 when it ends. p_host and p_version are for people.
+by_seconds: which of p_queues are fair by seconds. For these, tell with the next report what each tenant took since the last one, in four lists of the same length (at most 1,000 items; leave out the least): p_tenants and p_tenant_queues, p_jobs (how many jobs) and p_seconds (how long their handlers ran, those that still run among them: 1 job and its seconds so far at first, 0 jobs and the further seconds later).
+Nothing depends on a single report: leave one out that fails. Errors: JQ004.';
 
-grant execute on function fairclaim.undrain_tenant(uuid, text) to fairclaim_operator;
+grant execute on function fairclaim.report_work(text, text, text, text[], int[], text[], float8,
+    uuid[], text[], int[], float8[])
+  to fairclaim_worker;
 
 -- views/job_queue.sql
 -- Everything about a job; it needs the rights to the payload. What waits is found through the few
@@ -11766,11 +10403,10 @@ $leftovers$;
 select fairclaim_internal.secure_table(listed.name)
   from unnest(array[
     'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled',
-    'cancel_request', 'lane', 'floor_hint', 'renewal', 'tenant', 'running_limit', 'limit_note',
-    'claim_lock', 'at_limit', 'queue',
+    'cancel_request', 'lane', 'floor_hint', 'renewal', 'tenant', 'tenant_limit', 'queue',
     'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
-    'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note', 'build', 'waiting_limit',
-    'waiting_count', 'delayed_job', 'quota_place', 'audit', 'tenant_retention']) listed(name);
+    'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note', 'build', 'worker',
+    'time_report', 'tenant_time', 'queue_time']) listed(name);
 
 do $policies$
 declare
@@ -11878,143 +10514,124 @@ select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
 insert into fairclaim_internal.build (contents) values ($build${
-"migrations": [{"checksum":"a1654ec0920a2bddd2776aa25aa36bc43712a1cf4f043af18d4d334a98d2e1c0","name":"tables","version":1}],
+"migrations": [{"checksum":"3a46585031d1416b08e38d9071fd5a7d714a0734bdf0c2bc389dc169af464cf0","name":"tables","version":1}],
 "functions": {
-"activate_limits": {"digest":"f76c1e2df30ab054145e767468056694b97eadb51559487527bcd95dd233909e","roles":[]},
-"apply_limits": {"digest":"0f4a6114b8a535424702be9b008bfd571a57fdcb58e7371d0f4c4ccedd7527bd","roles":[]},
+"apply_limits": {"digest":"1d26f7c8ecab5d7ddff0eec664417219318cf1ae0743853c30da7c468524d515","roles":[]},
 "caller": {"digest":"42eeb53264e9d044ce66966098a6e9e2c9b03fa9f20439a1bb951fbb14350410","roles":[]},
 "caller_is": {"digest":"2e97d286d38189480f17b9f5d001696b6cdd7ef47db710791b24abc4a553e279","roles":[]},
 "cancel_jobs": {"digest":"c97e650cdb45ede699d0cc7666cea343e8cf36df5c298a4d2f710c0b80e89e52","roles":["fairclaim_producer","fairclaim_operator"]},
-"cancel_waiting": {"digest":"4b6372bace541e0443701dc8e305d459cc4655e6260bbc45362cd84ab9046b3e","roles":["fairclaim_operator"]},
 "cancelled_jobs": {"digest":"7dca37c8f31f777032e9cdc4a2cfb4380fc9d698ff070da1afce3cd8f3eb51fd","roles":[]},
 "check_batch": {"digest":"ab68fd20f1ec06a2263b6d2dad909e51aff55bc1dc01608066d612d7338be08a","roles":[]},
-"check_batch_quotas": {"digest":"07f3dfa6acccad6752c64b943175b3bac57292f45cb518a5b3eecd46bb44c1de","roles":[]},
 "check_claim": {"digest":"6a015e94f890963a6bc88cc79adbece2f155592a49b0689deffa98dd2fa21653","roles":[]},
 "check_cursor": {"digest":"e2daad2475642f1fd8af35bac21b72d2eb0d3336095184b056e5eb31524a3c82","roles":[]},
 "check_filter": {"digest":"b0cafa3ccc264a97a074e818c3dba1c564f29b3b7f7640b13184372043721936","roles":[]},
-"check_lanes": {"digest":"6d4aefb68fe5714e6f1ba33ca7554765f7bd3e73603058e7893fdb5342232bdc","roles":[]},
-"check_queue": {"digest":"4bc4d4954974434416cb42ed9ab16b9974fa590da0bad322fa201d49d94a1dd6","roles":[]},
-"check_quotas": {"digest":"cf74c61c406ad175c50f4681ce9f39572a5f1c349cde7ab587ff8b464b41370b","roles":[]},
+"check_lanes": {"digest":"82da0091e7d2294748ab704b4eec25e97f8b0225eda48261f46a4c8ffef5d44d","roles":[]},
+"check_report": {"digest":"7fff549ecede0a96eff1976ceeb68be990e9373aa7a523198e0303473a5c03bc","roles":[]},
 "check_scope": {"digest":"f8b221e087898ee6ab91c894b89825be9913607c9e9499043251b919451e6389","roles":[]},
 "check_setting": {"digest":"2abd2cc40ea6f6e15cd8a3aa43267bb120b22b55037737d4cdf25506e7141814","roles":[]},
 "check_settle": {"digest":"8c96b4a304d022ce829f9b315a91ccb1023d7fbe67b5edef7899e049bbfd3dc8","roles":[]},
-"check_tenant": {"digest":"32aceaa420cf7606f0da8eb153ca849ceab37e41331ee1dd9a3d273e9c19a239","roles":[]},
 "check_use": {"digest":"4db8b206f63dcbdc5a863fca58afe21c7c0c323608e847f4f38fe67587568bc8","roles":[]},
-"claim_from_queue": {"digest":"acfdf523aba1fb0fff0ae180d5c8820cadf5abe0788626c74ef65249aafe9c51","roles":[]},
+"claim_from_queue": {"digest":"1509091c2e844f4f75fe98837a8ea52df4c321d0fb47de68e57fbec9bc2f159e","roles":[]},
 "claim_job": {"digest":"9b3cc4ce87418a996e4a2f78f8784dffce7d4f82be95c3f1171805c7b8d1ae17","roles":["fairclaim_worker"]},
 "claim_jobs": {"digest":"d36ee4c69164f03c9b61bccc65bdddac85245d2c5fca143eb9f4efa49b7deaf4","roles":["fairclaim_worker"]},
-"claim_one": {"digest":"c9c72bd2e446d71c4f981152b5338b438df0f71c8b6ab5d26a8ba188a29585f4","roles":[]},
-"claim_own": {"digest":"a6864739484f7c2cddce2b5425947bf4ae6582ecd7d797e2c575cb192d7bede3","roles":[]},
+"claim_one": {"digest":"8940efdd20a43045986d476a4d249095ef0bd7f9fd61bf65f78578f47272a3a3","roles":[]},
+"claim_own": {"digest":"092f108af2226d9c55c3ab7616b975aecd902edc82cbdd798ca0870d0b602e14","roles":[]},
 "clip_error": {"digest":"088e5e1ee138689a7c9d6756e698e66247e3dfef7d4dad5d3302f8f9bd3f93fb","roles":[]},
 "clock": {"digest":"4141c5c9c9896b369e734e1c73d28d46288316083864c10b99d582b4b29eacdf","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
-"close_lanes": {"digest":"e5d539a0f674bdb9dc89f58c65bde94f2af941555b5218a7d9ac9db3ffbc5227","roles":[]},
+"close_lanes": {"digest":"7984673c854b0ac73e6c8a4724ad95b0af8d48410fe82f5e0592d75c0162ae71","roles":[]},
 "count_jobs": {"digest":"5ed7dcaf8ad7bb3d2411cc3d498cef2a6073dd99f08396420daabb677c2dfaad","roles":["fairclaim_operator","fairclaim_auditor"]},
-"count_one": {"digest":"33ac0d250c5b3342b87575281c6c1f850e7a8b38319f807bbb6af3ecc956dff7","roles":[]},
-"count_tenant": {"digest":"1cf635f155b4fd0e3153df3a3164c27cab3e4338d7e7cf35285c257975f5e10e","roles":["fairclaim_operator","fairclaim_auditor"]},
-"count_waiting": {"digest":"0fcadaa2f46819e49fbdddeae32269676c61c344e73461189ac9882eb47decfb","roles":[]},
 "counted": {"digest":"9b67ae4ef60b232344c7e62be94a0edbfb69dce02ad47f85e12a923e12c347fe","roles":[]},
 "current_tenant_id": {"digest":"b0171da4c9b1ecb1840f60e300711a845d99f0a9c9343316067ea19e36860957","roles":["fairclaim_tenant"]},
 "default_tenant": {"digest":"a9397dac08805d004806582bf58374f7b6466cbf61a14e2ee22d92ea522178d7","roles":[]},
 "delete_jobs": {"digest":"4d665a03bc49b4d72f7cdfc3e7a72505e6c34be796a4d2010321324adbd93218","roles":["fairclaim_operator"]},
-"dispatch_job": {"digest":"cf3eaaaa1dc1208f6bb37cdec7bbd72e6279182514ebb841c4f3e20120fc5c19","roles":["fairclaim_producer"]},
-"dispatch_jobs": {"digest":"a1fa10ed42d2d40f8d6fc84d1ec9300cda8f0b9a24dc8f5d22b05b2d5b9bb862","roles":["fairclaim_producer"]},
+"dispatch_job": {"digest":"43839c9e8cbf1f175f0feaa10d26a30cbc8c2e04b46e4280579e0cb6f79e03d4","roles":["fairclaim_producer"]},
+"dispatch_jobs": {"digest":"1cf0e325d767eed2ceca31502e496de3f1aa0255ded9d9ba9f338a557326d14e","roles":["fairclaim_producer"]},
 "dispatch_lines": {"digest":"dbb5d9e33455771f20172cb127ce0cf66d82991f4e202d0abcf9ab0fae8f3a02","roles":["fairclaim_producer"]},
 "doctor_findings": {"digest":"9d5a78d32b10a736072bc9817b2fbd29c84ceda9fce3c259710ac08992eddefb","roles":["fairclaim_operator","fairclaim_observer"]},
 "doctor_topic": {"digest":"12d29ab184d6a2095a5ed0a2d52221074ec635c372ca04acaf4831440142ac02","roles":["fairclaim_operator","fairclaim_observer"]},
 "doctor_transactions": {"digest":"9d28628e405b3f91e78fa8f0a822649f80836b4e17bf7a44eb8d198eccef8453","roles":["fairclaim_operator","fairclaim_observer"]},
-"drain_queue": {"digest":"4fa8408470595bff2c692fe81ce30544fe47f7f059994f45ca31a2a1d1d886a6","roles":["fairclaim_operator"]},
-"drain_tenant": {"digest":"23da25988fa3f0e58cfe37814e2ab3fa72dce680ef6f02fe72cb4a89e875c59e","roles":["fairclaim_operator"]},
 "drop_range": {"digest":"27c0c53bf4185acef7e20c6874c5de1b143e519b1d149ef7f6ef2b5d1692c55b","roles":[]},
 "drop_ranges": {"digest":"b3dde08c63c15527830a9bbab397ed731d4d9b91c5e34fdffffdd06279a3b5cc","roles":["fairclaim_worker","fairclaim_operator"]},
-"drop_wishes": {"digest":"7408c62df3a4c65ee01f9edf2107caefdf70d5c45c11e95b8f085f19e8147ced","roles":[]},
 "end_cancelled": {"digest":"54f734857e0ea3da9763790ec3f7e3f62d7b17ac31412c2b1d662d80f2d73aec","roles":[]},
 "end_waiting": {"digest":"13988f6f0d54b7ba28b0998ac120b7460665afd76efd661aef0d03e3fe8c97d6","roles":[]},
 "erase_jobs": {"digest":"0247c6be123087fa4a56cf33d24796a494fe7d66f607b20c08330ec70028d00b","roles":[]},
 "error_code": {"digest":"4b208366eb628c8b1d3f73a93337f3bea703f6eb440673a2e49de0b3449441a8","roles":[]},
 "error_has": {"digest":"77fa77d57430d687e04bbb5fe36ff0ccfbf5a9e9602aa3c0fc7024f79af0c20d","roles":[]},
 "event_triggers": {"digest":"cdb5bd3cf3f04b68e6169a543cee5911c3b5a79d81d6994ce235936310c530e9","roles":[]},
-"export_tenant": {"digest":"1af4afcb88c2edad18184e796bafd60309b19addd9dfa7c7a805f9146f04d719","roles":["fairclaim_operator","fairclaim_auditor"]},
 "extend_leases": {"digest":"c522db9125f868684a2dd9b74d78d09ec66e0959cabb0c4702f5e126ceab34ca","roles":["fairclaim_worker"]},
 "extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
-"fail_suspects": {"digest":"f12cb582011177be1b9f887c93676a50dc056cc7aeacf0642e6ecc024ed71813","roles":[]},
-"find_at_limit": {"digest":"ded6a7c2da8e2698c4c39cfc93598f3aca3848eadbbadea7b8de72c1a89984e1","roles":[]},
-"find_counted": {"digest":"610f0b757506be4988ece4c69f4ad77cfb48ce0bea9df9141316b6da78f99d18","roles":[]},
+"fail_suspects": {"digest":"5fdef0615b64a7507e05e528a2c6a316b15875bb3b5b2790f01c47dd3cc75bac","roles":[]},
 "find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
 "findings_of_age": {"digest":"880ed3d82b5ea0250d4a5aa597665daa4f19a98c65916f8ac489746eee45742e","roles":[]},
 "findings_of_functions": {"digest":"9dc8801d24faf52a633cf1255e903f3260efa576e67b0e165a6c60d50f87e3be","roles":[]},
 "findings_of_holders": {"digest":"97081ddbd16d62dc6ed3479d143b41bb1661cabc835b2db2ec867e23dd20ecdc","roles":[]},
 "findings_of_leases": {"digest":"bbbbe8b098d09ce1925657e02f98327e6be19a4d06baf4a30e441015e78bca39","roles":[]},
-"findings_of_limits": {"digest":"9d738573becce2b660079f54f8bb6bd4647db1c829654ad99b51efeab758d48e","roles":[]},
+"findings_of_limits": {"digest":"5eadce32ecee76f2ad6a1676bed3ea9a1066fc2c00ff7f05cb7e5c721252b537","roles":[]},
 "findings_of_migrations": {"digest":"33fabd1064421e0bb1e9653772536bdec2aeeb73014a43e13cbfc9237338b484","roles":[]},
 "findings_of_queues": {"digest":"1bfcbd65369bc709689d985c9e5988d73dcea1d7eff8b81cb38ee4f157dd8d9c","roles":[]},
 "findings_of_relations": {"digest":"6b3d06b7177334624af26b73c49e63b8ca1815bdb0d13ff1948e463c3aa48a1c","roles":[]},
 "findings_of_retention": {"digest":"aebc1bce0b7d0345c07178b5140fd1d2c90719b32e8a54d324f62cb0aca177ac","roles":[]},
 "findings_of_roles": {"digest":"ea23178379b64c648d6ad5e3a5d44e71c3464d70d7216ec2277a9ba39ff65013","roles":[]},
 "findings_of_settings": {"digest":"05be7d8c6c80cfb8e7f814f4a9ec437c422ef112e4f8b39ed809b945185f33e5","roles":[]},
-"findings_of_space": {"digest":"423a715998de498dcad34d6296cdc7075d9d5ee7b98e87e775ed5276cdc37dbd","roles":[]},
+"findings_of_space": {"digest":"d0ecd3309fda12b93021d92e0eaa4c9752a353cd8c8aa3ed0d48ade08017cf1c","roles":[]},
 "findings_of_steps": {"digest":"50d17208e9f385502891fac43ce6093f6d4c40a6088c98db28ae78294a591e71","roles":[]},
 "findings_of_strays": {"digest":"bb16d410b727e5eee41784f57e540b2326d60ca6a922232ce134ceb7a4cedbf1","roles":[]},
-"findings_of_suspects": {"digest":"92883a0f67a4550797147497c5b18a3210d30dafa888216319d9a1f2bb1f048c","roles":[]},
+"findings_of_suspects": {"digest":"1d482ea584bf1ed72be2966576f57092e4ed4edcbec3edd90776469126cce32b","roles":[]},
 "findings_of_ticks": {"digest":"bb42db938fe2fb61323cf47db83ef6a188d9f10c2b627ab0d0f069234efbb45d","roles":[]},
 "findings_of_waiting": {"digest":"71c5ea7291459747ee4e6cb20c0909d533c39d4c2ccc93e18d13330c342eefa5","roles":[]},
-"first_job": {"digest":"5172fcf43589ddcfeb94935e34ca3014a5efa234111451ebb5efa607242b5495","roles":[]},
+"first_job": {"digest":"8d3b140ed67c18885a7a19b8778c89ef83d2f9cb4085b1109b608669c43d371b","roles":[]},
 "fold_names": {"digest":"bf1b0c548fa5707bdb91660d0d044d62479af726c5ad32ef6890989660a72527","roles":[]},
-"forget_tenant": {"digest":"0d5a531e5c4360b4d198ca9529fb60964ced8d1cceb2be10a2346357f1485f01","roles":[]},
+"fold_times": {"digest":"e4f43dcf4743e34bf3d256d0a44a456cc920ed4e701011dc19d3912b60477b97","roles":[]},
+"forget_times": {"digest":"87fc923382d6f28c4733d9317e9ed8471c90ebdc852e18f09d3777c7fd0e9ba1","roles":[]},
+"forget_workers": {"digest":"9c32336b968a6346723b6666f664a475837b3a5b4f6e5e88c4f94b35c78cb971","roles":[]},
 "free_passed": {"digest":"43f291d716f1a5c4c916a020a36b13457620bc74fc983eb8c2a0ad2eb629f3b2","roles":[]},
 "get_jobs": {"digest":"8bd5cac0a85d57c71b86cded83b6e4cf50d665807681fcef8ced5c70cb25791e","roles":["fairclaim_producer"]},
-"has_room": {"digest":"b53c57f5289c9e602ed51ba4bce655373702780729dec7475c1e912caf57afdf","roles":[]},
-"hint_passed": {"digest":"76263e19628689f53566de7b075befe753a31377dd9a05dd268b9013f4a5eff4","roles":[]},
-"hop_turns": {"digest":"a4c0142405fbe88974666bcedf076ab0cdf5c9761a93d5ed67ab3172bb57cacd","roles":[]},
+"hint_passed": {"digest":"1fc3340ab5e21e373be4fa11c2b0291eec322b031cc88caeca83768ea0200661","roles":[]},
+"hop_turns": {"digest":"888a0341f63446e71295d4fd94d6364b071251a19cae30b862e18d4b9bf82f7c","roles":[]},
 "id_at": {"digest":"10baa8453aadbfe1f1dff476ab08c981bcf3ba9bba3aace7cc18979ba326bedf","roles":[]},
 "id_prefix": {"digest":"1f161038d88700f7fc974c95e87613f422ad66c9f277233e426809d3e0d17f27","roles":[]},
-"into_lane": {"digest":"030e8a2c9b50cfbb5f31a9c9233bdf1a05f60432c7d93cab2979f292c78d14b9","roles":[]},
-"into_lanes": {"digest":"5ed66241ef9ff92967db475c243b5ee99074a1e771cade19da4a972d565c054c","roles":[]},
-"is_counting": {"digest":"9e4464d0957b7bf1714ae0cc4811259ca0c8e1b07cb1f67953dd2fae8aeb0982","roles":[]},
+"into_lane": {"digest":"abb28e2232b6c2972ee22f2c73bae2621f09f561d3a448d49a8ee950ce315681","roles":[]},
+"into_lanes": {"digest":"c1b5b9eddf28d65a7c511bfb71abc674b2532141b03d05d1e35b5dbe210ebff6","roles":[]},
 "is_cursor_entry": {"digest":"2b6f87df78450e5b161d4e7458f21ba2d1ef4938f3dd3522a95a33065170d103","roles":[]},
+"is_handled": {"digest":"76eaa4d790c0b10a930c5e3fd7a4bbd50e4efa5416b9d6167482c5db77c46d72","roles":[]},
 "is_held_long": {"digest":"321df77ae5bbe2fc5e90341594a59b732ef0c29a24ca0f6ed9c806944870a7fd","roles":[]},
 "is_name": {"digest":"3a5adf1fa0648d751468bc6aef27dca284cb5ad36ff6b5a5c5165631aefb5946","roles":[]},
 "is_prune_due": {"digest":"b8d0b08b2d2fd0989869f562ecce954609d10ef6b1d24ca7756ac543ad7d1334","roles":[]},
-"is_quiet": {"digest":"bc049a9fe6e936bed432b3aa1fd6af9b05e6f678fd75f96f803972d265ace723","roles":[]},
+"is_quiet": {"digest":"2b4f6ae530f0cf77a7512b4ac50aa7b885f5298b402be5879263da893dff9827","roles":[]},
 "is_suspect_waiting": {"digest":"7226b29e59a7b431b4906d0e776582070300cbffb3159feaccd5e0b3579c9bfb","roles":[]},
 "is_tenant_name": {"digest":"5416dc78d899e8a14ea181661442429b825ebeb7bbff1b358c6c22b988b48127","roles":[]},
 "is_time": {"digest":"1169297cf08f72e120d066ec36251df103131e108e8aee775789298374478c78","roles":[]},
 "is_wanted": {"digest":"1ea052bfe9c8523c1607b1d375468edb1e81a7402a0f03f45de4898ff01414b7","roles":[]},
 "json_fault": {"digest":"e114008019a9bd1b0fc2db1b95b6a87be8cb99bb51d52b03c297e17fe27ff252","roles":[]},
-"keep_state": {"digest":"427e5e519715c281845ff184cf3b287970edf4125d950b00399e4e106548d3f1","roles":[]},
+"keep_state": {"digest":"1d89655fc2d9d92edbd56d6ad28c0cc825bd3a9be2590fb0c51e1c98aaf2a84a","roles":[]},
 "known_settings": {"digest":"11b8f0297362b0f89cbfa8b8d94cf034ff1a07a52a701e5cc2b2040f691914f5","roles":[]},
 "lane_group": {"digest":"e414de76b6da3cc864c8ea00c31a43526635d6cab96efca24e3c59876e1893fa","roles":[]},
-"leave_hints": {"digest":"10c08f4af4cb82d22c13e5e0ace706906fb4ea833cb5ec1477e071d6579b91c2","roles":[]},
-"leave_room": {"digest":"6d22182da5fe25d615fef19ba7008582a2b4543f5c1453bc26901ca45a8ad828","roles":[]},
-"limits_of": {"digest":"3e172374ca91d63d8f61130c742219b6f02e274396796e51a5bc3b32ab86db59","roles":[]},
+"leave_hints": {"digest":"66fa9e05ee5deb5b466c21f1b3036d1508c0ae089f05a19f1b81b4d6788f963f","roles":[]},
+"limits_digest": {"digest":"0cea06fc789cc81167b9d2c7068740a7690e9207877e79051ead964d799738ad","roles":[]},
 "list_jobs": {"digest":"ea818cb471eb96916f7ceb0a40795c9abe6850f316d3162365433452b25d9a27","roles":["fairclaim_operator","fairclaim_auditor"]},
-"list_queues": {"digest":"6ff8d2812d423da660e6a6519d0ceca4bd740ed1dd206f2c8733bb03e8959582","roles":["fairclaim_operator"]},
+"list_queues": {"digest":"5b55310413de7bbe18d92010cc81226aeb2897bca71886a5702fd966ac12388e","roles":["fairclaim_operator"]},
 "list_settings": {"digest":"41cf915013a62c1305113392191794fa967a1172b64c76f1aedab781c9ba9a59","roles":["fairclaim_operator","fairclaim_observer"]},
-"lock_slot": {"digest":"121eb60145c73746cb85f9020eaa82c4a4db6b7a709774981053f278398a1703","roles":[]},
-"longest_waits": {"digest":"15444e28b1e304f44eb37130a537b8107b5c87cf604eef74a22f0cbf8c554961","roles":[]},
+"list_workers": {"digest":"410b166cff768e97c6247fe7b17d9770ca8814ca809f754180fe9d206c8b8ef2","roles":["fairclaim_operator","fairclaim_observer"]},
+"longest_waits": {"digest":"a56ee8e2321a5d92139f4f65d5380423ed52661bf902159eb98c47db96d990e4","roles":[]},
 "make_range": {"digest":"c36bdc4d8846facb4b28d473776b33853becfbb684f3153908335b83aa597b36","roles":[]},
 "make_ranges": {"digest":"7830ea23c0c1e3840e713955d4b86003e98b80f43b5e747bca2828465fc93aa4","roles":[]},
 "mark_holders": {"digest":"928510c4f9c11191f69340761ac617ad35c2e1ad8e1756f7e0dee026e6fe119b","roles":[]},
 "matching_jobs": {"digest":"efb20d96449bd3ec00aeb8bfd9fa7ccb45ac3b6c90a2c83522c7eb14d47d8afb","roles":[]},
 "millis": {"digest":"0f4a0b4fffaf847ee01ae8876afb133942d4ad2b89291b965ea542b8c577c75a","roles":[]},
 "move_floors": {"digest":"bb2e5f286ac25470876cf3ad3e5031e6abc29a6b7c55456421b41c6d11c4dbca","roles":[]},
-"move_limited": {"digest":"7d6af3fc27e326994d68782fe4ecd93cd8f357c0ccce237e5e0b21f1c46d49e6","roles":[]},
-"move_waiting": {"digest":"bbe76e5922b031cd9579534dc621f7857ab7370792b2f5cf820649ddc4013b8c","roles":["fairclaim_operator"]},
 "named_tenant": {"digest":"05022ad604f767b809d78cfc7cf746f186dfc3cbd594ac72fba2166d9423d299","roles":[]},
 "named_tenants": {"digest":"42e7a9f72632aa11ce3ffbf8bf2b3e407400b694fbfc7c4891c4f248475e39c7","roles":[]},
 "newest_state": {"digest":"17b8ddca9f6dbd6c4ecdf413d1102659c57ad99b5ff893c6b00fee6e42a3b616","roles":[]},
 "next_due": {"digest":"b594db740530749a51e985a8337c58367f44f4ca23ee62bd3b3ef7849bc5eff1","roles":["fairclaim_worker"]},
 "next_look": {"digest":"6b297eb64a5cd37fe600c9fa8e6cbd9ac8cf47d6ff4a98460efff64f141be239","roles":[]},
-"next_queue": {"digest":"95a638a35db1e4bef60d96244a5b97abfbb68a2e369dab7b81b67dac04d81018","roles":[]},
-"next_turns": {"digest":"4ec89f4263e47d874839b22d4df9d484ec3d702bdf6534942fcdbafa2d84a6ac","roles":[]},
-"next_turns_by_type": {"digest":"b3edf276f8456d71a538e89ecfe8893b38ba2ee18d5d5619d6bf9d48cafb85f9","roles":[]},
+"next_queue": {"digest":"ebf95dec46830fb0b9ccfee158a81ee065dae6f318d9780491450f3fb8a283fb","roles":[]},
+"next_turns": {"digest":"d5f6760506b8cc653b78703b1eb16b3fa6f51472b6623ce8666b703c2572e9b4","roles":[]},
+"next_turns_by_type": {"digest":"3f24773585eb0c473dda24da4f0fb7b3ac08f5cf9c7b9540b81bb3dfa3285cd3","roles":[]},
 "note_below": {"digest":"99aa3da183ab393b79258eea5a78481e5ab3a71a3f80125203fa97d0df820b01","roles":[]},
-"note_delayed": {"digest":"a75ffe6e401a5d3c8cf6c1f53c00ed5dce1a2c050c34bda797b432b2ac883fd2","roles":[]},
 "note_fault": {"digest":"f19fe328b1e1f5aa03a86d904544500c8d60bea253e06d624d075b2997371161","roles":[]},
 "note_freed": {"digest":"fc0417deec82aeec90a9c238c5b6b209a0c0972a9dbc302ecb2247e859a6d576","roles":[]},
 "note_idle": {"digest":"868dc1dd1e54557c46dddffb6452af28e581d1d937c22914087000b7fabf04b0","roles":[]},
-"note_limits": {"digest":"f7c0295c662211f79b9e969b04b9ae9f9941f7c57b5fdb1d512081100dc4aeb8","roles":[]},
 "note_look": {"digest":"7fa688a44297a1389844a212113c5f80d4098d3dd7643eaccb192ae213fe2ae4","roles":[]},
-"note_operation": {"digest":"3244b6a2f3a84b484137028cf1675e2b21f77fde5f0478b8bff458a0ebc607d0","roles":[]},
 "note_prune_fault": {"digest":"47a1d88cdbb544cd5ea5df177750e6df1cde17747fa862799e232025c57b1774","roles":[]},
 "note_ranges": {"digest":"44766fcad4c6bbdb1cf95e87d11ad2c2df4970684c9b7f30bc511962f9ff5da3","roles":[]},
 "note_tenants": {"digest":"64ecc0cbe71b23607f8c9ee2423e90160bf59c1dc0a7823802ae35fc6373f78b","roles":[]},
@@ -12022,19 +10639,17 @@ insert into fairclaim_internal.build (contents) values ($build${
 "our_role": {"digest":"79a2878026dcb51824a9407274468cf63c2bafd55f578de8ff97a365c74f32a8","roles":[]},
 "pause_queue": {"digest":"0404361cc5e240edec37a47f0acb9be84aa8fc4eb53879420d37e93221504588","roles":["fairclaim_operator"]},
 "place_in_range": {"digest":"3fea2ecfc5d77bc34bec1822157ce74a128a8e0eac535d94adc8532a2e1f783b","roles":[]},
+"plain_weight": {"digest":"fc19a0a8777a6c28dab0d16f5470b989f0c55abca6f9c1fa0c8001eaa2d6992c","roles":[]},
 "promote_due": {"digest":"53cb77c403b4dd877c634af51d7fb74a10147ba1d359b69a9b0ade44e231bbb8","roles":[]},
-"prune": {"digest":"6b824f678f5e0f2d171928b5045a47f29d53a83236d8ac60ccde6fab444cd68e","roles":["fairclaim_worker","fairclaim_operator"]},
+"prune": {"digest":"67c08602496c16b1e9b459c714a595970120e9133f21e2c1c4ff84aad2d65080","roles":["fairclaim_worker","fairclaim_operator"]},
 "prune_before": {"digest":"608daece08092d648fac1c0557a08cee8c5160c6eaefc6dae60cf967f4373c6a","roles":[]},
 "prune_piece": {"digest":"577742d29519d7d3ba206d4442fa7ca2c496872068efdc28b2a124734cac8d48","roles":[]},
 "prune_round": {"digest":"b3f628445cd23db443540a2b19eb864e54edb47a519ec44b687f2c4d0a881849","roles":[]},
 "prune_step": {"digest":"10c089e4c4934dc760865a657b66632bbe4d9b6ae92f637a657d6882c0027340","roles":[]},
-"prune_tenant": {"digest":"7e46e95399820cf3cc189f0f6b75398c0d8e6bfb49d7711dd0dacc25b2f123af","roles":[]},
 "prune_walk": {"digest":"577a1f92213c44adc59a4c3ab8b691bdb307c18eee7e07be76a6df905ff1c687","roles":[]},
-"purge_tenant": {"digest":"4065acc8a4e627fe617452496c6f0b6b4905128c2fa2e671c27e52044b5e2b38","roles":["fairclaim_operator"]},
-"quanta": {"digest":"d9a9a09f9054759c1e7b3426117c3ea57f847ed4bf3bc421281065194140a950","roles":[]},
+"quanta": {"digest":"b3502a430217cb62dadb167d83e2ff3e824be98b5347c3ba4ee94241c4df46be","roles":[]},
 "queue_in_use": {"digest":"30a360e35d576eff8d015921ba85e7438b0100192eac6b4e0eeb11139a5e7063","roles":[]},
 "quiet_until": {"digest":"b27cfce9f4b046d930076fcdbe30b82a25eef48748547ef2d12e9be576dbc13f","roles":[]},
-"quotas_of": {"digest":"47fe6c3ec279fb4422b2231b5b25593cf511d173079e2cfd406f89bdeb08127e","roles":[]},
 "range_block": {"digest":"4e3fbd510400f4f2d3b7722d3126d5af2c37f7952fc7a940882aa28269fe2173","roles":[]},
 "range_name": {"digest":"d28c8750c71c406d73ca466779e784581f6feffd47a1645779fc4c907a9e4349","roles":[]},
 "range_waits": {"digest":"759169feb807f783b0e02bea44b69b890992161ed60398c936c2e52e24429075","roles":[]},
@@ -12052,58 +10667,53 @@ insert into fairclaim_internal.build (contents) values ($build${
 "release_jobs": {"digest":"9e872e61ac5efb0fce1390eba1839345b55a375d924391a5249072e24eaa7968","roles":["fairclaim_operator"]},
 "release_worker": {"digest":"46c31d297630ddda6abffc7dad82032d91233c9d0feddc87ec4c7065f935ed63","roles":["fairclaim_operator"]},
 "renew_passed": {"digest":"b2df0a80eb0054a48b7ae5deaeb970269503c2037494acf2c34431c5098fc2b1","roles":[]},
-"reopen_ended": {"digest":"c2d493b49fb59f9a881447f0a133c4fd93e63ef0ecf7af7b050e77a9c2152039","roles":[]},
-"resume_queue": {"digest":"de54fdf673b87b3d5cfc8c73ceaeea9f134274e7b85c8ffd8de4fe46c8b52278","roles":["fairclaim_operator"]},
-"retry_failed": {"digest":"8659c629d6e71abf8f97843ffdcd9fe17a9e1abb1b4c3403b74c332be5af1a22","roles":["fairclaim_operator"]},
-"retry_jobs": {"digest":"0ab50672f55c5710d97030bc969a9093c2385d4ef2863c712362aec429fb0c41","roles":["fairclaim_producer","fairclaim_operator"]},
+"report_work": {"digest":"4d2078aa394a2f4048f2aa590844118ac96f1a094bdf881706671bde1b51fcb7","roles":["fairclaim_worker"]},
+"resume_queue": {"digest":"8c7081246633071d2372b03741708812774867498767f84d4903d7fde9bbffa7","roles":["fairclaim_operator"]},
+"retry_jobs": {"digest":"34c1780fd309793287e7a69cd2bdf9ee5aa84c8fc64c8aab597f8d14a0436c10","roles":["fairclaim_producer","fairclaim_operator"]},
 "return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
-"room_in_queue": {"digest":"03b784f7670e23325246715e6a07db2022489516a4c5e123bc25ce3a7aec310f","roles":[]},
-"room_under_limits": {"digest":"dc5345c029f64dba8160dd251087d418ccfc96cbf0cb0d4e6028b97957755c65","roles":[]},
-"run_step": {"digest":"a2bab9f72ecc1e26876641f1a1a8c47819611bbcfdd666af959358f59535f5a5","roles":[]},
+"room_under_limits": {"digest":"de16e43bfb3e27767aaafc3d35a74b5800b2693701295b83014e5355c07607a9","roles":[]},
+"run_step": {"digest":"d850a95a285227eab448f9c4436de4b636c046c7909d68f534ae2fbae8e8e1e9","roles":[]},
 "schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "seconds_in": {"digest":"1f370781f1f952f251f299c23d430d327eca67952db155835ce31736a09d7cdf","roles":[]},
 "secure_table": {"digest":"4fd1871c95fea6acec7a09bfd97228c938895c94250c3d859a62f8b0b0ff8a94","roles":[]},
-"set_retention": {"digest":"260942054f16fd2170c43fb51037b59481a73aed73476cde7ca4d98715ef6a9b","roles":["fairclaim_operator"]},
+"set_queue_fair_by": {"digest":"d8b4c232a0edf7144a3aef338e259482f8367d90ea362281ac447764017a98e6","roles":["fairclaim_operator"]},
 "set_setting": {"digest":"8c5c96cf18c94e33e7842b505b992e0b86afc561d6482e9eb135f41d8310c966","roles":["fairclaim_operator"]},
 "settle_and_claim": {"digest":"11ad8fea6b52170b65f1fa82f2873f0ec2fddf57982a7626e148839fdd454281","roles":["fairclaim_worker"]},
-"settle_jobs": {"digest":"61e48825f196784f56c68a0a5615c394f5fcdcf57667c04dc8069c7a3505fa0a","roles":["fairclaim_worker"]},
-"settle_mixed": {"digest":"bed1d1701b2cd90e0d02d787ba2552dc92feeea58286ca48ef95c4e209e07074","roles":[]},
+"settle_jobs": {"digest":"2abe62e121c6d27fa102c35608cf549731624a3a962b97083e41a462c97e2816","roles":["fairclaim_worker"]},
+"settle_mixed": {"digest":"491d8942ad7fc8a3b2f5f89dc72f0fad18513102f664d268b29566839d239fef","roles":[]},
 "show_job": {"digest":"1de32360795b828c88db372a92691b57d6aa61e116a8e9c65e7630f4005d6e88","roles":["fairclaim_operator","fairclaim_auditor"]},
-"show_quotas": {"digest":"042e1d9917aa1643ff8335136e54509f2a4cb87b1901de1b2da2be3362bb51db","roles":["fairclaim_operator"]},
+"slots_of": {"digest":"f80e35243f24c291aa4abaed0344d02801e3e0e5bf50567e8dc68b8882ffd16f","roles":[]},
 "some_of": {"digest":"c5871e453cbbcfb4ab1a8b1ca4bae37ecf3a75825b11aef833426d4d27852622","roles":[]},
 "span": {"digest":"a9c5429724f9c3cb45a27633b0696c75dfbecca4cbf87683570ed69e3a0d67d0","roles":[]},
 "stale_kind": {"digest":"dfb9c5a2c45a00fc71bfa8e734ae78c76cec1f590903e42409ce5c61aeddeba3","roles":[]},
 "status_of": {"digest":"c61c116909e3f58ab927d9b96a34e18edf9fee2ecdd949e9dad20d1639122163","roles":[]},
 "sweep_ready": {"digest":"94c38a3068c145be7f5ad8d06d6325f3b3a3a662e64be0c17d7bea0bdca17e78","roles":[]},
-"take_alone": {"digest":"dcb11967a31e11e4fa157891a3def5908e2e15666d4aec3334fa22654c950c58","roles":[]},
-"take_bounded": {"digest":"b89fb2930e39e000469e3f24e628fb78ddd78e301d7964c7b1afe1ab2bd57a24","roles":[]},
+"take_alone": {"digest":"e59bbcbe9f56585b8ddda2aeab9855f0f3576bad1a5f547db8fd41ef479ae7ec","roles":[]},
 "take_guard": {"digest":"2007d91c06222ace5507c14e34798dd16426a7193ac2fd31221a69af4ef92fe0","roles":[]},
-"take_highest": {"digest":"7dee9f5ca014397e4f979a75d17f7b83c955fa47b8c6a260ce9f476fafaf9542","roles":[]},
-"take_jobs": {"digest":"950631099e23837d094507c49c79915a3e32879b01be8ff206d06aff6dc7f03e","roles":[]},
-"take_own": {"digest":"bd3e3be8dd7663fc0e3fc595b9463f74a4679604b46497dde0499996a300ef38","roles":[]},
-"take_ranked": {"digest":"c06439c48b27fa246bd6c06a696d89bc6da957812e56103cfc0c4705b25720ea","roles":[]},
-"take_shared": {"digest":"2fdf78aa0a1795a491c204ebc4c75ee67d79dc65ad39e440ae03fe6090a38567","roles":[]},
+"take_highest": {"digest":"3787c04b941b6c583b6620bcf75a63d2736c0d520dfb2bfc5dcdab091d8b4c0e","roles":[]},
+"take_jobs": {"digest":"1a4a669a80ad418986b2bb84e2a8f48d356d5fa7d1262718aa1bc891e0e13a17","roles":[]},
+"take_own": {"digest":"60659a46cd54c87ee7a3591dc55931e83492576bca0827ccb177c35f4e6390b1","roles":[]},
+"take_ranked": {"digest":"27ce47f260ce5cd2ff578255e6b35b8eb0979a73aec5d2d2f29927181c5da24c","roles":[]},
+"take_shared": {"digest":"9444ba7b6eabe13c379011a7bd05f729ee1e71da04a4f3fad27a9bc0c8e9fa91","roles":[]},
 "tell": {"digest":"5ad5ff64adbe1ee249824f9c61d49af7aa8a271a64ad40f3bf387395b6287707","roles":[]},
-"tenant_jobs": {"digest":"44c27db3442b492495e0c5f50eb2e4fc18eb3ae5740da7ff73892a54e23dccff","roles":[]},
 "tenant_label": {"digest":"874e76e578ec34564971d84945b0c2b465abab931317ba3f15de6bde8aaa7e1b","roles":[]},
 "tenant_names": {"digest":"8e6224410e8c0796ed2c202ca8bc7c2f2196e09f7be3fb73338ce1598b2bbd83","roles":["fairclaim_worker","fairclaim_operator"]},
-"tenant_parts": {"digest":"c23c8edb3bfc620f6cb160010c6b124bfb5102b12b23a00c7acf6a4444da7765","roles":[]},
 "tenant_uuid": {"digest":"f9965135b64a84231e5f634f5297f7430f959f1c218d11f6b9c46b7edfedcee1","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "tick": {"digest":"e73762cdb84f9426e58fdd93d951346ace3b80b2fc962a3b9d3bd9db370bbfe7","roles":["fairclaim_worker","fairclaim_operator"]},
 "ticks_at_work": {"digest":"85d45e4c2b1b65a684429265e947acd8583557422ab51ccf72e1678fee90bf92","roles":[]},
+"times_wanted": {"digest":"5bba17ef2d7ab54d8ec406f6b531acd4914f4da768f253078c88ef7934dc61d9","roles":[]},
 "to_ready": {"digest":"04dc0cebbeb95345241bb5fd012742caba7d7c89cc0291b85dadc712bea227d2","roles":[]},
 "too_deep": {"digest":"8aec7c2d6bf6b9caa18c5d51a9aff889b221f928c801c91d771105a09d217d05","roles":[]},
 "try_step": {"digest":"55c6aa5f87f85882763c90e0894fe74fe45f54df168815b16e587cdb10c955b3","roles":[]},
-"undrain_queue": {"digest":"49f24f4ce886664eabde2fa0f6706b3200f1a95d6067ca9b91fa3d73e0c74872","roles":["fairclaim_operator"]},
-"undrain_tenant": {"digest":"2fad2efdd249b88cb0c7b8b75547c5776ab9dcc492ea9b78c8832f0754cdd842","roles":["fairclaim_operator"]},
-"waiting_jobs": {"digest":"40819cf8d547feea060955321b73d645762d4c6f1b348884761b792aeba300fc","roles":[]},
+"turn_worth": {"digest":"02dd17ba9a738a18b45df24041ac01e35b6dd22feb2baa307579e73637a17ed5","roles":[]},
 "wake": {"digest":"ffa1595814f0fbcca31e4b940d8bae894d63045daf43eff1000e9d6d1dc64697","roles":[]},
 "wake_before": {"digest":"5296c4e3121b4a7df3c8f763ffeb47d9898d69fef3215f33af3ecc12a3cba72a","roles":[]},
 "wake_cancel": {"digest":"7b723a8c6f0fd01f1be0a3cd677034ae9b4687d51a5887d48795de42363d329b","roles":[]},
-"wake_freed": {"digest":"53e50e9a18d9ab50ce669b1f6b238f78e6c467d81d73f09795922715d3de083f","roles":[]},
-"walk_lanes": {"digest":"f705e67f49390883af611f82ae942b983e88ed10a9aff6b29fbf73798be1a32f","roles":[]},
-"why_idle": {"digest":"c0f3d913bcbc625837f2ac29c28102563d1ebf2bc317f73fec892d2c5466a5aa","roles":["fairclaim_worker"]},
-"work_steps": {"digest":"c55929aacc9c2e7fe4d9127ce6a82120ae4a28806def300db167bd75c498210e","roles":[]}
+"wake_freed": {"digest":"f2c838031a42fe4b9775445591b50cbe1fdcebcb51effe1cb4c1644c46aecb4d","roles":[]},
+"weigh_by_time": {"digest":"0c8cb01151edb4179d6b75fa4cbc9846095b135013047391eee3881759834716","roles":[]},
+"weigh_slice": {"digest":"6499e5168eac48504b4c4b71259eccd0e80019e0c5a4685b1b19f381110bb6b4","roles":[]},
+"why_idle": {"digest":"1e5412342eee7b1aec55eab26e0e782c2010f5574a4d619c03fc15cc8d477812","roles":["fairclaim_worker"]},
+"work_steps": {"digest":"ce8eb53422eafe6fb7f06d1a139091deea1968c6f384b777d2b071deafa556a7","roles":[]}
 }
 }$build$)
 on conflict (one) do update set contents = excluded.contents;

@@ -20,20 +20,6 @@ grant usage on schema fairclaim to fairclaim_worker;
 
 create schema fairclaim_internal authorization fairclaim_owner;
 
-create table fairclaim_internal.at_limit (
-  at_limit_id bigint not null generated always as identity,
-  tenant_id uuid not null,
-  queue text collate "C" not null,
-  newest timestamp with time zone not null,
-  since timestamp with time zone not null,
-  is_stable boolean not null,
-  constraint at_limit_pkey PRIMARY KEY (at_limit_id)
-) with (fillfactor=50);
-CREATE UNIQUE INDEX at_limit_pkey ON fairclaim_internal.at_limit USING btree (at_limit_id);
-CREATE INDEX at_limit_tenant ON fairclaim_internal.at_limit USING btree (tenant_id) WHERE is_stable;
-alter table fairclaim_internal.at_limit enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.at_limit as permissive for all to fairclaim_owner using (true) with check (true);
-
 create table fairclaim_internal.attempt_error (
   id uuid not null,
   tenant_id uuid not null,
@@ -65,25 +51,6 @@ CREATE UNIQUE INDEX attempt_error_<range>_pkey ON fairclaim_internal.attempt_err
 alter table fairclaim_internal.attempt_error_<range> enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.attempt_error_<range> as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim_internal.audit (
-  audit_id bigint not null generated always as identity,
-  at timestamp with time zone not null,
-  who text not null,
-  what text collate "C" not null,
-  subject text collate "C" not null,
-  tenant_id uuid,
-  queue text collate "C",
-  old_value text,
-  new_value text,
-  until timestamp with time zone,
-  why text,
-  many integer not null,
-  constraint audit_pkey PRIMARY KEY (audit_id)
-);
-CREATE UNIQUE INDEX audit_pkey ON fairclaim_internal.audit USING btree (audit_id);
-alter table fairclaim_internal.audit enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.audit as permissive for all to fairclaim_owner using (true) with check (true);
-
 create table fairclaim_internal.build (
   one boolean not null default true,
   contents jsonb not null,
@@ -110,25 +77,6 @@ create policy tenant_read on fairclaim_internal.cancel_request as permissive for
 grant select on fairclaim_internal.cancel_request to fairclaim_auditor;
 grant select on fairclaim_internal.cancel_request to fairclaim_operator;
 grant select on fairclaim_internal.cancel_request to fairclaim_tenant;
-
-create table fairclaim_internal.claim_lock (
-  slot integer not null,
-  constraint claim_lock_pkey PRIMARY KEY (slot)
-);
-CREATE UNIQUE INDEX claim_lock_pkey ON fairclaim_internal.claim_lock USING btree (slot);
-alter table fairclaim_internal.claim_lock enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.claim_lock as permissive for all to fairclaim_owner using (true) with check (true);
-
-create table fairclaim_internal.delayed_job (
-  tenant_id uuid not null,
-  id uuid not null,
-  queue text collate "C" not null,
-  run_at timestamp with time zone not null,
-  constraint delayed_job_pkey PRIMARY KEY (tenant_id, id)
-);
-CREATE UNIQUE INDEX delayed_job_pkey ON fairclaim_internal.delayed_job USING btree (tenant_id, id);
-alter table fairclaim_internal.delayed_job enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.delayed_job as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.dispatch_progress (
   login name not null,
@@ -258,20 +206,16 @@ create table fairclaim_internal.lane (
   queue text collate "C" not null,
   type text collate "C" not null,
   alone boolean not null default false,
-  walked boolean not null,
   constraint lane_check CHECK (((NOT alone) OR (tenant_id IS NULL))),
-  constraint lane_check1 CHECK (((NOT walked) OR (tenant_id IS NOT NULL))),
   constraint lane_pkey PRIMARY KEY (lane_id)
 ) with (fillfactor=10, autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lane_alone ON fairclaim_internal.lane USING btree (queue, type, lane_id) WHERE alone;
-CREATE INDEX lane_own ON fairclaim_internal.lane USING btree (tenant_id, queue) WHERE (tenant_id IS NOT NULL);
 CREATE UNIQUE INDEX lane_pkey ON fairclaim_internal.lane USING btree (lane_id);
 CREATE INDEX lane_ranked ON fairclaim_internal.lane USING btree (queue, tenant_id) WHERE ((priority > 0) OR ((priority < 0) AND (tenant_id IS NULL)));
 CREATE INDEX lane_shared ON fairclaim_internal.lane USING btree (queue, type, priority, lane_id) WHERE ((tenant_id IS NULL) AND (NOT alone));
 CREATE INDEX lane_shared_id ON fairclaim_internal.lane USING btree (lane_id) WHERE (tenant_id IS NULL);
 CREATE INDEX lane_type ON fairclaim_internal.lane USING btree (queue, type, turn, priority DESC, lane_id) WHERE (tenant_id IS NOT NULL);
-CREATE INDEX lane_unwalked ON fairclaim_internal.lane USING btree (tenant_id) WHERE ((tenant_id IS NOT NULL) AND (NOT walked));
-CREATE INDEX lane_walk ON fairclaim_internal.lane USING btree (queue, turn, priority DESC, lane_id) WHERE walked;
+CREATE INDEX lane_walk ON fairclaim_internal.lane USING btree (queue, turn, priority DESC, lane_id) WHERE (tenant_id IS NOT NULL);
 alter table fairclaim_internal.lane enable row level security, force row level security;
 create policy operator_read on fairclaim_internal.lane as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
 create policy owner_all on fairclaim_internal.lane as permissive for all to fairclaim_owner using (true) with check (true);
@@ -281,14 +225,6 @@ create policy tenant_read on fairclaim_internal.lane as permissive for select to
 grant select on fairclaim_internal.lane to fairclaim_auditor;
 grant select on fairclaim_internal.lane to fairclaim_operator;
 grant select (lane_id, turn, tenant_id, queue, type) on fairclaim_internal.lane to fairclaim_tenant;
-
-create table fairclaim_internal.limit_note (
-  note_id bigint not null generated always as identity,
-  constraint limit_note_pkey PRIMARY KEY (note_id)
-);
-CREATE UNIQUE INDEX limit_note_pkey ON fairclaim_internal.limit_note USING btree (note_id);
-alter table fairclaim_internal.limit_note enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.limit_note as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.login_tenant (
   login name not null,
@@ -342,25 +278,26 @@ create policy owner_all on fairclaim_internal.prune_place as permissive for all 
 create table fairclaim_internal.queue (
   name text collate "C" not null,
   paused_at timestamp with time zone,
+  fair_by text not null default 'claims'::text,
+  constraint queue_fair_by_check CHECK ((fair_by = ANY (ARRAY['claims'::text, 'seconds'::text]))),
   constraint queue_pkey PRIMARY KEY (name)
 );
 CREATE UNIQUE INDEX queue_pkey ON fairclaim_internal.queue USING btree (name);
 alter table fairclaim_internal.queue enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.queue as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim_internal.quota_place (
-  one boolean not null default true,
-  lane bigint not null default 0,
-  fresh uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
-  delayed uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
-  kept_tenant uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
-  kept_id uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
-  constraint quota_place_one_check CHECK (one),
-  constraint quota_place_pkey PRIMARY KEY (one)
+create table fairclaim_internal.queue_time (
+  queue text collate "C" not null,
+  turn_seconds double precision,
+  mean double precision,
+  place bigint,
+  slowest double precision,
+  fastest double precision,
+  constraint queue_time_pkey PRIMARY KEY (queue)
 ) with (fillfactor=20);
-CREATE UNIQUE INDEX quota_place_pkey ON fairclaim_internal.quota_place USING btree (one);
-alter table fairclaim_internal.quota_place enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.quota_place as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX queue_time_pkey ON fairclaim_internal.queue_time USING btree (queue);
+alter table fairclaim_internal.queue_time enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.queue_time as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.ready (
   lane_id bigint not null,
@@ -401,14 +338,12 @@ create table fairclaim_internal.running (
   attempt integer not null,
   attempts_left smallint not null,
   lost smallint not null,
-  queue_group integer not null,
   limited boolean not null,
   worker_id text not null,
   constraint running_pkey PRIMARY KEY (id)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0, fillfactor=80);
-CREATE INDEX running_limited ON fairclaim_internal.running USING btree (tenant_id, queue_group) WHERE limited;
+CREATE INDEX running_limited ON fairclaim_internal.running USING btree (tenant_id) WHERE limited;
 CREATE UNIQUE INDEX running_pkey ON fairclaim_internal.running USING btree (id);
-CREATE INDEX running_queue ON fairclaim_internal.running USING btree (queue_group) WHERE (queue_group < 0);
 alter table fairclaim_internal.running enable row level security, force row level security;
 create policy operator_read on fairclaim_internal.running as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
 create policy owner_all on fairclaim_internal.running as permissive for all to fairclaim_owner using (true) with check (true);
@@ -416,25 +351,6 @@ create policy tenant_read on fairclaim_internal.running as permissive for select
 grant select (id, tenant_id, lease_expires_at, attempt, attempts_left, lost, worker_id) on fairclaim_internal.running to fairclaim_auditor;
 grant select (id, tenant_id, lease_expires_at, attempt, attempts_left, lost, worker_id) on fairclaim_internal.running to fairclaim_operator;
 grant select (id, tenant_id, lease_expires_at, attempt, attempts_left, lost, worker_id) on fairclaim_internal.running to fairclaim_tenant;
-
-create table fairclaim_internal.running_limit (
-  subject text collate "C" not null,
-  tenant_id uuid not null,
-  queue text collate "C" not null,
-  max_running integer not null,
-  seen bigint,
-  seen_at timestamp with time zone,
-  marked bigint,
-  active boolean not null default false,
-  constraint running_limit_check CHECK (((subject = 'tenant'::text) OR (tenant_id = '00000000-0000-0000-0000-000000000000'::uuid))),
-  constraint running_limit_check1 CHECK (((subject <> 'queue'::text) OR (queue <> ''::text))),
-  constraint running_limit_max_running_check CHECK ((max_running >= 0)),
-  constraint running_limit_subject_check CHECK ((subject = ANY (ARRAY['tenant'::text, 'default'::text, 'queue'::text]))),
-  constraint running_limit_pkey PRIMARY KEY (tenant_id, queue, subject)
-);
-CREATE UNIQUE INDEX running_limit_pkey ON fairclaim_internal.running_limit USING btree (tenant_id, queue, subject);
-alter table fairclaim_internal.running_limit enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.running_limit as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.scheduled (
   run_at timestamp with time zone not null,
@@ -500,6 +416,19 @@ CREATE UNIQUE INDEX tenant_pkey ON fairclaim_internal.tenant USING btree (tenant
 alter table fairclaim_internal.tenant enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.tenant as permissive for all to fairclaim_owner using (true) with check (true);
 
+create table fairclaim_internal.tenant_limit (
+  tenant_id uuid not null,
+  max_running integer not null,
+  seen bigint,
+  active boolean not null default false,
+  seen_at timestamp with time zone,
+  constraint tenant_limit_max_running_check CHECK ((max_running >= 0)),
+  constraint tenant_limit_pkey PRIMARY KEY (tenant_id)
+);
+CREATE UNIQUE INDEX tenant_limit_pkey ON fairclaim_internal.tenant_limit USING btree (tenant_id);
+alter table fairclaim_internal.tenant_limit enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.tenant_limit as permissive for all to fairclaim_owner using (true) with check (true);
+
 create table fairclaim_internal.tenant_name (
   tenant_id uuid not null,
   name text collate "C" not null,
@@ -520,17 +449,17 @@ CREATE INDEX tenant_note_tenant ON fairclaim_internal.tenant_note USING btree (t
 alter table fairclaim_internal.tenant_note enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.tenant_note as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim_internal.tenant_retention (
+create table fairclaim_internal.tenant_time (
+  queue text collate "C" not null,
   tenant_id uuid not null,
-  retention interval not null,
-  place uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
-  looked_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
-  constraint tenant_retention_retention_check CHECK ((retention >= '01:00:00'::interval)),
-  constraint tenant_retention_pkey PRIMARY KEY (tenant_id)
-);
-CREATE UNIQUE INDEX tenant_retention_pkey ON fairclaim_internal.tenant_retention USING btree (tenant_id);
-alter table fairclaim_internal.tenant_retention enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.tenant_retention as permissive for all to fairclaim_owner using (true) with check (true);
+  jobs double precision not null,
+  seconds double precision not null,
+  at timestamp with time zone not null,
+  constraint tenant_time_pkey PRIMARY KEY (queue, tenant_id)
+) with (fillfactor=50);
+CREATE UNIQUE INDEX tenant_time_pkey ON fairclaim_internal.tenant_time USING btree (queue, tenant_id);
+alter table fairclaim_internal.tenant_time enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.tenant_time as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.tick_fault (
   step text collate "C" not null,
@@ -585,51 +514,42 @@ create table fairclaim_internal.tick_state (
   quiet_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
   mended bigint,
   mended_at timestamp with time zone,
-  limit_slice bigint not null default 0,
+  limits bigint not null default 0,
   constraint tick_state_pkey PRIMARY KEY (slot)
 ) with (fillfactor=20);
 CREATE UNIQUE INDEX tick_state_pkey ON fairclaim_internal.tick_state USING btree (slot);
 alter table fairclaim_internal.tick_state enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.tick_state as permissive for all to fairclaim_owner using (true) with check (true);
 
-create table fairclaim_internal.waiting_count (
-  tenant_id uuid not null,
+create table fairclaim_internal.time_report (
+  report_id bigint not null generated always as identity,
   queue text collate "C" not null,
-  jobs bigint not null default 0,
-  mark bigint not null default 0,
-  counted_at timestamp with time zone not null,
-  pass_jobs bigint not null default 0,
-  pass_added bigint not null default 0,
-  pass_mark bigint not null default 0,
-  pass_lane bigint not null default 0,
-  pass_seq bigint not null default 0,
-  constraint waiting_count_pkey PRIMARY KEY (tenant_id, queue)
-) with (fillfactor=50);
-CREATE UNIQUE INDEX waiting_count_pkey ON fairclaim_internal.waiting_count USING btree (tenant_id, queue);
-alter table fairclaim_internal.waiting_count enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.waiting_count as permissive for all to fairclaim_owner using (true) with check (true);
-
-create table fairclaim_internal.waiting_limit (
-  subject text collate "C" not null,
   tenant_id uuid not null,
-  queue text collate "C" not null,
-  max_waiting integer not null,
-  refuses boolean not null default true,
-  drained_at timestamp with time zone,
-  constraint waiting_limit_check CHECK (((subject = 'drain'::text) = (drained_at IS NOT NULL))),
-  constraint waiting_limit_max_waiting_check CHECK ((max_waiting >= 0)),
-  constraint waiting_limit_subject_check CHECK ((subject = ANY (ARRAY['tenant'::text, 'default'::text, 'drain'::text]))),
-  constraint waiting_limit_pkey PRIMARY KEY (tenant_id, queue, subject)
+  jobs integer not null,
+  seconds double precision not null,
+  constraint time_report_pkey PRIMARY KEY (report_id)
 );
-CREATE UNIQUE INDEX waiting_limit_pkey ON fairclaim_internal.waiting_limit USING btree (tenant_id, queue, subject);
-alter table fairclaim_internal.waiting_limit enable row level security, force row level security;
-create policy owner_all on fairclaim_internal.waiting_limit as permissive for all to fairclaim_owner using (true) with check (true);
+CREATE UNIQUE INDEX time_report_pkey ON fairclaim_internal.time_report USING btree (report_id);
+alter table fairclaim_internal.time_report enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.time_report as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.worker (
+  id text collate "C" not null,
+  host text not null,
+  version text not null,
+  queues text[] collate "C" not null,
+  slots integer[] not null,
+  types text[] collate "C",
+  started_at timestamp with time zone not null,
+  seen_at timestamp with time zone not null,
+  silent_until timestamp with time zone not null,
+  constraint worker_pkey PRIMARY KEY (id)
+) with (fillfactor=50);
+CREATE UNIQUE INDEX worker_pkey ON fairclaim_internal.worker USING btree (id);
+alter table fairclaim_internal.worker enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.worker as permissive for all to fairclaim_owner using (true) with check (true);
 
 create unlogged sequence fairclaim_internal.asleep_until as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
-
-create sequence fairclaim_internal.at_limit_at_limit_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.at_limit.at_limit_id;
-
-create sequence fairclaim_internal.audit_audit_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.audit.audit_id;
 
 create sequence fairclaim_internal.cancel_request_request_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.cancel_request.request_id;
 
@@ -638,8 +558,6 @@ create sequence fairclaim_internal.floor_hint_hint_id_seq as bigint start 1 incr
 create unlogged sequence fairclaim_internal.guard_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create sequence fairclaim_internal.lane_lane_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.lane.lane_id;
-
-create sequence fairclaim_internal.limit_note_note_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.limit_note.note_id;
 
 create unlogged sequence fairclaim_internal.look_by as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
@@ -668,6 +586,8 @@ create sequence fairclaim_internal.tenant_note_note_id_seq as bigint start 1 inc
 create unlogged sequence fairclaim_internal.tick_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
 create sequence fairclaim_internal.tick_n as bigint start 1 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create sequence fairclaim_internal.time_report_report_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.time_report.report_id;
 
 create unlogged sequence fairclaim_internal.wished_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
@@ -794,14 +714,6 @@ create function fairclaim.cancel_jobs(p_tenant_id uuid, p_ids uuid[])
 grant execute on function fairclaim.cancel_jobs to fairclaim_operator;
 grant execute on function fairclaim.cancel_jobs to fairclaim_producer;
 
-create function fairclaim.cancel_waiting(p_tenant_id uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_older_than double precision DEFAULT NULL::double precision, p_newer_than double precision DEFAULT NULL::double precision, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, p_why text DEFAULT NULL::text)
-  returns TABLE(looked integer, cancelled integer, passed integer, next uuid)
-  language plpgsql volatile security definer
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.cancel_waiting to fairclaim_operator;
-
 create function fairclaim.claim_job(p_worker_id text, p_queues text[] DEFAULT NULL::text[], p_types text[] DEFAULT NULL::text[], p_lease double precision DEFAULT 30, p_lease_token uuid DEFAULT NULL::uuid)
   returns TABLE(id uuid, tenant_id uuid, type text, status text, payload jsonb, result jsonb, worker_id text, attempts integer, next_retry_at timestamp with time zone, created_at timestamp with time zone, completed_at timestamp with time zone, queue text, priority integer, max_attempts integer, attempts_left integer, lost integer, timeout double precision, tags text[], metadata jsonb, lease_token uuid, lease_expires_at timestamp with time zone)
   language plpgsql volatile security definer
@@ -838,18 +750,6 @@ create function fairclaim.count_jobs(p_tenant_id uuid DEFAULT NULL::uuid, p_queu
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.count_jobs to fairclaim_auditor;
 grant execute on function fairclaim.count_jobs to fairclaim_operator;
-
-create function fairclaim.count_tenant(p_tenant_id uuid, p_up_to integer DEFAULT 10000)
-  returns TABLE(jobs integer, waiting integer, scheduled integer, running integer, ended integer, errors integer, settings integer, more boolean)
-  language plpgsql stable security definer
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.count_tenant to fairclaim_auditor;
-grant execute on function fairclaim.count_tenant to fairclaim_operator;
 
 create function fairclaim.current_tenant_id()
   returns uuid
@@ -923,20 +823,6 @@ create function fairclaim.doctor_transactions()
 grant execute on function fairclaim.doctor_transactions to fairclaim_observer;
 grant execute on function fairclaim.doctor_transactions to fairclaim_operator;
 
-create function fairclaim.drain_queue(p_queue text, p_why text DEFAULT NULL::text)
-  returns TABLE(queue text, drained_at timestamp with time zone, was_drained boolean, in_use boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.drain_queue to fairclaim_operator;
-
-create function fairclaim.drain_tenant(p_tenant_id uuid, p_why text DEFAULT NULL::text)
-  returns TABLE(tenant_id uuid, drained_at timestamp with time zone, was_drained boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.drain_tenant to fairclaim_operator;
-
 create function fairclaim.drop_ranges(p_retention double precision DEFAULT NULL::double precision)
   returns TABLE(ranges_dropped integer, ranges_in_use integer)
   language plpgsql volatile security definer
@@ -946,16 +832,6 @@ create function fairclaim.drop_ranges(p_retention double precision DEFAULT NULL:
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.drop_ranges to fairclaim_operator;
 grant execute on function fairclaim.drop_ranges to fairclaim_worker;
-
-create function fairclaim.export_tenant(p_tenant_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100, p_payloads boolean DEFAULT true)
-  returns TABLE(kind text, document jsonb, next uuid)
-  language plpgsql stable security definer
-  set jit=off
-  set plan_cache_mode=force_custom_plan
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.export_tenant to fairclaim_auditor;
-grant execute on function fairclaim.export_tenant to fairclaim_operator;
 
 create function fairclaim.extend_leases(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_lease double precision DEFAULT 30)
   returns TABLE(id uuid, attempts integer, accepted boolean, cancel_requested boolean)
@@ -993,7 +869,7 @@ grant execute on function fairclaim.list_jobs to fairclaim_auditor;
 grant execute on function fairclaim.list_jobs to fairclaim_operator;
 
 create function fairclaim.list_queues(p_up_to integer DEFAULT 10000)
-  returns TABLE(queue text, paused_at timestamp with time zone, waiting integer, tenants_waiting integer, oldest_waiting_at timestamp with time zone, scheduled integer, running integer, at_least text[], drained_at timestamp with time zone)
+  returns TABLE(queue text, paused_at timestamp with time zone, waiting integer, tenants_waiting integer, oldest_waiting_at timestamp with time zone, scheduled integer, running integer, at_least text[], fair_by text)
   language plpgsql stable security definer
   set enable_hashjoin=off
   set enable_mergejoin=off
@@ -1013,16 +889,13 @@ create function fairclaim.list_settings()
 grant execute on function fairclaim.list_settings to fairclaim_observer;
 grant execute on function fairclaim.list_settings to fairclaim_operator;
 
-create function fairclaim.move_waiting(p_tenant_id uuid, p_queue text, p_to_queue text, p_type text DEFAULT NULL::text, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, p_why text DEFAULT NULL::text)
-  returns TABLE(looked integer, moved integer, passed integer, next uuid)
+create function fairclaim.list_workers()
+  returns TABLE(id text, host text, version text, queues text[], slots integer[], types text[], running integer, started_at timestamp with time zone, seen_at timestamp with time zone, silent_until timestamp with time zone, is_live boolean)
   language plpgsql volatile security definer
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.move_waiting to fairclaim_operator;
+grant execute on function fairclaim.list_workers to fairclaim_observer;
+grant execute on function fairclaim.list_workers to fairclaim_operator;
 
 create function fairclaim.next_due()
   returns double precision
@@ -1047,15 +920,6 @@ create function fairclaim.prune(p_retention double precision DEFAULT NULL::doubl
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.prune to fairclaim_operator;
 grant execute on function fairclaim.prune to fairclaim_worker;
-
-create function fairclaim.purge_tenant(p_tenant_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, p_why text DEFAULT NULL::text)
-  returns TABLE(jobs integer, errors integer, running integer, passed integer, settings integer, next uuid, more boolean)
-  language plpgsql volatile security definer
-  set enable_seqscan=off
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.purge_tenant to fairclaim_operator;
 
 create function fairclaim.release_claims(p_worker_id text, p_lease_tokens uuid[])
   returns TABLE(lease_token uuid, jobs integer)
@@ -1091,20 +955,22 @@ create function fairclaim.release_worker(p_worker_id text, p_limit integer DEFAU
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.release_worker to fairclaim_operator;
 
+create function fairclaim.report_work(p_worker_id text, p_host text, p_version text, p_queues text[], p_slots integer[], p_types text[] DEFAULT NULL::text[], p_silent_for double precision DEFAULT 20, p_tenants uuid[] DEFAULT NULL::uuid[], p_tenant_queues text[] DEFAULT NULL::text[], p_jobs integer[] DEFAULT NULL::integer[], p_seconds double precision[] DEFAULT NULL::double precision[])
+  returns TABLE(report_in double precision, by_seconds text[])
+  language plpgsql volatile security definer
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set jit=off
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.report_work to fairclaim_worker;
+
 create function fairclaim.resume_queue(p_queue text)
   returns TABLE(queue text, paused_at timestamp with time zone, was_paused boolean, in_use boolean)
   language plpgsql volatile security definer
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.resume_queue to fairclaim_operator;
-
-create function fairclaim.retry_failed(p_tenant_id uuid, p_queue text DEFAULT NULL::text, p_type text DEFAULT NULL::text, p_older_than double precision DEFAULT NULL::double precision, p_newer_than double precision DEFAULT NULL::double precision, p_error text DEFAULT NULL::text, p_per_second double precision DEFAULT 10, p_start_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 1000, p_why text DEFAULT NULL::text)
-  returns TABLE(looked integer, retried integer, until timestamp with time zone, next uuid)
-  language plpgsql volatile security definer
-  set jit=off
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.retry_failed to fairclaim_operator;
 
 create function fairclaim.retry_jobs(p_tenant_id uuid, p_ids uuid[])
   returns TABLE(id uuid, status text)
@@ -1127,12 +993,12 @@ grant execute on function fairclaim.schema_version to fairclaim_producer;
 grant execute on function fairclaim.schema_version to fairclaim_tenant;
 grant execute on function fairclaim.schema_version to fairclaim_worker;
 
-create function fairclaim.set_retention(p_tenant_id uuid, p_seconds double precision, p_why text DEFAULT NULL::text)
-  returns TABLE(tenant_id uuid, retention double precision, default_retention double precision)
+create function fairclaim.set_queue_fair_by(p_queue text, p_fair_by text)
+  returns TABLE(queue text, fair_by text, was_fair_by text, in_use boolean)
   language plpgsql volatile security definer
   set row_security=on
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.set_retention to fairclaim_operator;
+grant execute on function fairclaim.set_queue_fair_by to fairclaim_operator;
 
 create function fairclaim.set_setting(p_name text, p_value text)
   returns TABLE(name text, value text, default_value text, unit text, about text)
@@ -1173,13 +1039,6 @@ create function fairclaim.show_job(p_id uuid, p_tenant_id uuid DEFAULT NULL::uui
 grant execute on function fairclaim.show_job to fairclaim_auditor;
 grant execute on function fairclaim.show_job to fairclaim_operator;
 
-create function fairclaim.show_quotas(p_tenant_id uuid DEFAULT NULL::uuid, p_queue text DEFAULT NULL::text, p_limit integer DEFAULT 100)
-  returns TABLE(tenant_id uuid, tenant text, queue text, subject text, max_waiting integer, refuses boolean, waiting integer, at_least boolean, drained_at timestamp with time zone)
-  language plpgsql stable security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.show_quotas to fairclaim_operator;
-
 create function fairclaim.tenant_names(p_tenant_ids uuid[])
   returns TABLE(tenant_id uuid, name text)
   language plpgsql stable security definer
@@ -1214,22 +1073,8 @@ create function fairclaim.tick()
 grant execute on function fairclaim.tick to fairclaim_operator;
 grant execute on function fairclaim.tick to fairclaim_worker;
 
-create function fairclaim.undrain_queue(p_queue text, p_why text DEFAULT NULL::text)
-  returns TABLE(queue text, drained_at timestamp with time zone, was_drained boolean, in_use boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.undrain_queue to fairclaim_operator;
-
-create function fairclaim.undrain_tenant(p_tenant_id uuid, p_why text DEFAULT NULL::text)
-  returns TABLE(tenant_id uuid, drained_at timestamp with time zone, was_drained boolean)
-  language plpgsql volatile security definer
-  set row_security=on
-  set search_path=pg_catalog, fairclaim_internal, pg_temp;
-grant execute on function fairclaim.undrain_tenant to fairclaim_operator;
-
 create function fairclaim.why_idle(p_queues text[] DEFAULT NULL::text[], p_types text[] DEFAULT NULL::text[])
-  returns TABLE(reason text, queue text, type text, jobs integer, at_least boolean, due_in double precision)
+  returns TABLE(reason text, queue text, type text, jobs integer, at_least boolean, due_in double precision, handled_elsewhere boolean)
   language plpgsql stable security definer
   set enable_hashjoin=off
   set enable_mergejoin=off
@@ -1239,13 +1084,8 @@ create function fairclaim.why_idle(p_queues text[] DEFAULT NULL::text[], p_types
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.why_idle to fairclaim_worker;
 
-create function fairclaim.activate_limits(p_state fairclaim_internal.tick_state)
-  returns boolean
-  language plpgsql volatile
-  set enable_seqscan=on;
-
-create function fairclaim.apply_limits(INOUT p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[], OUT moved integer)
-  returns record
+create function fairclaim.apply_limits(p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[])
+  returns integer
   language plpgsql volatile;
 
 create function fairclaim.caller()
@@ -1264,10 +1104,6 @@ create function fairclaim.check_batch(p_jobs jsonb)
   returns integer
   language plpgsql volatile;
 
-create function fairclaim.check_batch_quotas(p_jobs jsonb, p_tenants jsonb)
-  returns void
-  language plpgsql volatile;
-
 create function fairclaim.check_claim(p_worker_id text, p_queues text[], p_limit integer, p_types text[], p_lease double precision)
   returns boolean
   language plpgsql volatile;
@@ -1284,15 +1120,9 @@ create function fairclaim.check_lanes(p_tenants uuid[], p_queues text[])
   returns void
   language plpgsql volatile;
 
-create function fairclaim.check_queue(p_queue text, p_field text DEFAULT 'p_queue'::text)
+create function fairclaim.check_report(p_host text, p_version text, p_queues text[], p_slots integer[], p_silent_for double precision, p_tenants uuid[], p_tenant_queues text[], p_jobs integer[], p_seconds double precision[])
   returns void
   language plpgsql volatile;
-
-create function fairclaim.check_quotas(p_tenants uuid[], p_queues text[], p_jobs integer[], p_items integer[] DEFAULT NULL::integer[])
-  returns void
-  language plpgsql volatile
-  set enable_nestloop=on
-  set plan_cache_mode=force_generic_plan;
 
 create function fairclaim.check_scope(p_tenant_id uuid, p_ids uuid[])
   returns uuid
@@ -1303,10 +1133,6 @@ create function fairclaim.check_setting(p_unit text, p_minimum numeric, p_maximu
   language plpgsql volatile;
 
 create function fairclaim.check_settle(p_worker_id text, p_ids uuid[], p_attempts integer[], p_lease_tokens uuid[], p_outcomes text[], p_results text[], p_errors text[], p_delays double precision[])
-  returns void
-  language plpgsql volatile;
-
-create function fairclaim.check_tenant(p_tenant_id uuid)
   returns void
   language plpgsql volatile;
 
@@ -1322,7 +1148,7 @@ create function fairclaim.claim_one(p_queue text, p_types text[], INOUT p_pos bi
   returns record
   language plpgsql volatile;
 
-create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[], p_limited boolean, INOUT p_pos bigint, INOUT p_used integer, p_elsewhere fairclaim_internal.ready[], p_here fairclaim_internal.ready[], p_lanes bigint[], p_priorities smallint[], OUT jobs fairclaim_internal.ready[])
+create function fairclaim.claim_own(p_queue text, p_limit integer, p_types text[], p_limited boolean, INOUT p_pos bigint, INOUT p_used integer, p_taken fairclaim_internal.ready[], p_lanes bigint[], p_priorities smallint[], OUT jobs fairclaim_internal.ready[])
   returns record
   language plpgsql volatile;
 
@@ -1332,18 +1158,6 @@ create function fairclaim.clip_error(p_error jsonb)
 
 create function fairclaim.close_lanes(INOUT p_state fairclaim_internal.tick_state, p_size integer, OUT closed integer, OUT deleted integer)
   returns record
-  language plpgsql volatile;
-
-create function fairclaim.count_one(INOUT p_count fairclaim_internal.waiting_count, p_mark bigint, p_most integer, p_size integer, OUT looked integer)
-  returns record
-  language plpgsql volatile
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off;
-
-create function fairclaim.count_waiting(p_state fairclaim_internal.tick_state, p_size integer)
-  returns integer
   language plpgsql volatile;
 
 create function fairclaim.counted(p_count bigint, p_noun text)
@@ -1356,10 +1170,6 @@ create function fairclaim.default_tenant()
 
 create function fairclaim.drop_range(p_starts_at timestamp with time zone, p_before timestamp with time zone)
   returns integer
-  language plpgsql volatile;
-
-create function fairclaim.drop_wishes(p_ids uuid[])
-  returns void
   language plpgsql volatile;
 
 create function fairclaim.end_cancelled(p_now timestamp with time zone, p_size integer, p_skip uuid[])
@@ -1402,17 +1212,6 @@ create function fairclaim.extras_fault(p_tags text[], p_metadata jsonb)
 
 create function fairclaim.fail_suspects(p_now timestamp with time zone, p_size integer, p_skip uuid[])
   returns integer
-  language plpgsql volatile;
-
-create function fairclaim.find_at_limit(p_now timestamp with time zone)
-  returns void
-  language plpgsql volatile
-  set enable_hashjoin=on
-  set enable_seqscan=on
-  set enable_sort=on;
-
-create function fairclaim.find_counted(p_place fairclaim_internal.quota_place, p_now timestamp with time zone, p_size integer)
-  returns bigint
   language plpgsql volatile;
 
 create function fairclaim.find_jobs(p_tenant_id uuid, p_ids uuid[])
@@ -1532,16 +1331,22 @@ create function fairclaim.fold_names(p_size integer)
   returns integer
   language plpgsql volatile;
 
-create function fairclaim.forget_tenant(p_tenant_id uuid)
+create function fairclaim.fold_times(p_at timestamp with time zone, p_size integer)
   returns integer
   language plpgsql volatile;
 
+create function fairclaim.forget_times(p_at timestamp with time zone, p_size integer)
+  returns integer
+  language plpgsql volatile
+  set enable_seqscan=on;
+
+create function fairclaim.forget_workers(p_at timestamp with time zone, p_size integer)
+  returns integer
+  language plpgsql volatile
+  set enable_seqscan=on;
+
 create function fairclaim.free_passed(INOUT p_state fairclaim_internal.tick_state)
   returns fairclaim_internal.tick_state
-  language plpgsql volatile;
-
-create function fairclaim.has_room(p_tenant_id uuid)
-  returns boolean
   language plpgsql volatile;
 
 create function fairclaim.hint_passed(p_queue text, p_pos bigint)
@@ -1575,13 +1380,14 @@ create function fairclaim.into_lanes(p_rows fairclaim_internal.ready[], p_queues
   set jit=off
   set plan_cache_mode=force_generic_plan;
 
-create function fairclaim.is_counting()
-  returns boolean
-  language plpgsql stable;
-
 create function fairclaim.is_cursor_entry(p_entry text)
   returns boolean
   language sql immutable parallel safe;
+
+create function fairclaim.is_handled(p_queue text, p_type text)
+  returns boolean
+  language sql volatile
+  set enable_seqscan=on;
 
 create function fairclaim.is_held_long()
   returns boolean
@@ -1636,17 +1442,10 @@ create function fairclaim.leave_hints(p_queue text, p_turns bigint[], p_probed i
   returns boolean
   language plpgsql volatile;
 
-create function fairclaim.leave_room(p_now timestamp with time zone, p_tenants uuid[])
-  returns void
-  language plpgsql volatile;
-
-create function fairclaim.limits_of(p_tenant_id uuid, p_queue text)
-  returns TABLE(total integer, here integer)
-  language sql stable;
-
-create function fairclaim.lock_slot(p_tenant_id uuid)
-  returns integer
-  language sql immutable parallel safe;
+create function fairclaim.limits_digest()
+  returns bigint
+  language sql volatile
+  set enable_seqscan=on;
 
 create function fairclaim.longest_waits()
   returns TABLE(queue text, type text, paused boolean, runs boolean, waits double precision)
@@ -1685,10 +1484,6 @@ create function fairclaim.move_floors(INOUT p_state fairclaim_internal.tick_stat
   returns record
   language plpgsql volatile;
 
-create function fairclaim.move_limited(INOUT p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[], OUT moved integer)
-  returns record
-  language plpgsql volatile;
-
 create function fairclaim.named_tenant(p_name text)
   returns uuid
   language plpgsql volatile;
@@ -1723,14 +1518,6 @@ create function fairclaim.note_below(p_above bigint, p_all boolean)
   returns void
   language sql volatile;
 
-create function fairclaim.note_delayed(INOUT p_place fairclaim_internal.quota_place, p_size integer)
-  returns fairclaim_internal.quota_place
-  language plpgsql volatile
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off
-  set jit=off;
-
 create function fairclaim.note_fault(p_step text, p_state fairclaim_internal.tick_state, p_fault fairclaim_internal.tick_fault, p_full integer, p_sqlstate text, p_message text)
   returns boolean
   language plpgsql volatile;
@@ -1743,16 +1530,8 @@ create function fairclaim.note_idle(p_now timestamp with time zone, p_idle_for d
   returns void
   language plpgsql volatile;
 
-create function fairclaim.note_limits(p_now timestamp with time zone)
-  returns void
-  language plpgsql volatile;
-
 create function fairclaim.note_look(p_now timestamp with time zone, p_next interval)
   returns double precision
-  language plpgsql volatile;
-
-create function fairclaim.note_operation(p_what text, p_tenant_id uuid, p_queue text, p_why text, p_many bigint DEFAULT 0)
-  returns void
   language plpgsql volatile;
 
 create function fairclaim.note_prune_fault(p_range timestamp with time zone, p_from uuid, p_sqlstate text)
@@ -1779,6 +1558,10 @@ create function fairclaim.place_in_range(p_us bigint)
   returns bigint
   language sql stable;
 
+create function fairclaim.plain_weight(p_queue text, p_tenant_id uuid)
+  returns integer
+  language sql stable;
+
 create function fairclaim.promote_due(p_now timestamp with time zone, p_floor timestamp with time zone, p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile;
@@ -1803,13 +1586,6 @@ create function fairclaim.prune_step(p_range timestamp with time zone, p_from uu
   set enable_mergejoin=off
   set enable_seqscan=off;
 
-create function fairclaim.prune_tenant(p_now timestamp with time zone, p_size integer)
-  returns integer
-  language plpgsql volatile
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_seqscan=off;
-
 create function fairclaim.prune_walk(INOUT p_place fairclaim_internal.prune_place, p_now timestamp with time zone, p_before timestamp with time zone, p_end uuid, OUT deleted bigint, OUT passed_over integer)
   returns record
   language plpgsql volatile;
@@ -1825,10 +1601,6 @@ create function fairclaim.queue_in_use(p_queue text)
 create function fairclaim.quiet_until(p_state fairclaim_internal.tick_state, p_waiting boolean)
   returns timestamp with time zone
   language plpgsql volatile;
-
-create function fairclaim.quotas_of(p_tenant_id uuid, p_queue text)
-  returns TABLE(subject text, queue text, max_waiting integer, refuses boolean)
-  language sql stable;
 
 create function fairclaim.range_block(p_at timestamp with time zone, OUT starts_at timestamp with time zone, OUT ends_at timestamp with time zone)
   returns record
@@ -1888,20 +1660,12 @@ create function fairclaim.renew_passed(p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile;
 
-create function fairclaim.reopen_ended(p_tenant_id uuid, p_ids uuid[], p_statuses text[] DEFAULT NULL::text[])
-  returns TABLE(id uuid, tenant_id uuid, attempts integer, attempts_left smallint, lost smallint)
-  language plpgsql volatile;
-
 create function fairclaim.return_expired(p_now timestamp with time zone, p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile
   set enable_seqscan=on;
 
-create function fairclaim.room_in_queue(p_queue text, p_limit integer)
-  returns integer
-  language plpgsql volatile;
-
-create function fairclaim.room_under_limits(p_queue text, p_types text[], p_turns bigint[], p_tenants uuid[], p_wanted integer[], p_limit integer, p_elsewhere fairclaim_internal.ready[], p_here fairclaim_internal.ready[])
+create function fairclaim.room_under_limits(p_queue text, p_types text[], p_turns bigint[], p_tenants uuid[], p_quanta integer[], p_limit integer, p_taken fairclaim_internal.ready[])
   returns integer[]
   language plpgsql volatile;
 
@@ -1923,6 +1687,11 @@ create function fairclaim.settle_mixed(p_worker_id text, p_ids uuid[], p_attempt
   set enable_hashjoin=on
   set enable_nestloop=off;
 
+create function fairclaim.slots_of(p_queue text)
+  returns integer
+  language sql volatile
+  set enable_seqscan=on;
+
 create function fairclaim.some_of(p_names text[])
   returns text
   language sql immutable parallel safe;
@@ -1943,12 +1712,7 @@ create function fairclaim.sweep_ready(INOUT p_state fairclaim_internal.tick_stat
   returns record
   language plpgsql volatile;
 
-create function fairclaim.take_alone(p_queue text, p_lanes bigint[], p_floors bigint[], p_taken fairclaim_internal.ready[], OUT jobs fairclaim_internal.ready[])
-  returns fairclaim_internal.ready[]
-  language plpgsql volatile
-  set enable_sort=on;
-
-create function fairclaim.take_bounded(p_queue text, p_lanes bigint[], p_floors bigint[], p_limit integer, p_elsewhere fairclaim_internal.ready[], p_here fairclaim_internal.ready[], OUT jobs fairclaim_internal.ready[])
+create function fairclaim.take_alone(p_lanes bigint[], p_floors bigint[], p_taken fairclaim_internal.ready[], OUT jobs fairclaim_internal.ready[])
   returns fairclaim_internal.ready[]
   language plpgsql volatile
   set enable_sort=on;
@@ -1974,12 +1738,12 @@ create function fairclaim.take_own(p_queue text, p_types text[], p_turns bigint[
   returns record
   language plpgsql volatile;
 
-create function fairclaim.take_ranked(p_queue text, p_lanes bigint[], p_floors bigint[], p_priorities smallint[], p_limit integer, p_types text[], p_limited boolean, p_elsewhere fairclaim_internal.ready[], p_here fairclaim_internal.ready[], OUT jobs fairclaim_internal.ready[])
+create function fairclaim.take_ranked(p_queue text, p_lanes bigint[], p_floors bigint[], p_priorities smallint[], p_limit integer, p_types text[], p_limited boolean, OUT jobs fairclaim_internal.ready[])
   returns fairclaim_internal.ready[]
   language plpgsql volatile
   set enable_sort=on;
 
-create function fairclaim.take_shared(p_lanes bigint[], p_floors bigint[], p_limit integer, p_rest boolean, OUT jobs fairclaim_internal.ready[])
+create function fairclaim.take_shared(p_lanes bigint[], p_floors bigint[], p_limit integer, p_limited boolean, p_rest boolean, OUT jobs fairclaim_internal.ready[])
   returns fairclaim_internal.ready[]
   language plpgsql volatile;
 
@@ -1987,23 +1751,18 @@ create function fairclaim.tell(p_word text)
   returns boolean
   language plpgsql volatile;
 
-create function fairclaim.tenant_jobs(p_tenant_id uuid, p_queue text, p_type text, p_older_than double precision, p_newer_than double precision, p_after uuid, p_limit integer, OUT ids uuid[], OUT looked integer, OUT next uuid)
-  returns record
-  language plpgsql stable
-  set enable_seqscan=off;
-
 create function fairclaim.tenant_label(p_tenant_id uuid)
   returns text
   language sql stable;
-
-create function fairclaim.tenant_parts(p_tenant_id uuid)
-  returns TABLE(kind text, document jsonb)
-  language plpgsql stable;
 
 create function fairclaim.ticks_at_work()
   returns TABLE(slot smallint, xid xid)
   language sql volatile
   set enable_seqscan=on;
+
+create function fairclaim.times_wanted()
+  returns boolean
+  language plpgsql volatile;
 
 create function fairclaim.to_ready(p_tenants uuid[], p_ids uuid[], p_attempts integer[], p_left smallint[], p_lost smallint[])
   returns integer
@@ -2017,15 +1776,9 @@ create function fairclaim.try_step(p_step text, INOUT p_state fairclaim_internal
   returns record
   language plpgsql volatile;
 
-create function fairclaim.waiting_jobs(p_tenants uuid[], p_queues text[], p_most integer[])
-  returns TABLE(place integer, jobs integer)
-  language plpgsql stable
-  set enable_hashjoin=off
-  set enable_mergejoin=off
-  set enable_nestloop=on
-  set enable_seqscan=off
-  set jit=off
-  set plan_cache_mode=force_generic_plan;
+create function fairclaim.turn_worth(p_now double precision, p_slowest double precision, p_fastest double precision)
+  returns double precision
+  language plpgsql immutable;
 
 create function fairclaim.wake(p_now timestamp with time zone)
   returns void
@@ -2044,8 +1797,12 @@ create function fairclaim.wake_freed(p_now timestamp with time zone, p_tenants u
   language plpgsql volatile
   set enable_seqscan=off;
 
-create function fairclaim.walk_lanes(p_size integer)
-  returns void
+create function fairclaim.weigh_by_time(p_size integer)
+  returns integer
+  language plpgsql volatile;
+
+create function fairclaim.weigh_slice(p_queue text, p_size integer)
+  returns integer
   language plpgsql volatile;
 
 create function fairclaim.work_steps(INOUT p_state fairclaim_internal.tick_state, p_round boolean, p_all boolean, OUT did jsonb, OUT failed text[])

@@ -8,7 +8,7 @@ select fairclaim_internal.secure_table(listed.name)
     'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault',
     'dispatch_progress', 'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note',
     'build', 'stat', 'tail', 'seen_running', 'waiting_count', 'delayed_job', 'quota_place',
-    'tenant_retention']) listed(name);
+    'tenant_retention', 'worker', 'time_report', 'tenant_time', 'queue_time']) listed(name);
 
 do $policies$
 declare

@@ -24,16 +24,16 @@
 -- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
 -- table without one.
 --
--- Lock order: tick_lock -> lane.  claim_lock (by slot, skip locked) -> ready (skip locked) ->
--- running -> lane (skip locked). Dispatch locks no existing row. Claims lock only what they take,
--- and the slots of limits. Only tick() updates or deletes lanes; but a settlement may have a lane
--- walked again.
--- Settings: bound (the whole table, share row exclusive; tick takes it without waiting) ->
--- running_limit, tenant_weight, waiting_limit. A writer of these three holds it, but for the marks
--- that tick sets in running_limit.
--- Quotas: a dispatch locks nothing; quota_place -> waiting_count, by tick alone (skip locked). What
--- is done to all that a tenant has: ready -> scheduled -> finished, each skip locked, then rows that
--- only the owner of such a place touches (job, attempt_error), then cancel_request.
+-- Lock order: tick_lock -> time_report -> tenant_time -> queue_time -> lane.  claim_lock (by slot,
+-- skip locked) -> ready (skip locked) -> running -> lane (skip locked). Dispatch locks no existing
+-- row. Claims lock only what they take, and the slots of limits. Only tick() updates or deletes
+-- lanes; but a settlement may have a lane walked again. Settings: bound (the whole table, share row
+-- exclusive; tick takes it without waiting) -> running_limit, tenant_weight, waiting_limit. A
+-- writer of these three holds it, but for the marks that tick sets in running_limit. Quotas: a
+-- dispatch locks nothing; quota_place -> waiting_count, by tick alone (skip locked). What is done
+-- to all that a tenant has: ready -> scheduled -> finished, each skip locked, then rows that only
+-- the owner of such a place touches (job, attempt_error), then cancel_request. A worker's report
+-- locks the worker's own row of `worker` and nothing else.
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -160,6 +160,8 @@ create table fairclaim_internal.lane (
   -- shared lanes: when tick last saw a row in it, to the minute
   used_at timestamptz not null,
   tenant_id uuid,
+  -- how many jobs the tenant gives in a turn: its weight, or in a queue that is fair by seconds as
+  -- many jobs as its share of time is worth (1 to 10,000)
   weight smallint not null,
   priority smallint not null,
   queue text collate "C" not null,
@@ -393,8 +395,55 @@ create table fairclaim_internal.tenant_retention (
 );
 create table fairclaim_internal.queue (
   name text collate "C" primary key,
-  paused_at timestamptz
+  paused_at timestamptz,
+  -- whether tenants in turn get as many claims, or as much time of handlers
+  fair_by text not null default 'claims' check (fair_by in ('claims', 'seconds'))
 );
+
+-- Who works. One narrow row a worker, which it writes when it starts and every few seconds while it
+-- works; when idle only beside a claim, and it says until when it may be silent. No column that
+-- changes is indexed, and pages keep room, so that updates are HOT.
+create table fairclaim_internal.worker (
+  id text collate "C" primary key,
+  host text not null,
+  version text not null,
+  queues text[] collate "C" not null,
+  slots int[] not null,                       -- how many jobs at once, of each of these queues
+  types text[] collate "C",                   -- null: every type
+  started_at timestamptz not null,
+  seen_at timestamptz not null,
+  silent_until timestamptz not null           -- past it, the worker counts as gone
+) with (fillfactor = 50);
+
+-- Queues that are fair by seconds. Workers append how many jobs of a tenant with a backlog they ran
+-- and how long these took; only tick() removes that.
+create table fairclaim_internal.time_report (
+  report_id bigint generated always as identity primary key,
+  queue text collate "C" not null,
+  tenant_id uuid not null,
+  jobs int not null,
+  seconds float8 not null
+);
+-- What the jobs of a tenant take: sums in which what is older counts less, so that seconds / jobs
+-- is a smoothed mean. Only tick() writes it.
+create table fairclaim_internal.tenant_time (
+  queue text collate "C" not null,
+  tenant_id uuid not null,
+  jobs float8 not null,
+  seconds float8 not null,
+  at timestamptz not null,                    -- of the last report
+  primary key (queue, tenant_id)
+) with (fillfactor = 50);
+-- One row a queue that is fair by seconds, or was until its lanes have their plain weights again.
+-- The lanes of a queue are looked at in slices, by turn. Only tick() writes it.
+create table fairclaim_internal.queue_time (
+  queue text collate "C" primary key,
+  turn_seconds float8,                        -- what a turn is worth to a tenant of weight 1
+  mean float8,                                -- of a job, for tenants that nothing is known of
+  place bigint,                               -- this pass has looked at lanes up to this turn
+  slowest float8,                             -- seconds of a job / weight of its tenant, the most
+  fastest float8                              -- and the least that this pass has seen
+) with (fillfactor = 20);
 -- where the tenant of a login role comes from
 create table fairclaim_internal.login_tenant (
   login name primary key,

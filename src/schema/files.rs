@@ -249,6 +249,16 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("internal/tenant/tenant_jobs.sql"),
     sql!("internal/tenant/tenant_label.sql"),
     sql!("internal/tenant/tenant_parts.sql"),
+    sql!("internal/worker/check_report.sql"),
+    sql!("internal/worker/fold_times.sql"),
+    sql!("internal/worker/forget_times.sql"),
+    sql!("internal/worker/forget_workers.sql"),
+    sql!("internal/worker/is_handled.sql"),
+    sql!("internal/worker/slots_of.sql"),
+    sql!("internal/worker/times_wanted.sql"),
+    sql!("internal/worker/turn_worth.sql"),
+    sql!("internal/worker/weigh_by_time.sql"),
+    sql!("internal/worker/weigh_slice.sql"),
     sql!("protocol/claim/claim_job.sql"),
     sql!("protocol/claim/claim_jobs.sql"),
     sql!("protocol/claim/why_idle.sql"),
@@ -279,6 +289,7 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("protocol/queue/resume_queue.sql"),
     sql!("protocol/queue/set_queue_limit.sql"),
     sql!("protocol/queue/undrain_queue.sql"),
+    sql!("protocol/queue/set_queue_fair_by.sql"),
     sql!("protocol/settle/extend_leases.sql"),
     sql!("protocol/settle/release_claims.sql"),
     sql!("protocol/settle/settle_and_claim.sql"),
@@ -310,6 +321,8 @@ pub(crate) const FUNCTIONS: &[SqlFile] = &[
     sql!("protocol/tenant/tenant_names.sql"),
     sql!("protocol/tenant/tenant_uuid.sql"),
     sql!("protocol/tenant/undrain_tenant.sql"),
+    sql!("protocol/worker/list_workers.sql"),
+    sql!("protocol/worker/report_work.sql"),
 ];
 /// The views. They are applied again at every migrate.
 pub(crate) const VIEWS: &[SqlFile] = &[sql!("views/job_queue.sql"), sql!("views/job_overview.sql")];

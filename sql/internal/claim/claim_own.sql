@@ -98,8 +98,8 @@ begin
       jobs := jobs || v_taken.jobs;
       v_got := v_got + v_took;
       v_last := v_taken.ordinals[v_took];
-      -- no weight is above 100, and a cursor's numbers stay short
-      p_used := least(100,
+      -- no weight in effect is above 10,000, and a cursor's numbers stay short
+      p_used := least(10000,
         case when v_turns[v_last] = p_pos and v_last = 1 then p_used else 0 end
           + cardinality(array_positions(v_taken.ordinals, v_last)));
       p_pos := v_turns[v_last];

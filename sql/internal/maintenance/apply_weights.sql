@@ -26,7 +26,9 @@ begin
    cross join lateral (
      select lane.lane_id from lane
       where lane.tenant_id = note.tenant_id and (note.queue = '' or lane.queue = note.queue)
-        and lane.weight <> weight_of(lane.tenant_id, lane.queue) offset 0) found;
+        and lane.weight <> weight_of(lane.tenant_id, lane.queue)
+        and not exists (            -- fair by seconds: weigh_slice sees to it
+              select from queue_time where queue_time.queue = lane.queue) offset 0) found;
   if v_lanes is not null then
     update lane set weight = weight_of(lane.tenant_id, lane.queue)
      where lane.ctid = any (array(

@@ -50,6 +50,14 @@ begin
       done := end_overrides(p_state.at, p_size);
     when 'weights' then
       done := apply_weights(p_state, p_size);
+    when 'times' then
+      done := fold_times(p_state.at, p_size);
+      more := weigh_by_time(p_size);
+      if p_all then
+        perform forget_times(p_state.at, p_size);
+      end if;
+    when 'workers' then
+      done := forget_workers(p_state.at, p_size);
     when 'names' then
       done := fold_names(p_size);
     when 'stats' then

@@ -14,10 +14,11 @@ declare
   v_steps text[] := case
     when p_round
       then array['promote', 'return', 'cancel', 'suspects', 'marks', 'overrides', 'weights',
-                 'limits', 'renew', 'floors', 'close', 'sweep', 'quotas', 'ranges', 'names',
-                 'stats']
+                 'limits', 'renew', 'floors', 'close', 'times', 'workers', 'sweep',
+                 'quotas', 'ranges', 'names', 'stats']
     when p_state.left_over
-      then array['promote', 'return', 'overrides', 'weights', 'limits', 'renew', 'close', 'names']
+      then array['promote', 'return', 'overrides', 'weights', 'limits', 'renew', 'close', 'times',
+                 'names']
     else array['promote'] end;
   v_step text;
   v_left boolean := false;
@@ -33,8 +34,10 @@ begin
     continue when v_step = 'weights' and not exists (select from weight_note);
     continue when v_step = 'overrides' and not exists (
       select from bound where bound.until <= p_state.at);
+    continue when v_step = 'workers' and not p_all;
+    continue when v_step = 'times' and not times_wanted();
     -- a step that runs into a time-out would make every tick as slow
-    continue when v_step in ('quotas', 'ranges', 'names', 'stats') and exists (
+    continue when v_step in ('quotas', 'ranges', 'names', 'stats', 'times') and exists (
       select from tick_fault fault
        where fault.step = v_step
          and fault.last_at > p_state.at - interval '1 minute' and fault.last_at <= p_state.at);

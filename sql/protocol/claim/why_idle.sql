@@ -11,7 +11,8 @@ create or replace function fairclaim.why_idle(
   type text,
   jobs int,
   at_least boolean,
-  due_in float8
+  due_in float8,
+  handled_elsewhere boolean
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -134,7 +135,8 @@ begin
        from unnest(v_in_use) other(name)
       where exists (select from unseen) and other.name <> all (v_queues)
       limit 100))
-  select told.reason, told.queue_name, told.type_name, told.jobs, told.at_least, told.due_in
+  select told.reason, told.queue_name, told.type_name, told.jobs, told.at_least, told.due_in,
+         case when told.reason = 'unhandled' then is_handled(told.queue_name, told.type_name) end
     from told
    order by array_position(
               array['paused', 'unhandled', 'waiting', 'scheduled', 'unseen', 'in_use'],
@@ -145,7 +147,7 @@ $$;
 
 comment on function fairclaim.why_idle(text[], text[]) is
 'Why a worker of these queues (null: every one) and types (null: every one) has nothing to do, for workers to say at their start and at the end of a drain. One row a reason, by `reason`:
-`paused`: the queue is paused, and so many jobs wait in it. `unhandled`: so many jobs of this type wait in the queue, and the type is not in p_types. `waiting`: so many jobs of a type that is wait all the same: for the limit of their tenant, to run alone, or since a moment ago. `scheduled`: so many are due later, the first in due_in seconds. `unseen`: no job waits in the queue, or has within the last hour; a misspelt name shows by this. `in_use`: a queue that is in use and not among p_queues, told beside `unseen` only.
+`paused`: the queue is paused, and so many jobs wait in it. `unhandled`: so many jobs of this type wait in the queue, and the type is not in p_types; handled_elsewhere tells whether a worker that lives handles it (as far as workers report, see report_work). `waiting`: so many jobs of a type that is wait all the same: for the limit of their tenant, to run alone, or since a moment ago. `scheduled`: so many are due later, the first in due_in seconds. `unseen`: no job waits in the queue, or has within the last hour; a misspelt name shows by this. `in_use`: a queue that is in use and not among p_queues, told beside `unseen` only.
 A sample that looks at a bounded number of rows: at_least says that a number is a lower bound. Not to be polled. Errors: JQ004.';
 
 grant execute on function fairclaim.why_idle(text[], text[]) to fairclaim_worker;

@@ -1,13 +1,14 @@
 -- Bounded, and without a counter on the hot path. It reads per queue at most p_up_to lanes and
 -- p_up_to waiting rows, from the floors of the lanes on; in all at most p_up_to running and p_up_to
 -- scheduled rows, each with a look at its job. The names come from hops through the indexes of
--- lanes, from the paused and drained queues, and from those rows. What ended is not counted:
--- `finished` grows with history and has no queue. Plans are pinned to looks by index, whatever the
--- statistics say.
+-- lanes, from the queues that are paused, drained or fair by seconds, and from those rows. What
+-- ended is not counted: `finished` grows with history and has no queue. Plans are pinned to looks
+-- by index, whatever the statistics say.
 create or replace function fairclaim.list_queues(p_up_to int default 10000) returns table (
   queue text, paused_at timestamptz, waiting int, tenants_waiting int,
   oldest_waiting_at timestamptz, scheduled int, running int, at_least text[],
-  drained_at timestamptz
+  drained_at timestamptz,
+  fair_by text
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -52,7 +53,7 @@ begin
   with used(name) as materialized (
     select unnest(open_queues(null))
     union
-    select queue.name from queue where queue.paused_at is not null
+    select queue.name from queue where queue.paused_at is not null or queue.fair_by <> 'claims'
     union
     select drain.queue from waiting_limit drain
      where drain.subject = 'drain' and drain.tenant_id = v_none
@@ -68,7 +69,8 @@ begin
               then array['waiting', 'tenants_waiting'] else '{}' end || v_more,
          (select drain.drained_at from waiting_limit drain
            where drain.subject = 'drain' and drain.tenant_id = v_none
-             and drain.queue = used.name)
+             and drain.queue = used.name),
+         coalesce((select queue.fair_by from queue where queue.name = used.name), 'claims')
     from used
    cross join lateral (
      select array_agg(either.lane_id) as lane_ids, array_agg(either.floor) as floors
@@ -103,7 +105,7 @@ end
 $$;
 
 comment on function fairclaim.list_queues(int) is
-'The queues that are in use, paused or being drained, by name, for operators: since when it is paused (null: it is not), how many jobs wait and of how many tenants, when the oldest of those first in line was dispatched, how many are scheduled (delayed, snoozed or to be retried) and running, and since when it is being drained (null: it is not).
+'The queues that are in use, paused, being drained or fair by seconds, by name, for operators: since when it is paused (null: it is not), how many jobs wait and of how many tenants, when the oldest of those first in line was dispatched, how many are scheduled (delayed, snoozed or to be retried) and running, and since when it is being drained (null: it is not), and whether tenants share it by claims or by seconds (set_queue_fair_by).
 Counted to p_up_to (1 to 100,000): the waiting ones in each queue, the scheduled and the running ones in all; at_least names the columns that are lower bounds because of that. A call reads at most so many rows and lanes a queue, never what ended: count failed jobs with count_jobs.
 A queue is in use while jobs wait, run or are scheduled in it, and for an hour after. Errors: JQ004.';
 

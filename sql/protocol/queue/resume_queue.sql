@@ -1,4 +1,4 @@
--- Deletes the row: a queue that is not paused needs none. Idle workers are woken whatever the hints
+-- Deletes the row, unless it says more: a queue that is not paused needs none. Idle workers are woken whatever the hints
 -- of wake() say, since this is seldom and an operator waits for it.
 create or replace function fairclaim.resume_queue(p_queue text)
 returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
@@ -13,8 +13,11 @@ begin
       'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
       'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
   end if;
-  delete from queue known where known.name = p_queue and known.paused_at is not null;
+  update queue known set paused_at = null
+   where known.name = p_queue and known.paused_at is not null;
   was_paused := found;
+  delete from queue known
+   where known.name = p_queue and known.paused_at is null and known.fair_by = 'claims';
   queue := p_queue;
   in_use := queue_in_use(p_queue);
   if was_paused then

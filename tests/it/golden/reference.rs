@@ -21,6 +21,7 @@ const AREAS: &[(&str, &str)] = &[
     ("maintenance", "Maintenance, which workers call"),
     ("operator", "Look at jobs and change them"),
     ("queue", "Queues"),
+    ("worker", "Workers"),
     ("tenant", "Tenants"),
     ("stats", "Figures, and why a job waits"),
     ("doctor", "What `fairclaim doctor` looks at"),
