@@ -4057,7 +4057,9 @@ begin
                     where ready.lane_id = looked.lane_id and ready.seq >= looked.floor)),
          array_agg(looked.lane_id) filter (
            where looked.tenant_id is not null
-             and looked.weight <> plain_weight(looked.queue, looked.tenant_id)
+             and looked.weight <> coalesce((
+                   select tenant.weight from tenant
+                    where tenant.tenant_id = looked.tenant_id), 1)
              -- in a queue that is fair by seconds the weight is that of weigh_slice
              and not exists (select from queue_time where queue_time.queue = looked.queue)
              and not exists (
@@ -4091,7 +4093,8 @@ begin
   get diagnostics closed = row_count;
   if v_weigh is not null then
     update lane
-       set weight = plain_weight(lane.queue, lane.tenant_id)
+       set weight = coalesce(
+             (select tenant.weight from tenant where tenant.tenant_id = lane.tenant_id), 1)
      where lane.ctid = any (array(
        select outdated.ctid from lane outdated
         where outdated.lane_id = any (v_weigh) for update skip locked));
@@ -5397,7 +5400,7 @@ begin
       p_state := v_result.p_state; done := v_result.swept;
     when 'times' then
       done := fold_times(p_state.at, p_size);
-      more := weigh_by_time(p_size);
+      more := weigh_by_time(least(p_size, 2000));
       if p_all then
         perform forget_times(p_state.at, p_size);
       end if;
@@ -5699,7 +5702,8 @@ declare
     when p_round
       then array['promote', 'return', 'cancel', 'suspects', 'marks', 'limits', 'renew', 'floors',
                  'close', 'times', 'workers', 'sweep', 'ranges', 'names']
-    when p_state.left_over then array['promote', 'return', 'limits', 'renew', 'close', 'times', 'names']
+    when p_state.left_over
+      then array['promote', 'return', 'limits', 'renew', 'close', 'times', 'names']
     else array['promote'] end;
   v_step text;
   v_left boolean := false;
@@ -7465,8 +7469,6 @@ begin
    where tenant_time.ctid = any (array(
      select old.ctid from tenant_time old
       where old.at < p_at - interval '1 hour' or old.at > p_at + interval '1 hour'
-         or not exists (
-              select from queue where queue.name = old.queue and queue.fair_by = 'seconds')
       limit p_size for update skip locked));
   get diagnostics v_gone = row_count;
   return v_gone;
@@ -7474,7 +7476,7 @@ end
 $$;
 
 comment on function fairclaim_internal.forget_times(timestamptz, int) is
-'Forgets run times that are an hour old, or of a queue that is not fair by seconds any more. Returns how many.';
+'Forgets run times that are an hour old. Returns how many.';
 
 -- internal/worker/forget_workers.sql
 -- Locks rows of `worker`, and passes over locked ones.
@@ -7515,20 +7517,6 @@ $$;
 
 comment on function fairclaim_internal.is_handled(text, text) is
 'Whether a worker that lives serves this queue and handles this type.';
-
--- internal/worker/plain_weight.sql
--- The weight of a tenant in a queue as people have set it. The server inlines it.
-create or replace function fairclaim_internal.plain_weight(p_queue text, p_tenant_id uuid)
-returns int
-language sql stable
-as $$
-  select coalesce(
-    (select tenant.weight::int from fairclaim_internal.tenant
-      where tenant.tenant_id = p_tenant_id), 1)
-$$;
-
-comment on function fairclaim_internal.plain_weight(text, uuid) is
-'The weight of a tenant in a queue, as it was set: 1 where nothing was.';
 
 -- internal/worker/slots_of.sql
 -- A look at all workers, of which there are few.
@@ -7639,7 +7627,9 @@ begin
        and lane.turn > coalesce(v_row.place, -9223372036854775808)
      order by lane.turn limit p_size)
   select (select count(*) from slice), array_agg(met.turn order by met.turn),
-         array_agg(plain_weight(p_queue, met.tenant_id) order by met.turn),
+         array_agg(coalesce((
+           select tenant.weight::int from tenant
+            where tenant.tenant_id = met.tenant_id), 1) order by met.turn),
          array_agg(known.mean order by met.turn)
     into v_lanes, v_turns, v_weights, v_means
     from (select distinct slice.turn, slice.tenant_id from slice) met
@@ -7647,7 +7637,8 @@ begin
       select greatest(0.001, least(3600,
                tenant_time.seconds / greatest(tenant_time.jobs, 1))) as mean
         from tenant_time
-       where tenant_time.queue = p_queue and tenant_time.tenant_id = met.tenant_id) known on true;
+       where tenant_time.queue = p_queue and tenant_time.tenant_id = met.tenant_id
+      offset 0) known on true;
 
   v_new := v_row;
   v_new.mean := coalesce((select avg(item.mean) from unnest(v_means) item(mean)), v_row.mean);
@@ -7656,8 +7647,9 @@ begin
     into v_new.slowest, v_new.fastest
     from unnest(v_means, v_weights) item(mean, weight);
   if v_lanes < p_size then
-    v_new.turn_seconds := coalesce(
-      turn_worth(v_row.turn_seconds, v_new.slowest, v_new.fastest), v_row.turn_seconds);
+    if v_new.slowest is not null then
+      v_new.turn_seconds := turn_worth(v_row.turn_seconds, v_new.slowest, v_new.fastest);
+    end if;
     v_new.place := null; v_new.slowest := null; v_new.fastest := null;
   else
     v_new.place := v_turns[cardinality(v_turns)];
@@ -7681,7 +7673,13 @@ begin
   update lane set weight = stale.weight from stale where lane.ctid = stale.place;
   get diagnostics v_written = row_count;
   if not v_by_seconds and v_new.place is null then
-    delete from queue_time where queue_time.queue = p_queue;
+    delete from tenant_time
+     where tenant_time.ctid = any (array(
+       select useless.ctid from tenant_time useless
+        where useless.queue = p_queue limit p_size for update skip locked));
+    delete from queue_time
+     where queue_time.queue = p_queue
+       and not exists (select from tenant_time where tenant_time.queue = p_queue);
   elsif v_new.place is not null or v_row.place is not null
         or v_new.turn_seconds is distinct from v_row.turn_seconds
         or not coalesce(v_new.mean between v_row.mean * 0.9 and v_row.mean * 1.1,
@@ -9565,8 +9563,8 @@ Errors: JQ004.';
 grant execute on function fairclaim.pause_queue(text) to fairclaim_operator;
 
 -- protocol/queue/resume_queue.sql
--- Deletes the row, unless it says more: a queue that is not paused needs none. Idle workers are woken whatever the hints
--- of wake() say, since this is seldom and an operator waits for it.
+-- Deletes the row, unless it says more: a queue that is not paused needs none. Idle workers are
+-- woken whatever the hints of wake() say, since this is seldom and an operator waits for it.
 create or replace function fairclaim.resume_queue(p_queue text)
 returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
 language plpgsql security definer
@@ -10538,7 +10536,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "claim_own": {"digest":"092f108af2226d9c55c3ab7616b975aecd902edc82cbdd798ca0870d0b602e14","roles":[]},
 "clip_error": {"digest":"088e5e1ee138689a7c9d6756e698e66247e3dfef7d4dad5d3302f8f9bd3f93fb","roles":[]},
 "clock": {"digest":"4141c5c9c9896b369e734e1c73d28d46288316083864c10b99d582b4b29eacdf","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
-"close_lanes": {"digest":"7984673c854b0ac73e6c8a4724ad95b0af8d48410fe82f5e0592d75c0162ae71","roles":[]},
+"close_lanes": {"digest":"9bb1aa4dbe28c10c0bd19715f4013831c0e8ee14acc7654d4c64f0d4498c436e","roles":[]},
 "count_jobs": {"digest":"5ed7dcaf8ad7bb3d2411cc3d498cef2a6073dd99f08396420daabb677c2dfaad","roles":["fairclaim_operator","fairclaim_auditor"]},
 "counted": {"digest":"9b67ae4ef60b232344c7e62be94a0edbfb69dce02ad47f85e12a923e12c347fe","roles":[]},
 "current_tenant_id": {"digest":"b0171da4c9b1ecb1840f60e300711a845d99f0a9c9343316067ea19e36860957","roles":["fairclaim_tenant"]},
@@ -10582,7 +10580,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "first_job": {"digest":"8d3b140ed67c18885a7a19b8778c89ef83d2f9cb4085b1109b608669c43d371b","roles":[]},
 "fold_names": {"digest":"bf1b0c548fa5707bdb91660d0d044d62479af726c5ad32ef6890989660a72527","roles":[]},
 "fold_times": {"digest":"e4f43dcf4743e34bf3d256d0a44a456cc920ed4e701011dc19d3912b60477b97","roles":[]},
-"forget_times": {"digest":"87fc923382d6f28c4733d9317e9ed8471c90ebdc852e18f09d3777c7fd0e9ba1","roles":[]},
+"forget_times": {"digest":"b094210556569133a85d665c2132668bf1eec0ab96dd2e4cc0fe06f8b87190e1","roles":[]},
 "forget_workers": {"digest":"9c32336b968a6346723b6666f664a475837b3a5b4f6e5e88c4f94b35c78cb971","roles":[]},
 "free_passed": {"digest":"43f291d716f1a5c4c916a020a36b13457620bc74fc983eb8c2a0ad2eb629f3b2","roles":[]},
 "get_jobs": {"digest":"8bd5cac0a85d57c71b86cded83b6e4cf50d665807681fcef8ced5c70cb25791e","roles":["fairclaim_producer"]},
@@ -10639,7 +10637,6 @@ insert into fairclaim_internal.build (contents) values ($build${
 "our_role": {"digest":"79a2878026dcb51824a9407274468cf63c2bafd55f578de8ff97a365c74f32a8","roles":[]},
 "pause_queue": {"digest":"0404361cc5e240edec37a47f0acb9be84aa8fc4eb53879420d37e93221504588","roles":["fairclaim_operator"]},
 "place_in_range": {"digest":"3fea2ecfc5d77bc34bec1822157ce74a128a8e0eac535d94adc8532a2e1f783b","roles":[]},
-"plain_weight": {"digest":"fc19a0a8777a6c28dab0d16f5470b989f0c55abca6f9c1fa0c8001eaa2d6992c","roles":[]},
 "promote_due": {"digest":"53cb77c403b4dd877c634af51d7fb74a10147ba1d359b69a9b0ade44e231bbb8","roles":[]},
 "prune": {"digest":"67c08602496c16b1e9b459c714a595970120e9133f21e2c1c4ff84aad2d65080","roles":["fairclaim_worker","fairclaim_operator"]},
 "prune_before": {"digest":"608daece08092d648fac1c0557a08cee8c5160c6eaefc6dae60cf967f4373c6a","roles":[]},
@@ -10672,7 +10669,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "retry_jobs": {"digest":"34c1780fd309793287e7a69cd2bdf9ee5aa84c8fc64c8aab597f8d14a0436c10","roles":["fairclaim_producer","fairclaim_operator"]},
 "return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
 "room_under_limits": {"digest":"de16e43bfb3e27767aaafc3d35a74b5800b2693701295b83014e5355c07607a9","roles":[]},
-"run_step": {"digest":"d850a95a285227eab448f9c4436de4b636c046c7909d68f534ae2fbae8e8e1e9","roles":[]},
+"run_step": {"digest":"c8c22e18c72700e7cd6608e025b4a1d0e7e905b2eea7379cbae6718c016debf2","roles":[]},
 "schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "seconds_in": {"digest":"1f370781f1f952f251f299c23d430d327eca67952db155835ce31736a09d7cdf","roles":[]},
 "secure_table": {"digest":"4fd1871c95fea6acec7a09bfd97228c938895c94250c3d859a62f8b0b0ff8a94","roles":[]},
@@ -10711,9 +10708,9 @@ insert into fairclaim_internal.build (contents) values ($build${
 "wake_cancel": {"digest":"7b723a8c6f0fd01f1be0a3cd677034ae9b4687d51a5887d48795de42363d329b","roles":[]},
 "wake_freed": {"digest":"f2c838031a42fe4b9775445591b50cbe1fdcebcb51effe1cb4c1644c46aecb4d","roles":[]},
 "weigh_by_time": {"digest":"0c8cb01151edb4179d6b75fa4cbc9846095b135013047391eee3881759834716","roles":[]},
-"weigh_slice": {"digest":"6499e5168eac48504b4c4b71259eccd0e80019e0c5a4685b1b19f381110bb6b4","roles":[]},
+"weigh_slice": {"digest":"20e2d9834f1e7a8ebd940e44b8177c4a0259d0240b9b77650a5ff340804eb74f","roles":[]},
 "why_idle": {"digest":"1e5412342eee7b1aec55eab26e0e782c2010f5574a4d619c03fc15cc8d477812","roles":["fairclaim_worker"]},
-"work_steps": {"digest":"ce8eb53422eafe6fb7f06d1a139091deea1968c6f384b777d2b071deafa556a7","roles":[]}
+"work_steps": {"digest":"a4bd5ae465f554c8d7d6cdaf188de6f1477d2dcf2069026eb53eeac4493f2753","roles":[]}
 }
 }$build$)
 on conflict (one) do update set contents = excluded.contents;

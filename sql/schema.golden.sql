@@ -1558,10 +1558,6 @@ create function fairclaim.place_in_range(p_us bigint)
   returns bigint
   language sql stable;
 
-create function fairclaim.plain_weight(p_queue text, p_tenant_id uuid)
-  returns integer
-  language sql stable;
-
 create function fairclaim.promote_due(p_now timestamp with time zone, p_floor timestamp with time zone, p_size integer, p_skip uuid[])
   returns integer
   language plpgsql volatile;

@@ -16,6 +16,7 @@ pub(crate) mod tenant_jobs;
 pub(crate) mod tenant_names;
 pub(crate) mod tenants;
 pub(crate) mod via;
+pub(crate) mod workers;
 
 use std::{fmt, sync::Arc, time::SystemTime};
 

@@ -100,11 +100,12 @@ pub use client::{
     dispatch::{Lines, LinesProgress, dispatch_many_in},
     executor::Executor,
     operator::{Changed, Deleted, JobPage, Pruned, RangesDropped},
-    queues::{QueueChange, QueueRow},
+    queues::{FairBy, QueueChange, QueueFairness, QueueRow},
     quotas::{DrainChange, QuotaRow},
     settings::Setting,
     tenant_jobs::{ExportItem, ExportPage, PurgeTotals, TenantCount, TenantTotals},
     tenant_names::TenantNames,
+    workers::WorkerRow,
 };
 #[cfg(feature = "doctor")]
 pub use doctor::{Diagnosis, Finding, Level};

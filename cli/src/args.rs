@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     completions, dispatch, doctor, jobs, man, migrate, prune, queues, settings, tenants, work,
+    workers,
 };
 use crate::demo;
 use crate::global::Global;
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Queues(queues::QueuesArgs),
     /// Drain, move, export and purge what one tenant has
     Tenants(tenants::TenantsArgs),
+    /// Look at the workers: which live, and what they serve
+    Workers(workers::WorkersArgs),
     /// Look at what this installation is set to, and change it
     Settings(settings::SettingsArgs),
     /// Delete what ended longer ago than the retention

@@ -13,6 +13,7 @@ pub(crate) mod queues;
 pub(crate) mod settings;
 pub(crate) mod tenants;
 pub(crate) mod work;
+pub(crate) mod workers;
 
 use clap::CommandFactory;
 
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Jobs(args) => jobs::run(&global, args).await,
             Command::Queues(args) => queues::run(&global, args).await,
             Command::Tenants(args) => tenants::run(&global, args).await,
+            Command::Workers(args) => workers::run(&global, args).await,
             Command::Settings(args) => settings::run(&global, args).await,
             Command::Prune(args) => prune::run(&global, &args).await,
             Command::Completions(args) => completions::run(&args, &Cli::command()),

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use crate::{
     client::Client,
     error::{Error, Result},
-    protocol::statements::{PAUSE_QUEUE, QUEUES, RESUME_QUEUE, Statement},
+    protocol::statements::{PAUSE_QUEUE, QUEUES, RESUME_QUEUE, SET_QUEUE_FAIR_BY, Statement},
 };
 
 /// One queue of [`Client::queues`].
@@ -42,6 +42,49 @@ pub struct QueueRow {
     /// Since when it takes no new jobs; none when it takes them.
     #[serde(serialize_with = "crate::protocol::timestamp::serialize_option")]
     pub drained_at: Option<SystemTime>,
+    /// By what tenants with a backlog share it.
+    pub fair_by: FairBy,
+}
+
+/// By what tenants with a backlog share a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum FairBy {
+    /// As many claims as their weights say, however long the jobs run.
+    #[default]
+    Claims,
+    /// As much time of handlers as their weights say.
+    Seconds,
+}
+
+impl FairBy {
+    /// The word that the database has for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Claims => "claims",
+            Self::Seconds => "seconds",
+        }
+    }
+
+    fn read(row: &Row, column: &str) -> Result<Self> {
+        let word: &str = row.try_get(column)?;
+        Ok(if word == Self::Seconds.as_str() { Self::Seconds } else { Self::Claims })
+    }
+}
+
+/// What [`Client::set_queue_fair_by`] found and did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct QueueFairness {
+    /// The name of the queue.
+    pub queue: String,
+    /// By what it is fair from now on.
+    pub fair_by: FairBy,
+    /// By what it was fair until now.
+    pub was_fair_by: FairBy,
+    /// Whether jobs wait in it, or have waited within the last hour. A misspelt name shows by this.
+    pub in_use: bool,
 }
 
 /// What a pause or a resume found.
@@ -100,10 +143,25 @@ impl Client {
         self.change_queue(&RESUME_QUEUE, queue).await
     }
 
+    /// Says by what tenants with a backlog share a queue: by claims, which it is at first, or by
+    /// the seconds that their handlers take, where jobs of some tenants run for longer than those
+    /// of others. Workers learn the run times within seconds.
+    ///
+    /// # Errors
+    /// As [`Client::pause_queue`].
+    pub async fn set_queue_fair_by(&self, queue: &str, fair_by: FairBy) -> Result<QueueFairness> {
+        refuse_nul(queue)?;
+        let row = self.row(&SET_QUEUE_FAIR_BY, &[&queue, &fair_by.as_str()]).await?;
+        Ok(QueueFairness {
+            queue: row.try_get("queue")?,
+            fair_by: FairBy::read(&row, "fair_by")?,
+            was_fair_by: FairBy::read(&row, "was_fair_by")?,
+            in_use: row.try_get("in_use")?,
+        })
+    }
+
     async fn change_queue(&self, statement: &Statement, queue: &str) -> Result<QueueChange> {
-        if queue.contains('\0') {
-            return Err(Error::invalid_argument("queue", "must not hold a NUL"));
-        }
+        refuse_nul(queue)?;
         let row = self.row(statement, &[&queue]).await?;
         Ok(QueueChange {
             queue: row.try_get("queue")?,
@@ -112,6 +170,14 @@ impl Client {
             in_use: row.try_get("in_use")?,
         })
     }
+}
+
+/// A name that the driver could not send.
+fn refuse_nul(queue: &str) -> Result<()> {
+    if queue.contains('\0') {
+        return Err(Error::invalid_argument("queue", "must not hold a NUL"));
+    }
+    Ok(())
 }
 
 fn queue_row(row: &Row) -> Result<QueueRow> {
@@ -127,5 +193,6 @@ fn queue_row(row: &Row) -> Result<QueueRow> {
         running: row.try_get("running")?,
         at_least: row.try_get("at_least")?,
         drained_at: row.try_get("drained_at")?,
+        fair_by: FairBy::read(row, "fair_by")?,
     })
 }

@@ -60,6 +60,7 @@ const WORKER_CALLS: &[&str] = &[
     "drop_ranges()",
     "prune()",
     "next_due",
+    "report_work",
 ];
 
 pub(crate) const SCHEMA_VERSION: Statement =
@@ -97,6 +98,7 @@ mod tests {
         ("next_due", &NEXT_DUE),
         ("prune", &PRUNE),
         ("release_claims", &RELEASE),
+        ("report_work", &REPORT_WORK),
         ("retry", &RETRY),
         ("settle", &SETTLE),
         ("settle_and_claim", &SETTLE_AND_CLAIM),

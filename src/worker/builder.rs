@@ -16,7 +16,7 @@ use crate::{
         handler::{Bound, Handler, States},
         queue::{pacing::Bounds, subscription::Subscription},
         registry::{Entry, Registry},
-        settings::Settings,
+        settings::{Settings, host},
     },
 };
 
@@ -291,14 +291,7 @@ fn register_all(handlers: Vec<Registration>, states: &States) -> Result<Registry
 }
 
 fn default_worker_id() -> String {
-    let host = ["/proc/sys/kernel/hostname", "/etc/hostname"]
-        .iter()
-        .find_map(|file| std::fs::read_to_string(file).ok());
-    let host = host.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
-    let host: String =
-        host.trim().chars().filter(|character| !character.is_control()).take(64).collect();
-    let host = if host.is_empty() { "worker" } else { &host };
-    format!("{host}:{}:{:04x}", std::process::id(), rand::random::<u16>())
+    format!("{}:{}:{:04x}", host(), std::process::id(), rand::random::<u16>())
 }
 
 #[cfg(test)]

@@ -8,5 +8,6 @@ pub(crate) mod pacing;
 mod poll_pauses;
 mod queue_state;
 pub(crate) mod refused;
+pub(crate) mod run_times;
 pub(crate) mod subscription;
 pub(crate) mod suspects;

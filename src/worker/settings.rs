@@ -29,6 +29,17 @@ pub(crate) struct Settings {
     pub(crate) log_causes: bool,
 }
 
+/// The name of this machine, of printable characters.
+pub(crate) fn host() -> String {
+    let host = ["/proc/sys/kernel/hostname", "/etc/hostname"]
+        .iter()
+        .find_map(|file| std::fs::read_to_string(file).ok());
+    let host = host.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
+    let host: String =
+        host.trim().chars().filter(|character| !character.is_control()).take(64).collect();
+    if host.is_empty() { "worker".to_owned() } else { host }
+}
+
 impl Settings {
     /// The longest pause between claims of an idle queue while nothing wakes the worker.
     pub(crate) fn polled_pause(&self) -> Duration {

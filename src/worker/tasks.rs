@@ -9,6 +9,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod learn_names;
 mod listen;
 mod maintain;
+pub(crate) mod report;
 mod run_alone;
 pub(crate) mod shutdown;
 pub(crate) mod sleep;

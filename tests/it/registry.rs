@@ -1,3 +1,4 @@
 //! The registry of workers: who lives, with how many slots, and for which types.
 
 mod reports;
+mod workers;

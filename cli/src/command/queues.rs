@@ -1,7 +1,7 @@
 //! `fairclaim queues`: what waits in each, and stopping one.
 
 use clap::{Args, Subcommand};
-use fairclaim::{Client, QueueChange, QueueRow};
+use fairclaim::{Client, FairBy, QueueChange, QueueFairness, QueueRow};
 use indicatif::{HumanCount, HumanDuration};
 
 use crate::command::tenants::drain::sentence;
@@ -13,7 +13,8 @@ const EXAMPLES: &str = "\
 Examples:
   fairclaim queues list
   fairclaim queues pause mail
-  fairclaim queues resume mail";
+  fairclaim queues resume mail
+  fairclaim queues fair-by mail seconds";
 
 /// A queue exists by use: it is listed while jobs wait, run or are scheduled in it, for an hour
 /// after, and while it is paused. Needs the role fairclaim_operator.
@@ -41,6 +42,36 @@ enum QueuesCommand {
     /// Take jobs in a drained queue again
     #[command(after_help = "Examples:\n  fairclaim queues undrain mail")]
     Undrain(DrainArgs),
+    /// Say by what tenants share a queue: claims, or the time of handlers
+    #[command(name = "fair-by", after_help = FAIR_BY_HELP)]
+    FairBy(FairByArgs),
+}
+
+const FAIR_BY_HELP: &str = "\
+By claims, which is how a queue begins, tenants with a backlog get as many jobs as their weights
+say. By seconds they get as much time of handlers: for queues where the jobs of some tenants run
+for longer than those of others. Workers learn the run times within seconds.
+
+Examples:
+  fairclaim queues fair-by mail seconds
+  fairclaim queues fair-by mail claims";
+
+/// What a queue can be fair by, as a word of the command line.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum FairByWord {
+    Claims,
+    Seconds,
+}
+
+#[derive(Debug, Args)]
+struct FairByArgs {
+    /// The queue's name
+    queue: String,
+    /// What tenants get the same of, by their weights
+    fair_by: FairByWord,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
 }
 
 const LIST_HELP: &str = "\
@@ -83,6 +114,13 @@ pub(crate) async fn run(global: &Global, args: QueuesArgs) -> anyhow::Result<()>
     let client = connect::client(global).await?;
     let (change, json, done) = match args.command {
         QueuesCommand::List(args) => return list(&client.queues().await?, args.json),
+        QueuesCommand::FairBy(args) => {
+            let fair_by = match args.fair_by {
+                FairByWord::Claims => FairBy::Claims,
+                FairByWord::Seconds => FairBy::Seconds,
+            };
+            return fair_by_set(&client.set_queue_fair_by(&args.queue, fair_by).await?, args.json);
+        }
         QueuesCommand::Pause(args) => (
             client.pause_queue(&args.queue).await?,
             args.json,
@@ -127,6 +165,19 @@ async fn drain(client: &Client, args: &DrainArgs, drains: bool) -> anyhow::Resul
     }
     let end = format!("fairclaim queues undrain {queue}");
     output::line(sentence(queue, &change, drains, &end))?;
+    Ok(())
+}
+
+fn fair_by_set(change: &QueueFairness, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::json(change);
+    }
+    let (queue, now) = (&change.queue, change.fair_by.as_str());
+    output::line(if change.fair_by == change.was_fair_by {
+        format!("{queue} was fair by {now} already")
+    } else {
+        format!("{queue} is fair by {now} from the next tick on")
+    })?;
     note_unused(queue, change.in_use)
 }
 
@@ -155,8 +206,16 @@ fn list(queues: &[QueueRow], json: bool) -> anyhow::Result<()> {
     if queues.is_empty() {
         return output::line("no queues");
     }
-    let mut table =
-        Table::new(["QUEUE", "STATE", "WAITING", "TENANTS", "OLDEST", "SCHEDULED", "RUNNING"]);
+    let mut table = Table::new([
+        "QUEUE",
+        "STATE",
+        "WAITING",
+        "TENANTS",
+        "OLDEST",
+        "SCHEDULED",
+        "RUNNING",
+        "FAIR BY",
+    ]);
     for queue in queues {
         let number = |name: &str, count: i32| {
             let more = if queue.at_least.iter().any(|column| column == name) { "+" } else { "" };
@@ -182,6 +241,7 @@ fn list(queues: &[QueueRow], json: bool) -> anyhow::Result<()> {
             Cell::from(oldest),
             number("scheduled", queue.scheduled),
             number("running", queue.running),
+            Cell::from(queue.fair_by.as_str().to_owned()),
         ]);
     }
     output::line(table.render())

@@ -186,6 +186,47 @@ async fn a_paused_queue_gives_workers_nothing_until_it_is_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_queue_is_fair_by_seconds_when_it_is_told_to() {
+    let server = TestServer::installed().await;
+    server.dispatch("ok", 3).await;
+    assert_eq!(
+        server.run(["queues", "fair-by", "default", "seconds"]),
+        "default is fair by seconds from the next tick on\n"
+    );
+    assert_eq!(json(&server, &["queues", "list"])["queues"][0]["fair_by"], "seconds");
+    let again = server.run(["queues", "fair-by", "default", "seconds"]);
+    assert_eq!(again, "default was fair by seconds already\n");
+    let back = json(&server, &["queues", "fair-by", "default", "claims"]);
+    assert_eq!(
+        back,
+        json!({"queue": "default", "fair_by": "claims", "was_fair_by": "seconds", "in_use": true})
+    );
+    let misspelt = server.run(["queues", "fair-by", "defualt", "claims"]);
+    assert!(misspelt.contains("note: no job waits in defualt"), "{misspelt}");
+    fails(&server, &["queues", "fair-by", "default", "money"], 2, "claims, seconds");
+    fails(&server, &["queues", "fair-by", "No Name", "claims"], 2, "<QUEUE>");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_are_listed_with_their_slots_and_not_after_their_end() {
+    let server = TestServer::installed().await;
+    server.dispatch("ok", 3).await;
+    server.run(["work", "--drain", "--exec", "ok=true"]);
+    assert_eq!(server.run(["workers", "list"]), "no workers\n", "it has ended");
+    let connection = server.client.pool().get().await.unwrap();
+    let report = "select from fairclaim.report_work('host:1', 'host', '1.2', '{mail,bill}', '{5,3}', '{send}')";
+    connection.execute(report, &[]).await.unwrap();
+    let table = server.run(["workers", "list"]);
+    let line = table.lines().nth(1).unwrap();
+    for part in ["host:1", "live", "mail (5) bill (3)", "send", "1.2"] {
+        assert!(line.contains(part), "{part}: {table}");
+    }
+    let row = &json(&server, &["workers", "list"])["workers"][0];
+    assert_eq!((&row["slots"], &row["is_live"]), (&json!([5, 3]), &json!(true)));
+    assert!(row["seen_seconds"].is_number() && row["silent_until"].is_string(), "{row}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_count_that_stopped_at_its_bound_is_shown_with_a_plus() {
     let server = TestServer::installed().await;
     let shown = || {
@@ -216,6 +257,8 @@ async fn prune_says_what_it_did_and_a_login_without_roles_what_to_ask_for() {
         &["prune"][..],
         &["queues", "list"],
         &["queues", "pause", "default"],
+        &["queues", "fair-by", "default", "seconds"],
+        &["workers", "list"],
         &["jobs", "cancel", NOBODY],
         &["jobs", "retry", "--type", "mail"],
         &["jobs", "release", NOBODY],

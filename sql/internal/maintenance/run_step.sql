@@ -52,7 +52,7 @@ begin
       done := apply_weights(p_state, p_size);
     when 'times' then
       done := fold_times(p_state.at, p_size);
-      more := weigh_by_time(p_size);
+      more := weigh_by_time(least(p_size, 2000));
       if p_all then
         perform forget_times(p_state.at, p_size);
       end if;

@@ -14,8 +14,6 @@ begin
    where tenant_time.ctid = any (array(
      select old.ctid from tenant_time old
       where old.at < p_at - interval '1 hour' or old.at > p_at + interval '1 hour'
-         or not exists (
-              select from queue where queue.name = old.queue and queue.fair_by = 'seconds')
       limit p_size for update skip locked));
   get diagnostics v_gone = row_count;
   return v_gone;
@@ -23,4 +21,4 @@ end
 $$;
 
 comment on function fairclaim_internal.forget_times(timestamptz, int) is
-'Forgets run times that are an hour old, or of a queue that is not fair by seconds any more. Returns how many.';
+'Forgets run times that are an hour old. Returns how many.';

@@ -33,7 +33,8 @@ begin
       select greatest(0.001, least(3600,
                tenant_time.seconds / greatest(tenant_time.jobs, 1))) as mean
         from tenant_time
-       where tenant_time.queue = p_queue and tenant_time.tenant_id = met.tenant_id) known on true;
+       where tenant_time.queue = p_queue and tenant_time.tenant_id = met.tenant_id
+      offset 0) known on true;
 
   v_new := v_row;
   v_new.mean := coalesce((select avg(item.mean) from unnest(v_means) item(mean)), v_row.mean);
@@ -68,7 +69,13 @@ begin
   update lane set weight = stale.weight from stale where lane.ctid = stale.place;
   get diagnostics v_written = row_count;
   if not v_by_seconds and v_new.place is null then
-    delete from queue_time where queue_time.queue = p_queue;
+    delete from tenant_time
+     where tenant_time.ctid = any (array(
+       select useless.ctid from tenant_time useless
+        where useless.queue = p_queue limit p_size for update skip locked));
+    delete from queue_time
+     where queue_time.queue = p_queue
+       and not exists (select from tenant_time where tenant_time.queue = p_queue);
   elsif v_new.place is not null or v_row.place is not null
         or v_new.turn_seconds is distinct from v_row.turn_seconds
         or not coalesce(v_new.mean between v_row.mean * 0.9 and v_row.mean * 1.1,

@@ -1,5 +1,5 @@
--- Deletes the row, unless it says more: a queue that is not paused needs none. Idle workers are woken whatever the hints
--- of wake() say, since this is seldom and an operator waits for it.
+-- Deletes the row, unless it says more: a queue that is not paused needs none. Idle workers are
+-- woken whatever the hints of wake() say, since this is seldom and an operator waits for it.
 create or replace function fairclaim.resume_queue(p_queue text)
 returns table (queue text, paused_at timestamptz, was_paused boolean, in_use boolean)
 language plpgsql security definer

@@ -81,7 +81,8 @@ pub(crate) const QUEUES: Statement = Statement {
           q.tenants_waiting::int4 as tenants_waiting, q.oldest_waiting_at, \
           q.scheduled::int4 as scheduled, q.running::int4 as running, q.at_least, q.drained_at, \
           pg_catalog.date_part('epoch', \
-          fairclaim.clock() operator(pg_catalog.-) q.oldest_waiting_at)::float8 as oldest_seconds \
+          fairclaim.clock() operator(pg_catalog.-) q.oldest_waiting_at)::float8 as oldest_seconds, \
+          q.fair_by \
           from fairclaim.list_queues() q \
           order by q.queue",
     types: &[],
@@ -97,6 +98,22 @@ pub(crate) const RESUME_QUEUE: Statement = Statement {
     sql: "select q.queue, q.paused_at, q.was_paused, q.in_use \
           from fairclaim.resume_queue(p_queue => $1::text) q",
     types: &[Type::TEXT],
+};
+
+pub(crate) const SET_QUEUE_FAIR_BY: Statement = Statement {
+    sql: "select q.queue, q.fair_by, q.was_fair_by, q.in_use \
+          from fairclaim.set_queue_fair_by(p_queue => $1::text, p_fair_by => $2::text) q",
+    types: &[Type::TEXT, Type::TEXT],
+};
+
+pub(crate) const WORKERS: Statement = Statement {
+    sql: "select w.id, w.host, w.version, w.queues, w.slots, w.types, w.running::int4 as running, \
+          w.started_at, w.seen_at, w.silent_until, w.is_live, \
+          pg_catalog.date_part('epoch', \
+          fairclaim.clock() operator(pg_catalog.-) w.seen_at)::float8 as seen_seconds \
+          from fairclaim.list_workers() w \
+          order by w.id",
+    types: &[],
 };
 
 pub(crate) const SETTINGS: Statement = Statement {

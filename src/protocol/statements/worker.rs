@@ -72,9 +72,28 @@ pub(crate) const TICK: Statement =
 pub(crate) const NEXT_DUE: Statement =
     Statement { sql: include_str!("../../../protocol/statements/next_due.sql"), types: &[] };
 
+/// Tells that the worker lives, and what its handlers took.
+pub(crate) const REPORT_WORK: Statement = Statement {
+    sql: include_str!("../../../protocol/statements/report_work.sql"),
+    types: &[
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT_ARRAY,
+        Type::INT4_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::FLOAT8,
+        Type::UUID_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::INT4_ARRAY,
+        Type::FLOAT8_ARRAY,
+    ],
+};
+
 /// Asks what keeps the jobs of these queues from a worker of these types.
 pub(crate) const WHY_IDLE: Statement = Statement {
-    sql: "select w.reason, w.queue, w.type, w.jobs::int8, w.at_least, w.due_in \
+    sql: "select w.reason, w.queue, w.type, w.jobs::int8, w.at_least, w.due_in, \
+          w.handled_elsewhere \
           from fairclaim.why_idle(p_queues => $1::text[], p_types => $2::text[]) w",
     types: &[Type::TEXT_ARRAY, Type::TEXT_ARRAY],
 };

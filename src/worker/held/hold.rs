@@ -45,6 +45,10 @@ pub(crate) struct Hold {
     stage: AtomicU8,
     /// Nanoseconds that its handler ran; 0 until it has ended.
     ran_nanos: AtomicU64,
+    /// Nanoseconds from `claimed_at` to the start of its handler; 0 until it has started.
+    began_nanos: AtomicU64,
+    /// Nanoseconds of its run that are counted already.
+    counted_nanos: AtomicU64,
     /// Whether its handler was told to stop for a reason that is not the job's.
     interrupted: AtomicBool,
 }
@@ -82,6 +86,8 @@ impl Hold {
             lease_nanos: AtomicU64::new(nanos(lease)),
             stage: AtomicU8::new(Stage::Buffered as u8),
             ran_nanos: AtomicU64::new(0),
+            began_nanos: AtomicU64::new(0),
+            counted_nanos: AtomicU64::new(0),
             interrupted: AtomicBool::new(false),
         }
     }
@@ -93,6 +99,28 @@ impl Hold {
     /// When the lease ends, by this machine's monotonic clock and on the safe side.
     pub(crate) fn lease_ends(&self) -> Instant {
         self.claimed_at + Duration::from_nanos(self.lease_nanos.load(SeqCst))
+    }
+
+    /// Notes that its handler starts.
+    pub(crate) fn begins(&self, at: Instant) {
+        let since_claim = nanos(at.saturating_duration_since(self.claimed_at));
+        self.began_nanos.store(since_claim.max(1), SeqCst);
+    }
+
+    /// How long its handler has run so far; none before it starts and after it has ended.
+    pub(crate) fn runs_for(&self, now: Instant) -> Option<Duration> {
+        let began = self.began_nanos.load(SeqCst);
+        let runs = began > 0 && self.stage() == Stage::Running && self.ran().is_none();
+        let began = self.claimed_at + Duration::from_nanos(began);
+        runs.then(|| now.saturating_duration_since(began))
+    }
+
+    /// What of its run is not counted yet, where it has run for so long: how many jobs, which is 1
+    /// for the first time and then 0, and how much time.
+    pub(crate) fn uncounted(&self, ran: Duration) -> (u32, Duration) {
+        let ran = nanos(ran).max(1);
+        let counted = self.counted_nanos.fetch_max(ran, SeqCst);
+        (u32::from(counted == 0), Duration::from_nanos(ran.saturating_sub(counted)))
     }
 
     /// Notes that its handler ended after so long.
@@ -194,6 +222,22 @@ pub(crate) mod tests {
         assert_eq!(hold.lease_ends(), start + 30 * second);
         hold.extend(start + 10 * second, 30 * second);
         assert_eq!(hold.lease_ends(), start + 40 * second);
+    }
+
+    #[test]
+    fn each_part_of_a_run_is_counted_once() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let hold = hold(1, start, 30 * second);
+        assert_eq!(hold.runs_for(start + second), None, "it waits");
+        hold.advance(Stage::Running);
+        hold.begins(start + second);
+        let so_far = hold.runs_for(start + 3 * second).unwrap();
+        assert_eq!(so_far, 2 * second);
+        assert_eq!(hold.uncounted(so_far), (1, 2 * second));
+        hold.has_run(5 * second);
+        assert_eq!(hold.runs_for(start + 9 * second), None, "it has ended");
+        assert_eq!(hold.uncounted(5 * second), (0, 3 * second));
+        assert_eq!(hold.uncounted(4 * second), (0, Duration::ZERO));
     }
 
     #[test]

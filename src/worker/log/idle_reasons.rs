@@ -20,6 +20,8 @@ pub(crate) struct Reason {
     jobs: i64,
     at_least: bool,
     due_in: Option<f64>,
+    /// Whether a worker that lives handles the type; none where that was not asked.
+    handled_elsewhere: Option<bool>,
 }
 
 impl Reason {
@@ -31,6 +33,7 @@ impl Reason {
             jobs: row.try_get("jobs")?,
             at_least: row.try_get("at_least")?,
             due_in: row.try_get("due_in")?,
+            handled_elsewhere: row.try_get("handled_elsewhere")?,
         })
     }
 
@@ -78,9 +81,11 @@ pub(crate) fn sentences(reasons: &[Reason], at_end: bool) -> Vec<Line> {
         });
     }
     lines.extend(grouped("unhandled", reasons).map(|group| {
-        let Group { queue, jobs, types, .. } = &group;
-        let sentence =
-            format!("{jobs} of {types} in queue {queue}: this worker has no handler for that");
+        let Group { queue, jobs, types, nobody, .. } = &group;
+        let nobody = if *nobody { ", and no other worker that is known has one" } else { "" };
+        let sentence = format!(
+            "{jobs} of {types} in queue {queue}: this worker has no handler for that{nobody}"
+        );
         Line { urgent: at_end, queue: queue.clone(), sentence }
     }));
     if at_end {
@@ -93,7 +98,7 @@ pub(crate) fn sentences(reasons: &[Reason], at_end: bool) -> Vec<Line> {
             Line { urgent: false, queue: queue.clone(), sentence }
         }));
         lines.extend(grouped("scheduled", reasons).map(|group| {
-            let Group { queue, jobs, types, first } = &group;
+            let Group { queue, jobs, types, first, .. } = &group;
             let sentence = format!(
                 "{jobs} of {types} in queue {queue} will be due later, the first in {}",
                 Span(*first)
@@ -116,6 +121,8 @@ struct Group {
     types: String,
     /// When the first of them is due.
     first: f64,
+    /// Whether no worker handles any of these types.
+    nobody: bool,
 }
 
 fn grouped<'a>(wanted: &'a str, reasons: &'a [Reason]) -> impl Iterator<Item = Group> {
@@ -133,6 +140,7 @@ fn grouped<'a>(wanted: &'a str, reasons: &'a [Reason]) -> impl Iterator<Item = G
                 ),
                 types: format!("{word} {}", Listed::of(types, NAMED_MAX)),
                 first: rows.iter().filter_map(|row| row.due_in).fold(f64::INFINITY, f64::min),
+                nobody: rows.iter().all(|row| row.handled_elsewhere == Some(false)),
             }
         })
         .collect();
@@ -190,6 +198,7 @@ mod tests {
             jobs,
             at_least: jobs >= 1000,
             due_in: (reason == "scheduled").then_some(14.2),
+            handled_elsewhere: (reason == "unhandled").then_some(job_type != "a"),
         }
     }
 
@@ -203,12 +212,15 @@ mod tests {
             reason("unhandled", "default", "a", 5),
             reason("unhandled", "default", "b", 1),
             reason("unhandled", "mail", "c", 1),
+            reason("unhandled", "nobody", "a", 2),
         ];
         assert_eq!(
             said(&reasons, false),
             [
                 "6 jobs of types a and b in queue default: this worker has no handler for that",
-                "1 job of type c in queue mail: this worker has no handler for that"
+                "1 job of type c in queue mail: this worker has no handler for that",
+                "2 jobs of type a in queue nobody: this worker has no handler for that, and no \
+                 other worker that is known has one"
             ]
         );
     }

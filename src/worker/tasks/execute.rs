@@ -112,11 +112,14 @@ pub(crate) async fn run_attempt(context: &Context, job: ClaimedJob) -> Option<Se
         .catch_unwind()
         .instrument(span);
     let began = Instant::now();
+    hold.begins(began);
     let ended = match deadline {
         None => Some(handler.await),
         Some(deadline) => tokio::time::timeout_at(deadline.into(), handler).await.ok(),
     };
-    hold.has_run(began.elapsed());
+    let ran = began.elapsed();
+    hold.has_run(ran);
+    context.run_times.add(&hold, ran);
     let ending = match ended {
         Some(Ok(Ok(outcome))) => match Ending::of_outcome(outcome, &hold) {
             Some(ending) => ending,

@@ -7,7 +7,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::worker::{context::Context, tasks::give_back::give_back};
+use crate::worker::{
+    context::Context,
+    tasks::{give_back::give_back, report},
+};
 
 /// How long tasks have that need no more than a moment to end.
 const END_WITHIN: Duration = Duration::from_secs(1);
@@ -72,6 +75,7 @@ pub(crate) async fn shut_down(context: &Arc<Context>, tasks: &Tasks) {
     let _ = timeout(GIVE_UP_WITHIN, context.connections.given_up()).await;
     // a last look at what lost claims took; then leases end by themselves
     let _ = timeout(END_WITHIN, give_back(context)).await;
+    let _ = timeout(END_WITHIN, report::at_end(context)).await;
 }
 
 /// Stops the handlers that still run when the grace period is over.

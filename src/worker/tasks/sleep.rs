@@ -16,7 +16,7 @@ use crate::{
     protocol::statements,
     worker::{
         context::Context,
-        tasks::{learn_names, listen, maintain, run_alone},
+        tasks::{learn_names, listen, maintain, report, run_alone},
     },
 };
 
@@ -55,6 +55,7 @@ async fn shift(context: &Arc<Context>) {
     tokio::join!(
         run_alone::run(Arc::clone(context)),
         learn_names::run(Arc::clone(context)),
+        Box::pin(report::run(Arc::clone(context))),
         when(settings.maintain, Box::pin(maintain::run(Arc::clone(context)))),
         when(settings.listen, Box::pin(listen::run(Arc::clone(context)))),
     );

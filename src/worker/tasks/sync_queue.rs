@@ -145,6 +145,7 @@ impl SyncQueue {
         }
         if order.limit > 0 {
             context.stats.claim(jobs.len());
+            context.claim_answered.notify_waiters();
             context.attempt_log.claimed(jobs.iter().map(|job| &*job.hold));
             context.ledger.add(jobs.iter().map(|job| Arc::clone(&job.hold)));
         }

@@ -226,7 +226,7 @@ async fn the_queues_are_said_to_be_empty_only_if_they_are() {
     let said = drained("default").await;
     assert!(!said.contains(&"the queues are empty".to_owned()), "{said:#?}");
     for line in [
-        "1 job of type unhandled in queue default: this worker has no handler for that",
+        "1 job of type unhandled in queue default: this worker has no handler for that, and no other worker that is known has one",
         "1 job of type end in queue default will be due later, the first in 90 s",
     ] {
         assert!(said.iter().any(|told| told == line), "{line}: {said:#?}");
