@@ -57,7 +57,7 @@ pub(crate) enum Command {
     Jobs(jobs::JobsArgs),
     /// Look at queues, stop them, let them go on
     Queues(queues::QueuesArgs),
-    /// Drain, move, export and purge what one tenant has
+    /// Give tenants weights and limits, pause and drain them, export and purge what they have
     Tenants(tenants::TenantsArgs),
     /// Look at the workers: which live, and what they serve
     Workers(workers::WorkersArgs),

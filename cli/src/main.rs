@@ -21,6 +21,7 @@ mod global;
 mod log;
 mod output;
 mod pages;
+mod reason;
 mod screen;
 mod signals;
 mod value;

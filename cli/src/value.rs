@@ -149,7 +149,7 @@ fn bounded(source: impl Read, flag: &str) -> anyhow::Result<String> {
 /// Takes JSON as it is, every digit of it, and refuses what would be changed in silence later: an
 /// object with a key twice, of which the database would keep the last. The text of a fault never
 /// quotes the document.
-fn strict_json(text: &str) -> Result<Box<RawValue>, String> {
+pub(crate) fn strict_json(text: &str) -> Result<Box<RawValue>, String> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| {
         let fault = match error.classify() {
             serde_json::error::Category::Eof => "it ends too early",

@@ -4,9 +4,10 @@ use clap::{Args, Subcommand};
 use fairclaim::{Client, FairBy, QueueChange, QueueFairness, QueueRow};
 use indicatif::{HumanCount, HumanDuration};
 
-use crate::command::tenants::drain::sentence;
+use crate::command::tenants::{self, drain::sentence};
 use crate::global::Global;
 use crate::output::{Cell, Table};
+use crate::reason::ReasonArgs;
 use crate::{color, connect, output, value};
 
 const EXAMPLES: &str = "\
@@ -33,6 +34,9 @@ enum QueuesCommand {
     /// Stop a queue: workers get no more of its jobs; dispatch and running jobs go on
     #[command(after_help = "Examples:\n  fairclaim queues pause mail")]
     Pause(NameArgs),
+    /// Limit how many jobs of a queue run at the same time, those of all tenants together
+    #[command(after_help = LIMIT_HELP)]
+    Limit(LimitArgs),
     /// Let a paused queue go on, at once
     #[command(after_help = "Examples:\n  fairclaim queues resume mail")]
     Resume(NameArgs),
@@ -82,6 +86,15 @@ Examples:
   fairclaim queues list
   fairclaim queues list --json";
 
+const LIMIT_HELP: &str = "\
+It is exact, however many workers there are; what runs already goes on. base takes it back to what
+`fairclaim tenants declare` has declared.
+
+Examples:
+  fairclaim queues limit mail 100
+  fairclaim queues limit mail 5 --for 1h --why 'their server is slow'
+  fairclaim queues limit mail base";
+
 #[derive(Debug, Args)]
 struct ListArgs {
     /// Answer in JSON
@@ -110,6 +123,20 @@ struct DrainArgs {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct LimitArgs {
+    /// The queue's name
+    queue: String,
+    /// How many of its jobs may run at the same time; base takes it back to what was declared
+    #[arg(value_name = "MAX", value_parser = tenants::amount)]
+    max_running: tenants::Amount,
+    #[command(flatten)]
+    reason: ReasonArgs,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
 pub(crate) async fn run(global: &Global, args: QueuesArgs) -> anyhow::Result<()> {
     let client = connect::client(global).await?;
     let (change, json, done) = match args.command {
@@ -120,6 +147,11 @@ pub(crate) async fn run(global: &Global, args: QueuesArgs) -> anyhow::Result<()>
                 FairByWord::Seconds => FairBy::Seconds,
             };
             return fair_by_set(&client.set_queue_fair_by(&args.queue, fair_by).await?, args.json);
+        }
+        QueuesCommand::Limit(args) => {
+            let because = args.reason.because(&client).await?;
+            let change = client.set_queue_limit(&args.queue, args.max_running.0, &because).await?;
+            return tenants::answer(&change, None, args.json);
         }
         QueuesCommand::Pause(args) => (
             client.pause_queue(&args.queue).await?,

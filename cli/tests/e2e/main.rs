@@ -19,6 +19,7 @@ mod slow;
 mod stage;
 mod supabase;
 mod survival;
+mod tenant_settings;
 mod tenants;
 mod terminal;
 mod voice;

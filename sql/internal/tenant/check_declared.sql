@@ -20,7 +20,7 @@ begin
                 entry(key, value) on true),
   fault as (
     select jsonb_build_array(unknown.key) as path, unknown.key as field,
-           'is no part of a document' as rule, null::int as minimum, null::int as maximum,
+           'has an unknown key' as rule, null::int as minimum, null::int as maximum,
            '["default", "queues", "tenants"]'::jsonb as allowed
       from jsonb_object_keys(p_document) unknown(key)
      where unknown.key not in ('default', 'queues', 'tenants')
@@ -47,7 +47,7 @@ begin
     select keyed.path, keyed.path ->> 0, 'must be an object', null, null, null
       from keyed where not keyed.is_object
     union all
-    select keyed.path || to_jsonb(keyed.key), keyed.key, 'is no setting that there is here', null,
+    select keyed.path || to_jsonb(keyed.key), keyed.key, 'has an unknown key', null,
            null, (select jsonb_agg(known.name) from unnest(known.names) known(name))
       from keyed
      cross join lateral (

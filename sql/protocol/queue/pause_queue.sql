@@ -23,14 +23,14 @@ begin
   was_paused := paused_at <> v_now;
   in_use := queue_in_use(p_queue);
   if not was_paused then
-    raise log 'fairclaim: queue % paused by %', p_queue, session_user;
+    perform note_audit('pause_queue', 'queue', null, p_queue, null, '1');
   end if;
   return next;
 end
 $$;
 
 comment on function fairclaim.pause_queue(text) is
-'Stops a queue, for operators: claims that begin after this give none of its jobs, whether they name the queue or not. Dispatch, schedules and running jobs go on. A queue exists by use, so any name may be paused: in_use is false when no job waits in it or has within the last hour, which a misspelt name shows by. was_paused: it was already, since paused_at. The server''s log says who did it.
+'Stops a queue, for operators: claims that begin after this give none of its jobs, whether they name the queue or not. Dispatch, schedules and running jobs go on. A queue exists by use, so any name may be paused: in_use is false when no job waits in it or has within the last hour, which a misspelt name shows by. was_paused: it was already, since paused_at. list_audit and the server''s log say who did it.
 Errors: JQ004.';
 
 grant execute on function fairclaim.pause_queue(text) to fairclaim_operator;

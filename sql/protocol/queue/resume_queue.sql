@@ -21,7 +21,7 @@ begin
   queue := p_queue;
   in_use := queue_in_use(p_queue);
   if was_paused then
-    raise log 'fairclaim: queue % resumed by %', p_queue, session_user;
+    perform note_audit('resume_queue', 'queue', null, p_queue, '1', null);
     perform tell('');
   end if;
   return next;
@@ -29,7 +29,7 @@ end
 $$;
 
 comment on function fairclaim.resume_queue(text) is
-'Lets claims have the jobs of a paused queue again, for operators, and wakes the workers. was_paused is false when it was not paused; in_use as in pause_queue; paused_at is null. The server''s log says who did it.
+'Lets claims have the jobs of a paused queue again, for operators, and wakes the workers. was_paused is false when it was not paused; in_use as in pause_queue; paused_at is null. list_audit and the server''s log say who did it.
 Errors: JQ004.';
 
 grant execute on function fairclaim.resume_queue(text) to fairclaim_operator;

@@ -1,5 +1,5 @@
--- The limit that is set holds again; tick wakes the workers (see force_bounds). A tenant that is not
--- paused is left as it is, and nothing is written down.
+-- The limit that is set holds again; tick wakes the workers (see force_bounds). A tenant that is
+-- not paused is left as it is, and nothing is written down.
 create or replace function fairclaim.resume_tenant(p_tenant_id uuid, p_why text default null)
 returns table (
   tenant_id uuid, tenant text, paused_at timestamptz, until timestamptz, was_paused boolean,

@@ -19,6 +19,8 @@ async fn every_change_is_written_down_with_who_what_and_why() {
         "fairclaim.set_queue_limit('mail', 7)".to_owned(),
         format!("fairclaim.set_quota({one}, 8)"),
         "fairclaim.set_default_quota(9)".to_owned(),
+        "fairclaim.pause_queue('mail')".to_owned(),
+        "fairclaim.resume_queue('mail')".to_owned(),
         format!("fairclaim.pause_tenant({one}, 'unpaid')"),
         format!("fairclaim.resume_tenant({one}, 'paid')"),
         "fairclaim.declare_limits('{\"default\": {\"max_running\": 1}}', p_why => 'build 7')"
@@ -32,6 +34,8 @@ async fn every_change_is_written_down_with_who_what_and_why() {
         "declare_limits all build 7 1",
         "resume_tenant tenant 1 paid 1",
         "pause_tenant tenant 1 unpaid 1",
+        "resume_queue queue mail 1 1",
+        "pause_queue queue mail 1 1",
         "set_default_quota default 9 1",
         "set_quota tenant 8 1",
         "set_queue_limit queue mail 7 1",

@@ -2,7 +2,7 @@
 
 use super::{running_limits, set};
 use crate::{
-    calls::tenant,
+    calls::{claim_jobs, dispatch, dispatch_many, settle_all, tenant, tick},
     support::{Client, TestDb},
 };
 
@@ -78,4 +78,44 @@ async fn what_gives_room_is_noted_for_the_workers_and_nothing_else_is() {
         let found: i64 = owner.query_one(noted, &[]).await.expect(noted).get(0);
         assert_eq!(found, notes, "{call}");
     }
+}
+
+#[tokio::test]
+async fn a_paused_tenants_jobs_are_not_claimed_from_then_on_and_the_running_ones_go_on() {
+    let db = TestDb::new().await;
+    let (producer, operator, worker) =
+        (db.producer().await, db.operator().await, db.worker().await);
+    for n in [1, 2] {
+        dispatch_many(&producer, tenant(n), "default", "mail", 20).await;
+        dispatch(&producer, tenant(n), "bill").await;
+    }
+    let running = claim_jobs(&worker, 10, &mut None).await;
+    let one = format!("'{}'", tenant(1));
+    set(&operator, &format!("fairclaim.pause_tenant({one})")).await;
+    let mut left = 42 - 10;
+    for ticks in 0..2 {
+        for limit in [1, 5] {
+            let jobs = claim_jobs(&worker, limit, &mut None).await;
+            assert_eq!(jobs.len(), usize::try_from(limit).expect("a size"), "after {ticks} ticks");
+            assert!(jobs.iter().all(|job| job.tenant == tenant(2)), "after {ticks} ticks");
+            settle_all(&worker, &jobs, "complete").await;
+            left -= jobs.len();
+        }
+        tick(&worker).await;
+    }
+    settle_all(&worker, &running, "complete").await;
+    set(&operator, &format!("fairclaim.resume_tenant({one})")).await;
+    for _ in 0..3 {
+        tick(&worker).await;
+    }
+    let mut rest = 0;
+    loop {
+        let jobs = claim_jobs(&worker, 10, &mut None).await;
+        if jobs.is_empty() {
+            break;
+        }
+        settle_all(&worker, &jobs, "complete").await;
+        rest += jobs.len();
+    }
+    assert_eq!(rest, left, "nothing is lost");
 }

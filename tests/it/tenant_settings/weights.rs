@@ -117,3 +117,39 @@ async fn a_lane_that_is_locked_keeps_the_note_and_stops_nothing() {
     assert_eq!(text(&owner, LANES).await, "1a7 1b7 2a7 2b7");
     assert_eq!(text(&owner, NOTES).await, "0");
 }
+
+/// Ticks that only go on with what was left do not look which transactions are open: one that began between two looks must
+/// count from the first.
+#[tokio::test]
+async fn a_transaction_that_began_between_two_looks_at_the_holders_is_waited_for() {
+    let db = TestDb::with_test_clock().await;
+    let (mut producer, operator, worker, owner) =
+        (db.producer().await, db.operator().await, db.worker().await, db.owner().await);
+    let rounds = "update fairclaim_internal.setting set tick_every = '10 s'";
+    owner.batch_execute(rounds).await.expect(rounds);
+    let one = format!("'{}'", tenant(1));
+    let left = "update fairclaim_internal.tick_state set left_over = true";
+    tick(&worker).await;
+    let open = producer.transaction().await.expect("begin");
+    let dispatch = "select count(*) from fairclaim.dispatch_jobs((select jsonb_agg(jsonb_build_object('tenant_id', $1::uuid, 'type', 'mail')) from generate_series(1, 20)))";
+    open.query(dispatch, &[&tenant(1)]).await.expect("dispatch_jobs");
+    set(&operator, &format!("fairclaim.set_weight({one}, 7)")).await;
+    for _ in 0..3 {
+        owner.batch_execute(left).await.expect(left);
+        tick(&worker).await;
+    }
+    let seen = "select (seen is not null)::text from fairclaim_internal.weight_note";
+    assert_eq!(text(&owner, seen).await, "true", "these ticks have worked");
+    for _ in 0..3 {
+        db.advance("11 seconds").await;
+        tick(&worker).await;
+    }
+    assert_eq!(text(&owner, NOTES).await, "1", "the dispatch is still open");
+    open.commit().await.expect("commit");
+    for _ in 0..3 {
+        db.advance("11 seconds").await;
+        tick(&worker).await;
+    }
+    assert_eq!(text(&owner, LANES).await, "1default7");
+    assert_eq!(text(&owner, NOTES).await, "0");
+}
