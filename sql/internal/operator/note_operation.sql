@@ -14,11 +14,9 @@ begin
     perform refuse('JQ004', 'p_why', 'must have 1 to 1,000 characters',
       'say it in a sentence, or leave it out', '{"limit": 1000}');
   end if;
-  insert into audit (at, who, what, subject, tenant_id, queue, why, many)
-  values (fairclaim.clock(), session_user, p_what,
-          case when p_tenant_id is null then 'queue' else 'tenant' end, p_tenant_id, p_queue, p_why,
-          least(p_many, 2147483647));
-  raise log 'fairclaim: % (%) by %', p_what, counted(p_many, 'job'), session_user;
+  perform note_audit(
+    p_what, case when p_tenant_id is null then 'queue' else 'tenant' end, p_tenant_id, p_queue,
+    null, null, p_why, p_many => least(p_many, 2147483647)::int);
 end
 $$;
 

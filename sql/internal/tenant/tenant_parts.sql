@@ -7,25 +7,22 @@ begin
   return query
   select 'tenant', jsonb_build_object(
            'tenant_id', p_tenant_id, 'name', tenant_label(p_tenant_id),
-           'weight', (select tenant.weight from tenant where tenant.tenant_id = p_tenant_id),
            'retention', (select extract(epoch from own.retention) from tenant_retention own
                           where own.tenant_id = p_tenant_id));
   return query
   select 'setting', jsonb_strip_nulls(jsonb_build_object(
-           'setting', case bound.subject when 'drain' then 'drain' else 'quota' end,
-           'queue', nullif(bound.queue, ''),
-           'max_waiting', case when bound.subject <> 'drain' then bound.max_waiting end,
-           'refuses', bound.refuses, 'drained_at', bound.drained_at))
-    from waiting_limit bound
-   where bound.tenant_id = p_tenant_id
-   order by bound.subject, bound.queue;
+           'setting', set_by.kind, 'queue', nullif(set_by.queue, ''), 'layer', set_by.layer,
+           'value', set_by.value, 'share', set_by.share, 'period', set_by.period,
+           'burst', set_by.burst, 'key', set_by.key, 'refuses', set_by.refuses,
+           'set_by', set_by.set_by, 'why', set_by.why, 'until', set_by.until,
+           'set_at', set_by.set_at))
+    from bound set_by
+   where set_by.tenant_id = p_tenant_id
+   order by set_by.kind, set_by.queue, set_by.layer;
   return query
-  select 'setting', jsonb_strip_nulls(jsonb_build_object(
-           'setting', 'limit', 'queue', nullif(bound.queue, ''),
-           'max_running', bound.max_running))
-    from running_limit bound
-   where bound.tenant_id = p_tenant_id
-   order by bound.queue;
+  select 'setting', jsonb_build_object('setting', 'drain', 'drained_at', drain.drained_at)
+    from waiting_limit drain
+   where drain.tenant_id = p_tenant_id and drain.subject = 'drain';
   return query
   select 'audit', jsonb_build_object(
            'at', entry.at, 'who', entry.who, 'what', entry.what, 'queue', entry.queue,

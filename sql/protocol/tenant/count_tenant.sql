@@ -35,7 +35,9 @@ begin
      offset 0) place;
   waiting := (select count(*) from (select from ready
                                      where ready.tenant_id = p_tenant_id limit p_up_to) counted);
-  settings := (select count(*) from waiting_limit bound where bound.tenant_id = p_tenant_id);
+  settings := (select count(*) from bound where bound.tenant_id = p_tenant_id)
+    + (select count(*) from waiting_limit drain
+        where drain.tenant_id = p_tenant_id and drain.subject = 'drain');
   return next;
 end
 $$;

@@ -94,3 +94,16 @@ async fn a_running_job_is_left_until_it_ends_and_the_settings_with_it() {
         "JQ002",
     );
 }
+
+/// The rows of every tenant's defaults have the nil uuid, which is no tenant.
+#[tokio::test]
+async fn a_purge_of_the_nil_uuid_leaves_what_holds_for_every_tenant() {
+    let stage = Stage::set().await;
+    stage.operator.query("select fairclaim.drain_queue('mail')", &[]).await.expect("drain_queue");
+    let nil = uuid::Uuid::nil();
+    let sql = "select settings, more from fairclaim.purge_tenant($1)";
+    let row = stage.operator.query_one(sql, &[&nil]).await.expect("purge_tenant");
+    assert_eq!((row.get::<_, i32>(0), row.get::<_, bool>(1)), (0, false));
+    let left = "select count(*) from fairclaim_internal.waiting_limit";
+    assert_eq!(stage.owner.query_one(left, &[]).await.expect("left").get::<_, i64>(0), 1);
+}
