@@ -168,15 +168,27 @@ begin
 -- I4  ready_seq has CACHE 1, and nextval runs under the RowExclusiveLock on `ready`; so a
 --     transaction that is not among the holders of that lock, read after the sequence, can never
 --     commit a seq at or below it.
--- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. Only a limited
---     tenant's row in a shared lane waits until tick has moved it.
+-- I5  Shared or own is a heuristic of dispatch; every row is served wherever it is. The rows of a
+--     tenant that stays at its limit leave the shared lanes with a tick, and its own lanes leave
+--     the walk of claims until there is room again.
+-- I6  Under a limit that is active all rows of `running` that count under it are marked, and
+--     whoever takes a job under it holds its slot of claim_lock, counts in a later statement, and
+--     holds the slot until the new row of `running` is committed.
+-- I7  `watched` says that something wants to know when the job ends. Dispatch sets it, and it goes
+--     with the narrow row wherever that moves. A settlement of rows without it tells nobody.
 -- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
 -- table without one.
 --
--- Lock order: tick_lock -> time_report -> tenant_time -> queue_time -> lane.  tenant_limit (by
--- tenant, skip locked) -> ready (skip locked) -> running. Dispatch locks no existing row. Claims
--- lock only what they take. Only tick() updates or deletes lanes. A worker's report locks the
--- worker's own row of `worker` and nothing else.
+-- Lock order: tick_lock -> time_report -> tenant_time -> queue_time -> lane.  claim_lock (by slot,
+-- skip locked) -> ready (skip locked) -> running -> lane (skip locked). Dispatch locks no existing
+-- row. Claims lock only what they take, and the slots of limits. Only tick() updates or deletes
+-- lanes; but a settlement may have a lane walked again. Settings: bound (the whole table, share row
+-- exclusive; tick takes it without waiting) -> running_limit, tenant_weight, waiting_limit. A
+-- writer of these three holds it, but for the marks that tick sets in running_limit. Quotas: a
+-- dispatch locks nothing; quota_place -> waiting_count, by tick alone (skip locked). What is done
+-- to all that a tenant has: ready -> scheduled -> finished, each skip locked, then rows that only
+-- the owner of such a place touches (job, attempt_error), then cancel_request. A worker's report
+-- locks the worker's own row of `worker` and nothing else.
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -240,6 +252,7 @@ create table fairclaim_internal.ready (
   attempts int not null,
   attempts_left smallint not null,
   lost smallint not null,
+  watched boolean not null default false,
   primary key (lane_id, seq)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index ready_tenant on fairclaim_internal.ready (tenant_id, (lane_id >> 32), id);
@@ -252,10 +265,14 @@ create table fairclaim_internal.running (
   attempt int not null,
   attempts_left smallint not null,
   lost smallint not null,
-  limited boolean not null,
+  -- lane_group of the queue, where a limit counts the jobs of this queue; else 0
+  queue_group int not null,
+  watched boolean not null default false,
+  limited boolean not null,                   -- some limit counts it
   worker_id text not null
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 80);
-create index running_limited on fairclaim_internal.running (tenant_id) where limited;
+create index running_limited on fairclaim_internal.running (tenant_id, queue_group) where limited;
+create index running_queue on fairclaim_internal.running (queue_group) where queue_group < 0;
 
 -- Inserted only: a mark on the row of `running` would make settlements and heartbeats wait for the
 -- transaction that cancels.
@@ -274,6 +291,7 @@ create table fairclaim_internal.scheduled (
   attempts int not null,
   attempts_left smallint not null,
   lost smallint not null,
+  watched boolean not null default false,
   primary key (run_at, id)
 );
 create unique index scheduled_id on fairclaim_internal.scheduled (id);
@@ -304,10 +322,16 @@ create table fairclaim_internal.lane (
   queue text collate "C" not null,
   type text collate "C" not null,
   alone boolean not null default false,
-  check (not alone or tenant_id is null)
+  -- own lanes: whether claims walk it; not while its tenant stays at a limit
+  walked boolean not null,
+  check (not alone or tenant_id is null),
+  check (not walked or tenant_id is not null)
 ) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index lane_walk on fairclaim_internal.lane (queue, turn, priority desc, lane_id)
-  where tenant_id is not null;
+  where walked;
+create index lane_own on fairclaim_internal.lane (tenant_id, queue) where tenant_id is not null;
+create index lane_unwalked on fairclaim_internal.lane (tenant_id)
+  where tenant_id is not null and not walked;
 create index lane_type on fairclaim_internal.lane (queue, type, turn, priority desc, lane_id)
   where tenant_id is not null;
 create index lane_shared on fairclaim_internal.lane (queue, type, priority, lane_id)
@@ -331,11 +355,64 @@ create table fairclaim_internal.renewal (
   renewal_id bigint generated always as identity primary key
 );
 
--- What people set.
-create table fairclaim_internal.tenant (
-  tenant_id uuid primary key,
-  weight smallint not null default 1 check (weight between 1 and 100)
+-- What people set, each in one of two layers. The base is what the application's deployment
+-- declares, an override is an operator's change. In force is the override while it is there and not
+-- past its end, else the base. What is in force stands once more in tenant_weight, running_limit
+-- and waiting_limit, which claims, dispatches and ticks read.
+create table fairclaim_internal.bound (
+  bound_id bigint generated always as identity primary key,
+  kind text collate "C" not null check (kind in ('weight', 'running', 'waiting', 'paused')),
+  subject text collate "C" not null check (subject in ('tenant', 'default', 'queue')),
+  tenant_id uuid not null,                    -- the nil uuid unless the subject is a tenant
+  queue text collate "C" not null,            -- empty: over all queues
+  key text collate "C",
+  layer text collate "C" not null check (layer in ('base', 'override')),
+  value int,
+  share float8,
+  period float8,
+  burst int,
+  refuses boolean,
+  set_by text not null,
+  why text,
+  until timestamptz,
+  set_at timestamptz not null,
+  constraint bound_place
+    unique nulls not distinct (tenant_id, queue, kind, subject, key, layer)
 );
+create index bound_until on fairclaim_internal.bound (until) where until is not null;
+-- in force, one row for each tenant, or tenant and queue, whose weight is set
+create table fairclaim_internal.tenant_weight (
+  tenant_id uuid not null,
+  queue text collate "C" not null,            -- empty: in all queues
+  weight smallint not null check (weight between 1 and 100),
+  primary key (tenant_id, queue)
+);
+-- Weights that have changed and that lanes may still have as they were. Only tick() deletes a note,
+-- when all transactions that could have opened a lane with the old weight have ended.
+create table fairclaim_internal.weight_note (
+  note_id bigint generated always as identity primary key,
+  tenant_id uuid not null,
+  queue text collate "C" not null,
+  seen bigint                                 -- the tick that first gave the weight to the lanes
+);
+create index weight_note_seen on fairclaim_internal.weight_note (seen);
+-- Who changed what. Inserted only.
+create table fairclaim_internal.audit (
+  audit_id bigint generated always as identity primary key,
+  at timestamptz not null,
+  who text not null,
+  what text collate "C" not null,
+  subject text collate "C" not null,
+  tenant_id uuid,
+  queue text collate "C",
+  old_value text,
+  new_value text,
+  until timestamptz,
+  why text,
+  many int not null
+);
+create index audit_tenant on fairclaim_internal.audit (tenant_id, audit_id)
+  where tenant_id is not null;
 -- How the application calls a tenant, for those that it has dispatched for by name. Only tick()
 -- writes it.
 create table fairclaim_internal.tenant_name (
@@ -351,13 +428,125 @@ create table fairclaim_internal.tenant_note (
   name text collate "C" not null
 );
 create index tenant_note_tenant on fairclaim_internal.tenant_note (tenant_id);
-create table fairclaim_internal.tenant_limit (         -- locked by claims; limited tenants only
-  tenant_id uuid primary key,
-  max_running int not null check (max_running >= 0),
+-- How many jobs may run at a time, and how many may begin in a time (units in each period of
+-- seconds, burst at once): what is in force, or about to be. subject: tenant, one tenant;
+-- default, each tenant that has none of its own; queue, all tenants of a queue together.
+create table fairclaim_internal.running_limit (
+  subject text collate "C" not null check (subject in ('tenant', 'default', 'queue')),
+  tenant_id uuid not null,                    -- the nil uuid unless it is one tenant's
+  queue text collate "C" not null,            -- '': over all queues
+  max_running int check (max_running >= 0),
+  units int check (units >= 1),
+  period float8 check (period > 0),
+  burst int check (burst >= 1),
   seen bigint,                                -- the tick that first saw it
-  -- until tick sets it, none of the tenant's jobs is claimed
+  seen_at timestamptz,
+  -- the tick that marked the jobs that were running
+  marked bigint,
+  -- From here on it is exact. Until then none of its jobs is claimed under a limit of one tenant;
+  -- under the others jobs are claimed that it leaves room for, as far as they are counted.
   active boolean not null default false,
-  seen_at timestamptz
+  primary key (tenant_id, queue, subject),
+  check ((subject = 'tenant')
+         or tenant_id = '00000000-0000-0000-0000-000000000000'),
+  check (subject <> 'queue' or queue <> ''),
+  check (max_running is not null or units is not null),
+  check (num_nulls(units, period, burst) in (0, 3))
+);
+-- Nobody may read 100,000 limits to find the few that matter now.
+create index running_limit_queue on fairclaim_internal.running_limit (queue) where queue <> '';
+create index running_limit_new on fairclaim_internal.running_limit (tenant_id) where not active;
+create index running_limit_closed on fairclaim_internal.running_limit (tenant_id, queue)
+  where max_running = 0;
+create index running_limit_rate on fairclaim_internal.running_limit (tenant_id)
+  where units is not null;
+-- What of a rate is used up. The newest row of a (tenant, queue) holds; a claim that charges it
+-- deletes the one before. Without a row the whole burst is there. paid_until: the time up to which
+-- the jobs that have begun have used the rate up, evenly spread; ahead of the clock by the burst at
+-- most when a job begins (the generic cell rate algorithm).
+create table fairclaim_internal.rate_use (
+  tenant_id uuid not null,                    -- the nil uuid: the rate of a queue
+  queue_group int not null,                   -- lane_group of the queue; 0: over all queues
+  use_id bigint generated always as identity,
+  paid_until timestamptz not null,
+  due_at timestamptz not null,                -- when there is room for one job again
+  primary key (tenant_id, queue_group, use_id)
+);
+create index rate_use_due on fairclaim_internal.rate_use (due_at);
+-- A limit has changed: tick wakes the workers that sleep, and deletes the note.
+create table fairclaim_internal.limit_note (
+  note_id bigint generated always as identity primary key
+);
+-- Slots that claims lock before they count under a limit: the first 1,024 by a hash of the tenant,
+-- the others by a hash of the queue. They are locked and never updated.
+create table fairclaim_internal.claim_lock (slot int primary key);
+insert into fairclaim_internal.claim_lock (slot) select g from generate_series(0, 1087) g;
+-- Who was at a limit when tick last looked. Only tick() writes it. No key over (tenant_id, queue):
+-- a tick would wait for one that was passed and has inserted the same.
+create table fairclaim_internal.at_limit (
+  at_limit_id bigint generated always as identity primary key,
+  tenant_id uuid not null,
+  queue text collate "C" not null,            -- '': over all queues
+  newest timestamptz not null,                -- the latest lease among its running jobs
+  since timestamptz not null,                 -- since when nothing of that has changed
+  -- for at least a second, or it waits for its rate for longer: no claim walks its lanes
+  is_stable boolean not null
+) with (fillfactor = 50);
+create index at_limit_tenant on fairclaim_internal.at_limit (tenant_id) where is_stable;
+-- How many jobs of a tenant may wait (its own quota, or the default one), in one queue or in all
+-- together. What is drained takes no new jobs: of a tenant, or (with the nil uuid) a queue.
+create table fairclaim_internal.waiting_limit (
+  subject text collate "C" not null check (subject in ('tenant', 'default', 'drain')),
+  tenant_id uuid not null,                    -- the nil uuid unless it is for one tenant
+  queue text collate "C" not null,            -- '' over all queues
+  max_waiting int not null check (max_waiting >= 0),
+  refuses boolean not null default true,      -- else what is above is counted and shown only
+  drained_at timestamptz,                     -- since when it takes no new jobs
+  primary key (tenant_id, queue, subject),
+  check ((subject = 'drain') = (drained_at is not null))
+);
+-- How many rows of a tenant with a quota too large to be counted by each dispatch wait in own
+-- lanes, up to a mark of ready_seq. Only tick() writes it. A pass counts them again, a slice a
+-- tick; meanwhile what came after the mark is added.
+create table fairclaim_internal.waiting_count (
+  tenant_id uuid not null,
+  queue text collate "C" not null,            -- '' over all queues
+  jobs bigint not null default 0,
+  mark bigint not null default 0,             -- counted are the rows up to this seq
+  counted_at timestamptz not null,
+  pass_jobs bigint not null default 0,
+  pass_added bigint not null default 0,       -- after the mark with which the pass began
+  pass_mark bigint not null default 0,
+  pass_lane bigint not null default 0,        -- so far it has come
+  pass_seq bigint not null default 0,
+  primary key (tenant_id, queue)
+) with (fillfactor = 50);
+-- Delayed jobs of tenants with a quota that have not run yet. Only tick() writes it.
+create table fairclaim_internal.delayed_job (
+  tenant_id uuid not null,
+  id uuid not null,
+  queue text collate "C" not null,
+  run_at timestamptz not null,
+  primary key (tenant_id, id)
+);
+-- How far the counting for quotas has come. Only tick() writes it.
+create table fairclaim_internal.quota_place (
+  one boolean primary key default true check (one),
+  lane bigint not null default 0,             -- own lanes were looked at up to this
+  fresh uuid not null default '00000000-0000-0000-0000-000000000000',   -- new delayed jobs
+  delayed uuid not null default '00000000-0000-0000-0000-000000000000', -- all delayed jobs, again
+  kept_tenant uuid not null default '00000000-0000-0000-0000-000000000000',   -- delayed_job
+  kept_id uuid not null default '00000000-0000-0000-0000-000000000000'
+) with (fillfactor = 20);
+insert into fairclaim_internal.quota_place default values;
+
+-- Tenants whose ended jobs are kept for less time than the settings say, and how far prune() has
+-- come with each.
+create table fairclaim_internal.tenant_retention (
+  tenant_id uuid primary key,
+  retention interval not null check (retention >= interval '1 hour'),
+  place uuid not null default '00000000-0000-0000-0000-000000000000',
+  looked_at timestamptz not null default '-infinity'
 );
 create table fairclaim_internal.queue (
   name text collate "C" primary key,
@@ -455,6 +644,7 @@ create table fairclaim_internal.tick_state (
   at timestamptz not null default '-infinity',     -- when this tick began
   worked_by xid8,                                  -- its transaction
   prev bigint not null default 0,                  -- the number of the tick before
+  marked bigint not null default 0,                -- and of the last one that looked for holders
   -- every transaction first seen by an earlier tick than this has ended
   oldest bigint not null default 0,
   mark bigint not null default 0,                  -- ready_seq at the last tick
@@ -484,7 +674,8 @@ create table fairclaim_internal.tick_state (
   -- the tick that found ready_seq behind the mark, until all is mended
   mended bigint,
   mended_at timestamptz,
-  limits bigint not null default 0                             -- a digest of tenant_limit
+  -- at_limit_id up to which tenants' jobs in shared lanes were looked at
+  limit_slice bigint not null default 0
 ) with (fillfactor = 20);
 insert into fairclaim_internal.tick_state default values;
 
@@ -557,6 +748,46 @@ create table fairclaim_internal.dispatch_progress (
   primary key (login, source)
 ) with (fillfactor = 50);
 
+-- Evidence: what tenant_stats and queue_stats tell. Only tick() writes these three tables. A row of
+-- `stat` for each queue (whole; tenant_id is the nil uuid) and for each tenant in it. The sums of a
+-- window are those of the slot that is running and of the one before (roll_window). No column that
+-- changes is indexed, so its updates are HOT.
+create table fairclaim_internal.stat (
+  queue text collate "C" not null,
+  whole boolean not null,
+  tenant_id uuid not null,
+  stat_id bigint generated always as identity unique,
+  waiting int not null default 0,
+  at_least boolean not null default false,    -- waiting is a lower bound
+  oldest_at timestamptz,                      -- since when the oldest waits
+  backlogged_since timestamptz,               -- since when a job of it waits in an own lane
+  running int not null default 0,
+  minute_slot bigint not null default 0,
+  hour_slot bigint not null default 0,
+  minute float4[] not null default '{}',
+  hour float4[] not null default '{}',
+  waits float4[] not null default '{}',       -- of the jobs that ended last, in seconds
+  runs float4[] not null default '{}',
+  counted_at timestamptz,                     -- when what waits had changed
+  as_of timestamptz not null,                 -- when anything else had
+  primary key (queue, whole, tenant_id)
+) with (fillfactor = 60);
+-- Up to which row each partition of the big tables has been looked at.
+create table fairclaim_internal.tail (
+  part text collate "C" primary key,
+  pages bigint not null,
+  last tid not null
+) with (fillfactor = 50);
+-- The running jobs that the last refresh saw, at most some 500 of them.
+create table fairclaim_internal.seen_running (
+  id uuid primary key,
+  attempt int not null,
+  tenant_id uuid not null,
+  queue text collate "C" not null,
+  due timestamptz not null,
+  began timestamptz                           -- in the middle of when it can have begun
+);
+
 -- Hints in sequences leave no dead rows; unlogged, so that setting one writes no WAL. Milliseconds.
 -- how far back dispatch counts a light tenant's rows
 create unlogged sequence fairclaim_internal.shared_since minvalue 0 start 0;
@@ -574,14 +805,25 @@ create unlogged sequence fairclaim_internal.look_by minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.suspects_at minvalue 0 start 0;
 -- when the next tick is wanted
 create unlogged sequence fairclaim_internal.tick_at minvalue 0 start 0;
+-- when a claim that found too little wants to be woken, since there is room under a rate again
+create unlogged sequence fairclaim_internal.rate_at minvalue 0 start 0;
 -- when history was last pruned by the settings
 create unlogged sequence fairclaim_internal.pruned_at minvalue 0 start 0;
 -- when a cancel of a running job was last asked for
 create unlogged sequence fairclaim_internal.wished_at minvalue 0 start 0;
+-- when the statistics were last refreshed
+create unlogged sequence fairclaim_internal.stats_at minvalue 0 start 0;
+-- 1: something has happened that no refresh has told of
+create unlogged sequence fairclaim_internal.stats_owed minvalue 0 start 0;
+-- which running jobs the last refresh looked at: those whose hash has no bit of it
+create unlogged sequence fairclaim_internal.stats_mask minvalue 0 start 0;
+-- up to which lane, and which row of stat, what waits was counted
+create unlogged sequence fairclaim_internal.stats_lane minvalue 0 start 0;
+create unlogged sequence fairclaim_internal.stats_row minvalue 0 start 0;
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '3a46585031d1416b08e38d9071fd5a7d714a0734bdf0c2bc389dc169af464cf0');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '20a3fb96280aa5887abde90ae04f89b4d6fc5ed02c3db4ba9cc84267523f5caf');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> '3a46585031d1416b08e38d9071fd5a7d714a0734bdf0c2bc389dc169af464cf0' then
+  elsif v_sum <> '20a3fb96280aa5887abde90ae04f89b4d6fc5ed02c3db4ba9cc84267523f5caf' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
@@ -812,6 +1054,69 @@ grant execute on function fairclaim.schema_version()
   to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator,
      fairclaim_auditor, fairclaim_observer;
 
+-- internal/claim/charge_rates.sql
+-- Charges the rates of those whose jobs a claim has taken, a unit a job. The claim holds their
+-- slots of claim_lock, so the row that is newest now is the newest still when this one is
+-- committed. A row that a tick deletes at this moment has expired, and counts for nothing. Times
+-- are rounded up.
+create or replace function fairclaim_internal.charge_rates(
+  p_jobs fairclaim_internal.ready[],
+  p_queues text[],
+  p_now timestamptz
+) returns void
+language plpgsql
+set enable_sort = on
+as $$
+begin
+  with taken as materialized (
+    select job.tenant_id, p_queues[job.place] collate "C" as queue, count(*) as jobs
+      from unnest(p_jobs) with ordinality
+           job(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, watched, place)
+     group by 1, 2),
+  charged as materialized (
+    select taken.tenant_id, case when rate.queue = '' then 0 else lane_group(taken.queue) end
+             as queue_group,
+           sum(taken.jobs)::float8 as jobs, max(rate.units) as units, max(rate.period) as period,
+           max(rate.burst) as burst
+      from taken cross join lateral rates_of(taken.tenant_id, taken.queue) rate
+     group by 1, 2
+    union all
+    select '00000000-0000-0000-0000-000000000000'::uuid, lane_group(taken.queue),
+           sum(taken.jobs)::float8,
+           max(rate.units), max(rate.period), max(rate.burst)
+      from taken
+      join running_limit rate
+        on rate.tenant_id = '00000000-0000-0000-0000-000000000000' and rate.queue = taken.queue
+       and rate.subject = 'queue' and rate.units is not null
+     group by 1, 2),
+  last as materialized (
+    select charged.tenant_id, charged.queue_group, newest.place, newest.paid_until
+      from charged
+     cross join lateral (
+       select used.ctid as place, used.paid_until from rate_use used
+        where used.tenant_id = charged.tenant_id and used.queue_group = charged.queue_group
+        order by used.tenant_id desc, used.queue_group desc, used.use_id desc
+        limit 1 for update skip locked) newest),
+  gone as (
+    delete from rate_use where rate_use.ctid = any (array(select last.place from last)))
+  insert into rate_use (tenant_id, queue_group, paid_until, due_at)
+  select owed.tenant_id, owed.queue_group, owed.paid_until,
+         owed.paid_until - make_interval(secs => (owed.burst - 1) * owed.period / owed.units)
+    from (select charged.*,
+                 greatest(p_now, coalesce(last.paid_until, p_now))
+                   + make_interval(secs =>
+                       ceil(charged.jobs * charged.period / charged.units * 1e6) / 1e6)
+                   as paid_until
+            from charged
+            left join last on last.tenant_id = charged.tenant_id
+                          and last.queue_group = charged.queue_group) owed;
+end
+$$;
+
+comment on function fairclaim_internal.charge_rates(fairclaim_internal.ready[], text[],
+    timestamptz) is
+'Charges the rates of tenants and queues for the jobs of a claim.';
+
 -- internal/claim/check_claim.sql
 -- What claim_jobs and its kin refuse before they look at anything. Every transaction sets up again
 -- each condition that it reaches, so what holds for a list is asked only where there is one.
@@ -957,11 +1262,17 @@ declare
   v_from_shared boolean := false;
   v_own_part record;
 begin
+  if p_limited then
+    p_limit := room_in_queue(p_queue, p_limit);
+    if p_limit = 0 then
+      return;
+    end if;
+  end if;
   if p_alone then
     select array_agg(lane.lane_id), array_agg(lane.floor) into v_lanes, v_floors from lane
      where lane.alone and lane.queue = p_queue and (p_types is null or lane.type = any (p_types));
   else
-    select exists (select from lane where lane.tenant_id is not null and lane.queue = p_queue),
+    select exists (select from lane where lane.walked and lane.queue = p_queue),
            exists (select from lane where lane.queue = p_queue
                       and (lane.priority > 0 or lane.priority < 0 and lane.tenant_id is null)),
            exists (select from lane
@@ -981,14 +1292,17 @@ begin
                   else 0 end;
 
   if p_alone and p_limited then
-    jobs := take_alone(v_lanes, v_floors, p_taken);
+    jobs := take_alone(p_queue, v_lanes, v_floors, p_taken);
     return;
   end if;
   if v_share > 0 then
     if v_ranked then
-      jobs := take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited);
+      jobs := take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited,
+        p_taken, null);
+    elsif p_limited then
+      jobs := take_bounded(p_queue, v_lanes, v_floors, v_share, p_taken, null);
     else
-      jobs := take_shared(v_lanes, v_floors, v_share, p_limited, false);
+      jobs := take_shared(v_lanes, v_floors, v_share, false);
     end if;
     v_got := coalesce(cardinality(jobs), 0);
     v_from_shared := v_got > 0;
@@ -999,7 +1313,7 @@ begin
 
   if v_own and v_got < p_limit then
     v_own_part := claim_own(p_queue, p_limit - v_got, p_types, p_limited, p_pos, p_used,
-      p_taken || jobs, case when v_ranked then v_lanes end, v_priorities);
+      p_taken, jobs, case when v_ranked then v_lanes end, v_priorities);
     jobs := jobs || v_own_part.jobs;
     v_got := coalesce(cardinality(jobs), 0);
     p_pos := v_own_part.p_pos;
@@ -1008,13 +1322,16 @@ begin
 
   if v_more and v_ranked and v_got < p_limit then
     jobs := jobs || take_ranked(p_queue, v_lanes, v_floors, v_priorities, p_limit - v_got,
-      p_types, p_limited);
+      p_types, p_limited, p_taken, jobs);
     v_got := coalesce(cardinality(jobs), 0);
   end if;
   -- also without own lanes: rows that were counted may be locked. With priorities only a call that
   -- has nothing takes what is there.
   if v_more and v_got < p_limit and (v_got = 0 or not v_ranked) then
-    jobs := jobs || take_shared(v_lanes, v_floors, p_limit - v_got, p_limited, true);
+    jobs := jobs || case
+      when p_limited
+        then take_bounded(p_queue, v_lanes, v_floors, p_limit - v_got, p_taken, jobs)
+      else take_shared(v_lanes, v_floors, p_limit - v_got, true) end;
   end if;
   p_shared := case when p_limit = 1 and v_from_shared then least(3, p_shared + 1) else 0 end;
 end
@@ -1059,28 +1376,28 @@ begin
               order by oldest.seq)
             union all
             (select lane.lane_id, lane.floor, lane.turn, 1, lane.type from lane
-              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_pos
+              where lane.walked and lane.queue = p_queue and lane.turn = p_pos
                 and lane.weight > p_used and (p_types is null or lane.type = any (p_types))
               order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 256)
             union all
             (select lane.lane_id, lane.floor, lane.turn, 2, lane.type from lane
-              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn > p_pos
+              where lane.walked and lane.queue = p_queue and lane.turn > p_pos
               order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 128)
             union all
             (select lane.lane_id, lane.floor, lane.turn, 2, lane.type from lane
-              where lane.tenant_id is not null and lane.queue = p_queue and lane.turn <= p_pos
+              where lane.walked and lane.queue = p_queue and lane.turn <= p_pos
               order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 128)
             union all
             (select lane.lane_id, lane.floor, p_pos, 3, lane.type from lane
               where lane.tenant_id is null and not lane.alone and lane.queue = p_queue
                 and not exists (select from lane own
-                                 where own.tenant_id is not null and own.queue = p_queue))) walk
+                                 where own.walked and own.queue = p_queue))) walk
      cross join lateral (
        select ready.ctid as place, ready as job from ready
         where ready.lane_id = walk.lane_id and ready.seq >= walk.floor
         order by ready.lane_id, ready.seq limit 1 for update skip locked) waiting
      where (p_types is null or walk.type = any (p_types))
-       and not exists (select from tenant_limit)
+       and not exists (select from running_limit)
        and not exists (select from queue where queue.name = p_queue and queue.paused_at is not null)
        and not exists (select from lane ranked
                         where ranked.queue = p_queue
@@ -1113,7 +1430,8 @@ comment on function fairclaim_internal.claim_one(text, text[], bigint, int, int)
 -- cursor's tenant is visited once in a pass: its rows are not locked against this claim itself, so
 -- a second visit in the same statement would return them twice.
 -- p_lanes, p_priorities: the shared lanes of the queue where priorities are in use, since a tenant
--- may have a higher job there; else null. p_taken: the jobs that this call has already.
+-- may have a higher job there; else null. p_elsewhere, p_here: the jobs that this call has already,
+-- of other queues and of this one.
 create or replace function fairclaim_internal.claim_own(
   p_queue text,
   p_limit int,
@@ -1121,7 +1439,8 @@ create or replace function fairclaim_internal.claim_own(
   p_limited boolean,
   inout p_pos bigint,
   inout p_used int,
-  p_taken fairclaim_internal.ready[],
+  p_elsewhere fairclaim_internal.ready[],
+  p_here fairclaim_internal.ready[],
   p_lanes bigint[],
   p_priorities smallint[],
   out jobs fairclaim_internal.ready[]
@@ -1130,7 +1449,7 @@ language plpgsql
 as $$
 declare
   v_visits int := p_limit / greatest(1, p_limit / 64);    -- how many tenants are to give something
-  v_walk int := v_visits + case when p_limited then 16 else least(16, v_visits / 4 + 2) end;
+  v_walk int := v_visits + least(16, v_visits / 4 + 2);
   -- up to here windows grow, though the call has jobs from elsewhere
   v_far int := 4 * (p_limit + 16);
   v_wide boolean := false;                    -- behind the first window
@@ -1182,7 +1501,7 @@ begin
     end if;
     if p_limited then
       v_quanta := room_under_limits(p_queue, p_types, v_turns, v_tenants, v_quanta,
-        p_limit - v_got, p_taken || jobs);
+        p_limit - v_got, p_elsewhere, p_here || jobs);
     end if;
 
     v_took := 0;
@@ -1220,7 +1539,8 @@ begin
 
     if not v_fill and v_end is not null
        and (not v_wide
-            or v_got = 0 and (v_walk <= v_far or coalesce(cardinality(p_taken), 0) = 0)) then
+            or v_got = 0
+               and (v_walk <= v_far or coalesce(cardinality(p_elsewhere || p_here), 0) = 0)) then
       v_walk := case when v_wide then v_walk * 4 else v_walk * 3 end;
       v_wide := true;
       p_pos := v_end;
@@ -1239,7 +1559,7 @@ end
 $$;
 
 comment on function fairclaim_internal.claim_own(text, int, text[], boolean, bigint, int,
-    fairclaim_internal.ready[], bigint[], smallint[]) is
+    fairclaim_internal.ready[], fairclaim_internal.ready[], bigint[], smallint[]) is
 'Takes up to p_limit jobs out of the own lanes of a queue, tenants in turn by weight.';
 
 -- internal/claim/hint_passed.sql
@@ -1260,7 +1580,7 @@ begin
                                   where ready.lane_id = lane.lane_id
                                     and ready.seq >= lane.floor) as waits
                     from lane
-                   where lane.tenant_id is not null and lane.queue = p_queue and lane.turn >= p_pos
+                   where lane.walked and lane.queue = p_queue and lane.turn >= p_pos
                    order by lane.queue, lane.turn, lane.priority desc, lane.lane_id
                    limit 33) own) passed
    where coalesce(passed.waiting_before, 0) = 0;
@@ -1269,6 +1589,62 @@ $$;
 
 comment on function fairclaim_internal.hint_passed(text, bigint) is
 'Hints for tick: own lanes that a claim of one from this place on probes.';
+
+-- internal/claim/default_limits.sql
+-- The limits of running jobs that bound each tenant without own ones in a queue, and whether any
+-- tenant has own ones: read once a claim, so that a claim of many tenants looks no further where
+-- only defaults are set.
+create or replace function fairclaim_internal.default_limits(
+  p_queue text,
+  out total int,
+  out here int,
+  out is_any_own boolean,
+  out is_rate boolean,
+  out is_own_rate boolean
+)
+language plpgsql
+as $$
+begin
+  select max(bound.max_running) filter (where bound.queue = ''),
+         max(bound.max_running) filter (where bound.queue <> ''),
+         coalesce(bool_or(bound.units is not null), false),
+         exists (select from running_limit own
+                  where own.tenant_id > '00000000-0000-0000-0000-000000000000'
+                     or own.tenant_id = '00000000-0000-0000-0000-000000000000'
+                        and own.subject = 'tenant')
+    into total, here, is_rate, is_any_own
+    from running_limit bound
+   where bound.tenant_id = '00000000-0000-0000-0000-000000000000'
+     and bound.queue = any (array['', p_queue]) and bound.subject = 'default';
+  is_own_rate := exists (
+    select from running_limit own
+     where own.units is not null and own.tenant_id > '00000000-0000-0000-0000-000000000000');
+end
+$$;
+
+comment on function fairclaim_internal.default_limits(text) is
+'How many jobs of each tenant without own limits may run at a time: over all queues, and in this one; null: no limit. is_any_own: whether some tenant has a limit of its own. is_rate: whether a default rate counts here; is_own_rate: whether some tenant has a rate of its own.';
+
+-- internal/claim/has_room.sql
+-- Whether a tenant has jobs waiting, and room for one more under its limits over all queues. A
+-- limit in one queue is not looked at: who asks wants to know whether a look is worth while.
+create or replace function fairclaim_internal.has_room(p_tenant_id uuid) returns boolean
+language plpgsql
+as $$
+declare
+  v_default record := default_limits('');
+  v_most int := (
+    select bound.total from limits_of(p_tenant_id, '', v_default.total, null) bound);
+begin
+  return exists (select from ready where ready.tenant_id = p_tenant_id)
+    and (v_most is null
+         or v_most > (select count(*) from running
+                       where running.limited and running.tenant_id = p_tenant_id));
+end
+$$;
+
+comment on function fairclaim_internal.has_room(uuid) is
+'Whether a job of this tenant waits that its limit over all queues leaves room for.';
 
 -- internal/claim/hop_turns.sql
 -- As next_turns, where tenants have many lanes each: one index descent a tenant, whatever the
@@ -1290,32 +1666,32 @@ begin
   with recursive hop(stretch, turn, tenant_id, weight) as (
     (select * from (
        (select 0, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_pos
+         where lane.walked and lane.queue = p_queue and lane.turn = p_pos
            and (p_used = 0 or lane.weight > p_used) limit 1)
        union all
        (select 1, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn > p_pos
+         where lane.walked and lane.queue = p_queue and lane.turn > p_pos
          order by lane.turn limit 1)
        union all
        (select 2, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn < p_pos
+         where lane.walked and lane.queue = p_queue and lane.turn < p_pos
          order by lane.turn limit 1)
        limit 1) first)
     union all
     select next.* from hop
      cross join lateral (
        (select 1, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where hop.stretch < 2 and lane.tenant_id is not null and lane.queue = p_queue
+         where hop.stretch < 2 and lane.walked and lane.queue = p_queue
            and lane.turn > hop.turn
          order by lane.turn limit 1)
        union all
        (select 2, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where lane.tenant_id is not null and lane.queue = p_queue and lane.turn < p_pos
+         where lane.walked and lane.queue = p_queue and lane.turn < p_pos
            and lane.turn > case when hop.stretch = 2 then hop.turn else -9223372036854775808 end
          order by lane.turn limit 1)
        union all
        (select 3, lane.turn, lane.tenant_id, lane.weight::int from lane
-         where hop.stretch < 3 and p_used > 0 and lane.tenant_id is not null
+         where hop.stretch < 3 and p_used > 0 and lane.walked
            and lane.queue = p_queue and lane.turn = p_pos limit 1)
        limit 1) next
      where hop.stretch < 3)
@@ -1374,7 +1750,7 @@ begin
     v_dry := 1 + floor(random() * p_probed)::int;
     insert into floor_hint (lane_id)
     select lane.lane_id from lane
-     where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = p_turns[v_dry]
+     where lane.walked and lane.queue = p_queue and lane.turn = p_turns[v_dry]
        and v_dry <> all (coalesce(p_ordinals, '{}'))
      order by lane.queue, lane.turn, lane.priority desc, lane.lane_id limit 4;
   end if;
@@ -1385,6 +1761,45 @@ $$;
 comment on function fairclaim_internal.leave_hints(text, bigint[], int,
     int[], fairclaim_internal.ready[]) is
 'Hints for tick: lanes whose floor should move.';
+
+-- internal/claim/limits_of.sql
+-- The limits of running jobs that bound one tenant in one queue; null where nothing bounds it.
+-- total: over all its queues; here: in this queue alone. Each is the tenant's own, or the default
+-- that is given. An own limit that is not active yet gives no room. Plain SQL without settings, so
+-- that it becomes a part of the statement that calls it.
+create or replace function fairclaim_internal.limits_of(
+  p_tenant_id uuid,
+  p_queue text,
+  p_total int,
+  p_here int
+) returns table (total int, here int)
+language sql stable rows 1
+as $$
+  select coalesce(
+           max(case when own.queue = ''
+                    then case when own.active then own.max_running else 0 end end),
+           p_total),
+         coalesce(
+           max(case when own.queue <> ''
+                    then case when own.active then own.max_running else 0 end end),
+           p_here)
+    from fairclaim_internal.running_limit own
+   where own.tenant_id = p_tenant_id and own.queue in ('', p_queue) and own.subject = 'tenant'
+     and own.max_running is not null
+$$;
+
+comment on function fairclaim_internal.limits_of(uuid, text, int, int) is
+'How many jobs of this tenant may run at a time: over all queues, and in this one. Null: no limit.';
+
+-- internal/claim/lock_slot.sql
+-- The slot of claim_lock that a claim holds while it counts what runs of a tenant under its limits.
+-- Tenants whose hashes meet share a slot: then one claim at a time takes jobs of either.
+create or replace function fairclaim_internal.lock_slot(p_tenant_id uuid) returns int
+language sql immutable parallel safe
+as $$ select (pg_catalog.uuid_hash_extended(p_tenant_id, 1) & 1023)::int $$;
+
+comment on function fairclaim_internal.lock_slot(uuid) is
+'The slot of claim_lock for the limits of a tenant: 0 to 1,023.';
 
 -- internal/claim/next_queue.sql
 -- The next queue by name that is not paused and may have something for a claim: one with a row in a
@@ -1403,7 +1818,7 @@ begin
     insert into floor_hint (lane_id)
     select own.lane_id
       from (select lane.lane_id, lane.floor from lane
-             where lane.tenant_id is not null and lane.queue > v_after
+             where lane.walked and lane.queue > v_after
              order by lane.queue limit 100) own
      where random() < 0.3
        and not exists (select from ready
@@ -1414,7 +1829,7 @@ begin
       from ((select coalesce(
                (select own.queue
                   from (select lane.queue, lane.lane_id, lane.floor from lane
-                         where not p_alone and lane.tenant_id is not null and lane.queue > v_after
+                         where not p_alone and lane.walked and lane.queue > v_after
                          order by lane.queue limit 100) own
                  where exists (select from ready
                                 where ready.lane_id = own.lane_id and ready.seq >= own.floor)
@@ -1422,7 +1837,7 @@ begin
                                     where queue.name = own.queue and queue.paused_at is not null)
                  limit 1),
                (select lane.queue from lane
-                 where not p_alone and lane.tenant_id is not null and lane.queue > v_after
+                 where not p_alone and lane.walked and lane.queue > v_after
                  order by lane.queue offset 99 limit 1)) as name)
             union all
             (select lane.queue from lane
@@ -1473,14 +1888,14 @@ begin
     into turns, tenants, weights
     from ((select distinct on (ahead.turn) ahead.turn, ahead.tenant_id, ahead.weight::int
              from (select lane.turn, lane.tenant_id, lane.weight from lane
-                    where lane.tenant_id is not null and lane.queue = p_queue and lane.turn >= p_pos
+                    where lane.walked and lane.queue = p_queue and lane.turn >= p_pos
                     order by lane.turn limit v_look) ahead
             where ahead.turn > p_pos or p_used = 0 or ahead.weight > p_used
             order by ahead.turn limit p_walk)
           union all
           (select distinct on (around.turn) around.turn, around.tenant_id, around.weight::int
              from (select lane.turn, lane.tenant_id, lane.weight from lane
-                    where lane.tenant_id is not null and lane.queue = p_queue and lane.turn <= p_pos
+                    where lane.walked and lane.queue = p_queue and lane.turn <= p_pos
                     order by lane.turn limit v_look) around
             where around.turn < p_pos or p_used > 0
             order by around.turn limit p_walk)
@@ -1488,7 +1903,7 @@ begin
   if cardinality(turns) < p_walk then
     select count(*) into v_lanes
       from (select from lane
-             where lane.tenant_id is not null and lane.queue = p_queue limit v_look) some_lanes;
+             where lane.walked and lane.queue = p_queue limit v_look) some_lanes;
     if v_lanes >= v_look then
       select hop.turns, hop.tenants, hop.weights into turns, tenants, weights
         from hop_turns(p_queue, p_pos, p_used, p_walk) hop;
@@ -1527,23 +1942,23 @@ begin
             from unnest(p_types) asked(type)
            cross join lateral (
              (select lane.turn, lane.tenant_id, lane.weight::int as weight, 0 as stretch from lane
-               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+               where lane.walked and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn = p_pos and (p_used = 0 or lane.weight > p_used) limit 1)
              union all
              (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 1
                 from lane
-               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+               where lane.walked and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn > p_pos
                order by lane.turn limit p_walk)
              union all
              (select distinct on (lane.turn) lane.turn, lane.tenant_id, lane.weight::int, 2
                 from lane
-               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+               where lane.walked and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn < p_pos
                order by lane.turn limit p_walk)
              union all
              (select lane.turn, lane.tenant_id, lane.weight::int, 3 from lane
-               where lane.tenant_id is not null and lane.queue = p_queue and lane.type = asked.type
+               where lane.walked and lane.queue = p_queue and lane.type = asked.type
                  and lane.turn = p_pos and p_used > 0 limit 1)
              limit p_walk) walk
            order by walk.stretch, walk.turn limit p_walk) next;
@@ -1579,6 +1994,32 @@ $$;
 
 comment on function fairclaim_internal.note_idle(timestamptz, float8) is
 'Notes that a claim found nothing and how long its worker will be idle, in seconds, so that dispatch wakes it.';
+
+-- internal/claim/note_rates.sql
+-- A claim that got nothing in a database with rates wants to look again when there is room under
+-- the first of them: a tick wakes it then. That time is kept in `rate_at`.
+create or replace function fairclaim_internal.note_rates(p_now timestamptz) returns void
+language plpgsql
+as $$
+declare
+  v_due timestamptz := (
+    select rate_use.due_at from rate_use
+     where rate_use.due_at > p_now order by rate_use.due_at limit 1);
+  v_last bigint := coalesce(pg_sequence_last_value('rate_at'), 0);
+begin
+  if v_due is not null then
+    if v_last not between millis(p_now) and millis(v_due) then
+      perform setval('rate_at', millis(v_due) + 1);
+    end if;
+    if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_due) then
+      perform wake_before(p_now, v_due);
+    end if;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.note_rates(timestamptz) is
+'Notes when there is room under a rate again, for a claim that got nothing.';
 
 -- internal/claim/open_queues.sql
 -- The given queues in their order, less the paused ones. Null stands for every queue that has
@@ -1656,6 +2097,46 @@ $$;
 comment on function fairclaim_internal.quanta(int[], int, boolean) is
 'How many jobs each tenant of a window may give, by its weight.';
 
+-- internal/claim/rate_room.sql
+-- How many jobs may begin now under a rate: of `burst` so many as have not been used up. A row of
+-- rate_use says up to which time the rate is used up; each unit takes period / units of that time.
+-- Rounded down, so that a rate is never exceeded.
+create or replace function fairclaim_internal.rate_room(
+  p_units int,
+  p_period float8,
+  p_burst int,
+  p_paid_until timestamptz,
+  p_now timestamptz
+) returns int
+language sql immutable
+as $$
+  select greatest(0, floor(
+    p_burst - greatest(0, coalesce(extract(epoch from p_paid_until - p_now)::float8, 0))
+              * p_units / p_period))::int
+$$;
+
+comment on function fairclaim_internal.rate_room(int, float8, int, timestamptz, timestamptz) is
+'How many jobs may begin now under a rate that is used up until then; null: not at all.';
+
+-- internal/claim/rates_of.sql
+-- The rates that bound one tenant in one queue: over all its queues, and in this one; each is its
+-- own, or the default where it has none. Plain SQL without settings, so that it becomes a part of
+-- the statement that calls it.
+create or replace function fairclaim_internal.rates_of(p_tenant_id uuid, p_queue text)
+returns table (queue text, units int, period float8, burst int)
+language sql stable rows 1
+as $$
+  select distinct on (bound.queue) bound.queue, bound.units, bound.period, bound.burst
+    from fairclaim_internal.running_limit bound
+   where bound.tenant_id = any (array[p_tenant_id, '00000000-0000-0000-0000-000000000000'])
+     and bound.queue = any (array['', p_queue]) and bound.units is not null
+     and (bound.subject = 'default' or bound.subject = 'tenant' and bound.tenant_id = p_tenant_id)
+   order by bound.queue, bound.subject desc
+$$;
+
+comment on function fairclaim_internal.rates_of(uuid, text) is
+'The rates of a tenant that count in this queue: its own, or the defaults.';
+
 -- internal/claim/refuse_late.sql
 -- A claim may have to wait until the lease that it would give is over: for a lock on a whole table,
 -- or on a machine that stood still. No worker can use such a lease, and most likely none waits for
@@ -1676,73 +2157,250 @@ $$;
 comment on function fairclaim_internal.refuse_late(timestamptz) is
 'Raises 55P03 when the lease that a claim would give is over already.';
 
+-- internal/claim/room_in_queue.sql
+-- How many more jobs of a queue may run under the limit and the rate of the queue, all tenants
+-- together: p_limit where it has neither, 0 where another claim holds its slot of claim_lock. The
+-- slot is locked first, and what runs is counted in a later statement, whose snapshot sees what the
+-- holder of the slot before has committed.
+create or replace function fairclaim_internal.room_in_queue(p_queue text, p_limit int) returns int
+language plpgsql
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_group int := lane_group(p_queue);
+  v_limit running_limit;
+  v_room int := p_limit;
+begin
+  select * into v_limit from running_limit
+   where running_limit.tenant_id = '00000000-0000-0000-0000-000000000000'
+     and running_limit.queue = p_queue and running_limit.subject = 'queue';
+  if not found then
+    return p_limit;
+  end if;
+  if (select count(*) from running where running.queue_group = v_group) >= v_limit.max_running then
+    return 0;
+  end if;
+  perform from claim_lock
+    where claim_lock.slot = 1024 + (v_group & 63) for update skip locked;
+  if not found then
+    return 0;
+  end if;
+  if v_limit.max_running is not null then
+    v_room := v_limit.max_running
+              - (select count(*) from running where running.queue_group = v_group);
+  end if;
+  if v_limit.units is not null then
+    v_room := least(v_room, rate_room(v_limit.units, v_limit.period, v_limit.burst,
+      (select used.paid_until from rate_use used
+        where used.tenant_id = '00000000-0000-0000-0000-000000000000'
+          and used.queue_group = v_group
+        order by used.tenant_id desc, used.queue_group desc, used.use_id desc limit 1),
+      v_now));
+  end if;
+  return greatest(0, least(p_limit, v_room));
+end
+$$;
+
+comment on function fairclaim_internal.room_in_queue(text, int) is
+'How many more jobs may run under the limit of a queue.';
+
 -- internal/claim/room_under_limits.sql
--- Cuts quanta to the room under the tenants' limits. First the limit rows of tenants with work and
--- room are locked (at most p_limit, in tenant order, skip locked); then, in a new statement with a
--- new snapshot, their running jobs are counted, and with them what this call has taken already. A
--- limit that tick has not activated yet gives no room.
+-- How many jobs each of these tenants may give under its limits, of as many as are wanted. First
+-- the slots of claim_lock of those with work and room are locked (of p_limit tenants at most, in
+-- order of the slots, skip locked); then, in a new statement with a new snapshot, their running
+-- jobs are counted, and with them what this call has taken already: elsewhere in other queues, here
+-- in this one. So are their rates: what is left of them is read, and charged when the claim is
+-- complete (charge_rates). A tenant without a limit gives what is wanted. Where it is not known
+-- whether a tenant has work, p_turns tells its place in the round, and its own lanes are looked at.
 create or replace function fairclaim_internal.room_under_limits(
   p_queue text,
   p_types text[],
   p_turns bigint[],
   p_tenants uuid[],
-  p_quanta int[],
+  p_wanted int[],
   p_limit int,
-  p_taken fairclaim_internal.ready[]
+  p_elsewhere fairclaim_internal.ready[],
+  p_here fairclaim_internal.ready[]
 ) returns int[]
 language plpgsql
 as $$
 declare
-  v_locked uuid[];
-  v_taken uuid[] := array(select taken.tenant_id from unnest(p_taken) taken);
-  v_quanta int[];
+  v_group int := lane_group(p_queue);
+  v_elsewhere uuid[] := array(select taken.tenant_id from unnest(p_elsewhere) taken);
+  v_here uuid[] := array(select taken.tenant_id from unnest(p_here) taken);
+  v_default record := default_limits(p_queue);
+  v_totals int[];
+  v_heres int[];
+  v_slots int[];
+  v_now timestamptz;
+  v_rated boolean[];                          -- whose rates count
 begin
-  select array_agg(got.tenant_id) into v_locked
-    from (select tenant_limit.tenant_id from tenant_limit
-           where tenant_limit.tenant_id = any (array(
-             select visit.tenant_id
-               from unnest(p_tenants, p_turns) with ordinality visit(tenant_id, turn, ordinal)
-               join tenant_limit bound on bound.tenant_id = visit.tenant_id and bound.active
-              where (select count(*) from running
-                      where running.limited and running.tenant_id = visit.tenant_id)
-                    < bound.max_running
-                and exists (select from lane
-                             cross join lateral (
-                               select from ready
-                                where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
-                                limit 1) waiting
-                             where lane.tenant_id is not null and lane.queue = p_queue
-                               and lane.turn = visit.turn
-                               and (p_types is null or lane.type = any (p_types)))
-              order by visit.ordinal limit p_limit))
-           order by tenant_limit.tenant_id for update skip locked) got;
-  select array_agg(case when bound.max_running is null then visit.quantum
-                        when visit.tenant_id = any (v_locked) and bound.active then
-                          greatest(0, least(visit.quantum, bound.max_running - held.jobs
-                            - coalesce(cardinality(array_positions(v_taken, visit.tenant_id)), 0)))
-                        else 0 end order by visit.ordinal)
-    into v_quanta
-    from unnest(p_tenants, p_quanta) with ordinality visit(tenant_id, quantum, ordinal)
-    left join tenant_limit bound on bound.tenant_id = visit.tenant_id
-    left join lateral (
-      select count(*)::int as jobs from running
-       where running.limited and running.tenant_id = visit.tenant_id
-         and bound.tenant_id is not null) held on true;
-  return v_quanta;
+  if v_default.is_any_own then
+    select array_agg(bound.total order by visit.ordinal),
+           array_agg(bound.here order by visit.ordinal)
+      into v_totals, v_heres
+      from unnest(p_tenants) with ordinality visit(tenant_id, ordinal)
+     cross join lateral limits_of(visit.tenant_id, p_queue, v_default.total, v_default.here) bound;
+  else
+    v_totals := array_fill(v_default.total, array[cardinality(p_tenants)]);
+    v_heres := array_fill(v_default.here, array[cardinality(p_tenants)]);
+  end if;
+  if v_default.is_rate then
+    v_rated := array_fill(true, array[cardinality(p_tenants)]);
+  elsif v_default.is_own_rate then
+    v_rated := array(
+      select exists (select from running_limit own
+                      where own.tenant_id = visit.tenant_id and own.units is not null)
+        from unnest(p_tenants) with ordinality visit(tenant_id, ordinal) order by visit.ordinal);
+  end if;
+  if true = any (v_rated) then
+    v_now := fairclaim.clock();
+  elsif num_nonnulls(variadic v_totals) + num_nonnulls(variadic v_heres) = 0 then
+    return p_wanted;
+  end if;
+  v_slots := array(
+    select claim_lock.slot from claim_lock
+     where claim_lock.slot = any (array(
+       select lock_slot(visit.tenant_id)
+         from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rated) with ordinality
+              visit(tenant_id, wanted, total, here, is_rated, ordinal)
+        cross join lateral (
+          select count(*) as total,
+                 count(*) filter (where running.queue_group = v_group) as here
+            from running
+           where running.limited and running.tenant_id = visit.tenant_id
+             and coalesce(visit.total, visit.here) is not null) held
+        where visit.wanted > 0
+          and (visit.is_rated or coalesce(visit.total, visit.here) is not null)
+          and (visit.total is null or held.total < visit.total)
+          and (visit.here is null or held.here < visit.here)
+          and case when visit.is_rated
+                   then (select room.jobs
+                           from room_under_rates(visit.tenant_id, p_queue, v_group, v_now) room)
+                        is distinct from 0 else true end
+          and (p_turns is null or exists (
+                 select from lane
+                  cross join lateral (
+                    select from ready
+                     where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
+                     limit 1) waiting
+                  where lane.walked and lane.queue = p_queue
+                    and lane.turn = p_turns[visit.ordinal]
+                    and (p_types is null or lane.type = any (p_types))))
+        order by visit.ordinal limit p_limit))
+     order by claim_lock.slot for update skip locked);
+  return array(
+    select case when visit.is_rated is not true and coalesce(visit.total, visit.here) is null
+                then visit.wanted
+                when visit.wanted = 0 or lock_slot(visit.tenant_id) <> all (v_slots) then 0
+                else greatest(0, least(visit.wanted,
+                  visit.total - held.total - taken.here - taken.elsewhere,
+                  visit.here - held.here - taken.here,
+                  case when visit.is_rated
+                       then (select room.jobs
+                               from room_under_rates(visit.tenant_id, p_queue, v_group, v_now) room)
+                            - taken.here - taken.elsewhere end)) end
+      from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rated) with ordinality
+           visit(tenant_id, wanted, total, here, is_rated, ordinal)
+     cross join lateral (
+       select count(*)::int as total,
+              (count(*) filter (where running.queue_group = v_group))::int as here
+         from running
+        where running.limited and running.tenant_id = visit.tenant_id
+          and coalesce(visit.total, visit.here) is not null
+          and lock_slot(visit.tenant_id) = any (v_slots)) held
+     cross join lateral (
+       select coalesce(cardinality(array_positions(v_here, visit.tenant_id)), 0) as here,
+              coalesce(cardinality(array_positions(v_elsewhere, visit.tenant_id)), 0)
+                as elsewhere) taken
+     order by visit.ordinal);
 end
 $$;
 
 comment on function fairclaim_internal.room_under_limits(text, text[], bigint[], uuid[], int[],
-    int, fairclaim_internal.ready[]) is
-'How many jobs each tenant may give under its limit of running jobs.';
+    int, fairclaim_internal.ready[], fairclaim_internal.ready[]) is
+'How many jobs each tenant may give under its limits of running jobs.';
+
+-- internal/claim/room_under_rates.sql
+-- How many jobs a tenant may begin now in a queue under its rates: the least that one of them
+-- leaves; null where it has none. Exact where the tenant's slot of claim_lock is held, since nobody
+-- else charges its rates then. Plain SQL without settings, so that it becomes a part of the
+-- statement that calls it.
+create or replace function fairclaim_internal.room_under_rates(
+  p_tenant_id uuid,
+  p_queue text,
+  p_group int,
+  p_now timestamptz
+) returns table (jobs int)
+language sql stable rows 1
+as $$
+  select min(fairclaim_internal.rate_room(
+           rate.units, rate.period, rate.burst,
+           (select used.paid_until from fairclaim_internal.rate_use used
+             where used.tenant_id = p_tenant_id
+               and used.queue_group = case when rate.queue = '' then 0 else p_group end
+             order by used.tenant_id desc, used.queue_group desc, used.use_id desc limit 1),
+           p_now))
+    from fairclaim_internal.rates_of(p_tenant_id, p_queue) rate
+$$;
+
+comment on function fairclaim_internal.room_under_rates(uuid, text, int, timestamptz) is
+'How many jobs of a tenant may begin now under its rates; null: no rate.';
+
+-- internal/claim/run_limited.sql
+-- Starts attempts in a database with limits: each row of `running` says whether a limit counts it,
+-- and, where a limit of its queue does, in which queue. p_queues: the queue of each job.
+create or replace function fairclaim_internal.run_limited(
+  p_jobs fairclaim_internal.ready[],
+  p_queues text[],
+  p_token uuid,
+  p_expires_at timestamptz,
+  p_worker_id text
+) returns void
+language plpgsql
+as $$
+declare
+  v_own boolean := (default_limits('')).is_any_own;
+begin
+  with served as materialized (
+    select named.queue, lane_group(named.queue) as queue_group,
+           coalesce(usual.by_any, false) as by_any, coalesce(usual.by_queue, false) as by_queue
+      from (select distinct given.queue collate "C" as queue
+              from unnest(p_queues) given(queue)) named
+     cross join lateral (
+       select bool_or(true) as by_any, bool_or(bound.queue <> '') as by_queue
+         from running_limit bound
+        where bound.tenant_id = '00000000-0000-0000-0000-000000000000'
+          and bound.queue = any (array['', named.queue]) and bound.subject <> 'tenant') usual)
+  insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
+                       queue_group, watched, limited, worker_id)
+  select taken.id, taken.tenant_id, p_token, p_expires_at, taken.attempts + 1, taken.attempts_left,
+         taken.lost,
+         case when served.by_queue or own.by_queue then served.queue_group else 0 end,
+         taken.watched,
+         served.by_any or coalesce(own.by_any, false), p_worker_id
+    from unnest(p_jobs) with ordinality
+         taken(lane_id, seq, id, tenant_id, attempts, attempts_left, lost, watched, place)
+    join served on served.queue = p_queues[taken.place] collate "C"
+   cross join lateral (
+     select bool_or(true) as by_any, bool_or(bound.queue <> '') as by_queue
+       from running_limit bound
+      where v_own and bound.tenant_id = taken.tenant_id and bound.subject = 'tenant'
+        and bound.queue in ('', served.queue)) own;
+end
+$$;
+
+comment on function fairclaim_internal.run_limited(fairclaim_internal.ready[], text[], uuid,
+    timestamptz, text) is
+'Puts claimed jobs into `running`, marked as limits count them.';
 
 -- internal/claim/take_alone.sql
--- One job that is to run alone, in a database with limits: the oldest of a tenant that has no
--- limit, or whose limit's row was got and leaves room for one more. Looks at the 16 tenants whose
--- jobs stand first among the 64 oldest of each lane. Locks, for each until one is found: the
--- limit's row (skip locked), and then, in a new statement, its running jobs are counted, with what
--- this call has taken of it in other queues (p_taken); last the job's row (skip locked).
+-- One job that is to run alone, in a database with limits: the oldest of a tenant whose limits
+-- leave room for one more. Looks at the 16 tenants whose jobs stand first among the 64 oldest of
+-- each lane. Locks, for each until one is found, what room_under_limits locks, and last the job's
+-- row (skip locked). p_taken: what this call took in other queues.
 create or replace function fairclaim_internal.take_alone(
+  p_queue text,
   p_lanes bigint[],
   p_floors bigint[],
   p_taken fairclaim_internal.ready[],
@@ -1754,7 +2412,6 @@ as $$
 declare
   v_tenants uuid[];
   v_tenant uuid;
-  v_limit tenant_limit;
 begin
   select array_agg(oldest.tenant_id order by oldest.first_seq) into v_tenants
     from (select waiting.tenant_id, min(waiting.seq) as first_seq
@@ -1765,14 +2422,8 @@ begin
               order by ready.lane_id, ready.seq limit 64) waiting
            group by waiting.tenant_id order by 2 limit 16) oldest;
   foreach v_tenant in array coalesce(v_tenants, '{}') loop
-    if exists (select from tenant_limit where tenant_limit.tenant_id = v_tenant) then
-      select * into v_limit from tenant_limit
-       where tenant_limit.tenant_id = v_tenant and tenant_limit.active for update skip locked;
-      continue when not found
-        or (select count(*) from running where running.limited and running.tenant_id = v_tenant)
-           + (select count(*) from unnest(p_taken) taken where taken.tenant_id = v_tenant)
-           >= v_limit.max_running;
-    end if;
+    continue when (room_under_limits(p_queue, null, null, array[v_tenant], array[1], 1, p_taken,
+      null))[1] < 1;
     with taken as materialized (
       select ready.ctid as place, ready as job from ready
        where ready.tenant_id = v_tenant and (ready.lane_id >> 32) < 0
@@ -1786,8 +2437,89 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.take_alone(bigint[], bigint[], fairclaim_internal.ready[]) is
+comment on function fairclaim_internal.take_alone(text, bigint[], bigint[],
+    fairclaim_internal.ready[]) is
 'Takes one job that is to run alone out of these lanes, under the limits of tenants.';
+
+-- internal/claim/take_bounded.sql
+-- As take_shared, in a database with limits: first come first served, but of each tenant only as
+-- many jobs as its limits leave room for. It looks at the oldest rows without a lock, asks for the
+-- room of their tenants, and then locks exactly the chosen rows. The look is an older statement, so
+-- another row may stand in the place of one that has gone meanwhile: the number, which is never
+-- used twice, tells. The rows of tenants without room are passed over: where they hide all others,
+-- it looks further twice, and the rows of tenants that stay at their limit leave the shared lanes
+-- with the next tick.
+create or replace function fairclaim_internal.take_bounded(
+  p_queue text,
+  p_lanes bigint[],
+  p_floors bigint[],
+  p_limit int,
+  p_elsewhere fairclaim_internal.ready[],
+  p_here fairclaim_internal.ready[],
+  out jobs fairclaim_internal.ready[]
+)
+language plpgsql
+set enable_sort = on
+as $$
+declare
+  v_look int := 2 * p_limit + 64;             -- how many rows it looks at
+  v_after bigint := 0;                        -- what was looked at before
+  v_places tid[];
+  v_seqs bigint[];
+  v_tenants uuid[];
+  v_counts int[];
+  v_wanted int[];
+  v_numbers uuid[];                           -- each tenant once, in the order of its first row
+begin
+  for v_pass in 1 .. 3 loop
+    select array_agg(oldest.place order by oldest.seq), array_agg(oldest.seq order by oldest.seq),
+           array_agg(oldest.tenant_id order by oldest.seq)
+      into v_places, v_seqs, v_tenants
+      from (select waiting.place, waiting.seq, waiting.tenant_id
+              from unnest(p_lanes, p_floors) shared(lane_id, floor)
+             cross join lateral (
+               select ready.ctid as place, ready.seq, ready.tenant_id from ready
+                where ready.lane_id = shared.lane_id
+                  and ready.seq >= greatest(shared.floor, v_after)
+                order by ready.lane_id, ready.seq limit v_look) waiting
+             order by waiting.seq limit v_look) oldest;
+    exit when v_places is null;
+    select array_agg(part.tenant_id order by part.first), array_agg(part.jobs order by part.first)
+      into v_numbers, v_wanted
+      from (select given.tenant_id, min(given.ordinal) as first,
+                   least(count(*), p_limit)::int as jobs
+              from unnest(v_tenants) with ordinality given(tenant_id, ordinal)
+             group by given.tenant_id) part;
+    v_counts := room_under_limits(p_queue, null, null, v_numbers, v_wanted, p_limit, p_elsewhere,
+      p_here);
+    with chosen as materialized (
+      select ranked.place, ranked.seq
+        from (select row_given.*,
+                     row_number() over (partition by row_given.tenant_id order by row_given.seq)
+                       as number
+                from unnest(v_places, v_seqs, v_tenants) row_given(place, seq, tenant_id)) ranked
+       where ranked.number <= v_counts[array_position(v_numbers, ranked.tenant_id)]
+       order by ranked.seq limit p_limit),
+    taken as materialized (
+      select waiting.place, waiting.job
+        from chosen
+       cross join lateral (
+         select ready.ctid as place, ready as job from ready
+          where ready.ctid = chosen.place and ready.seq = chosen.seq
+            for update skip locked) waiting),
+    gone as (
+      delete from ready where ready.ctid = any (array(select taken.place from taken)))
+    select array_agg(taken.job) into jobs from taken;
+    exit when jobs is not null or cardinality(v_places) < v_look;
+    v_after := v_seqs[cardinality(v_seqs)] + 1;
+    v_look := v_look * 4;
+  end loop;
+end
+$$;
+
+comment on function fairclaim_internal.take_bounded(text, bigint[], bigint[], int,
+    fairclaim_internal.ready[], fairclaim_internal.ready[]) is
+'Takes jobs out of shared lanes, under the limits of their tenants.';
 
 -- internal/claim/take_highest.sql
 -- What tenants give at their turn where priorities are in use: the highest that each has, the
@@ -1831,7 +2563,7 @@ begin
          union all
          (select waiting.place, waiting.seq, own.priority
             from (select lane.lane_id, lane.floor, lane.priority from lane
-                   where lane.tenant_id is not null and lane.queue = p_queue
+                   where lane.walked and lane.queue = p_queue
                      and lane.turn
                        = uuid_hash_extended(tenant.tenant_id, hashtextextended(p_queue, 0))
                      and lane.tenant_id = tenant.tenant_id and lane.priority >= p_least
@@ -1864,7 +2596,7 @@ comment on function fairclaim_internal.take_highest(text, text[], bigint[], smal
 -- internal/claim/take_jobs.sql
 -- All of a claim but the wide rows, which the caller reads by the ids of `jobs`: so claim_jobs and
 -- settle_and_claim pay for one answer each.
--- Locks, in this order: limit rows (by tenant, skip locked), rows of `ready` (skip locked, exactly
+-- Locks, in this order: slots of claim_lock (skip locked), rows of `ready` (skip locked, exactly
 -- those taken). Waits for no row. Only a lock on a whole table makes it wait, also that of the wide
 -- rows: if that took longer than the lease, the claim is of no use, and its caller refuses it
 -- (refuse_late).
@@ -1908,6 +2640,7 @@ declare
   v_used int;
   v_shared int;
   v_taken record;                             -- what one queue gave
+  v_from text[];                              -- of each job its queue, where there are limits
   v_is_taken boolean := false;
 begin
   v_is_good := check_claim(p_worker_id, p_queues, p_limit, p_types, p_lease);
@@ -1961,7 +2694,7 @@ begin
     if not v_is_taken then
       if v_limited is null then               -- the lock first, so that a tick knows which claims
         lock table ready in row exclusive mode;      -- began before a limit
-        select exists (select from tenant_limit),
+        select exists (select from running_limit),
                exists (select from queue where queue.paused_at is not null)
           into v_limited, v_paused;
       end if;
@@ -1971,6 +2704,10 @@ begin
         v_limited, p_alone, v_pos, v_used, v_shared, jobs);
     end if;
     jobs := jobs || v_taken.jobs;
+    if v_limited then
+      v_from := v_from
+        || array_fill(v_queue, array[coalesce(cardinality(v_taken.jobs), 0)]);
+    end if;
     v_entries := concat_ws('|', v_queue, v_taken.p_pos, v_taken.p_used, v_taken.p_shared)
                  || v_entries[1:31];
     exit when cardinality(jobs) >= p_limit;
@@ -1978,17 +2715,24 @@ begin
 
   if jobs is null then
     perform note_idle(v_now, p_idle_for);
+    if v_limited then
+      perform note_rates(v_now);
+    end if;
     return;
   end if;
   cursor := array_to_string(v_entries, ';');
-  insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
-                       limited, worker_id)
-  select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
-         taken.lost,
-         v_limited is true
-           and exists (select from tenant_limit where tenant_limit.tenant_id = taken.tenant_id),
-         p_worker_id
-    from unnest(jobs) taken;
+  if v_limited then
+    perform run_limited(jobs, v_from, token, expires_at, p_worker_id);
+    if exists (select from running_limit where running_limit.units is not null) then
+      perform charge_rates(jobs, v_from, v_now);
+    end if;
+  else
+    insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
+                         queue_group, watched, limited, worker_id)
+    select taken.id, taken.tenant_id, token, expires_at, taken.attempts + 1, taken.attempts_left,
+           taken.lost, 0, taken.watched, false, p_worker_id
+      from unnest(jobs) taken;
+  end if;
   if p_lease < 30 then                        -- every worker ticks within half a minute anyway
     if coalesce(pg_sequence_last_value('look_by'), 0) > millis(expires_at) + 5000 then
       perform wake_before(v_now, expires_at + interval '5 s');
@@ -2023,7 +2767,7 @@ begin
      cross join lateral (
        select found.place, found.job
          from (select lane.lane_id, lane.floor from lane
-                where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = visit.turn
+                where lane.walked and lane.queue = p_queue and lane.turn = visit.turn
                   and (p_types is null or lane.type = any (p_types))
                 order by lane.queue, lane.turn, lane.priority desc, lane.lane_id) own
         cross join lateral (
@@ -2045,7 +2789,8 @@ comment on function fairclaim_internal.take_own(text, text[], bigint[], int[], i
 -- internal/claim/take_ranked.sql
 -- As take_shared, for a queue in which priorities are in use. The places in line tell whose turn it
 -- is, whatever the priorities; at its turn a tenant gives its highest job, in shared lanes or in
--- own lanes of a priority above 0.
+-- own lanes of a priority above 0. With limits, p_elsewhere and p_here are what the call has taken
+-- already, and it looks further, since tenants without room are passed over.
 create or replace function fairclaim_internal.take_ranked(
   p_queue text,
   p_lanes bigint[],
@@ -2054,12 +2799,15 @@ create or replace function fairclaim_internal.take_ranked(
   p_limit int,
   p_types text[],
   p_limited boolean,
+  p_elsewhere fairclaim_internal.ready[],
+  p_here fairclaim_internal.ready[],
   out jobs fairclaim_internal.ready[]
 )
 language plpgsql
 set enable_sort = on
 as $$
 declare
+  v_look int := case when p_limited then 2 * p_limit + 64 else p_limit end;
   v_tenants uuid[];
   v_counts int[];
 begin
@@ -2072,12 +2820,13 @@ begin
                    cross join lateral (
                      select ready.tenant_id, ready.seq from ready
                       where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
-                        and (not p_limited or not exists (
-                               select from tenant_limit
-                                where tenant_limit.tenant_id = ready.tenant_id))
-                      order by ready.lane_id, ready.seq limit p_limit) waiting
-                   order by waiting.seq limit p_limit) oldest
+                      order by ready.lane_id, ready.seq limit v_look) waiting
+                   order by waiting.seq limit v_look) oldest
            group by oldest.tenant_id) part;
+  if v_tenants is not null and p_limited then
+    v_counts := room_under_limits(p_queue, null, null, v_tenants, v_counts, p_limit, p_elsewhere,
+      p_here);
+  end if;
   if v_tenants is not null then
     select taken.jobs into jobs
       from take_highest(p_queue, p_types, p_lanes, p_priorities, 1, v_tenants, v_counts,
@@ -2087,19 +2836,18 @@ end
 $$;
 
 comment on function fairclaim_internal.take_ranked(text, bigint[], bigint[], smallint[], int,
-    text[], boolean) is
+    text[], boolean, fairclaim_internal.ready[], fairclaim_internal.ready[]) is
 'Takes jobs out of shared lanes where priorities are in use: tenants by their place in line, and of each its highest jobs.';
 
 -- internal/claim/take_shared.sql
 -- Locks and takes up to p_limit jobs from shared lanes, first come first served. Where there are
 -- several lanes, it first looks, without a lock, which of the oldest rows stand in which lane, and
 -- then locks exactly those. p_rest: takes what is left, the oldest lane first, for a second pass.
--- Jobs of a limited tenant are passed over (tick moves them).
+-- Where there are limits, take_bounded does it.
 create or replace function fairclaim_internal.take_shared(
   p_lanes bigint[],
   p_floors bigint[],
   p_limit int,
-  p_limited boolean,
   p_rest boolean,
   out jobs fairclaim_internal.ready[]
 )
@@ -2119,9 +2867,6 @@ begin
                      cross join lateral (
                        select ready.seq from ready
                         where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
-                          and (not p_limited or not exists (
-                                 select from tenant_limit
-                                  where tenant_limit.tenant_id = ready.tenant_id))
                         order by ready.lane_id, ready.seq limit p_limit) waiting
                      order by waiting.seq limit p_limit) oldest
              group by oldest.lane_id) part;
@@ -2137,8 +2882,6 @@ begin
      cross join lateral (
        select ready.ctid as place, ready as job from ready
         where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
-          and (not p_limited or not exists (
-                 select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id))
         order by ready.lane_id, ready.seq limit shared.jobs for update skip locked) waiting
      limit p_limit),
   gone as (
@@ -2147,7 +2890,7 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.take_shared(bigint[], bigint[], int, boolean, boolean) is
+comment on function fairclaim_internal.take_shared(bigint[], bigint[], int, boolean) is
 'Takes jobs out of shared lanes.';
 
 -- internal/dispatch/check_batch.sql
@@ -2211,8 +2954,7 @@ begin
                    from unnest(p_tenants, p_queues) made(tenant_id, queue)) pair
      where (select count(*) from (
               select from lane
-               where lane.tenant_id is not null and lane.queue = pair.queue
-                 and lane.turn = uuid_hash_extended(pair.tenant_id, hashtextextended(pair.queue, 0))
+               where lane.tenant_id = pair.tenant_id and lane.queue = pair.queue
                  and lane.drained is null
                limit v_most + 1) own) > v_most) then
     perform refuse('JQ003', 'type',
@@ -2299,7 +3041,8 @@ begin
     from lane
    where lane.tenant_id is null and not lane.alone and lane.queue = p_queue and lane.type = p_type
      and lane.priority = p_priority and lane.drained is null
-     and not exists (select from tenant_limit where tenant_limit.tenant_id = p_tenant_id)
+     and not exists (
+           select from at_limit where at_limit.is_stable and at_limit.tenant_id = p_tenant_id)
      and (select count(*) from (
             select from ready
              where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
@@ -2309,7 +3052,7 @@ begin
    limit 1;
   if not found then
     perform into_lanes(
-      array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0)::ready],
+      array[row (1, 1, p_id, p_tenant_id, 0, p_attempts_left, 0, false)::ready],
       array[p_queue], array[p_type], array[p_priority::smallint], v_since, true);
   end if;
 end
@@ -2406,7 +3149,7 @@ begin
   -- item: a row with its tenant's own lane; once with each of them, if its key has several
   item as materialized (
     select given.lane_id as number, given.seq, given.id, given.tenant_id, given.attempts,
-           given.attempts_left, given.lost, own.lane_id as own_id
+           given.attempts_left, given.lost, given.watched, own.lane_id as own_id
       from unnest(p_rows) given
       left join (
         select kind.number, lane.tenant_id, lane.lane_id
@@ -2449,10 +3192,9 @@ begin
       left join (
         select coming.lane_group, coming.tenant_id,
                coming.jobs <= 8
-               and not ((select exists (select from tenant_limit))
-                        and exists (
-                              select from tenant_limit
-                               where tenant_limit.tenant_id = coming.tenant_id))
+               and not exists (
+                     select from at_limit
+                      where at_limit.is_stable and at_limit.tenant_id = coming.tenant_id)
                and not exists (
                      select from ready
                       where ready.tenant_id = coming.tenant_id
@@ -2476,40 +3218,41 @@ begin
              where not rest.shares) missing),
   made as (
     insert into lane (
-      lane_id, turn, floor, opened_at, used_at, tenant_id, weight, priority, queue, type, alone)
+      lane_id, turn, floor, opened_at, used_at, tenant_id, weight, priority, queue, type, alone,
+      walked)
     overriding system value
     select opened.lane_id,
            case when opened.tenant_id is null then 0
                 else uuid_hash_extended(opened.tenant_id, hashtextextended(kind.queue, 0)) end,
            0, v_now, v_now, opened.tenant_id,
-           coalesce(
-             (select tenant.weight from tenant where tenant.tenant_id = opened.tenant_id), 1),
-           kind.priority, kind.queue, kind.type, kind.alone
+           case when opened.tenant_id is null then 1
+                else weight_of(opened.tenant_id, kind.queue) end,
+           kind.priority, kind.queue, kind.type, kind.alone, opened.tenant_id is not null
       from opened
       join kind on kind.number = abs(opened.opens_as) and kind.alone = (opened.opens_as < 0)
     returning lane.tenant_id, lane.queue),
   -- placed: of several own lanes of its key a row goes into the oldest
   placed as (
-    insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
+    insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
     select chosen.lane_id, chosen.id, chosen.tenant_id, chosen.attempts, chosen.attempts_left,
-           chosen.lost
+           chosen.lost, chosen.watched
       from (select distinct on (place.seq) place.*
               from (select item.own_id as lane_id, item.seq, item.id, item.tenant_id,
-                           item.attempts, item.attempts_left, item.lost
+                           item.attempts, item.attempts_left, item.lost, item.watched
                       from item where item.own_id is not null
                     union all
                     select rest.shared_id, rest.seq, rest.id, rest.tenant_id,
-                           rest.attempts, rest.attempts_left, rest.lost
+                           rest.attempts, rest.attempts_left, rest.lost, rest.watched
                       from rest where rest.shares and rest.shared_id is not null
                     union all
                     select opened.lane_id, rest.seq, rest.id, rest.tenant_id,
-                           rest.attempts, rest.attempts_left, rest.lost
+                           rest.attempts, rest.attempts_left, rest.lost, rest.watched
                       from rest
                       join opened on opened.opens_as = rest.opens_as and opened.tenant_id is null
                      where rest.shares and rest.shared_id is null
                     union all
                     select opened.lane_id, rest.seq, rest.id, rest.tenant_id,
-                           rest.attempts, rest.attempts_left, rest.lost
+                           rest.attempts, rest.attempts_left, rest.lost, rest.watched
                       from rest
                       join opened on opened.opens_as = rest.opens_as
                                  and opened.tenant_id = rest.tenant_id
@@ -2764,7 +3507,8 @@ create or replace function fairclaim_internal.to_ready(
   p_ids uuid[],
   p_attempts int[],
   p_left smallint[],
-  p_lost smallint[]
+  p_lost smallint[],
+  p_watched boolean[]
 ) returns int
 language plpgsql
 as $$
@@ -2775,16 +3519,17 @@ declare
   v_priorities smallint[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
-    select fairclaim.clock(), back.id, back.tenant_id, back.attempts, back.attempts_left, back.lost
-      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost)
-           back(tenant_id, id, attempts, attempts_left, lost);
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
+    select fairclaim.clock(), back.id, back.tenant_id, back.attempts, back.attempts_left,
+           back.lost, back.watched
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost, p_watched)
+           back(tenant_id, id, attempts, attempts_left, lost, watched);
     return 0;
   end if;
   with item as materialized (
     select back.*, known.queue, known.type, known.priority
-      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) with ordinality
-           back(tenant_id, id, attempts, attempts_left, lost, ordinal)
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost, p_watched) with ordinality
+           back(tenant_id, id, attempts, attempts_left, lost, watched, ordinal)
      cross join lateral (
        select job.queue, job.type, job.priority from job
         where job.tenant_id = back.tenant_id and job.id = back.id offset 0) known),
@@ -2792,7 +3537,7 @@ begin
     select met.*, row_number() over () as number
       from (select distinct item.queue, item.type, item.priority from item) met)
   select (select array_agg(row (kind.number, item.ordinal, item.id, item.tenant_id, item.attempts,
-                                item.attempts_left, item.lost)::ready)
+                                item.attempts_left, item.lost, item.watched)::ready)
             from item
             join kind on kind.queue = item.queue and kind.type = item.type
                      and kind.priority = item.priority),
@@ -2809,7 +3554,8 @@ begin
 end
 $$;
 
-comment on function fairclaim_internal.to_ready(uuid[], uuid[], int[], smallint[], smallint[]) is
+comment on function fairclaim_internal.to_ready(uuid[], uuid[], int[], smallint[], smallint[],
+    boolean[]) is
 'Puts jobs that come back (retry, release, lost lease, due) into lanes, by way of the next tick outside READ COMMITTED.';
 
 -- internal/dispatch/wake.sql
@@ -3131,26 +3877,26 @@ set row_security = on
 set jit = off
 as $$
   with told as (
-    select count(*) as limited, count(*) filter (where bound.max_running = 0) as paused,
+    select count(*) filter (where bound.subject = 'tenant') as limited,
+           count(*) filter (where bound.subject <> 'tenant') as others,
+           count(*) filter (where bound.subject = 'tenant' and bound.max_running = 0) as closed,
            count(*) filter (where not bound.active) as inactive,
-           count(*) filter (where bound.max_running > 0 and bound.active
-                              and taken.running >= bound.max_running)
-             as at_limit,
+           (select count(distinct at_limit.tenant_id) from at_limit
+             where at_limit.newest > '-infinity') as at_limit,
            -- a limit takes effect with the second tick after the claims of that moment
            fairclaim.clock() - min(bound.seen_at) filter (where not bound.active) > interval '1 min'
              as is_late
-      from tenant_limit bound
-      left join (select held.tenant_id, count(*) as running from running held
-                  where held.limited group by held.tenant_id) taken
-                  on taken.tenant_id = bound.tenant_id)
+      from running_limit bound)
   select case when told.is_late then 'warning'
-              when told.paused > 0 or told.inactive > 0 then 'note' else 'ok' end, 'limits',
-         format('%s with one; %s paused, %s at it, %s waiting for it to take effect',
-                counted(told.limited, 'tenant'), told.paused, told.at_limit, told.inactive),
+              when told.closed > 0 or told.inactive > 0 then 'note' else 'ok' end, 'limits',
+         format('%s with one, %s of queues or by default; %s of 0, %s at a limit, %s not in '
+                || 'effect yet',
+                counted(told.limited, 'tenant'), told.others, told.closed,
+                counted(told.at_limit, 'tenant'), told.inactive),
          case when told.is_late
-              then 'until a new limit takes effect none of the tenant''s jobs is claimed, and an '
+              then 'until a new limit of a tenant takes effect none of its jobs is claimed, and an '
                    || 'open transaction is in its way: see `floors` and `long_transaction`'
-              when told.paused > 0 or told.inactive > 0
+              when told.closed > 0 or told.inactive > 0
               then 'their jobs wait; that is what a limit is for' end
     from told
 $$;
@@ -3589,7 +4335,7 @@ as $$
       from pg_stat_all_tables counted
      where counted.schemaname = 'fairclaim_internal'
        and counted.relname in ('ready', 'running', 'scheduled', 'lane', 'floor_hint', 'tick_state',
-                         'tick_lock', 'tick_fault', 'cancel_request', 'tenant_limit', 'renewal')),
+                         'tick_lock', 'tick_fault', 'cancel_request', 'claim_lock', 'renewal')),
   bloated as (
     select array_agg(format('%s: %s MiB and %s MiB of indexes for %s rows, %s dead', size.name,
                             size.table_bytes >> 20, size.index_bytes >> 20, size.live, size.dead)
@@ -3696,7 +4442,8 @@ as $$
        select ready.id, ready.tenant_id from ready
         where ready.lane_id = alone.lane_id and ready.seq >= alone.floor
           and not exists (
-                select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id)
+                select from running_limit bound
+                 where bound.tenant_id = ready.tenant_id and bound.subject = 'tenant')
         order by ready.lane_id, ready.seq limit 16) waits
      cross join lateral (
        select waits.id,
@@ -3899,7 +4646,8 @@ as $$
        (select lane.lane_id, lane.floor from lane
          where lane.queue = pair.queue and lane.type = pair.type and lane.tenant_id is not null
            and not exists (
-                 select from tenant_limit where tenant_limit.tenant_id = lane.tenant_id)
+                 select from running_limit bound
+                  where bound.tenant_id = lane.tenant_id and bound.subject = 'tenant')
          order by lane.turn limit 15)) some_lanes),
   oldest as materialized (
     select lanes.queue, lanes.type, min(greatest(known.created_at, known.run_at)) as since
@@ -3929,91 +4677,195 @@ $$;
 comment on function fairclaim_internal.longest_waits() is
 'Gives the queues and types in which jobs wait, those that wait longest first: for how many seconds the oldest job seen has been due, whether the queue is paused, and whether any job of the type runs. A sample that looks at a bounded number of lanes.';
 
+-- internal/maintenance/activate_limits.sql
+-- A new limit is exact when all jobs that run under it are marked, and no claim is open that has
+-- not seen it. So the tick that first sees it notes that (seen); when every claim that was open
+-- then has ended, the running jobs are marked that it counts (marked). A limit of one tenant is
+-- active then: none of its jobs was claimed meanwhile. Of the others jobs were, by claims that may
+-- have counted before the marks, so they are active when those claims have ended as well. At most
+-- 10,000 limits a tick. Locks rows of running_limit and of `running` (skip locked).
+create or replace function fairclaim_internal.activate_limits(
+  p_state fairclaim_internal.tick_state
+) returns boolean
+language plpgsql
+set enable_seqscan = on
+as $$
+declare
+  v_unmarked uuid[];                          -- tenants of running jobs that were locked
+  v_active int;
+begin
+  update running_limit set active = true
+   where running_limit.ctid = any (array(
+     select ripe.ctid from running_limit ripe
+      where not ripe.active and ripe.marked + 1 < p_state.oldest and ripe.marked < p_state.n
+      limit 10000 for update skip locked));
+  update running_limit set seen = p_state.n, seen_at = p_state.at
+   where running_limit.ctid = any (array(
+     select unseen.ctid from running_limit unseen
+      where unseen.seen is null limit 10000 for update skip locked));
+  if not exists (
+       select from running_limit ripe
+        where not ripe.active and ripe.marked is null
+          and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n) then
+    return false;
+  end if;
+  update running
+     set limited = true,
+         queue_group = case when running.queue_group < 0 then running.queue_group
+                            else lane_group((
+                              select job.queue from job
+                               where job.tenant_id = running.tenant_id and job.id = running.id))
+                       end
+   where running.ctid = any (array(
+     select unmarked.ctid from running unmarked
+      where unmarked.queue_group = 0
+        and exists (
+              select from running_limit ripe
+               where ripe.tenant_id
+                     = any (array[unmarked.tenant_id, '00000000-0000-0000-0000-000000000000'])
+                 and not ripe.active and ripe.marked is null
+                 and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n)
+        for update skip locked));
+  v_unmarked := array(
+    select distinct unmarked.tenant_id from running unmarked
+     where unmarked.queue_group = 0
+       and exists (
+             select from running_limit ripe
+              where ripe.tenant_id
+                    = any (array[unmarked.tenant_id, '00000000-0000-0000-0000-000000000000'])
+                and not ripe.active and ripe.marked is null
+                and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n
+                and (not unmarked.limited or ripe.queue = (
+                       select job.queue from job
+                        where job.tenant_id = unmarked.tenant_id and job.id = unmarked.id))));
+  update running_limit set marked = p_state.n, active = running_limit.subject = 'tenant'
+   where running_limit.ctid = any (array(
+     select ripe.ctid from running_limit ripe
+      where not ripe.active and ripe.marked is null
+        and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n
+        and case when ripe.subject = 'tenant' then ripe.tenant_id <> all (v_unmarked)
+                 else v_unmarked = '{}' end
+      limit 10000 for update skip locked));
+  get diagnostics v_active = row_count;
+  return v_active > 0;
+end
+$$;
+
+comment on function fairclaim_internal.activate_limits(fairclaim_internal.tick_state) is
+'Marks the jobs that run under new limits, and makes these exact. True if some got so far: jobs of its tenant may be claimed now.';
+
 -- internal/maintenance/apply_limits.sql
--- A new limit takes effect when the claims that were open when it was set have ended. Only then are
--- all of the tenant's running jobs marked, so that counting them is exact. Until then none of its
--- jobs is claimed. Rows of limited tenants in shared lanes move to own lanes. Locks rows of
--- tenant_limit, of `running` and of `ready`, in this order and each skip locked.
+-- What a tick does for limits of running jobs: it puts new ones into effect, finds out who stays at
+-- a limit, takes their lanes out of the walk of claims or puts them back, and moves their jobs from
+-- shared lanes to own lanes. Locks rows of running_limit, of `running`, of at_limit, of lanes and
+-- of `ready`, in this order and each skip locked. Nearly always there is no limit at all.
 create or replace function fairclaim_internal.apply_limits(
-  p_state fairclaim_internal.tick_state,
+  inout p_state fairclaim_internal.tick_state,
   p_size int,
-  p_skip uuid[]
-) returns int
+  p_skip uuid[],
+  out moved int
+)
 language plpgsql
 as $$
 declare
-  v_tenants uuid[];
-  v_ids uuid[];
-  v_attempts int[];
-  v_left smallint[];
-  v_lost smallint[];
+  v_result record;
 begin
-  if not exists (select from tenant_limit) then
-    return 0;
+  moved := 0;
+  if exists (select from limit_note) then
+    delete from limit_note
+     where limit_note.ctid = any (array(
+       select noted.ctid from limit_note noted limit 10000 for update skip locked));
+    perform wake(p_state.at);
   end if;
-  update tenant_limit set seen = p_state.n, seen_at = p_state.at
-   where tenant_limit.tenant_id = any (array(
-     select unseen.tenant_id from tenant_limit unseen
-      where unseen.seen is null for update skip locked));
-  with ripe as materialized (
-    select tenant_limit.tenant_id from tenant_limit
-     where not tenant_limit.active and tenant_limit.seen + 1 < p_state.oldest
-       and tenant_limit.seen < p_state.n)
-  update running set limited = true
-   where running.id = any (array(
-     select unmarked.id from running unmarked
-      where not unmarked.limited and unmarked.tenant_id in (select ripe.tenant_id from ripe)
-        for update skip locked));
-  update tenant_limit set active = true
-   where tenant_limit.tenant_id = any (array(
-     select ripe.tenant_id from tenant_limit ripe
-      where not ripe.active and ripe.seen + 1 < p_state.oldest and ripe.seen < p_state.n
-        and not exists (
-              select from running where not running.limited and running.tenant_id = ripe.tenant_id)
-        for update skip locked));
-
-  -- It only reads at first: a lock on a row of a tenant without a limit would hide it from claims.
-  with misplaced as materialized (
-    select waiting.lane_id, waiting.seq
-      from (select lane.lane_id, lane.floor from lane
-             where lane.tenant_id is null and lane.lane_id > p_state.shared_slice
-             order by lane.lane_id limit 200) shared
-     cross join lateral (
-       select ready.lane_id, ready.seq, ready.id, ready.tenant_id from ready
-        where ready.lane_id = shared.lane_id and ready.seq >= shared.floor
-        order by ready.lane_id, ready.seq limit 1000) waiting
-     where exists (select from tenant_limit where tenant_limit.tenant_id = waiting.tenant_id)
-       and waiting.id <> all (p_skip)
-     limit p_size),
-  locked as materialized (
-    select found.place from misplaced
-     cross join lateral (
-       select ready.ctid as place from ready
-        where ready.lane_id = misplaced.lane_id and ready.seq = misplaced.seq
-          for update skip locked) found),
-  gone as (
-    delete from ready where ready.ctid = any (array(select locked.place from locked))
-    returning ready.*)
-  select array_agg(gone.tenant_id order by gone.seq),
-         array_agg(gone.id order by gone.seq),
-         array_agg(gone.attempts order by gone.seq),
-         array_agg(gone.attempts_left order by gone.seq),
-         array_agg(gone.lost order by gone.seq)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost
-    from gone;
-  if v_ids is null then
-    return 0;
+  if exists (select from running_limit) then
+    if exists (select from running_limit where not running_limit.active) then
+      if activate_limits(p_state) then
+        perform wake(p_state.at);
+      end if;
+    end if;
+    perform find_at_limit(p_state.at);
+  elsif exists (select from at_limit) then
+    delete from at_limit
+     where at_limit.ctid = any (array(
+       select past.ctid from at_limit past for update skip locked));
   end if;
-  return to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+  delete from rate_use                        -- what has expired says nothing any more
+   where rate_use.ctid = any (array(
+     select past.ctid from rate_use past
+      where past.due_at < p_state.at - interval '10 s' and past.paid_until < p_state.at
+      order by past.due_at limit p_size for update skip locked));
+  perform walk_lanes(p_size);
+  v_result := move_limited(p_state, p_size, p_skip);
+  p_state := v_result.p_state;
+  moved := v_result.moved;
 end
 $$;
 
 comment on function fairclaim_internal.apply_limits(fairclaim_internal.tick_state, int, uuid[]) is
-'Puts new limits into effect and moves limited tenants'' jobs from shared lanes to own lanes. Returns how many moved.';
+'Puts limits of running jobs into effect. Returns how many jobs moved from shared lanes to own lanes.';
+
+-- internal/maintenance/apply_weights.sql
+-- Gives the lanes of tenants whose weight has changed that weight, a slice of the notes. A dispatch
+-- that was under way when the weight changed may still open a lane with the old one: so each note
+-- is worked twice, the second time when all transactions that were open at the first have ended (as
+-- for lanes, see close_lanes), and then deleted. A note of a tenant with a lane that is locked
+-- stays as it is. Locks lanes, then notes, each skip locked.
+create or replace function fairclaim_internal.apply_weights(
+  p_state fairclaim_internal.tick_state,
+  p_size int
+) returns int
+language plpgsql
+as $$
+declare
+  v_new bigint[] := array(
+    select note.note_id from weight_note note where note.seen is null limit p_size);
+  v_old bigint[] := array(
+    select note.note_id from weight_note note
+     where note.seen < least(p_state.oldest - 1, p_state.n) limit p_size);
+  v_lanes bigint[];
+  v_stuck uuid[];
+begin
+  with note as materialized (
+    select distinct noted.tenant_id, noted.queue from weight_note noted
+     where noted.note_id = any (v_new || v_old))
+  select array_agg(found.lane_id) into v_lanes
+    from note
+   cross join lateral (
+     select lane.lane_id from lane
+      where lane.tenant_id = note.tenant_id and (note.queue = '' or lane.queue = note.queue)
+        and lane.weight <> weight_of(lane.tenant_id, lane.queue)
+        and not exists (            -- fair by seconds: weigh_slice sees to it
+              select from queue_time where queue_time.queue = lane.queue) offset 0) found;
+  if v_lanes is not null then
+    update lane set weight = weight_of(lane.tenant_id, lane.queue)
+     where lane.ctid = any (array(
+       select outdated.ctid from lane outdated
+        where outdated.lane_id = any (v_lanes) for update skip locked));
+    select array_agg(distinct lane.tenant_id) into v_stuck
+      from lane
+     where lane.lane_id = any (v_lanes)
+       and lane.weight <> weight_of(lane.tenant_id, lane.queue);
+  end if;
+  update weight_note set seen = p_state.n
+   where weight_note.ctid = any (array(
+     select note.ctid from weight_note note
+      where note.note_id = any (v_new) and note.tenant_id <> all (coalesce(v_stuck, '{}'))
+        for update skip locked));
+  delete from weight_note
+   where weight_note.ctid = any (array(
+     select note.ctid from weight_note note
+      where note.note_id = any (v_old) and note.tenant_id <> all (coalesce(v_stuck, '{}'))
+        for update skip locked));
+  return case when p_size in (cardinality(v_new), cardinality(v_old)) and v_stuck is null
+              then p_size else cardinality(v_new) end;
+end
+$$;
+
+comment on function fairclaim_internal.apply_weights(fairclaim_internal.tick_state, int) is
+'Gives lanes the weights that have changed. Returns how many notes of changes it worked, p_size when more are left.';
 
 -- internal/maintenance/close_lanes.sql
--- Looks at a slice of lanes: deletes drained ones, closes empty ones to dispatch, and copies
--- weights.
+-- Looks at a slice of lanes: deletes drained ones, and closes empty ones to dispatch.
 --
 -- Deleted are lanes drained at tick d that are empty in a later snapshot and have nothing to renew,
 -- once every transaction that the tick after d or an earlier one saw first has ended, so that none
@@ -4036,7 +4888,6 @@ as $$
 declare
   v_lanes bigint[];
   v_close bigint[];
-  v_weigh bigint[];
   v_room bigint;
   v_delay interval := (select setting.close_delay from setting);
 begin
@@ -4055,19 +4906,9 @@ begin
              and not exists (
                    select from ready
                     where ready.lane_id = looked.lane_id and ready.seq >= looked.floor)),
-         array_agg(looked.lane_id) filter (
-           where looked.tenant_id is not null
-             and looked.weight <> coalesce((
-                   select tenant.weight from tenant
-                    where tenant.tenant_id = looked.tenant_id), 1)
-             -- in a queue that is fair by seconds the weight is that of weigh_slice
-             and not exists (select from queue_time where queue_time.queue = looked.queue)
-             and not exists (
-                   select from queue
-                    where queue.name = looked.queue and queue.fair_by = 'seconds')),
          1000 + count(*) filter (where looked.drained is null)
               - count(*) filter (where looked.drained is not null)
-    into v_lanes, v_close, v_weigh, v_room
+    into v_lanes, v_close, v_room
     from (select lane.* from lane
            where lane.lane_id > p_state.slice order by lane.lane_id limit p_size) looked;
 
@@ -4091,14 +4932,6 @@ begin
       where idle.lane_id = any (v_close)
       limit greatest(0, v_room + deleted) for update skip locked));
   get diagnostics closed = row_count;
-  if v_weigh is not null then
-    update lane
-       set weight = coalesce(
-             (select tenant.weight from tenant where tenant.tenant_id = lane.tenant_id), 1)
-     where lane.ctid = any (array(
-       select outdated.ctid from lane outdated
-        where outdated.lane_id = any (v_weigh) for update skip locked));
-  end if;
   p_state.slice := case when cardinality(v_lanes) = p_size then v_lanes[p_size]
                         else -9223372036854775808 end;
 end
@@ -4162,6 +4995,66 @@ $$;
 comment on function fairclaim_internal.end_cancelled(timestamptz, int, uuid[]) is
 'Ends waiting jobs that were asked to cancel as cancelled; deletes the wishes of jobs that have ended, and returns how many.';
 
+-- internal/maintenance/end_overrides.sql
+-- Overrides past their end, a slice. Does nothing while somebody changes settings in a transaction
+-- that is open, and leaves an override whose limit is locked by a claim: the next tick comes back.
+-- Locks `bound` without waiting, then rows of running_limit (skip locked).
+create or replace function fairclaim_internal.end_overrides(p_now timestamptz, p_size int)
+returns int
+language plpgsql
+as $$
+declare
+  v_ids bigint[];
+  v_kinds text[];
+  v_subjects text[];
+  v_tenants uuid[];
+  v_queues text[];
+begin
+  begin
+    lock table bound in share row exclusive mode nowait;
+  exception
+    when lock_not_available then return 0;
+  end;
+  select array_agg(past.bound_id) into v_ids
+    from (select bound.* from bound
+           where bound.until <= p_now and bound.layer = 'override'
+           order by bound.until limit p_size) past
+    left join lateral (
+      select own.tenant_id from running_limit own
+       where past.kind in ('running', 'paused') and own.tenant_id = past.tenant_id
+         and own.queue = past.queue and own.subject = past.subject
+      offset 0) held on true
+   where held.tenant_id is null or exists (
+           select from running_limit free
+            where free.tenant_id = past.tenant_id and free.queue = past.queue
+              and free.subject = past.subject
+              for update skip locked);
+  with gone as (
+    delete from bound
+     where bound.ctid = any (array(
+       select past.ctid from bound past where past.bound_id = any (v_ids)))
+    returning bound.*),
+  told as (
+    insert into audit (at, who, what, subject, tenant_id, queue, old_value, new_value, until, why,
+                       many)
+    select p_now, 'tick', 'end_override', gone.subject,
+           case when gone.subject = 'tenant' then gone.tenant_id end, nullif(gone.queue, ''),
+           gone.kind || ' ' || gone.value, null, gone.until, gone.why, 1
+      from gone)
+  select array_agg(gone.kind), array_agg(gone.subject), array_agg(gone.tenant_id),
+         array_agg(gone.queue)
+    into v_kinds, v_subjects, v_tenants, v_queues
+    from gone;
+  if v_kinds is not null then
+    perform force_bounds(v_kinds, v_subjects, v_tenants, v_queues, p_now);
+  end if;
+  return coalesce(cardinality(v_kinds), 0);
+end
+$$;
+
+comment on function fairclaim_internal.end_overrides(timestamptz, int) is
+'Ends overrides of settings whose time is over. Returns how many.';
+
 -- internal/maintenance/fail_suspects.sql
 -- Fails jobs as lost whose workers died twice, and that no worker has taken to run alone within
 -- setting.suspect_wait: clients that know nothing of suspects leave them here. The time is what
@@ -4212,7 +5105,7 @@ begin
 
   with waiting as materialized (
     select job.id, job.tenant_id, job.attempts
-      from (select lane.lane_id, lane.floor from lane
+      from (select lane.lane_id, lane.floor, lane.queue from lane
              where lane.alone
                and not exists (select from queue
                                 where queue.name = lane.queue and queue.paused_at is not null)
@@ -4220,8 +5113,10 @@ begin
      cross join lateral (
        select ready.id, ready.tenant_id, ready.attempts from ready
         where ready.lane_id = alone.lane_id and ready.seq >= alone.floor
-          and not exists (select from tenant_limit bound
-                           where bound.tenant_id = ready.tenant_id and bound.max_running = 0)
+          and not exists (
+                select from running_limit bound
+                 where bound.tenant_id = ready.tenant_id and bound.subject = 'tenant'
+                   and bound.queue in ('', alone.queue) and bound.max_running = 0)
         order by ready.lane_id, ready.seq limit 1000) job
      limit 1000),
   forgotten as (
@@ -4243,6 +5138,111 @@ $$;
 
 comment on function fairclaim_internal.fail_suspects(timestamptz, int, uuid[]) is
 'Fails jobs whose workers died twice and that no worker has taken for as long as setting.suspect_wait says; returns how many.';
+
+-- internal/maintenance/find_at_limit.sql
+-- Finds who is at a limit now, and since when nothing has changed about that: the jobs that run
+-- under it are the same, by the latest of their leases, which each claim and each heartbeat moves.
+-- Who is at it for a second is stable: its jobs are long, and claims need not come by until one of
+-- them has ended. So is who waits for its rate for longer than two ticks. Limits of 0 let nothing
+-- run. Reads all of `running`, a small table.
+create or replace function fairclaim_internal.find_at_limit(p_now timestamptz) returns void
+language plpgsql
+set enable_seqscan = on
+set enable_hashjoin = on
+set enable_sort = on
+as $$
+declare
+  v_tenants uuid[];
+  v_queues text[];
+  v_newest timestamptz[];
+  v_total int := (select usual.total from default_limits('') usual);
+begin
+  with recursive part as materialized (
+    select running.tenant_id, running.queue_group, count(*) as jobs,
+           max(running.lease_expires_at) as newest
+      from running where running.limited group by running.tenant_id, running.queue_group),
+  hop(queue) as (                             -- the queues that have limits, one by one
+    (select bound.queue from running_limit bound
+      where bound.queue <> '' order by bound.queue limit 1)
+    union all
+    select (select bound.queue from running_limit bound
+             where bound.queue <> '' and bound.queue > hop.queue order by bound.queue limit 1)
+      from hop where hop.queue is not null),
+  limited_queue as materialized (
+    select named.queue, lane_group(named.queue) as queue_group, usual.here
+      from hop named
+     cross join lateral default_limits(named.queue) usual
+     where named.queue is not null),
+  waits as materialized (                     -- for its rate, for longer than two ticks
+    select used.tenant_id, coalesce(limited_queue.queue, '') as queue
+      from rate_use used
+      left join limited_queue on limited_queue.queue_group = used.queue_group
+     where used.due_at > p_now + interval '2 s'
+       and used.tenant_id <> '00000000-0000-0000-0000-000000000000'
+       and (used.queue_group = 0 or limited_queue.queue is not null)
+       and not exists (
+             select from rate_use later
+              where later.tenant_id = used.tenant_id and later.queue_group = used.queue_group
+                and later.use_id > used.use_id)
+       and exists (select from rates_of(used.tenant_id, coalesce(limited_queue.queue, '')) rate
+                    where rate.queue = coalesce(limited_queue.queue, ''))),
+  full_now(tenant_id, queue, newest) as (
+    select waits.tenant_id, waits.queue, 'infinity'::timestamptz from waits
+    union all
+    select whole.tenant_id, '', whole.newest
+      from (select part.tenant_id, sum(part.jobs) as jobs, max(part.newest) as newest
+              from part group by part.tenant_id) whole
+     cross join lateral limits_of(whole.tenant_id, '', v_total, null) bound
+     where whole.jobs >= bound.total
+    union all
+    select part.tenant_id, limited_queue.queue, part.newest
+      from part
+      join limited_queue on limited_queue.queue_group = part.queue_group
+     cross join lateral limits_of(
+       part.tenant_id, limited_queue.queue, null, limited_queue.here) bound
+     where part.jobs >= bound.here
+    union all
+    select closed.tenant_id, closed.queue, '-infinity'
+      from running_limit closed
+     where closed.subject = 'tenant' and closed.max_running = 0)
+  select array_agg(one.tenant_id), array_agg(one.queue), array_agg(one.newest)
+    into v_tenants, v_queues, v_newest
+    from (select full_now.tenant_id, full_now.queue collate "C" as queue,
+                 max(full_now.newest) as newest
+            from full_now group by full_now.tenant_id, full_now.queue) one;
+  delete from at_limit
+   where at_limit.ctid = any (array(
+     select past.ctid from at_limit past
+      where (past.tenant_id, past.queue) not in (
+              select now_full.tenant_id, now_full.queue collate "C"
+                from unnest(v_tenants, v_queues) now_full(tenant_id, queue))
+        for update skip locked));
+  update at_limit
+     set newest = changed.newest, is_stable = changed.is_stable,
+         since = case when changed.newest = at_limit.newest then at_limit.since else p_now end
+    from (select noted.ctid as place, now_full.newest,
+                 now_full.newest = 'infinity'
+                 or now_full.newest = noted.newest
+                    and noted.since not between p_now - interval '0.9 s' and p_now as is_stable
+            from at_limit noted
+            join unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
+              on now_full.tenant_id = noted.tenant_id
+             and now_full.queue collate "C" = noted.queue
+           where now_full.newest <> noted.newest
+              or not noted.is_stable
+                 and noted.since not between p_now - interval '0.9 s' and p_now
+             for update of noted skip locked) changed
+   where at_limit.ctid = changed.place;
+  insert into at_limit (tenant_id, queue, newest, since, is_stable)
+  select now_full.tenant_id, now_full.queue, now_full.newest, p_now, now_full.newest = 'infinity'
+    from unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
+   where (now_full.tenant_id, now_full.queue collate "C") not in (
+           select noted.tenant_id, noted.queue from at_limit noted);
+end
+$$;
+
+comment on function fairclaim_internal.find_at_limit(timestamptz) is
+'Notes which tenants are at a limit, and which of them stay there.';
 
 -- internal/maintenance/first_job.sql
 -- A slice of one job has failed in a step of tick: which job was it? Each branch finds it in the
@@ -4284,17 +5284,19 @@ begin
             and ready.seq < stretch.end_seq and ready.id <> all (p_skip)
           order by ready.lane_id, ready.seq limit 1 for update skip locked) below
        limit 1;
-    when 'limits' then                        -- apply_limits: a limited row in a shared lane
-      select limited.id into v_id
-        from lane
+    when 'limits' then                        -- move_limited: a job of one who stays at a limit
+      select misplaced.id into v_id
+        from at_limit
        cross join lateral (
          select ready.id from ready
-          where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
+          where ready.tenant_id = at_limit.tenant_id and (ready.lane_id >> 32) < 0
             and ready.id <> all (p_skip)
-            and exists (select from tenant_limit where tenant_limit.tenant_id = ready.tenant_id)
-          order by ready.lane_id, ready.seq limit 1) limited
-       where lane.tenant_id is null and lane.lane_id > p_state.shared_slice
-       order by lane.lane_id limit 1;
+            and exists (select from lane
+                         where lane.lane_id = ready.lane_id and lane.tenant_id is null
+                           and not lane.alone and at_limit.queue in ('', lane.queue))
+            for update skip locked) misplaced
+       where at_limit.is_stable and at_limit.at_limit_id > p_state.limit_slice
+       order by at_limit.at_limit_id limit 1;
     when 'sweep' then                         -- sweep_ready: a row whose lane does not exist
       select ready.id into v_id from ready
        where ready.lane_id > p_state.sweep and ready.id <> all (p_skip)
@@ -4432,9 +5434,15 @@ begin
      and not exists (select from floor_hint)
      and not exists (select from renewal)
      and not exists (select from cancel_request)
-     and not exists (select from tenant_limit bound where not bound.active)
-     and p_state.limits = limits_digest()
+     and not exists (select from running_limit bound where not bound.active)
+     and not exists (select from limit_note)
+     and not exists (select from at_limit where not at_limit.is_stable)
      and not exists (select from tenant_note)
+     and not exists (select from weight_note)
+     and not exists (select from bound where bound.until <= p_now)
+     and not (exists (select from waiting_limit bound where bound.subject <> 'drain') and exists (
+                select from scheduled
+                 where scheduled.id > (select quota_place.fresh from quota_place)))
      and not exists (select from tick_fault);
 exception
   when lock_not_available then return false;  -- the step that needs the table will tell
@@ -4466,6 +5474,7 @@ begin
     not is_quiet(p_state, p_now)
     or not (p_state.reaped_at >= p_now - interval '5 s' and p_state.reaped_at <= p_now)
        and exists (select from running)
+    or coalesce(pg_sequence_last_value('stats_owed'), 0) = 1 and stats_due(p_now)
     or ranges_wanted(p_now));
 exception
   when lock_not_available then return p_round;
@@ -4485,54 +5494,35 @@ language plpgsql
 as $$
 begin
   insert into tick_state (
-    slot, n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
+    slot, n, at, worked_by, prev, marked, oldest, mark, safe, shared_safe, holders, holder_n,
     holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to, passed_safe,
     slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over, quiet_until, mended,
-    mended_at, limits)
+    mended_at, limit_slice)
   select p_state.slot, p_state.n, p_state.at, p_state.worked_by, p_state.prev,
-         p_state.oldest, p_state.mark, p_state.safe, p_state.shared_safe,
+         p_state.marked, p_state.oldest, p_state.mark, p_state.safe, p_state.shared_safe,
          p_state.holders, p_state.holder_n, p_state.holder_mark, p_state.holder_at,
          p_state.holder_passed, p_state.passed_slot, p_state.passed_from,
          p_state.passed_to, p_state.passed_safe, p_state.slice, p_state.shared_slice,
          p_state.sweep, p_state.hint, p_state.sched_floor, p_state.reaped_at,
          p_state.left_over, p_state.quiet_until, p_state.mended, p_state.mended_at,
-         p_state.limits
+         p_state.limit_slice
   on conflict (slot) do update
-     set (n, at, worked_by, prev, oldest, mark, safe, shared_safe, holders, holder_n,
+     set (n, at, worked_by, prev, marked, oldest, mark, safe, shared_safe, holders, holder_n,
           holder_mark, holder_at, holder_passed, passed_slot, passed_from, passed_to,
           passed_safe, slice, shared_slice, sweep, hint, sched_floor, reaped_at, left_over,
-          quiet_until, mended, mended_at, limits)
-       = (excluded.n, excluded.at, excluded.worked_by, excluded.prev, excluded.oldest,
-          excluded.mark, excluded.safe, excluded.shared_safe, excluded.holders,
+          quiet_until, mended, mended_at, limit_slice)
+       = (excluded.n, excluded.at, excluded.worked_by, excluded.prev, excluded.marked,
+          excluded.oldest, excluded.mark, excluded.safe, excluded.shared_safe, excluded.holders,
           excluded.holder_n, excluded.holder_mark, excluded.holder_at, excluded.holder_passed,
           excluded.passed_slot, excluded.passed_from, excluded.passed_to, excluded.passed_safe,
           excluded.slice, excluded.shared_slice, excluded.sweep, excluded.hint,
           excluded.sched_floor, excluded.reaped_at, excluded.left_over, excluded.quiet_until,
-          excluded.mended, excluded.mended_at, excluded.limits);
+          excluded.mended, excluded.mended_at, excluded.limit_slice);
 end
 $$;
 
 comment on function fairclaim_internal.keep_state(fairclaim_internal.tick_state) is
 'Keeps the state of maintenance.';
-
--- internal/maintenance/limits_digest.sql
--- A limit that was raised or lifted, or has taken effect, lets jobs go that waited for it, and
--- there is no dispatch then that would wake the workers. So a look at everything compares this
--- digest of all limits with the last one, and wakes the workers that sleep where it differs. A
--- limit that was set or lowered wakes them in vain, once. Reads all of a small table, for which a
--- sequential scan is the right plan.
-create or replace function fairclaim_internal.limits_digest() returns bigint
-language sql volatile
-set enable_seqscan = on
-as $$
-  select coalesce(bit_xor(uuid_hash_extended(
-           tenant_limit.tenant_id,
-           tenant_limit.max_running * 2::bigint + tenant_limit.active::int)), 0)
-    from fairclaim_internal.tenant_limit
-$$;
-
-comment on function fairclaim_internal.limits_digest() is
-'A number that is another one when the limits of tenants have changed.';
 
 -- internal/maintenance/mark_holders.sql
 -- Finds safe marks, without transaction ids: up to which number of ready_seq no open transaction
@@ -4540,11 +5530,12 @@ comment on function fairclaim_internal.limits_digest() is
 -- can show a value 32 too high for a moment. THEN, in a new statement, it reads which transactions
 -- hold the lock on `ready` (I4).
 --
--- Each holder keeps what it got when a tick first saw it: the number after that of the tick before
--- that one, the time, and the mark of the tick before. A prepared transaction changes its name
--- ('-1/...'), so a new such name counts as the oldest holder that was known. For shared lanes only,
--- the mark passes holders older than three seconds. When such a one has ended, the rows that it
--- left below the floor of a shared lane are noted for renewal.
+-- Each holder keeps what it got when a tick first saw it: the number after that of the tick that
+-- last looked (one that only goes on with what was left does not look), the time, and the mark of
+-- that tick. A prepared transaction changes its name ('-1/...'), so a new such name counts as the
+-- oldest holder that was known. For shared lanes only, the mark passes holders older than three
+-- seconds. When such a one has ended, the rows that it left below the floor of a shared lane are
+-- noted for renewal.
 --
 -- A sequence behind the mark was not copied with its database (by logical replication, or a restore
 -- by hand). It goes on from the mark, and rows that got too low a number meanwhile are noted, until
@@ -4575,7 +5566,7 @@ begin
       from known),
   holder as (
     select locker.name,
-           coalesce(known.n, eldest.n, v_old.prev + 1) as n,
+           coalesce(known.n, eldest.n, v_old.marked + 1) as n,
            coalesce(known.mark, eldest.mark, v_old.mark) as mark,
            coalesce(known.at, eldest.at, p_state.at) as at,
            coalesce(known.passed, eldest.passed, false) as passed
@@ -4614,6 +5605,7 @@ begin
   p_state.oldest := coalesce(
     (select min(holder.n) from unnest(p_state.holder_n) holder(n)), p_state.n + 1);
   p_state.mark := v_mark;
+  p_state.marked := p_state.n;
   if p_state.mended is not null then
     perform note_below(0, true);
     if p_state.mended + 1 < p_state.oldest and p_state.mended < p_state.n then
@@ -4725,6 +5717,71 @@ $$;
 comment on function fairclaim_internal.move_floors(fairclaim_internal.tick_state, boolean) is
 'Moves the floors of lanes, where claims start, up to the first row that waits.';
 
+-- internal/maintenance/move_limited.sql
+-- Moves the jobs of tenants that stay at a limit from shared lanes to own lanes, a slice of tenants
+-- at a time: claims would pass over them each time. Dispatches put none there any more. They are
+-- found by their tenant. Locks rows of `ready` (skip locked).
+create or replace function fairclaim_internal.move_limited(
+  inout p_state fairclaim_internal.tick_state,
+  p_size int,
+  p_skip uuid[],
+  out moved int
+)
+language plpgsql
+as $$
+declare
+  v_last bigint;
+  v_tenants uuid[];
+  v_ids uuid[];
+  v_attempts int[];
+  v_left smallint[];
+  v_lost smallint[];
+  v_watched boolean[];
+begin
+  moved := 0;
+  if not exists (select from at_limit where at_limit.is_stable) then
+    return;
+  end if;
+  with slice as materialized (
+    select at_limit.at_limit_id, at_limit.tenant_id, at_limit.queue from at_limit
+     where at_limit.is_stable and at_limit.at_limit_id > p_state.limit_slice
+     order by at_limit.at_limit_id limit 1000),
+  locked as materialized (
+    select misplaced.place
+      from slice
+     cross join lateral (
+       select ready.ctid as place from ready
+        where ready.tenant_id = slice.tenant_id and (ready.lane_id >> 32) < 0
+          and ready.id <> all (p_skip)
+          and exists (select from lane
+                       where lane.lane_id = ready.lane_id and lane.tenant_id is null
+                         and not lane.alone and slice.queue in ('', lane.queue))
+          for update skip locked) misplaced
+     limit p_size),
+  gone as (
+    delete from ready where ready.ctid = any (array(select locked.place from locked))
+    returning ready.*)
+  select array_agg(gone.tenant_id order by gone.seq),
+         array_agg(gone.id order by gone.seq),
+         array_agg(gone.attempts order by gone.seq),
+         array_agg(gone.attempts_left order by gone.seq),
+         array_agg(gone.lost order by gone.seq),
+         array_agg(gone.watched order by gone.seq),
+         (select case when count(*) = 1000 then max(slice.at_limit_id) else 0 end from slice)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched, v_last
+    from gone;
+  if v_ids is not null then
+    moved := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
+  end if;
+  if moved < p_size then
+    p_state.limit_slice := v_last;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.move_limited(fairclaim_internal.tick_state, int, uuid[]) is
+'Moves jobs of tenants that stay at a limit from shared lanes to own lanes, and returns how many.';
+
 -- internal/maintenance/newest_state.sql
 -- The state that the last tick left: of all rows the one with the highest number. A tick that was
 -- passed may commit later, with a lower number, and is not looked at.
@@ -4739,10 +5796,10 @@ comment on function fairclaim_internal.newest_state() is
 
 -- internal/maintenance/next_look.sql
 -- When the next tick is wanted: at once when something was left over, at the time of the next job
--- or lease, every second while jobs wait or lanes come and go, and else after half a minute. Of
--- leases only the next look at them is known, which is 5 s after the last. A job that is due and
--- still there is locked by another transaction. `running` is small: a sequential scan is the
--- cheapest look.
+-- or lease or when a rate lets a job go, every second while jobs wait or lanes come and go, and
+-- else after half a minute. Of leases only the next look at them is known, which is 5 s after the
+-- last. A job that is due and still there is locked by another transaction. `running` is small: a
+-- sequential scan is the cheapest look.
 create or replace function fairclaim_internal.next_look(
   p_state fairclaim_internal.tick_state,
   p_now timestamptz
@@ -4754,6 +5811,7 @@ declare
   v_due timestamptz := (
     select min(scheduled.run_at) from scheduled where scheduled.run_at >= p_state.sched_floor);
   v_pause interval := interval '30 s';
+  v_rate bigint := coalesce(pg_sequence_last_value('rate_at'), 0) - millis(p_now);
 begin
   if p_state.left_over then
     return interval '20 ms';
@@ -4764,7 +5822,8 @@ begin
     v_pause := least(interval '5 s',
       greatest(interval '1 s', p_state.reaped_at + interval '5.01 s' - p_now));
   end if;
-  return least(v_pause, case when v_due > p_now then greatest(interval '20 ms', v_due - p_now) end);
+  return least(v_pause, case when v_due > p_now then greatest(interval '20 ms', v_due - p_now) end,
+    case when v_rate > 0 then greatest(interval '20 ms', v_rate * interval '1 ms') end);
 exception
   when lock_not_available then return interval '1 s';
 end
@@ -4853,6 +5912,23 @@ comment on function fairclaim_internal.note_fault(text, fairclaim_internal.tick_
     fairclaim_internal.tick_fault, int, text, text) is
 'Writes down a step of tick that failed, and how it goes on.';
 
+-- internal/maintenance/note_limits.sql
+-- Called by whoever changes a limit: the tick after it wakes the workers that sleep, since jobs may
+-- have been waiting for it. Nobody else would: nothing is dispatched then.
+create or replace function fairclaim_internal.note_limits(p_now timestamptz) returns void
+language plpgsql
+as $$
+begin
+  insert into limit_note default values;
+  if coalesce(pg_sequence_last_value('look_by'), 0) > millis(p_now) then
+    perform wake_before(p_now, p_now);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.note_limits(timestamptz) is
+'Tells the next tick that limits have changed.';
+
 -- internal/maintenance/note_look.sql
 -- The caller of this tick calls the next one within p_next, and a tenth of it: so nothing that is
 -- due later needs a wake. What is kept is the latest time of all callers; one that lies more than
@@ -4924,6 +6000,7 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
 begin
   with gone as (
     delete from scheduled
@@ -4936,13 +6013,14 @@ begin
          array_agg(gone.id order by gone.run_at, gone.id),
          array_agg(gone.attempts order by gone.run_at, gone.id),
          array_agg(gone.attempts_left order by gone.run_at, gone.id),
-         array_agg(gone.lost order by gone.run_at, gone.id)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost
+         array_agg(gone.lost order by gone.run_at, gone.id),
+         array_agg(gone.watched order by gone.run_at, gone.id)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
     from gone;
   if v_ids is null then
     return 0;
   end if;
-  perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+  perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
   return cardinality(v_ids);
 end
 $$;
@@ -5129,6 +6207,55 @@ comment on function fairclaim_internal.prune_step(timestamptz, uuid, uuid, times
     int, uuid[]) is
 'Deletes those among the next p_limit finished jobs of a range, from an id on, that ended before a time. left_since: the earliest end among the others.';
 
+-- internal/maintenance/prune_tenant.sql
+-- A step for one tenant with a retention of its own, the one that was looked at longest ago: it
+-- walks the tenant's jobs by id up to the retention's age, from where the last step ended, and at
+-- most once a minute from the start. The ends are locked first (skip locked), so that no retry
+-- takes a job that is being deleted. Locks: its row of tenant_retention (skip locked), rows of
+-- `finished`, then those of erase_jobs.
+create or replace function fairclaim_internal.prune_tenant(p_now timestamptz, p_size int)
+returns int
+language plpgsql
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
+  v_own tenant_retention;
+  v_ids uuid[];
+  v_past uuid[];
+begin
+  select * into v_own from tenant_retention own
+   where own.place <> v_none or own.looked_at < p_now - interval '1 minute'
+      or own.looked_at > p_now
+   order by own.looked_at limit 1 for update skip locked;
+  if not found then
+    return 0;
+  end if;
+  v_ids := array(select job.id from job
+                  where job.tenant_id = v_own.tenant_id and job.id > v_own.place
+                    and job.id < id_at(greatest(0, millis(p_now - v_own.retention)))
+                  order by job.tenant_id, job.id limit p_size);
+  v_past := array(select finished.id from finished
+                   where finished.id = any (v_ids) and finished.tenant_id = v_own.tenant_id
+                     and finished.completed_at < p_now - v_own.retention for update skip locked);
+  update tenant_retention
+     set place = case when cardinality(v_ids) = p_size then v_ids[p_size] else v_none end,
+         looked_at = p_now
+   where tenant_retention.tenant_id = v_own.tenant_id;
+  if v_past = '{}' then
+    return 0;
+  end if;
+  return (select count(*)
+            from erase_jobs(
+                   v_past, array_fill(v_own.tenant_id, array[cardinality(v_past)])));
+end
+$$;
+
+comment on function fairclaim_internal.prune_tenant(timestamptz, int) is
+'Deletes a slice of the jobs of one tenant that ended before its own retention began. Returns how many.';
+
 -- internal/maintenance/prune_walk.sql
 -- Walks in steps, each in a subtransaction. They begin small and grow while they are fast, and all
 -- of them together take 200 ms, or a quarter of a statement_timeout, so that a call makes progress
@@ -5271,8 +6398,9 @@ begin
            order by passed.lane_id, passed.seq limit p_size for update skip locked) below
         limit p_size))
     returning ready.*)
-  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select gone.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
+  select gone.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost,
+         gone.watched
     from gone order by gone.seq;
   get diagnostics v_count = row_count;
 
@@ -5361,7 +6489,6 @@ create or replace function fairclaim_internal.run_step(
 language plpgsql
 as $$
 declare
-  v_limits bigint;
   v_result record;
 begin
   done := 0; more := 0;
@@ -5381,12 +6508,8 @@ begin
     when 'suspects' then
       done := fail_suspects(p_state.at, p_size, p_skip);
     when 'limits' then
-      done := apply_limits(p_state, p_size, p_skip);
-      v_limits := limits_digest();
-      if v_limits <> p_state.limits then
-        p_state.limits := v_limits;
-        perform wake(p_state.at);
-      end if;
+      select * into v_result from apply_limits(p_state, p_size, p_skip);
+      p_state := v_result.p_state; done := v_result.moved;
     when 'renew' then
       done := renew_passed(p_size, p_skip);
     when 'floors' then
@@ -5398,6 +6521,10 @@ begin
     when 'sweep' then
       select * into v_result from sweep_ready(p_state, p_size, p_skip);
       p_state := v_result.p_state; done := v_result.swept;
+    when 'overrides' then
+      done := end_overrides(p_state.at, p_size);
+    when 'weights' then
+      done := apply_weights(p_state, p_size);
     when 'times' then
       done := fold_times(p_state.at, p_size);
       more := weigh_by_time(least(p_size, 2000));
@@ -5408,12 +6535,17 @@ begin
       done := forget_workers(p_state.at, p_size);
     when 'names' then
       done := fold_names(p_size);
+    when 'stats' then
+      perform refresh_stats(p_state.at);
+    when 'quotas' then
+      done := count_waiting(p_state, p_size);
     when 'ranges' then
       perform make_ranges(p_state.at + 3 * range_width());
   end case;
   again := case p_step
     when 'close' then done + more >= greatest(1, p_size / 4)
     when 'floors' then false
+    when 'quotas' then false
     else done >= p_size end;
 end
 $$;
@@ -5440,6 +6572,7 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
   v_lanes bigint[];
 begin
   swept := 0;
@@ -5471,11 +6604,12 @@ begin
          array_agg(gone.id order by gone.seq),
          array_agg(gone.attempts order by gone.seq),
          array_agg(gone.attempts_left order by gone.seq),
-         array_agg(gone.lost order by gone.seq)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost
+         array_agg(gone.lost order by gone.seq),
+         array_agg(gone.watched order by gone.seq)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
     from gone;
   if v_ids is not null then
-    swept := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    swept := to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
   end if;
 end
 $$;
@@ -5684,6 +6818,44 @@ $$;
 comment on function fairclaim_internal.try_step(text, fairclaim_internal.tick_state, boolean) is
 'Runs one step of tick and outlives its failure, which it writes down.';
 
+-- internal/maintenance/walk_lanes.sql
+-- Claims do not walk the own lanes of tenants that stay at a limit, and walk them again when there
+-- is room: a settlement sees to that at once, and a tick to what it missed or what was set. Locks
+-- lanes (skip locked).
+create or replace function fairclaim_internal.walk_lanes(p_size int) returns void
+language plpgsql
+as $$
+begin
+  if exists (select from lane where lane.tenant_id is not null and not lane.walked) then
+    update lane set walked = true
+     where lane.ctid = any (array(
+       select freed.ctid from lane freed
+        where freed.tenant_id is not null and not freed.walked
+          and not exists (
+                select from at_limit
+                 where at_limit.is_stable and at_limit.tenant_id = freed.tenant_id
+                   and at_limit.queue in ('', freed.queue))
+        limit 10 * p_size for update skip locked));
+  end if;
+  if exists (select from at_limit where at_limit.is_stable) then
+    update lane set walked = false
+     where lane.ctid = any (array(
+       select stuck.place
+         from (select distinct at_limit.tenant_id, at_limit.queue from at_limit
+                where at_limit.is_stable) full_now
+        cross join lateral (
+          select lane.ctid as place from lane
+           where lane.tenant_id = full_now.tenant_id and lane.walked
+             and full_now.queue in ('', lane.queue)
+             for update skip locked) stuck
+        limit 10 * p_size));
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.walk_lanes(int) is
+'Takes the lanes of tenants that stay at a limit out of the walk of claims, and puts them back.';
+
 -- internal/maintenance/work_steps.sql
 -- Runs the steps of a tick that works: all of them in a look at everything, else what is due or was
 -- left over. A look at everything keeps its state, and so does one that goes on with what was left;
@@ -5700,10 +6872,12 @@ as $$
 declare
   v_steps text[] := case
     when p_round
-      then array['promote', 'return', 'cancel', 'suspects', 'marks', 'limits', 'renew', 'floors',
-                 'close', 'times', 'workers', 'sweep', 'ranges', 'names']
+      then array['promote', 'return', 'cancel', 'suspects', 'marks', 'overrides', 'weights',
+                 'limits', 'renew', 'floors', 'close', 'times', 'workers', 'sweep',
+                 'quotas', 'ranges', 'names', 'stats']
     when p_state.left_over
-      then array['promote', 'return', 'limits', 'renew', 'close', 'times', 'names']
+      then array['promote', 'return', 'overrides', 'weights', 'limits', 'renew', 'close', 'times',
+                 'names']
     else array['promote'] end;
   v_step text;
   v_left boolean := false;
@@ -5714,14 +6888,22 @@ begin
   did := '{}'; failed := '{}';
   foreach v_step in array v_steps loop
     continue when v_step = 'sweep' and not p_all;
-    continue when v_step = 'workers' and not p_all;
+    continue when v_step = 'quotas' and not is_counting();
     continue when v_step = 'names' and not exists (select from tenant_note);
+    continue when v_step = 'weights' and not exists (select from weight_note);
+    continue when v_step = 'overrides' and not exists (
+      select from bound where bound.until <= p_state.at);
+    continue when v_step = 'workers' and not p_all;
     continue when v_step = 'times' and not times_wanted();
     -- a step that runs into a time-out would make every tick as slow
-    continue when v_step in ('ranges', 'names', 'times') and exists (
+    continue when v_step in ('quotas', 'ranges', 'names', 'stats', 'times') and exists (
       select from tick_fault fault
        where fault.step = v_step
          and fault.last_at > p_state.at - interval '1 minute' and fault.last_at <= p_state.at);
+    if v_step = 'stats' and not stats_due(p_state.at) then
+      perform setval('stats_owed', 1);
+      continue;
+    end if;
     select * into v_result from try_step(v_step, p_state, p_all);
     p_state := v_result.p_state;
     did := did || jsonb_build_object(v_step, v_result.done, v_step || '_more', v_result.more);
@@ -5815,6 +6997,21 @@ $$;
 
 comment on function fairclaim_internal.check_scope(uuid, uuid[]) is
 'Refuses bad ids, and a call without a tenant by a caller that is no operator where there is no default tenant. Returns whose jobs are meant; null: every tenant''s.';
+
+-- internal/operator/drop_wishes.sql
+create or replace function fairclaim_internal.drop_wishes(p_ids uuid[]) returns void
+language plpgsql
+as $$
+begin
+  delete from cancel_request
+   where cancel_request.ctid = any (array(
+     select wish.ctid from cancel_request wish
+      where wish.id = any (p_ids) for update skip locked));
+end
+$$;
+
+comment on function fairclaim_internal.drop_wishes(uuid[]) is
+'Forgets the wishes to cancel these jobs: an older wish does not hold for new attempts.';
 
 -- internal/operator/end_waiting.sql
 -- Ends waiting jobs as cancelled. Lock order: ready, scheduled, each skip locked: a locked row is
@@ -6122,6 +7319,81 @@ comment on function fairclaim_internal.matching_jobs(uuid, text, text, text, uui
     interval, text, int) is
 'The ids of the jobs that a filter finds, newest first, with their tenants. What list_jobs and count_jobs have in common.';
 
+-- internal/operator/note_operation.sql
+-- Everything that an operator does to a tenant or a queue as a whole stands in the audit table, and
+-- in the server's log without the reason, which may have anything in it.
+create or replace function fairclaim_internal.note_operation(
+  p_what text,
+  p_tenant_id uuid,
+  p_queue text,
+  p_why text,
+  p_many bigint default 0
+) returns void
+language plpgsql
+as $$
+begin
+  if length(p_why) not between 1 and 1000 then
+    perform refuse('JQ004', 'p_why', 'must have 1 to 1,000 characters',
+      'say it in a sentence, or leave it out', '{"limit": 1000}');
+  end if;
+  perform note_audit(
+    p_what, case when p_tenant_id is null then 'queue' else 'tenant' end, p_tenant_id, p_queue,
+    null, null, p_why, p_many => least(p_many, 2147483647)::int);
+end
+$$;
+
+comment on function fairclaim_internal.note_operation(text, uuid, text, text, bigint) is
+'Notes what an operator did to a tenant or a queue, why, and to how many jobs. Errors: JQ004 for a reason that is too long.';
+
+-- internal/operator/reopen_ended.sql
+-- Moves the final facts of jobs into the history, and gives the jobs as they are to wait again,
+-- with all their attempts: the caller puts them where they wait, and drops older wishes to cancel.
+-- Locks rows of `finished` (skip locked).
+create or replace function fairclaim_internal.reopen_ended(
+  p_tenant_id uuid,
+  p_ids uuid[],
+  p_statuses text[] default null
+) returns table (id uuid, tenant_id uuid, attempts int, attempts_left smallint, lost smallint)
+language plpgsql
+as $$
+#variable_conflict use_column
+declare
+  v_rows ready[];
+begin
+  with locked as materialized (
+    select finished.id, finished.tenant_id from finished
+     where finished.id = any (p_ids)
+       and (p_tenant_id is null or finished.tenant_id = p_tenant_id)
+       and (p_statuses is null or finished.status = any (p_statuses)) for update skip locked),
+  ended as (
+    delete from finished using locked
+     where finished.id = any (p_ids)
+       and finished.id = locked.id and finished.tenant_id = locked.tenant_id
+    returning finished.id, finished.tenant_id, finished.attempts, finished.status,
+              finished.completed_at, finished.worker_id, finished.error),
+  history as (
+    insert into attempt_error (id, tenant_id, attempt, at, worker_id, error)
+    select ended.id, ended.tenant_id, ended.attempts, ended.completed_at, ended.worker_id,
+           coalesce(ended.error, '{}') || jsonb_build_object('ended_as', ended.status)
+      from ended
+    on conflict (id, attempt, tenant_id) do update
+       set error = coalesce(attempt_error.error, '{}') || excluded.error)
+  select array_agg(row (0, 0, ended.id, ended.tenant_id, ended.attempts,
+                        known.max_attempts, 0, false)::ready)
+    into v_rows
+    from ended
+   cross join lateral (             -- one look by key for each, and no join of all jobs
+     select job.max_attempts from job
+      where job.tenant_id = ended.tenant_id and job.id = ended.id offset 0) known;
+  return query
+  select back.id, back.tenant_id, back.attempts, back.attempts_left, back.lost
+    from unnest(v_rows) back;
+end
+$$;
+
+comment on function fairclaim_internal.reopen_ended(uuid, uuid[], text[]) is
+'Takes back the ends of jobs, or of those with one of these statuses, and returns them with their attempts refilled. They are in no table of states then.';
+
 -- internal/operator/status_of.sql
 -- Tells the status of each job by the narrow table that has a row of it (I1). Each table is looked
 -- into by the job's id.
@@ -6169,6 +7441,25 @@ $$;
 comment on function fairclaim_internal.wake_cancel(timestamptz) is
 'Tells workers that a job is to be stopped (NOTIFY fairclaim, with the payload cancel), seldom.';
 
+-- internal/queue/check_queue.sql
+create or replace function fairclaim_internal.check_queue(
+  p_queue text,
+  p_field text default 'p_queue'
+) returns void
+language plpgsql
+as $$
+begin
+  if not is_name(p_queue) then
+    perform refuse('JQ004', p_field,
+      'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+      'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_queue(text, text) is
+'Refuses what cannot be the name of a queue (JQ004).';
+
 -- internal/queue/queue_in_use.sql
 -- Whether a queue is in use. A queue exists by use, and only a name that was misspelt does not.
 -- Lanes are the trace of use that is cheap to look for.
@@ -6185,6 +7476,457 @@ $$;
 
 comment on function fairclaim_internal.queue_in_use(text) is
 'Whether jobs wait in this queue, or have within the last hour.';
+
+-- internal/quota/check_batch_quotas.sql
+-- Reads from a batch only whose jobs they are and in which queue. What is wrong with a job is left
+-- to the checks that follow: a tenant that is none is passed over here.
+create or replace function fairclaim_internal.check_batch_quotas(p_jobs jsonb, p_tenants jsonb)
+returns void
+language plpgsql
+as $$
+declare
+  v_tenants uuid[];
+  v_queues text[];
+  v_jobs int[];
+  v_items int[];
+begin
+  select array_agg(given.tenant_id), array_agg(given.queue), array_agg(given.jobs),
+         array_agg(given.item)
+    into v_tenants, v_queues, v_jobs, v_items
+    from (select named.tenant::uuid as tenant_id, named.queue, count(*)::int as jobs,
+                 min(named.place)::int - 1 as item
+            from (select coalesce(job.item ->> 'tenant_id',
+                           p_tenants ->> coalesce(job.item ->> 'tenant', '')) as tenant,
+                         coalesce(job.item ->> 'queue', 'default') as queue, job.place
+                    from jsonb_array_elements(p_jobs) with ordinality job(item, place)) named
+           where named.tenant ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+           group by 1, 2) given;
+  if v_tenants is not null then
+    perform check_quotas(v_tenants, v_queues, v_jobs, v_items);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_batch_quotas(jsonb, jsonb) is
+'Refuses a batch (JQ003) after which a tenant has more jobs waiting than its quota. p_tenants: the ids of the tenants that it names.';
+
+-- internal/quota/check_quotas.sql
+-- Called only where a quota or a drain is set, before anything is written. It locks nothing, so
+-- that no dispatch waits for another: transactions that are open at the same time do not see each
+-- other's jobs. So a tenant can come to have as many jobs above its quota as the others dispatch
+-- that are open at the same moment, and no more: n - 1 by single dispatches of n sessions. With a
+-- quota above 1,000, those that were open when tick counted are open until tick counts again.
+--
+-- dispatch_jobs pins hash joins, which these looks by index must not have.
+create or replace function fairclaim_internal.check_quotas(
+  p_tenants uuid[],
+  p_queues text[],
+  p_jobs int[],
+  p_items int[] default null
+) returns void
+language plpgsql
+set enable_nestloop = on
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
+  v_fault record;
+begin
+  select given.item, drain.queue <> '' as is_queue into v_fault
+    from unnest(p_tenants, p_queues, p_items) given(tenant_id, queue, item)
+   cross join lateral (
+     select bound.queue from waiting_limit bound
+      where bound.subject = 'drain'
+        and (bound.tenant_id = given.tenant_id and bound.queue = ''
+             or bound.tenant_id = v_none and bound.queue = given.queue collate "C")
+      limit 1) drain
+   order by given.item limit 1;
+  if found then
+    perform refuse('JQ003',
+      coalesce('p_jobs[' || v_fault.item || '].', '')
+        || case when v_fault.is_queue then 'queue' else 'tenant' end,
+      'is being drained and takes no new jobs',
+      'dispatch elsewhere, or later; an operator ends it: '
+        || case when v_fault.is_queue then '`fairclaim queues undrain`'
+                else '`fairclaim tenants undrain`' end,
+      '{"limit": 0, "quota": "drain"}');
+  end if;
+
+  with bound as materialized (
+    select quota.subject, given.tenant_id, quota.queue, quota.max_waiting,
+           sum(given.jobs)::int as jobs, min(given.item) as item
+      from unnest(p_tenants, p_queues, p_jobs, p_items) given(tenant_id, queue, jobs, item)
+     cross join lateral quotas_of(given.tenant_id, given.queue) quota
+     where quota.refuses
+     group by quota.subject, given.tenant_id, quota.queue, quota.max_waiting),
+  listed as materialized (
+    select bound.*, row_number() over () as place from bound)
+  select listed.item, listed.subject, listed.queue <> '' as in_queue, listed.max_waiting
+    into v_fault
+    from listed
+    left join waiting_jobs(
+           (select array_agg(listed.tenant_id order by listed.place) from listed),
+           (select array_agg(listed.queue order by listed.place) from listed),
+           (select array_agg(greatest(1, listed.max_waiting - listed.jobs + 1)
+                             order by listed.place) from listed)) waits
+           on waits.place = listed.place
+   where listed.jobs > listed.max_waiting or waits.jobs + listed.jobs > listed.max_waiting
+   order by listed.item, listed.queue limit 1;
+  if found then
+    perform refuse('JQ003', coalesce('p_jobs[' || v_fault.item || '].', '') || 'tenant',
+      format('may have %s waiting%s (%s)', counted(v_fault.max_waiting, 'job'),
+             case when v_fault.in_queue then ' in this queue' else '' end,
+             case v_fault.subject when 'tenant' then 'its own quota' else 'the default quota' end),
+      'dispatch later, when jobs of this tenant have been claimed, or send fewer at once; operators'
+        || ' see it by `fairclaim tenants quotas` and may raise it',
+      jsonb_build_object('limit', v_fault.max_waiting, 'quota',
+        v_fault.subject || case when v_fault.in_queue then '_in_queue' else '' end));
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_quotas(uuid[], text[], int[], int[]) is
+'Refuses a dispatch (JQ003) after which a tenant has more jobs waiting than its quota, or one for a tenant or a queue that is being drained. p_items: where in the batch the first job of each is. Transactions that are open at the same time do not count each other''s jobs: by so many a quota can be passed.';
+
+-- internal/quota/count_one.sql
+-- Goes on with the count of one tenant, in one queue or in all: what came after the last mark is
+-- added, and the pass that counts all of it again goes on by p_size rows. A pass ends with the last
+-- row, or a little above the quota, so that a backlog far above it is never walked. Own lanes only:
+-- a tenant has a handful of rows in shared ones.
+create or replace function fairclaim_internal.count_one(
+  inout p_count fairclaim_internal.waiting_count,
+  p_mark bigint,
+  p_most int,
+  p_size int,
+  out looked int
+)
+language plpgsql
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_lanes bigint[];
+  v_floors bigint[];
+  v_added bigint;
+  v_found record;
+begin
+  select array_agg(own.lane_id order by own.lane_id), array_agg(own.floor order by own.lane_id)
+    into v_lanes, v_floors
+    from (select lane.lane_id, lane.floor from lane
+           where lane.tenant_id = p_count.tenant_id
+             and (p_count.queue = '' or lane.queue = p_count.queue) offset 0) own;
+  select count(*) into v_added
+    from unnest(v_lanes, v_floors) own(lane_id, floor)
+   cross join lateral (
+     select from ready
+      where ready.lane_id = own.lane_id and ready.seq > p_count.mark and ready.seq <= p_mark
+        and ready.seq >= own.floor
+      order by ready.lane_id, ready.seq limit p_most) fresh;
+  select count(*)::int as rows, max(met.lane_id) as lane_id,
+         (array_agg(met.seq order by met.lane_id desc, met.seq desc))[1] as seq
+    into v_found
+    from (select row_of.lane_id, row_of.seq
+            from unnest(v_lanes, v_floors) own(lane_id, floor)
+           cross join lateral (
+             select ready.lane_id, ready.seq from ready
+              where own.lane_id >= p_count.pass_lane
+                and ready.lane_id = own.lane_id and ready.seq >= own.floor
+                and ready.seq > case when own.lane_id = p_count.pass_lane
+                                     then p_count.pass_seq else 0 end
+                and ready.seq <= p_count.pass_mark
+              order by ready.lane_id, ready.seq limit p_size) row_of
+           limit p_size) met;
+  looked := v_found.rows + v_added;
+  p_count.jobs := p_count.jobs + v_added;
+  p_count.pass_added := p_count.pass_added + v_added;
+  p_count.pass_jobs := p_count.pass_jobs + v_found.rows;
+  p_count.pass_lane := coalesce(v_found.lane_id, p_count.pass_lane);
+  p_count.pass_seq := coalesce(v_found.seq, p_count.pass_seq);
+  p_count.mark := p_mark;
+  if v_found.rows < p_size or p_count.pass_jobs > p_most then
+    p_count.jobs := p_count.pass_jobs + p_count.pass_added;
+    p_count.pass_jobs := 0;
+    p_count.pass_added := 0;
+    p_count.pass_lane := 0;
+    p_count.pass_seq := 0;
+    p_count.pass_mark := p_mark;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.count_one(fairclaim_internal.waiting_count, bigint, int,
+    int) is
+'Goes on with the count of what waits of one tenant in own lanes. Returns the count and how many rows it looked at.';
+
+-- internal/quota/count_waiting.sql
+-- The step `quotas` of a tick: at most 200 tenants and about 4 times p_size rows a call, those that
+-- were counted longest ago first. Locks rows of waiting_count and of quota_place (skip locked):
+-- only a tick has them, and one that was passed may still.
+create or replace function fairclaim_internal.count_waiting(
+  p_state fairclaim_internal.tick_state,
+  p_size int
+) returns int
+language plpgsql
+as $$
+declare
+  v_place quota_place;
+  v_count waiting_count;
+  v_looked int := 0;
+  v_result record;
+begin
+  select * into v_place from quota_place for update skip locked;
+  if not found then
+    return 0;
+  end if;
+  v_place.lane := find_counted(v_place, p_state.at, p_size);
+  v_place := note_delayed(v_place, p_size);
+  for v_count in
+    select * from waiting_count
+     order by waiting_count.counted_at, waiting_count.tenant_id limit 200 for update skip locked
+  loop
+    select * into v_result
+      from count_one(v_count, p_state.mark,
+             (select quota.max_waiting + quota.max_waiting / 16 + 1000
+                from quotas_of(v_count.tenant_id, v_count.queue) quota
+               where quota.queue = v_count.queue),
+             p_size) counted;
+    v_looked := v_looked + v_result.looked;
+    v_count := v_result.p_count;
+    update waiting_count
+       set jobs = v_count.jobs, mark = v_count.mark, counted_at = p_state.at,
+           pass_jobs = v_count.pass_jobs, pass_added = v_count.pass_added,
+           pass_mark = v_count.pass_mark, pass_lane = v_count.pass_lane,
+           pass_seq = v_count.pass_seq
+     where waiting_count.tenant_id = v_count.tenant_id
+       and waiting_count.queue = v_count.queue;
+    exit when v_looked >= p_size * 4;
+  end loop;
+  update quota_place
+     set lane = v_place.lane, fresh = v_place.fresh, delayed = v_place.delayed,
+         kept_tenant = v_place.kept_tenant, kept_id = v_place.kept_id
+   where quota_place is distinct from v_place;
+  return v_looked;
+end
+$$;
+
+comment on function fairclaim_internal.count_waiting(fairclaim_internal.tick_state, int) is
+'Counts what waits of tenants with quotas, a slice. Returns how many rows it counted.';
+
+-- internal/quota/find_counted.sql
+-- Which quotas are to be counted by tick: those above 1,000 of tenants that have an own lane, found
+-- in a slice of the own lanes; whoever has none has a handful of jobs waiting. Smaller quotas are
+-- counted by the dispatch itself, exactly. A quota that was taken away, or is small now, is
+-- forgotten.
+create or replace function fairclaim_internal.find_counted(
+  p_place fairclaim_internal.quota_place,
+  p_now timestamptz,
+  p_size int
+) returns bigint
+language plpgsql
+as $$
+declare
+  v_lanes bigint[];
+begin
+  delete from waiting_count
+   where waiting_count.ctid = any (array(
+     select useless.ctid from waiting_count useless
+      where not exists (
+              select from quotas_of(useless.tenant_id, useless.queue) quota
+               where quota.queue = useless.queue and quota.max_waiting > 1000)
+        for update skip locked));
+  v_lanes := array(select lane.lane_id from lane
+                    where lane.lane_id > greatest(0, p_place.lane)
+                    order by lane.lane_id limit p_size);
+  insert into waiting_count (tenant_id, queue, counted_at)
+  select distinct seen.tenant_id, quota.queue, p_now
+    from (select distinct lane.tenant_id, lane.queue from lane
+           where lane.lane_id = any (v_lanes) and lane.tenant_id is not null) seen
+   cross join lateral quotas_of(seen.tenant_id, seen.queue) quota
+   where quota.max_waiting > 1000
+      on conflict do nothing;
+  return case when cardinality(v_lanes) = p_size then v_lanes[p_size] else 0 end;
+end
+$$;
+
+comment on function fairclaim_internal.find_counted(fairclaim_internal.quota_place, timestamptz,
+    int) is
+'Notes which quotas tick counts, from a slice of the own lanes, and returns the last lane that it saw.';
+
+-- internal/quota/is_counting.sql
+-- Cheap where no quota is set: a look at three empty tables. In plpgsql, since a function in the
+-- language SQL would be planned again at every tick.
+create or replace function fairclaim_internal.is_counting() returns boolean
+language plpgsql stable
+as $$
+begin
+  return exists (select from waiting_limit where waiting_limit.subject <> 'drain')
+      or exists (select from waiting_count)
+      or exists (select from delayed_job);
+end
+$$;
+
+comment on function fairclaim_internal.is_counting() is
+'Whether a tick has to count what waits, for quotas.';
+
+-- internal/quota/note_delayed.sql
+-- `scheduled` has no index by tenant, since every retry would pay for it. So tick keeps a list of
+-- the delayed jobs of tenants with a quota: it reads the new ones, whose ids come after the last
+-- one it read; a slice of all of them again and again, for those that were committed late or were
+-- there before the quota; and a slice of its list, from which it takes those that have gone.
+create or replace function fairclaim_internal.note_delayed(
+  inout p_place fairclaim_internal.quota_place,
+  p_size int
+)
+language plpgsql
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
+  v_fresh uuid[] := array(select scheduled.id from scheduled
+                           where scheduled.id > p_place.fresh
+                           order by scheduled.id limit p_size);
+  v_all uuid[] := array(select scheduled.id from scheduled
+                         where scheduled.id > p_place.delayed
+                         order by scheduled.id limit p_size / 4);
+  v_kept delayed_job[];
+begin
+  insert into delayed_job (tenant_id, id, queue, run_at)
+  select later.tenant_id, later.id, known.queue, later.run_at
+    from scheduled later
+   cross join lateral (
+     select job.queue from job
+      where job.tenant_id = later.tenant_id and job.id = later.id offset 0) known
+   where later.id = any (v_fresh || v_all) and later.attempts = 0
+     and exists (select from waiting_limit bound
+                  where bound.tenant_id = any (array[later.tenant_id, v_none])
+                    and bound.subject <> 'drain' offset 0)
+      on conflict do nothing;
+  p_place.fresh := coalesce(v_fresh[cardinality(v_fresh)], p_place.fresh);
+  p_place.delayed := case when cardinality(v_all) = p_size / 4 then v_all[p_size / 4]
+                          else v_none end;
+  v_kept := array(select delayed_job from delayed_job
+                   where (delayed_job.tenant_id, delayed_job.id)
+                         > (p_place.kept_tenant, p_place.kept_id)
+                   order by delayed_job.tenant_id, delayed_job.id limit p_size / 4);
+  delete from delayed_job
+   using unnest(v_kept) kept
+   where delayed_job.tenant_id = kept.tenant_id and delayed_job.id = kept.id
+     and not exists (select from scheduled where scheduled.id = kept.id);
+  p_place.kept_tenant := case when cardinality(v_kept) = p_size / 4
+                              then v_kept[p_size / 4].tenant_id else v_none end;
+  p_place.kept_id := case when cardinality(v_kept) = p_size / 4
+                          then v_kept[p_size / 4].id else v_none end;
+end
+$$;
+
+comment on function fairclaim_internal.note_delayed(fairclaim_internal.quota_place, int) is
+'Keeps the list of delayed jobs of tenants with a quota. Returns how far it has come.';
+
+-- internal/quota/quotas_of.sql
+-- The tenant's own quota comes before the default one; one over all queues and one in the queue
+-- hold both.
+create or replace function fairclaim_internal.quotas_of(p_tenant_id uuid, p_queue text)
+returns table (subject text, queue text, max_waiting int, refuses boolean)
+language sql stable
+as $$
+  select distinct on (bound.queue) bound.subject, bound.queue, bound.max_waiting, bound.refuses
+    from fairclaim_internal.waiting_limit bound
+   where bound.tenant_id
+           = any (array[p_tenant_id, '00000000-0000-0000-0000-000000000000'::uuid])
+     and bound.queue = any (array['', p_queue] collate "C")
+     and (bound.subject = 'tenant' and bound.tenant_id = p_tenant_id or bound.subject = 'default')
+   order by bound.queue, bound.subject = 'tenant' desc
+$$;
+
+comment on function fairclaim_internal.quotas_of(uuid, text) is
+'The quotas on waiting jobs that are in force for a tenant: over all queues (empty name) and in this one.';
+
+-- internal/quota/waiting_jobs.sql
+-- Counts what waits of each tenant, in one queue or ('') in all, up to p_most each:
+-- - in own lanes, from their floors on; where tick has counted them, what tick counted and what
+--   came after its mark;
+-- - in shared lanes, of which a light tenant has a handful of rows;
+-- - delayed jobs that have not run yet: those that tick has noted, and the newer ones.
+-- A job that waits for its retry counts again when it is back in a lane. Each look goes by an index
+-- and ends at p_most rows, so a large quota costs what was dispatched since the last tick. What was
+-- claimed since is still counted there until a pass of tick has gone by.
+--
+-- The order of the joins is pinned: the tables may be full when the statistics say "empty".
+create or replace function fairclaim_internal.waiting_jobs(
+  p_tenants uuid[],
+  p_queues text[],
+  p_most int[]
+) returns table (place int, jobs int)
+language plpgsql stable
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_nestloop = on
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_fresh uuid := (select quota_place.fresh from quota_place);
+begin
+  return query
+  select asked.place::int,
+         least(asked.most, coalesce(known.jobs, 0) + own.jobs + shared.jobs
+                           + noted.jobs + fresh.jobs)::int
+    from unnest(p_tenants, p_queues collate "C", p_most) with ordinality
+         asked(tenant_id, queue, most, place)
+    left join lateral (
+      select waiting_count.jobs, waiting_count.mark from waiting_count
+       where waiting_count.tenant_id = asked.tenant_id and waiting_count.queue = asked.queue
+      offset 0) known on true
+   cross join lateral (
+     select count(*) as jobs
+       from (select
+               from (select lane.lane_id, lane.floor from lane
+                      where lane.tenant_id = asked.tenant_id
+                        and lane.queue >= asked.queue
+                        and (asked.queue = '' or lane.queue = asked.queue) offset 0) own_lane
+              cross join lateral (
+                select from ready
+                 where ready.lane_id = own_lane.lane_id
+                   and ready.seq >= greatest(own_lane.floor, known.mark + 1)
+                 order by ready.lane_id, ready.seq limit asked.most) waiting
+              limit asked.most) counted) own
+   cross join lateral (
+     select count(*) as jobs
+       from (select from ready
+              where ready.tenant_id = asked.tenant_id
+                and (ready.lane_id >> 32)
+                    >= case when asked.queue = '' then -4294967296 else lane_group(asked.queue) end
+                and (ready.lane_id >> 32)
+                    <= case when asked.queue = '' then -1 else lane_group(asked.queue) end
+              limit asked.most) counted) shared
+   cross join lateral (
+     select count(*) as jobs
+       from (select from delayed_job
+              where delayed_job.tenant_id = asked.tenant_id and delayed_job.run_at > v_now
+                and (asked.queue = '' or delayed_job.queue = asked.queue)
+              limit asked.most) counted) noted
+   cross join lateral (
+     select count(*) as jobs
+       from (select from scheduled
+              where scheduled.id > v_fresh and scheduled.tenant_id = asked.tenant_id
+                and scheduled.attempts = 0
+                and (asked.queue = '' or exists (
+                       select from job
+                        where job.tenant_id = scheduled.tenant_id and job.id = scheduled.id
+                          and job.queue = asked.queue offset 0))
+              limit asked.most) counted) fresh;
+end
+$$;
+
+comment on function fairclaim_internal.waiting_jobs(uuid[], text[], int[]) is
+'How many jobs of each of these tenants wait, in one queue or (empty name) in all, counted up to p_most each.';
 
 -- internal/range/drop_range.sql
 -- Drops one range, in a subtransaction that gives all its locks back when it fails. First it locks
@@ -6884,6 +8626,30 @@ $$;
 comment on function fairclaim_internal.is_suspect_waiting(text[], text[]) is
 'Whether a job that is to run alone waits in these queues, of these types (null: any), and may be claimed.';
 
+-- internal/settle/leave_room.sql
+-- Attempts that counted under limits have ended: claims walk the lanes of their tenants again, and
+-- workers that sleep are told if they would find something. A lane that is locked at this moment is
+-- left to the next tick.
+create or replace function fairclaim_internal.leave_room(p_now timestamptz, p_tenants uuid[])
+returns void
+language plpgsql
+as $$
+begin
+  if exists (select from lane where not lane.walked and lane.tenant_id = any (p_tenants)) then
+    update lane set walked = true
+     where lane.ctid = any (array(
+       select freed.ctid from lane freed
+        where not freed.walked and freed.tenant_id = any (p_tenants) for update skip locked));
+  end if;
+  if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(p_now) then
+    perform wake_freed(p_now, p_tenants);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.leave_room(timestamptz, uuid[]) is
+'Lets claims find the jobs of these tenants again, of which limited jobs have ended, and wakes idle workers for them.';
+
 -- internal/settle/note_freed.sql
 -- Called for each limited row that a settlement of many jobs deletes, so that the statement that
 -- answers the caller need not gather their tenants.
@@ -7009,11 +8775,12 @@ declare
   v_is_placed boolean := current_setting('transaction_isolation') = 'read committed';
   v_places bigint[];                          -- which of the given ones were accepted
   v_statuses text[];
-  v_tenants uuid[];                           -- of those that wait again at once, as the next four
+  v_tenants uuid[];                           -- of those that wait again at once, as the next five
   v_ids uuid[];
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
   v_again timestamptz;                        -- when the first of them is due again
   v_freed uuid[];                             -- tenants under whose limits there is room now
 begin
@@ -7032,7 +8799,7 @@ begin
                     item(id, attempt, token)) then true end
     returning running.*),
   gone as materialized (
-    select given.place, held.id, held.tenant_id, held.attempt, held.limited,
+    select given.place, held.id, held.tenant_id, held.attempt, held.watched, held.limited,
            exists (select from cancel_request wish where wish.id = held.id) as is_cancel_requested,
            given.outcome, given.result, clip_error(given.error) as error, given.delay,
            case when given.outcome = 'lost' then held.worker_id else p_worker_id end as worker_id,
@@ -7074,9 +8841,9 @@ begin
     select ended.id, ended.tenant_id, ended.attempt, v_now, ended.worker_id, ended.error
       from ended where ended.outcome in ('retry', 'fail', 'lost')),
   later as (
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
     select v_now + make_interval(secs => ended.pause), ended.id, ended.tenant_id, ended.attempt,
-           ended.attempts_left, ended.lost
+           ended.attempts_left, ended.lost, ended.watched
       from ended where ended.status = 'scheduled')
   select array_agg(ended.place), array_agg(ended.status),
          array_agg(ended.tenant_id) filter (where ended.status = 'pending'),
@@ -7084,12 +8851,14 @@ begin
          array_agg(ended.attempt) filter (where ended.status = 'pending'),
          array_agg(ended.attempts_left) filter (where ended.status = 'pending'),
          array_agg(ended.lost) filter (where ended.status = 'pending'),
+         array_agg(ended.watched) filter (where ended.status = 'pending'),
          v_now + make_interval(secs => min(ended.pause) filter (where ended.status = 'scheduled')),
          array_agg(distinct ended.tenant_id) filter (where ended.limited)
-    into v_places, v_statuses, v_tenants, v_ids, v_attempts, v_left, v_lost, v_again, v_freed
+    into v_places, v_statuses, v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched,
+         v_again, v_freed
     from ended;
   if v_ids is not null then
-    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
     if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
       perform wake(v_now);
     end if;
@@ -7097,9 +8866,8 @@ begin
   if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_again) + 1000 then
     perform wake_before(v_now, v_again + interval '1 s');
   end if;
-  if v_freed is not null
-     and coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
-    perform wake_freed(v_now, v_freed);
+  if v_freed is not null then
+    perform leave_room(v_now, v_freed);
   end if;
   return query
   select answer.id, answer.attempt, answer.kind,
@@ -7167,14 +8935,7 @@ begin
   if current_setting('fairclaim.freed', true) = '?' then
     perform set_config('fairclaim.freed', array_to_string(p_tenants, ','), true);
   elsif exists (
-      select from unnest(p_tenants) freed(tenant_id)
-       where exists (select from ready where ready.tenant_id = freed.tenant_id)
-         and not exists (
-               select from tenant_limit
-                where tenant_limit.tenant_id = freed.tenant_id
-                  and tenant_limit.max_running <= (
-                        select count(*) from running
-                         where running.limited and running.tenant_id = freed.tenant_id))) then
+      select from unnest(p_tenants) freed(tenant_id) where has_room(freed.tenant_id)) then
     perform wake(p_now);
   end if;
 end
@@ -7182,6 +8943,928 @@ $$;
 
 comment on function fairclaim_internal.wake_freed(timestamptz, uuid[]) is
 'Wakes idle workers if one of these tenants, of which limited jobs have ended, has jobs waiting and room under its limit.';
+
+-- internal/tenant/bound_range.sql
+-- What a setting of each kind may be, and what it is called in a document of declare_limits.
+create or replace function fairclaim_internal.bound_range() returns table (
+  kind text, name text, minimum int, maximum int
+)
+language sql immutable
+as $$
+  values
+    ('weight', 'weight', 1, 100),
+    ('running', 'max_running', 0, 1000000),
+    ('waiting', 'max_waiting', 0, 2000000000)
+$$;
+
+comment on function fairclaim_internal.bound_range() is
+'The kinds of settings that have a number, and its bounds.';
+
+-- internal/stats/check_stats.sql
+-- Refuses what makes no page, and takes p_after apart: the sort, the key and the row.
+create or replace function fairclaim_internal.check_stats(
+  p_limit int,
+  p_after text,
+  p_sort text,
+  p_search text
+) returns text[]
+language plpgsql
+as $$
+declare
+  v_after text[] := string_to_array(p_after, '|');
+begin
+  if p_limit is null or p_limit not between 1 and 1000 then
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
+      'ask for at most 1,000 and go on with p_after', '{"minimum": 1, "maximum": 1000}');
+  elsif p_sort is null
+        or p_sort not in ('tenant', 'waiting', 'oldest', 'running', 'dispatched', 'claimed',
+                          'finished', 'failed', 'seconds') then
+    perform refuse('JQ004', 'p_sort', 'names no figure that tenants can be sorted by', null,
+      '{"allowed": ["tenant", "waiting", "oldest", "running", "dispatched", "claimed",
+                    "finished", "failed", "seconds"]}');
+  elsif octet_length(p_search) not between 1 and 255 then
+    perform refuse('JQ004', 'p_search', 'must have 1 to 255 bytes',
+      'search for a part of a name', '{"minimum": 1, "limit": 255}');
+  elsif p_after is not null
+        and (cardinality(v_after) <> 3 or v_after[1] <> p_sort
+             or v_after[3] !~ '^[0-9]{1,18}$'
+             or p_sort <> 'tenant' and v_after[2] !~ '^-?[0-9]{1,20}([.][0-9]{1,20})?$')
+        is not false then
+    perform refuse('JQ004', 'p_after', 'is not `next` of a page with this sort',
+      'pass `next` of the last row, and the same p_sort');
+  end if;
+  return v_after;
+end
+$$;
+
+comment on function fairclaim_internal.check_stats(int, text, text, text) is
+'Refuses bad arguments of tenant_stats, and returns the parts of p_after.';
+
+-- internal/stats/claim_rate.sql
+-- Of the last minute, or of the last hour where the minute had none. The nil uuid stands for all
+-- tenants of the queue.
+create or replace function fairclaim_internal.claim_rate(
+  p_queue text,
+  p_tenant_id uuid,
+  p_now timestamptz
+) returns float8
+language sql stable
+as $$
+  select case
+           when fairclaim_internal.window_sum(stat.minute, 2, stat.minute_slot, 60, p_now) > 0
+             then fairclaim_internal.window_sum(stat.minute, 2, stat.minute_slot, 60, p_now) / 60
+           when fairclaim_internal.window_sum(stat.hour, 2, stat.hour_slot, 3600, p_now) > 0
+             then fairclaim_internal.window_sum(stat.hour, 2, stat.hour_slot, 3600, p_now) / 3600
+         end
+    from fairclaim_internal.stat
+   where stat.queue = p_queue and stat.tenant_id = p_tenant_id
+     and stat.whole = (p_tenant_id = '00000000-0000-0000-0000-000000000000')
+$$;
+
+comment on function fairclaim_internal.claim_rate(text, uuid, timestamptz) is
+'How many jobs of a tenant, or of all, are claimed in a second in a queue; null where nothing is known.';
+
+-- internal/stats/flows.sql
+-- What both statistics functions tell about the windows and the samples of a row, under the names
+-- of their columns.
+create or replace function fairclaim_internal.flows(
+  p_stat fairclaim_internal.stat,
+  p_now timestamptz
+) returns table (
+  dispatched_1m float8, claimed_1m float8, finished_1m float8, failed_1m float8, seconds_1m float8,
+  dispatched_1h float8, claimed_1h float8, finished_1h float8, failed_1h float8, seconds_1h float8,
+  wait_p50 float8, wait_p99 float8, run_p50 float8, run_p99 float8, sampled int, age float8
+)
+language plpgsql stable
+as $$
+declare
+  v_minute float8[] := array(
+    select round(window_sum(p_stat.minute, place.n, p_stat.minute_slot, 60, p_now)::numeric, 2)
+      from generate_series(1, 5) place(n) order by place.n);
+  v_hour float8[] := array(
+    select round(window_sum(p_stat.hour, place.n, p_stat.hour_slot, 3600, p_now)::numeric, 2)
+      from generate_series(1, 5) place(n) order by place.n);
+begin
+  return query
+  select greatest(v_minute[1], 0), greatest(v_minute[2], 0), v_minute[3], v_minute[4], v_minute[5],
+         greatest(v_hour[1], 0), greatest(v_hour[2], 0), v_hour[3], v_hour[4], v_hour[5],
+         quantile(p_stat.waits, 0.5), quantile(p_stat.waits, 0.99),
+         quantile(p_stat.runs, 0.5), quantile(p_stat.runs, 0.99),
+         coalesce(cardinality(p_stat.runs), 0),
+         extract(epoch from p_now - p_stat.as_of)::float8;
+end
+$$;
+
+comment on function fairclaim_internal.flows(fairclaim_internal.stat, timestamptz) is
+'The windows and the samples of a row of stat.';
+
+-- internal/stats/jobs_ahead.sql
+-- How many jobs are ahead of one in the order in which claims take them, up to 1,000: in an own
+-- lane those of its tenant in this queue, lanes of higher priority first, then older lanes; in a
+-- shared lane those of all tenants that came before it into the shared lanes of the queue, at most
+-- 100 lanes. Lanes of types are told apart by nothing here: for a worker of all types.
+create or replace function fairclaim_internal.jobs_ahead(
+  p_lane fairclaim_internal.lane,
+  p_seq bigint
+) returns int
+language plpgsql stable
+as $$
+begin
+  if p_lane.tenant_id is null then
+    return (
+      select count(*)
+        from (select from (
+                select lane.lane_id, lane.floor from lane
+                 where lane.tenant_id is null and not lane.alone and not p_lane.alone
+                   and lane.queue = p_lane.queue
+                 order by lane.queue, lane.type limit 100) other
+               cross join lateral (
+                 select from ready
+                  where ready.lane_id = other.lane_id and ready.seq >= other.floor
+                    and ready.seq < p_seq
+                  order by ready.lane_id, ready.seq limit 1001) found
+               limit 1001) counted);
+  end if;
+  return (
+    select count(*)
+      from (select from (
+              select lane.lane_id, lane.floor from lane
+               where lane.tenant_id = p_lane.tenant_id and lane.queue = p_lane.queue
+                 and (lane.priority > p_lane.priority
+                      or lane.priority = p_lane.priority and lane.lane_id <= p_lane.lane_id)
+               limit 100) other
+             cross join lateral (
+               select from ready
+                where ready.lane_id = other.lane_id and ready.seq >= other.floor
+                  and (ready.lane_id <> p_lane.lane_id or ready.seq < p_seq)
+                order by ready.lane_id, ready.seq limit 1001) found
+             limit 1001) counted);
+end
+$$;
+
+comment on function fairclaim_internal.jobs_ahead(fairclaim_internal.lane, bigint) is
+'How many jobs go before one that waits, up to 1,001.';
+
+-- internal/stats/limits_in_force.sql
+-- The limits and rates that bound a tenant in a queue: its own, or the defaults where it has none,
+-- over all queues and in this one; and those of the queue. kind: tenant, default, tenant_queue,
+-- default_queue, queue. For the nil uuid, those of the queue alone. A limit that is not active yet
+-- gives no room. due_in: in how many seconds a rate leaves room for a job; 0 where it does now.
+create or replace function fairclaim_internal.limits_in_force(
+  p_tenant_id uuid,
+  p_queue text,
+  p_now timestamptz
+) returns table (
+  kind text, max_running int, running int, active boolean,
+  units int, period float8, burst int, due_in float8
+)
+language plpgsql stable
+as $$
+#variable_conflict use_column
+declare
+  v_nobody uuid := '00000000-0000-0000-0000-000000000000';
+  v_group int := lane_group(p_queue);
+begin
+  return query
+  with bound as materialized (
+    select found.*,
+           case when found.subject = 'queue' then 'queue'
+                else found.subject || case when found.queue = '' then '' else '_queue' end end
+             as kind
+      from running_limit found
+     where found.tenant_id = any (array[p_tenant_id, v_nobody])
+       and found.queue = any (array['', p_queue])
+       and (found.subject = 'queue'
+            or p_tenant_id <> v_nobody
+               and (found.subject = 'default' or found.tenant_id = p_tenant_id))),
+  counted as (
+    select distinct on (bound.subject = 'queue', bound.queue) bound.kind, bound.max_running,
+           bound.queue, bound.active or bound.subject <> 'tenant' as active
+      from bound where bound.max_running is not null
+     order by bound.subject = 'queue', bound.queue, bound.subject desc),
+  paced as (
+    select distinct on (bound.subject = 'queue', bound.queue) bound.*
+      from bound where bound.units is not null
+     order by bound.subject = 'queue', bound.queue, bound.subject desc)
+  select counted.kind, counted.max_running,
+         case counted.kind
+           when 'queue' then (
+             select count(*)::int from running held where held.queue_group = v_group)
+           else (
+             select count(*)::int from running held
+              where held.limited and held.tenant_id = p_tenant_id
+                and (counted.queue = '' or held.queue_group = v_group)) end,
+         counted.active, null::int, null::float8, null::int, null::float8
+    from counted
+  union all
+  select paced.kind, null, null, true, paced.units, paced.period, paced.burst,
+         greatest(extract(epoch from used.paid_until - p_now)::float8
+                  - (paced.burst - 1) * paced.period / paced.units, 0)
+    from paced
+    left join lateral (
+      select rate_use.paid_until from rate_use
+       where rate_use.tenant_id = case when paced.kind = 'queue' then v_nobody
+                                       else p_tenant_id end
+         and rate_use.queue_group = case when paced.queue = '' then 0 else v_group end
+       order by rate_use.tenant_id desc, rate_use.queue_group desc, rate_use.use_id desc
+       limit 1) used on true;
+end
+$$;
+
+comment on function fairclaim_internal.limits_in_force(uuid, text, timestamptz) is
+'The limits of running jobs and the rates that bound a tenant in a queue, with how many run under each, and when a rate leaves room again.';
+
+-- internal/stats/note_flows.sql
+-- What happened since the last refresh, added to the rows of `stat` of each queue and of each
+-- tenant in it.
+--
+-- Nobody writes down when an attempt begins, since a claim has no time to spare. What is known: a
+-- job that this refresh sees running and the last one did not see began between the two, and in
+-- the middle between them is assumed. A job that ended and was never seen running began after the
+-- last refresh; its run is assumed to have been as long as the queue's mean (running jobs by ended
+-- jobs, Little's law), and not longer than there was time. So no wait and no run is wrong by more
+-- than the time between two refreshes, 5 s while jobs run. The seconds of service are the running
+-- jobs of two refreshes, times the time between them.
+--
+-- Claims are the attempts that ended and by how much the number of running jobs grew; a claim that
+-- was given back or snoozed is not among them.
+--
+-- Rows of `running` and of the three big tables are only read. A look at a job goes by its key
+-- (offset 0).
+create or replace function fairclaim_internal.note_flows(
+  p_now timestamptz,
+  p_prev timestamptz,
+  p_gap float8,                               -- the seconds since then; 0 where they are unknown
+  p_mask int,
+  p_mask_before int,
+  out queues text[],                          -- what changed
+  out tenants uuid[]
+)
+language plpgsql
+as $$
+declare
+  v_minute bigint := floor(extract(epoch from p_now) / 60);
+  v_hour bigint := floor(extract(epoch from p_now) / 3600);
+begin
+  with
+  before as materialized (select * from seen_running),
+  held as materialized (
+    select running.id, running.tenant_id, running.attempt from running
+     where uuid_hash(running.id) & p_mask = 0 limit 2000),
+  fresh as materialized (
+    select held.id, held.attempt, held.tenant_id, known.queue, known.due,
+           case when p_gap > 0 and uuid_hash(held.id) & p_mask_before = 0
+                then known.began + (p_now - known.began) / 2 end as began
+      from held
+     cross join lateral (
+       select job.queue, greatest(job.created_at, job.run_at) as due,
+              greatest(job.created_at, job.run_at, p_prev) as began
+         from job where job.tenant_id = held.tenant_id and job.id = held.id offset 0) known
+     where not exists (
+             select from before where before.id = held.id and before.attempt = held.attempt)),
+  gone as (
+    delete from seen_running
+     where seen_running.ctid = any (array(
+       select past.ctid from seen_running past
+        where (past.id, past.attempt) not in (select held.id, held.attempt from held)
+          for update skip locked))),
+  added as (
+    insert into seen_running (id, attempt, tenant_id, queue, due, began)
+    select fresh.id, fresh.attempt, fresh.tenant_id, fresh.queue, fresh.due, fresh.began
+      from fresh
+        on conflict do nothing),
+  ended as materialized (
+    select past.*, known.queue, known.due,
+           case when before.id is not null then past.at - before.began
+                when p_gap > 0 and past.at >= p_prev and uuid_hash(past.id) & p_mask_before = 0
+                then least(past.at - greatest(known.due, p_prev),
+                           make_interval(secs => queue_mean(known.queue, p_now))) end as run
+      from read_tail('finished', p_prev, p_now) past
+     cross join lateral (
+       select job.queue, greatest(job.created_at, job.run_at) as due
+         from job where job.tenant_id = past.tenant_id and job.id = past.id offset 0) known
+      left join before on before.id = past.id and before.attempt = past.attempts),
+  event as materialized (
+    select job.queue, made.tenant_id, made.at, made.weight as dispatched, 0::float8 as claimed,
+           0::float8 as finished, 0::float8 as failed, 0::float8 as seconds,
+           null::interval as wait, null::interval as run, 0 as running
+      from read_tail('job', p_prev, p_now) made
+     cross join lateral (
+       select job.queue from job
+        where job.tenant_id = made.tenant_id and job.id = made.id offset 0) job
+    union all
+    select ended.queue, ended.tenant_id, ended.at, 0, ended.weight * ended.ran::int, ended.weight,
+           ended.weight * (ended.status = 'failed')::int, 0,
+           case when ended.attempts = 1 then ended.at - ended.run - ended.due end, ended.run, 0
+      from ended
+    union all
+    select job.queue, past.tenant_id, past.at, 0, past.weight, 0, 0, 0, null, null, 0
+      from read_tail('attempt_error', p_prev, p_now) past
+     cross join lateral (
+       select job.queue from job
+        where job.tenant_id = past.tenant_id and job.id = past.id offset 0) job
+     where not exists (                       -- of the last attempt `finished` has told already
+             select from finished
+              where finished.id = past.id and finished.tenant_id = past.tenant_id
+                and finished.attempts = past.attempts offset 0)
+    union all
+    select before.queue, before.tenant_id, p_now, 0, - (p_mask_before + 1), 0, 0,
+           p_gap / 2 * (p_mask_before + 1), null, null, 0
+      from before
+    union all
+    select runs.queue, runs.tenant_id, p_now, 0, p_mask + 1, 0, 0, p_gap / 2 * (p_mask + 1), null,
+           null, p_mask + 1
+      from (select fresh.queue, fresh.tenant_id from fresh
+            union all
+            select before.queue, before.tenant_id
+              from before join held on held.id = before.id and held.attempt = before.attempt) runs),
+  placed as materialized (                    -- into the slots of both windows
+    select event.queue, event.tenant_id, grouping(event.tenant_id) = 1 as whole, slot.place,
+           array[sum(event.dispatched), sum(event.claimed), sum(event.finished), sum(event.failed),
+                 sum(event.seconds)] as sums
+      from event
+     cross join lateral (values
+       (v_minute - floor(extract(epoch from event.at) / 60)),
+       (10 + v_hour - floor(extract(epoch from event.at) / 3600))) slot(place)
+     where slot.place in (0, 1, 10, 11)
+     group by grouping sets (
+       (event.queue, event.tenant_id, slot.place), (event.queue, slot.place))),
+  change as materialized (
+    select event.queue, grouping(event.tenant_id) = 1 as whole,
+           coalesce(event.tenant_id, '00000000-0000-0000-0000-000000000000') as tenant_id,
+           sum(event.running)::int as running,
+           (array_agg(extract(epoch from greatest(event.wait, interval '0'))::float4
+                      order by event.at desc) filter (where event.wait is not null)) as waits,
+           (array_agg(extract(epoch from greatest(event.run, interval '0'))::float4
+                      order by event.at desc) filter (where event.run is not null)) as runs
+      from event
+     group by grouping sets ((event.queue, event.tenant_id), (event.queue))),
+  kept as materialized (
+    select change.queue, change.whole, change.tenant_id, known.stat_id, change.running,
+           roll_window(known.minute, known.minute_slot, v_minute, sums.now, sums.before)
+             as minute,
+           roll_window(known.hour, known.hour_slot, v_hour, sums.hour_now, sums.hour_before)
+             as hour,
+           (coalesce(change.waits, '{}') || coalesce(known.waits, '{}'))
+             [:case when change.whole then 256 else 32 end] as waits,
+           (coalesce(change.runs, '{}') || coalesce(known.runs, '{}'))
+             [:case when change.whole then 256 else 32 end] as runs
+      from change
+      left join lateral (
+        select stat.* from stat
+         where stat.queue = change.queue and stat.whole = change.whole
+           and stat.tenant_id = change.tenant_id offset 0) known on true
+     cross join lateral (
+       select max(placed.sums) filter (where placed.place = 0) as now,
+              max(placed.sums) filter (where placed.place = 1) as before,
+              max(placed.sums) filter (where placed.place = 10) as hour_now,
+              max(placed.sums) filter (where placed.place = 11) as hour_before
+         from placed
+        where placed.queue = change.queue and placed.whole = change.whole
+          and (placed.whole or placed.tenant_id = change.tenant_id)) sums),
+  changed as (
+    update stat
+       set running = kept.running, minute = kept.minute, hour = kept.hour, waits = kept.waits,
+           runs = kept.runs, minute_slot = v_minute, hour_slot = v_hour, as_of = p_now
+      from kept
+     where stat.stat_id = kept.stat_id
+       and stat.ctid = any (array(
+             select open.ctid from stat open
+              where open.stat_id = any (array(select kept.stat_id from kept))
+                for update skip locked))),
+  inserted as (
+    insert into stat (
+      queue, whole, tenant_id, running, minute, hour, waits, runs, minute_slot, hour_slot, as_of)
+    select kept.queue, kept.whole, kept.tenant_id, kept.running, kept.minute, kept.hour,
+           kept.waits, kept.runs, v_minute, v_hour, p_now
+      from kept where kept.stat_id is null
+        on conflict do nothing)
+  select array_agg(kept.queue), array_agg(kept.tenant_id) into queues, tenants
+    from kept where not kept.whole;
+end
+$$;
+
+comment on function fairclaim_internal.note_flows(timestamptz, timestamptz, float8, int, int) is
+'Adds what happened since the last refresh to the rows of stat. Returns of which queues and tenants.';
+
+-- internal/stats/note_waiting.sql
+-- Counts what waits, for the queues and tenants that have changed, and for a slice of the others: a
+-- hundred lanes, by number, and a hundred rows of `stat`. It stops when it has counted 10,000 rows;
+-- the next refresh goes on behind. A row that counts as before is not written. A row that has told
+-- of nothing for two hours is deleted.
+create or replace function fairclaim_internal.note_waiting(
+  p_now timestamptz,
+  p_queues text[],
+  p_tenants uuid[]
+) returns void
+language plpgsql
+as $$
+declare
+  v_lane bigint := coalesce(pg_sequence_last_value('stats_lane'), 0);
+  v_stat bigint := coalesce(pg_sequence_last_value('stats_row'), 0);
+  v_next_lane bigint;
+  v_next_stat bigint;
+  v_rows bigint := 0;
+  v_pair record;
+  v_found record;
+begin
+  select max(slice.lane_id) into v_next_lane
+    from (select lane.lane_id from lane
+           where lane.lane_id > v_lane order by lane.lane_id limit 100) slice;
+  select max(slice.stat_id) into v_next_stat
+    from (select stat.stat_id from stat
+           where stat.stat_id > v_stat order by stat.stat_id limit 100) slice;
+  for v_pair in
+    select touched.queue, touched.tenant_id, known.stat_id, known.waiting, known.at_least,
+           known.oldest_at, known.backlogged_since, known.running, known.as_of
+      from (select changed.queue collate "C" as queue, changed.tenant_id
+              from unnest(p_queues, p_tenants) changed(queue, tenant_id)
+            union
+            select lane.queue, lane.tenant_id from lane
+             where lane.lane_id > v_lane and lane.lane_id <= v_next_lane
+               and lane.tenant_id is not null
+            union
+            select stat.queue, stat.tenant_id from stat
+             where stat.stat_id > v_stat and stat.stat_id <= v_next_stat and not stat.whole) touched
+      left join lateral (
+        select * from stat
+         where stat.queue = touched.queue and not stat.whole
+           and stat.tenant_id = touched.tenant_id offset 0) known on true
+     order by known.counted_at nulls first limit 300
+  loop
+    exit when v_rows > 10000;
+    select * into v_found from waiting_of(v_pair.queue, v_pair.tenant_id, 1000);
+    v_rows := v_rows + v_found.waiting + 10;
+    if v_pair.stat_id is null then
+      insert into stat (
+        queue, whole, tenant_id, waiting, at_least, oldest_at, backlogged_since, as_of, counted_at)
+      select v_pair.queue, false, v_pair.tenant_id, v_found.waiting, v_found.at_least,
+             v_found.oldest_at, case when v_found.backlogged then p_now end, p_now, p_now
+       where v_found.waiting > 0
+          on conflict do nothing;
+    elsif v_pair.as_of < p_now - interval '2 hours' and v_found.waiting = 0 and v_pair.running = 0
+    then
+      delete from stat
+       where stat.ctid = any (array(
+         select past.ctid from stat past
+          where past.stat_id = v_pair.stat_id for update skip locked));
+    elsif (v_pair.waiting, v_pair.at_least, v_pair.oldest_at, v_pair.backlogged_since is not null)
+          is distinct from
+          (v_found.waiting, v_found.at_least, v_found.oldest_at, v_found.backlogged) then
+      update stat
+         set waiting = v_found.waiting, at_least = v_found.at_least,
+             oldest_at = v_found.oldest_at, counted_at = p_now,
+             backlogged_since = case when v_found.backlogged then
+               coalesce(stat.backlogged_since, p_now) end
+       where stat.ctid = any (array(
+         select open.ctid from stat open
+          where open.stat_id = v_pair.stat_id for update skip locked));
+    end if;
+  end loop;
+  perform setval('stats_lane', coalesce(v_next_lane, 0)),
+          setval('stats_row', coalesce(v_next_stat, 0));
+end
+$$;
+
+comment on function fairclaim_internal.note_waiting(timestamptz, text[], uuid[]) is
+'Counts the waiting jobs of some tenants in their queues and keeps what has changed.';
+
+-- internal/stats/quantile.sql
+-- The least value that is not exceeded by this part of the values (nearest rank).
+create or replace function fairclaim_internal.quantile(p_values float4[], p_part float8)
+returns float8
+language sql immutable parallel safe
+as $$
+  select round((percentile_disc(p_part) within group (order by sample.value))::numeric, 3)::float8
+    from unnest(p_values) sample(value)
+$$;
+
+comment on function fairclaim_internal.quantile(float4[], float8) is
+'A quantile of some values; null when there are none.';
+
+-- internal/stats/queue_mean.sql
+-- By Little's law: how many run on average, by how many end in a second. Both sums are of the same
+-- hour, so it is the seconds by the jobs. Null where nothing has ended yet.
+create or replace function fairclaim_internal.queue_mean(p_queue text, p_now timestamptz)
+returns float8
+language sql stable
+as $$
+  select fairclaim_internal.window_sum(stat.hour, 5, stat.hour_slot, 3600, p_now)
+         / nullif(fairclaim_internal.window_sum(stat.hour, 3, stat.hour_slot, 3600, p_now), 0)
+    from fairclaim_internal.stat
+   where stat.queue = p_queue and stat.whole
+     and stat.tenant_id = '00000000-0000-0000-0000-000000000000'
+$$;
+
+comment on function fairclaim_internal.queue_mean(text, timestamptz) is
+'The mean seconds that a job of this queue ran in the last hour.';
+
+-- internal/stats/read_tail.sql
+-- What was added to one of the three big tables since the last look. No index is in the order of
+-- time, and none is needed: these tables grow at their ends, so the last pages of each partition
+-- hold what is new (a scan of a range of tids). New is what stands behind the last row of before,
+-- and in the 8 pages in front of it, since several sessions fill pages at the same time, what is
+-- later than p_since. What is later than p_now is left to the next look.
+--
+-- Bounded: a partition that grew by more than 16 pages gives a sample, 8 pairs of pages spread over
+-- what is new, and each row then stands for `weight` rows. Missed are rows that a transaction
+-- commits long after it made them, and those that fill a gap left by deleted rows. A partition that
+-- is being dropped is left out. A partition seen for the first time tells of what is later than
+-- p_since only.
+create or replace function fairclaim_internal.read_tail(
+  p_table text,
+  p_since timestamptz,
+  p_now timestamptz
+) returns table (
+  id uuid, tenant_id uuid, at timestamptz, attempts int, status text, ran boolean, weight float8
+)
+language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+  v_at text := case p_table when 'job' then 'created_at' when 'finished' then 'completed_at'
+                            else 'at' end;
+  v_columns text := case p_table
+    when 'job' then '0, null::text, false'
+    when 'finished' then
+      'found.attempts, found.status, found.status <> ''cancelled'' or found.worker_id is not null'
+    else 'found.attempt, null::text, true' end;
+  v_part text;
+  v_pages bigint;
+  v_known bigint;                             -- so many pages were there at the last look
+  v_old tail;                                 -- as it was noted
+  v_last tid;
+  v_new bigint;
+  v_piece int;
+begin
+  for v_part in
+    select range_name(p_table, id_range.starts_at) from id_range order by id_range.starts_at
+  loop
+    begin
+      v_pages := pg_relation_size(to_regclass('fairclaim_internal.' || quote_ident(v_part)))
+                 / current_setting('block_size')::int;
+      continue when v_pages is null;
+      select * into v_old from tail where tail.part = v_part;
+      if v_pages = 0 then
+        insert into tail (part, pages, last)
+        select v_part, 0, '(0,0)' where v_old.part is null;
+        continue;
+      end if;
+      v_known := least(coalesce(v_old.pages, v_pages), v_pages);
+      v_new := v_pages - v_known;
+      execute format('select max(found.ctid) from fairclaim_internal.%I found
+                       where found.ctid >= $1', v_part)
+        into v_last using format('(%s,0)', v_pages - 1)::tid;
+      v_last := coalesce(v_last, format('(%s,0)', v_pages - 1)::tid);
+      for v_piece in 0 .. case when v_new <= 16 then 0 else 7 end loop
+        return query execute format(
+          'select found.id, found.tenant_id, found.%1$I, %2$s, $4
+             from fairclaim_internal.%3$I found
+            where found.ctid >= $1 and found.ctid <= $2
+              and (found.ctid > $3 or found.%1$I > $5) and found.%1$I <= $6',
+            v_at, v_columns, v_part)
+          using format('(%s,0)', case when v_new <= 16 then greatest(0, v_known - 8)
+                                      else v_known + v_piece * v_new / 8 end)::tid,
+                case when v_new <= 16 then v_last
+                     else format('(%s,0)', v_known + v_piece * v_new / 8 + 2)::tid end,
+                coalesce(v_old.last, v_last),
+                case when v_new <= 16 then 1 else v_new::float8 / 16 end,
+                p_since, p_now;
+      end loop;
+      if v_old.part is null then
+        insert into tail (part, pages, last) values (v_part, v_pages, v_last);
+      elsif v_old.last <> v_last then
+        update tail set pages = v_pages, last = v_last
+         where tail.ctid = any (array(
+           select noted.ctid from tail noted where noted.part = v_part for update skip locked));
+      end if;
+    exception
+      when lock_not_available or undefined_table then null;
+    end;
+  end loop;
+end
+$$;
+
+comment on function fairclaim_internal.read_tail(text, timestamptz, timestamptz) is
+'The rows that were added to job, finished or attempt_error since the last look, or a sample of them with the number of rows that each stands for. Notes how far it looked.';
+
+-- internal/stats/refresh_stats.sql
+-- The step `stats` of tick: every 5 s at most, and only in a tick that works anyway. Where a
+-- refresh is left out since the last one is too young, or sees jobs that run, it owes one more
+-- (stats_owed): so what has ended is told although nothing happens afterwards, and then ticks are
+-- quiet. A lock that is not free leaves it to the next refresh.
+create or replace function fairclaim_internal.refresh_stats(p_now timestamptz) returns void
+language plpgsql
+as $$
+declare
+  v_last bigint := coalesce(pg_sequence_last_value('stats_at'), 0);
+  v_mask_before int := coalesce(pg_sequence_last_value('stats_mask'), 0);
+  v_is_known boolean := v_last > 0 and v_last < millis(p_now);
+  v_prev timestamptz := case when v_is_known then to_timestamp(v_last / 1000.0)
+                             else p_now - interval '1 minute' end;
+  v_runs record;
+  v_flows record;
+begin
+  perform setval('stats_at', greatest(0, millis(p_now))), setval('stats_owed', 1);
+  v_runs := running_mask();
+  v_flows := note_flows(p_now, v_prev,
+    case when v_is_known then least(extract(epoch from p_now - v_prev), 15) else 0 end,
+    v_runs.mask, v_mask_before);
+  perform note_waiting(p_now, v_flows.queues, v_flows.tenants);
+  perform setval('stats_mask', v_runs.mask), setval('stats_owed', (v_runs.jobs > 0)::int);
+exception
+  when lock_not_available then null;
+end
+$$;
+
+comment on function fairclaim_internal.refresh_stats(timestamptz) is
+'Refreshes the figures that tenant_stats and queue_stats tell.';
+
+-- internal/stats/roll_window.sql
+-- A window is counted in two slots of its width: the one that is running and the one before it,
+-- five sums each: dispatched, claimed, finished, failed, seconds. So a row says what happened in
+-- the last minute without keeping a row for each second.
+create or replace function fairclaim_internal.roll_window(
+  p_sums float4[],
+  p_slot bigint,
+  p_now bigint,
+  p_add float8[],
+  p_add_before float8[]
+) returns float4[]
+language sql immutable parallel safe
+as $$
+  select array_agg(
+           (case when p_slot = p_now then coalesce(p_sums[place.n], 0) else 0 end
+            + coalesce(p_add[place.n], 0))::float4 order by place.n)
+      || array_agg(
+           (case when p_slot = p_now then coalesce(p_sums[place.n + 5], 0)
+                 when p_slot = p_now - 1 then coalesce(p_sums[place.n], 0)
+                 else 0 end
+            + coalesce(p_add_before[place.n], 0))::float4 order by place.n)
+    from generate_series(1, 5) place(n)
+$$;
+
+comment on function fairclaim_internal.roll_window(float4[], bigint, bigint, float8[], float8[]) is
+'Adds to the two slots of a window, after moving them to the slot that is running now.';
+
+-- internal/stats/running_mask.sql
+-- `running` is small, and a plain scan of it the cheapest look. From 500 rows on, every second id
+-- is looked at, from 1,000 on every fourth, and so on: those whose hash has no bit of the mask.
+create or replace function fairclaim_internal.running_mask(out mask int, out jobs bigint)
+language plpgsql volatile
+set enable_seqscan = on
+as $$
+begin
+  jobs := (select count(*) from running);
+  mask := 2 ^ greatest(0, ceil(log(2, greatest(jobs, 1) / 500.0)))::int - 1;
+end
+$$;
+
+comment on function fairclaim_internal.running_mask() is
+'How many jobs run, and which of their ids are looked at: those whose hash has no bit of the mask.';
+
+-- internal/stats/service_shares.sql
+-- Fairness is measured among the tenants that had a backlog for the whole window: the others could
+-- not have been served more. With x = service / weight of each of n tenants, Jain's index is
+-- (sum x)^2 / (n * sum x^2): 1 when all got the same for their weight, 1/n when one got everything
+-- (R. Jain, D. Chiu, W. Hawe, DEC-TR-301, 1984). Bounded: the first 10,000 backlogged tenants.
+create or replace function fairclaim_internal.service_shares(
+  p_queue text,
+  p_width int,
+  p_now timestamptz,
+  out tenants int,
+  out claims float8,
+  out seconds float8,
+  out weights float8,
+  out by_claims float8,
+  out by_seconds float8
+)
+language plpgsql stable
+as $$
+begin
+  select count(*), sum(served.claims), sum(served.seconds), sum(served.weight),
+         sum(served.claims / served.weight) ^ 2
+         / nullif(count(*) * sum((served.claims / served.weight) ^ 2), 0),
+         sum(served.seconds / served.weight) ^ 2
+         / nullif(count(*) * sum((served.seconds / served.weight) ^ 2), 0)
+    into tenants, claims, seconds, weights, by_claims, by_seconds
+    from (
+      select greatest(
+               case p_width when 60
+                 then window_sum(stat.minute, 2, stat.minute_slot, 60, p_now)
+                 else window_sum(stat.hour, 2, stat.hour_slot, 3600, p_now) end, 0) as claims,
+             case p_width when 60
+               then window_sum(stat.minute, 5, stat.minute_slot, 60, p_now)
+               else window_sum(stat.hour, 5, stat.hour_slot, 3600, p_now) end as seconds,
+             weight_of(stat.tenant_id, p_queue)::float8 as weight
+        from stat
+       where stat.queue = p_queue and not stat.whole
+         and stat.backlogged_since <= p_now - make_interval(secs => p_width)
+       limit 10000) served;
+end
+$$;
+
+comment on function fairclaim_internal.service_shares(text, int, timestamptz) is
+'What the tenants of a queue that had a backlog for a whole window got in it, their weights, and Jain''s index of service by weight.';
+
+-- internal/stats/stats_due.sql
+-- Milliseconds in sequences. A time ahead of the clock comes from a clock that was wrong.
+create or replace function fairclaim_internal.stats_due(p_now timestamptz) returns boolean
+language plpgsql
+as $$
+declare
+  v_last bigint := coalesce(pg_sequence_last_value('stats_at'), 0);
+begin
+  return v_last <= millis(p_now) - 5000 or v_last > millis(p_now);
+end
+$$;
+
+comment on function fairclaim_internal.stats_due(timestamptz) is
+'Whether the last refresh of the statistics is 5 s old.';
+
+-- internal/stats/stats_page.sql
+-- Which rows of `stat` a page has. By tenant it goes by the key; a row that has been deleted
+-- meanwhile is no place to go on from, and the page begins with the next of the queue.
+create or replace function fairclaim_internal.stats_page(
+  p_tenant_id uuid,
+  p_queue text,
+  p_limit int,
+  p_after text[],
+  p_sort text,
+  p_search text,
+  p_now timestamptz,
+  out ids bigint[],
+  out keys text[]
+)
+language plpgsql stable
+as $$
+declare
+  v_found uuid[];
+  v_last stat;
+begin
+  if p_search is not null then
+    v_found := array(
+      select tenant_name.tenant_id from tenant_name
+       where strpos(lower(tenant_name.name), lower(p_search)) > 0
+       limit 10000)
+      || (select fairclaim.tenant_uuid(p_search));
+  end if;
+  if p_sort = 'tenant' then
+    select * into v_last from stat where stat.stat_id = p_after[3]::bigint;
+    select array_agg(page.stat_id order by page.queue, page.tenant_id),
+           array_agg(page.queue order by page.queue, page.tenant_id)
+      into ids, keys
+      from (select stat.stat_id, stat.queue, stat.tenant_id from stat
+             where not stat.whole
+               and (p_tenant_id is null or stat.tenant_id = p_tenant_id)
+               and (p_queue is null or stat.queue = p_queue)
+               and (p_search is null or stat.tenant_id = any (v_found))
+               and (p_after is null
+                    or (stat.queue, stat.whole, stat.tenant_id)
+                       > (p_after[2] collate "C", false,
+                          coalesce(v_last.tenant_id, '00000000-0000-0000-0000-000000000000')))
+             order by stat.queue, stat.whole, stat.tenant_id limit p_limit) page;
+    return;
+  end if;
+  select array_agg(page.stat_id order by page.key desc, page.stat_id),
+         array_agg(page.key::text order by page.key desc, page.stat_id)
+    into ids, keys
+    from (select keyed.stat_id, keyed.key
+            from (select stat.stat_id, round((case p_sort
+                           when 'waiting' then stat.waiting
+                           when 'oldest' then - extract(epoch from stat.oldest_at)::float8
+                           when 'running' then stat.running
+                           else window_sum(stat.hour,
+                             array_position(array['dispatched', 'claimed', 'finished', 'failed',
+                                                  'seconds'], p_sort),
+                             stat.hour_slot, 3600, p_now) end)::numeric, 3) as key
+                    from stat
+                   where not stat.whole
+                     and (p_tenant_id is null or stat.tenant_id = p_tenant_id)
+                     and (p_queue is null or stat.queue = p_queue)
+                     and (p_search is null or stat.tenant_id = any (v_found))) keyed
+           where keyed.key is not null
+             and (p_after is null
+                  or keyed.key < p_after[2]::numeric
+                  or keyed.key = p_after[2]::numeric and keyed.stat_id > p_after[3]::bigint)
+           order by keyed.key desc, keyed.stat_id limit p_limit) page;
+end
+$$;
+
+comment on function fairclaim_internal.stats_page(uuid, text, int, text[], text, text,
+    timestamptz) is
+'The rows of a page of tenant_stats, with the keys by which they are sorted.';
+
+-- internal/stats/told_limits.sql
+create or replace function fairclaim_internal.told_limits(
+  p_tenant_id uuid,
+  p_queue text,
+  p_now timestamptz
+) returns jsonb
+language sql stable
+as $$
+  select coalesce(
+    (select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+              'kind', bound.kind, 'max_running', bound.max_running, 'running', bound.running,
+              'units', bound.units, 'period', bound.period, 'burst', bound.burst,
+              'due_in', bound.due_in)))
+       from fairclaim_internal.limits_in_force(p_tenant_id, p_queue, p_now) bound), '[]')
+$$;
+
+comment on function fairclaim_internal.told_limits(uuid, text, timestamptz) is
+'The limits and rates that bound a tenant in a queue, as the statistics functions tell them.';
+
+-- internal/stats/waiting_of.sql
+-- Through the tenant's own lanes, at most 100 of them, and the group of the queue's shared lanes;
+-- never more than p_cap rows and one.
+create or replace function fairclaim_internal.waiting_of(
+  p_queue text,
+  p_tenant_id uuid,
+  p_cap int,
+  out waiting int,
+  out at_least boolean,
+  out oldest_at timestamptz,
+  out backlogged boolean
+)
+language plpgsql stable
+as $$
+declare
+  v_lanes bigint[];
+  v_floors bigint[];
+  v_jobs bigint;
+  v_own bigint;
+begin
+  select array_agg(own.lane_id), array_agg(own.floor) into v_lanes, v_floors
+    from (select lane.lane_id, lane.floor from lane
+           where lane.tenant_id = p_tenant_id and lane.queue = p_queue limit 100) own;
+  v_own := (
+    select count(*)
+      from (select 1
+              from unnest(v_lanes, v_floors) own(lane_id, floor)
+             cross join lateral (
+               select 1 from ready
+                where ready.lane_id = own.lane_id and ready.seq >= own.floor
+                order by ready.lane_id, ready.seq limit p_cap + 1) found
+             limit p_cap + 1) counted);
+  v_jobs := v_own + (
+    select count(*)
+      from (select 1 from ready
+             where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
+             limit p_cap + 1 - v_own) shared);
+  waiting := least(v_jobs, p_cap);
+  at_least := v_jobs > p_cap or coalesce(cardinality(v_lanes), 0) = 100;
+  backlogged := v_own > 0;
+  if waiting > 0 then
+    oldest_at := (
+      select min(known.since)
+        from ((select first.id
+                 from unnest(v_lanes[:20], v_floors[:20]) own(lane_id, floor)
+                cross join lateral (
+                  select ready.id from ready
+                   where ready.lane_id = own.lane_id and ready.seq >= own.floor
+                   order by ready.lane_id, ready.seq limit 1) first)
+              union all
+              (select ready.id from ready
+                where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
+                order by ready.tenant_id, (ready.lane_id >> 32), ready.id limit 1)) head
+       cross join lateral (
+         select greatest(job.created_at, job.run_at) as since from job
+          where job.tenant_id = p_tenant_id and job.id = head.id offset 0) known);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.waiting_of(text, uuid, int) is
+'How many jobs of a tenant wait in a queue, up to p_cap; since when the oldest of those first in line; and whether any stands in an own lane.';
+
+-- internal/stats/window_sum.sql
+-- The slot that is running counts whole, and the one before it for the part of it that is not older
+-- than the window, as if it had been even. In plain SQL without settings, so that it becomes a part
+-- of the statement that calls it.
+create or replace function fairclaim_internal.window_sum(
+  p_sums float4[],
+  p_place int,
+  p_slot bigint,
+  p_width int,
+  p_now timestamptz
+) returns float8
+language sql stable parallel safe
+as $$
+  select case p_slot
+    when floor(extract(epoch from p_now) / p_width)::bigint then
+      coalesce(p_sums[p_place], 0)
+      + coalesce(p_sums[p_place + 5], 0)
+        * (1 - extract(epoch from p_now)::float8 / p_width
+           + floor(extract(epoch from p_now) / p_width)::float8)
+    when floor(extract(epoch from p_now) / p_width)::bigint - 1 then
+      coalesce(p_sums[p_place], 0)
+      * (1 - extract(epoch from p_now)::float8 / p_width
+         + floor(extract(epoch from p_now) / p_width)::float8)
+    else 0 end
+$$;
+
+comment on function fairclaim_internal.window_sum(float4[], int, bigint, int, timestamptz) is
+'One of the five sums of a window that ends now: dispatched, claimed, finished, failed, seconds.';
 
 -- internal/tenant/caller.sql
 -- The role that called, seen from inside a definer function: the role that was set, else the login.
@@ -7206,6 +9889,194 @@ $$;
 comment on function fairclaim_internal.caller_is(text) is
 'Whether the role that called has the rights of one of our roles: operator, auditor and so on.';
 
+-- internal/tenant/check_bound.sql
+create or replace function fairclaim_internal.check_bound(
+  p_kind text,
+  p_subject text,
+  p_tenant_id uuid,
+  p_queue text,
+  p_value int,
+  p_why text,
+  p_until timestamptz,
+  p_now timestamptz
+) returns void
+language plpgsql
+as $$
+declare
+  v_range record;
+begin
+  if p_subject = 'tenant' and p_tenant_id is null then
+    perform refuse('JQ002', 'p_tenant_id', 'is missing',
+      'name the tenant by its uuid; fairclaim.tenant_uuid(name) gives it');
+  elsif (p_queue is not null or p_subject = 'queue') and not is_name(p_queue) then
+    perform refuse('JQ004', 'p_queue',
+      'must match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+      'use lowercase letters, digits and _ . : - with a letter or a digit first', '{"limit": 64}');
+  elsif length(p_why) > 1000 then
+    perform refuse('JQ004', 'p_why', 'must have at most 1,000 characters',
+      p_detail => '{"limit": 1000}');
+  elsif p_until is not null and p_value is null then
+    perform refuse('JQ004', 'p_until', 'says when a setting ends, and none is set',
+      'leave p_until out where the value is null');
+  elsif p_until <= p_now or p_until > p_now + interval '100 years' then
+    perform refuse('JQ004', 'p_until', 'must be later than now, by at most 100 years',
+      p_detail => '{"minimum": 0, "maximum": 3155760000}');
+  end if;
+  select * into v_range from bound_range() known where known.kind = p_kind;
+  if p_value not between v_range.minimum and v_range.maximum then
+    perform refuse('JQ004', 'p_' || v_range.name,
+      format('must be from %s to %s', v_range.minimum, v_range.maximum),
+      p_detail => jsonb_build_object('minimum', v_range.minimum, 'maximum', v_range.maximum));
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_bound(text, text, uuid, text, int, text, timestamptz,
+    timestamptz) is
+'Refuses a setting that there cannot be (JQ002, JQ004).';
+
+-- internal/tenant/check_declared.sql
+-- The first fault of a document is told, with its path, and without a name or value of it.
+create or replace function fairclaim_internal.check_declared(p_document jsonb) returns void
+language plpgsql
+as $$
+declare
+  v_fault record;
+begin
+  if jsonb_typeof(p_document) is distinct from 'object' then
+    perform refuse('JQ004', 'p_document', 'must be an object with default, queues and tenants',
+      'an empty object declares that nothing is set');
+  end if;
+  with section as materialized (
+    select * from declared_sections(p_document)),
+  keyed as materialized (
+    select section.subject, section.queue, section.path, entry.key, entry.value, held.is_object
+      from section
+     cross join lateral (
+       select jsonb_typeof(section.held) = 'object' as is_object) held
+      left join lateral jsonb_each(case when held.is_object then section.held end)
+                entry(key, value) on true),
+  fault as (
+    select jsonb_build_array(unknown.key) as path, unknown.key as field,
+           'has an unknown key' as rule, null::int as minimum, null::int as maximum,
+           '["default", "queues", "tenants"]'::jsonb as allowed
+      from jsonb_object_keys(p_document) unknown(key)
+     where unknown.key not in ('default', 'queues', 'tenants')
+    union all
+    select jsonb_build_array(part.name), part.name, 'must be an object', null, null, null
+      from unnest(array['default', 'queues', 'tenants']) part(name)
+     where jsonb_typeof(p_document -> part.name) <> 'object'
+    union all
+    select named.path, 'tenants', 'must name a tenant by 1 to 255 bytes without control '
+           'characters, and each tenant once', null, null, null
+      from (select declared.path,
+                   case when declared.tenant_id is null then 2
+                        else count(*) over (partition by declared.tenant_id) end as times
+              from section declared
+             where declared.subject = 'tenant' and jsonb_array_length(declared.path) = 2) named
+     where named.times > 1
+    union all
+    select distinct keyed.path, 'queues',
+           'must name queues that match ^[a-z0-9][a-z0-9_.:-]*$ and have at most 64 characters',
+           null::int, null::int, null::jsonb
+      from keyed
+     where keyed.path ->> -2 = 'queues' and not is_name(keyed.queue)
+    union all
+    select keyed.path, keyed.path ->> 0, 'must be an object', null, null, null
+      from keyed where not keyed.is_object
+    union all
+    select keyed.path || to_jsonb(keyed.key), keyed.key, 'has an unknown key', null,
+           null, (select jsonb_agg(known.name) from unnest(known.names) known(name))
+      from keyed
+     cross join lateral (
+       select case when keyed.subject = 'queue' then array['max_running']
+                   else array_remove(array[
+                     case when keyed.subject = 'tenant' then 'weight' end, 'max_running',
+                     'max_waiting', 'refuses',
+                     case when keyed.path ->> -2 is distinct from 'queues' then 'queues' end], null)
+              end as names) known
+     where keyed.key <> all (known.names)
+    union all
+    select keyed.path || to_jsonb(keyed.key), keyed.key,
+           format('must be a whole number from %s to %s', known.minimum, known.maximum),
+           known.minimum, known.maximum, null
+      from keyed
+      join bound_range() known on known.name = keyed.key
+     where case when jsonb_typeof(keyed.value) = 'number'
+                then keyed.value::numeric not between known.minimum and known.maximum
+                     or keyed.value::numeric % 1 <> 0
+                else true end
+    union all
+    select keyed.path || to_jsonb(keyed.key), keyed.key, 'must be true or false', null, null, null
+      from keyed where keyed.key = 'refuses' and jsonb_typeof(keyed.value) <> 'boolean'
+    union all
+    select keyed.path || to_jsonb(keyed.key), keyed.key, 'belongs to max_waiting, which is missing',
+           null, null, null
+      from keyed
+     where keyed.key = 'refuses' and not exists (
+             select from keyed other
+              where other.path = keyed.path and other.key = 'max_waiting')
+    union all
+    select keyed.path || to_jsonb(keyed.key), keyed.key, 'must be an object', null, null, null
+      from keyed where keyed.key = 'queues' and jsonb_typeof(keyed.value) <> 'object')
+  select * into v_fault from fault limit 1;
+  if found then
+    perform refuse('JQ004',
+      'p_document' || case when v_fault.allowed is null then '.' || v_fault.field else '' end,
+      v_fault.rule, null, jsonb_strip_nulls(jsonb_build_object(
+        'path', case when v_fault.allowed is null then v_fault.path else v_fault.path - -1 end,
+        'minimum', v_fault.minimum, 'maximum', v_fault.maximum, 'allowed', v_fault.allowed)));
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_declared(jsonb) is
+'Refuses a document that declare_limits cannot read (JQ004), with the path of the fault.';
+
+-- internal/tenant/declared_sections.sql
+-- The objects of a document of declare_limits that hold settings, each with where it stands. A
+-- place in the path that is a number is that of a key among the keys of its object, from 0, in the
+-- order of jsonb: by length, then by bytes. So a refusal can say where without telling a name.
+create or replace function fairclaim_internal.declared_sections(p_document jsonb)
+returns table (
+  subject text, tenant text, tenant_id uuid, queue text, held jsonb, path jsonb
+)
+language sql immutable
+as $$
+  with tenant as materialized (
+    select named.key, named.value, named.place - 1 as place,
+           case when fairclaim_internal.is_tenant_name(named.key)
+                then fairclaim.tenant_uuid(named.key) end as id
+      from jsonb_each(case when jsonb_typeof(p_document -> 'tenants') = 'object'
+                           then p_document -> 'tenants' end) with ordinality
+           named(key, value, place)),
+  top as materialized (
+    select 'default' as subject, null::text as tenant,
+           '00000000-0000-0000-0000-000000000000'::uuid as tenant_id,
+           p_document -> 'default' as held,
+           '["default"]'::jsonb as path
+     where p_document ? 'default'
+    union all
+    select 'tenant', tenant.key, tenant.id, tenant.value, jsonb_build_array('tenants', tenant.place)
+      from tenant)
+  select top.subject, top.tenant, top.tenant_id, '', top.held, top.path from top
+  union all
+  select top.subject, top.tenant, top.tenant_id, named.key, named.value,
+         top.path || jsonb_build_array('queues', named.place - 1)
+    from top
+   cross join lateral jsonb_each(
+     case when jsonb_typeof(top.held) = 'object' and jsonb_typeof(top.held -> 'queues') = 'object'
+          then top.held -> 'queues' end) with ordinality named(key, value, place)
+  union all
+  select 'queue', null, '00000000-0000-0000-0000-000000000000', named.key, named.value,
+         jsonb_build_array('queues', named.place - 1)
+    from jsonb_each(case when jsonb_typeof(p_document -> 'queues') = 'object'
+                         then p_document -> 'queues' end) with ordinality named(key, value, place)
+$$;
+
+comment on function fairclaim_internal.declared_sections(jsonb) is
+'The objects of a document of declare_limits that hold settings: of whom, in which queue (empty: in all), and where they stand.';
+
 -- internal/tenant/default_tenant.sql
 create or replace function fairclaim_internal.default_tenant() returns uuid
 language plpgsql stable
@@ -7220,6 +10091,355 @@ $$;
 comment on function fairclaim_internal.default_tenant() is
 'The id of the default tenant of the settings, for a call that names none. Null where there is none.';
 
+-- internal/tenant/force_bounds.sql
+-- Each list has an item a place: what has changed in `bound`, of which the caller holds the lock. A
+-- place may come twice, for a limit and a pause of one tenant.
+create or replace function fairclaim_internal.force_bounds(
+  p_kinds text[],
+  p_subjects text[],
+  p_tenants uuid[],
+  p_queues text[],
+  p_now timestamptz
+) returns void
+language plpgsql
+as $$
+declare
+  v_kind text;
+  v_subjects text[];
+  v_tenants uuid[];
+  v_queues text[];
+begin
+  foreach v_kind in array array['weight', 'running', 'waiting'] loop
+    select array_agg(changed.subject), array_agg(changed.tenant_id), array_agg(changed.queue)
+      into v_subjects, v_tenants, v_queues
+      from (select distinct place.subject, place.tenant_id, place.queue
+              from unnest(p_kinds, p_subjects, p_tenants, p_queues)
+                     place(kind, subject, tenant_id, queue)
+             where case place.kind when 'paused' then 'running' else place.kind end
+                   = v_kind) changed;
+    continue when v_tenants is null;
+    if v_kind = 'weight' then
+      perform force_weights(v_tenants, v_queues, p_now);
+    elsif v_kind = 'waiting' then
+      perform force_waiting(v_subjects, v_tenants, v_queues, p_now);
+    elsif force_running(v_subjects, v_tenants, v_queues, p_now) then
+      perform note_limits(p_now);             -- jobs that waited for it may go now
+    end if;
+  end loop;
+end
+$$;
+
+comment on function fairclaim_internal.force_bounds(text[], text[], uuid[], text[], timestamptz) is
+'Puts what is set in these places into force, and lets the next tick wake the workers where a limit was raised or lifted.';
+
+-- internal/tenant/force_running.sql
+-- The caller holds the lock on `bound`. A tenant that is paused has the limit 0 over all queues,
+-- whatever else is set. A limit that changes keeps its row, so that it stays in effect; only a new
+-- one waits for tick (see activate_limits). The row may hold a rate as well, and then stays. Looks
+-- by index, as in in_force.
+create or replace function fairclaim_internal.force_running(
+  p_subjects text[],
+  p_tenants uuid[],
+  p_queues text[],
+  p_now timestamptz
+) returns boolean
+language plpgsql
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_subjects text[];                          -- of the places that change
+  v_tenants uuid[];
+  v_queues text[];
+  v_limits int[];                             -- null: none in force
+  v_gone tid[];
+  v_roomier boolean;
+begin
+  select array_agg(changed.subject), array_agg(changed.tenant_id), array_agg(changed.queue),
+         array_agg(changed.value),
+         bool_or(changed.value is null or changed.value > changed.known)
+    into v_subjects, v_tenants, v_queues, v_limits, v_roomier
+    from (select held.subject, held.tenant_id, held.queue,
+                 case when held.subject = 'tenant' and held.queue = '' and exists (
+                             select from bound
+                              where bound.tenant_id = held.tenant_id and bound.queue = ''
+                                and bound.kind = 'paused' and bound.subject = 'tenant'
+                                and (bound.until is null or bound.until > p_now))
+                      then 0 else held.value end as value,
+                 (select own.max_running from running_limit own
+                   where own.tenant_id = held.tenant_id and own.queue = held.queue collate "C"
+                     and own.subject = held.subject collate "C") as known
+            from in_force('running', p_subjects, p_tenants, p_queues, p_now) held
+          offset 0) changed
+   where changed.value is distinct from changed.known;
+  v_gone := array(
+     select gone.place
+       from unnest(v_subjects, v_tenants, v_queues, v_limits)
+              changed(subject, tenant_id, queue, value)
+      cross join lateral (
+        select own.ctid as place from running_limit own
+         where own.tenant_id = changed.tenant_id and own.queue = changed.queue collate "C"
+           and own.subject = changed.subject collate "C"
+        offset 0) gone
+      where changed.value is null);
+  delete from running_limit
+   where running_limit.ctid = any (v_gone) and running_limit.units is null;
+  update running_limit set max_running = null where running_limit.ctid = any (v_gone);
+  insert into running_limit (subject, tenant_id, queue, max_running)
+  select changed.subject, changed.tenant_id, changed.queue, changed.value
+    from unnest(v_subjects, v_tenants, v_queues, v_limits)
+           changed(subject, tenant_id, queue, value)
+   where changed.value is not null
+      on conflict (tenant_id, queue, subject) do update set max_running = excluded.max_running;
+  return coalesce(v_roomier, false);
+end
+$$;
+
+comment on function fairclaim_internal.force_running(text[], uuid[], text[], timestamptz) is
+'Puts the limits on running jobs of these places, and pauses of tenants, into force as `bound` has them. Returns whether some limit was raised or lifted.';
+
+-- internal/tenant/force_waiting.sql
+-- The caller holds the lock on `bound`. Looks by index, as in in_force.
+create or replace function fairclaim_internal.force_waiting(
+  p_subjects text[],
+  p_tenants uuid[],
+  p_queues text[],
+  p_now timestamptz
+) returns void
+language plpgsql
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_subjects text[];                          -- of the places that change
+  v_tenants uuid[];
+  v_queues text[];
+  v_quotas int[];                             -- null: none in force
+  v_refuses boolean[];
+begin
+  select array_agg(changed.subject), array_agg(changed.tenant_id), array_agg(changed.queue),
+         array_agg(changed.value), array_agg(changed.refuses)
+    into v_subjects, v_tenants, v_queues, v_quotas, v_refuses
+    from (select held.*, own.max_waiting, own.refuses as refused
+            from in_force('waiting', p_subjects, p_tenants, p_queues, p_now) held
+            left join lateral (
+              select * from waiting_limit known
+               where known.tenant_id = held.tenant_id and known.queue = held.queue collate "C"
+                 and known.subject = held.subject collate "C" offset 0) own on true) changed
+   where changed.value is distinct from changed.max_waiting
+      or changed.refuses is distinct from changed.refused;
+  delete from waiting_limit
+   where waiting_limit.ctid = any (array(
+     select gone.place
+       from unnest(v_subjects, v_tenants, v_queues, v_quotas)
+              changed(subject, tenant_id, queue, value)
+      cross join lateral (
+        select own.ctid as place from waiting_limit own
+         where own.tenant_id = changed.tenant_id and own.queue = changed.queue collate "C"
+           and own.subject = changed.subject collate "C"
+        offset 0) gone
+      where changed.value is null));
+  insert into waiting_limit (subject, tenant_id, queue, max_waiting, refuses)
+  select changed.subject, changed.tenant_id, changed.queue, changed.value, changed.refuses
+    from unnest(v_subjects, v_tenants, v_queues, v_quotas, v_refuses)
+           changed(subject, tenant_id, queue, value, refuses)
+   where changed.value is not null
+      on conflict (tenant_id, queue, subject)
+      do update set max_waiting = excluded.max_waiting, refuses = excluded.refuses;
+end
+$$;
+
+comment on function fairclaim_internal.force_waiting(text[], uuid[], text[], timestamptz) is
+'Puts the quotas of these places into force as `bound` has them.';
+
+-- internal/tenant/force_weights.sql
+-- The caller holds the lock on `bound`. A changed weight is noted for tick, which gives it to the
+-- lanes that are there. Looks by index, as in in_force.
+create or replace function fairclaim_internal.force_weights(
+  p_tenants uuid[],
+  p_queues text[],
+  p_now timestamptz
+) returns void
+language plpgsql
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_tenants uuid[];                           -- of the places that change
+  v_queues text[];
+  v_weights int[];                            -- null: none in force
+begin
+  select array_agg(changed.tenant_id), array_agg(changed.queue), array_agg(changed.value)
+    into v_tenants, v_queues, v_weights
+    from (select held.tenant_id, held.queue, held.value,
+                 (select own.weight from tenant_weight own
+                   where own.tenant_id = held.tenant_id
+                     and own.queue = held.queue collate "C") as known
+            from in_force('weight', array_fill('tenant'::text, array[cardinality(p_tenants)]),
+                   p_tenants, p_queues, p_now) held) changed
+   where changed.value is distinct from changed.known;
+  delete from tenant_weight
+   where tenant_weight.ctid = any (array(
+     select gone.place
+       from unnest(v_tenants, v_queues, v_weights) changed(tenant_id, queue, value)
+      cross join lateral (
+        select own.ctid as place from tenant_weight own
+         where own.tenant_id = changed.tenant_id and own.queue = changed.queue collate "C"
+        offset 0) gone
+      where changed.value is null));
+  insert into tenant_weight (tenant_id, queue, weight)
+  select changed.tenant_id, changed.queue, changed.value
+    from unnest(v_tenants, v_queues, v_weights) changed(tenant_id, queue, value)
+   where changed.value is not null
+      on conflict (tenant_id, queue) do update set weight = excluded.weight;
+  insert into weight_note (tenant_id, queue)
+  select changed.tenant_id, changed.queue
+    from unnest(v_tenants, v_queues) changed(tenant_id, queue);
+end
+$$;
+
+comment on function fairclaim_internal.force_weights(uuid[], text[], timestamptz) is
+'Puts the weights of these places into force as `bound` has them.';
+
+-- internal/tenant/in_force.sql
+-- Of each place the override while it is there and not past its end, else the base. The plan is
+-- pinned to one look by index a place: the statistics may say "empty" of a table that a declaration
+-- has just filled.
+create or replace function fairclaim_internal.in_force(
+  p_kind text,
+  p_subjects text[],
+  p_tenants uuid[],
+  p_queues text[],
+  p_now timestamptz
+) returns table (subject text, tenant_id uuid, queue text, value int, refuses boolean)
+language plpgsql stable
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select asked.subject, asked.tenant_id, asked.queue, held.value, held.refuses
+    from unnest(p_subjects, p_tenants, p_queues) asked(subject, tenant_id, queue)
+    left join lateral (
+      -- by name, an override comes after the base
+      select bound.value, bound.refuses from bound
+       where bound.tenant_id = asked.tenant_id and bound.queue = asked.queue collate "C"
+         and bound.kind = p_kind and bound.subject = asked.subject collate "C"
+         and bound.key is null
+         and (bound.layer = 'base' or bound.until is null or bound.until > p_now)
+       order by bound.layer desc limit 1) held on true;
+end
+$$;
+
+comment on function fairclaim_internal.in_force(text, text[], uuid[], text[], timestamptz) is
+'What is in force in each of these places (subject, tenant, queue); null where nothing is set.';
+
+-- internal/tenant/is_known_tenant.sql
+create or replace function fairclaim_internal.is_known_tenant(p_tenant_id uuid) returns boolean
+language plpgsql stable
+set jit = off
+set enable_seqscan = off
+as $$
+begin
+  return tenant_label(p_tenant_id) is not null
+      or exists (select from job where job.tenant_id = p_tenant_id);
+end
+$$;
+
+comment on function fairclaim_internal.is_known_tenant(uuid) is
+'Whether a job was dispatched for this tenant by name, or one of its jobs is there.';
+
+-- internal/tenant/check_tenant.sql
+create or replace function fairclaim_internal.check_tenant(p_tenant_id uuid) returns void
+language plpgsql
+as $$
+begin
+  if p_tenant_id is null then
+    perform refuse('JQ002', 'p_tenant_id', 'is missing',
+      'name the tenant by its uuid, or by fairclaim.tenant_uuid(''its name'')');
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.check_tenant(uuid) is
+'Refuses a call that names no tenant (JQ002).';
+
+-- internal/tenant/default_tenant.sql
+create or replace function fairclaim_internal.default_tenant() returns uuid
+language plpgsql stable
+as $$
+declare
+  v_name text := (select setting.default_tenant from setting);
+begin
+  return case when v_name is not null then fairclaim.tenant_uuid(v_name) end;
+end
+$$;
+
+comment on function fairclaim_internal.default_tenant() is
+'The id of the default tenant of the settings, for a call that names none. Null where there is none.';
+
+-- internal/tenant/forget_tenant.sql
+-- Every table that has rows of a tenant, but those of its jobs, which are gone by now: so a table
+-- that is added later is not forgotten here. Lanes are left to tick, which closes them when they
+-- are empty, and the tenants of logins to the installer. What is audited stays. The nil uuid is no
+-- tenant: rows of it hold for every tenant.
+create or replace function fairclaim_internal.forget_tenant(p_tenant_id uuid) returns int
+language plpgsql
+as $$
+declare
+  v_table name;
+  v_gone int;
+  v_all int := 0;
+begin
+  if p_tenant_id = '00000000-0000-0000-0000-000000000000' then
+    return 0;
+  end if;
+  perform lock_bounds();
+  for v_table in
+    select pg_class.relname
+      from pg_class
+      join pg_attribute on pg_attribute.attrelid = pg_class.oid
+     where pg_class.relnamespace = 'fairclaim_internal'::regnamespace
+       and pg_class.relkind = 'r' and not pg_class.relispartition
+       and pg_attribute.attname = 'tenant_id' and not pg_attribute.attisdropped
+       and pg_class.relname
+           <> all ('{ready,scheduled,running,lane,audit,login_tenant}'::name[])
+     order by 1
+  loop
+    execute format(
+      'delete from %I gone
+        where gone.ctid = any (array(
+          select named.ctid from %I named where named.tenant_id = $1 for update skip locked))',
+      v_table, v_table) using p_tenant_id;
+    get diagnostics v_gone = row_count;
+    if v_table in ('bound', 'tenant_retention', 'tenant_name') then
+      v_all := v_all + v_gone;
+    end if;
+  end loop;
+  return v_all;
+end
+$$;
+
+comment on function fairclaim_internal.forget_tenant(uuid) is
+'Deletes what is known of a tenant without jobs: its name, limits, weight, retention and what was noted about it. Returns how many settings went.';
+
 -- internal/tenant/is_tenant_name.sql
 create or replace function fairclaim_internal.is_tenant_name(p_name text) returns boolean
 language sql immutable parallel safe
@@ -7227,6 +10447,25 @@ as $$ select octet_length(p_name) between 1 and 255 and p_name !~ $r$[[:cntrl:]\
 
 comment on function fairclaim_internal.is_tenant_name(text) is
 'Whether a text may name a tenant in a dispatch: 1 to 255 bytes without control characters. Null for null.';
+
+-- internal/tenant/lock_bounds.sql
+-- Whoever changes settings works alone, so that what is in force follows from all that is set.
+-- Readers wait for nothing, and neither do claims, dispatches and ticks.
+create or replace function fairclaim_internal.lock_bounds() returns void
+language plpgsql
+as $$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform refuse('JQ004', 'transaction',
+      'a change of settings needs isolation level read committed',
+      'begin isolation level read committed');
+  end if;
+  lock table bound in share row exclusive mode;
+end
+$$;
+
+comment on function fairclaim_internal.lock_bounds() is
+'Lets one transaction at a time change settings of tenants and queues. Errors: JQ004 outside READ COMMITTED.';
 
 -- internal/tenant/named_tenant.sql
 -- The tenant of a dispatch that gives no uuid. Only such a dispatch pays for this, and where the
@@ -7284,6 +10523,34 @@ $$;
 comment on function fairclaim_internal.named_tenants(jsonb) is
 'The ids of the tenants that the jobs of a batch name, by name, and that of the default tenant by the empty one; remembers the names.';
 
+-- internal/tenant/note_audit.sql
+-- Who is the login, as in the server's log: a role that was set says less.
+create or replace function fairclaim_internal.note_audit(
+  p_what text,
+  p_subject text,
+  p_tenant_id uuid,
+  p_queue text,
+  p_old text,
+  p_new text,
+  p_why text default null,
+  p_until timestamptz default null,
+  p_many int default 1
+) returns void
+language plpgsql
+as $$
+begin
+  insert into audit (at, who, what, subject, tenant_id, queue, old_value, new_value, until, why,
+                     many)
+  values (fairclaim.clock(), session_user, p_what, p_subject, p_tenant_id, nullif(p_queue, ''),
+          p_old, p_new, p_until, p_why, p_many);
+  raise log 'fairclaim: % by %', p_what, session_user;
+end
+$$;
+
+comment on function fairclaim_internal.note_audit(text, text, uuid, text, text, text, text,
+    timestamptz, int) is
+'Writes down who changed what, why, and how many.';
+
 -- internal/tenant/note_tenants.sql
 -- Remembers how tenants are called, once each: it appends, and tick folds. Locks nothing and waits
 -- for nothing. A tenant whose name is folded costs one look-up in an index. Notes that wait for the
@@ -7311,6 +10578,136 @@ $$;
 comment on function fairclaim_internal.note_tenants(uuid[], text[]) is
 'Notes the names of tenants that are not known yet, for the next tick to keep.';
 
+-- internal/tenant/put_bound.sql
+-- Writes the override of one place, or takes it away where the value is null, and puts into force
+-- what follows. Locks `bound`; then rows of what is in force, for which it waits.
+create or replace function fairclaim_internal.put_bound(
+  p_what text,
+  p_kind text,
+  p_subject text,
+  p_tenant_id uuid,
+  p_queue text,
+  p_value int,
+  p_refuses boolean,
+  p_why text,
+  p_until timestamptz,
+  p_now timestamptz
+) returns void
+language plpgsql
+set jit = off
+set enable_seqscan = off
+as $$
+declare
+  v_tenant uuid := case when p_subject = 'tenant' then p_tenant_id
+                        else '00000000-0000-0000-0000-000000000000' end;
+  v_queue text := coalesce(p_queue, '');
+  v_old int;
+begin
+  perform check_bound(p_kind, p_subject, p_tenant_id, p_queue, p_value, p_why, p_until, p_now);
+  perform lock_bounds();
+  delete from bound
+   where bound.tenant_id = v_tenant and bound.queue = v_queue and bound.kind = p_kind
+     and bound.subject = p_subject and bound.key is null and bound.layer = 'override'
+  returning bound.value into v_old;
+  if p_value is not null then
+    insert into bound (kind, subject, tenant_id, queue, layer, value, refuses, set_by, why, until,
+                       set_at)
+    values (p_kind, p_subject, v_tenant, v_queue, 'override', p_value, p_refuses, session_user,
+            p_why, p_until, p_now);
+  end if;
+  perform force_bounds(array[p_kind], array[p_subject], array[v_tenant], array[v_queue], p_now);
+  perform note_audit(p_what, p_subject, case when p_subject = 'tenant' then v_tenant end, v_queue,
+    v_old::text, p_value::text, p_why, p_until);
+end
+$$;
+
+comment on function fairclaim_internal.put_bound(text, text, text, uuid, text, int, boolean, text,
+    timestamptz, timestamptz) is
+'Sets an override of an operator, or takes it away (a null value). Errors: JQ002, JQ004.';
+
+-- internal/tenant/read_declared.sql
+-- A document that check_declared has passed.
+create or replace function fairclaim_internal.read_declared(p_document jsonb) returns table (
+  kind text, subject text, tenant_id uuid, queue text, value int, refuses boolean, what text
+)
+language sql immutable
+as $$
+  select known.kind, section.subject,
+         section.tenant_id, section.queue, (section.held ->> known.name)::int,
+         case when known.kind = 'waiting'
+              then coalesce((section.held ->> 'refuses')::boolean, true) end,
+         concat_ws('.',
+           case section.subject when 'tenant' then 'tenants' when 'default' then 'default' end,
+           section.tenant,
+           case when section.queue <> '' then 'queues.' || section.queue end, known.name)
+    from (select * from fairclaim_internal.declared_sections(p_document) offset 0) section
+   cross join lateral (
+     select * from fairclaim_internal.bound_range() range where section.held ? range.name) known
+$$;
+
+comment on function fairclaim_internal.read_declared(jsonb) is
+'The settings in a document of declare_limits, each with its path.';
+
+-- internal/tenant/shown_bound.sql
+-- One place as it is shown: both layers by two looks, and what follows from them.
+create or replace function fairclaim_internal.shown_bound(
+  p_kind text,
+  p_subject text,
+  p_tenant_id uuid,
+  p_queue text,
+  p_now timestamptz,
+  out kind text,
+  out subject text,
+  out tenant_id uuid,
+  out tenant text,
+  out queue text,
+  out base int,
+  out override int,
+  out in_force int,
+  out refuses boolean,
+  out set_by text,
+  out why text,
+  out until timestamptz,
+  out set_at timestamptz
+)
+language plpgsql stable
+set jit = off
+set enable_seqscan = off
+as $$
+declare
+  v_tenant uuid := case when p_subject = 'tenant' then p_tenant_id
+                        else '00000000-0000-0000-0000-000000000000' end;
+  v_base bound;
+  v_override bound;
+  v_shown bound;
+begin
+  select * into v_base from bound known
+   where known.tenant_id = v_tenant and known.queue = p_queue and known.kind = p_kind
+     and known.subject = p_subject and known.key is null and known.layer = 'base';
+  select * into v_override from bound known
+   where known.tenant_id = v_tenant and known.queue = p_queue and known.kind = p_kind
+     and known.subject = p_subject and known.key is null and known.layer = 'override'
+     and (known.until is null or known.until > p_now);
+  v_shown := case when v_override.bound_id is null then v_base else v_override end;
+  kind := p_kind;
+  subject := p_subject;
+  tenant_id := case when p_subject = 'tenant' then p_tenant_id end;
+  tenant := tenant_label(tenant_id);
+  queue := nullif(p_queue, '');
+  base := v_base.value;
+  override := v_override.value;
+  in_force := v_shown.value;
+  refuses := v_shown.refuses;
+  set_by := v_shown.set_by;
+  why := v_shown.why;
+  until := v_shown.until;
+  set_at := v_shown.set_at;
+end
+$$;
+
+comment on function fairclaim_internal.shown_bound(text, text, uuid, text, timestamptz) is
+'A setting of a tenant, a queue or a default: base, override, what is in force, and whose that is.';
+
 -- internal/tenant/tenant_label.sql
 -- Two look-ups by index: in the names that tick has folded, else in the notes of dispatches since.
 create or replace function fairclaim_internal.tenant_label(p_tenant_id uuid) returns text
@@ -7325,6 +10722,170 @@ $$;
 
 comment on function fairclaim_internal.tenant_label(uuid) is
 'The name of a tenant, or null when no job was dispatched for it by name.';
+
+-- internal/tenant/weight_of.sql
+-- A weight for the queue goes before one for all queues. It is inlined, so every name has its
+-- schema.
+create or replace function fairclaim_internal.weight_of(p_tenant_id uuid, p_queue text)
+returns smallint
+language sql stable
+as $$
+  select coalesce(
+    (select own.weight from fairclaim_internal.tenant_weight own
+      where own.tenant_id = p_tenant_id and own.queue = p_queue collate "C"),
+    (select own.weight from fairclaim_internal.tenant_weight own
+      where own.tenant_id = p_tenant_id and own.queue = ''),
+    1::smallint)
+$$;
+
+comment on function fairclaim_internal.weight_of(uuid, text) is
+'The weight of a tenant in a queue, as it is in force.';
+
+-- internal/tenant/write_base.sql
+-- The caller holds the lock on `bound`. A value that is null removes the row of that number.
+create or replace function fairclaim_internal.write_base(
+  p_ids bigint[],
+  p_kinds text[],
+  p_subjects text[],
+  p_tenants uuid[],
+  p_queues text[],
+  p_values int[],
+  p_refuses boolean[],
+  p_why text,
+  p_now timestamptz
+) returns void
+language plpgsql
+as $$
+begin
+  -- all that change go, and come again where they have a value
+  delete from bound
+   where bound.ctid = any (array(
+     select gone.place
+       from unnest(p_ids) listed(id)
+      cross join lateral (
+        select known.ctid as place from bound known
+         where known.bound_id = listed.id offset 0) gone));
+  insert into bound (kind, subject, tenant_id, queue, layer, value, refuses, set_by, why, set_at)
+  select item.kind, item.subject, item.tenant_id, item.queue, 'base', item.value, item.refuses,
+         session_user, p_why, p_now
+    from unnest(p_kinds, p_subjects, p_tenants, p_queues, p_values, p_refuses)
+           item(kind, subject, tenant_id, queue, value, refuses)
+   where item.value is not null;
+  perform force_bounds(p_kinds, p_subjects, p_tenants, p_queues, p_now);
+  perform note_audit('declare_limits', 'all', null, null, null, null, p_why, null,
+    cardinality(p_kinds));
+end
+$$;
+
+comment on function fairclaim_internal.write_base(bigint[], text[], text[], uuid[], text[], int[],
+    boolean[], text, timestamptz) is
+'Writes the settings that a declaration changes, and puts into force what follows.';
+
+-- internal/tenant/tenant_jobs.sql
+-- One step of an operation on all jobs of a tenant: it looks at the next p_limit of them, oldest
+-- first, whatever their status, and gives those that the filter lets through. The walk by (tenant,
+-- id) meets each job once, also one that changes its state meanwhile, and no dead rows of what an
+-- earlier step has moved. So a whole operation costs as much as the tenant has jobs.
+create or replace function fairclaim_internal.tenant_jobs(
+  p_tenant_id uuid,
+  p_queue text,
+  p_type text,
+  p_older_than float8,
+  p_newer_than float8,
+  p_after uuid,
+  p_limit int,
+  out ids uuid[],
+  out looked int,
+  out next uuid
+)
+language plpgsql stable
+set enable_seqscan = off
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+begin
+  perform check_tenant(p_tenant_id);
+  perform check_filter(null, p_older_than, p_newer_than, null);
+  if p_limit is null or p_limit not between 1 and 10000 then
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 10,000',
+      'go on with p_after = next, as long as there is one', '{"minimum": 1, "maximum": 10000}');
+  end if;
+  select count(*), max(look.id::text)::uuid,
+         coalesce(array_agg(look.id order by look.id) filter (
+           where (p_queue is null or look.queue = p_queue collate "C")
+             and (p_type is null or look.type = p_type collate "C")
+             and (p_older_than is null
+                  or look.created_at < v_now - make_interval(secs => p_older_than))
+             and (p_newer_than is null
+                  or look.created_at >= v_now - make_interval(secs => p_newer_than))), '{}')
+    into looked, next, ids
+    from (select job.id, job.queue, job.type, job.created_at from job
+           where job.tenant_id = p_tenant_id
+             and job.id > coalesce(p_after, '00000000-0000-0000-0000-000000000000')
+           order by job.tenant_id, job.id limit p_limit) look;
+  if looked < p_limit then
+    next := null;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.tenant_jobs(uuid, text, text, float8, float8, uuid, int) is
+'The next jobs of a tenant that a filter lets through, how many it looked at, and where to go on (null: that was the last). Errors: JQ002, JQ004.';
+
+-- internal/tenant/tenant_label.sql
+-- Two look-ups by index: in the names that tick has folded, else in the notes of dispatches since.
+create or replace function fairclaim_internal.tenant_label(p_tenant_id uuid) returns text
+language sql stable
+as $$
+  select coalesce(
+    (select known.name from fairclaim_internal.tenant_name known
+      where known.tenant_id = p_tenant_id),
+    (select note.name from fairclaim_internal.tenant_note note
+      where note.tenant_id = p_tenant_id limit 1))
+$$;
+
+comment on function fairclaim_internal.tenant_label(uuid) is
+'The name of a tenant, or null when no job was dispatched for it by name.';
+
+-- internal/tenant/tenant_parts.sql
+create or replace function fairclaim_internal.tenant_parts(p_tenant_id uuid)
+returns table (kind text, document jsonb)
+language plpgsql stable
+as $$
+#variable_conflict use_column
+begin
+  return query
+  select 'tenant', jsonb_build_object(
+           'tenant_id', p_tenant_id, 'name', tenant_label(p_tenant_id),
+           'retention', (select extract(epoch from own.retention) from tenant_retention own
+                          where own.tenant_id = p_tenant_id));
+  return query
+  select 'setting', jsonb_strip_nulls(jsonb_build_object(
+           'setting', set_by.kind, 'queue', nullif(set_by.queue, ''), 'layer', set_by.layer,
+           'value', set_by.value, 'share', set_by.share, 'period', set_by.period,
+           'burst', set_by.burst, 'key', set_by.key, 'refuses', set_by.refuses,
+           'set_by', set_by.set_by, 'why', set_by.why, 'until', set_by.until,
+           'set_at', set_by.set_at))
+    from bound set_by
+   where set_by.tenant_id = p_tenant_id
+   order by set_by.kind, set_by.queue, set_by.layer;
+  return query
+  select 'setting', jsonb_build_object('setting', 'drain', 'drained_at', drain.drained_at)
+    from waiting_limit drain
+   where drain.tenant_id = p_tenant_id and drain.subject = 'drain';
+  return query
+  select 'audit', jsonb_build_object(
+           'at', entry.at, 'who', entry.who, 'what', entry.what, 'queue', entry.queue,
+           'old_value', entry.old_value, 'new_value', entry.new_value, 'until', entry.until,
+           'why', entry.why, 'many', entry.many)
+    from audit entry
+   where entry.tenant_id = p_tenant_id
+   order by entry.audit_id;
+end
+$$;
+
+comment on function fairclaim_internal.tenant_parts(uuid) is
+'What is known of a tenant beside its jobs, one row each, for its export.';
 
 -- internal/worker/check_report.sql
 -- What report_work refuses before it writes anything. The worker's id, its queues and its types are
@@ -7623,13 +11184,11 @@ begin
   select * into v_row from queue_time where queue_time.queue = p_queue;
   with slice as materialized (
     select lane.turn, lane.tenant_id from lane
-     where lane.tenant_id is not null and lane.queue = p_queue
+     where lane.walked and lane.queue = p_queue
        and lane.turn > coalesce(v_row.place, -9223372036854775808)
      order by lane.turn limit p_size)
   select (select count(*) from slice), array_agg(met.turn order by met.turn),
-         array_agg(coalesce((
-           select tenant.weight::int from tenant
-            where tenant.tenant_id = met.tenant_id), 1) order by met.turn),
+         array_agg(weight_of(met.tenant_id, p_queue)::int order by met.turn),
          array_agg(known.mean order by met.turn)
     into v_lanes, v_turns, v_weights, v_means
     from (select distinct slice.turn, slice.tenant_id from slice) met
@@ -7666,7 +11225,7 @@ begin
     select found.place, wanted.weight from wanted
      cross join lateral (
        select lane.ctid as place from lane
-        where lane.tenant_id is not null and lane.queue = p_queue and lane.turn = wanted.turn
+        where lane.walked and lane.queue = p_queue and lane.turn = wanted.turn
           and lane.weight <> wanted.weight
           and (not v_by_seconds or abs(lane.weight - wanted.weight) * 20 > wanted.weight)
           for update skip locked) found)
@@ -8052,6 +11611,14 @@ begin
     perform refuse_job(v_fault);
   end if;
 
+  -- one condition for an installation without quotas; nothing is written before they are checked
+  if (select exists (select from waiting_limit))
+     and exists (select from waiting_limit
+                  where waiting_limit.tenant_id = any (
+                    array[p_tenant_id, '00000000-0000-0000-0000-000000000000'::uuid])) then
+    perform check_quotas(array[p_tenant_id], array[p_queue], array[1]);
+  end if;
+
   v_id := (id_prefix(v_now) || substr(gen_random_uuid()::text, 20))::uuid;
   insert into job (id, tenant_id, queue, type, priority, max_attempts,
                    timeout, run_at, created_at, payload, tags, metadata)
@@ -8133,6 +11700,10 @@ begin
     v_tenants := case when v_seldom & 1 > 0 then named_tenants(p_jobs) end;
     v_times := case when v_seldom & 2 > 0 then read_times(p_jobs) end;
   end if;
+  if exists (select from waiting_limit) then
+    perform check_batch_quotas(p_jobs, v_tenants);
+  end if;
+
   -- item: a job as it will be stored. What no smallint holds is brought just outside of the limits,
   -- and refused with the others. It has no tenant where it names none or two, no timeout where that
   -- is wrong, and no time where its delay is wrong or stands beside a run_at.
@@ -8214,7 +11785,7 @@ begin
          (select array_agg(kind.type order by kind.number) from kind),
          (select array_agg(kind.priority::smallint order by kind.number) from kind),
          array_agg(row (sized.number, sized.place, sized.id, sized.tenant_id,
-                        0, sized.max_attempts, 0)::ready) filter (where sized.due is null),
+                        0, sized.max_attempts, 0, false)::ready) filter (where sized.due is null),
          min(sized.due)
     into v_bad, v_fault, v_bytes, v_all, v_queues, v_types, v_priorities, v_rows, v_later
     from (select kind.number, item.place, item.id, item.tenant_id, item.max_attempts,
@@ -8807,6 +12378,9 @@ begin
   select * into v_result from prune_walk(v_place, v_now, v_before, v_end);
   v_place := v_result.p_place;
   rows_deleted := v_result.deleted; passed_over := v_result.passed_over;
+  if p_retention is null and exists (select from tenant_retention) then
+    rows_deleted := rows_deleted + prune_tenant(v_now, 1000);
+  end if;
   v_took := least(greatest(fairclaim.clock() - v_now, interval '0'), interval '1 s');
   update prune_place
      set retention = v_place.retention, place = v_place.place, ahead = v_place.ahead,
@@ -8821,7 +12395,7 @@ end
 $$;
 
 comment on function fairclaim.prune(float8) is
-'Deletes jobs that ended before the retention began (the setting, 7 days at first), and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). A call takes at most 200 ms or so: call it while `more`; workers do. Jobs go row by row here, once they have been past the retention of the settings for a third of it: drop_ranges() drops whole ranges before that, and is to be called first. p_retention: another one in seconds, for operators only, at least 3,600, which holds for every job at once. rows_deleted: jobs. passed_over: jobs that could not be deleted; the server''s log has their ids and the SQLSTATE, and `fairclaim doctor` tells them. busy: another prune is at work, or all of them rest. ranges_dropped is always 0.
+'Deletes jobs that ended before the retention began (the setting, 7 days at first, or a shorter one of their tenant), and how far sources of dispatch_lines were sent (not counted; never sooner than the setting says). A call takes at most 200 ms or so: call it while `more`; workers do. Jobs go row by row here, once they have been past the retention of the settings for a third of it: drop_ranges() drops whole ranges before that, and is to be called first. p_retention: another one in seconds, for operators only, at least 3,600, which holds for every job at once. rows_deleted: jobs. passed_over: jobs that could not be deleted; the server''s log has their ids and the SQLSTATE, and `fairclaim doctor` tells them. busy: another prune is at work, or all of them rest. ranges_dropped is always 0.
 Errors: JQ004, JQ007.';
 
 grant execute on function fairclaim.prune(float8) to fairclaim_worker, fairclaim_operator;
@@ -8867,6 +12441,10 @@ begin
   end if;
   promoted := 0; returned := 0; moved := 0; floors := 0; closed := 0; deleted := 0;
   safe_lag := v_state.mark - v_state.safe; busy := false; failed := '{}';
+  if coalesce(pg_sequence_last_value('rate_at'), 0) between 1 and v_ms then
+    perform setval('rate_at', 0);
+    perform wake(v_now);
+  end if;
   v_all := v_round and v_last / 15000 <> v_ms / 15000;
   v_late := v_round and v_last < v_ms - 2000;
   v_state.sched_floor := case when v_all or v_late then '-infinity'
@@ -8921,7 +12499,7 @@ end
 $$;
 
 comment on function fairclaim.tick() is
-'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, fails suspects that no worker took, moves floors, closes and deletes empty lanes, makes ranges ahead, keeps the names of tenants that dispatches have used. Call it from anywhere when next_tick_in says, in seconds: after half a minute at most, sooner when something can be due, every second while jobs wait or lanes come and go. Workers do. prune_due: no worker has pruned for a minute (ten, while nothing happens): call drop_ranges() and prune(). busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
+'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, fails suspects that no worker took, moves floors, closes and deletes empty lanes, makes ranges ahead, keeps the names of tenants that dispatches have used, refreshes the statistics. Call it from anywhere when next_tick_in says, in seconds: after half a minute at most, sooner when something can be due, every second while jobs wait or lanes come and go. Workers do. prune_due: no worker has pruned for a minute (ten, while nothing happens): call drop_ranges() and prune(). busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
 Errors: JQ004 outside READ COMMITTED.';
 
 grant execute on function fairclaim.tick() to fairclaim_worker, fairclaim_operator;
@@ -9266,6 +12844,7 @@ declare
   v_attempts int[];
   v_left smallint[];
   v_lost smallint[];
+  v_watched boolean[];
 begin
   p_tenant_id := check_scope(p_tenant_id, p_ids);
   with due as materialized (
@@ -9275,44 +12854,21 @@ begin
   now_due as (
     delete from scheduled where scheduled.ctid = any (array(select due.place from due))
     returning scheduled.id, scheduled.tenant_id, scheduled.attempts, scheduled.attempts_left,
-              scheduled.lost),
-  locked as materialized (
-    select finished.id, finished.tenant_id from finished
-     where finished.id = any (p_ids)
-       and (p_tenant_id is null or finished.tenant_id = p_tenant_id) for update skip locked),
-  ended as (
-    delete from finished using locked
-     where finished.id = any (p_ids)
-       and finished.id = locked.id and finished.tenant_id = locked.tenant_id
-    returning finished.id, finished.tenant_id, finished.attempts, finished.status,
-              finished.completed_at, finished.worker_id, finished.error),
-  history as (
-    insert into attempt_error (id, tenant_id, attempt, at, worker_id, error)
-    select ended.id, ended.tenant_id, ended.attempts, ended.completed_at, ended.worker_id,
-           coalesce(ended.error, '{}') || jsonb_build_object('ended_as', ended.status)
-      from ended
-    on conflict (id, attempt, tenant_id) do update
-       set error = coalesce(attempt_error.error, '{}') || excluded.error),
+              scheduled.lost, scheduled.watched),
   back as (
-    select now_due.id, now_due.tenant_id, now_due.attempts, now_due.attempts_left, now_due.lost
+    select now_due.id, now_due.tenant_id, now_due.attempts, now_due.attempts_left, now_due.lost,
+           now_due.watched
       from now_due
     union all
-    select ended.id, ended.tenant_id, ended.attempts, known.max_attempts, 0::smallint
-      from ended
-     cross join lateral (             -- one look by key for each, and no join of all jobs
-       select job.max_attempts from job
-        where job.tenant_id = ended.tenant_id and job.id = ended.id offset 0) known)
+    select ended.id, ended.tenant_id, ended.attempts, ended.attempts_left, ended.lost, false
+      from reopen_ended(p_tenant_id, p_ids) ended)
   select array_agg(back.tenant_id), array_agg(back.id), array_agg(back.attempts),
-         array_agg(back.attempts_left), array_agg(back.lost)
-    into v_tenants, v_ids, v_attempts, v_left, v_lost
+         array_agg(back.attempts_left), array_agg(back.lost), array_agg(back.watched)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched
     from back;
   if v_ids is not null then
-    -- an older wish to cancel does not hold for the new attempts
-    delete from cancel_request
-     where cancel_request.ctid = any (array(
-       select wish.ctid from cancel_request wish
-        where wish.id = any (v_ids) for update skip locked));
-    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost);
+    perform drop_wishes(v_ids);
+    perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
     perform wake(fairclaim.clock());
   end if;
   return query select * from status_of(p_tenant_id, p_ids);
@@ -9419,16 +12975,52 @@ errors: one object for each attempt that left an error, oldest first: attempt, a
 
 grant execute on function fairclaim.show_job(uuid, uuid) to fairclaim_operator, fairclaim_auditor;
 
+-- protocol/queue/drain_queue.sql
+-- As drain_tenant, for a queue: its row has the nil uuid, which every dispatch looks for.
+create or replace function fairclaim.drain_queue(p_queue text, p_why text default null)
+returns table (queue text, drained_at timestamptz, was_drained boolean, in_use boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
+begin
+  perform check_queue(p_queue);
+  queue := p_queue;
+  insert into waiting_limit (subject, tenant_id, queue, max_waiting, drained_at)
+  values ('drain', v_none, p_queue, 0, fairclaim.clock()) on conflict do nothing;
+  was_drained := not found;
+  drained_at := (select bound.drained_at from waiting_limit bound
+                  where bound.subject = 'drain' and bound.tenant_id = v_none
+                    and bound.queue = p_queue);
+  in_use := queue_in_use(p_queue);
+  if not was_drained then
+    perform note_operation('drain_queue', null, p_queue, p_why);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.drain_queue(text, text) is
+'Takes no new jobs in a queue any more, for operators: dispatches into it are refused (JQ003), and what waits or runs is finished. What comes back (a retry, a delayed job that is due) is never refused. undrain_queue ends it. p_why: 1 to 1,000 characters for the audit table. was_drained: it was already, since drained_at. in_use as in pause_queue.
+Errors: JQ004.';
+
+grant execute on function fairclaim.drain_queue(text, text) to fairclaim_operator;
+
 -- protocol/queue/list_queues.sql
 -- Bounded, and without a counter on the hot path. It reads per queue at most p_up_to lanes and
 -- p_up_to waiting rows, from the floors of the lanes on; in all at most p_up_to running and p_up_to
 -- scheduled rows, each with a look at its job. The names come from hops through the indexes of
--- lanes, from the queues that are paused or fair by seconds, and from those rows. What ended is not
--- counted: `finished` grows with history and has no queue. Plans are pinned to looks by index,
--- whatever the statistics say.
+-- lanes, from the queues that are paused, drained or fair by seconds, and from those rows. What
+-- ended is not counted: `finished` grows with history and has no queue. Plans are pinned to looks
+-- by index, whatever the statistics say.
 create or replace function fairclaim.list_queues(p_up_to int default 10000) returns table (
   queue text, paused_at timestamptz, waiting int, tenants_waiting int,
-  oldest_waiting_at timestamptz, scheduled int, running int, at_least text[], fair_by text
+  oldest_waiting_at timestamptz, scheduled int, running int, at_least text[],
+  drained_at timestamptz,
+  fair_by text
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -9444,6 +13036,7 @@ declare
   v_running jsonb;                            -- how many by queue
   v_scheduled jsonb;
   v_more text[];
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
 begin
   if p_up_to is null or p_up_to not between 1 and 100000 then
     perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000',
@@ -9474,6 +13067,9 @@ begin
     union
     select queue.name from queue where queue.paused_at is not null or queue.fair_by <> 'claims'
     union
+    select drain.queue from waiting_limit drain
+     where drain.subject = 'drain' and drain.tenant_id = v_none
+    union
     select jsonb_object_keys(v_running)
     union
     select jsonb_object_keys(v_scheduled))
@@ -9483,6 +13079,9 @@ begin
          coalesce((v_running ->> used.name)::int, 0),
          case when waits.jobs > p_up_to or heads.lanes > p_up_to
               then array['waiting', 'tenants_waiting'] else '{}' end || v_more,
+         (select drain.drained_at from waiting_limit drain
+           where drain.subject = 'drain' and drain.tenant_id = v_none
+             and drain.queue = used.name),
          coalesce((select queue.fair_by from queue where queue.name = used.name), 'claims')
     from used
    cross join lateral (
@@ -9518,7 +13117,7 @@ end
 $$;
 
 comment on function fairclaim.list_queues(int) is
-'The queues that are in use, paused or fair by seconds, by name, for operators: since when it is paused (null: it is not), how many jobs wait and of how many tenants, when the oldest of those first in line was dispatched, how many are scheduled (delayed, snoozed or to be retried) and running, and whether tenants share it by claims or by seconds (set_queue_fair_by).
+'The queues that are in use, paused, being drained or fair by seconds, by name, for operators: since when it is paused (null: it is not), how many jobs wait and of how many tenants, when the oldest of those first in line was dispatched, how many are scheduled (delayed, snoozed or to be retried) and running, and since when it is being drained (null: it is not), and whether tenants share it by claims or by seconds (set_queue_fair_by).
 Counted to p_up_to (1 to 100,000): the waiting ones in each queue, the scheduled and the running ones in all; at_least names the columns that are lower bounds because of that. A call reads at most so many rows and lanes a queue, never what ended: count failed jobs with count_jobs.
 A queue is in use while jobs wait, run or are scheduled in it, and for an hour after. Errors: JQ004.';
 
@@ -9550,14 +13149,14 @@ begin
   was_paused := paused_at <> v_now;
   in_use := queue_in_use(p_queue);
   if not was_paused then
-    raise log 'fairclaim: queue % paused by %', p_queue, session_user;
+    perform note_audit('pause_queue', 'queue', null, p_queue, null, '1');
   end if;
   return next;
 end
 $$;
 
 comment on function fairclaim.pause_queue(text) is
-'Stops a queue, for operators: claims that begin after this give none of its jobs, whether they name the queue or not. Dispatch, schedules and running jobs go on. A queue exists by use, so any name may be paused: in_use is false when no job waits in it or has within the last hour, which a misspelt name shows by. was_paused: it was already, since paused_at. The server''s log says who did it.
+'Stops a queue, for operators: claims that begin after this give none of its jobs, whether they name the queue or not. Dispatch, schedules and running jobs go on. A queue exists by use, so any name may be paused: in_use is false when no job waits in it or has within the last hour, which a misspelt name shows by. was_paused: it was already, since paused_at. list_audit and the server''s log say who did it.
 Errors: JQ004.';
 
 grant execute on function fairclaim.pause_queue(text) to fairclaim_operator;
@@ -9586,7 +13185,7 @@ begin
   queue := p_queue;
   in_use := queue_in_use(p_queue);
   if was_paused then
-    raise log 'fairclaim: queue % resumed by %', p_queue, session_user;
+    perform note_audit('resume_queue', 'queue', null, p_queue, '1', null);
     perform tell('');
   end if;
   return next;
@@ -9594,10 +13193,73 @@ end
 $$;
 
 comment on function fairclaim.resume_queue(text) is
-'Lets claims have the jobs of a paused queue again, for operators, and wakes the workers. was_paused is false when it was not paused; in_use as in pause_queue; paused_at is null. The server''s log says who did it.
+'Lets claims have the jobs of a paused queue again, for operators, and wakes the workers. was_paused is false when it was not paused; in_use as in pause_queue; paused_at is null. list_audit and the server''s log say who did it.
 Errors: JQ004.';
 
 grant execute on function fairclaim.resume_queue(text) to fairclaim_operator;
+
+-- protocol/queue/set_queue_limit.sql
+-- Claims read the limit that is in force; see put_bound for what is locked.
+create or replace function fairclaim.set_queue_limit(
+  p_queue text,
+  p_max_running int,
+  p_why text default null,
+  p_until timestamptz default null
+) returns table (
+  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
+  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz,
+  known boolean, in_use boolean
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+begin
+  perform put_bound('set_queue_limit', 'running', 'queue', null, p_queue, p_max_running, null,
+    p_why, p_until, v_now);
+  return query
+  select shown.*, null::boolean, queue_in_use(p_queue)
+    from shown_bound('running', 'queue', null, coalesce(p_queue, ''), v_now) shown;
+end
+$$;
+
+comment on function fairclaim.set_queue_limit(text, int, text, timestamptz) is
+'Limits how many jobs of a queue run at the same time (0 to 1,000,000), those of all tenants together, for operators. Jobs that run already go on. p_why and p_until say why, and when it ends by itself. Null takes it away, so that the base which declare_limits has set is in force again. Returns the setting as show_limits does: base, override and what is in force. in_use is false where no job waits in the queue or has within the last hour.
+Errors: JQ004.';
+
+grant execute on function fairclaim.set_queue_limit(text, int, text, timestamptz)
+  to fairclaim_operator;
+
+-- protocol/queue/undrain_queue.sql
+create or replace function fairclaim.undrain_queue(p_queue text, p_why text default null)
+returns table (queue text, drained_at timestamptz, was_drained boolean, in_use boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+begin
+  perform check_queue(p_queue);
+  queue := p_queue;
+  delete from waiting_limit bound
+   where bound.subject = 'drain' and bound.queue = p_queue
+     and bound.tenant_id = '00000000-0000-0000-0000-000000000000';
+  was_drained := found;
+  in_use := queue_in_use(p_queue);
+  if was_drained then
+    perform note_operation('undrain_queue', null, p_queue, p_why);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.undrain_queue(text, text) is
+'Lets dispatches put jobs into a queue again, for operators. was_drained is false when it was not being drained; drained_at is null; in_use as in pause_queue.
+Errors: JQ004.';
+
+grant execute on function fairclaim.undrain_queue(text, text) to fairclaim_operator;
 
 -- protocol/queue/set_queue_fair_by.sql
 -- Writes one row, which claims read and never lock. The next tick changes the weights of lanes.
@@ -10072,9 +13734,7 @@ begin
              v_errors, p_delays) answer;
   end if;
   if v_freed is not null then
-    if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
-      perform wake_freed(v_now, v_freed);
-    end if;
+    perform leave_room(v_now, v_freed);
   end if;
 end
 $$;
@@ -10091,6 +13751,310 @@ Errors: JQ004, with the index of the bad item from 0; nothing is written then.';
 grant execute on function fairclaim.settle_jobs(text, uuid[], int[], uuid[], text[], text[],
     text[], float8[])
   to fairclaim_worker;
+
+-- protocol/stats/queue_stats.sql
+-- What waits, is scheduled and runs is counted at the call, by list_queues; the rest is what the
+-- last refresh noted.
+create or replace function fairclaim.queue_stats(
+  p_queue text default null,
+  p_up_to int default 1000
+) returns table (
+  queue text, paused boolean, waiting int, tenants_waiting int, oldest_waiting float8,
+  scheduled int, running int, at_least text[], limits jsonb,
+  dispatched_1m float8, claimed_1m float8, finished_1m float8, failed_1m float8, seconds_1m float8,
+  dispatched_1h float8, claimed_1h float8, finished_1h float8, failed_1h float8, seconds_1h float8,
+  wait_p50 float8, wait_p99 float8, run_p50 float8, run_p99 float8, sampled int,
+  backlogged_1m int, jain_claims_1m float8, jain_seconds_1m float8,
+  backlogged_1h int, jain_claims_1h float8, jain_seconds_1h float8, age float8
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+begin
+  return query
+  with recursive
+  noted(queue) as (
+    (select stat.queue from stat order by stat.queue limit 1)
+    union all
+    select (select stat.queue from stat
+             where stat.queue > noted.queue order by stat.queue limit 1)
+      from noted where noted.queue is not null),
+  live as materialized (select * from fairclaim.list_queues(p_up_to)),
+  named as materialized (
+    select live.queue from live
+    union
+    select noted.queue from noted where noted.queue is not null)
+  select named.queue, live.paused_at is not null, coalesce(live.waiting, 0),
+         coalesce(live.tenants_waiting, 0),
+         extract(epoch from v_now - live.oldest_waiting_at)::float8,
+         coalesce(live.scheduled, 0), coalesce(live.running, 0), coalesce(live.at_least, '{}'),
+         told_limits('00000000-0000-0000-0000-000000000000', named.queue, v_now),
+         told.dispatched_1m, told.claimed_1m, told.finished_1m, told.failed_1m, told.seconds_1m,
+         told.dispatched_1h, told.claimed_1h, told.finished_1h, told.failed_1h, told.seconds_1h,
+         told.wait_p50, told.wait_p99, told.run_p50, told.run_p99, told.sampled,
+         minute.tenants, minute.by_claims, minute.by_seconds,
+         hour.tenants, hour.by_claims, hour.by_seconds, told.age
+    from named
+    left join live on live.queue = named.queue
+    left join stat on stat.queue = named.queue and stat.whole
+     and stat.tenant_id = '00000000-0000-0000-0000-000000000000'
+   cross join lateral flows(stat, v_now) told
+   cross join lateral service_shares(named.queue, 60, v_now) minute
+   cross join lateral service_shares(named.queue, 3600, v_now) hour
+   where p_queue is null or named.queue = p_queue
+   order by named.queue;
+end
+$$;
+
+comment on function fairclaim.queue_stats(text, int) is
+'What queues have waiting, running and done, a row for each that is in use, paused, or was in use in the last two hours, for operators and observers. p_queue: only this one. p_up_to: as of list_queues, which counts what waits, is scheduled and runs, at the call; at_least names the columns that are lower bounds. limits: those of the queue, as in tenant_stats.
+The other columns are as in tenant_stats, over all tenants of the queue; samples are of at most 256 jobs.
+backlogged_: how many tenants had a backlog for the whole last minute, and hour. jain_claims_, jain_seconds_: Jain''s index of what they got by their weights, claims and seconds of service: 1 when all got the same for their weight, 1/n when one of n got everything; null when there is none, or none got anything. age: the seconds since the last refresh that told of this queue. Errors: JQ004.';
+
+grant execute on function fairclaim.queue_stats(text, int)
+  to fairclaim_operator, fairclaim_observer;
+
+-- protocol/stats/tenant_stats.sql
+-- By tenant and queue, a page walks the key of `stat`, or the index by tenant. By a figure it reads
+-- the rows of `stat` that match, one for each tenant that did something in the last two hours.
+-- What waits is counted for the page, at most 50,000 rows in all, so that it is true in a database
+-- in which nothing has happened since the last refresh. The rest is what the last refresh noted.
+create or replace function fairclaim.tenant_stats(
+  p_tenant_id uuid default null,
+  p_queue text default null,
+  p_limit int default 100,
+  p_after text default null,
+  p_sort text default 'tenant',
+  p_search text default null
+) returns table (
+  tenant_id uuid, tenant text, queue text, weight int,
+  waiting int, at_least boolean, oldest_waiting float8, backlogged boolean, running int,
+  limits jsonb,
+  dispatched_1m float8, claimed_1m float8, finished_1m float8, failed_1m float8, seconds_1m float8,
+  dispatched_1h float8, claimed_1h float8, finished_1h float8, failed_1h float8, seconds_1h float8,
+  wait_p50 float8, wait_p99 float8, run_p50 float8, run_p99 float8, sampled int,
+  share_1m float8, fair_share_1m float8, share_1h float8, fair_share_1h float8,
+  age float8, next text, more boolean
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_after text[];
+  v_ids bigint[];
+  v_keys text[];
+  v_shares jsonb;
+  v_is_idle boolean := not exists (select from running);
+begin
+  v_after := check_stats(p_limit, p_after, p_sort, p_search);
+  select page.ids, page.keys into v_ids, v_keys
+    from stats_page(p_tenant_id, p_queue, p_limit + 1, v_after, p_sort, p_search, v_now) page;
+  more := coalesce(cardinality(v_ids), 0) > p_limit;
+  v_ids := v_ids[:p_limit];
+  select jsonb_object_agg(used.queue, jsonb_build_object(
+           'minute', service_shares(used.queue, 60, v_now),
+           'hour', service_shares(used.queue, 3600, v_now)))
+    into v_shares
+    from (select distinct stat.queue from stat where stat.stat_id = any (v_ids)) used;
+  return query
+  select stat.tenant_id, tenant_label(stat.tenant_id), stat.queue,
+         weight_of(stat.tenant_id, stat.queue)::int, counted.waiting, counted.at_least,
+         extract(epoch from v_now - counted.oldest_at)::float8, counted.backlogged,
+         case when v_is_idle then 0 else stat.running end,
+         told_limits(stat.tenant_id, stat.queue, v_now),
+         told.dispatched_1m, told.claimed_1m, told.finished_1m, told.failed_1m, told.seconds_1m,
+         told.dispatched_1h, told.claimed_1h, told.finished_1h, told.failed_1h, told.seconds_1h,
+         told.wait_p50, told.wait_p99, told.run_p50, told.run_p99, told.sampled,
+         shares.part_1m, shares.fair_1m, shares.part_1h, shares.fair_1h, told.age,
+         concat_ws('|', p_sort, v_keys[page.place], page.id), more
+    from unnest(v_ids) with ordinality page(id, place)
+    join stat on stat.stat_id = page.id
+   cross join lateral waiting_of(stat.queue, stat.tenant_id,
+     greatest(50, least(1000, 50000 / cardinality(v_ids)))) counted
+   cross join lateral flows(stat, v_now) told
+   cross join lateral (
+     select case when stat.backlogged_since <= v_now - interval '1 minute' then
+              told.claimed_1m
+              / nullif((v_shares #>> array[stat.queue, 'minute', 'claims'])::float8, 0) end
+              as part_1m,
+            case when stat.backlogged_since <= v_now - interval '1 minute' then
+              weight_of(stat.tenant_id, stat.queue)::int
+              / (v_shares #>> array[stat.queue, 'minute', 'weights'])::float8 end as fair_1m,
+            case when stat.backlogged_since <= v_now - interval '1 hour' then
+              told.claimed_1h
+              / nullif((v_shares #>> array[stat.queue, 'hour', 'claims'])::float8, 0) end
+              as part_1h,
+            case when stat.backlogged_since <= v_now - interval '1 hour' then
+              weight_of(stat.tenant_id, stat.queue)::int
+              / (v_shares #>> array[stat.queue, 'hour', 'weights'])::float8 end as fair_1h) shares
+   order by page.place;
+end
+$$;
+
+comment on function fairclaim.tenant_stats(uuid, text, int, text, text, text) is
+'What tenants have waiting, running and done, a row for each tenant and queue, for operators and observers; no payloads. p_tenant_id, p_queue: only these. p_search: only tenants whose name has this text, upper or lower case, or whose id is it. p_sort: tenant (by queue and id), or by a figure, the largest first: waiting, oldest, running, dispatched, claimed, finished, failed, seconds (these of the last hour). p_limit 1 to 1,000; for the next page p_after is `next` of the last row, while `more`.
+waiting: counted at the call, up to 50 to 1,000 a row; at_least: there are more. oldest_waiting: since how many seconds the oldest of those first in line waits. backlogged: it has jobs in an own lane. limits: what bounds its running jobs, a list of objects: kind (tenant, default, tenant_queue, default_queue, queue) with max_running and running, or with units, period (seconds), burst and due_in (seconds until a job may begin).
+_1m, _1h: in the last minute and hour. claimed: attempts that ended and by how much the running jobs grew, without those given back or snoozed. finished: jobs that ended, failed among them. seconds: of service. wait_, run_: seconds from due to begun of first attempts, and of the runs, over the last `sampled` jobs (at most 32) that ended. No begin of an attempt is written down: what is told can be wrong by the 5 s between two refreshes, and is near the mean for short runs.
+share_: its part of the claims of the tenants that had a backlog for the whole window, fair_share_: its part of their weights. null for the others.
+age: the seconds since the row has changed; ticks refresh it every 5 s at most while there is something to do. Counts are of samples where more than 16 pages of jobs came in between; jobs of a transaction that stayed open across a refresh may be missed. Errors: JQ004.';
+
+grant execute on function fairclaim.tenant_stats(uuid, text, int, text, text, text)
+  to fairclaim_operator, fairclaim_observer;
+
+-- protocol/stats/why_waiting.sql
+-- It only reads, by keys: the job, its narrow row, its lane, and at most 1,000 rows that are ahead
+-- of it. A job that moves at this moment may tell of both places. Without a tenant, an operator's
+-- call looks for the job in the narrow tables first (find_jobs).
+create or replace function fairclaim.why_waiting(p_tenant_id uuid, p_id uuid) returns table (
+  reason text, detail text, queue text, type text, "position" int, at_least boolean, due_in float8,
+  limit_kind text, max_running int, running int
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_tenant uuid;
+  v_job record;
+  v_place record;
+  v_lane lane;
+  v_ahead int;
+  v_rate float8;
+begin
+  if p_id is null then
+    perform refuse('JQ004', 'p_id', 'is missing', 'give the id of a job');
+  end if;
+  v_tenant := check_scope(p_tenant_id, array[p_id]);
+  v_tenant := coalesce(
+    v_tenant, (select known.tenant_id from find_jobs(null, array[p_id]) known limit 1));
+  select job.queue, job.type into v_job
+    from job where job.tenant_id = v_tenant and job.id = p_id;
+  if not found then
+    perform refuse('JQ005', 'p_id', 'is no job of this tenant',
+      'name the tenant that it was dispatched for; ended jobs are kept for a time only');
+  end if;
+  queue := v_job.queue; type := v_job.type; at_least := false;
+
+  select finished.status, finished.completed_at into v_place
+    from finished where finished.id = p_id and finished.tenant_id = v_tenant;
+  if found then
+    reason := 'finished';
+    detail := format('it %s %s ago',
+      case v_place.status when 'completed' then 'completed' when 'failed' then 'failed'
+                          else 'was cancelled' end,
+      span(extract(epoch from v_now - v_place.completed_at)::float8));
+    return next;
+    return;
+  end if;
+  select running.attempt into v_place from running
+   where running.id = p_id and running.tenant_id = v_tenant;
+  if found then
+    reason := 'running';
+    detail := format('a worker runs it: attempt %s', v_place.attempt);
+    return next;
+    return;
+  end if;
+  select scheduled.run_at, scheduled.attempts into v_place from scheduled
+   where scheduled.id = p_id and scheduled.tenant_id = v_tenant;
+  if found then
+    reason := 'scheduled';
+    due_in := greatest(extract(epoch from v_place.run_at - v_now), 0);
+    detail := case when v_place.attempts > 0 then format('attempt %s is over, and it is ',
+                                                         v_place.attempts) else '' end
+      || case when due_in > 0 then 'due in ' || span(due_in)
+              else 'due: the next tick lets workers have it' end;
+    return next;
+    due_in := null;
+  end if;
+
+  return query
+  select 'queue_paused', format('queue %s has been paused for %s', queue.name,
+           span(extract(epoch from v_now - queue.paused_at)::float8)),
+         v_job.queue, v_job.type, null::int, false, null::float8, null, null::int, null::int
+    from queue where queue.name = v_job.queue and queue.paused_at is not null;
+  return query
+  select case when bound.kind = 'queue' then 'queue_limit' else 'tenant_limit' end,
+         format(case when not bound.active then
+                  'a new limit lets nothing begin until the next tick' else case bound.kind
+                  when 'tenant' then 'the tenant is at its limit, %s of %s running'
+                  when 'default' then 'the tenant is at the default limit, %s of %s running'
+                  when 'tenant_queue' then
+                    'the tenant is at its limit in this queue, %s of %s running'
+                  when 'default_queue' then
+                    'the tenant is at the default limit of this queue, %s of %s running'
+                  else 'the queue is at its limit, %s of %s running' end end,
+                bound.running, bound.max_running),
+         v_job.queue, v_job.type, null::int, false, null::float8, bound.kind, bound.max_running,
+         bound.running
+    from limits_in_force(v_tenant, v_job.queue, v_now) bound
+   where bound.running >= bound.max_running or not bound.active;
+  return query
+  select case when bound.kind = 'queue' then 'queue_rate' else 'tenant_rate' end,
+         format('the rate of %s job%s in %s is used up: due in %s', bound.units,
+                case when bound.units = 1 then '' else 's' end, span(bound.period),
+                span(bound.due_in)),
+         v_job.queue, v_job.type, null::int, false, bound.due_in, bound.kind, null::int, null::int
+    from limits_in_force(v_tenant, v_job.queue, v_now) bound
+   where bound.due_in > 0;
+
+  select ready.lane_id, ready.seq into v_place from ready
+   where ready.tenant_id = v_tenant and ready.id = p_id
+     and (ready.lane_id >> 32) = any (array[0, lane_group(v_job.queue)])
+   limit 1;
+  if not found then
+    return;
+  end if;
+  select * into v_lane from lane where lane.lane_id = v_place.lane_id;
+  if v_lane.alone then
+    reason := 'alone';
+    detail := 'its workers died twice, so it waits for one that runs nothing beside it';
+    return next;
+    return;
+  end if;
+  v_ahead := jobs_ahead(v_lane, v_place.seq);
+  v_rate := claim_rate(v_job.queue,
+    coalesce(v_lane.tenant_id, '00000000-0000-0000-0000-000000000000'), v_now);
+  reason := 'behind';
+  "position" := least(v_ahead, 1000);
+  at_least := v_ahead > 1000;
+  due_in := case when v_ahead > 0 then v_ahead / v_rate end;
+  detail := case
+    when v_ahead = 0 then 'no job is ahead of it: the next worker that is free takes it'
+    else format('behind %s%s job%s of %s', "position", case when at_least then ' or more' end,
+                case when v_ahead = 1 then '' else 's' end,
+                case when v_lane.tenant_id is null then 'the shared lane, of all tenants'
+                     else 'this tenant' end) end
+    || coalesce(', about ' || span(due_in) || ' at the rate of now', '');
+  return next;
+end
+$$;
+
+comment on function fairclaim.why_waiting(uuid, uuid) is
+'Why a job waits, for producers and operators: a row for each reason that holds, the strongest first. p_tenant_id: whose job it is; null is the default tenant of the settings, and for operators whoever has it. reason:
+`finished`, `running`: it waits for nothing. `scheduled`: it is due in due_in seconds. `queue_paused`. `tenant_limit`, `queue_limit`: as many run as may; limit_kind says which limit it is (tenant, default, tenant_queue, default_queue, queue), with max_running and running. `tenant_rate`, `queue_rate`: the rate is used up, and a job may begin in due_in seconds. `alone`: its workers died twice. `behind`: position jobs go before it, 0 when none does; of its tenant when that has a lane of its own, else of all tenants; at_least: there are more. due_in is then an estimate from the claims of the last minute or hour, null when nothing is known.
+detail says it in words. Reads at most 1,000 rows that are ahead. Errors: JQ002, JQ005 (not there, or another tenant''s).';
+
+grant execute on function fairclaim.why_waiting(uuid, uuid)
+  to fairclaim_producer, fairclaim_operator;
 
 -- protocol/tenant/current_tenant_id.sql
 -- The tenant of the session. The installer said where the tenant of its login comes from
@@ -10134,6 +14098,1053 @@ comment on function fairclaim.current_tenant_id() is
 'The tenant of this session: fixed for its login, from the claims of a REST login, or from the setting fairclaim.tenant_id of a trusted application. JQ002 when there is none.';
 
 grant execute on function fairclaim.current_tenant_id() to fairclaim_tenant;
+
+-- protocol/tenant/declare_limits.sql
+-- Set-based, whatever the number of tenants. Locks `bound`, then rows of what is in force; a dry
+-- run locks nothing.
+create or replace function fairclaim.declare_limits(
+  p_document jsonb,
+  p_dry_run boolean default false,
+  p_why text default null
+) returns table (
+  change text, what text, kind text, tenant_id uuid, queue text, old int, new int, refuses boolean
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_nestloop = off
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_nil constant uuid := '00000000-0000-0000-0000-000000000000';
+  v_ids bigint[];
+  v_changes text[];
+  v_whats text[];
+  v_kinds text[];
+  v_subjects text[];
+  v_tenants uuid[];
+  v_queues text[];
+  v_old int[];
+  v_new int[];
+  v_refuses boolean[];
+begin
+  perform check_declared(p_document);
+  perform check_bound('weight', 'default', null, null, null, p_why, null, v_now);
+  if not coalesce(p_dry_run, false) then
+    perform lock_bounds();
+  end if;
+  with wanted as materialized (
+    select * from read_declared(p_document)),
+  known as materialized (
+    select bound.* from bound
+     where bound.layer = 'base' and bound.key is null
+       and bound.kind in (select range.kind from bound_range() range)),
+  diff as (
+    select wanted.what, known.bound_id, known.value as old, wanted.value as new,
+           case when known.value is null then 'added' when wanted.value is null then 'removed'
+                else 'changed' end as change,
+           coalesce(wanted.kind, known.kind) as kind,
+           coalesce(wanted.subject, known.subject) as subject,
+           coalesce(wanted.tenant_id, known.tenant_id) as tenant_id,
+           coalesce(wanted.queue, known.queue) as queue, wanted.refuses
+      from wanted
+      full join known on known.kind = wanted.kind and known.subject = wanted.subject
+                     and known.tenant_id = wanted.tenant_id and known.queue = wanted.queue
+     where known.value is distinct from wanted.value
+        or known.refuses is distinct from wanted.refuses
+     order by subject, tenant_id, queue, kind)
+  select array_agg(diff.bound_id), array_agg(diff.change), array_agg(diff.what),
+         array_agg(diff.kind), array_agg(diff.subject), array_agg(diff.tenant_id),
+         array_agg(diff.queue), array_agg(diff.old), array_agg(diff.new), array_agg(diff.refuses)
+    into v_ids, v_changes, v_whats, v_kinds, v_subjects, v_tenants, v_queues, v_old, v_new,
+         v_refuses
+    from diff;
+  if v_kinds is null then
+    return;
+  end if;
+  if not coalesce(p_dry_run, false) then
+    perform write_base(v_ids, v_kinds, v_subjects, v_tenants, v_queues, v_new, v_refuses, p_why,
+      v_now);
+  end if;
+  return query
+  select item.change,
+         coalesce(item.what, concat_ws('.',
+           case item.subject when 'tenant' then 'tenants' when 'default' then 'default' end,
+           case when item.subject = 'tenant'
+                then coalesce(tenant_label(item.tenant_id), item.tenant_id::text) end,
+           case when item.queue <> '' then 'queues.' || item.queue end,
+           (select range.name from bound_range() range where range.kind = item.kind))),
+         item.kind, nullif(item.tenant_id, v_nil), nullif(item.queue, ''), item.old, item.new,
+         item.refuses
+    from unnest(v_changes, v_whats, v_kinds, v_subjects, v_tenants, v_queues, v_old, v_new,
+                v_refuses)
+         item(change, what, kind, subject, tenant_id, queue, old, new, refuses);
+end
+$$;
+
+comment on function fairclaim.declare_limits(jsonb, boolean, text) is
+'Declares the base of all settings in one call, for operators, as a deployment does: what the document says is set, and what an earlier document said and this one does not is removed. Overrides of operators stay and go before it. The same document again changes nothing. Answers one row for each change, with its path in the document, and with p_dry_run makes none of them.
+The document: {"default": {"max_running": 5, "max_waiting": 1000, "refuses": true, "queues": {"mail": {"max_running": 2}}}, "queues": {"mail": {"max_running": 100}}, "tenants": {"acme": {"weight": 3, "max_running": 8, "max_waiting": 5000, "queues": {"mail": {"weight": 5}}}}}. A tenant is named by its name or uuid; every part may be left out. refuses (true where it is left out) belongs to max_waiting: see set_quota.
+Errors: JQ004, with the path of the fault in DETAIL; nothing is changed then.';
+
+grant execute on function fairclaim.declare_limits(jsonb, boolean, text) to fairclaim_operator;
+
+-- protocol/tenant/list_audit.sql
+create or replace function fairclaim.list_audit(
+  p_limit int default 100,
+  p_before bigint default null
+) returns table (
+  audit_id bigint, at timestamptz, who text, what text, subject text, tenant_id uuid, tenant text,
+  queue text, old_value text, new_value text, until timestamptz, why text, many int
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+begin
+  if p_limit is null or p_limit not between 1 and 10000 then
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 10,000',
+      p_detail => '{"minimum": 1, "maximum": 10000}');
+  end if;
+  return query
+  select noted.audit_id, noted.at, noted.who, noted.what, noted.subject, noted.tenant_id,
+         tenant_label(noted.tenant_id), noted.queue, noted.old_value, noted.new_value,
+         noted.until, noted.why, noted.many
+    from (select audit.* from audit
+           where p_before is null or audit.audit_id < p_before
+           order by audit.audit_id desc limit p_limit) noted
+   order by noted.audit_id desc;
+end
+$$;
+
+comment on function fairclaim.list_audit(int, bigint) is
+'What operators and deployments changed of tenants and queues, newest first, for operators: when, who (the login; tick for what ended by itself), what (the function), of whom, the value before and after, until when, why, and how many settings. A page has at most p_limit rows (1 to 10,000); p_before continues before an audit_id.
+Errors: JQ004.';
+
+grant execute on function fairclaim.list_audit(int, bigint) to fairclaim_operator;
+
+-- protocol/tenant/pause_tenant.sql
+-- A pause is the limit 0 over all queues while it lasts, beside the limit that is set: a claim that
+-- begins after this commit gives none of the tenant's jobs. A second pause changes why and until;
+-- the time of the first stays.
+create or replace function fairclaim.pause_tenant(
+  p_tenant_id uuid,
+  p_why text default null,
+  p_until timestamptz default null
+) returns table (
+  tenant_id uuid, tenant text, paused_at timestamptz, until timestamptz, was_paused boolean,
+  known boolean
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_before record;
+begin
+  perform check_bound('paused', 'tenant', p_tenant_id, null, 1, p_why, p_until, v_now);
+  perform lock_bounds();
+  v_before := shown_bound('paused', 'tenant', p_tenant_id, '', v_now);
+  perform put_bound('pause_tenant', 'paused', 'tenant', p_tenant_id, null, 1, null, p_why, p_until,
+    v_now);
+  if v_before.set_at is not null then
+    update bound set set_at = v_before.set_at
+     where bound.tenant_id = p_tenant_id and bound.queue = '' and bound.kind = 'paused'
+       and bound.subject = 'tenant' and bound.key is null and bound.layer = 'override';
+  end if;
+  tenant_id := p_tenant_id;
+  tenant := tenant_label(p_tenant_id);
+  paused_at := coalesce(v_before.set_at, v_now);
+  until := p_until;
+  was_paused := v_before.set_at is not null;
+  known := is_known_tenant(p_tenant_id);
+  return next;
+end
+$$;
+
+comment on function fairclaim.pause_tenant(uuid, text, timestamptz) is
+'Stops a tenant, for operators: claims that begin after this give none of its jobs, whatever its limits are. Dispatch and running jobs go on. It lasts until resume_tenant, or until p_until. A tenant exists by use, so any may be paused: known is false when no job was dispatched for it by name and none of its jobs is there. was_paused: it was already, since paused_at.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.pause_tenant(uuid, text, timestamptz) to fairclaim_operator;
+
+-- protocol/tenant/resume_tenant.sql
+-- The limit that is set holds again; tick wakes the workers (see force_bounds). A tenant that is
+-- not paused is left as it is, and nothing is written down.
+create or replace function fairclaim.resume_tenant(p_tenant_id uuid, p_why text default null)
+returns table (
+  tenant_id uuid, tenant text, paused_at timestamptz, until timestamptz, was_paused boolean,
+  known boolean
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_before record;
+begin
+  perform check_bound('paused', 'tenant', p_tenant_id, null, null, p_why, null, v_now);
+  perform lock_bounds();
+  v_before := shown_bound('paused', 'tenant', p_tenant_id, '', v_now);
+  was_paused := v_before.set_at is not null;
+  if was_paused then
+    perform put_bound('resume_tenant', 'paused', 'tenant', p_tenant_id, null, null, null, p_why,
+      null, v_now);
+  end if;
+  tenant_id := p_tenant_id;
+  tenant := tenant_label(p_tenant_id);
+  known := is_known_tenant(p_tenant_id);
+  return next;
+end
+$$;
+
+comment on function fairclaim.resume_tenant(uuid, text) is
+'Lets claims have the jobs of a paused tenant again, within its limits, and wakes the workers. For operators. was_paused is false when it was not paused; known as in pause_tenant; paused_at and until are null.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.resume_tenant(uuid, text) to fairclaim_operator;
+
+-- protocol/tenant/set_default_limit.sql
+-- Claims read the limit that is in force; see put_bound for what is locked.
+create or replace function fairclaim.set_default_limit(
+  p_max_running int,
+  p_queue text default null,
+  p_why text default null,
+  p_until timestamptz default null
+) returns table (
+  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
+  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz,
+  known boolean, in_use boolean
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+begin
+  perform put_bound('set_default_limit', 'running', 'default', null, p_queue, p_max_running, null,
+    p_why, p_until, v_now);
+  return query
+  select shown.*, null::boolean,
+         case when p_queue is not null then queue_in_use(p_queue) end
+    from shown_bound('running', 'default', null, coalesce(p_queue, ''), v_now) shown;
+end
+$$;
+
+comment on function fairclaim.set_default_limit(int, text, text, timestamptz) is
+'Limits how many jobs of each tenant run at the same time (0 to 1,000,000), in all queues together or in one, for every tenant that has no limit of its own there. For operators. p_why and p_until say why, and when it ends by itself. Null takes it away, so that the base which declare_limits has set is in force again. Returns the setting as show_limits does: base, override and what is in force. in_use is false where no job waits in the queue or has within the last hour.
+Errors: JQ004.';
+
+grant execute on function fairclaim.set_default_limit(int, text, text, timestamptz)
+  to fairclaim_operator;
+
+-- protocol/tenant/set_default_quota.sql
+-- Dispatch reads the quota that is in force; see put_bound for what is locked.
+create or replace function fairclaim.set_default_quota(
+  p_max_waiting int,
+  p_queue text default null,
+  p_why text default null,
+  p_until timestamptz default null,
+  p_refuses boolean default true
+) returns table (
+  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
+  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz,
+  known boolean, in_use boolean
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+begin
+  perform put_bound('set_default_quota', 'waiting', 'default', null, p_queue, p_max_waiting,
+    coalesce(p_refuses, true), p_why, p_until, v_now);
+  return query
+  select shown.*, null::boolean,
+         case when p_queue is not null then queue_in_use(p_queue) end
+    from shown_bound('waiting', 'default', null, coalesce(p_queue, ''), v_now) shown;
+end
+$$;
+
+comment on function fairclaim.set_default_quota(int, text, text, timestamptz, boolean) is
+'Limits how many jobs of each tenant wait (0 to 2,000,000,000), in all queues together or in one, for every tenant that has no quota of its own there. p_refuses as in set_quota. For operators. p_why and p_until say why, and when it ends by itself. Null takes it away, so that the base which declare_limits has set is in force again. Returns the setting as show_limits does: base, override and what is in force. in_use is false where no job waits in the queue or has within the last hour.
+Errors: JQ004.';
+
+grant execute on function fairclaim.set_default_quota(int, text, text, timestamptz, boolean)
+  to fairclaim_operator;
+
+-- protocol/tenant/set_limit.sql
+-- Claims read the limit that is in force; see put_bound for what is locked.
+create or replace function fairclaim.set_limit(
+  p_tenant_id uuid,
+  p_max_running int,
+  p_queue text default null,
+  p_why text default null,
+  p_until timestamptz default null
+) returns table (
+  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
+  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz,
+  known boolean, in_use boolean
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+begin
+  perform put_bound('set_limit', 'running', 'tenant', p_tenant_id, p_queue, p_max_running, null,
+    p_why, p_until, v_now);
+  return query
+  select shown.*, is_known_tenant(p_tenant_id),
+         case when p_queue is not null then queue_in_use(p_queue) end
+    from shown_bound('running', 'tenant', p_tenant_id, coalesce(p_queue, ''), v_now) shown;
+end
+$$;
+
+comment on function fairclaim.set_limit(uuid, int, text, text, timestamptz) is
+'Limits how many jobs of a tenant run at the same time (0 to 1,000,000), in all queues together or in one, for operators. Both may be set, and both hold; it goes before the default for every tenant. Jobs that run already go on. A new limit is exact from the moment when the claims that were open have ended, and until then no job of the tenant is claimed; a changed one is in effect at once. p_why and p_until say why, and when it ends by itself. Null takes it away, so that the base which declare_limits has set is in force again. Returns the setting as show_limits does: base, override and what is in force. known is false where no job was dispatched for the tenant by name and none of its jobs is there, which a misspelt name shows by; in_use is false where no job waits in the queue or has within the last hour.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.set_limit(uuid, int, text, text, timestamptz)
+  to fairclaim_operator;
+
+-- protocol/tenant/set_quota.sql
+-- Dispatch reads the quota that is in force; see put_bound for what is locked.
+create or replace function fairclaim.set_quota(
+  p_tenant_id uuid,
+  p_max_waiting int,
+  p_queue text default null,
+  p_why text default null,
+  p_until timestamptz default null,
+  p_refuses boolean default true
+) returns table (
+  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
+  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz,
+  known boolean, in_use boolean
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+begin
+  perform put_bound('set_quota', 'waiting', 'tenant', p_tenant_id, p_queue, p_max_waiting,
+    coalesce(p_refuses, true), p_why, p_until, v_now);
+  return query
+  select shown.*, is_known_tenant(p_tenant_id),
+         case when p_queue is not null then queue_in_use(p_queue) end
+    from shown_bound('waiting', 'tenant', p_tenant_id, coalesce(p_queue, ''), v_now) shown;
+end
+$$;
+
+comment on function fairclaim.set_quota(uuid, int, text, text, timestamptz, boolean) is
+'Limits how many jobs of a tenant wait (0 to 2,000,000,000), in all queues together or in one, for operators. p_refuses: what is above it is refused at dispatch (JQ003); else it is accepted and counted. It goes before the default for every tenant. Jobs that wait already stay. p_why and p_until say why, and when it ends by itself. Null takes it away, so that the base which declare_limits has set is in force again. Returns the setting as show_limits does: base, override and what is in force. known is false where no job was dispatched for the tenant by name and none of its jobs is there, which a misspelt name shows by; in_use is false where no job waits in the queue or has within the last hour.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.set_quota(uuid, int, text, text, timestamptz, boolean)
+  to fairclaim_operator;
+
+-- protocol/tenant/set_weight.sql
+-- Writes settings and a note; lanes get the weight from tick, since only tick updates them.
+create or replace function fairclaim.set_weight(
+  p_tenant_id uuid,
+  p_weight int,
+  p_queue text default null,
+  p_why text default null,
+  p_until timestamptz default null
+) returns table (
+  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
+  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz,
+  known boolean, in_use boolean
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+declare
+  v_now timestamptz := fairclaim.clock();
+begin
+  perform put_bound('set_weight', 'weight', 'tenant', p_tenant_id, p_queue, p_weight, null,
+    p_why, p_until, v_now);
+  return query
+  select shown.*, is_known_tenant(p_tenant_id),
+         case when p_queue is not null then queue_in_use(p_queue) end
+    from shown_bound('weight', 'tenant', p_tenant_id, coalesce(p_queue, ''), v_now) shown;
+end
+$$;
+
+comment on function fairclaim.set_weight(uuid, int, text, text, timestamptz) is
+'Sets the weight of a tenant (1 to 100), in all queues or in one, for operators: its share of the turns among the tenants with a backlog. Without one it is 1; one for a queue goes before one for all. In effect for what waits already with the next tick. p_why and p_until say why, and when it ends by itself. Null takes it away, so that the base which declare_limits has set is in force again. Returns the setting as show_limits does: base, override and what is in force. known is false where no job was dispatched for the tenant by name and none of its jobs is there, which a misspelt name shows by; in_use is false where no job waits in the queue or has within the last hour.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.set_weight(uuid, int, text, text, timestamptz)
+  to fairclaim_operator;
+
+-- protocol/tenant/show_limits.sql
+-- By index: the settings of one tenant, or of a page of tenants, each place by two looks.
+create or replace function fairclaim.show_limits(
+  p_tenant_id uuid default null,
+  p_queue text default null,
+  p_after uuid default null,
+  p_limit int default 100
+) returns table (
+  kind text, subject text, tenant_id uuid, tenant text, queue text, base int, override int,
+  in_force int, refuses boolean, set_by text, why text, until timestamptz, set_at timestamptz
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_nil constant uuid := '00000000-0000-0000-0000-000000000000';
+  v_tenants uuid[] := array[p_tenant_id];
+begin
+  if p_limit is null or p_limit not between 1 and 10000 then
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 10,000',
+      p_detail => '{"minimum": 1, "maximum": 10000}');
+  end if;
+  if p_tenant_id is null then
+    with recursive hop(tenant_id, place) as (
+      (select bound.tenant_id, 1 from bound
+        where bound.subject = 'tenant' and (p_after is null or bound.tenant_id > p_after)
+        order by bound.tenant_id limit 1)
+      union all
+      select next.tenant_id, hop.place + 1 from hop
+       cross join lateral (
+         select bound.tenant_id from bound
+          where bound.subject = 'tenant' and bound.tenant_id > hop.tenant_id
+          order by bound.tenant_id limit 1) next
+       where hop.place < p_limit)
+    select array_agg(hop.tenant_id) into v_tenants from hop;
+  end if;
+  return query
+  with own as materialized (
+    select distinct listed.subject, known.kind, known.tenant_id, known.queue
+      from (select 'tenant' as subject, unnest(v_tenants) as tenant_id
+            union all
+            select unnest(array['default', 'queue']), v_nil where p_after is null) listed
+     cross join lateral (
+       select bound.kind, bound.tenant_id, bound.queue from bound
+        where bound.tenant_id = listed.tenant_id and bound.subject = listed.subject
+          and bound.key is null
+          and (p_queue is null or bound.queue in ('', p_queue))
+       offset 0) known
+     -- of a tenant that is asked for: the defaults where it has nothing of its own, and what all
+     -- share in the queue that is asked for
+     where p_tenant_id is null or listed.subject = 'tenant'
+        or listed.subject = 'queue' and p_queue is not null
+        or listed.subject = 'default' and (
+             shown_bound(known.kind, 'tenant', p_tenant_id, known.queue, v_now)).in_force is null)
+  select shown.*
+    from own
+   cross join lateral shown_bound(own.kind, own.subject, own.tenant_id, own.queue, v_now) shown
+   where shown.set_by is not null
+   order by array_position(array['default', 'queue', 'tenant'], shown.subject), shown.tenant_id,
+            shown.queue nulls first, shown.kind;
+end
+$$;
+
+comment on function fairclaim.show_limits(uuid, text, uuid, int) is
+'The weights, limits, quotas and pauses that are set, for operators. One row each: kind (weight, running, waiting, paused), subject (tenant; default: every tenant without one of its own; queue: all tenants of the queue together), base (declared by declare_limits), override (of an operator) and in_force, and who set what is in force, why, until when. queue is null for all queues; refuses: what is above a quota is refused.
+Of one tenant: its own settings, and the defaults that apply to it. Without a tenant: the defaults, the limits of queues, and a page of tenants by id, at most p_limit of them (1 to 10,000); p_after continues after the last one. p_queue leaves what concerns this queue. A tenant without a weight has 1.
+Errors: JQ004.';
+
+grant execute on function fairclaim.show_limits(uuid, text, uuid, int) to fairclaim_operator;
+
+-- protocol/tenant/cancel_waiting.sql
+-- Locks: those of end_waiting.
+create or replace function fairclaim.cancel_waiting(
+  p_tenant_id uuid,
+  p_queue text default null,
+  p_type text default null,
+  p_older_than float8 default null,
+  p_newer_than float8 default null,
+  p_after uuid default null,
+  p_limit int default 1000,
+  p_why text default null
+) returns table (looked int, cancelled int, passed int, next uuid)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_ids uuid[];
+begin
+  select step.ids, step.looked, step.next into v_ids, looked, next
+    from tenant_jobs(
+           p_tenant_id, p_queue, p_type, p_older_than, p_newer_than, p_after, p_limit) step;
+  cancelled := 0;
+  passed := 0;
+  if v_ids <> '{}' then
+    select array_agg(stands.id) into v_ids
+      from status_of(p_tenant_id, v_ids) stands where stands.status in ('pending', 'scheduled');
+  end if;
+  if v_ids <> '{}' then
+    perform end_waiting(v_ids, array_fill(p_tenant_id, array[cardinality(v_ids)]), v_now);
+    select count(*) filter (where stands.status = 'cancelled'),
+           count(*) filter (where stands.status in ('pending', 'scheduled'))
+      into cancelled, passed
+      from status_of(p_tenant_id, v_ids) stands;
+  end if;
+  if cancelled > 0 then
+    perform note_operation('cancel_waiting', p_tenant_id, p_queue, p_why, cancelled);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.cancel_waiting(uuid, text, text, float8, float8, uuid, int, text) is
+'Cancels what waits of one tenant, pending or delayed, in steps, for operators. A call looks at the next p_limit jobs of the tenant (1 to 10,000), oldest first, whatever their status; go on with p_after = next until next is null. The filters are those of list_jobs. passed: jobs that another transaction holds at this moment; call again from the start for them. What runs is left: cancel_jobs asks it to stop. p_why: for the audit table.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.cancel_waiting(uuid, text, text, float8, float8, uuid, int,
+    text)
+  to fairclaim_operator;
+
+-- protocol/tenant/count_tenant.sql
+-- What there is of one tenant, each kind up to a bound. Jobs are counted by their key, errors and
+-- ends by the jobs. `offset 0` keeps the look at a row from becoming a join of whole tables.
+create or replace function fairclaim.count_tenant(p_tenant_id uuid, p_up_to int default 10000)
+returns table (
+  jobs int, waiting int, scheduled int, running int, ended int, errors int, settings int,
+  more boolean
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+begin
+  perform check_tenant(p_tenant_id);
+  if p_up_to is null or p_up_to not between 1 and 100000 then
+    perform refuse('JQ004', 'p_up_to', 'must be from 1 to 100,000',
+      p_detail => '{"minimum": 1, "maximum": 100000}');
+  end if;
+  select least(count(*), p_up_to), count(place.scheduled), count(place.running),
+         count(place.finished), coalesce(sum(place.errors), 0), count(*) > p_up_to
+    into jobs, scheduled, running, ended, errors, more
+    from (select job.id from job
+           where job.tenant_id = p_tenant_id order by job.id limit p_up_to + 1) known
+   cross join lateral (
+     select (select 1 from scheduled where scheduled.id = known.id) as scheduled,
+            (select 1 from running where running.id = known.id) as running,
+            (select 1 from finished
+              where finished.id = known.id and finished.tenant_id = p_tenant_id) as finished,
+            (select count(*) from attempt_error past
+              where past.id = known.id and past.tenant_id = p_tenant_id) as errors
+     offset 0) place;
+  waiting := (select count(*) from (select from ready
+                                     where ready.tenant_id = p_tenant_id limit p_up_to) counted);
+  settings := (select count(*) from bound where bound.tenant_id = p_tenant_id)
+    + (select count(*) from waiting_limit drain
+        where drain.tenant_id = p_tenant_id and drain.subject = 'drain');
+  return next;
+end
+$$;
+
+comment on function fairclaim.count_tenant(uuid, int) is
+'What there is of one tenant, for operators, to look before a purge or an export. Counted over its oldest jobs, up to p_up_to of them (1 to 100,000); more: there are others. waiting: in lanes. settings: limits and other settings of its own.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.count_tenant(uuid, int)
+  to fairclaim_operator, fairclaim_auditor;
+
+-- protocol/tenant/current_tenant_id.sql
+-- The tenant of the session. The installer said where the tenant of its login comes from
+-- (login_tenant). Unset or malformed is an error, never "no rows" and never "every row".
+create or replace function fairclaim.current_tenant_id() returns uuid
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+declare
+  v_source text;
+  v_tenant uuid;
+  v_text text;
+begin
+  select login_tenant.source, login_tenant.tenant_id into v_source, v_tenant
+    from login_tenant where login_tenant.login = session_user;
+  if v_source = 'fixed' then
+    return v_tenant;
+  elsif v_source = 'claims' then
+    begin
+      v_text := nullif(current_setting('request.jwt.claims', true), '')::jsonb
+        #>> '{app_metadata,tenant_id}';
+    exception
+      when data_exception then null;          -- its text would be in the error
+    end;
+  elsif v_source = 'setting' then
+    v_text := nullif(current_setting('fairclaim.tenant_id', true), '');
+  end if;
+  -- a cast of anything else would fail with the text in its message
+  if translate(v_text, '0123456789abcdefABCDEF', '0000000000000000000000')
+     is distinct from '00000000-0000-0000-0000-000000000000' then
+    perform refuse('JQ002', 'tenant', 'this session has no tenant',
+      'set it for the transaction: select set_config(''fairclaim.tenant_id'', ''<uuid>'', true), '
+      'with this login listed in fairclaim_internal.login_tenant');
+  end if;
+  return v_text::uuid;
+end
+$$;
+
+comment on function fairclaim.current_tenant_id() is
+'The tenant of this session: fixed for its login, from the claims of a REST login, or from the setting fairclaim.tenant_id of a trusted application. JQ002 when there is none.';
+
+grant execute on function fairclaim.current_tenant_id() to fairclaim_tenant;
+
+-- protocol/tenant/drain_tenant.sql
+-- A quota of 0 that refuses, in a row of its own, so that the tenant's quota is in force again when
+-- the drain ends. A dispatch whose transaction is open at this moment may still put jobs in.
+create or replace function fairclaim.drain_tenant(p_tenant_id uuid, p_why text default null)
+returns table (tenant_id uuid, drained_at timestamptz, was_drained boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+begin
+  perform check_tenant(p_tenant_id);
+  tenant_id := p_tenant_id;
+  insert into waiting_limit (subject, tenant_id, queue, max_waiting, drained_at)
+  values ('drain', p_tenant_id, '', 0, v_now) on conflict do nothing;
+  was_drained := not found;
+  drained_at := (select bound.drained_at from waiting_limit bound
+                  where bound.subject = 'drain' and bound.tenant_id = p_tenant_id
+                    and bound.queue = '');
+  if not was_drained then
+    perform note_operation('drain_tenant', p_tenant_id, null, p_why);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.drain_tenant(uuid, text) is
+'Takes no new jobs of a tenant any more, for operators: dispatches are refused (JQ003), as by a quota of 0, and what waits or runs is finished. What comes back (a retry, a delayed job that is due) is never refused. undrain_tenant ends it. p_why: 1 to 1,000 characters for the audit table. was_drained: it was already, since drained_at.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.drain_tenant(uuid, text) to fairclaim_operator;
+
+-- protocol/tenant/export_tenant.sql
+-- First what is known of the tenant itself, then its jobs by id. A page is as large as its jobs:
+-- with payloads and results of 1 MiB ask for few.
+create or replace function fairclaim.export_tenant(
+  p_tenant_id uuid,
+  p_after uuid default null,
+  p_limit int default 100,
+  p_payloads boolean default true
+) returns table (kind text, document jsonb, next uuid)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+  v_next uuid;
+begin
+  if p_payloads is null then
+    perform refuse('JQ004', 'p_payloads', 'must be true or false');
+  elsif p_payloads and not caller_is('auditor') then
+    perform refuse('JQ007', 'p_payloads', 'payloads, results and error texts are for auditors only',
+      format('set it to false, or as an administrator: grant %I to %I',
+             our_role('auditor'), caller()));
+  end if;
+  select step.ids, step.next into v_ids, v_next
+    from tenant_jobs(p_tenant_id, null, null, null, null, p_after, p_limit) step;
+  if p_after is null then
+    return query
+    select part.kind, part.document, v_next from tenant_parts(p_tenant_id) part;
+  end if;
+  return query
+  select 'job',
+         jsonb_build_object(
+           'id', entry.id, 'tenant_id', entry.tenant_id, 'queue', entry.queue, 'type', entry.type,
+           'status', entry.status, 'priority', entry.priority, 'attempts', entry.attempts,
+           'attempts_left', entry.attempts_left, 'max_attempts', entry.max_attempts,
+           'lost', entry.lost, 'worker_id', entry.worker_id, 'created_at', entry.created_at,
+           'next_retry_at', entry.next_retry_at, 'completed_at', entry.completed_at,
+           'timeout', entry.timeout, 'tags', entry.tags,
+           'error', case when p_payloads then entry.error else error_code(entry.error) end,
+           'errors', coalesce(
+             (select jsonb_agg(
+                       jsonb_build_object(
+                         'attempt', past.attempt, 'at', past.at, 'worker_id', past.worker_id,
+                         'error', case when p_payloads then past.error
+                                       else error_code(past.error) end)
+                       order by past.attempt)
+                from attempt_error past
+               where past.id = entry.id and past.tenant_id = entry.tenant_id), '[]'))
+         || case when p_payloads
+                 then jsonb_build_object('payload', entry.payload, 'result', entry.result,
+                                         'metadata', entry.metadata)
+                 else '{}' end,
+         v_next
+    from unnest(v_ids) with ordinality page(id, place)
+   cross join lateral (
+     select * from fairclaim.job_queue shown
+      where shown.tenant_id = p_tenant_id and shown.id = page.id offset 0) entry
+   order by page.place;
+end
+$$;
+
+comment on function fairclaim.export_tenant(uuid, uuid, int, boolean) is
+'Everything of one tenant as JSON, in pages, for operators and auditors. The first page (p_after null) begins with what is known of the tenant itself: kind tenant (its name), setting (its limits), audit (what operators did to it). Then come its jobs, kind job, oldest first: those of the next p_limit (1 to 10,000) with status, payload, result, metadata, error and the errors of all attempts. Go on with p_after = next until next is null. p_payloads false leaves payload, result and metadata out, and of errors all but the code; without it the caller must be an auditor.
+Errors: JQ002, JQ004, JQ007.';
+
+grant execute on function fairclaim.export_tenant(uuid, uuid, int, boolean)
+  to fairclaim_operator, fairclaim_auditor;
+
+-- protocol/tenant/move_waiting.sql
+-- The wide row of a job says its queue, and is never updated: readers may rely on a row of `job`
+-- that they have seen. So it is deleted and inserted with the same id in one statement, which
+-- nobody can see half of. The row of `ready` or `scheduled` is the job's place: whoever has locked
+-- it owns the job. It is taken first (skip locked); a row of `ready` gets a fresh place in the
+-- other queue, at the end of its tenant's line; one of `scheduled` stays, and its tick finds the
+-- new queue. Lock order: ready, scheduled, each skip locked, then `job` rows that only the owner of
+-- a place touches.
+create or replace function fairclaim.move_waiting(
+  p_tenant_id uuid,
+  p_queue text,
+  p_to_queue text,
+  p_type text default null,
+  p_after uuid default null,
+  p_limit int default 1000,
+  p_why text default null
+) returns table (looked int, moved int, passed int, next uuid)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+  v_rows ready[];
+  v_later uuid[];
+begin
+  perform check_queue(p_queue);
+  perform check_queue(p_to_queue, 'p_to_queue');
+  if p_queue = p_to_queue then
+    perform refuse('JQ004', 'p_to_queue', 'must be another queue than p_queue');
+  elsif current_setting('transaction_isolation') <> 'read committed' then
+    perform refuse('JQ004', 'transaction', 'move_waiting needs isolation level read committed',
+      'begin isolation level read committed');
+  end if;
+  select step.ids, step.looked, step.next into v_ids, looked, next
+    from tenant_jobs(p_tenant_id, p_queue, p_type, null, null, p_after, p_limit) step;
+  with pending as materialized (
+    select place.ctid
+      from unnest(v_ids) asked(id)
+     cross join lateral (
+       select ready.ctid from ready
+        where ready.tenant_id = p_tenant_id and ready.id = asked.id
+          and (ready.lane_id >> 32) = any (array[0, lane_group(p_queue)])
+          for update skip locked) place),
+  gone as (
+    delete from ready where ready.ctid = any (array(select pending.ctid from pending))
+    returning ready.*)
+  select array_agg(gone.*::ready order by gone.seq) into v_rows from gone;
+  v_later := array(
+    select scheduled.id from scheduled where scheduled.id = any (v_ids) for update skip locked);
+  v_ids := v_later || array(select back.id from unnest(v_rows) back);
+  with old as (
+    delete from job where job.tenant_id = p_tenant_id and job.id = any (v_ids) returning job.*)
+  insert into job (id, tenant_id, queue, type, priority, max_attempts,
+                   timeout, run_at, created_at, payload, tags, metadata)
+  select old.id, old.tenant_id, p_to_queue, old.type, old.priority, old.max_attempts,
+         old.timeout, old.run_at, old.created_at, old.payload, old.tags, old.metadata
+    from old;
+  moved := cardinality(v_ids);
+  if v_rows is not null then
+    perform to_ready(
+      array(select back.tenant_id from unnest(v_rows) back order by back.seq),
+      array(select back.id from unnest(v_rows) back order by back.seq),
+      array(select back.attempts from unnest(v_rows) back order by back.seq),
+      array(select back.attempts_left from unnest(v_rows) back order by back.seq),
+      array(select back.lost from unnest(v_rows) back order by back.seq),
+      array(select back.watched from unnest(v_rows) back order by back.seq));
+    perform wake(fairclaim.clock());
+  end if;
+  passed := (select count(*) from tenant_jobs(
+                    p_tenant_id, p_queue, p_type, null, null, p_after, p_limit) step
+              cross join lateral status_of(p_tenant_id, step.ids) stands
+              where step.ids <> '{}' and stands.status in ('pending', 'scheduled')
+                and (next is null or stands.id <= next));
+  if moved > 0 then
+    perform note_operation('move_waiting', p_tenant_id, p_queue, p_why, moved);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.move_waiting(uuid, text, text, text, uuid, int, text) is
+'Moves what waits of one tenant, pending or delayed, from one queue to another, in steps, for operators. A call looks at the next p_limit jobs of the tenant (1 to 10,000), oldest first, whatever their status; go on with p_after = next until next is null. Ids, attempts and history stay; a moved job stands behind what its tenant has waiting in the other queue. Quotas do not refuse it. passed: jobs that another transaction holds at this moment; call again from the start for them. What runs is left. p_why: for the audit table.
+Errors: JQ002, JQ004 (also outside READ COMMITTED).';
+
+grant execute on function fairclaim.move_waiting(uuid, text, text, text, uuid, int, text)
+  to fairclaim_operator;
+
+-- protocol/tenant/purge_tenant.sql
+-- Jobs go by erase_jobs, with everything that belongs to them, in the order of their ids: so each
+-- step begins behind what the last one deleted, and a purge that was killed begins anew and finds
+-- less. When no job is left, what is known of the tenant itself goes (forget_tenant). Locks: those
+-- of erase_jobs.
+create or replace function fairclaim.purge_tenant(
+  p_tenant_id uuid,
+  p_after uuid default null,
+  p_limit int default 1000,
+  p_why text default null
+) returns table (
+  jobs int, errors int, running int, passed int, settings int, next uuid, more boolean
+)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_ids uuid[];
+begin
+  jobs := 0; errors := 0; running := 0; passed := 0; settings := 0;
+  select step.ids, step.next into v_ids, next
+    from tenant_jobs(p_tenant_id, null, null, null, null, p_after, p_limit) step;
+  if v_ids <> '{}' then
+    errors := (select count(*) from attempt_error past
+                where past.id = any (v_ids) and past.tenant_id = p_tenant_id);
+    jobs := (select count(*)
+               from erase_jobs(
+                      v_ids, array_fill(p_tenant_id, array[cardinality(v_ids)])));
+    errors := errors - (select count(*) from attempt_error past
+                         where past.id = any (v_ids) and past.tenant_id = p_tenant_id);
+    select count(*) filter (where stands.status = 'processing'),
+           count(*) filter (where stands.status <> 'processing')
+      into running, passed
+      from status_of(p_tenant_id, v_ids) stands where stands.status is not null;
+  end if;
+  more := next is not null or exists (select from job where job.tenant_id = p_tenant_id);
+  if not more then
+    settings := forget_tenant(p_tenant_id);
+  end if;
+  if jobs + settings > 0 then
+    perform note_operation('purge_tenant', p_tenant_id, null, p_why, jobs);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.purge_tenant(uuid, uuid, int, text) is
+'Deletes everything of one tenant, in steps, for operators: jobs that wait or have ended with payloads, results, errors and history, and when no job is left, its name, limits and other settings. Drain the tenant first, or new jobs come. A call looks at the next p_limit jobs (1 to 10,000), oldest first; go on with p_after = next until next is null. Then more is true if jobs are left: running ones, which end by themselves or are cancelled first, or passed ones, which another transaction holds at this moment; begin again without p_after when they have ended. A purge that was interrupted goes on so as well. jobs, errors, settings: how many rows of each kind went. The audit table keeps who purged it, when and why.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.purge_tenant(uuid, uuid, int, text) to fairclaim_operator;
+
+-- protocol/tenant/retry_failed.sql
+-- The jobs go to `scheduled`, the n-th of them n / p_per_second after the time at which the call
+-- begins to spread them; tick makes them wait when they are due. Locks: those of
+-- reopen_ended, then rows of cancel_request (skip locked).
+create or replace function fairclaim.retry_failed(
+  p_tenant_id uuid,
+  p_queue text default null,
+  p_type text default null,
+  p_older_than float8 default null,
+  p_newer_than float8 default null,
+  p_error text default null,
+  p_per_second float8 default 10,
+  p_start_at timestamptz default null,
+  p_after uuid default null,
+  p_limit int default 1000,
+  p_why text default null
+) returns table (looked int, retried int, until timestamptz, next uuid)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := fairclaim.clock();
+  v_start timestamptz := greatest(p_start_at, v_now);
+  v_ids uuid[];
+begin
+  perform check_filter(null, p_older_than, p_newer_than, p_error);
+  if p_per_second is null or p_per_second not between 0.01 and 100000 then
+    perform refuse('JQ004', 'p_per_second', 'must be from 0.01 to 100,000',
+      'say how many jobs a second are to be run again',
+      '{"minimum": 0.01, "maximum": 100000}');
+  elsif p_start_at > v_now + interval '5 years' then
+    perform refuse('JQ004', 'p_start_at', 'must be at most 5 years ahead',
+      'give the time that the last call answered as until, or leave it out',
+      '{"maximum": 157766400}');
+  end if;
+  select step.ids, step.looked, step.next into v_ids, looked, next
+    from tenant_jobs(
+           p_tenant_id, p_queue, p_type, p_older_than, p_newer_than, p_after, p_limit) step;
+  if p_error is not null then
+    v_ids := array(
+      select asked.id from unnest(v_ids) asked(id)
+       where error_has(coalesce(
+               (select finished.error from finished
+                 where finished.id = asked.id and finished.tenant_id = p_tenant_id),
+               (select attempt_error.error from attempt_error
+                 where attempt_error.id = asked.id and attempt_error.tenant_id = p_tenant_id
+                 order by attempt_error.attempt desc limit 1)), p_error));
+  end if;
+  with back as materialized (
+    select again.*, row_number() over (order by again.id) - 1 as n
+      from reopen_ended(p_tenant_id, v_ids, '{failed}') again),
+  later as (
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    select v_start + make_interval(secs => back.n / p_per_second), back.id, back.tenant_id,
+           back.attempts, back.attempts_left, back.lost
+      from back)
+  select count(*), array_agg(back.id) into retried, v_ids from back;
+  until := v_start + make_interval(secs => retried / p_per_second);
+  if retried > 0 then
+    perform drop_wishes(v_ids);
+    perform note_operation('retry_failed', p_tenant_id, p_queue, p_why, retried);
+    perform wake_before(v_now, v_start);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.retry_failed(uuid, text, text, float8, float8, text, float8,
+    timestamptz, uuid, int, text) is
+'Runs failed jobs of one tenant again at a bounded rate, in steps, for operators: p_per_second (0.01 to 100,000) of them become due a second, each with all its attempts. A call looks at the next p_limit jobs of the tenant (1 to 10,000), oldest first; go on with p_after = next and p_start_at = until, so that the rate holds over all calls, until next is null. until: when the last of them is due, and a place after it. The filters are those of list_jobs; p_error is for auditors. p_why: for the audit table.
+Errors: JQ002, JQ004, JQ007.';
+
+grant execute on function fairclaim.retry_failed(uuid, text, text, float8, float8, text, float8,
+    timestamptz, uuid, int, text)
+  to fairclaim_operator;
+
+-- protocol/tenant/set_retention.sql
+-- Only shorter than the setting: ranges of ids are dropped whole, for all tenants, when the
+-- retention of the settings is over.
+create or replace function fairclaim.set_retention(
+  p_tenant_id uuid,
+  p_seconds float8,
+  p_why text default null
+) returns table (tenant_id uuid, retention float8, default_retention float8)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_most float8 := (select extract(epoch from setting.retention) from setting);
+begin
+  perform check_tenant(p_tenant_id);
+  if p_seconds not between 3600 and v_most then
+    perform refuse('JQ004', 'p_seconds',
+      'must be seconds from 3,600 (1 hour) to the retention of the settings',
+      'a longer one is for all tenants: `fairclaim settings set retention`',
+      jsonb_build_object('minimum', 3600, 'maximum', v_most));
+  end if;
+  if p_seconds is null then
+    delete from tenant_retention own where own.tenant_id = p_tenant_id;
+  else
+    insert into tenant_retention as own (tenant_id, retention)
+    values (p_tenant_id, make_interval(secs => p_seconds))
+        on conflict (tenant_id) do update set retention = excluded.retention;
+  end if;
+  perform note_operation('set_retention', p_tenant_id, null, p_why);
+  tenant_id := p_tenant_id;
+  retention := p_seconds;
+  default_retention := v_most;
+  return next;
+end
+$$;
+
+comment on function fairclaim.set_retention(uuid, float8, text) is
+'How long ended jobs of one tenant are kept, for operators: seconds from 3,600 up to the retention of the settings, which holds for whoever has none of his own; null takes it away. prune() deletes what is past it, job by job, within minutes. p_why: for the audit table.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.set_retention(uuid, float8, text) to fairclaim_operator;
+
+-- protocol/tenant/show_quotas.sql
+-- Each count is bounded by its quota and a little more, as for a dispatch.
+create or replace function fairclaim.show_quotas(
+  p_tenant_id uuid default null,
+  p_queue text default null,
+  p_limit int default 100
+) returns table (
+  tenant_id uuid, tenant text, queue text, subject text, max_waiting int, refuses boolean,
+  waiting int, at_least boolean, drained_at timestamptz
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_none uuid := '00000000-0000-0000-0000-000000000000';
+begin
+  if p_limit is null or p_limit not between 1 and 1000 then
+    perform refuse('JQ004', 'p_limit', 'must be from 1 to 1,000',
+      'name a tenant or a queue', '{"minimum": 1, "maximum": 1000}');
+  end if;
+  return query
+  with bound as materialized (
+    select known.*, row_number() over () as place,
+           case when known.subject = 'tenant' then known.tenant_id else p_tenant_id end as counted,
+           known.max_waiting + known.max_waiting / 16 + 1000 as most
+      from (select * from waiting_limit listed
+             where (p_tenant_id is null or listed.tenant_id in (p_tenant_id, v_none))
+               and (p_queue is null or listed.queue in ('', p_queue collate "C"))
+             order by listed.tenant_id, listed.queue, listed.subject limit p_limit) known)
+  select nullif(bound.tenant_id, v_none), tenant_label(bound.tenant_id), nullif(bound.queue, ''),
+         bound.subject, case when bound.subject <> 'drain' then bound.max_waiting end,
+         bound.refuses, waits.jobs, coalesce(waits.jobs >= bound.most, false), bound.drained_at
+    from bound
+    left join waiting_jobs(
+           (select array_agg(bound.counted order by bound.place) from bound),
+           (select array_agg(bound.queue order by bound.place) from bound),
+           (select array_agg(bound.most order by bound.place) from bound)) waits
+           on waits.place = bound.place and bound.counted is not null
+   order by bound.place;
+end
+$$;
+
+comment on function fairclaim.show_quotas(uuid, text, int) is
+'The quotas on waiting jobs that are in force and what is being drained, for operators: subject tenant (its own), default (of every tenant without its own) or drain. queue null: over all queues; tenant_id null: of every tenant. waiting: how many jobs the tenant has, counted to a little more than the quota (at_least: there may be more); of a default only where p_tenant_id is given. refuses false: what is above the quota is let in, and shown here. p_limit 1 to 1,000.
+Errors: JQ004.';
+
+grant execute on function fairclaim.show_quotas(uuid, text, int)
+  to fairclaim_operator;
 
 -- protocol/tenant/tenant_names.sql
 -- For workers and operators, who serve all tenants. A tenant's own session may not call it.
@@ -10198,6 +15209,33 @@ comment on function fairclaim.tenant_uuid(text) is
 grant execute on function fairclaim.tenant_uuid(text)
   to fairclaim_worker, fairclaim_producer, fairclaim_tenant, fairclaim_operator,
      fairclaim_auditor, fairclaim_observer;
+
+-- protocol/tenant/undrain_tenant.sql
+create or replace function fairclaim.undrain_tenant(p_tenant_id uuid, p_why text default null)
+returns table (tenant_id uuid, drained_at timestamptz, was_drained boolean)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+begin
+  perform check_tenant(p_tenant_id);
+  tenant_id := p_tenant_id;
+  delete from waiting_limit bound
+   where bound.subject = 'drain' and bound.tenant_id = p_tenant_id and bound.queue = '';
+  was_drained := found;
+  if was_drained then
+    perform note_operation('undrain_tenant', p_tenant_id, null, p_why);
+  end if;
+  return next;
+end
+$$;
+
+comment on function fairclaim.undrain_tenant(uuid, text) is
+'Lets dispatches put jobs of a tenant in again, for operators, as far as its quotas go. was_drained is false when it was not being drained; drained_at is null.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.undrain_tenant(uuid, text) to fairclaim_operator;
 
 -- protocol/worker/list_workers.sql
 -- Reads all of two small tables.
@@ -10401,10 +15439,12 @@ $leftovers$;
 select fairclaim_internal.secure_table(listed.name)
   from unnest(array[
     'migration', 'job', 'finished', 'attempt_error', 'id_range', 'ready', 'running', 'scheduled',
-    'cancel_request', 'lane', 'floor_hint', 'renewal', 'tenant', 'tenant_limit', 'queue',
-    'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault', 'dispatch_progress',
-    'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note', 'build', 'worker',
-    'time_report', 'tenant_time', 'queue_time']) listed(name);
+    'cancel_request', 'lane', 'floor_hint', 'renewal', 'bound', 'tenant_weight', 'weight_note',
+    'running_limit', 'waiting_limit', 'audit', 'limit_note', 'claim_lock', 'at_limit', 'rate_use',
+    'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault',
+    'dispatch_progress', 'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note',
+    'build', 'stat', 'tail', 'seen_running', 'waiting_count', 'delayed_job', 'quota_place',
+    'tenant_retention', 'worker', 'time_report', 'tenant_time', 'queue_time']) listed(name);
 
 do $policies$
 declare
@@ -10512,149 +15552,213 @@ select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
 insert into fairclaim_internal.build (contents) values ($build${
-"migrations": [{"checksum":"3a46585031d1416b08e38d9071fd5a7d714a0734bdf0c2bc389dc169af464cf0","name":"tables","version":1}],
+"migrations": [{"checksum":"20a3fb96280aa5887abde90ae04f89b4d6fc5ed02c3db4ba9cc84267523f5caf","name":"tables","version":1}],
 "functions": {
-"apply_limits": {"digest":"1d26f7c8ecab5d7ddff0eec664417219318cf1ae0743853c30da7c468524d515","roles":[]},
+"activate_limits": {"digest":"f76c1e2df30ab054145e767468056694b97eadb51559487527bcd95dd233909e","roles":[]},
+"apply_limits": {"digest":"9ab6878faa786c6dee27ab6f59c21b63b2692f96f67cb13c38b86a36a0a90e26","roles":[]},
+"apply_weights": {"digest":"49cef70c413328d0b0dc0bb7825a597e21619038bddfa1d7c28a5c2212b3bbe5","roles":[]},
+"bound_range": {"digest":"4c600c0c6a6f84d909f7084078cca7f6efd825a1ed869a2335e6001ca2ad8738","roles":[]},
 "caller": {"digest":"42eeb53264e9d044ce66966098a6e9e2c9b03fa9f20439a1bb951fbb14350410","roles":[]},
 "caller_is": {"digest":"2e97d286d38189480f17b9f5d001696b6cdd7ef47db710791b24abc4a553e279","roles":[]},
 "cancel_jobs": {"digest":"c97e650cdb45ede699d0cc7666cea343e8cf36df5c298a4d2f710c0b80e89e52","roles":["fairclaim_producer","fairclaim_operator"]},
+"cancel_waiting": {"digest":"4b6372bace541e0443701dc8e305d459cc4655e6260bbc45362cd84ab9046b3e","roles":["fairclaim_operator"]},
 "cancelled_jobs": {"digest":"7dca37c8f31f777032e9cdc4a2cfb4380fc9d698ff070da1afce3cd8f3eb51fd","roles":[]},
+"charge_rates": {"digest":"a0eea6a82f99f465f9fd31e38d83571be8c2692bb40c0261d853b9d3b1dd746b","roles":[]},
 "check_batch": {"digest":"ab68fd20f1ec06a2263b6d2dad909e51aff55bc1dc01608066d612d7338be08a","roles":[]},
+"check_batch_quotas": {"digest":"07f3dfa6acccad6752c64b943175b3bac57292f45cb518a5b3eecd46bb44c1de","roles":[]},
+"check_bound": {"digest":"b44f26aa2864c0493d3bb0921da9bf3db7deb4610a8ea34f55cb937fc45d0184","roles":[]},
 "check_claim": {"digest":"6a015e94f890963a6bc88cc79adbece2f155592a49b0689deffa98dd2fa21653","roles":[]},
 "check_cursor": {"digest":"e2daad2475642f1fd8af35bac21b72d2eb0d3336095184b056e5eb31524a3c82","roles":[]},
+"check_declared": {"digest":"90e9b6514b7d88ed1566a900d7fc5d466a4d7b5162dbf6f8619f38e7814f4447","roles":[]},
 "check_filter": {"digest":"b0cafa3ccc264a97a074e818c3dba1c564f29b3b7f7640b13184372043721936","roles":[]},
-"check_lanes": {"digest":"82da0091e7d2294748ab704b4eec25e97f8b0225eda48261f46a4c8ffef5d44d","roles":[]},
+"check_lanes": {"digest":"6d4aefb68fe5714e6f1ba33ca7554765f7bd3e73603058e7893fdb5342232bdc","roles":[]},
+"check_queue": {"digest":"4bc4d4954974434416cb42ed9ab16b9974fa590da0bad322fa201d49d94a1dd6","roles":[]},
+"check_quotas": {"digest":"cf74c61c406ad175c50f4681ce9f39572a5f1c349cde7ab587ff8b464b41370b","roles":[]},
 "check_report": {"digest":"7fff549ecede0a96eff1976ceeb68be990e9373aa7a523198e0303473a5c03bc","roles":[]},
 "check_scope": {"digest":"f8b221e087898ee6ab91c894b89825be9913607c9e9499043251b919451e6389","roles":[]},
 "check_setting": {"digest":"2abd2cc40ea6f6e15cd8a3aa43267bb120b22b55037737d4cdf25506e7141814","roles":[]},
 "check_settle": {"digest":"8c96b4a304d022ce829f9b315a91ccb1023d7fbe67b5edef7899e049bbfd3dc8","roles":[]},
+"check_stats": {"digest":"dfe76635b00bf987039148a1a711bca3a8a29e3c3a91bb07c86203cda7b15ea4","roles":[]},
+"check_tenant": {"digest":"32aceaa420cf7606f0da8eb153ca849ceab37e41331ee1dd9a3d273e9c19a239","roles":[]},
 "check_use": {"digest":"4db8b206f63dcbdc5a863fca58afe21c7c0c323608e847f4f38fe67587568bc8","roles":[]},
-"claim_from_queue": {"digest":"1509091c2e844f4f75fe98837a8ea52df4c321d0fb47de68e57fbec9bc2f159e","roles":[]},
+"claim_from_queue": {"digest":"acfdf523aba1fb0fff0ae180d5c8820cadf5abe0788626c74ef65249aafe9c51","roles":[]},
 "claim_job": {"digest":"9b3cc4ce87418a996e4a2f78f8784dffce7d4f82be95c3f1171805c7b8d1ae17","roles":["fairclaim_worker"]},
 "claim_jobs": {"digest":"d36ee4c69164f03c9b61bccc65bdddac85245d2c5fca143eb9f4efa49b7deaf4","roles":["fairclaim_worker"]},
-"claim_one": {"digest":"8940efdd20a43045986d476a4d249095ef0bd7f9fd61bf65f78578f47272a3a3","roles":[]},
-"claim_own": {"digest":"092f108af2226d9c55c3ab7616b975aecd902edc82cbdd798ca0870d0b602e14","roles":[]},
+"claim_one": {"digest":"c9c72bd2e446d71c4f981152b5338b438df0f71c8b6ab5d26a8ba188a29585f4","roles":[]},
+"claim_own": {"digest":"37235456d4c136e1a8a9cf3439031897f4d7ad7673a0a6b5baf161d8245d8cbc","roles":[]},
+"claim_rate": {"digest":"8d59fc83c44ea00ccf0a7eb5c4ea226e5c9ce838fa920234e16a2e631e330e83","roles":[]},
 "clip_error": {"digest":"088e5e1ee138689a7c9d6756e698e66247e3dfef7d4dad5d3302f8f9bd3f93fb","roles":[]},
 "clock": {"digest":"4141c5c9c9896b369e734e1c73d28d46288316083864c10b99d582b4b29eacdf","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
-"close_lanes": {"digest":"9bb1aa4dbe28c10c0bd19715f4013831c0e8ee14acc7654d4c64f0d4498c436e","roles":[]},
+"close_lanes": {"digest":"e6618894da540a97966409eed5032ca68ece74d7a5c7fec791dd6e1e1df553fc","roles":[]},
 "count_jobs": {"digest":"5ed7dcaf8ad7bb3d2411cc3d498cef2a6073dd99f08396420daabb677c2dfaad","roles":["fairclaim_operator","fairclaim_auditor"]},
+"count_one": {"digest":"33ac0d250c5b3342b87575281c6c1f850e7a8b38319f807bbb6af3ecc956dff7","roles":[]},
+"count_tenant": {"digest":"06f94682bd64c28ec30aa146ca2fdf3bbfa76d24496faafca99e562b5b5e6615","roles":["fairclaim_operator","fairclaim_auditor"]},
+"count_waiting": {"digest":"0fcadaa2f46819e49fbdddeae32269676c61c344e73461189ac9882eb47decfb","roles":[]},
 "counted": {"digest":"9b67ae4ef60b232344c7e62be94a0edbfb69dce02ad47f85e12a923e12c347fe","roles":[]},
-"current_tenant_id": {"digest":"b0171da4c9b1ecb1840f60e300711a845d99f0a9c9343316067ea19e36860957","roles":["fairclaim_tenant"]},
+"current_tenant_id": {"digest":"b0171da4c9b1ecb1840f60e300711a845d99f0a9c9343316067ea19e36860957","roles":["fairclaim_tenant","fairclaim_tenant"]},
+"declare_limits": {"digest":"e70ff035c0080d52f7532de84d12b79ec0702e9624860cf4c40a49b65382fdcb","roles":["fairclaim_operator"]},
+"declared_sections": {"digest":"f7bfbc4ec563161c9164636266168169a285a943864b61e4e40f12df260f521e","roles":[]},
+"default_limits": {"digest":"a0adc9ae0147bc6714307bcfb889cda474b0d8edb57f0546566da9e0106ed97b","roles":[]},
 "default_tenant": {"digest":"a9397dac08805d004806582bf58374f7b6466cbf61a14e2ee22d92ea522178d7","roles":[]},
 "delete_jobs": {"digest":"4d665a03bc49b4d72f7cdfc3e7a72505e6c34be796a4d2010321324adbd93218","roles":["fairclaim_operator"]},
-"dispatch_job": {"digest":"43839c9e8cbf1f175f0feaa10d26a30cbc8c2e04b46e4280579e0cb6f79e03d4","roles":["fairclaim_producer"]},
-"dispatch_jobs": {"digest":"1cf0e325d767eed2ceca31502e496de3f1aa0255ded9d9ba9f338a557326d14e","roles":["fairclaim_producer"]},
+"dispatch_job": {"digest":"cf3eaaaa1dc1208f6bb37cdec7bbd72e6279182514ebb841c4f3e20120fc5c19","roles":["fairclaim_producer"]},
+"dispatch_jobs": {"digest":"9f07f723eb5b7218f8ccbcfa54616d1ac236f0630a95142fbe8be6c6d300919c","roles":["fairclaim_producer"]},
 "dispatch_lines": {"digest":"dbb5d9e33455771f20172cb127ce0cf66d82991f4e202d0abcf9ab0fae8f3a02","roles":["fairclaim_producer"]},
 "doctor_findings": {"digest":"9d5a78d32b10a736072bc9817b2fbd29c84ceda9fce3c259710ac08992eddefb","roles":["fairclaim_operator","fairclaim_observer"]},
 "doctor_topic": {"digest":"12d29ab184d6a2095a5ed0a2d52221074ec635c372ca04acaf4831440142ac02","roles":["fairclaim_operator","fairclaim_observer"]},
 "doctor_transactions": {"digest":"9d28628e405b3f91e78fa8f0a822649f80836b4e17bf7a44eb8d198eccef8453","roles":["fairclaim_operator","fairclaim_observer"]},
+"drain_queue": {"digest":"4fa8408470595bff2c692fe81ce30544fe47f7f059994f45ca31a2a1d1d886a6","roles":["fairclaim_operator"]},
+"drain_tenant": {"digest":"23da25988fa3f0e58cfe37814e2ab3fa72dce680ef6f02fe72cb4a89e875c59e","roles":["fairclaim_operator"]},
 "drop_range": {"digest":"27c0c53bf4185acef7e20c6874c5de1b143e519b1d149ef7f6ef2b5d1692c55b","roles":[]},
 "drop_ranges": {"digest":"b3dde08c63c15527830a9bbab397ed731d4d9b91c5e34fdffffdd06279a3b5cc","roles":["fairclaim_worker","fairclaim_operator"]},
+"drop_wishes": {"digest":"7408c62df3a4c65ee01f9edf2107caefdf70d5c45c11e95b8f085f19e8147ced","roles":[]},
 "end_cancelled": {"digest":"54f734857e0ea3da9763790ec3f7e3f62d7b17ac31412c2b1d662d80f2d73aec","roles":[]},
+"end_overrides": {"digest":"f327b2a6311ca8e916a345a5cb5d19fe6d9232bcc4536edafd807d8b8e6ad43e","roles":[]},
 "end_waiting": {"digest":"13988f6f0d54b7ba28b0998ac120b7460665afd76efd661aef0d03e3fe8c97d6","roles":[]},
 "erase_jobs": {"digest":"0247c6be123087fa4a56cf33d24796a494fe7d66f607b20c08330ec70028d00b","roles":[]},
 "error_code": {"digest":"4b208366eb628c8b1d3f73a93337f3bea703f6eb440673a2e49de0b3449441a8","roles":[]},
 "error_has": {"digest":"77fa77d57430d687e04bbb5fe36ff0ccfbf5a9e9602aa3c0fc7024f79af0c20d","roles":[]},
 "event_triggers": {"digest":"cdb5bd3cf3f04b68e6169a543cee5911c3b5a79d81d6994ce235936310c530e9","roles":[]},
+"export_tenant": {"digest":"1af4afcb88c2edad18184e796bafd60309b19addd9dfa7c7a805f9146f04d719","roles":["fairclaim_operator","fairclaim_auditor"]},
 "extend_leases": {"digest":"c522db9125f868684a2dd9b74d78d09ec66e0959cabb0c4702f5e126ceab34ca","roles":["fairclaim_worker"]},
 "extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
-"fail_suspects": {"digest":"5fdef0615b64a7507e05e528a2c6a316b15875bb3b5b2790f01c47dd3cc75bac","roles":[]},
+"fail_suspects": {"digest":"f12cb582011177be1b9f887c93676a50dc056cc7aeacf0642e6ecc024ed71813","roles":[]},
+"find_at_limit": {"digest":"a5b3204b4e756d62e7225ce0c8f3579eb97eefc34cbf2269ff7132af320e3501","roles":[]},
+"find_counted": {"digest":"610f0b757506be4988ece4c69f4ad77cfb48ce0bea9df9141316b6da78f99d18","roles":[]},
 "find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
 "findings_of_age": {"digest":"880ed3d82b5ea0250d4a5aa597665daa4f19a98c65916f8ac489746eee45742e","roles":[]},
 "findings_of_functions": {"digest":"9dc8801d24faf52a633cf1255e903f3260efa576e67b0e165a6c60d50f87e3be","roles":[]},
 "findings_of_holders": {"digest":"97081ddbd16d62dc6ed3479d143b41bb1661cabc835b2db2ec867e23dd20ecdc","roles":[]},
 "findings_of_leases": {"digest":"bbbbe8b098d09ce1925657e02f98327e6be19a4d06baf4a30e441015e78bca39","roles":[]},
-"findings_of_limits": {"digest":"5eadce32ecee76f2ad6a1676bed3ea9a1066fc2c00ff7f05cb7e5c721252b537","roles":[]},
+"findings_of_limits": {"digest":"9d738573becce2b660079f54f8bb6bd4647db1c829654ad99b51efeab758d48e","roles":[]},
 "findings_of_migrations": {"digest":"33fabd1064421e0bb1e9653772536bdec2aeeb73014a43e13cbfc9237338b484","roles":[]},
 "findings_of_queues": {"digest":"1bfcbd65369bc709689d985c9e5988d73dcea1d7eff8b81cb38ee4f157dd8d9c","roles":[]},
 "findings_of_relations": {"digest":"6b3d06b7177334624af26b73c49e63b8ca1815bdb0d13ff1948e463c3aa48a1c","roles":[]},
 "findings_of_retention": {"digest":"aebc1bce0b7d0345c07178b5140fd1d2c90719b32e8a54d324f62cb0aca177ac","roles":[]},
 "findings_of_roles": {"digest":"ea23178379b64c648d6ad5e3a5d44e71c3464d70d7216ec2277a9ba39ff65013","roles":[]},
 "findings_of_settings": {"digest":"05be7d8c6c80cfb8e7f814f4a9ec437c422ef112e4f8b39ed809b945185f33e5","roles":[]},
-"findings_of_space": {"digest":"d0ecd3309fda12b93021d92e0eaa4c9752a353cd8c8aa3ed0d48ade08017cf1c","roles":[]},
+"findings_of_space": {"digest":"423a715998de498dcad34d6296cdc7075d9d5ee7b98e87e775ed5276cdc37dbd","roles":[]},
 "findings_of_steps": {"digest":"50d17208e9f385502891fac43ce6093f6d4c40a6088c98db28ae78294a591e71","roles":[]},
 "findings_of_strays": {"digest":"bb16d410b727e5eee41784f57e540b2326d60ca6a922232ce134ceb7a4cedbf1","roles":[]},
-"findings_of_suspects": {"digest":"1d482ea584bf1ed72be2966576f57092e4ed4edcbec3edd90776469126cce32b","roles":[]},
+"findings_of_suspects": {"digest":"92883a0f67a4550797147497c5b18a3210d30dafa888216319d9a1f2bb1f048c","roles":[]},
 "findings_of_ticks": {"digest":"bb42db938fe2fb61323cf47db83ef6a188d9f10c2b627ab0d0f069234efbb45d","roles":[]},
 "findings_of_waiting": {"digest":"71c5ea7291459747ee4e6cb20c0909d533c39d4c2ccc93e18d13330c342eefa5","roles":[]},
-"first_job": {"digest":"8d3b140ed67c18885a7a19b8778c89ef83d2f9cb4085b1109b608669c43d371b","roles":[]},
+"first_job": {"digest":"5172fcf43589ddcfeb94935e34ca3014a5efa234111451ebb5efa607242b5495","roles":[]},
+"flows": {"digest":"1d11741d316a24eb5bec9c7851868a7575fd11acc95e0f6d32544d4096c0ae1c","roles":[]},
 "fold_names": {"digest":"bf1b0c548fa5707bdb91660d0d044d62479af726c5ad32ef6890989660a72527","roles":[]},
 "fold_times": {"digest":"e4f43dcf4743e34bf3d256d0a44a456cc920ed4e701011dc19d3912b60477b97","roles":[]},
+"force_bounds": {"digest":"9135d4736e4435175987fb79a8056b340830d097cf7af99c5ab672f45b3ff563","roles":[]},
+"force_running": {"digest":"ddf94c98bce6b196bacc64a66d0d385b318b188ad80d998de60c8b680eca30a4","roles":[]},
+"force_waiting": {"digest":"1380ae53203e15c87fd86525c171a28f1268a71f22c8db239f271954113ee501","roles":[]},
+"force_weights": {"digest":"5c5f670d9d60b697e35815f5cbe10ab5240e2c9f5a126a7b6d5b5d74de19fee6","roles":[]},
+"forget_tenant": {"digest":"b5345f42d180a0efcfb3eacc30a888e322aa5d20210a515f7ce36e6a2f242dba","roles":[]},
 "forget_times": {"digest":"b094210556569133a85d665c2132668bf1eec0ab96dd2e4cc0fe06f8b87190e1","roles":[]},
 "forget_workers": {"digest":"9c32336b968a6346723b6666f664a475837b3a5b4f6e5e88c4f94b35c78cb971","roles":[]},
 "free_passed": {"digest":"43f291d716f1a5c4c916a020a36b13457620bc74fc983eb8c2a0ad2eb629f3b2","roles":[]},
 "get_jobs": {"digest":"8bd5cac0a85d57c71b86cded83b6e4cf50d665807681fcef8ced5c70cb25791e","roles":["fairclaim_producer"]},
-"hint_passed": {"digest":"1fc3340ab5e21e373be4fa11c2b0291eec322b031cc88caeca83768ea0200661","roles":[]},
-"hop_turns": {"digest":"888a0341f63446e71295d4fd94d6364b071251a19cae30b862e18d4b9bf82f7c","roles":[]},
+"has_room": {"digest":"021eff51b8223aec8700fad287e024195b132d0d3692d2041593ef1bfb186ac2","roles":[]},
+"hint_passed": {"digest":"76263e19628689f53566de7b075befe753a31377dd9a05dd268b9013f4a5eff4","roles":[]},
+"hop_turns": {"digest":"a4c0142405fbe88974666bcedf076ab0cdf5c9761a93d5ed67ab3172bb57cacd","roles":[]},
 "id_at": {"digest":"10baa8453aadbfe1f1dff476ab08c981bcf3ba9bba3aace7cc18979ba326bedf","roles":[]},
 "id_prefix": {"digest":"1f161038d88700f7fc974c95e87613f422ad66c9f277233e426809d3e0d17f27","roles":[]},
-"into_lane": {"digest":"abb28e2232b6c2972ee22f2c73bae2621f09f561d3a448d49a8ee950ce315681","roles":[]},
-"into_lanes": {"digest":"c1b5b9eddf28d65a7c511bfb71abc674b2532141b03d05d1e35b5dbe210ebff6","roles":[]},
+"in_force": {"digest":"65a08359bd4b5973cb95742fbe0e2f6c80dec8072153b0391cdcff61e1f0800c","roles":[]},
+"into_lane": {"digest":"16c7ed3ffc8091b957d6cfbbf591fbba9a1ae702a2972ec1b6630471461338f9","roles":[]},
+"into_lanes": {"digest":"75a0441a63799162615c617a8bac92b63378f871753a07b4067aace06f1ff146","roles":[]},
+"is_counting": {"digest":"9e4464d0957b7bf1714ae0cc4811259ca0c8e1b07cb1f67953dd2fae8aeb0982","roles":[]},
 "is_cursor_entry": {"digest":"2b6f87df78450e5b161d4e7458f21ba2d1ef4938f3dd3522a95a33065170d103","roles":[]},
 "is_handled": {"digest":"76eaa4d790c0b10a930c5e3fd7a4bbd50e4efa5416b9d6167482c5db77c46d72","roles":[]},
 "is_held_long": {"digest":"321df77ae5bbe2fc5e90341594a59b732ef0c29a24ca0f6ed9c806944870a7fd","roles":[]},
+"is_known_tenant": {"digest":"0688d97b3351aec946328b89822081f49417f212e78d48ebcc9cabb628a0c842","roles":[]},
 "is_name": {"digest":"3a5adf1fa0648d751468bc6aef27dca284cb5ad36ff6b5a5c5165631aefb5946","roles":[]},
 "is_prune_due": {"digest":"b8d0b08b2d2fd0989869f562ecce954609d10ef6b1d24ca7756ac543ad7d1334","roles":[]},
-"is_quiet": {"digest":"2b4f6ae530f0cf77a7512b4ac50aa7b885f5298b402be5879263da893dff9827","roles":[]},
+"is_quiet": {"digest":"1b570774a005f3a86a60502a6e1d282766a24863ec9cf420f5bd4585c652bdee","roles":[]},
 "is_suspect_waiting": {"digest":"7226b29e59a7b431b4906d0e776582070300cbffb3159feaccd5e0b3579c9bfb","roles":[]},
 "is_tenant_name": {"digest":"5416dc78d899e8a14ea181661442429b825ebeb7bbff1b358c6c22b988b48127","roles":[]},
 "is_time": {"digest":"1169297cf08f72e120d066ec36251df103131e108e8aee775789298374478c78","roles":[]},
-"is_wanted": {"digest":"1ea052bfe9c8523c1607b1d375468edb1e81a7402a0f03f45de4898ff01414b7","roles":[]},
+"is_wanted": {"digest":"f55d9cea41b53d6d1d99b6f9d66097e62dd1196901c889dda406087d60e1cd5b","roles":[]},
+"jobs_ahead": {"digest":"80549d9719b369d188b14b1bb67905556b2feecc3f2d879b21eedd97445169cb","roles":[]},
 "json_fault": {"digest":"e114008019a9bd1b0fc2db1b95b6a87be8cb99bb51d52b03c297e17fe27ff252","roles":[]},
-"keep_state": {"digest":"1d89655fc2d9d92edbd56d6ad28c0cc825bd3a9be2590fb0c51e1c98aaf2a84a","roles":[]},
+"keep_state": {"digest":"cca34f2eb8244e0feae4971435c442110f276793ae373cd03188befd8d4fc117","roles":[]},
 "known_settings": {"digest":"11b8f0297362b0f89cbfa8b8d94cf034ff1a07a52a701e5cc2b2040f691914f5","roles":[]},
 "lane_group": {"digest":"e414de76b6da3cc864c8ea00c31a43526635d6cab96efca24e3c59876e1893fa","roles":[]},
-"leave_hints": {"digest":"66fa9e05ee5deb5b466c21f1b3036d1508c0ae089f05a19f1b81b4d6788f963f","roles":[]},
-"limits_digest": {"digest":"0cea06fc789cc81167b9d2c7068740a7690e9207877e79051ead964d799738ad","roles":[]},
+"leave_hints": {"digest":"10c08f4af4cb82d22c13e5e0ace706906fb4ea833cb5ec1477e071d6579b91c2","roles":[]},
+"leave_room": {"digest":"6d22182da5fe25d615fef19ba7008582a2b4543f5c1453bc26901ca45a8ad828","roles":[]},
+"limits_in_force": {"digest":"1bb55c5b45e4f1dbec492b474f728cb58f8db40df9a26e1e0a837b908c3ab627","roles":[]},
+"limits_of": {"digest":"2a170dd1d9075513f5a07034e8f685e98f72dce91494d70bf2bef01be278d76a","roles":[]},
+"list_audit": {"digest":"7e538b09afce8a788624134834c2646c4c9e3408911ce0711e864d5bedd9d657","roles":["fairclaim_operator"]},
 "list_jobs": {"digest":"ea818cb471eb96916f7ceb0a40795c9abe6850f316d3162365433452b25d9a27","roles":["fairclaim_operator","fairclaim_auditor"]},
-"list_queues": {"digest":"5b55310413de7bbe18d92010cc81226aeb2897bca71886a5702fd966ac12388e","roles":["fairclaim_operator"]},
+"list_queues": {"digest":"2def2c4c71a085f627735e66391870309827013a70fa734c67692b354c943aa9","roles":["fairclaim_operator"]},
 "list_settings": {"digest":"41cf915013a62c1305113392191794fa967a1172b64c76f1aedab781c9ba9a59","roles":["fairclaim_operator","fairclaim_observer"]},
 "list_workers": {"digest":"410b166cff768e97c6247fe7b17d9770ca8814ca809f754180fe9d206c8b8ef2","roles":["fairclaim_operator","fairclaim_observer"]},
-"longest_waits": {"digest":"a56ee8e2321a5d92139f4f65d5380423ed52661bf902159eb98c47db96d990e4","roles":[]},
+"lock_bounds": {"digest":"84a763b9d34892988e714861335840d6c7673f124f8e183f93b2db9cf5dcd196","roles":[]},
+"lock_slot": {"digest":"121eb60145c73746cb85f9020eaa82c4a4db6b7a709774981053f278398a1703","roles":[]},
+"longest_waits": {"digest":"15444e28b1e304f44eb37130a537b8107b5c87cf604eef74a22f0cbf8c554961","roles":[]},
 "make_range": {"digest":"c36bdc4d8846facb4b28d473776b33853becfbb684f3153908335b83aa597b36","roles":[]},
 "make_ranges": {"digest":"7830ea23c0c1e3840e713955d4b86003e98b80f43b5e747bca2828465fc93aa4","roles":[]},
-"mark_holders": {"digest":"928510c4f9c11191f69340761ac617ad35c2e1ad8e1756f7e0dee026e6fe119b","roles":[]},
+"mark_holders": {"digest":"43697d50b0af5d48351097ee157c50c526b392088ab799d0d6aa61a4ac0abf65","roles":[]},
 "matching_jobs": {"digest":"efb20d96449bd3ec00aeb8bfd9fa7ccb45ac3b6c90a2c83522c7eb14d47d8afb","roles":[]},
 "millis": {"digest":"0f4a0b4fffaf847ee01ae8876afb133942d4ad2b89291b965ea542b8c577c75a","roles":[]},
 "move_floors": {"digest":"bb2e5f286ac25470876cf3ad3e5031e6abc29a6b7c55456421b41c6d11c4dbca","roles":[]},
+"move_limited": {"digest":"f792c8ca59cc5ee78ad6e60e4980fbb58cb2160f91c9ca8221b0a65ea8dbd6a5","roles":[]},
+"move_waiting": {"digest":"369a7c513f6f3f0bd56493f2b322c3e7188bab95f4204177ac288210ca302317","roles":["fairclaim_operator"]},
 "named_tenant": {"digest":"05022ad604f767b809d78cfc7cf746f186dfc3cbd594ac72fba2166d9423d299","roles":[]},
 "named_tenants": {"digest":"42e7a9f72632aa11ce3ffbf8bf2b3e407400b694fbfc7c4891c4f248475e39c7","roles":[]},
 "newest_state": {"digest":"17b8ddca9f6dbd6c4ecdf413d1102659c57ad99b5ff893c6b00fee6e42a3b616","roles":[]},
 "next_due": {"digest":"b594db740530749a51e985a8337c58367f44f4ca23ee62bd3b3ef7849bc5eff1","roles":["fairclaim_worker"]},
-"next_look": {"digest":"6b297eb64a5cd37fe600c9fa8e6cbd9ac8cf47d6ff4a98460efff64f141be239","roles":[]},
-"next_queue": {"digest":"ebf95dec46830fb0b9ccfee158a81ee065dae6f318d9780491450f3fb8a283fb","roles":[]},
-"next_turns": {"digest":"d5f6760506b8cc653b78703b1eb16b3fa6f51472b6623ce8666b703c2572e9b4","roles":[]},
-"next_turns_by_type": {"digest":"3f24773585eb0c473dda24da4f0fb7b3ac08f5cf9c7b9540b81bb3dfa3285cd3","roles":[]},
+"next_look": {"digest":"86a4df5123222ef8a1018916b75f258a2e9ebb3f622d36b0d572f1a63ffc5cbe","roles":[]},
+"next_queue": {"digest":"95a638a35db1e4bef60d96244a5b97abfbb68a2e369dab7b81b67dac04d81018","roles":[]},
+"next_turns": {"digest":"4ec89f4263e47d874839b22d4df9d484ec3d702bdf6534942fcdbafa2d84a6ac","roles":[]},
+"next_turns_by_type": {"digest":"b3edf276f8456d71a538e89ecfe8893b38ba2ee18d5d5619d6bf9d48cafb85f9","roles":[]},
+"note_audit": {"digest":"04719c623e7e3a9a64b1ceedbfcb5002d8e2a40fd7111e55ec056f08fcf372d6","roles":[]},
 "note_below": {"digest":"99aa3da183ab393b79258eea5a78481e5ab3a71a3f80125203fa97d0df820b01","roles":[]},
+"note_delayed": {"digest":"a75ffe6e401a5d3c8cf6c1f53c00ed5dce1a2c050c34bda797b432b2ac883fd2","roles":[]},
 "note_fault": {"digest":"f19fe328b1e1f5aa03a86d904544500c8d60bea253e06d624d075b2997371161","roles":[]},
+"note_flows": {"digest":"95e952f02f08ffdc39ac6286710cdb93b61f5616a7eebaba834e9a66e29d980c","roles":[]},
 "note_freed": {"digest":"fc0417deec82aeec90a9c238c5b6b209a0c0972a9dbc302ecb2247e859a6d576","roles":[]},
 "note_idle": {"digest":"868dc1dd1e54557c46dddffb6452af28e581d1d937c22914087000b7fabf04b0","roles":[]},
+"note_limits": {"digest":"f7c0295c662211f79b9e969b04b9ae9f9941f7c57b5fdb1d512081100dc4aeb8","roles":[]},
 "note_look": {"digest":"7fa688a44297a1389844a212113c5f80d4098d3dd7643eaccb192ae213fe2ae4","roles":[]},
+"note_operation": {"digest":"4faa4ebe9f88fe6be9003a1b37f017bde0f1ac6303c0803b40b3f6554b8754cc","roles":[]},
 "note_prune_fault": {"digest":"47a1d88cdbb544cd5ea5df177750e6df1cde17747fa862799e232025c57b1774","roles":[]},
 "note_ranges": {"digest":"44766fcad4c6bbdb1cf95e87d11ad2c2df4970684c9b7f30bc511962f9ff5da3","roles":[]},
+"note_rates": {"digest":"ff126e05be323a416e8cb15809ac798651120c2058cba324f6688539484c149f","roles":[]},
 "note_tenants": {"digest":"64ecc0cbe71b23607f8c9ee2423e90160bf59c1dc0a7823802ae35fc6373f78b","roles":[]},
+"note_waiting": {"digest":"24f40f4d7a322aadaf369ed2917c7075a55f4895a16008acc672f6f2850bd7c8","roles":[]},
 "open_queues": {"digest":"7bc7079fa8c26303b424e6b00072e06fdaa36af9020a7b43fec464605e3c9015","roles":[]},
 "our_role": {"digest":"79a2878026dcb51824a9407274468cf63c2bafd55f578de8ff97a365c74f32a8","roles":[]},
-"pause_queue": {"digest":"0404361cc5e240edec37a47f0acb9be84aa8fc4eb53879420d37e93221504588","roles":["fairclaim_operator"]},
+"pause_queue": {"digest":"ef6e87eff527aec687efca1ff91d386691986899fe7b1ace8d590209d0e422e0","roles":["fairclaim_operator"]},
+"pause_tenant": {"digest":"bb432c108b35329ae69bd5dfbfbff61a89ebf90456b1b48b00e2cafaa026617d","roles":["fairclaim_operator"]},
 "place_in_range": {"digest":"3fea2ecfc5d77bc34bec1822157ce74a128a8e0eac535d94adc8532a2e1f783b","roles":[]},
-"promote_due": {"digest":"53cb77c403b4dd877c634af51d7fb74a10147ba1d359b69a9b0ade44e231bbb8","roles":[]},
-"prune": {"digest":"67c08602496c16b1e9b459c714a595970120e9133f21e2c1c4ff84aad2d65080","roles":["fairclaim_worker","fairclaim_operator"]},
+"promote_due": {"digest":"9ec52325190d69d5f6c3ce7c878b5e6354582d3a30a6039d728f64c9031c7721","roles":[]},
+"prune": {"digest":"6b824f678f5e0f2d171928b5045a47f29d53a83236d8ac60ccde6fab444cd68e","roles":["fairclaim_worker","fairclaim_operator"]},
 "prune_before": {"digest":"608daece08092d648fac1c0557a08cee8c5160c6eaefc6dae60cf967f4373c6a","roles":[]},
 "prune_piece": {"digest":"577742d29519d7d3ba206d4442fa7ca2c496872068efdc28b2a124734cac8d48","roles":[]},
 "prune_round": {"digest":"b3f628445cd23db443540a2b19eb864e54edb47a519ec44b687f2c4d0a881849","roles":[]},
 "prune_step": {"digest":"10c089e4c4934dc760865a657b66632bbe4d9b6ae92f637a657d6882c0027340","roles":[]},
+"prune_tenant": {"digest":"7e46e95399820cf3cc189f0f6b75398c0d8e6bfb49d7711dd0dacc25b2f123af","roles":[]},
 "prune_walk": {"digest":"577a1f92213c44adc59a4c3ab8b691bdb307c18eee7e07be76a6df905ff1c687","roles":[]},
+"purge_tenant": {"digest":"4065acc8a4e627fe617452496c6f0b6b4905128c2fa2e671c27e52044b5e2b38","roles":["fairclaim_operator"]},
+"put_bound": {"digest":"19d9f380404ac6ddfac20dc249699f0f8ff5c1757de465b2959b5354afa9049c","roles":[]},
 "quanta": {"digest":"b3502a430217cb62dadb167d83e2ff3e824be98b5347c3ba4ee94241c4df46be","roles":[]},
+"quantile": {"digest":"e90181e955788152ebdc97e6cf2c6e78b6f3486590f9bb11dd086256070497b0","roles":[]},
 "queue_in_use": {"digest":"30a360e35d576eff8d015921ba85e7438b0100192eac6b4e0eeb11139a5e7063","roles":[]},
+"queue_mean": {"digest":"241a791792a72eb3cb117b8f982d7921410e8155ee259ecd793adb8f073c9057","roles":[]},
+"queue_stats": {"digest":"246b60d55450586764d57631627e57128ec4593842f9f1fe937e5847c242753d","roles":["fairclaim_operator","fairclaim_observer"]},
 "quiet_until": {"digest":"b27cfce9f4b046d930076fcdbe30b82a25eef48748547ef2d12e9be576dbc13f","roles":[]},
+"quotas_of": {"digest":"47fe6c3ec279fb4422b2231b5b25593cf511d173079e2cfd406f89bdeb08127e","roles":[]},
 "range_block": {"digest":"4e3fbd510400f4f2d3b7722d3126d5af2c37f7952fc7a940882aa28269fe2173","roles":[]},
 "range_name": {"digest":"d28c8750c71c406d73ca466779e784581f6feffd47a1645779fc4c907a9e4349","roles":[]},
 "range_waits": {"digest":"759169feb807f783b0e02bea44b69b890992161ed60398c936c2e52e24429075","roles":[]},
 "range_width": {"digest":"5f49106ff32fb379f75fea162241c8ca60394b79ede4e37caaeb9e9684972ac7","roles":[]},
 "ranges_wanted": {"digest":"9de87fc2ae8eab66830232a0a853fb4230cee54ca6052648b963b33057b9657f","roles":[]},
+"rate_room": {"digest":"27ed8345b2c38008e2195945229a550621a715112972b0e631314f4665a4e5d0","roles":[]},
+"rates_of": {"digest":"888a93ca7dca26357c1db6fee9bc674ec977ff60a033e548a2781cb9384055bf","roles":[]},
+"read_declared": {"digest":"43ecc0cde8db565c94c74ce3a4d7c45ace33551bcd9281f8c5ca7c654b89f932","roles":[]},
 "read_json": {"digest":"72ba48d1bfebada7b3b69df7fb0313d1d508305074a683594c6f8ab7e2b5d01c","roles":[]},
+"read_tail": {"digest":"dae4d1f3328f66f2650cd8754fcc501dcb84debfd072281ea18e8b9fc7d1f478","roles":[]},
 "read_texts": {"digest":"302a6840072cb1974265e73090cb1896778640831bb3ed5e5cf447db750ee7c2","roles":[]},
 "read_times": {"digest":"7a468b2e0912731a794f961f3ff23cddc0176e1501a63299b8421d41ce7f6b61","roles":[]},
+"refresh_stats": {"digest":"a016c96d5b623ed464e7da0ae9ba247ae7a85abb34267ba1a1b6debbd56e0507","roles":[]},
 "refuse": {"digest":"4c68f4909e9a727d702d82df1c63477a78304ae1698c8444efd17877bcefc840","roles":[]},
 "refuse_item": {"digest":"0be3263d29cbd427120359033e2ecdeb2da2552dcb06290db6a1b6d9b092f923","roles":[]},
 "refuse_job": {"digest":"ebb57a02e505918a5a2eb1da06131503273d7e379039da6dac2c3a9fad1110cb","roles":[]},
@@ -10663,54 +15767,89 @@ insert into fairclaim_internal.build (contents) values ($build${
 "release_claims": {"digest":"f4f33bd7ac7b0e6aa827fcbf1524ed87b5f54bf2de9eabd1e3dcc56f100dfabf","roles":["fairclaim_worker"]},
 "release_jobs": {"digest":"9e872e61ac5efb0fce1390eba1839345b55a375d924391a5249072e24eaa7968","roles":["fairclaim_operator"]},
 "release_worker": {"digest":"46c31d297630ddda6abffc7dad82032d91233c9d0feddc87ec4c7065f935ed63","roles":["fairclaim_operator"]},
-"renew_passed": {"digest":"b2df0a80eb0054a48b7ae5deaeb970269503c2037494acf2c34431c5098fc2b1","roles":[]},
+"renew_passed": {"digest":"7e5d94eb2b270af7204a55b0fc6a14ae32f155dba54749485d7caa26ebc6386f","roles":[]},
+"reopen_ended": {"digest":"c3cef39c297078ae4ddf9ae9af70ca48ef19e99880c97e069a0dfe3b90d447cf","roles":[]},
 "report_work": {"digest":"4d2078aa394a2f4048f2aa590844118ac96f1a094bdf881706671bde1b51fcb7","roles":["fairclaim_worker"]},
-"resume_queue": {"digest":"8c7081246633071d2372b03741708812774867498767f84d4903d7fde9bbffa7","roles":["fairclaim_operator"]},
-"retry_jobs": {"digest":"34c1780fd309793287e7a69cd2bdf9ee5aa84c8fc64c8aab597f8d14a0436c10","roles":["fairclaim_producer","fairclaim_operator"]},
+"resume_queue": {"digest":"a216e9065cc29ae5b9cab5746f0c87ad05530c758e48d7b501adde43ea0888c7","roles":["fairclaim_operator"]},
+"resume_tenant": {"digest":"93dc4f6544a0461ad275372d7a7026f13defe1bbe0ef4b8a4b927aad56f27b39","roles":["fairclaim_operator"]},
+"retry_failed": {"digest":"8659c629d6e71abf8f97843ffdcd9fe17a9e1abb1b4c3403b74c332be5af1a22","roles":["fairclaim_operator"]},
+"retry_jobs": {"digest":"6fdf0842d92e3f3b386b46b5538c8600655e522c3a418517b768272c592611e5","roles":["fairclaim_producer","fairclaim_operator"]},
 "return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
-"room_under_limits": {"digest":"de16e43bfb3e27767aaafc3d35a74b5800b2693701295b83014e5355c07607a9","roles":[]},
-"run_step": {"digest":"c8c22e18c72700e7cd6608e025b4a1d0e7e905b2eea7379cbae6718c016debf2","roles":[]},
+"roll_window": {"digest":"905826da7f510aaf54eebf084e7d8caa373f9a4a6362bf9f8d41773a74d2b15c","roles":[]},
+"room_in_queue": {"digest":"c6122d06470461e0a53911b4adb5c1791ec3fc190aad2158d19e08b6a019fa33","roles":[]},
+"room_under_limits": {"digest":"f54f6eb523ee9025abaeffcca92015f9e32860bba31418f9a8132fab2f1baa89","roles":[]},
+"room_under_rates": {"digest":"06205a2dd69b7b21b4f164abac2606416ebe17444d9b76d20a3f8092ee3e1cf8","roles":[]},
+"run_limited": {"digest":"576e8a123b504ea20144f29f457ed40971c913469c333b787a527ebe03734e31","roles":[]},
+"run_step": {"digest":"6a59c2e2958acce66a9e9439171ec0b856e0274052ff9eca279e3571025a1ce4","roles":[]},
+"running_mask": {"digest":"a28f64df862dc02280e794929c71eae36e88a31abacc223cde4561101d4b523f","roles":[]},
 "schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "seconds_in": {"digest":"1f370781f1f952f251f299c23d430d327eca67952db155835ce31736a09d7cdf","roles":[]},
 "secure_table": {"digest":"4fd1871c95fea6acec7a09bfd97228c938895c94250c3d859a62f8b0b0ff8a94","roles":[]},
+"service_shares": {"digest":"838782276febc6ff7cff738896ffebf6075580803dafc9e44978586916347158","roles":[]},
+"set_default_limit": {"digest":"31288bbc264101b5017325ca072ac0f6447ecb969280deb1969c191f9ff9aa6b","roles":["fairclaim_operator"]},
+"set_default_quota": {"digest":"3b82b626c0c1286841ad5c521b33c1a2b5e9e6cf43c90241c3b383969d642104","roles":["fairclaim_operator"]},
+"set_limit": {"digest":"dfda6ccf72fde92746f0233f574d0967adb95f64cb2c0dd78f2f20bf20ec03f4","roles":["fairclaim_operator"]},
 "set_queue_fair_by": {"digest":"d8b4c232a0edf7144a3aef338e259482f8367d90ea362281ac447764017a98e6","roles":["fairclaim_operator"]},
+"set_queue_limit": {"digest":"991aa6e0b049df66114fc19f63e0e3d7831a03f95a334e2138a513eec917d2a1","roles":["fairclaim_operator"]},
+"set_quota": {"digest":"dca37b07f2d991e44236f987cc3866d35b51c4fa8069deedf17e92be2d5428d9","roles":["fairclaim_operator"]},
+"set_retention": {"digest":"260942054f16fd2170c43fb51037b59481a73aed73476cde7ca4d98715ef6a9b","roles":["fairclaim_operator"]},
 "set_setting": {"digest":"8c5c96cf18c94e33e7842b505b992e0b86afc561d6482e9eb135f41d8310c966","roles":["fairclaim_operator"]},
+"set_weight": {"digest":"236545cd223e86074afdd813bdfb01f77e09ca2743ab0dc8c10b1e87a34214a1","roles":["fairclaim_operator"]},
 "settle_and_claim": {"digest":"11ad8fea6b52170b65f1fa82f2873f0ec2fddf57982a7626e148839fdd454281","roles":["fairclaim_worker"]},
-"settle_jobs": {"digest":"2abe62e121c6d27fa102c35608cf549731624a3a962b97083e41a462c97e2816","roles":["fairclaim_worker"]},
-"settle_mixed": {"digest":"491d8942ad7fc8a3b2f5f89dc72f0fad18513102f664d268b29566839d239fef","roles":[]},
+"settle_jobs": {"digest":"61e48825f196784f56c68a0a5615c394f5fcdcf57667c04dc8069c7a3505fa0a","roles":["fairclaim_worker"]},
+"settle_mixed": {"digest":"32c1415cd0636d87bb5ec6deabeb7776c91fe8aecacf1cb7af2202e1aee209be","roles":[]},
 "show_job": {"digest":"1de32360795b828c88db372a92691b57d6aa61e116a8e9c65e7630f4005d6e88","roles":["fairclaim_operator","fairclaim_auditor"]},
+"show_limits": {"digest":"2842eb0270167d0ed1f095c3a984c20e5999396cf205aa34225518166c689ee0","roles":["fairclaim_operator"]},
+"show_quotas": {"digest":"042e1d9917aa1643ff8335136e54509f2a4cb87b1901de1b2da2be3362bb51db","roles":["fairclaim_operator"]},
+"shown_bound": {"digest":"36b8a8b6b63d651cc775fa37f56cd34679abf74b91770b39c6a2735de8abb5b4","roles":[]},
 "slots_of": {"digest":"f80e35243f24c291aa4abaed0344d02801e3e0e5bf50567e8dc68b8882ffd16f","roles":[]},
 "some_of": {"digest":"c5871e453cbbcfb4ab1a8b1ca4bae37ecf3a75825b11aef833426d4d27852622","roles":[]},
 "span": {"digest":"a9c5429724f9c3cb45a27633b0696c75dfbecca4cbf87683570ed69e3a0d67d0","roles":[]},
 "stale_kind": {"digest":"dfb9c5a2c45a00fc71bfa8e734ae78c76cec1f590903e42409ce5c61aeddeba3","roles":[]},
+"stats_due": {"digest":"b3b204ecb27cc1401eb3479b0bc1b40f15728ef33a5cd395dea9c4253015cc5a","roles":[]},
+"stats_page": {"digest":"6a80c3ccc8ccd70078afc4f796e242a16d47dd9c450de82441ea838e83eccac7","roles":[]},
 "status_of": {"digest":"c61c116909e3f58ab927d9b96a34e18edf9fee2ecdd949e9dad20d1639122163","roles":[]},
-"sweep_ready": {"digest":"94c38a3068c145be7f5ad8d06d6325f3b3a3a662e64be0c17d7bea0bdca17e78","roles":[]},
-"take_alone": {"digest":"e59bbcbe9f56585b8ddda2aeab9855f0f3576bad1a5f547db8fd41ef479ae7ec","roles":[]},
+"sweep_ready": {"digest":"c9d258789c129af92a9aa080eb09b5387fc4109b2895c2817625279e37f26fb1","roles":[]},
+"take_alone": {"digest":"dcb11967a31e11e4fa157891a3def5908e2e15666d4aec3334fa22654c950c58","roles":[]},
+"take_bounded": {"digest":"9ab6803eb4be209bafaab8c80dd1c6899c65b06367a9354e6c245ebb04670a15","roles":[]},
 "take_guard": {"digest":"2007d91c06222ace5507c14e34798dd16426a7193ac2fd31221a69af4ef92fe0","roles":[]},
-"take_highest": {"digest":"3787c04b941b6c583b6620bcf75a63d2736c0d520dfb2bfc5dcdab091d8b4c0e","roles":[]},
-"take_jobs": {"digest":"1a4a669a80ad418986b2bb84e2a8f48d356d5fa7d1262718aa1bc891e0e13a17","roles":[]},
-"take_own": {"digest":"60659a46cd54c87ee7a3591dc55931e83492576bca0827ccb177c35f4e6390b1","roles":[]},
-"take_ranked": {"digest":"27ce47f260ce5cd2ff578255e6b35b8eb0979a73aec5d2d2f29927181c5da24c","roles":[]},
-"take_shared": {"digest":"9444ba7b6eabe13c379011a7bd05f729ee1e71da04a4f3fad27a9bc0c8e9fa91","roles":[]},
+"take_highest": {"digest":"7dee9f5ca014397e4f979a75d17f7b83c955fa47b8c6a260ce9f476fafaf9542","roles":[]},
+"take_jobs": {"digest":"b7843cba6fae7ae88967597ab7f0654bf8eccdb643c9162355ef667e57af8925","roles":[]},
+"take_own": {"digest":"bd3e3be8dd7663fc0e3fc595b9463f74a4679604b46497dde0499996a300ef38","roles":[]},
+"take_ranked": {"digest":"c06439c48b27fa246bd6c06a696d89bc6da957812e56103cfc0c4705b25720ea","roles":[]},
+"take_shared": {"digest":"2fdf78aa0a1795a491c204ebc4c75ee67d79dc65ad39e440ae03fe6090a38567","roles":[]},
 "tell": {"digest":"5ad5ff64adbe1ee249824f9c61d49af7aa8a271a64ad40f3bf387395b6287707","roles":[]},
+"tenant_jobs": {"digest":"44c27db3442b492495e0c5f50eb2e4fc18eb3ae5740da7ff73892a54e23dccff","roles":[]},
 "tenant_label": {"digest":"874e76e578ec34564971d84945b0c2b465abab931317ba3f15de6bde8aaa7e1b","roles":[]},
 "tenant_names": {"digest":"8e6224410e8c0796ed2c202ca8bc7c2f2196e09f7be3fb73338ce1598b2bbd83","roles":["fairclaim_worker","fairclaim_operator"]},
+"tenant_parts": {"digest":"65580c2ea5ca11323b237669b5b1d079d8e17ccbc2bb07c957ef597982f0b140","roles":[]},
+"tenant_stats": {"digest":"94c3f424c6e07440f32251fac9aac1bae47c2df85a4fa37033eb635059538720","roles":["fairclaim_operator","fairclaim_observer"]},
 "tenant_uuid": {"digest":"f9965135b64a84231e5f634f5297f7430f959f1c218d11f6b9c46b7edfedcee1","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
-"tick": {"digest":"e73762cdb84f9426e58fdd93d951346ace3b80b2fc962a3b9d3bd9db370bbfe7","roles":["fairclaim_worker","fairclaim_operator"]},
+"tick": {"digest":"3c4685ffe0fa5e742fabbd0fd9f9092938a6f4c9e490b771420a6f4b521c9d87","roles":["fairclaim_worker","fairclaim_operator"]},
 "ticks_at_work": {"digest":"85d45e4c2b1b65a684429265e947acd8583557422ab51ccf72e1678fee90bf92","roles":[]},
 "times_wanted": {"digest":"5bba17ef2d7ab54d8ec406f6b531acd4914f4da768f253078c88ef7934dc61d9","roles":[]},
-"to_ready": {"digest":"04dc0cebbeb95345241bb5fd012742caba7d7c89cc0291b85dadc712bea227d2","roles":[]},
+"to_ready": {"digest":"35c90be15cf5f8360fd016ed8dcbf386796dbdd04406f2d6d4e2623c2870850a","roles":[]},
+"told_limits": {"digest":"5a097a54da2e86ee35d3693529c0dd9c55d9d71d2e4be269cb9614d1470bb30c","roles":[]},
 "too_deep": {"digest":"8aec7c2d6bf6b9caa18c5d51a9aff889b221f928c801c91d771105a09d217d05","roles":[]},
 "try_step": {"digest":"55c6aa5f87f85882763c90e0894fe74fe45f54df168815b16e587cdb10c955b3","roles":[]},
 "turn_worth": {"digest":"02dd17ba9a738a18b45df24041ac01e35b6dd22feb2baa307579e73637a17ed5","roles":[]},
+"undrain_queue": {"digest":"49f24f4ce886664eabde2fa0f6706b3200f1a95d6067ca9b91fa3d73e0c74872","roles":["fairclaim_operator"]},
+"undrain_tenant": {"digest":"2fad2efdd249b88cb0c7b8b75547c5776ab9dcc492ea9b78c8832f0754cdd842","roles":["fairclaim_operator"]},
+"waiting_jobs": {"digest":"40819cf8d547feea060955321b73d645762d4c6f1b348884761b792aeba300fc","roles":[]},
+"waiting_of": {"digest":"0481d98eebd6210dcc7a7c593d81dfd8ba6218e5f575ec25dd575d2e99614a60","roles":[]},
 "wake": {"digest":"ffa1595814f0fbcca31e4b940d8bae894d63045daf43eff1000e9d6d1dc64697","roles":[]},
 "wake_before": {"digest":"5296c4e3121b4a7df3c8f763ffeb47d9898d69fef3215f33af3ecc12a3cba72a","roles":[]},
 "wake_cancel": {"digest":"7b723a8c6f0fd01f1be0a3cd677034ae9b4687d51a5887d48795de42363d329b","roles":[]},
-"wake_freed": {"digest":"f2c838031a42fe4b9775445591b50cbe1fdcebcb51effe1cb4c1644c46aecb4d","roles":[]},
+"wake_freed": {"digest":"53e50e9a18d9ab50ce669b1f6b238f78e6c467d81d73f09795922715d3de083f","roles":[]},
+"walk_lanes": {"digest":"f705e67f49390883af611f82ae942b983e88ed10a9aff6b29fbf73798be1a32f","roles":[]},
 "weigh_by_time": {"digest":"0c8cb01151edb4179d6b75fa4cbc9846095b135013047391eee3881759834716","roles":[]},
-"weigh_slice": {"digest":"20e2d9834f1e7a8ebd940e44b8177c4a0259d0240b9b77650a5ff340804eb74f","roles":[]},
+"weigh_slice": {"digest":"7b238ad1430f2ed1e6de47d77f5ca9bd23f75b9baff530f4c8f40104ec2b2498","roles":[]},
+"weight_of": {"digest":"c5ccffcf99a2591c69fbd9101bf2dac3ae71dba0aa83111ff616234f0806a65f","roles":[]},
 "why_idle": {"digest":"1e5412342eee7b1aec55eab26e0e782c2010f5574a4d619c03fc15cc8d477812","roles":["fairclaim_worker"]},
-"work_steps": {"digest":"a4bd5ae465f554c8d7d6cdaf188de6f1477d2dcf2069026eb53eeac4493f2753","roles":[]}
+"why_waiting": {"digest":"f033e275fd66b51d9d1172551585ed3537ab49e4ba29a0a98e46e695018814e8","roles":["fairclaim_producer","fairclaim_operator"]},
+"window_sum": {"digest":"2b4eb81fe07b7aa5389e3707c50b57c7fd2e5bd94e0ca0eecc886e0d3253d6fa","roles":[]},
+"work_steps": {"digest":"0ca2bb16c35ba80d9d313f910ecf2bd10099771185a5da93a0694b9db49174f1","roles":[]},
+"write_base": {"digest":"fdf6d68d37f258e095d9adc32ef4df10ce5d124a392b2513d21281674ba76562","roles":[]}
 }
 }$build$)
 on conflict (one) do update set contents = excluded.contents;
