@@ -58,7 +58,11 @@ fn bash_completes_commands_and_flags() {
             line[line.len() - 1],
             line[line.len() - 2],
         );
-        text(&Command::new("bash").arg("-c").arg(ask).output().unwrap().stdout)
+        // longer than one argument may be
+        let mut bash = Command::new("bash");
+        let mut shell = bash.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(ask.as_bytes()).unwrap();
+        text(&shell.wait_with_output().unwrap().stdout)
     };
     assert_eq!(asks(&["fairclaim", "disp"]).trim(), "dispatch");
     assert_eq!(asks(&["fairclaim", "dispatch", "--refu"]).trim(), "--refused");
