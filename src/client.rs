@@ -12,6 +12,7 @@ pub(crate) mod operator;
 pub(crate) mod queues;
 pub(crate) mod quotas;
 pub(crate) mod settings;
+pub(crate) mod stats;
 pub(crate) mod tenant_jobs;
 pub(crate) mod tenant_names;
 pub(crate) mod tenants;

@@ -10,7 +10,8 @@
 //! - [`Worker`] runs your handlers: async functions of a job and its [`Attempt`] that return an
 //!   [`Outcome`].
 //! - [`Client::job`], [`Client::jobs`], [`Client::cancel`], [`Client::retry`], [`Client::queues`]
-//!   and [`Client::pause_queue`] are for operators.
+//!   and [`Client::pause_queue`] are for operators, [`Client::tenant_stats`],
+//!   [`Client::queue_stats`] and [`Client::why_waiting`] tell them what happens.
 //! - [`Client::migrate`] installs the schema; everything else is a call to one of its functions.
 //!
 //! ```no_run
@@ -118,6 +119,7 @@ pub use protocol::{
     job_filter::JobFilter,
     job_row::{JobRow, JobTexts},
     outcome::{JobError, Next, Outcome, Settled},
+    stats::{Flow, QueueStats, Spans, TenantStats, TenantStatsFilter, TenantStatsPage, WhyWaiting},
     status::Status,
     tenant::{DefaultTenant, Owner, Tenant},
 };

@@ -12,6 +12,7 @@ pub(crate) mod job_row;
 pub(crate) mod json;
 pub(crate) mod outcome;
 pub(crate) mod statements;
+pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod tenant;
 pub(crate) mod timestamp;

@@ -16,6 +16,7 @@ mod connect;
 mod demo;
 mod error;
 mod exec;
+mod figure;
 mod flags;
 mod global;
 mod log;

@@ -12,6 +12,7 @@ mod bounds;
 pub(crate) mod doctor;
 mod operator;
 mod producer;
+mod stats;
 mod tenant_jobs;
 #[cfg(feature = "worker")]
 mod worker;
@@ -20,7 +21,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 #[cfg(feature = "worker")]
 pub(crate) use self::worker::*;
-pub(crate) use self::{bounds::*, operator::*, producer::*, tenant_jobs::*};
+pub(crate) use self::{bounds::*, operator::*, producer::*, stats::*, tenant_jobs::*};
 
 /// What the driver takes as the value of a parameter.
 pub(crate) type Value<'a> = &'a (dyn ToSql + Sync);
@@ -39,7 +40,9 @@ impl Statement {
         let calls = |names: &[&str]| {
             names.iter().any(|name| self.sql.contains(&format!("fairclaim.{name}")))
         };
-        if calls(&["dispatch_", "cancel_jobs", "retry_jobs"]) || self.sql == CLOCK.sql {
+        if calls(&["dispatch_", "cancel_jobs", "retry_jobs", "why_waiting"])
+            || self.sql == CLOCK.sql
+        {
             "fairclaim_producer"
         } else if calls(WORKER_CALLS) {
             "fairclaim_worker"

@@ -10,6 +10,7 @@ mod show;
 mod story;
 mod table;
 mod watch;
+mod why;
 
 use clap::{Args, Subcommand};
 
@@ -36,6 +37,9 @@ enum JobsCommand {
     List(list::ListArgs),
     /// Show one job with everything that this login may see of it
     Show(show::ShowArgs),
+    /// Tell why a job waits: what is ahead of it, what stops it, when it is due
+    #[command(after_help = why::HELP)]
+    Why(why::WhyArgs),
     /// Cancel jobs: what waits ends at once, what runs is asked to stop
     #[command(after_help = change::CANCEL_HELP)]
     Cancel(change::ChangeArgs),
@@ -54,6 +58,7 @@ pub(crate) async fn run(global: &Global, args: JobsArgs) -> anyhow::Result<()> {
     match args.command {
         JobsCommand::List(args) => list::run(global, &args).await,
         JobsCommand::Show(args) => show::run(global, &args).await,
+        JobsCommand::Why(args) => why::run(global, &args).await,
         JobsCommand::Cancel(args) => change::run(global, Action::Cancel, &args).await,
         JobsCommand::Retry(args) => change::run(global, Action::Retry, &args).await,
         JobsCommand::Delete(args) => change::run(global, Action::Delete, &args).await,

@@ -1,5 +1,7 @@
 //! `fairclaim queues`: what waits in each, and stopping one.
 
+mod stats;
+
 use clap::{Args, Subcommand};
 use fairclaim::{Client, FairBy, QueueChange, QueueFairness, QueueRow};
 use indicatif::{HumanCount, HumanDuration};
@@ -31,6 +33,9 @@ enum QueuesCommand {
     /// List queues: how much waits, of how many tenants, since when
     #[command(after_help = LIST_HELP)]
     List(ListArgs),
+    /// Tell what each queue does: rates, waits, runs, and how fair it is
+    #[command(after_help = stats::HELP)]
+    Stats(stats::StatsArgs),
     /// Stop a queue: workers get no more of its jobs; dispatch and running jobs go on
     #[command(after_help = "Examples:\n  fairclaim queues pause mail")]
     Pause(NameArgs),
@@ -153,6 +158,7 @@ pub(crate) async fn run(global: &Global, args: QueuesArgs) -> anyhow::Result<()>
             let change = client.set_queue_limit(&args.queue, args.max_running.0, &because).await?;
             return tenants::answer(&change, None, args.json);
         }
+        QueuesCommand::Stats(args) => return stats::run(&client, &args).await,
         QueuesCommand::Pause(args) => (
             client.pause_queue(&args.queue).await?,
             args.json,

@@ -6,6 +6,7 @@ mod bulk;
 mod declare;
 pub(crate) mod drain;
 mod export;
+mod list;
 mod pause;
 mod purge;
 mod quotas;
@@ -22,6 +23,7 @@ use crate::global::Global;
 
 const EXAMPLES: &str = "\
 Examples:
+  fairclaim tenants list --sort waiting
   fairclaim tenants limit --default 5
   fairclaim tenants weight acme 3 --why 'pays for more'
   fairclaim tenants show acme
@@ -44,6 +46,9 @@ pub(crate) struct TenantsArgs {
 
 #[derive(Debug, Subcommand)]
 enum TenantsCommand {
+    /// List tenants: what each has waiting, running and done, queue by queue
+    #[command(after_help = list::HELP)]
+    List(list::ListArgs),
     /// Show weights, limits, quotas and pauses: declared, set here, and in force
     #[command(after_help = show::HELP)]
     Show(show::ShowArgs),
@@ -99,6 +104,7 @@ enum TenantsCommand {
 
 pub(crate) async fn run(global: &Global, args: TenantsArgs) -> anyhow::Result<()> {
     match args.command {
+        TenantsCommand::List(args) => list::run(global, &args).await,
         TenantsCommand::Show(args) => show::run(global, &args).await,
         TenantsCommand::Weight(args) => set::weight(global, &args).await,
         TenantsCommand::Limit(args) => set::limit(global, &args).await,

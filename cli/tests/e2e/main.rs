@@ -17,6 +17,7 @@ mod settings;
 mod sleep;
 mod slow;
 mod stage;
+mod stats;
 mod supabase;
 mod survival;
 mod tenant_settings;
