@@ -24,7 +24,7 @@ create table fairclaim_internal.at_limit (
   at_limit_id bigint not null generated always as identity,
   tenant_id uuid not null,
   queue text collate "C" not null,
-  newest timestamp with time zone not null,
+  jobs bigint not null,
   since timestamp with time zone not null,
   is_stable boolean not null,
   constraint at_limit_pkey PRIMARY KEY (at_limit_id)
@@ -2504,12 +2504,7 @@ create function fairclaim.sweep_ready(INOUT p_state fairclaim_internal.tick_stat
   returns record
   language plpgsql volatile;
 
-create function fairclaim.take_alone(p_queue text, p_lanes bigint[], p_floors bigint[], p_taken fairclaim_internal.ready[], OUT jobs fairclaim_internal.ready[])
-  returns fairclaim_internal.ready[]
-  language plpgsql volatile
-  set enable_sort=on;
-
-create function fairclaim.take_bounded(p_queue text, p_lanes bigint[], p_floors bigint[], p_limit integer, p_elsewhere fairclaim_internal.ready[], p_here fairclaim_internal.ready[], OUT jobs fairclaim_internal.ready[])
+create function fairclaim.take_bounded(p_queue text, p_lanes bigint[], p_floors bigint[], p_limit integer, p_elsewhere fairclaim_internal.ready[], p_here fairclaim_internal.ready[], p_far boolean, OUT jobs fairclaim_internal.ready[])
   returns fairclaim_internal.ready[]
   language plpgsql volatile
   set enable_sort=on;
@@ -2621,7 +2616,11 @@ create function fairclaim.wake_freed(p_now timestamp with time zone, p_tenants u
   language plpgsql volatile
   set enable_seqscan=off;
 
-create function fairclaim.walk_lanes(p_size integer)
+create function fairclaim.walk_lanes(p_now timestamp with time zone, p_size integer)
+  returns boolean
+  language plpgsql volatile;
+
+create function fairclaim.walk_locked(p_now timestamp with time zone, p_size integer)
   returns void
   language plpgsql volatile;
 

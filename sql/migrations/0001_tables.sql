@@ -24,16 +24,17 @@
 -- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
 -- table without one.
 --
--- Lock order: tick_lock -> time_report -> tenant_time -> queue_time -> lane.  claim_lock (by slot,
--- skip locked) -> ready (skip locked) -> running -> lane (skip locked). Dispatch locks no existing
--- row. Claims lock only what they take, and the slots of limits. Only tick() updates or deletes
--- lanes; but a settlement may have a lane walked again. Settings: bound (the whole table, share row
--- exclusive; tick takes it without waiting) -> running_limit, tenant_weight, waiting_limit. A
--- writer of these three holds it, but for the marks that tick sets in running_limit. Quotas: a
--- dispatch locks nothing; quota_place -> waiting_count, by tick alone (skip locked). What is done
--- to all that a tenant has: ready -> scheduled -> finished, each skip locked, then rows that only
--- the owner of such a place touches (job, attempt_error), then cancel_request. A worker's report
--- locks the worker's own row of `worker` and nothing else.
+-- Lock order: tick_lock -> time_report -> tenant_time -> queue_time -> lane.  claim_lock (in any
+-- order, skip locked) -> ready (skip locked) -> running -> lane (skip locked). Dispatch locks no
+-- existing row. Claims lock only what they take, and the slots of limits. Only tick() updates or
+-- deletes lanes; but a settlement may have a lane walked again, and holds its lock for as long as
+-- its transaction is open: ticks then move rows to a lane beside it. Settings: bound (the whole
+-- table, share row exclusive; tick takes it without waiting) -> running_limit, tenant_weight,
+-- waiting_limit. A writer of these three holds it, but for the marks that tick sets in
+-- running_limit. Quotas: a dispatch locks nothing; quota_place -> waiting_count, by tick alone
+-- (skip locked). What is done to all that a tenant has: ready -> scheduled -> finished, each skip
+-- locked, then rows that only the owner of such a place touches (job, attempt_error), then
+-- cancel_request. A worker's report locks the worker's own row of `worker` and nothing else.
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -332,7 +333,7 @@ create table fairclaim_internal.at_limit (
   at_limit_id bigint generated always as identity primary key,
   tenant_id uuid not null,
   queue text collate "C" not null,            -- '': over all queues
-  newest timestamptz not null,                -- the latest lease among its running jobs
+  jobs bigint not null,                       -- a hash of those that run under it; 0: none
   since timestamptz not null,                 -- since when nothing of that has changed
   -- for at least a second, or it waits for its rate for longer: no claim walks its lanes
   is_stable boolean not null

@@ -259,3 +259,20 @@ async fn what_a_session_has_set_itself_disturbs_no_settlement() {
     assert_eq!(scene.held.len(), 10);
     settle_all(&scene.worker, &scene.held, "complete").await;
 }
+
+/// A settlement cannot reach a lane that a tick is about to change. The tick after it does, and nobody else would wake workers.
+#[tokio::test]
+async fn a_tick_that_brings_a_tenant_back_wakes_whoever_sleeps() {
+    let mut scene = Scene::new(2).await;
+    scene.ticks(3).await;
+    let owner = scene.db.owner().await;
+    let ended = "delete from fairclaim_internal.running";
+    assert_eq!(owner.execute(ended, &[]).await.expect(ended), 2);
+    scene.held.clear();
+    scene.fall_asleep().await;
+    assert_eq!(scene.held.len(), 0, "its lanes are not walked");
+    scene.ticks(1).await;
+    assert_eq!(scene.wakes().await, 1);
+    scene.fall_asleep().await;
+    assert_eq!(scene.held.len(), 2);
+}

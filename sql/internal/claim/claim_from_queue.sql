@@ -61,7 +61,7 @@ begin
                   else 0 end;
 
   if p_alone and p_limited then
-    jobs := take_alone(p_queue, v_lanes, v_floors, p_taken);
+    jobs := take_bounded(p_queue, v_lanes, v_floors, p_limit, p_taken, null, p_taken is null);
     return;
   end if;
   if v_share > 0 then
@@ -69,13 +69,13 @@ begin
       jobs := take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited,
         p_taken, null);
     elsif p_limited then
-      jobs := take_bounded(p_queue, v_lanes, v_floors, v_share, p_taken, null);
+      jobs := take_bounded(p_queue, v_lanes, v_floors, v_share, p_taken, null, false);
     else
       jobs := take_shared(v_lanes, v_floors, v_share, false);
     end if;
     v_got := coalesce(cardinality(jobs), 0);
     v_from_shared := v_got > 0;
-    v_more := v_got >= v_share or v_ranked or cardinality(v_lanes) > 1;
+    v_more := v_got >= v_share or v_ranked or cardinality(v_lanes) > 1 or p_limited and v_got = 0;
   else
     v_more := v_lanes is not null;
   end if;
@@ -94,12 +94,13 @@ begin
       p_types, p_limited, p_taken, jobs);
     v_got := coalesce(cardinality(jobs), 0);
   end if;
-  -- also without own lanes: rows that were counted may be locked. With priorities only a call that
-  -- has nothing takes what is there.
+  -- also without own lanes: rows that were counted may be locked, or of tenants at a limit. With
+  -- priorities only a call that has nothing takes what is there.
   if v_more and v_got < p_limit and (v_got = 0 or not v_ranked) then
     jobs := jobs || case
       when p_limited
-        then take_bounded(p_queue, v_lanes, v_floors, p_limit - v_got, p_taken, jobs)
+        then take_bounded(p_queue, v_lanes, v_floors, p_limit - v_got, p_taken, jobs,
+               jobs is null and p_taken is null)
       else take_shared(v_lanes, v_floors, p_limit - v_got, true) end;
   end if;
   p_shared := case when p_limit = 1 and v_from_shared then least(3, p_shared + 1) else 0 end;

@@ -1,10 +1,11 @@
 -- How many jobs each of these tenants may give under its limits, of as many as are wanted. First
--- the slots of claim_lock of those with work and room are locked (of p_limit tenants at most, in
--- order of the slots, skip locked); then, in a new statement with a new snapshot, their running
--- jobs are counted, and with them what this call has taken already: elsewhere in other queues, here
--- in this one. So are their rates: what is left of them is read, and charged when the claim is
--- complete (charge_rates). A tenant without a limit gives what is wanted. Where it is not known
--- whether a tenant has work, p_turns tells its place in the round, and its own lanes are looked at.
+-- the slots of claim_lock of those with work and room are locked until p_limit tenants have theirs
+-- (skip locked: where another claim holds a slot, the next tenant is as good); then, in a new
+-- statement with a new snapshot, their running jobs are counted, and with them what this call has
+-- taken already: elsewhere in other queues, here in this one. So are their rates: what is left of
+-- them is read, and charged when the claim is complete (charge_rates). A tenant without a limit or
+-- a rate gives what is wanted. Where it is not known whether a tenant has work, p_turns tells its
+-- place in the round, and its own lanes are looked at.
 create or replace function fairclaim_internal.room_under_limits(
   p_queue text,
   p_types text[],
@@ -52,36 +53,39 @@ begin
     return p_wanted;
   end if;
   v_slots := array(
-    select claim_lock.slot from claim_lock
-     where claim_lock.slot = any (array(
-       select lock_slot(visit.tenant_id)
-         from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rated) with ordinality
-              visit(tenant_id, wanted, total, here, is_rated, ordinal)
-        cross join lateral (
-          select count(*) as total,
-                 count(*) filter (where running.queue_group = v_group) as here
-            from running
-           where running.limited and running.tenant_id = visit.tenant_id
-             and coalesce(visit.total, visit.here) is not null) held
-        where visit.wanted > 0
-          and (visit.is_rated or coalesce(visit.total, visit.here) is not null)
-          and (visit.total is null or held.total < visit.total)
-          and (visit.here is null or held.here < visit.here)
-          and case when visit.is_rated
-                   then (select room.jobs
-                           from room_under_rates(visit.tenant_id, p_queue, v_group, v_now) room)
-                        is distinct from 0 else true end
-          and (p_turns is null or exists (
-                 select from lane
-                  cross join lateral (
-                    select from ready
-                     where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
-                     limit 1) waiting
-                  where lane.walked and lane.queue = p_queue
-                    and lane.turn = p_turns[visit.ordinal]
-                    and (p_types is null or lane.type = any (p_types))))
-        order by visit.ordinal limit p_limit))
-     order by claim_lock.slot for update skip locked);
+    select locked.slot
+      from (select lock_slot(visit.tenant_id) as slot
+              from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rated) with ordinality
+                   visit(tenant_id, wanted, total, here, is_rated, ordinal)
+             cross join lateral (
+               select count(*) as total,
+                      count(*) filter (where running.queue_group = v_group) as here
+                 from running
+                where running.limited and running.tenant_id = visit.tenant_id
+                  and coalesce(visit.total, visit.here) is not null) held
+             where visit.wanted > 0
+               and (visit.is_rated or coalesce(visit.total, visit.here) is not null)
+               and (visit.total is null or held.total < visit.total)
+               and (visit.here is null or held.here < visit.here)
+               and case when visit.is_rated
+                        then (select room.jobs
+                                from room_under_rates(
+                                       visit.tenant_id, p_queue, v_group, v_now) room)
+                             is distinct from 0 else true end
+               and (p_turns is null or exists (
+                      select from lane
+                       cross join lateral (
+                         select from ready
+                          where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
+                          limit 1) waiting
+                       where lane.walked and lane.queue = p_queue
+                         and lane.turn = p_turns[visit.ordinal]
+                         and (p_types is null or lane.type = any (p_types))))
+             order by visit.ordinal) wanted
+     cross join lateral (
+       select claim_lock.slot from claim_lock
+        where claim_lock.slot = wanted.slot for update skip locked) locked
+     limit p_limit);
   return array(
     select case when visit.is_rated is not true and coalesce(visit.total, visit.here) is null
                 then visit.wanted

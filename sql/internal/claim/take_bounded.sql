@@ -2,9 +2,9 @@
 -- many jobs as its limits leave room for. It looks at the oldest rows without a lock, asks for the
 -- room of their tenants, and then locks exactly the chosen rows. The look is an older statement, so
 -- another row may stand in the place of one that has gone meanwhile: the number, which is never
--- used twice, tells. The rows of tenants without room are passed over: where they hide all others,
--- it looks further twice, and the rows of tenants that stay at their limit leave the shared lanes
--- with the next tick.
+-- used twice, tells. The rows of tenants without room are passed over: where they hide others, it
+-- looks further twice, and with p_far to the end: a call that has nothing at all goes as far as it
+-- must. The rows of tenants that stay at their limit leave the shared lanes with the next tick.
 create or replace function fairclaim_internal.take_bounded(
   p_queue text,
   p_lanes bigint[],
@@ -12,13 +12,15 @@ create or replace function fairclaim_internal.take_bounded(
   p_limit int,
   p_elsewhere fairclaim_internal.ready[],
   p_here fairclaim_internal.ready[],
+  p_far boolean,
   out jobs fairclaim_internal.ready[]
 )
 language plpgsql
 set enable_sort = on
 as $$
 declare
-  v_look int := 2 * p_limit + 64;             -- how many rows it looks at
+  -- how many rows it looks at
+  v_look int := case when p_far then 2000 else 0 end + 2 * p_limit + 64;
   v_after bigint := 0;                        -- what was looked at before
   v_places tid[];
   v_seqs bigint[];
@@ -26,8 +28,10 @@ declare
   v_counts int[];
   v_wanted int[];
   v_numbers uuid[];                           -- each tenant once, in the order of its first row
+  v_left int := p_limit;
+  v_taken ready[];
 begin
-  for v_pass in 1 .. 3 loop
+  for v_pass in 1 .. case when p_far then 1000000 else 3 end loop
     select array_agg(oldest.place order by oldest.seq), array_agg(oldest.seq order by oldest.seq),
            array_agg(oldest.tenant_id order by oldest.seq)
       into v_places, v_seqs, v_tenants
@@ -43,11 +47,11 @@ begin
     select array_agg(part.tenant_id order by part.first), array_agg(part.jobs order by part.first)
       into v_numbers, v_wanted
       from (select given.tenant_id, min(given.ordinal) as first,
-                   least(count(*), p_limit)::int as jobs
+                   least(count(*), v_left)::int as jobs
               from unnest(v_tenants) with ordinality given(tenant_id, ordinal)
              group by given.tenant_id) part;
-    v_counts := room_under_limits(p_queue, null, null, v_numbers, v_wanted, p_limit, p_elsewhere,
-      p_here);
+    v_counts := room_under_limits(p_queue, null, null, v_numbers, v_wanted, v_left, p_elsewhere,
+      p_here || jobs);
     with chosen as materialized (
       select ranked.place, ranked.seq
         from (select row_given.*,
@@ -55,7 +59,7 @@ begin
                        as number
                 from unnest(v_places, v_seqs, v_tenants) row_given(place, seq, tenant_id)) ranked
        where ranked.number <= v_counts[array_position(v_numbers, ranked.tenant_id)]
-       order by ranked.seq limit p_limit),
+       order by ranked.seq limit v_left),
     taken as materialized (
       select waiting.place, waiting.job
         from chosen
@@ -65,14 +69,16 @@ begin
             for update skip locked) waiting),
     gone as (
       delete from ready where ready.ctid = any (array(select taken.place from taken)))
-    select array_agg(taken.job) into jobs from taken;
-    exit when jobs is not null or cardinality(v_places) < v_look;
+    select array_agg(taken.job) into v_taken from taken;
+    jobs := jobs || v_taken;
+    v_left := p_limit - coalesce(cardinality(jobs), 0);
+    exit when v_left = 0 or cardinality(v_places) < v_look or v_pass >= 3 and jobs is not null;
     v_after := v_seqs[cardinality(v_seqs)] + 1;
-    v_look := v_look * 4;
+    v_look := greatest(v_look, least(v_look * 4, 4000));
   end loop;
 end
 $$;
 
 comment on function fairclaim_internal.take_bounded(text, bigint[], bigint[], int,
-    fairclaim_internal.ready[], fairclaim_internal.ready[]) is
+    fairclaim_internal.ready[], fairclaim_internal.ready[], boolean) is
 'Takes jobs out of shared lanes, under the limits of their tenants.';

@@ -102,6 +102,8 @@ begin
                exists (select from queue where queue.paused_at is not null)
           into v_limited, v_paused;
       end if;
+      -- named twice: what was taken there at first is not among the running yet
+      continue when v_limited and array_position(v_from, v_queue) is not null;
       continue when v_paused
         and exists (select from queue where queue.name = v_queue and queue.paused_at is not null);
       v_taken := claim_from_queue(v_queue, p_limit - coalesce(cardinality(jobs), 0), p_types,

@@ -36,7 +36,9 @@ begin
    where lane.tenant_id is null and not lane.alone and lane.queue = p_queue and lane.type = p_type
      and lane.priority = p_priority and lane.drained is null
      and not exists (
-           select from at_limit where at_limit.is_stable and at_limit.tenant_id = p_tenant_id)
+           select from at_limit
+            where at_limit.is_stable and at_limit.tenant_id = p_tenant_id
+              and at_limit.queue in ('', p_queue))
      and (select count(*) from (
             select from ready
              where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)

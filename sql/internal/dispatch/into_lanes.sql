@@ -130,7 +130,9 @@ begin
                coming.jobs <= 8
                and not exists (
                      select from at_limit
-                      where at_limit.is_stable and at_limit.tenant_id = coming.tenant_id)
+                      where at_limit.is_stable and at_limit.tenant_id = coming.tenant_id
+                        and (at_limit.queue = ''
+                             or lane_group(at_limit.queue) = coming.lane_group))
                and not exists (
                      select from ready
                       where ready.tenant_id = coming.tenant_id

@@ -12,7 +12,7 @@ as $$
            count(*) filter (where bound.subject = 'tenant' and bound.max_running = 0) as closed,
            count(*) filter (where not bound.active) as inactive,
            (select count(distinct at_limit.tenant_id) from at_limit
-             where at_limit.newest > '-infinity') as at_limit,
+             where at_limit.jobs <> 0) as at_limit,
            -- a limit takes effect with the second tick after the claims of that moment
            fairclaim.clock() - min(bound.seen_at) filter (where not bound.active) > interval '1 min'
              as is_late

@@ -37,7 +37,9 @@ begin
      select past.ctid from rate_use past
       where past.due_at < p_state.at - interval '10 s' and past.paid_until < p_state.at
       order by past.due_at limit p_size for update skip locked));
-  perform walk_lanes(p_size);
+  if walk_lanes(p_state.at, p_size) then
+    perform wake(p_state.at);
+  end if;
   v_result := move_limited(p_state, p_size, p_skip);
   p_state := v_result.p_state;
   moved := v_result.moved;
