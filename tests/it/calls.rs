@@ -1,5 +1,9 @@
 //! The functions of the protocol as the tests call them: one plain call each, no client in between.
 
+mod limits;
+
+pub(crate) use limits::{Bound, set_limit};
+
 use crate::support::GenericClient;
 use serde_json::{Value, json};
 use tokio_postgres::{Error, Row};

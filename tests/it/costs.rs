@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use tokio_postgres::types::ToSql;
 
 use crate::{
-    calls::{Claimed, claim_jobs, dispatch, dispatch_batch, dispatch_many, tenant, tick},
+    calls::{
+        Bound, Claimed, claim_jobs, dispatch, dispatch_batch, dispatch_many, set_limit, tenant,
+        tick,
+    },
     support::{Client, TestDb, waiting::until_open_transactions_end},
 };
 
@@ -310,4 +313,45 @@ async fn a_settlement_of_jobs_without_a_limit_asks_for_no_room() {
         let calls = called(&mut worker, sql, &values).await;
         assert_eq!(calls.contains_key("wake_freed"), limited, "{n}, {outcome}: {calls:?}");
     }
+}
+
+/// Pages and WAL of a claim of ten and of its settlement, with or without a default limit.
+async fn claim_and_settlement(limited: bool) -> [Cost; 2] {
+    let db = TestDb::new().await;
+    let (producer, worker, owner) = (db.producer().await, db.worker().await, db.owner().await);
+    if limited {
+        set_limit(&owner, Bound::Default, Some(5_000)).await;
+        for _ in 0..5 {
+            tick(&worker).await;
+        }
+    }
+    // four jobs of each of fifty tenants
+    let jobs: Vec<Value> =
+        (0..200).map(|n| json!({"tenant_id": tenant(1 + n / 4), "type": "mail"})).collect();
+    dispatch_batch(&producer, &jobs).await;
+    dispatch_many(&producer, tenant(100), "default", "mail", 60).await;
+    let claim = least(&worker, "select id from fairclaim.claim_jobs('worker', null, 10)").await;
+    let ten = "select r.id, r.attempt, r.lease_token from fairclaim_internal.running r order by r.id limit 10";
+    let settle = format!(
+        "select count(*) from fairclaim.settle_jobs('worker', array(select id from ({ten}) r),
+           array(select attempt from ({ten}) r), array(select lease_token from ({ten}) r), array_fill('complete'::text, array[10]))"
+    );
+    [claim, least(&owner, &settle).await]
+}
+
+#[tokio::test]
+async fn a_default_limit_costs_a_claim_of_ten_a_few_pages_for_each_job() {
+    let [claim, settlement] = claim_and_settlement(false).await;
+    let [limited_claim, limited_settlement] = claim_and_settlement(true).await;
+    let told = format!(
+        "{claim:?} and {settlement:?}; with a limit {limited_claim:?} and {limited_settlement:?}"
+    );
+    println!("{told}");
+    // of each job the lock of its tenant's slot, and its entry among the limited
+    assert!(limited_claim.records <= claim.records + 20, "{told}");
+    assert!(limited_claim.bytes <= claim.bytes + 10 * 150, "{told}");
+    assert!(limited_claim.pages <= claim.pages + 10 * 27, "{told}");
+    assert!(limited_settlement.records <= settlement.records, "{told}");
+    assert!(limited_settlement.bytes <= settlement.bytes, "{told}");
+    assert!(limited_settlement.pages <= settlement.pages + 10, "{told}");
 }

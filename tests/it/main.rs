@@ -27,6 +27,7 @@ mod isolation;
 mod lanes_load;
 mod lanes_stress;
 mod late_claims;
+mod limits;
 mod memory_files;
 mod migrate;
 mod model;

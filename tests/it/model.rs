@@ -12,6 +12,7 @@ mod calls;
 mod claims;
 mod database;
 mod drain;
+mod limits;
 mod play;
 mod prune;
 mod rules;

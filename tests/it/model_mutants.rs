@@ -56,8 +56,23 @@ fn the_model_notices_a_claim_that_answers_other_attempts_than_it_starts() {
 
 #[test]
 fn the_model_notices_a_claim_beyond_a_limit() {
-    let told =
-        noticed("room_under_limits", "else 0 end order by", "else visit.quantum end order by");
+    let told = noticed("room_under_limits", "visit.total - held.total - taken.here", "visit.total");
+    assert!(told.contains("limit"), "{told}");
+}
+
+#[test]
+fn the_model_notices_a_claim_beyond_a_limit_of_a_queue() {
+    let told = noticed("room_in_queue", "v_most - (select", "v_most + 1 - (select");
+    assert!(told.contains("limit"), "{told}");
+}
+
+#[test]
+fn the_model_notices_a_default_limit_that_nobody_heeds() {
+    let told = noticed(
+        "limits_of",
+        "bound.queue = '' and bound.subject = 'default'",
+        "false and bound.subject = 'default'",
+    );
     assert!(told.contains("limit"), "{told}");
 }
 

@@ -140,7 +140,7 @@ pub(super) async fn audit(database: &Database, model: &mut Model) -> Result<(), 
         "select id, attempt, {}, worker_id, error from fairclaim_internal.attempt_error",
         micros("at")
     );
-    let running = "select id, lease_token, attempt, limited from fairclaim_internal.running";
+    let running = "select id, lease_token, attempt, limited, queue_group <> 0 as by_queue from fairclaim_internal.running";
     let (places, lanes, jobs, history, running) = tokio::try_join!(
         database.owner.query(PLACES, &[]),
         database.owner.query(LANES, &[]),
@@ -196,7 +196,7 @@ fn same_history(model: &Model, rows: &[Row]) -> Result<(), String> {
     }
 }
 
-/// The tokens; and every running job of a tenant whose limit is in force counts.
+/// The tokens; and every running job of a tenant whose limit is in force counts, as it does in its queue.
 fn same_leases(model: &Model, rows: &[Row]) -> Result<(), String> {
     for row in rows {
         let id: Uuid = row.get("id");
@@ -208,9 +208,10 @@ fn same_leases(model: &Model, rows: &[Row]) -> Result<(), String> {
         if (row.get::<_, Uuid>("lease_token"), row.get::<_, i32>("attempt")) != expected {
             return Err(format!("the lease of {id} is not {expected:?}"));
         }
-        let active = model.limits.get(&job.tenant).is_some_and(|limit| limit.is_active());
-        if active && !row.get::<_, bool>("limited") {
-            return Err(format!("{id} is running and not counted under its tenant's limit"));
+        let (limited, by_queue) = model.must_be_marked(job);
+        if limited && !row.get::<_, bool>("limited") || by_queue && !row.get::<_, bool>("by_queue")
+        {
+            return Err(format!("{id} is running and not counted under a limit of it"));
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{
     calls::{Claimed, names},
+    limits::Room,
     state::{Known, Lease, Model, Place, QUEUES, SECOND, TYPES},
     steps::Claim,
 };
@@ -53,19 +54,20 @@ impl Model {
         } else if self.paused.contains(job.queue) {
             Err("its queue is paused")
         } else {
-            match self.limits.get(&job.tenant) {
-                None => Ok(()),
-                Some(limit) if !limit.is_active() => Err("its tenant's limit is not in force yet"),
-                Some(limit) if self.running(job.tenant) >= limit.max => {
-                    Err("its tenant is at its limit")
-                }
-                Some(_) => Ok(()),
+            match self.room_for(job) {
+                Room::None(why) => Err(why),
+                Room::Enough | Room::Unknown => Ok(()),
             }
         }
     }
 
+    /// Whether nothing keeps the claim from this job, by all that is known.
+    fn is_claimable(&self, claim: &Claim, job: &Known) -> bool {
+        self.may_be_claimed(claim, job).is_ok() && self.room_for(job) == Room::Enough
+    }
+
     fn nothing_is_claimable(&self, claim: &Claim) -> Result<(), String> {
-        match self.jobs.iter().find(|(_, job)| self.may_be_claimed(claim, job).is_ok()) {
+        match self.jobs.iter().find(|(_, job)| self.is_claimable(claim, job)) {
             None => Ok(()),
             Some((id, job)) => {
                 Err(format!("a claim found nothing, but {id} may be claimed: {job:?}"))
@@ -115,7 +117,7 @@ impl Model {
             job.tenant == row.tenant
                 && job.queue == row.queue
                 && job.priority > row.priority.max(0)
-                && self.may_be_claimed(claim, job).is_ok()
+                && self.is_claimable(claim, job)
         };
         match self.jobs.values().find(more_urgent) {
             _ if claim.alone => Ok(()), // the oldest first

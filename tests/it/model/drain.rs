@@ -3,7 +3,7 @@
 use super::{
     play::Game,
     rules::Given,
-    state::{Known, Model, Place, QUEUES, TENANTS},
+    state::{Known, Place, QUEUES},
     steps::Claim,
 };
 
@@ -17,8 +17,8 @@ impl Game {
         for queue in QUEUES {
             self.pause(queue, false).await?;
         }
-        for tenant in 0..TENANTS {
-            self.limit(Model::tenant(tenant), None).await?;
+        for key in self.model.limits.keys() {
+            self.limit(key, None).await;
         }
         for _ in 0..ROUNDS {
             let all: Vec<Given> = self.model.held().into_iter().map(completed).collect();

@@ -7,12 +7,14 @@ use uuid::Uuid;
 use super::{
     Done, audit, calls,
     database::{Database, Mutant},
+    limits::{self, Key},
     prune,
     rules::Given,
     session::Session,
     state::{Lease, Model, QUEUES, TENANTS, WORKERS},
     steps::{Asks, Claim, NewJob, Step},
 };
+use crate::calls::set_limit;
 
 /// Both sides.
 #[derive(Debug)]
@@ -79,7 +81,7 @@ impl Game {
             Step::Advance(seconds) => self.advance(*seconds).await?,
             Step::Tick => self.tick().await?,
             Step::Prune(hours) => prune::prune(&self.database, &mut self.model, *hours).await?,
-            Step::Limit(tenant, max) => self.limit(Model::tenant(*tenant), *max).await?,
+            Step::Limit(key, max) => self.limit(*key, *max).await,
             Step::Pause(queue, on) => self.pause(QUEUES[*queue], *on).await?,
             Step::Weight(tenant, weight) => self.weigh(Model::tenant(*tenant), *weight).await?,
         }
@@ -227,24 +229,12 @@ impl Game {
         same("tick", &found, &(promoted, returned, false, true))
     }
 
-    /// Limits, pauses and weights are rows.
-    pub(super) async fn limit(&mut self, tenant: Uuid, max: Option<i32>) -> Result<(), String> {
-        let done = match max {
-            None => {
-                let sql = "delete from fairclaim_internal.running_limit where tenant_id = $1";
-                self.database.owner.execute(sql, &[&tenant]).await
-            }
-            Some(max) => {
-                let sql = "insert into fairclaim_internal.running_limit (subject, tenant_id, queue, max_running) values ('tenant', $1, '', $2)
-                           on conflict (tenant_id, queue, subject) do update set max_running = excluded.max_running";
-                self.database.owner.execute(sql, &[&tenant, &max]).await
-            }
-        };
-        done.map_err(failed("a limit"))?;
-        self.model.limit(tenant, max);
-        Ok(())
+    pub(super) async fn limit(&mut self, key: Key, max: Option<i32>) {
+        set_limit(self.database.owner.plain(), limits::bound(key), max).await;
+        self.model.limits.set(key, max);
     }
 
+    /// Pauses and weights are rows.
     pub(super) async fn pause(&mut self, queue: &'static str, on: bool) -> Result<(), String> {
         let sql = "insert into fairclaim_internal.queue values ($1, case when $2 then fairclaim.clock() end)
                    on conflict (name) do update set paused_at = excluded.paused_at";

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    state::{Fact, Known, Lease, Limit, Model, Past, Place, QUEUES, SECOND, TYPES},
+    state::{Fact, Known, Lease, Model, Past, Place, QUEUES, SECOND, TYPES},
     steps::NewJob,
 };
 
@@ -266,7 +266,7 @@ impl Model {
             self.reaped_at = Some(self.now);
             returned = self.lose_expired();
         }
-        self.limits.values_mut().for_each(|limit| limit.ticks += 1);
+        self.limits.tick();
         (promoted, returned)
     }
 
@@ -294,14 +294,6 @@ impl Model {
             self.end(worker, &given);
         }
         i32::try_from(expired.len()).expect("a few")
-    }
-
-    pub(super) fn limit(&mut self, tenant: Uuid, max: Option<i32>) {
-        match (max, self.limits.get_mut(&tenant)) {
-            (Some(max), Some(limit)) => limit.max = max,
-            (Some(max), None) => drop(self.limits.insert(tenant, Limit { max, ticks: 0 })),
-            (None, _) => drop(self.limits.remove(&tenant)),
-        }
     }
 }
 

@@ -31,6 +31,11 @@ impl Session {
         Self::new(client)
     }
 
+    /// For calls that tests share, which prepare nothing.
+    pub(super) fn plain(&self) -> &Client {
+        &self.client
+    }
+
     async fn statement(&self, sql: &str) -> Result<Statement, Error> {
         let kept = self.kept.borrow().get(sql).cloned();
         if let Some(statement) = kept {

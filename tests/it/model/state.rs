@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::limits::Limits;
 use crate::calls::tenant;
 
 pub(super) const TENANTS: usize = 5;
@@ -78,19 +79,6 @@ impl Known {
     }
 }
 
-/// A tenant's limit. It is in force after the second tick that saw it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limit {
-    pub(super) max: i32,
-    pub(super) ticks: u32,
-}
-
-impl Limit {
-    pub(super) fn is_active(self) -> bool {
-        self.ticks >= 2
-    }
-}
-
 /// What is needed to settle an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lease {
@@ -105,7 +93,7 @@ pub(super) struct Model {
     pub(super) jobs: BTreeMap<Uuid, Known>,
     /// All that were ever given, in order.
     pub(super) leases: Vec<Lease>,
-    pub(super) limits: BTreeMap<Uuid, Limit>,
+    pub(super) limits: Limits,
     pub(super) paused: BTreeSet<&'static str>,
     /// When a tick last looked for expired leases.
     pub(super) reaped_at: Option<i64>,
@@ -117,13 +105,6 @@ impl Model {
     /// The n-th tenant.
     pub(super) fn tenant(n: usize) -> Uuid {
         tenant(n as u128)
-    }
-
-    /// How many of a tenant's jobs are running.
-    pub(super) fn running(&self, tenant: Uuid) -> i32 {
-        let of_tenant =
-            |job: &&Known| job.tenant == tenant && matches!(job.place, Place::Running { .. });
-        i32::try_from(self.jobs.values().filter(of_tenant).count()).expect("a few")
     }
 
     /// The leases that are held now.

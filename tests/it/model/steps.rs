@@ -3,7 +3,10 @@
 use proptest::{prelude::*, sample::Index};
 use proptest_state_machine::ReferenceStateMachine;
 
-use super::state::{QUEUES, TENANTS, TYPES};
+use super::{
+    limits::{Key, Of},
+    state::{Model, QUEUES, TENANTS, TYPES},
+};
 
 /// A job to dispatch, by the numbers of its tenant, queue and type.
 #[derive(Debug, Clone)]
@@ -89,7 +92,7 @@ pub(super) enum Step {
     /// With a retention of so many hours, by an operator; none: by a worker.
     Prune(Option<u32>),
     /// None takes the limit away.
-    Limit(usize, Option<i32>),
+    Limit(Key, Option<i32>),
     Pause(usize, bool),
     Weight(usize, i16),
 }
@@ -177,7 +180,7 @@ impl ReferenceStateMachine for Steps {
             10 => seconds().prop_map(Step::Advance),
             12 => Just(Step::Tick),
             2 => prop::option::of(1..4_u32).prop_map(Step::Prune),
-            4 => (tenants(), prop::option::of(0..3_i32)).prop_map(|(tenant, max)| Step::Limit(tenant, max)),
+            5 => (limit(), prop::option::of(0..4_i32)).prop_map(|(key, max)| Step::Limit(key, max)),
             2 => (0..QUEUES.len(), any::<bool>()).prop_map(|(queue, on)| Step::Pause(queue, on)),
             1 => (tenants(), 1..6_i16).prop_map(|(tenant, weight)| Step::Weight(tenant, weight)),
             2 => indexes().prop_map(Step::Delete),
@@ -214,6 +217,19 @@ impl ReferenceStateMachine for Steps {
 /// The first tenant has as much as the others together, so that it has lanes of its own.
 fn tenants() -> impl Strategy<Value = usize> {
     prop_oneof![1 => Just(0), 1 => 0..TENANTS]
+}
+
+/// Those of one tenant as often as all others.
+fn limit() -> impl Strategy<Value = Key> {
+    let own = || tenants().prop_map(|tenant| Of::Tenant(Model::tenant(tenant)));
+    let queue = || prop::sample::select(&QUEUES[..]);
+    prop_oneof![
+        3 => own().prop_map(|of| (of, None)),
+        1 => (own(), queue()).prop_map(|(of, queue)| (of, Some(queue))),
+        1 => Just((Of::EachTenant, None)),
+        1 => queue().prop_map(|queue| (Of::EachTenant, Some(queue))),
+        1 => queue().prop_map(|queue| (Of::AllTenants, Some(queue))),
+    ]
 }
 
 fn new_job() -> impl Strategy<Value = NewJob> {
