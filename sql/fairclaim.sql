@@ -179,16 +179,17 @@ begin
 -- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
 -- table without one.
 --
--- Lock order: tick_lock -> time_report -> tenant_time -> queue_time -> lane.  claim_lock (by slot,
--- skip locked) -> ready (skip locked) -> running -> lane (skip locked). Dispatch locks no existing
--- row. Claims lock only what they take, and the slots of limits. Only tick() updates or deletes
--- lanes; but a settlement may have a lane walked again. Settings: bound (the whole table, share row
--- exclusive; tick takes it without waiting) -> running_limit, tenant_weight, waiting_limit. A
--- writer of these three holds it, but for the marks that tick sets in running_limit. Quotas: a
--- dispatch locks nothing; quota_place -> waiting_count, by tick alone (skip locked). What is done
--- to all that a tenant has: ready -> scheduled -> finished, each skip locked, then rows that only
--- the owner of such a place touches (job, attempt_error), then cancel_request. A worker's report
--- locks the worker's own row of `worker` and nothing else.
+-- Lock order: tick_lock -> time_report -> tenant_time -> queue_time -> lane.  claim_lock (in any
+-- order, skip locked) -> ready (skip locked) -> running -> lane (skip locked). Dispatch locks no
+-- existing row. Claims lock only what they take, and the slots of limits. Only tick() updates or
+-- deletes lanes; but a settlement may have a lane walked again, and holds its lock for as long as
+-- its transaction is open: ticks then move rows to a lane beside it. Settings: bound (the whole
+-- table, share row exclusive; tick takes it without waiting) -> running_limit, tenant_weight,
+-- waiting_limit. A writer of these three holds it, but for the marks that tick sets in
+-- running_limit. Quotas: a dispatch locks nothing; quota_place -> waiting_count, by tick alone
+-- (skip locked). What is done to all that a tenant has: ready -> scheduled -> finished, each skip
+-- locked, then rows that only the owner of such a place touches (job, attempt_error), then
+-- cancel_request. A worker's report locks the worker's own row of `worker` and nothing else.
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -487,7 +488,7 @@ create table fairclaim_internal.at_limit (
   at_limit_id bigint generated always as identity primary key,
   tenant_id uuid not null,
   queue text collate "C" not null,            -- '': over all queues
-  newest timestamptz not null,                -- the latest lease among its running jobs
+  jobs bigint not null,                       -- a hash of those that run under it; 0: none
   since timestamptz not null,                 -- since when nothing of that has changed
   -- for at least a second, or it waits for its rate for longer: no claim walks its lanes
   is_stable boolean not null
@@ -821,9 +822,9 @@ create unlogged sequence fairclaim_internal.stats_mask minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.stats_lane minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.stats_row minvalue 0 start 0;
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '20a3fb96280aa5887abde90ae04f89b4d6fc5ed02c3db4ba9cc84267523f5caf');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '5c3d25fc24278f6e972b4b1f4f474be688d4a449f0086981e0b0c81a47ba4f5e');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> '20a3fb96280aa5887abde90ae04f89b4d6fc5ed02c3db4ba9cc84267523f5caf' then
+  elsif v_sum <> '5c3d25fc24278f6e972b4b1f4f474be688d4a449f0086981e0b0c81a47ba4f5e' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
@@ -1292,7 +1293,7 @@ begin
                   else 0 end;
 
   if p_alone and p_limited then
-    jobs := take_alone(p_queue, v_lanes, v_floors, p_taken);
+    jobs := take_bounded(p_queue, v_lanes, v_floors, p_limit, p_taken, null, p_taken is null);
     return;
   end if;
   if v_share > 0 then
@@ -1300,13 +1301,13 @@ begin
       jobs := take_ranked(p_queue, v_lanes, v_floors, v_priorities, v_share, p_types, p_limited,
         p_taken, null);
     elsif p_limited then
-      jobs := take_bounded(p_queue, v_lanes, v_floors, v_share, p_taken, null);
+      jobs := take_bounded(p_queue, v_lanes, v_floors, v_share, p_taken, null, false);
     else
       jobs := take_shared(v_lanes, v_floors, v_share, false);
     end if;
     v_got := coalesce(cardinality(jobs), 0);
     v_from_shared := v_got > 0;
-    v_more := v_got >= v_share or v_ranked or cardinality(v_lanes) > 1;
+    v_more := v_got >= v_share or v_ranked or cardinality(v_lanes) > 1 or p_limited and v_got = 0;
   else
     v_more := v_lanes is not null;
   end if;
@@ -1325,12 +1326,13 @@ begin
       p_types, p_limited, p_taken, jobs);
     v_got := coalesce(cardinality(jobs), 0);
   end if;
-  -- also without own lanes: rows that were counted may be locked. With priorities only a call that
-  -- has nothing takes what is there.
+  -- also without own lanes: rows that were counted may be locked, or of tenants at a limit. With
+  -- priorities only a call that has nothing takes what is there.
   if v_more and v_got < p_limit and (v_got = 0 or not v_ranked) then
     jobs := jobs || case
       when p_limited
-        then take_bounded(p_queue, v_lanes, v_floors, p_limit - v_got, p_taken, jobs)
+        then take_bounded(p_queue, v_lanes, v_floors, p_limit - v_got, p_taken, jobs,
+               jobs is null and p_taken is null)
       else take_shared(v_lanes, v_floors, p_limit - v_got, true) end;
   end if;
   p_shared := case when p_limit = 1 and v_from_shared then least(3, p_shared + 1) else 0 end;
@@ -2206,12 +2208,13 @@ comment on function fairclaim_internal.room_in_queue(text, int) is
 
 -- internal/claim/room_under_limits.sql
 -- How many jobs each of these tenants may give under its limits, of as many as are wanted. First
--- the slots of claim_lock of those with work and room are locked (of p_limit tenants at most, in
--- order of the slots, skip locked); then, in a new statement with a new snapshot, their running
--- jobs are counted, and with them what this call has taken already: elsewhere in other queues, here
--- in this one. So are their rates: what is left of them is read, and charged when the claim is
--- complete (charge_rates). A tenant without a limit gives what is wanted. Where it is not known
--- whether a tenant has work, p_turns tells its place in the round, and its own lanes are looked at.
+-- the slots of claim_lock of those with work and room are locked until p_limit tenants have theirs
+-- (skip locked: where another claim holds a slot, the next tenant is as good); then, in a new
+-- statement with a new snapshot, their running jobs are counted, and with them what this call has
+-- taken already: elsewhere in other queues, here in this one. So are their rates: what is left of
+-- them is read, and charged when the claim is complete (charge_rates). A tenant without a limit or
+-- a rate gives what is wanted. Where it is not known whether a tenant has work, p_turns tells its
+-- place in the round, and its own lanes are looked at.
 create or replace function fairclaim_internal.room_under_limits(
   p_queue text,
   p_types text[],
@@ -2259,36 +2262,39 @@ begin
     return p_wanted;
   end if;
   v_slots := array(
-    select claim_lock.slot from claim_lock
-     where claim_lock.slot = any (array(
-       select lock_slot(visit.tenant_id)
-         from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rated) with ordinality
-              visit(tenant_id, wanted, total, here, is_rated, ordinal)
-        cross join lateral (
-          select count(*) as total,
-                 count(*) filter (where running.queue_group = v_group) as here
-            from running
-           where running.limited and running.tenant_id = visit.tenant_id
-             and coalesce(visit.total, visit.here) is not null) held
-        where visit.wanted > 0
-          and (visit.is_rated or coalesce(visit.total, visit.here) is not null)
-          and (visit.total is null or held.total < visit.total)
-          and (visit.here is null or held.here < visit.here)
-          and case when visit.is_rated
-                   then (select room.jobs
-                           from room_under_rates(visit.tenant_id, p_queue, v_group, v_now) room)
-                        is distinct from 0 else true end
-          and (p_turns is null or exists (
-                 select from lane
-                  cross join lateral (
-                    select from ready
-                     where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
-                     limit 1) waiting
-                  where lane.walked and lane.queue = p_queue
-                    and lane.turn = p_turns[visit.ordinal]
-                    and (p_types is null or lane.type = any (p_types))))
-        order by visit.ordinal limit p_limit))
-     order by claim_lock.slot for update skip locked);
+    select locked.slot
+      from (select lock_slot(visit.tenant_id) as slot
+              from unnest(p_tenants, p_wanted, v_totals, v_heres, v_rated) with ordinality
+                   visit(tenant_id, wanted, total, here, is_rated, ordinal)
+             cross join lateral (
+               select count(*) as total,
+                      count(*) filter (where running.queue_group = v_group) as here
+                 from running
+                where running.limited and running.tenant_id = visit.tenant_id
+                  and coalesce(visit.total, visit.here) is not null) held
+             where visit.wanted > 0
+               and (visit.is_rated or coalesce(visit.total, visit.here) is not null)
+               and (visit.total is null or held.total < visit.total)
+               and (visit.here is null or held.here < visit.here)
+               and case when visit.is_rated
+                        then (select room.jobs
+                                from room_under_rates(
+                                       visit.tenant_id, p_queue, v_group, v_now) room)
+                             is distinct from 0 else true end
+               and (p_turns is null or exists (
+                      select from lane
+                       cross join lateral (
+                         select from ready
+                          where ready.lane_id = lane.lane_id and ready.seq >= lane.floor
+                          limit 1) waiting
+                       where lane.walked and lane.queue = p_queue
+                         and lane.turn = p_turns[visit.ordinal]
+                         and (p_types is null or lane.type = any (p_types))))
+             order by visit.ordinal) wanted
+     cross join lateral (
+       select claim_lock.slot from claim_lock
+        where claim_lock.slot = wanted.slot for update skip locked) locked
+     limit p_limit);
   return array(
     select case when visit.is_rated is not true and coalesce(visit.total, visit.here) is null
                 then visit.wanted
@@ -2394,61 +2400,14 @@ comment on function fairclaim_internal.run_limited(fairclaim_internal.ready[], t
     timestamptz, text) is
 'Puts claimed jobs into `running`, marked as limits count them.';
 
--- internal/claim/take_alone.sql
--- One job that is to run alone, in a database with limits: the oldest of a tenant whose limits
--- leave room for one more. Looks at the 16 tenants whose jobs stand first among the 64 oldest of
--- each lane. Locks, for each until one is found, what room_under_limits locks, and last the job's
--- row (skip locked). p_taken: what this call took in other queues.
-create or replace function fairclaim_internal.take_alone(
-  p_queue text,
-  p_lanes bigint[],
-  p_floors bigint[],
-  p_taken fairclaim_internal.ready[],
-  out jobs fairclaim_internal.ready[]
-)
-language plpgsql
-set enable_sort = on
-as $$
-declare
-  v_tenants uuid[];
-  v_tenant uuid;
-begin
-  select array_agg(oldest.tenant_id order by oldest.first_seq) into v_tenants
-    from (select waiting.tenant_id, min(waiting.seq) as first_seq
-            from unnest(p_lanes, p_floors) alone(lane_id, floor)
-           cross join lateral (
-             select ready.tenant_id, ready.seq from ready
-              where ready.lane_id = alone.lane_id and ready.seq >= alone.floor
-              order by ready.lane_id, ready.seq limit 64) waiting
-           group by waiting.tenant_id order by 2 limit 16) oldest;
-  foreach v_tenant in array coalesce(v_tenants, '{}') loop
-    continue when (room_under_limits(p_queue, null, null, array[v_tenant], array[1], 1, p_taken,
-      null))[1] < 1;
-    with taken as materialized (
-      select ready.ctid as place, ready as job from ready
-       where ready.tenant_id = v_tenant and (ready.lane_id >> 32) < 0
-         and array_position(p_lanes, ready.lane_id) is not null
-       order by ready.seq limit 1 for update skip locked),
-    gone as (
-      delete from ready where ready.ctid = any (array(select taken.place from taken)))
-    select array_agg(taken.job) into jobs from taken;
-    exit when jobs is not null;
-  end loop;
-end
-$$;
-
-comment on function fairclaim_internal.take_alone(text, bigint[], bigint[],
-    fairclaim_internal.ready[]) is
-'Takes one job that is to run alone out of these lanes, under the limits of tenants.';
-
 -- internal/claim/take_bounded.sql
 -- As take_shared, in a database with limits: first come first served, but of each tenant only as
 -- many jobs as its limits leave room for. It looks at the oldest rows without a lock, asks for the
 -- room of their tenants, and then locks exactly the chosen rows. The look is an older statement, so
 -- another row may stand in the place of one that has gone meanwhile: the number, which is never
--- used twice, tells. The rows of tenants without room are passed over: where they hide all others,
--- it looks further twice, and the rows of tenants that stay at their limit leave the shared lanes
--- with the next tick.
+-- used twice, tells. The rows of tenants without room are passed over: where they hide others, it
+-- looks further twice, and with p_far to the end: a call that has nothing at all goes as far as it
+-- must. The rows of tenants that stay at their limit leave the shared lanes with the next tick.
 create or replace function fairclaim_internal.take_bounded(
   p_queue text,
   p_lanes bigint[],
@@ -2456,13 +2415,15 @@ create or replace function fairclaim_internal.take_bounded(
   p_limit int,
   p_elsewhere fairclaim_internal.ready[],
   p_here fairclaim_internal.ready[],
+  p_far boolean,
   out jobs fairclaim_internal.ready[]
 )
 language plpgsql
 set enable_sort = on
 as $$
 declare
-  v_look int := 2 * p_limit + 64;             -- how many rows it looks at
+  -- how many rows it looks at
+  v_look int := case when p_far then 2000 else 0 end + 2 * p_limit + 64;
   v_after bigint := 0;                        -- what was looked at before
   v_places tid[];
   v_seqs bigint[];
@@ -2470,8 +2431,10 @@ declare
   v_counts int[];
   v_wanted int[];
   v_numbers uuid[];                           -- each tenant once, in the order of its first row
+  v_left int := p_limit;
+  v_taken ready[];
 begin
-  for v_pass in 1 .. 3 loop
+  for v_pass in 1 .. case when p_far then 1000000 else 3 end loop
     select array_agg(oldest.place order by oldest.seq), array_agg(oldest.seq order by oldest.seq),
            array_agg(oldest.tenant_id order by oldest.seq)
       into v_places, v_seqs, v_tenants
@@ -2487,11 +2450,11 @@ begin
     select array_agg(part.tenant_id order by part.first), array_agg(part.jobs order by part.first)
       into v_numbers, v_wanted
       from (select given.tenant_id, min(given.ordinal) as first,
-                   least(count(*), p_limit)::int as jobs
+                   least(count(*), v_left)::int as jobs
               from unnest(v_tenants) with ordinality given(tenant_id, ordinal)
              group by given.tenant_id) part;
-    v_counts := room_under_limits(p_queue, null, null, v_numbers, v_wanted, p_limit, p_elsewhere,
-      p_here);
+    v_counts := room_under_limits(p_queue, null, null, v_numbers, v_wanted, v_left, p_elsewhere,
+      p_here || jobs);
     with chosen as materialized (
       select ranked.place, ranked.seq
         from (select row_given.*,
@@ -2499,7 +2462,7 @@ begin
                        as number
                 from unnest(v_places, v_seqs, v_tenants) row_given(place, seq, tenant_id)) ranked
        where ranked.number <= v_counts[array_position(v_numbers, ranked.tenant_id)]
-       order by ranked.seq limit p_limit),
+       order by ranked.seq limit v_left),
     taken as materialized (
       select waiting.place, waiting.job
         from chosen
@@ -2509,16 +2472,18 @@ begin
             for update skip locked) waiting),
     gone as (
       delete from ready where ready.ctid = any (array(select taken.place from taken)))
-    select array_agg(taken.job) into jobs from taken;
-    exit when jobs is not null or cardinality(v_places) < v_look;
+    select array_agg(taken.job) into v_taken from taken;
+    jobs := jobs || v_taken;
+    v_left := p_limit - coalesce(cardinality(jobs), 0);
+    exit when v_left = 0 or cardinality(v_places) < v_look or v_pass >= 3 and jobs is not null;
     v_after := v_seqs[cardinality(v_seqs)] + 1;
-    v_look := v_look * 4;
+    v_look := greatest(v_look, least(v_look * 4, 4000));
   end loop;
 end
 $$;
 
 comment on function fairclaim_internal.take_bounded(text, bigint[], bigint[], int,
-    fairclaim_internal.ready[], fairclaim_internal.ready[]) is
+    fairclaim_internal.ready[], fairclaim_internal.ready[], boolean) is
 'Takes jobs out of shared lanes, under the limits of their tenants.';
 
 -- internal/claim/take_highest.sql
@@ -2698,6 +2663,8 @@ begin
                exists (select from queue where queue.paused_at is not null)
           into v_limited, v_paused;
       end if;
+      -- named twice: what was taken there at first is not among the running yet
+      continue when v_limited and array_position(v_from, v_queue) is not null;
       continue when v_paused
         and exists (select from queue where queue.name = v_queue and queue.paused_at is not null);
       v_taken := claim_from_queue(v_queue, p_limit - coalesce(cardinality(jobs), 0), p_types,
@@ -3042,7 +3009,9 @@ begin
    where lane.tenant_id is null and not lane.alone and lane.queue = p_queue and lane.type = p_type
      and lane.priority = p_priority and lane.drained is null
      and not exists (
-           select from at_limit where at_limit.is_stable and at_limit.tenant_id = p_tenant_id)
+           select from at_limit
+            where at_limit.is_stable and at_limit.tenant_id = p_tenant_id
+              and at_limit.queue in ('', p_queue))
      and (select count(*) from (
             select from ready
              where ready.tenant_id = p_tenant_id and (ready.lane_id >> 32) = lane_group(p_queue)
@@ -3194,7 +3163,9 @@ begin
                coming.jobs <= 8
                and not exists (
                      select from at_limit
-                      where at_limit.is_stable and at_limit.tenant_id = coming.tenant_id)
+                      where at_limit.is_stable and at_limit.tenant_id = coming.tenant_id
+                        and (at_limit.queue = ''
+                             or lane_group(at_limit.queue) = coming.lane_group))
                and not exists (
                      select from ready
                       where ready.tenant_id = coming.tenant_id
@@ -3882,7 +3853,7 @@ as $$
            count(*) filter (where bound.subject = 'tenant' and bound.max_running = 0) as closed,
            count(*) filter (where not bound.active) as inactive,
            (select count(distinct at_limit.tenant_id) from at_limit
-             where at_limit.newest > '-infinity') as at_limit,
+             where at_limit.jobs <> 0) as at_limit,
            -- a limit takes effect with the second tick after the claims of that moment
            fairclaim.clock() - min(bound.seen_at) filter (where not bound.active) > interval '1 min'
              as is_late
@@ -4794,7 +4765,9 @@ begin
      select past.ctid from rate_use past
       where past.due_at < p_state.at - interval '10 s' and past.paid_until < p_state.at
       order by past.due_at limit p_size for update skip locked));
-  perform walk_lanes(p_size);
+  if walk_lanes(p_state.at, p_size) then
+    perform wake(p_state.at);
+  end if;
   v_result := move_limited(p_state, p_size, p_skip);
   p_state := v_result.p_state;
   moved := v_result.moved;
@@ -5141,10 +5114,10 @@ comment on function fairclaim_internal.fail_suspects(timestamptz, int, uuid[]) i
 
 -- internal/maintenance/find_at_limit.sql
 -- Finds who is at a limit now, and since when nothing has changed about that: the jobs that run
--- under it are the same, by the latest of their leases, which each claim and each heartbeat moves.
--- Who is at it for a second is stable: its jobs are long, and claims need not come by until one of
--- them has ended. So is who waits for its rate for longer than two ticks. Limits of 0 let nothing
--- run. Reads all of `running`, a small table.
+-- under it are the same, by a hash of their ids and tokens, which claims and settlements change and
+-- heartbeats do not. Who is at it for a second is stable: its jobs are long, and claims need not
+-- come by until one of them has ended. So is who waits for its rate for longer than two ticks.
+-- Limits of 0 let nothing run. Reads all of `running`, a small table.
 create or replace function fairclaim_internal.find_at_limit(p_now timestamptz) returns void
 language plpgsql
 set enable_seqscan = on
@@ -5154,12 +5127,14 @@ as $$
 declare
   v_tenants uuid[];
   v_queues text[];
-  v_newest timestamptz[];
+  v_jobs bigint[];
+  v_waits boolean[];                          -- for a rate
   v_total int := (select usual.total from default_limits('') usual);
 begin
   with recursive part as materialized (
     select running.tenant_id, running.queue_group, count(*) as jobs,
-           max(running.lease_expires_at) as newest
+           bit_xor(uuid_hash_extended(running.id, uuid_hash_extended(running.lease_token, 0)))
+             as hash
       from running where running.limited group by running.tenant_id, running.queue_group),
   hop(queue) as (                             -- the queues that have limits, one by one
     (select bound.queue from running_limit bound
@@ -5186,29 +5161,30 @@ begin
                 and later.use_id > used.use_id)
        and exists (select from rates_of(used.tenant_id, coalesce(limited_queue.queue, '')) rate
                     where rate.queue = coalesce(limited_queue.queue, ''))),
-  full_now(tenant_id, queue, newest) as (
-    select waits.tenant_id, waits.queue, 'infinity'::timestamptz from waits
+  full_now(tenant_id, queue, hash, waits) as (
+    select waits.tenant_id, waits.queue, 0::bigint, true from waits
     union all
-    select whole.tenant_id, '', whole.newest
-      from (select part.tenant_id, sum(part.jobs) as jobs, max(part.newest) as newest
+    select whole.tenant_id, '', whole.hash, false
+      from (select part.tenant_id, sum(part.jobs) as jobs, bit_xor(part.hash) as hash
               from part group by part.tenant_id) whole
      cross join lateral limits_of(whole.tenant_id, '', v_total, null) bound
      where whole.jobs >= bound.total
     union all
-    select part.tenant_id, limited_queue.queue, part.newest
+    select part.tenant_id, limited_queue.queue, part.hash, false
       from part
       join limited_queue on limited_queue.queue_group = part.queue_group
      cross join lateral limits_of(
        part.tenant_id, limited_queue.queue, null, limited_queue.here) bound
      where part.jobs >= bound.here
     union all
-    select closed.tenant_id, closed.queue, '-infinity'
+    select closed.tenant_id, closed.queue, 0, false
       from running_limit closed
      where closed.subject = 'tenant' and closed.max_running = 0)
-  select array_agg(one.tenant_id), array_agg(one.queue), array_agg(one.newest)
-    into v_tenants, v_queues, v_newest
+  select array_agg(one.tenant_id), array_agg(one.queue), array_agg(one.hash),
+         array_agg(one.waits)
+    into v_tenants, v_queues, v_jobs, v_waits
     from (select full_now.tenant_id, full_now.queue collate "C" as queue,
-                 max(full_now.newest) as newest
+                 bit_xor(full_now.hash) as hash, bool_or(full_now.waits) as waits
             from full_now group by full_now.tenant_id, full_now.queue) one;
   delete from at_limit
    where at_limit.ctid = any (array(
@@ -5218,24 +5194,25 @@ begin
                 from unnest(v_tenants, v_queues) now_full(tenant_id, queue))
         for update skip locked));
   update at_limit
-     set newest = changed.newest, is_stable = changed.is_stable,
-         since = case when changed.newest = at_limit.newest then at_limit.since else p_now end
-    from (select noted.ctid as place, now_full.newest,
-                 now_full.newest = 'infinity'
-                 or now_full.newest = noted.newest
+     set jobs = changed.jobs, is_stable = changed.is_stable,
+         since = case when changed.jobs = at_limit.jobs then at_limit.since else p_now end
+    from (select noted.ctid as place, now_full.jobs,
+                 now_full.waits
+                 or now_full.jobs = noted.jobs
                     and noted.since not between p_now - interval '0.9 s' and p_now as is_stable
             from at_limit noted
-            join unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
+            join unnest(v_tenants, v_queues, v_jobs, v_waits)
+                   now_full(tenant_id, queue, jobs, waits)
               on now_full.tenant_id = noted.tenant_id
              and now_full.queue collate "C" = noted.queue
-           where now_full.newest <> noted.newest
+           where now_full.jobs <> noted.jobs or now_full.waits and not noted.is_stable
               or not noted.is_stable
                  and noted.since not between p_now - interval '0.9 s' and p_now
              for update of noted skip locked) changed
    where at_limit.ctid = changed.place;
-  insert into at_limit (tenant_id, queue, newest, since, is_stable)
-  select now_full.tenant_id, now_full.queue, now_full.newest, p_now, now_full.newest = 'infinity'
-    from unnest(v_tenants, v_queues, v_newest) now_full(tenant_id, queue, newest)
+  insert into at_limit (tenant_id, queue, jobs, since, is_stable)
+  select now_full.tenant_id, now_full.queue, now_full.jobs, p_now, now_full.waits
+    from unnest(v_tenants, v_queues, v_jobs, v_waits) now_full(tenant_id, queue, jobs, waits)
    where (now_full.tenant_id, now_full.queue collate "C") not in (
            select noted.tenant_id, noted.queue from at_limit noted);
 end
@@ -6820,11 +6797,14 @@ comment on function fairclaim_internal.try_step(text, fairclaim_internal.tick_st
 
 -- internal/maintenance/walk_lanes.sql
 -- Claims do not walk the own lanes of tenants that stay at a limit, and walk them again when there
--- is room: a settlement sees to that at once, and a tick to what it missed or what was set. Locks
--- lanes (skip locked).
-create or replace function fairclaim_internal.walk_lanes(p_size int) returns void
+-- is room: a settlement sees to that at once, and a tick to what it missed or what was set. True if
+-- it has put some back: nobody was told that their jobs may be claimed. Locks lanes (skip locked).
+create or replace function fairclaim_internal.walk_lanes(p_now timestamptz, p_size int)
+returns boolean
 language plpgsql
 as $$
+declare
+  v_back int := 0;
 begin
   if exists (select from lane where lane.tenant_id is not null and not lane.walked) then
     update lane set walked = true
@@ -6836,6 +6816,8 @@ begin
                  where at_limit.is_stable and at_limit.tenant_id = freed.tenant_id
                    and at_limit.queue in ('', freed.queue))
         limit 10 * p_size for update skip locked));
+    get diagnostics v_back = row_count;
+    perform walk_locked(p_now, p_size);
   end if;
   if exists (select from at_limit where at_limit.is_stable) then
     update lane set walked = false
@@ -6850,11 +6832,84 @@ begin
              for update skip locked) stuck
         limit 10 * p_size));
   end if;
+  return v_back > 0;
 end
 $$;
 
-comment on function fairclaim_internal.walk_lanes(int) is
+comment on function fairclaim_internal.walk_lanes(timestamptz, int) is
 'Takes the lanes of tenants that stay at a limit out of the walk of claims, and puts them back.';
+
+-- internal/maintenance/walk_locked.sql
+-- A settlement that has one of these lanes walked again and whose transaction stays open holds the
+-- lane's lock, and nobody else sees what it did: jobs of the tenant would wait for its end, though
+-- others of its jobs have ended meanwhile. So the oldest of them move to a lane beside it, of the
+-- same key, which claims walk. Each tick fills it up to p_size. Locks rows of `ready` (skip
+-- locked).
+create or replace function fairclaim_internal.walk_locked(p_now timestamptz, p_size int)
+returns void
+language plpgsql
+as $$
+declare
+  v_lanes bigint[] := array(
+    select freed.lane_id from lane freed
+     where freed.tenant_id is not null and not freed.walked
+       and not exists (
+             select from at_limit
+              where at_limit.is_stable and at_limit.tenant_id = freed.tenant_id
+                and at_limit.queue in ('', freed.queue))
+       and exists (select from ready
+                    where ready.lane_id = freed.lane_id and ready.seq >= freed.floor)
+     limit 100);
+begin
+  if v_lanes = '{}' then
+    return;
+  end if;
+  insert into lane (turn, floor, opened_at, used_at, tenant_id, weight, priority, queue, type,
+                    walked)
+  select distinct freed.turn, 0, p_now, p_now, freed.tenant_id, freed.weight, freed.priority,
+         freed.queue, freed.type, true
+    from lane freed
+   where freed.lane_id = any (v_lanes)
+     and not exists (
+           select from lane beside
+            where beside.tenant_id = freed.tenant_id and beside.queue = freed.queue
+              and beside.type = freed.type and beside.priority = freed.priority
+              and beside.walked and beside.drained is null);
+  with moved as materialized (
+    select oldest.place, target.lane_id
+      from lane freed
+     cross join lateral (
+       select beside.lane_id, beside.floor from lane beside
+        where beside.tenant_id = freed.tenant_id and beside.queue = freed.queue
+          and beside.type = freed.type and beside.priority = freed.priority
+          and beside.walked and beside.drained is null
+        order by beside.lane_id limit 1) target
+     cross join lateral (
+       select count(*) as jobs
+         from (select from ready
+                where ready.lane_id = target.lane_id and ready.seq >= target.floor
+                limit p_size) there) waiting
+     cross join lateral (
+       select ready.ctid as place from ready
+        where ready.lane_id = freed.lane_id and ready.seq >= freed.floor
+        order by ready.lane_id, ready.seq limit p_size - waiting.jobs
+          for update skip locked) oldest
+     where freed.lane_id = any (v_lanes)),
+  gone as (
+    delete from ready
+     where ready.ctid = any (array(select moved.place from moved))
+    returning ready.*, ready.ctid as place)
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
+  select moved.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost
+    from gone
+   cross join lateral (
+     select moved.lane_id from moved where moved.place = gone.place limit 1) moved
+   order by gone.seq;
+end
+$$;
+
+comment on function fairclaim_internal.walk_locked(timestamptz, int) is
+'Moves jobs out of lanes that claims ought to walk and that an open transaction has locked, to lanes beside them.';
 
 -- internal/maintenance/work_steps.sql
 -- Runs the steps of a tick that works: all of them in a look at everything, else what is due or was
@@ -15552,10 +15607,10 @@ select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
 insert into fairclaim_internal.build (contents) values ($build${
-"migrations": [{"checksum":"20a3fb96280aa5887abde90ae04f89b4d6fc5ed02c3db4ba9cc84267523f5caf","name":"tables","version":1}],
+"migrations": [{"checksum":"5c3d25fc24278f6e972b4b1f4f474be688d4a449f0086981e0b0c81a47ba4f5e","name":"tables","version":1}],
 "functions": {
 "activate_limits": {"digest":"f76c1e2df30ab054145e767468056694b97eadb51559487527bcd95dd233909e","roles":[]},
-"apply_limits": {"digest":"9ab6878faa786c6dee27ab6f59c21b63b2692f96f67cb13c38b86a36a0a90e26","roles":[]},
+"apply_limits": {"digest":"abff971218aebcb738d7ca852496b80e3bf31bdd5b62558c55ec1e4834839572","roles":[]},
 "apply_weights": {"digest":"49cef70c413328d0b0dc0bb7825a597e21619038bddfa1d7c28a5c2212b3bbe5","roles":[]},
 "bound_range": {"digest":"4c600c0c6a6f84d909f7084078cca7f6efd825a1ed869a2335e6001ca2ad8738","roles":[]},
 "caller": {"digest":"42eeb53264e9d044ce66966098a6e9e2c9b03fa9f20439a1bb951fbb14350410","roles":[]},
@@ -15581,7 +15636,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "check_stats": {"digest":"dfe76635b00bf987039148a1a711bca3a8a29e3c3a91bb07c86203cda7b15ea4","roles":[]},
 "check_tenant": {"digest":"32aceaa420cf7606f0da8eb153ca849ceab37e41331ee1dd9a3d273e9c19a239","roles":[]},
 "check_use": {"digest":"4db8b206f63dcbdc5a863fca58afe21c7c0c323608e847f4f38fe67587568bc8","roles":[]},
-"claim_from_queue": {"digest":"acfdf523aba1fb0fff0ae180d5c8820cadf5abe0788626c74ef65249aafe9c51","roles":[]},
+"claim_from_queue": {"digest":"d4e2bacfe17916d351ab070d2ffb46b4281fbe5381e06496162bd107d92c03e6","roles":[]},
 "claim_job": {"digest":"9b3cc4ce87418a996e4a2f78f8784dffce7d4f82be95c3f1171805c7b8d1ae17","roles":["fairclaim_worker"]},
 "claim_jobs": {"digest":"d36ee4c69164f03c9b61bccc65bdddac85245d2c5fca143eb9f4efa49b7deaf4","roles":["fairclaim_worker"]},
 "claim_one": {"digest":"c9c72bd2e446d71c4f981152b5338b438df0f71c8b6ab5d26a8ba188a29585f4","roles":[]},
@@ -15623,14 +15678,14 @@ insert into fairclaim_internal.build (contents) values ($build${
 "extend_leases": {"digest":"c522db9125f868684a2dd9b74d78d09ec66e0959cabb0c4702f5e126ceab34ca","roles":["fairclaim_worker"]},
 "extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
 "fail_suspects": {"digest":"f12cb582011177be1b9f887c93676a50dc056cc7aeacf0642e6ecc024ed71813","roles":[]},
-"find_at_limit": {"digest":"a5b3204b4e756d62e7225ce0c8f3579eb97eefc34cbf2269ff7132af320e3501","roles":[]},
+"find_at_limit": {"digest":"7e9a8674cb3d70bb1347d5d7256c438470c5040700734a6d70162c13b0d4556f","roles":[]},
 "find_counted": {"digest":"610f0b757506be4988ece4c69f4ad77cfb48ce0bea9df9141316b6da78f99d18","roles":[]},
 "find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
 "findings_of_age": {"digest":"880ed3d82b5ea0250d4a5aa597665daa4f19a98c65916f8ac489746eee45742e","roles":[]},
 "findings_of_functions": {"digest":"9dc8801d24faf52a633cf1255e903f3260efa576e67b0e165a6c60d50f87e3be","roles":[]},
 "findings_of_holders": {"digest":"97081ddbd16d62dc6ed3479d143b41bb1661cabc835b2db2ec867e23dd20ecdc","roles":[]},
 "findings_of_leases": {"digest":"bbbbe8b098d09ce1925657e02f98327e6be19a4d06baf4a30e441015e78bca39","roles":[]},
-"findings_of_limits": {"digest":"9d738573becce2b660079f54f8bb6bd4647db1c829654ad99b51efeab758d48e","roles":[]},
+"findings_of_limits": {"digest":"b06c76f244c32e08bed254842951dcb156f74deb60997f25a5742fdc482b0e59","roles":[]},
 "findings_of_migrations": {"digest":"33fabd1064421e0bb1e9653772536bdec2aeeb73014a43e13cbfc9237338b484","roles":[]},
 "findings_of_queues": {"digest":"1bfcbd65369bc709689d985c9e5988d73dcea1d7eff8b81cb38ee4f157dd8d9c","roles":[]},
 "findings_of_relations": {"digest":"6b3d06b7177334624af26b73c49e63b8ca1815bdb0d13ff1948e463c3aa48a1c","roles":[]},
@@ -15662,8 +15717,8 @@ insert into fairclaim_internal.build (contents) values ($build${
 "id_at": {"digest":"10baa8453aadbfe1f1dff476ab08c981bcf3ba9bba3aace7cc18979ba326bedf","roles":[]},
 "id_prefix": {"digest":"1f161038d88700f7fc974c95e87613f422ad66c9f277233e426809d3e0d17f27","roles":[]},
 "in_force": {"digest":"65a08359bd4b5973cb95742fbe0e2f6c80dec8072153b0391cdcff61e1f0800c","roles":[]},
-"into_lane": {"digest":"16c7ed3ffc8091b957d6cfbbf591fbba9a1ae702a2972ec1b6630471461338f9","roles":[]},
-"into_lanes": {"digest":"75a0441a63799162615c617a8bac92b63378f871753a07b4067aace06f1ff146","roles":[]},
+"into_lane": {"digest":"32a6bb1da9e2f1fdd8a2227c455bcad2cf6eb9e424bd358c64603709cb919e1c","roles":[]},
+"into_lanes": {"digest":"fca34a3362d0767601ecb2083f2d3d72eb9e70b283c5548463cb772287a8c0aa","roles":[]},
 "is_counting": {"digest":"9e4464d0957b7bf1714ae0cc4811259ca0c8e1b07cb1f67953dd2fae8aeb0982","roles":[]},
 "is_cursor_entry": {"digest":"2b6f87df78450e5b161d4e7458f21ba2d1ef4938f3dd3522a95a33065170d103","roles":[]},
 "is_handled": {"digest":"76eaa4d790c0b10a930c5e3fd7a4bbd50e4efa5416b9d6167482c5db77c46d72","roles":[]},
@@ -15777,7 +15832,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
 "roll_window": {"digest":"905826da7f510aaf54eebf084e7d8caa373f9a4a6362bf9f8d41773a74d2b15c","roles":[]},
 "room_in_queue": {"digest":"c6122d06470461e0a53911b4adb5c1791ec3fc190aad2158d19e08b6a019fa33","roles":[]},
-"room_under_limits": {"digest":"f54f6eb523ee9025abaeffcca92015f9e32860bba31418f9a8132fab2f1baa89","roles":[]},
+"room_under_limits": {"digest":"aa18adaf7a67993bc0d48e0bed2db012d53b1f5ae0117f1009f77e0e26974dd5","roles":[]},
 "room_under_rates": {"digest":"06205a2dd69b7b21b4f164abac2606416ebe17444d9b76d20a3f8092ee3e1cf8","roles":[]},
 "run_limited": {"digest":"576e8a123b504ea20144f29f457ed40971c913469c333b787a527ebe03734e31","roles":[]},
 "run_step": {"digest":"6a59c2e2958acce66a9e9439171ec0b856e0274052ff9eca279e3571025a1ce4","roles":[]},
@@ -15810,11 +15865,10 @@ insert into fairclaim_internal.build (contents) values ($build${
 "stats_page": {"digest":"6a80c3ccc8ccd70078afc4f796e242a16d47dd9c450de82441ea838e83eccac7","roles":[]},
 "status_of": {"digest":"c61c116909e3f58ab927d9b96a34e18edf9fee2ecdd949e9dad20d1639122163","roles":[]},
 "sweep_ready": {"digest":"c9d258789c129af92a9aa080eb09b5387fc4109b2895c2817625279e37f26fb1","roles":[]},
-"take_alone": {"digest":"dcb11967a31e11e4fa157891a3def5908e2e15666d4aec3334fa22654c950c58","roles":[]},
-"take_bounded": {"digest":"9ab6803eb4be209bafaab8c80dd1c6899c65b06367a9354e6c245ebb04670a15","roles":[]},
+"take_bounded": {"digest":"3c37e01b1adae91bac91abc2bf2ee6b97ce58a71b6586b2be90173a7672bd32c","roles":[]},
 "take_guard": {"digest":"2007d91c06222ace5507c14e34798dd16426a7193ac2fd31221a69af4ef92fe0","roles":[]},
 "take_highest": {"digest":"7dee9f5ca014397e4f979a75d17f7b83c955fa47b8c6a260ce9f476fafaf9542","roles":[]},
-"take_jobs": {"digest":"b7843cba6fae7ae88967597ab7f0654bf8eccdb643c9162355ef667e57af8925","roles":[]},
+"take_jobs": {"digest":"6ef79448350a02fa142d43f983e9e8b9af9932ede12bd0ac26c88940b6abd1a4","roles":[]},
 "take_own": {"digest":"bd3e3be8dd7663fc0e3fc595b9463f74a4679604b46497dde0499996a300ef38","roles":[]},
 "take_ranked": {"digest":"c06439c48b27fa246bd6c06a696d89bc6da957812e56103cfc0c4705b25720ea","roles":[]},
 "take_shared": {"digest":"2fdf78aa0a1795a491c204ebc4c75ee67d79dc65ad39e440ae03fe6090a38567","roles":[]},
@@ -15841,7 +15895,8 @@ insert into fairclaim_internal.build (contents) values ($build${
 "wake_before": {"digest":"5296c4e3121b4a7df3c8f763ffeb47d9898d69fef3215f33af3ecc12a3cba72a","roles":[]},
 "wake_cancel": {"digest":"7b723a8c6f0fd01f1be0a3cd677034ae9b4687d51a5887d48795de42363d329b","roles":[]},
 "wake_freed": {"digest":"53e50e9a18d9ab50ce669b1f6b238f78e6c467d81d73f09795922715d3de083f","roles":[]},
-"walk_lanes": {"digest":"f705e67f49390883af611f82ae942b983e88ed10a9aff6b29fbf73798be1a32f","roles":[]},
+"walk_lanes": {"digest":"cbccc6b58d61353615f35170eea6078a429dbffb22e35411f9a1a2a339847dc8","roles":[]},
+"walk_locked": {"digest":"19eb6735647e46b720fae6776f63636e0c5e7e7dcedee8ad940aeed6eeb2a70a","roles":[]},
 "weigh_by_time": {"digest":"0c8cb01151edb4179d6b75fa4cbc9846095b135013047391eee3881759834716","roles":[]},
 "weigh_slice": {"digest":"7b238ad1430f2ed1e6de47d77f5ca9bd23f75b9baff530f4c8f40104ec2b2498","roles":[]},
 "weight_of": {"digest":"c5ccffcf99a2591c69fbd9101bf2dac3ae71dba0aa83111ff616234f0806a65f","roles":[]},
