@@ -8,6 +8,7 @@ pub(crate) mod connect;
 pub(crate) mod dispatch;
 pub(crate) mod executor;
 pub(crate) mod get_jobs;
+pub(crate) mod keys;
 pub(crate) mod operator;
 pub(crate) mod queues;
 pub(crate) mod quotas;

@@ -31,6 +31,8 @@ grant select on fairclaim_internal.job, fairclaim_internal.finished,
   to fairclaim_tenant;
 grant select (lane_id, id, tenant_id, attempts, attempts_left, lost) on fairclaim_internal.ready
   to fairclaim_tenant;
+grant select (id, tenant_id, attempts, attempts_left, lost) on fairclaim_internal.held
+  to fairclaim_tenant, fairclaim_operator, fairclaim_auditor;
 grant select (lane_id, tenant_id, queue, type, turn) on fairclaim_internal.lane
   to fairclaim_tenant;
 grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at)
@@ -38,7 +40,8 @@ grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expi
 grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_tenant;
 
 -- operators: everything but payloads, results and error texts
-grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags)
+grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags,
+              key, keep_order)
   on fairclaim_internal.job to fairclaim_operator;
 grant select (id, tenant_id, completed_at, attempts, status, worker_id)
   on fairclaim_internal.finished to fairclaim_operator;

@@ -8,14 +8,16 @@ select fairclaim_internal.secure_table(listed.name)
     'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault',
     'dispatch_progress', 'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note',
     'build', 'stat', 'tail', 'seen_running', 'waiting_count', 'delayed_job', 'quota_place',
-    'tenant_retention', 'worker', 'time_report', 'tenant_time', 'queue_time']) listed(name);
+    'tenant_retention', 'worker', 'time_report', 'tenant_time', 'queue_time', 'held', 'key_slot',
+    'key_note', 'key_lock', 'key_limit']) listed(name);
 
 do $policies$
 declare
   v_table text;
 begin
   foreach v_table in array array[
-    'job', 'finished', 'attempt_error', 'ready', 'running', 'scheduled', 'cancel_request']
+    'job', 'finished', 'attempt_error', 'ready', 'running', 'scheduled', 'cancel_request',
+    'held']
   loop
     if not exists (
          select from pg_catalog.pg_policy

@@ -2,8 +2,8 @@
 -- finished. Until the first release every change of a table edits this file; afterwards a released
 -- file never changes, and a change of a table is a new numbered file.
 --
--- I1  An existing job has exactly one row among ready, scheduled, running, finished. `job` is never
---     updated.
+-- I1  An existing job has exactly one row among ready, scheduled, running, finished, held. `job` is
+--     never updated.
 -- I2  A row of `ready` belongs to a lane; a lane that exists is walked by claims, open or draining.
 --     Nothing is unique in `lane` but its id: two lanes of one key are served as one. The oldest
 --     open shared lane of a key stays.
@@ -21,6 +21,11 @@
 --     holds the slot until the new row of `running` is committed.
 -- I7  `watched` says that something wants to know when the job ends. Dispatch sets it, and it goes
 --     with the narrow row wherever that moves. A settlement of rows without it tells nobody.
+-- I7  Of a key never more jobs have a row of key_slot than may run at once. A job with a key is in
+--     `ready` or in `running` only while it has one. Rows are added under the lock of the key, by
+--     who counts in a new statement, or in exchange for a row that goes in the same transaction.
+-- I8  A key that has room and jobs in `held` has a note that names it, or a job with a slot whose
+--     end looks again. Numbers in held, key_slot and key_note are drawn as I4 says.
 -- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
 -- table without one.
 --
@@ -34,7 +39,9 @@
 -- running_limit. Quotas: a dispatch locks nothing; quota_place -> waiting_count, by tick alone
 -- (skip locked). What is done to all that a tenant has: ready -> scheduled -> finished, each skip
 -- locked, then rows that only the owner of such a place touches (job, attempt_error), then
--- cancel_request. A worker's report locks the worker's own row of `worker` and nothing else.
+-- cancel_request. A worker's report locks the worker's own row of `worker` and nothing else. Keys:
+-- key_lock (by slot, skip locked) -> held (skip locked). A settlement: running -> key_slot -> held
+-- (skip locked).
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -50,6 +57,8 @@ create table fairclaim_internal.job (
   payload jsonb not null,
   tags text[] not null,
   metadata jsonb not null,
+  key text collate "C",
+  keep_order boolean,                         -- null: false
   primary key (tenant_id, id)
 ) partition by range (id);
 
@@ -141,6 +150,59 @@ create table fairclaim_internal.scheduled (
   primary key (run_at, id)
 );
 create unique index scheduled_id on fairclaim_internal.scheduled (id);
+
+-- Keys inside a tenant. A job that has a key waits here until the key has room. The primary key is
+-- the line in which the jobs of a key stand: a number below zero is of one that has run before, and
+-- goes first.
+create table fairclaim_internal.held (
+  tenant_id uuid not null,
+  key text collate "C" not null,
+  seq bigint not null,
+  id uuid not null,
+  attempts int not null,
+  attempts_left smallint not null,
+  lost smallint not null,
+  keeps_order boolean not null,               -- runs alone, and keeps its place while it is retried
+  primary key (tenant_id, key, seq)
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+create unique index held_id on fairclaim_internal.held (id);
+
+-- The jobs that have left `held` and have not ended, and so count against the room of their keys.
+-- Two bounds go from one to the next, so that nobody walks the rows that a snapshot keeps: up to
+-- `floor` the key's rows of `held` are gone, and up to `since` those of this table.
+create table fairclaim_internal.key_slot (
+  id uuid primary key,
+  tenant_id uuid not null,
+  seq bigint not null default nextval('fairclaim_internal.ready_seq'),
+  floor bigint not null,
+  since bigint not null,
+  keeps_order boolean not null,
+  key text collate "C" not null
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+create index key_slot_key on fairclaim_internal.key_slot (tenant_id, key, seq);
+
+-- Keys that somebody has to look at, since a job came to `held` or a limit was changed. Inserted
+-- only, and unique in nothing but its number: a dispatch must not wait for another one.
+create table fairclaim_internal.key_note (
+  note_id bigint primary key default nextval('fairclaim_internal.ready_seq'),
+  tenant_id uuid not null,
+  floor bigint not null,                      -- the key's rows that this is about are above it
+  is_prefix boolean not null default false,   -- every key that begins so
+  key text collate "C" not null
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+
+-- Who counts the slots of a key holds the row that the key is hashed to. Never updated.
+create table fairclaim_internal.key_lock (slot smallint primary key);
+insert into fairclaim_internal.key_lock (slot) select g from generate_series(0, 1023) g;
+
+-- How many jobs of a key may run at once; one where nothing is set.
+create table fairclaim_internal.key_limit (
+  tenant_id uuid not null,
+  is_prefix boolean not null,
+  key text collate "C" not null,
+  max_running int not null check (max_running >= 0),
+  primary key (tenant_id, is_prefix, key)
+);
 
 -- Lanes. tenant_id null: a shared lane, which serves one (queue, type, priority). Its number tells
 -- the queue: the upper half is the queue's group (negative, a hash of its name; own lanes are of
@@ -637,6 +699,10 @@ create table fairclaim_internal.seen_running (
 -- Hints in sequences leave no dead rows; unlogged, so that setting one writes no WAL. Milliseconds.
 -- how far back dispatch counts a light tenant's rows
 create unlogged sequence fairclaim_internal.shared_since minvalue 0 start 0;
+-- when a key was last noted, to the second
+create unlogged sequence fairclaim_internal.key_noted_at minvalue 0 start 0;
+-- up to here notes of keys are gone
+create unlogged sequence fairclaim_internal.key_floor minvalue 0 start 0;
 -- when dispatch last notified
 create unlogged sequence fairclaim_internal.notified_at minvalue 0 start 0;
 -- when a tick last looked at everything

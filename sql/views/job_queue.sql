@@ -7,12 +7,15 @@ select job.id, job.tenant_id, job.type,
                      when later.id is not null then 'scheduled'
                      else 'pending' end) as status,
        job.payload, ended.result, coalesce(ended.worker_id, held.worker_id) as worker_id,
-       coalesce(ended.attempts, held.attempt, later.attempts, waiting.attempts, 0)::int as attempts,
+       coalesce(ended.attempts, held.attempt, later.attempts, waiting.attempts, behind.attempts,
+                0)::int as attempts,
        later.run_at as next_retry_at, job.created_at, ended.completed_at, job.queue,
        job.priority::int as priority, job.max_attempts::int as max_attempts,
-       coalesce(held.attempts_left, later.attempts_left, waiting.attempts_left)::int
+       coalesce(held.attempts_left, later.attempts_left, waiting.attempts_left,
+                behind.attempts_left)::int
          as attempts_left,
-       coalesce(held.lost, later.lost, waiting.lost)::int as lost, held.lease_expires_at,
+       coalesce(held.lost, later.lost, waiting.lost, behind.lost)::int as lost,
+       held.lease_expires_at,
        held.id is not null
          and exists (select from fairclaim_internal.cancel_request wish where wish.id = job.id)
          as cancel_requested,
@@ -31,7 +34,8 @@ select job.id, job.tenant_id, job.type,
        and (ready.lane_id >> 32)
            = any (array[0, -1 - (hashtextextended(job.queue, 0) & 1073741823)])
        and ended.id is null and held.id is null and later.id is null
-     limit 1) waiting on true;
+     limit 1) waiting on true
+  left join fairclaim_internal.held behind on job.key is not null and behind.id = job.id;
 
 comment on view fairclaim.job_queue is
 'Every job with its status, payload, result and error. Row security decides which rows a role sees.';

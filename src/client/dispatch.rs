@@ -78,6 +78,8 @@ impl Dispatch {
                     &Json(&metadata),
                     &name,
                     &after,
+                    &self.key,
+                    &self.keep_order,
                 ],
             )
             .await?;

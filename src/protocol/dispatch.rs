@@ -53,6 +53,8 @@ pub struct Dispatch {
     pub(crate) timeout: Option<Duration>,
     pub(crate) tags: Vec<String>,
     pub(crate) metadata: Map<String, serde_json::Value>,
+    pub(crate) key: Option<String>,
+    pub(crate) keep_order: bool,
 }
 
 impl Dispatch {
@@ -96,6 +98,8 @@ impl Dispatch {
             timeout: None,
             tags: Vec::new(),
             metadata: Map::new(),
+            key: None,
+            keep_order: false,
         }
     }
 
@@ -150,6 +154,23 @@ impl Dispatch {
         self.metadata.insert(key.into(), value.into());
         self
     }
+
+    /// Names what the job shares with other jobs of its tenant, such as an account: 1 to 255 bytes.
+    /// Of the jobs of one key one runs at a time, in the order of their dispatch, or as many as
+    /// [`Client::set_key_limit`](crate::Client::set_key_limit) says. Priorities do not count among
+    /// them.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Lets no other job of the same key run while this one waits for a retry or is snoozed. It then
+    /// runs alone, whatever the limit of its key. Needs a [`key`](Self::key); without this, the
+    /// next job of the key goes meanwhile.
+    pub fn keep_order(mut self, keep_order: bool) -> Self {
+        self.keep_order = keep_order;
+        self
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +187,7 @@ mod tests {
     #[test]
     fn a_nul_is_refused_before_it_is_sent() {
         assert!(job(json!(1)).queue("a\0").check().unwrap_err().to_string().contains("queue"));
+        assert!(job(json!(1)).key("a\0").check().unwrap_err().to_string().contains("key"));
         assert!(job(json!(1)).tag("a\0").check().unwrap_err().to_string().contains("tags"));
         assert!(Dispatch::raw(Uuid::nil(), "t", "\0").is_err());
     }

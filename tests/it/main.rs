@@ -24,6 +24,7 @@ mod holes;
 mod installs;
 mod interleavings;
 mod isolation;
+mod keys;
 mod lanes_load;
 mod lanes_stress;
 mod late_claims;

@@ -31,7 +31,7 @@ Examples:
 ///
 /// With --file it takes many jobs, one JSON object a line, with the names of these flags: tenant
 /// (or tenant_id), type, payload, queue, priority, run_at, delay, max_attempts, timeout, tags,
-/// metadata. What a line leaves out is as the flags say. Lines that are refused do not stop the
+/// metadata, key, keep_order. What a line leaves out is as the flags say. Lines that are refused do not stop the
 /// others. Run again with the same flags, also after a crash, it sends no line twice.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -79,6 +79,12 @@ pub(crate) struct DispatchArgs {
     /// What to note beside the payload: a JSON object, @file, or - for stdin
     #[arg(long, value_name = "JSON")]
     metadata: Option<String>,
+    /// What it shares with other jobs of the tenant, such as an account: one of them runs at a time
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Let no other job of the key run while this one waits for a retry
+    #[arg(long)]
+    keep_order: bool,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -153,6 +159,8 @@ impl DispatchArgs {
             timeout: self.timeout,
             tags: self.tags.clone(),
             metadata: metadata.unwrap_or_default(),
+            key: self.key.clone(),
+            keep_order: self.keep_order,
         })
     }
 }
@@ -168,6 +176,8 @@ struct JobOptions {
     timeout: Option<Duration>,
     tags: Vec<String>,
     metadata: Map<String, Value>,
+    key: Option<String>,
+    keep_order: bool,
 }
 
 impl JobOptions {
@@ -191,6 +201,12 @@ impl JobOptions {
         }
         if let Some(timeout) = self.timeout {
             dispatch = dispatch.timeout(timeout);
+        }
+        if let Some(key) = &self.key {
+            dispatch = dispatch.key(key);
+        }
+        if self.keep_order {
+            dispatch = dispatch.keep_order(true);
         }
         for tag in self.tags.iter().filter(|_| tags) {
             dispatch = dispatch.tag(tag);

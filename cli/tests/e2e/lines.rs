@@ -123,6 +123,14 @@ const BAD: &[(&str, &str, &str)] = &[
     ("{\"tenant\":\"a\",\"type\":\"mail\",\"tags\":\"SECRET\"}", "tags", "JQ004"),
     ("{\"tenant\":\"a\",\"type\":\"mail\",\"tags\":[\"\"]}", "tags", "JQ004"),
     ("{\"tenant\":\"a\",\"type\":\"mail\",\"metadata\":[\"SECRET\"]}", "metadata", "JQ004"),
+    ("{\"tenant\":\"a\",\"type\":\"mail\",\"key\":\"\"}", "key", "JQ004"),
+    ("{\"tenant\":\"a\",\"type\":\"mail\",\"key\":7}", "key", "JQ004"),
+    ("{\"tenant\":\"a\",\"type\":\"mail\",\"keep_order\":true}", "keep_order", "JQ004"),
+    (
+        "{\"tenant\":\"a\",\"type\":\"mail\",\"key\":\"k\",\"keep_order\":\"SECRET\"}",
+        "keep_order",
+        "JQ004",
+    ),
     (
         "{\"tenant\":\"a\",\"type\":\"mail\",\"payload\":{\"SECRET\":1,\"SECRET\":2}}",
         "payload",

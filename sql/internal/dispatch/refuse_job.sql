@@ -20,6 +20,7 @@ declare
     when 'max_attempts' then '{"minimum": 1, "maximum": 100}'
     when 'run_at' then '{"minimum": -86400, "maximum": 157766400}'      -- seconds from now
     when 'delay' then '{"minimum": 0, "maximum": 157766400}'
+    when 'key' then '{"limit": 255}'
     when 'timeout' then '{"minimum": 0.001, "maximum": 86400}'
     when 'tags' then jsonb_build_object('limit',
       case when starts_with(v_rule, 'each') then 64 else 20 end)
@@ -50,6 +51,10 @@ declare
     when 'timeout' then
       'choose seconds from 0.001 to 86400, or leave it out: then an attempt may take any time'
     when 'payload' then 'store large data elsewhere and put a reference to it into the payload'
+    when 'key' then
+      'use a short name of what the jobs share, such as an account, or leave it out'
+    when 'keep_order' then
+      'name the key among whose jobs the order is kept, or leave it out'
     when 'tags' then 'send at most 20 texts of 1 to 64 characters each'
     when 'metadata' then 'send a small object; what the handler works on belongs into the payload'
     else 'change ' || v_name || ' as the message says' end;

@@ -1,14 +1,15 @@
 -- Puts jobs that come back (retry, release, lost lease, promotion) into a lane again; its key comes
 -- from `job`. The order of the join is pinned: each job is looked up by its key. Outside READ
 -- COMMITTED, where no lane may be chosen (I3), they become due at once, and the next tick places
--- them. Returns how many are in a lane.
+-- them. Those that have a key and no slot of it wait in `held`. Returns how many are in a lane.
 create or replace function fairclaim_internal.to_ready(
   p_tenants uuid[],
   p_ids uuid[],
   p_attempts int[],
   p_left smallint[],
   p_lost smallint[],
-  p_watched boolean[]
+  p_watched boolean[],
+  p_admitted boolean default false            -- surely none of them has to wait for its key
 ) returns int
 language plpgsql
 as $$
@@ -17,6 +18,7 @@ declare
   v_queues text[];
   v_types text[];
   v_priorities smallint[];
+  v_held uuid[] := '{}';
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
@@ -26,13 +28,17 @@ begin
            back(tenant_id, id, attempts, attempts_left, lost, watched);
     return 0;
   end if;
+  if not p_admitted and true = any (p_watched) then
+    v_held := coalesce(hold_jobs(p_tenants, p_ids, p_attempts, p_left, p_lost), '{}');
+  end if;
   with item as materialized (
     select back.*, known.queue, known.type, known.priority
       from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost, p_watched) with ordinality
            back(tenant_id, id, attempts, attempts_left, lost, watched, ordinal)
      cross join lateral (
        select job.queue, job.type, job.priority from job
-        where job.tenant_id = back.tenant_id and job.id = back.id offset 0) known),
+        where job.tenant_id = back.tenant_id and job.id = back.id offset 0) known
+     where back.id <> all (v_held)),
   kind as materialized (
     select met.*, row_number() over () as number
       from (select distinct item.queue, item.type, item.priority from item) met)
@@ -55,5 +61,5 @@ end
 $$;
 
 comment on function fairclaim_internal.to_ready(uuid[], uuid[], int[], smallint[], smallint[],
-    boolean[]) is
+    boolean[], boolean) is
 'Puts jobs that come back (retry, release, lost lease, due) into lanes, by way of the next tick outside READ COMMITTED.';

@@ -5,8 +5,8 @@
 -- no worker ran, so all of them begin again. Nearly always there is no such lane, and two looks say
 -- so.
 --
--- Locks: rows of suspect, then of ready (skip locked): a job that is being taken is left to its
--- worker.
+-- Locks: rows of suspect, then of ready (skip locked), then what job_ended locks: a job that is
+-- being taken is left to its worker.
 create or replace function fairclaim_internal.fail_suspects(
   p_now timestamptz,
   p_size int,
@@ -19,6 +19,7 @@ declare
   v_seen boolean := coalesce(pg_sequence_last_value('suspects_at'), 0)
                     between v_ms - 300000 and v_ms;
   v_failed int;
+  v_watched uuid[];
 begin
   if not exists (select from lane where lane.alone) and not exists (select from suspect) then
     return 0;
@@ -37,13 +38,18 @@ begin
           for update skip locked) waiting),
   gone as (
     delete from ready where ready.ctid = any (array(select late.place from late))
-    returning ready.id, ready.tenant_id, ready.attempts)
-  insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
-  select gone.id, gone.tenant_id, p_now, gone.attempts, 'failed', null, null,
-         '{"code": "lost",
-           "message": "two workers died while they ran it, and no worker ran it alone in time"}'
+    returning ready.id, ready.tenant_id, ready.attempts, ready.watched),
+  final as (
+    insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
+    select gone.id, gone.tenant_id, p_now, gone.attempts, 'failed', null, null,
+           '{"code": "lost",
+             "message": "two workers died while they ran it, and no worker ran it alone in time"}'
+      from gone)
+  select count(*), array_agg(gone.id) filter (where gone.watched) into v_failed, v_watched
     from gone;
-  get diagnostics v_failed = row_count;
+  if v_watched is not null and job_ended(v_watched) is not null then
+    perform wake(p_now);
+  end if;
 
   with waiting as materialized (
     select job.id, job.tenant_id, job.attempts

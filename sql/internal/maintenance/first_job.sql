@@ -26,6 +26,15 @@ begin
        where cancel_request.id <> all (p_skip)
          and not exists (select from running where running.id = cancel_request.id offset 0)
        order by cancel_request.request_id limit 1;
+    when 'keys' then                          -- admit_keys: first in the line of a noted key
+      select first.id into v_id
+        from (select note.tenant_id, note.key from key_note note
+               where not note.is_prefix order by note.note_id limit 1) noted
+       cross join lateral (
+         select held.id from held
+          where held.tenant_id = noted.tenant_id and held.key = noted.key
+            and held.id <> all (p_skip)
+          order by held.tenant_id, held.key, held.seq limit 1 for update skip locked) first;
     when 'renew' then                         -- renew_passed: a row below a floor
       select below.id into v_id
         from (select renewal.lane_id, min(renewal.next_seq) as next_seq,

@@ -22,6 +22,9 @@ begin
      and not (exists (select from waiting_limit bound where bound.subject <> 'drain') and exists (
                 select from scheduled
                  where scheduled.id > (select quota_place.fresh from quota_place)))
+     and not exists (
+           select from key_note
+            where key_note.note_id > coalesce(pg_sequence_last_value('key_floor'), 0))
      and not exists (select from tick_fault);
 exception
   when lock_not_available then return false;  -- the step that needs the table will tell

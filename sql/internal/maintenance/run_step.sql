@@ -35,6 +35,9 @@ begin
     when 'limits' then
       select * into v_result from apply_limits(p_state, p_size, p_skip);
       p_state := v_result.p_state; done := v_result.moved;
+    when 'keys' then
+      select * into v_result from admit_keys(p_state, p_all, p_size, p_skip);
+      done := v_result.moved; more := v_result.looked;
     when 'renew' then
       done := renew_passed(p_size, p_skip);
     when 'floors' then
@@ -71,6 +74,7 @@ begin
     when 'close' then done + more >= greatest(1, p_size / 4)
     when 'floors' then false
     when 'quotas' then false
+    when 'keys' then more >= p_size
     else done >= p_size end;
 end
 $$;

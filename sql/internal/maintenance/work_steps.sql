@@ -13,13 +13,13 @@ as $$
 declare
   v_steps text[] := case
     when p_round
-      then array['promote', 'return', 'cancel', 'suspects', 'marks', 'overrides', 'weights',
-                 'limits', 'renew', 'floors', 'close', 'times', 'workers', 'sweep',
+      then array['promote', 'return', 'cancel', 'suspects', 'keys', 'marks', 'overrides',
+                 'weights', 'limits', 'renew', 'floors', 'close', 'times', 'workers', 'sweep',
                  'quotas', 'ranges', 'names', 'stats']
     when p_state.left_over
-      then array['promote', 'return', 'overrides', 'weights', 'limits', 'renew', 'close', 'times',
-                 'names']
-    else array['promote'] end;
+      then array['promote', 'return', 'keys', 'overrides', 'weights', 'limits', 'renew', 'close',
+                 'times', 'names']
+    else array['promote', 'keys'] end;
   v_step text;
   v_left boolean := false;
   v_waiting boolean := true;
@@ -30,6 +30,9 @@ begin
   foreach v_step in array v_steps loop
     continue when v_step = 'sweep' and not p_all;
     continue when v_step = 'quotas' and not is_counting();
+    continue when v_step = 'keys' and not p_all and not exists (
+      select from key_note
+       where key_note.note_id > coalesce(pg_sequence_last_value('key_floor'), 0));
     continue when v_step = 'names' and not exists (select from tenant_note);
     continue when v_step = 'weights' and not exists (select from weight_note);
     continue when v_step = 'overrides' and not exists (

@@ -23,7 +23,9 @@ begin
           select running.id, running.tenant_id from running where running.id = any (p_ids)
           union all
           select scheduled.id, scheduled.tenant_id from scheduled
-           where scheduled.id = any (p_ids)) narrow;
+           where scheduled.id = any (p_ids)
+          union all
+          select held.id, held.tenant_id from held where held.id = any (p_ids)) narrow;
   return query
   select found.id, found.tenant_id from unnest(v_found, v_tenants) found(id, tenant_id);
   select array_agg(asked.id) into v_ids

@@ -2,8 +2,9 @@
 -- call walks down from p_before_id
 -- - with a tenant, and a status that is final or none: the tenant's own rows of `job`, by
 --   (tenant_id, id);
--- - else the table of the status, by id: `finished`, `running`, `scheduled`. `ready` has no index
---   by id alone either: what waits (of the tenant, where there is one) is read whole and sorted.
+-- - else the table of the status, by id: `finished`, `running`, `scheduled`, `held`. `ready` has no
+--   index by id alone either: what waits in lanes (of the tenant, where there is one) is read whole
+--   and sorted.
 --
 -- Each table gives at most p_limit rows, by an `order by ... limit` of its own, or the planner
 -- reads and sorts all of `finished`. For the same reason the text of the query is put together from
@@ -76,7 +77,7 @@ begin
              where finished.id = found.id and finished.tenant_id = found.tenant_id)'),
       v_end);
   else
-    -- each job is in exactly one of the four tables
+    -- each job is in exactly one of the five tables
     v_all := concat_ws(' union all ',
       case when v_final then
         concat(format(v_branch, 'finished'),
@@ -87,7 +88,8 @@ begin
       case when p_status is null or p_status = 'scheduled' then
         format(v_branch, 'scheduled') || v_plain_error || v_end end,
       case when p_status is null or p_status = 'pending' then
-        format(v_branch, 'ready') || v_plain_error || v_end end);
+        format(v_branch, 'ready') || v_plain_error || v_end
+        || ' union all ' || format(v_branch, 'held') || v_plain_error || v_end end);
   end if;
   return query execute
     'select either.id, either.tenant_id from (' || v_all || ') either

@@ -5,7 +5,9 @@ create or replace function fairclaim_internal.reopen_ended(
   p_tenant_id uuid,
   p_ids uuid[],
   p_statuses text[] default null
-) returns table (id uuid, tenant_id uuid, attempts int, attempts_left smallint, lost smallint)
+) returns table (
+  id uuid, tenant_id uuid, attempts int, attempts_left smallint, lost smallint, watched boolean
+)
 language plpgsql
 as $$
 #variable_conflict use_column
@@ -31,14 +33,14 @@ begin
     on conflict (id, attempt, tenant_id) do update
        set error = coalesce(attempt_error.error, '{}') || excluded.error)
   select array_agg(row (0, 0, ended.id, ended.tenant_id, ended.attempts,
-                        known.max_attempts, 0, false)::ready)
+                        known.max_attempts, 0, known.key is not null)::ready)
     into v_rows
     from ended
    cross join lateral (             -- one look by key for each, and no join of all jobs
-     select job.max_attempts from job
+     select job.max_attempts, job.key from job
       where job.tenant_id = ended.tenant_id and job.id = ended.id offset 0) known;
   return query
-  select back.id, back.tenant_id, back.attempts, back.attempts_left, back.lost
+  select back.id, back.tenant_id, back.attempts, back.attempts_left, back.lost, back.watched
     from unnest(v_rows) back;
 end
 $$;

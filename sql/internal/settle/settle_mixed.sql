@@ -1,6 +1,6 @@
 -- Settles with any outcome, "lost" (tick only) among them. Looks at `running` by id, never through
 -- a join whose other side could come first. Lock order: running -> (finished, attempt_error,
--- scheduled, ready: inserts only).
+-- scheduled, ready: inserts only), then what job_ended locks.
 create or replace function fairclaim_internal.settle_mixed(
   p_worker_id text,
   p_ids uuid[],
@@ -31,6 +31,8 @@ declare
   v_watched boolean[];
   v_again timestamptz;                        -- when the first of them is due again
   v_freed uuid[];                             -- tenants under whose limits there is room now
+  v_ended uuid[];                             -- watched jobs that have ended
+  v_parked uuid[];                            -- and those that wait for their next attempt
 begin
   with given as (
     select distinct on (item.id, item.attempt, item.token) item.*
@@ -101,9 +103,12 @@ begin
          array_agg(ended.lost) filter (where ended.status = 'pending'),
          array_agg(ended.watched) filter (where ended.status = 'pending'),
          v_now + make_interval(secs => min(ended.pause) filter (where ended.status = 'scheduled')),
-         array_agg(distinct ended.tenant_id) filter (where ended.limited)
+         array_agg(distinct ended.tenant_id) filter (where ended.limited),
+         array_agg(ended.id) filter (where ended.watched
+           and ended.status in ('completed', 'failed', 'cancelled')),
+         array_agg(ended.id) filter (where ended.watched and ended.status = 'scheduled')
     into v_places, v_statuses, v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched,
-         v_again, v_freed
+         v_again, v_freed, v_ended, v_parked
     from ended;
   if v_ids is not null then
     perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
@@ -113,6 +118,9 @@ begin
   end if;
   if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_again) + 1000 then
     perform wake_before(v_now, v_again + interval '1 s');
+  end if;
+  if v_ended is not null or v_parked is not null then
+    v_freed := v_freed || job_ended(v_ended, v_parked);
   end if;
   if v_freed is not null then
     perform leave_room(v_now, v_freed);

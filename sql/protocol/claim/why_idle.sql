@@ -1,7 +1,7 @@
 -- Tells a worker that has nothing to do what keeps the jobs of its queues from it. It only reads,
 -- and it is bounded: at most 50 queues, 200 pairs of queue and type, 100 lanes a pair, 1,000
--- waiting rows a pair and 1,000 scheduled rows. Types are hopped to through the two indexes of
--- lanes.
+-- waiting rows a pair, 1,000 scheduled rows and 1,000 that wait for their key. Types are hopped to
+-- through the two indexes of lanes.
 create or replace function fairclaim.why_idle(
   p_queues text[] default null,
   p_types text[] default null
@@ -105,10 +105,20 @@ begin
         where job.tenant_id = soon.tenant_id and job.id = soon.id offset 0) job
      where job.queue in (select served.name from served)
      group by job.queue, job.type),
+  behind as materialized (
+    select job.queue as queue_name, job.type as type_name, count(*)::int as jobs
+      from (select held.id, held.tenant_id from held
+             order by held.tenant_id, held.key, held.seq limit 1000) first
+     cross join lateral (
+       select job.queue, job.type from job job
+        where job.tenant_id = first.tenant_id and job.id = first.id offset 0) job
+     where job.queue in (select served.name from served)
+     group by job.queue, job.type),
   unseen as materialized (
     select served.name from served
      where not queue_in_use(served.name)
-       and not exists (select from later where later.queue_name = served.name)),
+       and not exists (select from later where later.queue_name = served.name)
+       and not exists (select from behind where behind.queue_name = served.name)),
   told(reason, queue_name, type_name, jobs, at_least, due_in) as (
     select 'paused', served.name, null::text, coalesce(sum(waiting.jobs), 0)::int,
            coalesce(bool_or(waiting.at_least), false), null::float8
@@ -129,6 +139,10 @@ begin
       from later
      where later.type_name = any (p_types) or p_types is null
     union all
+    select 'key', behind.queue_name, behind.type_name, behind.jobs, behind.jobs >= 1000, null
+      from behind
+     where behind.type_name = any (p_types) or p_types is null
+    union all
     select 'unseen', unseen.name, null, 0, false, null from unseen
     union all
     (select 'in_use', other.name, null, 0, false, null
@@ -139,7 +153,7 @@ begin
          case when told.reason = 'unhandled' then is_handled(told.queue_name, told.type_name) end
     from told
    order by array_position(
-              array['paused', 'unhandled', 'waiting', 'scheduled', 'unseen', 'in_use'],
+              array['paused', 'unhandled', 'waiting', 'key', 'scheduled', 'unseen', 'in_use'],
               told.reason),
             told.queue_name, told.type_name;
 end
@@ -147,7 +161,7 @@ $$;
 
 comment on function fairclaim.why_idle(text[], text[]) is
 'Why a worker of these queues (null: every one) and types (null: every one) has nothing to do, for workers to say at their start and at the end of a drain. One row a reason, by `reason`:
-`paused`: the queue is paused, and so many jobs wait in it. `unhandled`: so many jobs of this type wait in the queue, and the type is not in p_types; handled_elsewhere tells whether a worker that lives handles it (as far as workers report, see report_work). `waiting`: so many jobs of a type that is wait all the same: for the limit of their tenant, to run alone, or since a moment ago. `scheduled`: so many are due later, the first in due_in seconds. `unseen`: no job waits in the queue, or has within the last hour; a misspelt name shows by this. `in_use`: a queue that is in use and not among p_queues, told beside `unseen` only.
+`paused`: the queue is paused, and so many jobs wait in it. `unhandled`: so many jobs of this type wait in the queue, and the type is not in p_types; handled_elsewhere tells whether a worker that lives handles it (as far as workers report, see report_work). `waiting`: so many jobs of a type that is wait all the same: for the limit of their tenant, to run alone, or since a moment ago. `key`: so many wait until another job of their key has ended. `scheduled`: so many are due later, the first in due_in seconds. `unseen`: no job waits in the queue, or has within the last hour; a misspelt name shows by this. `in_use`: a queue that is in use and not among p_queues, told beside `unseen` only.
 A sample that looks at a bounded number of rows: at_least says that a number is a lower bound. Not to be polled. Errors: JQ004.';
 
 grant execute on function fairclaim.why_idle(text[], text[]) to fairclaim_worker;

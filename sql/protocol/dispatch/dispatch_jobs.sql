@@ -71,13 +71,16 @@ begin
            given.delay is not null as has_delay,
            coalesce(given.tags, '{}') as tags,
            coalesce(given.metadata, '{}') as metadata,
-           given.tags <> '{}' or given.metadata <> '{}' as has_extras
+           given.tags <> '{}' or given.metadata <> '{}' as has_extras,
+           given.key,
+           given.keep_order
       from rows from (jsonb_to_recordset(p_jobs) as (
              tenant_id uuid, type text, payload jsonb, queue text, priority int, max_attempts int,
-             timeout jsonb, tags text[], metadata jsonb, tenant text, delay jsonb))
+             timeout jsonb, tags text[], metadata jsonb, tenant text, delay jsonb,
+             key text, keep_order boolean))
            with ordinality given (
              tenant_id, type, payload, queue, priority, max_attempts,
-             timeout, tags, metadata, tenant, delay, place)),
+             timeout, tags, metadata, tenant, delay, key, keep_order, place)),
   -- kind: into_lanes() knows it by its number
   kind as materialized (
     select met.*, row_number() over () as number,
@@ -98,27 +101,30 @@ begin
                then 'run_at: must be finite, at most 1 day ago and at most 5 years ahead'
              when item.bytes > v_most or item.bytes > 257 and too_deep(item.payload)
                then 'payload: ' || json_fault(item.payload, v_most)
+             when item.key is null and item.keep_order then 'keep_order: needs a key'
+             when octet_length(item.key) not between 1 and 255 then 'key: must be 1 to 255 bytes'
              when item.has_extras
                then replace(extras_fault(item.tags, item.metadata), 'p_', '') end as text
       from item
      where item.tenant_id is null or item.type is null or item.priority not between -100 and 100
         or item.max_attempts not between 1 and 100 or item.has_timeout or item.has_delay
-        or item.run_at is not null or item.bytes > 257 or item.has_extras),
+        or item.run_at is not null or item.bytes > 257 or item.has_extras
+        or item.key is not null or item.keep_order),
   bad as materialized (
     select fault.place, fault.text from fault
      where fault.text is not null order by fault.place limit 1),
   wide as (
     insert into job (id, tenant_id, queue, type, priority, max_attempts,
-                     timeout, run_at, created_at, payload, tags, metadata)
+                     timeout, run_at, created_at, payload, tags, metadata, key, keep_order)
     select item.id, item.tenant_id, item.queue, item.type, item.priority, item.max_attempts,
            item.timeout, case when item.run_at > v_now then item.run_at end, v_now, item.payload,
-           item.tags, item.metadata
+           item.tags, item.metadata, item.key, case when item.keep_order then true end
       from item
      where not exists (select from bad)),
   later as (
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
     select case when item.run_at > v_now then item.run_at else v_due end, item.id, item.tenant_id,
-           0, item.max_attempts, 0
+           0, item.max_attempts, 0, item.key is not null
       from item
      where (item.run_at > v_now or v_due is not null) and not exists (select from bad))
   select coalesce((select bad.place from bad),
@@ -128,11 +134,12 @@ begin
          (select array_agg(kind.type order by kind.number) from kind),
          (select array_agg(kind.priority::smallint order by kind.number) from kind),
          array_agg(row (sized.number, sized.place, sized.id, sized.tenant_id,
-                        0, sized.max_attempts, 0, false)::ready) filter (where sized.due is null),
+                        0, sized.max_attempts, 0, sized.key is not null)::ready)
+           filter (where sized.due is null),
          min(sized.due)
     into v_bad, v_fault, v_bytes, v_all, v_queues, v_types, v_priorities, v_rows, v_later
     from (select kind.number, item.place, item.id, item.tenant_id, item.max_attempts,
-                 case when item.run_at > v_now then item.run_at else v_due end as due,
+                 item.key, case when item.run_at > v_now then item.run_at else v_due end as due,
                  100 + item.bytes
                  + case when item.has_extras
                         then octet_length(item.metadata::text) + octet_length(item.tags::text)
@@ -148,7 +155,12 @@ begin
       'send smaller batches', '{"limit": 67108864}');
   end if;
   if v_rows is not null then
-    if cardinality(v_rows) = 1 then
+    if v_seldom & 4 > 0 then                  -- what has a key waits for it
+      v_rows := hold_rows(v_rows);
+    end if;
+    if v_rows is null then
+      null;
+    elsif cardinality(v_rows) = 1 then
       perform into_lane(v_rows[1].id, v_rows[1].tenant_id, v_queues[v_rows[1].lane_id],
         v_types[v_rows[1].lane_id], v_priorities[v_rows[1].lane_id], v_rows[1].attempts_left);
     else

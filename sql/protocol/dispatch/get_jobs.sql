@@ -36,11 +36,11 @@ begin
            case when runs.attempt is not null then 'processing'
                 when later.attempts is not null then 'scheduled'
                 else 'pending' end),
-         coalesce(ended.attempts, runs.attempt, later.attempts, waits.attempts, 0),
+         coalesce(ended.attempts, runs.attempt, later.attempts, waits.attempts, behind.attempts, 0),
          ended.result, ended.error ->> 'code', ended.completed_at
     from unnest(p_ids) with ordinality wanted(id, place)
    cross join lateral (
-     select job.queue from job
+     select job.queue, job.key from job
       where job.tenant_id = p_tenant_id and job.id = wanted.id offset 0) job
     left join lateral (
      select finished.status, finished.attempts, finished.result, finished.error,
@@ -60,6 +60,9 @@ begin
         and (ready.lane_id >> 32) = any (array[0, lane_group(job.queue)])
         and ended.status is null and runs.attempt is null and later.attempts is null
       limit 1) waits on true
+    left join lateral (
+     select held.attempts from held
+      where held.id = wanted.id and job.key is not null offset 0) behind on true
    order by wanted.place;
 end
 $$;

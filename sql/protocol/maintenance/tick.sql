@@ -80,7 +80,7 @@ begin
   promoted := coalesce((v_result.did ->> 'promote')::int, 0);
   returned := coalesce((v_result.did ->> 'return')::int, 0);
   select coalesce(sum((v_result.did ->> step.name)::int), 0) into moved
-    from unnest(array['limits', 'renew', 'sweep']) step(name);
+    from unnest(array['limits', 'keys', 'renew', 'sweep']) step(name);
   floors := coalesce((v_result.did ->> 'floors')::int, 0);
   closed := coalesce((v_result.did ->> 'close')::int, 0);
   deleted := coalesce((v_result.did ->> 'close_more')::int, 0);
@@ -96,7 +96,7 @@ end
 $$;
 
 comment on function fairclaim.tick() is
-'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, fails suspects that no worker took, moves floors, closes and deletes empty lanes, makes ranges ahead, keeps the names of tenants that dispatches have used, refreshes the statistics. Call it from anywhere when next_tick_in says, in seconds: after half a minute at most, sooner when something can be due, every second while jobs wait or lanes come and go. Workers do. prune_due: no worker has pruned for a minute (ten, while nothing happens): call drop_ranges() and prune(). busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
+'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, lets jobs of keys move up, puts limits into effect, fails suspects that no worker took, moves floors, closes and deletes empty lanes, makes ranges ahead, keeps the names of tenants that dispatches have used, refreshes the statistics. Call it from anywhere when next_tick_in says, in seconds: after half a minute at most, sooner when something can be due, every second while jobs wait or lanes come and go. Workers do. prune_due: no worker has pruned for a minute (ten, while nothing happens): call drop_ranges() and prune(). busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
 Errors: JQ004 outside READ COMMITTED.';
 
 grant execute on function fairclaim.tick() to fairclaim_worker, fairclaim_operator;

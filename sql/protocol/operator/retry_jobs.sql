@@ -30,7 +30,7 @@ begin
            now_due.watched
       from now_due
     union all
-    select ended.id, ended.tenant_id, ended.attempts, ended.attempts_left, ended.lost, false
+    select ended.id, ended.tenant_id, ended.attempts, ended.attempts_left, ended.lost, ended.watched
       from reopen_ended(p_tenant_id, p_ids) ended)
   select array_agg(back.tenant_id), array_agg(back.id), array_agg(back.attempts),
          array_agg(back.attempts_left), array_agg(back.lost), array_agg(back.watched)

@@ -47,6 +47,7 @@ declare
   v_freed text;                               -- tenants under whose limits there is room now
   v_claim record;
   v_claimed int := 0;
+  v_is_moved boolean := false;                -- a job of a key, into a lane
   v_tick bigint;                              -- when to tick, in milliseconds from now
   v_rest int := 600000;                       -- how long a prune rests while there is little to do
 begin
@@ -81,6 +82,15 @@ begin
   if p_limit <> 0 or p_limit is null then
     v_claim := take_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token,
       p_idle_for, p_alone);
+    if coalesce(cardinality(v_claim.jobs), 0) < p_limit
+       and abs(pg_sequence_last_value('key_noted_at') - v_ms) <= 60000 then
+      v_is_moved := not p_alone
+        and admit_some(p_limit - coalesce(cardinality(v_claim.jobs), 0));
+      if v_is_moved and v_claim.jobs is null then
+        v_claim := take_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor,
+          p_lease_token, p_idle_for, p_alone);
+      end if;
+    end if;
     if v_claim.jobs is not null then
       next_cursor := v_claim.cursor;
       return query                            -- never `job` first: offset 0
@@ -115,7 +125,8 @@ begin
     v_rest := 60000;
   end if;
   tick_in := case when v_tick between 0 and 60000 then v_tick / 1000::float8 else 0 end;
-  next_claim_in := case when v_claimed >= p_limit or p_alone and v_claimed > 0 then 0
+  next_claim_in := case when v_claimed >= p_limit or p_alone and v_claimed > 0
+                             or v_is_moved and v_claimed > 0 then 0
                         else greatest(tick_in, 0.05) end;
   extend_in := p_lease / 3;
   prune_due := coalesce(v_ms - pg_sequence_last_value('pruned_at') not between 0 and v_rest, true);

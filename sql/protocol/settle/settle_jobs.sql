@@ -2,7 +2,8 @@
 -- results and with; else the general way. No join with `running`: it may walk all of it, dead rows
 -- too, when its statistics say that it is empty. A list of results, errors or delays that holds
 -- nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for
--- others of its tenant: its tenant is noted, and workers that sleep are told in the end.
+-- others of its tenant: its tenant is noted, and workers that sleep are told in the end. So is the
+-- tenant of a job that moved up since one of its key has ended.
 -- Every transaction sets up again each expression that it reaches: what is rarely needed stands in
 -- an `if` of its own.
 create or replace function fairclaim.settle_jobs(
@@ -36,6 +37,7 @@ declare
   v_is_good boolean;
   v_read record;
   v_freed uuid[];                             -- tenants under whose limits there is room now
+  v_is_watched boolean;
 begin
   -- what can be told in one expression: everything completed, without errors and delays
   v_is_good := length(p_worker_id) between 1 and 255
@@ -74,13 +76,14 @@ begin
       delete from running
        where running.id = p_ids[1] and running.attempt = p_attempts[1]
          and running.lease_token = p_lease_tokens[1]
-      returning running.tenant_id, running.attempt, running.limited)
+      returning running.tenant_id, running.attempt, running.limited, running.watched)
     insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
     select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1],
            null
       from gone
-    returning case when (select gone.limited from gone) then array[finished.tenant_id] end
-      into v_freed;
+    returning case when (select gone.limited from gone) then array[finished.tenant_id] end,
+              (select gone.watched from gone)
+      into v_freed, v_is_watched;
     id := p_ids[1];
     attempts := p_attempts[1];
     kind := case when found then 'settled'
@@ -92,6 +95,9 @@ begin
     if current_setting('fairclaim.noted', true) <> '' then      -- the caller's session has set it
       perform set_config('fairclaim.noted', '', true);
     end if;
+    if current_setting('fairclaim.watched', true) = '1' then
+      perform set_config('fairclaim.watched', '', true);
+    end if;
     if v_results is null then
       return query
       with gone as (
@@ -102,7 +108,8 @@ begin
                    from unnest(p_ids, p_attempts, p_lease_tokens)
                         given(id, attempt, lease_token)) then true end
         returning running.id, running.tenant_id, running.attempt,
-                  case when running.limited then note_freed(running.tenant_id) end),
+                  case when running.limited then note_freed(running.tenant_id) end,
+                  case when running.watched then note_watched() end),
       final as (
         insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result,
                               error)
@@ -126,7 +133,8 @@ begin
                    from unnest(p_ids, p_attempts, p_lease_tokens)
                         given(id, attempt, lease_token)) then true end
         returning running.id, running.tenant_id, running.attempt,
-                  case when running.limited then note_freed(running.tenant_id) end),
+                  case when running.limited then note_freed(running.tenant_id) end,
+                  case when running.watched then note_watched() end),
       final as (
         insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result,
                               error)
@@ -147,11 +155,15 @@ begin
       v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
       perform set_config('fairclaim.noted', '', true);
     end if;
+    v_is_watched := current_setting('fairclaim.watched', true) = '1';
   else
     return query
     select answer.id, answer.attempts, answer.kind, answer.status
       from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, v_outcomes, v_results,
              v_errors, p_delays) answer;
+  end if;
+  if v_is_watched then
+    v_freed := v_freed || tell_watchers(p_ids);
   end if;
   if v_freed is not null then
     perform leave_room(v_now, v_freed);

@@ -56,9 +56,10 @@ begin
   with old as (
     delete from job where job.tenant_id = p_tenant_id and job.id = any (v_ids) returning job.*)
   insert into job (id, tenant_id, queue, type, priority, max_attempts,
-                   timeout, run_at, created_at, payload, tags, metadata)
+                   timeout, run_at, created_at, payload, tags, metadata, key, keep_order)
   select old.id, old.tenant_id, p_to_queue, old.type, old.priority, old.max_attempts,
-         old.timeout, old.run_at, old.created_at, old.payload, old.tags, old.metadata
+         old.timeout, old.run_at, old.created_at, old.payload, old.tags, old.metadata,
+         old.key, old.keep_order
     from old;
   moved := cardinality(v_ids);
   if v_rows is not null then

@@ -52,9 +52,9 @@ begin
     select again.*, row_number() over (order by again.id) - 1 as n
       from reopen_ended(p_tenant_id, v_ids, '{failed}') again),
   later as (
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
     select v_start + make_interval(secs => back.n / p_per_second), back.id, back.tenant_id,
-           back.attempts, back.attempts_left, back.lost
+           back.attempts, back.attempts_left, back.lost, back.watched
       from back)
   select count(*), array_agg(back.id) into retried, v_ids from back;
   until := v_start + make_interval(secs => retried / p_per_second);

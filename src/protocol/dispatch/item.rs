@@ -39,6 +39,12 @@ impl Serialize for Dispatch {
         if !self.metadata.is_empty() {
             item.serialize_entry("metadata", &self.metadata)?;
         }
+        if let Some(key) = &self.key {
+            item.serialize_entry("key", key)?;
+        }
+        if self.keep_order {
+            item.serialize_entry("keep_order", &true)?;
+        }
         item.end()
     }
 }
@@ -75,11 +81,13 @@ mod tests {
             .max_attempts(2)
             .timeout(Duration::from_millis(1500))
             .tag("t")
-            .metadata("k", 1);
+            .metadata("k", 1)
+            .key("a")
+            .keep_order(true);
         let expected = json!({
             "tenant_id": Uuid::nil(), "type": "send_mail", "payload": null, "queue": "mail", "priority": 3,
             "run_at": "1970-01-01T00:00:00.000000Z", "max_attempts": 2, "timeout": 1.5, "tags": ["t"],
-            "metadata": {"k": 1}
+            "metadata": {"k": 1}, "key": "a", "keep_order": true
         });
         assert_eq!(serde_json::to_value(full.clone()).unwrap(), expected);
         let delayed = serde_json::to_value(full.delay(Duration::from_secs(2))).unwrap();

@@ -15,6 +15,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const NAME_MAX: usize = 64;
 const TAGS_MAX: usize = 20;
 const METADATA_BYTES_MAX: usize = 16_384;
+const KEY_BYTES_MAX: usize = 255;
 
 impl Dispatch {
     /// Refuses what the conversion of a parameter would refuse, with the value in its message.
@@ -27,8 +28,9 @@ impl Dispatch {
     pub fn check(&self) -> Result<()> {
         let texts = [("type", &self.job_type), ("queue", &self.queue)];
         let tags = self.tags.iter().map(|tag| ("tags", tag));
+        let key = self.key.iter().map(|key| ("key", key));
         if let Some((field, _)) =
-            texts.into_iter().chain(tags).find(|(_, text)| text.contains('\0'))
+            texts.into_iter().chain(tags).chain(key).find(|(_, text)| text.contains('\0'))
         {
             return Err(Error::invalid_argument(field, "must not hold a NUL"));
         }
@@ -93,6 +95,12 @@ impl Dispatch {
                 self.tags.iter().all(|tag| (1..=NAME_MAX).contains(&tag.chars().count())),
                 "each must have 1 to 64 characters",
             ),
+            (
+                "key",
+                self.key.as_ref().is_none_or(|key| (1..=KEY_BYTES_MAX).contains(&key.len())),
+                "must be 1 to 255 bytes",
+            ),
+            ("keep_order", !self.keep_order || self.key.is_some(), "needs a key"),
             (
                 "metadata",
                 object_len(&self.metadata) <= METADATA_BYTES_MAX,
@@ -164,7 +172,9 @@ mod tests {
             .max_attempts(100)
             .timeout(Duration::from_millis(1))
             .run_at(now - Duration::from_secs(86_399))
-            .tag("ü".repeat(64));
+            .tag("ü".repeat(64))
+            .key("k".repeat(255))
+            .keep_order(true);
         for good in [job("t"), job(&"t".repeat(64)), full.clone(), full.timeout(DAY)] {
             assert_eq!(good.verify(now), Ok(()));
         }
@@ -191,6 +201,9 @@ mod tests {
             (job("t").tag(""), "tags"),
             (job("t").tag("x".repeat(65)), "tags"),
             (tags, "tags"),
+            (job("t").key(""), "key"),
+            (job("t").key("x".repeat(256)), "key"),
+            (job("t").keep_order(true), "keep_order"),
             (job("t").metadata("k", "x".repeat(16_384)), "metadata"),
         ] {
             let error = bad.verify(now).unwrap_err();

@@ -88,6 +88,12 @@ pub(crate) const QUEUES: Statement = Statement {
     types: &[],
 };
 
+pub(crate) const SET_KEY_LIMIT: Statement = Statement {
+    sql: "select k.was from fairclaim.set_key_limit(p_tenant_id => $1::uuid, p_key => $2::text, \
+          p_max_running => $3::int4) k",
+    types: &[Type::UUID, Type::TEXT, Type::INT4],
+};
+
 pub(crate) const PAUSE_QUEUE: Statement = Statement {
     sql: "select q.queue, q.paused_at, q.was_paused, q.in_use \
           from fairclaim.pause_queue(p_queue => $1::text) q",

@@ -9,7 +9,7 @@ pub(crate) const DISPATCH: Statement = Statement {
           p_payload => $3::jsonb, p_queue => $4::text, p_priority => $5::int4, \
           p_run_at => $6::timestamptz, p_max_attempts => $7::int4, p_timeout => $8::float8, \
           p_tags => $9::text[], p_metadata => $10::jsonb, p_tenant => $11::text, \
-          p_delay => $12::float8)",
+          p_delay => $12::float8, p_key => $13::text, p_keep_order => $14::bool)",
     types: &[
         Type::UUID,
         Type::TEXT,
@@ -23,6 +23,8 @@ pub(crate) const DISPATCH: Statement = Statement {
         Type::JSONB,
         Type::TEXT,
         Type::FLOAT8,
+        Type::TEXT,
+        Type::BOOL,
     ],
 };
 

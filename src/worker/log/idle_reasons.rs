@@ -97,6 +97,13 @@ pub(crate) fn sentences(reasons: &[Reason], at_end: bool) -> Vec<Line> {
             );
             Line { urgent: false, queue: queue.clone(), sentence }
         }));
+        lines.extend(grouped("key", reasons).map(|group| {
+            let Group { queue, jobs, types, .. } = &group;
+            let sentence = format!(
+                "{jobs} of {types} in queue {queue} wait until other jobs of their keys have ended"
+            );
+            Line { urgent: false, queue: queue.clone(), sentence }
+        }));
         lines.extend(grouped("scheduled", reasons).map(|group| {
             let Group { queue, jobs, types, first, .. } = &group;
             let sentence = format!(
@@ -238,8 +245,11 @@ mod tests {
 
     #[test]
     fn what_waits_for_its_time_is_told_at_the_end_only() {
-        let reasons =
-            [reason("waiting", "default", "a", 1000), reason("scheduled", "default", "a", 2)];
+        let reasons = [
+            reason("waiting", "default", "a", 1000),
+            reason("key", "default", "a", 3),
+            reason("scheduled", "default", "a", 2),
+        ];
         assert_eq!(said(&reasons, false), Vec::<String>::new());
         let said = said(&reasons, true);
         assert!(
@@ -247,6 +257,10 @@ mod tests {
         );
         assert_eq!(
             said[1],
+            "3 jobs of type a in queue default wait until other jobs of their keys have ended"
+        );
+        assert_eq!(
+            said[2],
             "2 jobs of type a in queue default will be due later, the first in 14 s"
         );
     }

@@ -39,9 +39,10 @@ const JOBS: &[(&str, &str, &str)] = &[
     ("T, 'mail', '\"MARK\"', p_tags => 'MARK'", "22P02", SYNTAX),
     ("T, 'mail', '\"MARK\"', p_tags => '{MARK'", "22P02", SYNTAX),
     ("T, 'mail', '\"MARK\"', p_metadata => '{MARK}'", "22P02", SYNTAX),
+    ("T, 'mail', '\"MARK\"', p_key => 'k', p_keep_order => 'MARK'", "22P02", SYNTAX),
     ("T, 'mail', '\"MARK\"', p_unknown => 'MARK'", "42883", "schema does not fit"),
     (
-        "T, 'mail', '\"MARK\"', 'default', 0, null, 25, null, '{}', '{}', null, null, 'MARK'",
+        "T, 'mail', '\"MARK\"', 'default', 0, null, 25, null, '{}', '{}', null, null, null, null, 'MARK'",
         "42883",
         "schema does not fit",
     ),

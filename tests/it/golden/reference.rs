@@ -22,6 +22,7 @@ const AREAS: &[(&str, &str)] = &[
     ("operator", "Look at jobs and change them"),
     ("queue", "Queues"),
     ("worker", "Workers"),
+    ("key", "Keys inside a tenant"),
     ("tenant", "Tenants"),
     ("stats", "Figures, and why a job waits"),
     ("doctor", "What `fairclaim doctor` looks at"),

@@ -18,6 +18,7 @@ const PLACES: &str = "
       full join (select id, tenant_id, 'ready' place from fairclaim_internal.ready
                  union all select id, tenant_id, 'running' from fairclaim_internal.running
                  union all select id, tenant_id, 'scheduled' from fairclaim_internal.scheduled
+                 union all select id, tenant_id, 'held' from fairclaim_internal.held
                  union all select id, tenant_id, 'finished' from fairclaim_internal.finished) n
         on n.id = j.id and n.tenant_id = j.tenant_id
      group by 1 having count(*) <> 1 or bool_or(j.id is null or n.id is null)";

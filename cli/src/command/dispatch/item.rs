@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::value;
 
 /// What a line may say. The first two exclude each other, as do `run_at` and `delay`.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 14] = [
     "tenant_id",
     "tenant",
     "type",
@@ -28,6 +28,8 @@ const NAMES: [&str; 12] = [
     "timeout",
     "tags",
     "metadata",
+    "key",
+    "keep_order",
 ];
 
 /// Why a line is refused: never with anything of its content.
@@ -88,6 +90,8 @@ impl Defaults {
             timeout,
             tags,
             metadata,
+            key,
+            keep_order,
         } = &self.job;
         let since = run_at.map(|at| at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
         let nanos = |span: &Option<Duration>| span.map(|span| span.as_nanos().to_string());
@@ -101,7 +105,9 @@ impl Defaults {
             max_attempts,
             nanos(timeout),
             tags,
-            metadata
+            metadata,
+            key,
+            keep_order
         ]);
         Sha256::digest(text.to_string()).into()
     }
@@ -155,6 +161,12 @@ fn options(
         (None, Some(delay)) => dispatch.delay(delay),
         (None, None) => dispatch,
     };
+    if let Some(key) = fields.read::<String>("key", "must be a text")? {
+        dispatch = dispatch.key(key);
+    }
+    if let Some(keep) = fields.read("keep_order", "must be true or false")? {
+        dispatch = dispatch.keep_order(keep);
+    }
     for tag in tags.unwrap_or_default() {
         dispatch = dispatch.tag(tag);
     }
@@ -275,7 +287,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
             let Some(at) = NAMES.iter().position(|name| **name == key) else {
                 fields.fault = Some(
                     "has an unknown name; the names are tenant_id, tenant, type, payload, queue, priority, run_at, delay, \
-                     max_attempts, timeout, tags, metadata",
+                     max_attempts, timeout, tags, metadata, key, keep_order",
                 );
                 entries.next_value::<IgnoredAny>()?;
                 continue;
