@@ -157,8 +157,8 @@ begin
 -- finished. Until the first release every change of a table edits this file; afterwards a released
 -- file never changes, and a change of a table is a new numbered file.
 --
--- I1  An existing job has exactly one row among ready, scheduled, running, finished. `job` is never
---     updated.
+-- I1  An existing job has exactly one row among ready, scheduled, running, finished, held. `job` is
+--     never updated.
 -- I2  A row of `ready` belongs to a lane; a lane that exists is walked by claims, open or draining.
 --     Nothing is unique in `lane` but its id: two lanes of one key are served as one. The oldest
 --     open shared lane of a key stays.
@@ -176,6 +176,11 @@ begin
 --     holds the slot until the new row of `running` is committed.
 -- I7  `watched` says that something wants to know when the job ends. Dispatch sets it, and it goes
 --     with the narrow row wherever that moves. A settlement of rows without it tells nobody.
+-- I7  Of a key never more jobs have a row of key_slot than may run at once. A job with a key is in
+--     `ready` or in `running` only while it has one. Rows are added under the lock of the key, by
+--     who counts in a new statement, or in exchange for a row that goes in the same transaction.
+-- I8  A key that has room and jobs in `held` has a note that names it, or a job with a slot whose
+--     end looks again. Numbers in held, key_slot and key_note are drawn as I4 says.
 -- Every table has a key: a publication for all tables (change data capture) refuses deletes from a
 -- table without one.
 --
@@ -189,7 +194,9 @@ begin
 -- running_limit. Quotas: a dispatch locks nothing; quota_place -> waiting_count, by tick alone
 -- (skip locked). What is done to all that a tenant has: ready -> scheduled -> finished, each skip
 -- locked, then rows that only the owner of such a place touches (job, attempt_error), then
--- cancel_request. A worker's report locks the worker's own row of `worker` and nothing else.
+-- cancel_request. A worker's report locks the worker's own row of `worker` and nothing else. Keys:
+-- key_lock (by slot, skip locked) -> held (skip locked). A settlement: running -> key_slot -> held
+-- (skip locked).
 
 -- Jobs: wide, written once, in ranges of the same ids (uuid v7, so ranges of time).
 create table fairclaim_internal.job (
@@ -205,6 +212,8 @@ create table fairclaim_internal.job (
   payload jsonb not null,
   tags text[] not null,
   metadata jsonb not null,
+  key text collate "C",
+  keep_order boolean,                         -- null: false
   primary key (tenant_id, id)
 ) partition by range (id);
 
@@ -296,6 +305,59 @@ create table fairclaim_internal.scheduled (
   primary key (run_at, id)
 );
 create unique index scheduled_id on fairclaim_internal.scheduled (id);
+
+-- Keys inside a tenant. A job that has a key waits here until the key has room. The primary key is
+-- the line in which the jobs of a key stand: a number below zero is of one that has run before, and
+-- goes first.
+create table fairclaim_internal.held (
+  tenant_id uuid not null,
+  key text collate "C" not null,
+  seq bigint not null,
+  id uuid not null,
+  attempts int not null,
+  attempts_left smallint not null,
+  lost smallint not null,
+  keeps_order boolean not null,               -- runs alone, and keeps its place while it is retried
+  primary key (tenant_id, key, seq)
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+create unique index held_id on fairclaim_internal.held (id);
+
+-- The jobs that have left `held` and have not ended, and so count against the room of their keys.
+-- Two bounds go from one to the next, so that nobody walks the rows that a snapshot keeps: up to
+-- `floor` the key's rows of `held` are gone, and up to `since` those of this table.
+create table fairclaim_internal.key_slot (
+  id uuid primary key,
+  tenant_id uuid not null,
+  seq bigint not null default nextval('fairclaim_internal.ready_seq'),
+  floor bigint not null,
+  since bigint not null,
+  keeps_order boolean not null,
+  key text collate "C" not null
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+create index key_slot_key on fairclaim_internal.key_slot (tenant_id, key, seq);
+
+-- Keys that somebody has to look at, since a job came to `held` or a limit was changed. Inserted
+-- only, and unique in nothing but its number: a dispatch must not wait for another one.
+create table fairclaim_internal.key_note (
+  note_id bigint primary key default nextval('fairclaim_internal.ready_seq'),
+  tenant_id uuid not null,
+  floor bigint not null,                      -- the key's rows that this is about are above it
+  is_prefix boolean not null default false,   -- every key that begins so
+  key text collate "C" not null
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+
+-- Who counts the slots of a key holds the row that the key is hashed to. Never updated.
+create table fairclaim_internal.key_lock (slot smallint primary key);
+insert into fairclaim_internal.key_lock (slot) select g from generate_series(0, 1023) g;
+
+-- How many jobs of a key may run at once; one where nothing is set.
+create table fairclaim_internal.key_limit (
+  tenant_id uuid not null,
+  is_prefix boolean not null,
+  key text collate "C" not null,
+  max_running int not null check (max_running >= 0),
+  primary key (tenant_id, is_prefix, key)
+);
 
 -- Lanes. tenant_id null: a shared lane, which serves one (queue, type, priority). Its number tells
 -- the queue: the upper half is the queue's group (negative, a hash of its name; own lanes are of
@@ -792,6 +854,10 @@ create table fairclaim_internal.seen_running (
 -- Hints in sequences leave no dead rows; unlogged, so that setting one writes no WAL. Milliseconds.
 -- how far back dispatch counts a light tenant's rows
 create unlogged sequence fairclaim_internal.shared_since minvalue 0 start 0;
+-- when a key was last noted, to the second
+create unlogged sequence fairclaim_internal.key_noted_at minvalue 0 start 0;
+-- up to here notes of keys are gone
+create unlogged sequence fairclaim_internal.key_floor minvalue 0 start 0;
 -- when dispatch last notified
 create unlogged sequence fairclaim_internal.notified_at minvalue 0 start 0;
 -- when a tick last looked at everything
@@ -822,9 +888,9 @@ create unlogged sequence fairclaim_internal.stats_mask minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.stats_lane minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.stats_row minvalue 0 start 0;
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '5c3d25fc24278f6e972b4b1f4f474be688d4a449f0086981e0b0c81a47ba4f5e');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '18534a0fa12aa057a15218a77529622f45c29a791ab7c39d18d0b60e7bba4558');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> '5c3d25fc24278f6e972b4b1f4f474be688d4a449f0086981e0b0c81a47ba4f5e' then
+  elsif v_sum <> '18534a0fa12aa057a15218a77529622f45c29a791ab7c39d18d0b60e7bba4558' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
@@ -2862,14 +2928,16 @@ comment on function fairclaim_internal.take_shared(bigint[], bigint[], int, bool
 
 -- internal/dispatch/check_batch.sql
 -- One pass over the items, whatever it finds. It tells whether there are tenants to look up and
--- times to read, so that a batch without them pays for nothing more. All that it tells is one
--- number, since each aggregate and each column of a result is set up again in every transaction.
+-- times to read, and keys to wait for, so that a batch without them pays for nothing more. All that
+-- it tells is one number, since each aggregate and each column of a result is set up again in every
+-- transaction.
 create or replace function fairclaim_internal.check_batch(p_jobs jsonb) returns int
 language plpgsql
 as $$
 declare
   c_names text[] := array['tenant_id', 'tenant', 'type', 'payload', 'queue', 'priority', 'run_at',
-                          'delay', 'max_attempts', 'timeout', 'tags', 'metadata'];
+                          'delay', 'max_attempts', 'timeout', 'tags', 'metadata', 'key',
+                          'keep_order'];
   v_found int;
   v_bad int;
   v_no_object boolean;
@@ -2881,12 +2949,13 @@ begin
     perform refuse('JQ004', 'p_jobs', 'must have 1 to 10,000 items',
       'send smaller batches, and no call for none', '{"limit": 10000}');
   end if;
-  select bit_or(case when jsonb_typeof(job.item) <> 'object' or job.item - c_names <> '{}' then 4
+  select bit_or(case when jsonb_typeof(job.item) <> 'object' or job.item - c_names <> '{}' then 8
                      else case when job.item ->> 'tenant_id' is null then 1 else 0 end
-                          + case when job.item ? 'run_at' then 2 else 0 end end)
+                          + case when job.item ? 'run_at' then 2 else 0 end
+                          + case when job.item ? 'key' then 4 else 0 end end)
     into v_found
     from jsonb_array_elements(p_jobs) job(item);
-  if v_found >= 4 then
+  if v_found >= 8 then
     select job.place - 1, jsonb_typeof(job.item) <> 'object' into v_bad, v_no_object
       from jsonb_array_elements(p_jobs) with ordinality job(item, place)
      where case when jsonb_typeof(job.item) = 'object' then job.item - c_names <> '{}'
@@ -2903,7 +2972,7 @@ end
 $$;
 
 comment on function fairclaim_internal.check_batch(jsonb) is
-'Refuses a batch that is no array of 1 to 10,000 objects with known names. Returns the sum of 1 where a job has no tenant_id and of 2 where a job has a run_at.';
+'Refuses a batch that is no array of 1 to 10,000 objects with known names. Returns the sum of 1 where a job has no tenant_id, of 2 where a job has a run_at, and of 4 where one has a key.';
 
 -- internal/dispatch/check_lanes.sql
 -- Each type and priority of a tenant with a backlog is a lane, and each lane is looked at by the
@@ -3378,6 +3447,7 @@ declare
     when 'max_attempts' then '{"minimum": 1, "maximum": 100}'
     when 'run_at' then '{"minimum": -86400, "maximum": 157766400}'      -- seconds from now
     when 'delay' then '{"minimum": 0, "maximum": 157766400}'
+    when 'key' then '{"limit": 255}'
     when 'timeout' then '{"minimum": 0.001, "maximum": 86400}'
     when 'tags' then jsonb_build_object('limit',
       case when starts_with(v_rule, 'each') then 64 else 20 end)
@@ -3408,6 +3478,10 @@ declare
     when 'timeout' then
       'choose seconds from 0.001 to 86400, or leave it out: then an attempt may take any time'
     when 'payload' then 'store large data elsewhere and put a reference to it into the payload'
+    when 'key' then
+      'use a short name of what the jobs share, such as an account, or leave it out'
+    when 'keep_order' then
+      'name the key among whose jobs the order is kept, or leave it out'
     when 'tags' then 'send at most 20 texts of 1 to 64 characters each'
     when 'metadata' then 'send a small object; what the handler works on belongs into the payload'
     else 'change ' || v_name || ' as the message says' end;
@@ -3472,14 +3546,15 @@ comment on function fairclaim_internal.tell(text) is
 -- Puts jobs that come back (retry, release, lost lease, promotion) into a lane again; its key comes
 -- from `job`. The order of the join is pinned: each job is looked up by its key. Outside READ
 -- COMMITTED, where no lane may be chosen (I3), they become due at once, and the next tick places
--- them. Returns how many are in a lane.
+-- them. Those that have a key and no slot of it wait in `held`. Returns how many are in a lane.
 create or replace function fairclaim_internal.to_ready(
   p_tenants uuid[],
   p_ids uuid[],
   p_attempts int[],
   p_left smallint[],
   p_lost smallint[],
-  p_watched boolean[]
+  p_watched boolean[],
+  p_admitted boolean default false            -- surely none of them has to wait for its key
 ) returns int
 language plpgsql
 as $$
@@ -3488,6 +3563,7 @@ declare
   v_queues text[];
   v_types text[];
   v_priorities smallint[];
+  v_held uuid[] := '{}';
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
@@ -3497,13 +3573,17 @@ begin
            back(tenant_id, id, attempts, attempts_left, lost, watched);
     return 0;
   end if;
+  if not p_admitted and true = any (p_watched) then
+    v_held := coalesce(hold_jobs(p_tenants, p_ids, p_attempts, p_left, p_lost), '{}');
+  end if;
   with item as materialized (
     select back.*, known.queue, known.type, known.priority
       from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost, p_watched) with ordinality
            back(tenant_id, id, attempts, attempts_left, lost, watched, ordinal)
      cross join lateral (
        select job.queue, job.type, job.priority from job
-        where job.tenant_id = back.tenant_id and job.id = back.id offset 0) known),
+        where job.tenant_id = back.tenant_id and job.id = back.id offset 0) known
+     where back.id <> all (v_held)),
   kind as materialized (
     select met.*, row_number() over () as number
       from (select distinct item.queue, item.type, item.priority from item) met)
@@ -3526,7 +3606,7 @@ end
 $$;
 
 comment on function fairclaim_internal.to_ready(uuid[], uuid[], int[], smallint[], smallint[],
-    boolean[]) is
+    boolean[], boolean) is
 'Puts jobs that come back (retry, release, lost lease, due) into lanes, by way of the next tick outside READ COMMITTED.';
 
 -- internal/dispatch/wake.sql
@@ -4648,6 +4728,510 @@ $$;
 comment on function fairclaim_internal.longest_waits() is
 'Gives the queues and types in which jobs wait, those that wait longest first: for how many seconds the oldest job seen has been due, whether the queue is paused, and whether any job of the type runs. A sample that looks at a bounded number of lanes.';
 
+-- internal/key/admit_keys.sql
+-- Looks at the keys that are noted, oldest notes first, and moves what has room. Called by claims
+-- with slots left (p_state null) and by ticks. Locks: the keys' rows of key_lock (by slot, skip
+-- locked), and then, in new statements, what fill_keys locks. A note is deleted only by who holds
+-- the lock of its key, so two callers never wait for each other over one.
+--
+-- A note that must stay, since another holds the lock, or a settlement that is still open has the
+-- slot, costs a claim no write. A tick puts it behind the others, one for each key, so that such
+-- notes are in nobody's way. A bound says up to where notes are gone; as it follows the safe mark
+-- of tick, no open transaction has a note below. p_all: the bound is passed by, in case it is
+-- wrong.
+create or replace function fairclaim_internal.admit_keys(
+  p_state fairclaim_internal.tick_state,
+  p_all boolean,
+  p_size int,
+  p_skip uuid[],
+  out moved int,
+  out looked int
+)
+language plpgsql
+set jit = off
+set enable_seqscan = off
+set enable_nestloop = on
+set enable_hashjoin = on
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_floor bigint := case when p_all then 0
+                         else coalesce(pg_sequence_last_value('key_floor'), 0) end;
+  v_is_tick boolean := p_state.n is not null;
+  v_notes bigint[];
+  v_tenants uuid[];
+  v_keys text[];
+  v_floors bigint[];
+  v_slots smallint[];
+  v_filled record;
+begin
+  moved := 0;
+  if v_is_tick then
+    perform spread_prefixes(v_floor);
+  end if;
+  v_notes := array(
+    select key_note.note_id from key_note
+     where key_note.note_id > v_floor and not key_note.is_prefix
+     order by key_note.note_id limit p_size);
+  looked := cardinality(v_notes);
+  if v_is_tick then
+    perform setval('key_floor', greatest(0, v_floor, least(p_state.safe, (
+      select min(first.note_id) - 1
+        from (select key_note.note_id from key_note
+               where key_note.note_id > v_floor order by key_note.note_id limit 1) first))));
+  end if;
+  if looked = 0 then
+    return;
+  end if;
+  -- those whose lock is got; then a new statement, which sees all that the locks were held for
+  v_slots := array(
+    select key_lock.slot from key_lock
+     where key_lock.slot = any (array(
+       select key_lock_of(note.tenant_id, note.key) from key_note note
+        where note.note_id = any (v_notes)))
+     order by key_lock.slot for update skip locked);
+  select array_agg(noted.tenant_id), array_agg(noted.key), array_agg(noted.floor)
+    into v_tenants, v_keys, v_floors
+    from (select note.tenant_id, note.key, min(note.floor) as floor from key_note note
+           where note.note_id = any (v_notes)
+             and key_lock_of(note.tenant_id, note.key) = any (v_slots)
+           group by note.tenant_id, note.key) noted;
+  if v_keys is not null then
+    select * into v_filled
+      from fill_keys(v_tenants, v_keys, array_fill(1000000, array[cardinality(v_keys)]), v_floors,
+             array_fill(-1::bigint, array[cardinality(v_keys)]), true, p_skip);
+    moved := coalesce(cardinality(v_filled.moved), 0);
+    delete from key_note
+     where key_note.note_id = any (v_notes)
+       and exists (select from unnest(v_tenants, v_keys, v_filled.keep) done(tenant_id, key, keep)
+                    where done.tenant_id = key_note.tenant_id and done.key = key_note.key
+                      and not done.keep);
+  end if;
+  if v_is_tick then
+    with stays as (
+      delete from key_note
+       where key_note.ctid = any (array(
+         select note.ctid from key_note note
+          where note.note_id = any (v_notes) for update skip locked))
+      returning key_note.tenant_id, key_note.key, key_note.floor)
+    insert into key_note (tenant_id, key, floor)
+    select stays.tenant_id, stays.key, min(stays.floor)
+      from stays group by stays.tenant_id, stays.key;
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.admit_keys(fairclaim_internal.tick_state, boolean, int,
+    uuid[]) is
+'Moves jobs of keys that are noted and have room into lanes. moved: how many; looked: at how many notes.';
+
+-- internal/key/admit_some.sql
+-- For a worker's call that has slots left: so that the first job of a key need not wait for a tick.
+-- It looks at as many notes as it has slots, since what it moves is nobody else's until it commits.
+-- No claim fails for the sake of a key: what cannot be moved here is the tick's affair.
+-- Callers ask first, in one expression:
+--   abs(pg_sequence_last_value('key_noted_at') - v_ms) <= 60000
+create or replace function fairclaim_internal.admit_some(p_slots int) returns boolean
+language plpgsql
+as $$
+begin
+  return (admit_keys(null, false, p_slots, '{}')).moved > 0;
+exception
+  when others then return false;
+end
+$$;
+
+comment on function fairclaim_internal.admit_some(int) is
+'Looks at some of the keys that are noted; whether a job of one has moved into a lane.';
+
+-- internal/key/fill_keys.sql
+-- Moves jobs out of `held` into lanes, for each of these keys as many as it has room for, at most
+-- p_most. Each key stands once in the lists. p_is_locked says how the caller knows that there is
+-- room:
+-- * true: it holds the keys' rows of key_lock, and this begins with a new snapshot. Nobody else
+--   adds to the slots of these keys, so what is counted here is exact. p_floors are those of notes:
+--   while a key has no slot, nothing waits below.
+-- * false: it has deleted p_most slots of each key in this transaction, so that as many may take
+--   their place. Then nothing has to be locked, and a settlement that stays open for minutes holds
+--   up its own key and no other. p_floors and p_since are those of the deleted slots.
+-- p_skip: jobs to be passed over. Locks: rows of `held` (skip locked).
+--
+-- `keep`, for each key in the order of the lists: somebody has to look at it again. That is so
+-- where jobs wait and, without the lock, fewer came than left; or with it, where no slot is left
+-- whose end would look, or a slot is going at this moment (its row has an xmax: that settlement may
+-- have looked before it could see what waits here). A job that keeps its order runs alone, and
+-- never before one that stands ahead of it, even if that row is locked. All looks are by index,
+-- from the bounds that the slots carry. A bound is never above the safe mark that tick had left
+-- when it was written: what a transaction that was open then commits later is above it. A slot that
+-- begins a key anew knows no floor.
+create or replace function fairclaim_internal.fill_keys(
+  p_tenants uuid[],
+  p_keys text[],
+  p_most int[],
+  p_floors bigint[],
+  p_since bigint[],
+  p_is_locked boolean,
+  p_skip uuid[],
+  out moved uuid[],
+  out keep boolean[]
+)
+language plpgsql
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_mergejoin = off
+set enable_nestloop = on
+set enable_hashjoin = on
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_safe bigint := (newest_state()).safe;
+  v_ids uuid[];
+  v_attempts int[];
+  v_left smallint[];
+  v_lost smallint[];
+begin
+  lock table ready in row exclusive mode;     -- before any number is drawn (I4)
+  -- known: a key with its slots, its room, and the bound below which its rows are gone
+  with known as materialized (
+    select asked.place, asked.tenant_id, asked.key, asked.most, slots.jobs, slots.is_going,
+           case when slots.is_ordered then 0
+                else least(asked.most, bound.max_running - slots.jobs) end as room,
+           bound.max_running,
+           slots.floor as slots_floor,
+           case when p_is_locked then slots.floor
+                else greatest(asked.floor, slots.floor) end as floor,
+           case when p_is_locked then least(asked.floor, slots.floor)
+                else greatest(asked.floor, slots.floor) end as start,
+           least(v_safe, slots.oldest - 1) as since
+      from unnest(p_tenants, p_keys, p_most, p_floors, p_since) with ordinality
+           asked(tenant_id, key, most, floor, since, place)
+     cross join lateral (
+       select count(*)::int as jobs, min(slot.seq) as oldest, max(slot.floor) as floor,
+              coalesce(bool_or(slot.keeps_order), false) as is_ordered,
+              coalesce(bool_or(slot.is_locked), false) as is_going
+         from (select key_slot.seq, key_slot.floor, key_slot.keeps_order,
+                      key_slot.xmax <> '0'::xid as is_locked
+                 from key_slot
+                where key_slot.tenant_id = asked.tenant_id and key_slot.key = asked.key collate "C"
+                  and key_slot.seq > asked.since
+                order by key_slot.seq offset 0) slot) slots
+     cross join lateral (
+       select coalesce(
+         (select key_limit.max_running from key_limit
+           where key_limit.tenant_id = asked.tenant_id and not key_limit.is_prefix
+             and key_limit.key = asked.key collate "C"),
+         (select key_limit.max_running from key_limit
+           where key_limit.tenant_id = asked.tenant_id and key_limit.is_prefix
+             and starts_with(asked.key, key_limit.key)
+           order by length(key_limit.key) desc limit 1), 1) as max_running offset 0) bound),
+  -- first: the rows that stand first, those that come back before the others
+  first as materialized (
+    select known.*,
+           (select held.seq from held
+             where held.tenant_id = known.tenant_id and held.key = known.key collate "C"
+               and held.seq < 0
+             order by held.tenant_id, held.key, held.seq limit 1) as back,
+           (select held.seq from held
+             where held.tenant_id = known.tenant_id and held.key = known.key collate "C"
+               and held.seq >= 0 and held.seq > known.start
+             order by held.tenant_id, held.key, held.seq limit 1) as head
+      from known),
+  locked as materialized (
+    select first.place, waiting.*, first.floor, first.since, first.room, first.jobs, first.back,
+           first.head
+      from first
+     cross join lateral (
+       select held.ctid as spot, held.* from held
+        where first.back is not null
+          and held.tenant_id = first.tenant_id and held.key = first.key collate "C"
+          and held.seq < 0 and held.id <> all (p_skip)
+        order by held.tenant_id, held.key, held.seq limit greatest(0, first.room)
+          for update skip locked) waiting
+    union all
+    select first.place, waiting.*, first.floor, first.since, first.room, first.jobs, first.back,
+           first.head
+      from first
+     cross join lateral (
+       select held.ctid as spot, held.* from held
+        where first.head is not null
+          and held.tenant_id = first.tenant_id and held.key = first.key collate "C"
+          and held.seq >= first.head and held.id <> all (p_skip)
+        order by held.tenant_id, held.key, held.seq limit greatest(0, first.room)
+          for update skip locked) waiting),
+  taken as materialized (
+    select ranked.*
+      from (select locked.*,
+                   row_number() over (partition by locked.place order by locked.seq) as rank,
+                   bool_or(locked.keeps_order)
+                     over (partition by locked.place order by locked.seq) as is_met
+              from locked) ranked
+     where ranked.rank <= ranked.room
+       and case when ranked.keeps_order
+                then ranked.rank = 1 and ranked.jobs = 0
+                     and ranked.seq = coalesce(ranked.back, ranked.head)
+                else not ranked.is_met end),
+  gone as (
+    delete from held where held.ctid = any (array(select taken.spot from taken))),
+  admitted as (
+    insert into key_slot (id, tenant_id, floor, since, keeps_order, key)
+    select taken.id, taken.tenant_id,
+           case when taken.floor is null then 0
+                else least(v_safe, greatest(taken.floor, case when taken.has_head
+                                                              then taken.head end)) end,
+           taken.since, taken.keeps_order, taken.key
+      from (select taken.*,
+                   bool_or(taken.seq = taken.head) over (partition by taken.place) as has_head
+              from taken) taken
+     order by taken.place, taken.seq)
+  select (select array_agg(taken.tenant_id order by taken.place, taken.seq) from taken),
+         (select array_agg(taken.id order by taken.place, taken.seq) from taken),
+         (select array_agg(taken.attempts order by taken.place, taken.seq) from taken),
+         (select array_agg(taken.attempts_left order by taken.place, taken.seq) from taken),
+         (select array_agg(taken.lost order by taken.place, taken.seq) from taken),
+         (select array_agg(
+                   coalesce(first.back, first.head) is not null
+                   and case when not p_is_locked then coalesce(came.jobs, 0) < first.most
+                            else first.is_going
+                                 or coalesce(first.head <= first.slots_floor, false)
+                                 or first.jobs + coalesce(came.jobs, 0) = 0
+                                    and first.max_running > 0 end
+                   order by first.place)
+            from first
+            left join (select taken.place, count(*) as jobs from taken group by taken.place) came
+              on came.place = first.place)
+    into moved, v_ids, v_attempts, v_left, v_lost, keep;
+  if v_ids is not null then
+    perform to_ready(moved, v_ids, v_attempts, v_left, v_lost,
+      array_fill(true, array[cardinality(v_ids)]), true);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.fill_keys(uuid[], text[], int[], bigint[], bigint[],
+    boolean, uuid[]) is
+'Moves the next jobs of keys that have room into lanes. moved: their tenants, null for none. keep: for each key, whether somebody has to look at it again.';
+
+-- internal/key/hold_jobs.sql
+-- Puts those of these jobs that have a key, and no slot of it, into `held`, with a note for each
+-- key. A new job stands behind those that wait, and one that has run before goes ahead of all new
+-- ones. Only a claim, a tick or a settlement moves it on, never the transaction that brought it:
+-- two open dispatches would both see room. Locks no row. The lock on `ready` is taken before any
+-- number is drawn (I4), and with it the jobs' rows come before their note.
+create or replace function fairclaim_internal.hold_jobs(
+  p_tenants uuid[],
+  p_ids uuid[],
+  p_attempts int[],
+  p_left smallint[],
+  p_lost smallint[]
+) returns uuid[]
+language plpgsql
+set jit = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_nestloop = on
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_ms bigint := millis(fairclaim.clock());
+  v_ids uuid[];
+begin
+  lock table ready in row exclusive mode;
+  with item as materialized (
+    select back.*, known.key, known.keep_order is true as keeps_order
+      from unnest(p_tenants, p_ids, p_attempts, p_left, p_lost) with ordinality
+           back(tenant_id, id, attempts, attempts_left, lost, ordinal)
+     cross join lateral (
+       select job.key, job.keep_order from job
+        where job.tenant_id = back.tenant_id and job.id = back.id offset 0) known
+     where known.key is not null
+       and not exists (select from key_slot where key_slot.id = back.id offset 0)),
+  placed as (
+    insert into held (tenant_id, key, seq, id, attempts, attempts_left, lost, keeps_order)
+    select item.tenant_id, item.key,
+           nextval('ready_seq') - case when item.attempts > 0 then 4611686018427387904 else 0 end,
+           item.id, item.attempts, item.attempts_left, item.lost, item.keeps_order
+      from (select item.* from item order by item.ordinal) item
+    returning held.tenant_id, held.key, held.seq, held.id),
+  noted as (
+    insert into key_note (tenant_id, key, floor)
+    select placed.tenant_id, placed.key,
+           coalesce(min(placed.seq) filter (where placed.seq >= 0), 4611686018427387904) - 1
+      from placed group by placed.tenant_id, placed.key)
+  select array_agg(placed.id) into v_ids from placed;
+  if v_ids is not null then
+    perform tell_of_keys(v_ms);
+  end if;
+  return v_ids;
+end
+$$;
+
+comment on function fairclaim_internal.hold_jobs(uuid[], uuid[], int[], smallint[], smallint[]) is
+'Lets jobs that have a key wait until it has room; returns which.';
+
+-- internal/key/hold_rows.sql
+-- The rows of a batch come as for into_lanes. A function of its own, so that a batch without keys
+-- does not pay for setting it up.
+create or replace function fairclaim_internal.hold_rows(p_rows fairclaim_internal.ready[])
+returns fairclaim_internal.ready[]
+language plpgsql
+as $$
+declare
+  v_tenants uuid[];
+  v_ids uuid[];
+  v_attempts int[];
+  v_left smallint[];
+  v_lost smallint[];
+  v_rest ready[];
+begin
+  select array_agg(given.tenant_id order by given.seq) filter (where given.watched),
+         array_agg(given.id order by given.seq) filter (where given.watched),
+         array_agg(given.attempts order by given.seq) filter (where given.watched),
+         array_agg(given.attempts_left order by given.seq) filter (where given.watched),
+         array_agg(given.lost order by given.seq) filter (where given.watched),
+         array_agg(given order by given.seq) filter (where not given.watched)
+    into v_tenants, v_ids, v_attempts, v_left, v_lost, v_rest
+    from unnest(p_rows) given;
+  if v_ids is not null then
+    perform hold_jobs(v_tenants, v_ids, v_attempts, v_left, v_lost);
+  end if;
+  return v_rest;
+end
+$$;
+
+comment on function fairclaim_internal.hold_rows(fairclaim_internal.ready[]) is
+'Lets those of these new jobs that have a key wait for it; returns the others.';
+
+-- internal/key/job_ended.sql
+-- Tells whoever watches these jobs that they have ended, in the transaction that ended them; called
+-- for watched ones only. So far only their keys watch: each gives its slot to the next job of its
+-- key, if that has room (see fill_keys). p_parked: jobs that wait for their next attempt. They give
+-- their slots too, unless they keep their order.
+--
+-- No settlement fails for the sake of the next job: if that cannot be moved, its key gets a note.
+-- So it does outside READ COMMITTED, where no lane may be chosen. Locks: rows of key_slot that
+-- belong to these jobs, then those of fill_keys; waits for none.
+create or replace function fairclaim_internal.job_ended(p_ids uuid[], p_parked uuid[] default null)
+returns uuid[]
+language plpgsql
+set enable_seqscan = off
+set enable_nestloop = on
+as $$
+declare
+  v_tenants uuid[];
+  v_keys text[];
+  v_jobs int[];
+  v_floors bigint[];
+  v_since bigint[];
+  v_moved uuid[];
+  v_keep boolean[];
+begin
+  with gone as (
+    delete from key_slot
+     where key_slot.id = any (p_ids || p_parked)
+       and (not key_slot.keeps_order or (key_slot.id = any (p_ids)) is true)
+    returning key_slot.*),
+  freed as (
+    select gone.tenant_id, gone.key, count(*)::int as jobs, max(gone.floor) as floor,
+           max(gone.since) as since
+      from gone group by gone.tenant_id, gone.key)
+  select array_agg(freed.tenant_id), array_agg(freed.key), array_agg(freed.jobs),
+         array_agg(freed.floor), array_agg(freed.since)
+    into v_tenants, v_keys, v_jobs, v_floors, v_since
+    from freed;
+  if v_keys is null then
+    return null;
+  end if;
+  v_keep := array_fill(true, array[cardinality(v_keys)]);
+  if current_setting('transaction_isolation') = 'read committed' then
+    begin
+      select filled.moved, filled.keep into v_moved, v_keep
+        from fill_keys(v_tenants, v_keys, v_jobs, v_floors, v_since, false, '{}') filled;
+    exception
+      when others then null;                  -- the tick that finds the note will tell
+    end;
+  end if;
+  if true = any (v_keep) then
+    lock table ready in row exclusive mode;
+    insert into key_note (tenant_id, key, floor)
+    select freed.tenant_id, freed.key, freed.floor
+      from unnest(v_tenants, v_keys, v_floors, v_keep) freed(tenant_id, key, floor, keep)
+     where freed.keep;
+    perform tell_of_keys(millis(fairclaim.clock()));
+  end if;
+  return v_moved;
+end
+$$;
+
+comment on function fairclaim_internal.job_ended(uuid[], uuid[]) is
+'Tells whoever watches these jobs that they have ended. Returns the tenants of jobs that wait in a lane now, null for none.';
+
+-- internal/key/key_lock_of.sql
+-- Which row of key_lock stands for a key. Two keys may share a row by chance: then one of them
+-- waits for the next look, and nothing else happens.
+create or replace function fairclaim_internal.key_lock_of(p_tenant_id uuid, p_key text)
+returns smallint
+language sql immutable parallel safe
+as $$
+  select (uuid_hash_extended(p_tenant_id, hashtextextended(p_key collate "C", 0)) & 1023)::smallint
+$$;
+
+comment on function fairclaim_internal.key_lock_of(uuid, text) is
+'The row of key_lock that stands for a key of a tenant, 0 to 1023.';
+
+-- internal/key/spread_prefixes.sql
+-- A limit of a prefix was changed: each key under it in which jobs wait gets a note. The keys are
+-- hopped to through the index, a look for each. Only tick calls it. Locks: the notes that it
+-- spreads (skip locked). Whoever dropped a note of such a key by the old limit had begun before
+-- this, so the key's jobs are found here.
+create or replace function fairclaim_internal.spread_prefixes(p_floor bigint) returns void
+language plpgsql
+as $$
+declare
+  v_note key_note;
+begin
+  for v_note in
+    select * from key_note
+     where key_note.note_id > p_floor and key_note.is_prefix
+     order by key_note.note_id limit 100 for update skip locked
+  loop
+    lock table ready in row exclusive mode;
+    with recursive hop(key) as (
+      (select held.key from held
+        where held.tenant_id = v_note.tenant_id and held.key >= v_note.key
+        order by held.tenant_id, held.key limit 1)
+      union all
+      select (select held.key from held
+               where held.tenant_id = v_note.tenant_id and held.key > hop.key
+               order by held.tenant_id, held.key limit 1)
+        from hop where starts_with(hop.key, v_note.key))
+    insert into key_note (tenant_id, key, floor)
+    select v_note.tenant_id, hop.key, -1 from hop where starts_with(hop.key, v_note.key);
+    delete from key_note where key_note.note_id = v_note.note_id;
+  end loop;
+end
+$$;
+
+comment on function fairclaim_internal.spread_prefixes(bigint) is
+'Notes the keys under a prefix whose limit was changed.';
+
+-- internal/key/tell_of_keys.sql
+-- Claims look at notes only within a minute of this (admit_keys). Set at most once a second.
+create or replace function fairclaim_internal.tell_of_keys(p_ms bigint) returns void
+language plpgsql
+as $$
+begin
+  if coalesce(pg_sequence_last_value('key_noted_at'), 0) not between p_ms - 1000 and p_ms then
+    perform setval('key_noted_at', greatest(0, p_ms));
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.tell_of_keys(bigint) is
+'Notes that there is a new note of a key.';
+
 -- internal/maintenance/activate_limits.sql
 -- A new limit is exact when all jobs that run under it are marked, and no claim is open that has
 -- not seen it. So the tick that first sees it notes that (seen); when every claim that was open
@@ -5036,8 +5620,8 @@ comment on function fairclaim_internal.end_overrides(timestamptz, int) is
 -- no worker ran, so all of them begin again. Nearly always there is no such lane, and two looks say
 -- so.
 --
--- Locks: rows of suspect, then of ready (skip locked): a job that is being taken is left to its
--- worker.
+-- Locks: rows of suspect, then of ready (skip locked), then what job_ended locks: a job that is
+-- being taken is left to its worker.
 create or replace function fairclaim_internal.fail_suspects(
   p_now timestamptz,
   p_size int,
@@ -5050,6 +5634,7 @@ declare
   v_seen boolean := coalesce(pg_sequence_last_value('suspects_at'), 0)
                     between v_ms - 300000 and v_ms;
   v_failed int;
+  v_watched uuid[];
 begin
   if not exists (select from lane where lane.alone) and not exists (select from suspect) then
     return 0;
@@ -5068,13 +5653,18 @@ begin
           for update skip locked) waiting),
   gone as (
     delete from ready where ready.ctid = any (array(select late.place from late))
-    returning ready.id, ready.tenant_id, ready.attempts)
-  insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
-  select gone.id, gone.tenant_id, p_now, gone.attempts, 'failed', null, null,
-         '{"code": "lost",
-           "message": "two workers died while they ran it, and no worker ran it alone in time"}'
+    returning ready.id, ready.tenant_id, ready.attempts, ready.watched),
+  final as (
+    insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
+    select gone.id, gone.tenant_id, p_now, gone.attempts, 'failed', null, null,
+           '{"code": "lost",
+             "message": "two workers died while they ran it, and no worker ran it alone in time"}'
+      from gone)
+  select count(*), array_agg(gone.id) filter (where gone.watched) into v_failed, v_watched
     from gone;
-  get diagnostics v_failed = row_count;
+  if v_watched is not null and job_ended(v_watched) is not null then
+    perform wake(p_now);
+  end if;
 
   with waiting as materialized (
     select job.id, job.tenant_id, job.attempts
@@ -5250,6 +5840,15 @@ begin
        where cancel_request.id <> all (p_skip)
          and not exists (select from running where running.id = cancel_request.id offset 0)
        order by cancel_request.request_id limit 1;
+    when 'keys' then                          -- admit_keys: first in the line of a noted key
+      select first.id into v_id
+        from (select note.tenant_id, note.key from key_note note
+               where not note.is_prefix order by note.note_id limit 1) noted
+       cross join lateral (
+         select held.id from held
+          where held.tenant_id = noted.tenant_id and held.key = noted.key
+            and held.id <> all (p_skip)
+          order by held.tenant_id, held.key, held.seq limit 1 for update skip locked) first;
     when 'renew' then                         -- renew_passed: a row below a floor
       select below.id into v_id
         from (select renewal.lane_id, min(renewal.next_seq) as next_seq,
@@ -5420,6 +6019,9 @@ begin
      and not (exists (select from waiting_limit bound where bound.subject <> 'drain') and exists (
                 select from scheduled
                  where scheduled.id > (select quota_place.fresh from quota_place)))
+     and not exists (
+           select from key_note
+            where key_note.note_id > coalesce(pg_sequence_last_value('key_floor'), 0))
      and not exists (select from tick_fault);
 exception
   when lock_not_available then return false;  -- the step that needs the table will tell
@@ -6487,6 +7089,9 @@ begin
     when 'limits' then
       select * into v_result from apply_limits(p_state, p_size, p_skip);
       p_state := v_result.p_state; done := v_result.moved;
+    when 'keys' then
+      select * into v_result from admit_keys(p_state, p_all, p_size, p_skip);
+      done := v_result.moved; more := v_result.looked;
     when 'renew' then
       done := renew_passed(p_size, p_skip);
     when 'floors' then
@@ -6523,6 +7128,7 @@ begin
     when 'close' then done + more >= greatest(1, p_size / 4)
     when 'floors' then false
     when 'quotas' then false
+    when 'keys' then more >= p_size
     else done >= p_size end;
 end
 $$;
@@ -6927,13 +7533,13 @@ as $$
 declare
   v_steps text[] := case
     when p_round
-      then array['promote', 'return', 'cancel', 'suspects', 'marks', 'overrides', 'weights',
-                 'limits', 'renew', 'floors', 'close', 'times', 'workers', 'sweep',
+      then array['promote', 'return', 'cancel', 'suspects', 'keys', 'marks', 'overrides',
+                 'weights', 'limits', 'renew', 'floors', 'close', 'times', 'workers', 'sweep',
                  'quotas', 'ranges', 'names', 'stats']
     when p_state.left_over
-      then array['promote', 'return', 'overrides', 'weights', 'limits', 'renew', 'close', 'times',
-                 'names']
-    else array['promote'] end;
+      then array['promote', 'return', 'keys', 'overrides', 'weights', 'limits', 'renew', 'close',
+                 'times', 'names']
+    else array['promote', 'keys'] end;
   v_step text;
   v_left boolean := false;
   v_waiting boolean := true;
@@ -6944,6 +7550,9 @@ begin
   foreach v_step in array v_steps loop
     continue when v_step = 'sweep' and not p_all;
     continue when v_step = 'quotas' and not is_counting();
+    continue when v_step = 'keys' and not p_all and not exists (
+      select from key_note
+       where key_note.note_id > coalesce(pg_sequence_last_value('key_floor'), 0));
     continue when v_step = 'names' and not exists (select from tenant_note);
     continue when v_step = 'weights' and not exists (select from weight_note);
     continue when v_step = 'overrides' and not exists (
@@ -7069,7 +7678,8 @@ comment on function fairclaim_internal.drop_wishes(uuid[]) is
 'Forgets the wishes to cancel these jobs: an older wish does not hold for new attempts.';
 
 -- internal/operator/end_waiting.sql
--- Ends waiting jobs as cancelled. Lock order: ready, scheduled, each skip locked: a locked row is
+-- Ends waiting jobs as cancelled. Lock order: ready, scheduled, held, each skip locked, then what
+-- job_ended locks: a locked row is
 -- being claimed, moved or promoted at this moment. Waiting rows are found among the rows that the
 -- tenant has in own lanes or in the shared lanes of the queue, by index whatever the statistics
 -- say: so sequential scans, hash joins and merge joins are off.
@@ -7084,6 +7694,8 @@ set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
+declare
+  v_watched uuid[];
 begin
   with known as materialized (
     select found.id, found.tenant_id, found.queue
@@ -7101,19 +7713,34 @@ begin
           for update skip locked) waiting),
   taken as (
     delete from ready where ready.ctid = any (array(select pending.place from pending))
-    returning ready.id, ready.tenant_id, ready.attempts),
+    returning ready.id, ready.tenant_id, ready.attempts, ready.watched),
   delayed as materialized (
     select scheduled.ctid as place from scheduled
      where scheduled.id = any (array(select known.id from known)) for update skip locked),
   unscheduled as (
     delete from scheduled where scheduled.ctid = any (array(select delayed.place from delayed))
-    returning scheduled.id, scheduled.tenant_id, scheduled.attempts)
-  insert into finished (id, tenant_id, completed_at, attempts, status)
-  select ended.id, ended.tenant_id, p_now, ended.attempts, 'cancelled'
-    from (select taken.id, taken.tenant_id, taken.attempts from taken
+    returning scheduled.id, scheduled.tenant_id, scheduled.attempts, scheduled.watched),
+  behind as materialized (
+    select held.ctid as place from held
+     where held.id = any (array(select known.id from known)) for update skip locked),
+  unheld as (
+    delete from held where held.ctid = any (array(select behind.place from behind))
+    returning held.id, held.tenant_id, held.attempts),
+  final as (
+    insert into finished (id, tenant_id, completed_at, attempts, status)
+    select ended.id, ended.tenant_id, p_now, ended.attempts, 'cancelled'
+      from (select taken.id, taken.tenant_id, taken.attempts from taken
+            union all
+            select unscheduled.id, unscheduled.tenant_id, unscheduled.attempts from unscheduled
+            union all
+            select unheld.id, unheld.tenant_id, unheld.attempts from unheld) ended)
+  select array_agg(ended.id) into v_watched
+    from (select taken.id from taken where taken.watched
           union all
-          select unscheduled.id, unscheduled.tenant_id, unscheduled.attempts
-            from unscheduled) ended;
+          select unscheduled.id from unscheduled where unscheduled.watched) ended;
+  if v_watched is not null and job_ended(v_watched) is not null then
+    perform wake(p_now);
+  end if;
 end
 $$;
 
@@ -7122,13 +7749,14 @@ comment on function fairclaim_internal.end_waiting(uuid[], uuid[], timestamptz) 
 
 -- internal/operator/erase_jobs.sql
 -- Deletes what waits or has ended, with everything that belongs to it. The row of `ready`,
--- `scheduled` or `finished` is a job's place, and the transaction that has locked it owns the job:
--- no other claims it, moves it, retries it, prunes it or adds an error to it. So the places are
--- taken first, and what belongs to the jobs is deleted by statements of their own. What runs is
--- left alone. Lock order: ready, scheduled, finished, each skip locked; then rows that only the
--- owner of a place deletes (attempt_error, job); then cancel_request (skip locked: one that is
--- missed here goes with one of the next ticks, since its job is gone). All of it by index, whatever
--- the statistics say. `offset 0` keeps a look at a row from becoming a join that reads everything.
+-- `scheduled`, `held` or `finished` is a job's place, and the transaction that has locked it owns
+-- the job: no other claims it, moves it, retries it, prunes it or adds an error to it. So the
+-- places are taken first, and what belongs to the jobs is deleted by statements of their own. What
+-- runs is left alone. Lock order: ready, scheduled, held, finished, each skip locked; then rows
+-- that only the owner of a place deletes (attempt_error, job); then cancel_request (skip locked:
+-- one that is missed here goes with one of the next ticks, since its job is gone). All of it by
+-- index, whatever the statistics say. `offset 0` keeps a look at a row from becoming a join that
+-- reads everything.
 create or replace function fairclaim_internal.erase_jobs(p_ids uuid[], p_tenants uuid[])
 returns table (id uuid, status text)
 language plpgsql
@@ -7142,6 +7770,7 @@ declare
   v_ids uuid[];
   v_tenants uuid[];
   v_statuses text[];
+  v_watched uuid[];
 begin
   with known as materialized (
     select job.id, job.tenant_id, job.queue
@@ -7159,13 +7788,19 @@ begin
           for update skip locked) place),
   from_ready as (
     delete from ready where ready.ctid = any (array(select waiting.ctid from waiting))
-    returning ready.id, ready.tenant_id),
+    returning ready.id, ready.tenant_id, ready.watched),
   due as materialized (
     select scheduled.ctid from scheduled
      where scheduled.id = any (array(select known.id from known)) for update skip locked),
+  behind as materialized (
+    select held.ctid from held
+     where held.id = any (array(select known.id from known)) for update skip locked),
+  from_held as (
+    delete from held where held.ctid = any (array(select behind.ctid from behind))
+    returning held.id, held.tenant_id),
   from_scheduled as (
     delete from scheduled where scheduled.ctid = any (array(select due.ctid from due))
-    returning scheduled.id, scheduled.tenant_id),
+    returning scheduled.id, scheduled.tenant_id, scheduled.watched),
   ended as materialized (
     select place.id, place.tenant_id, place.status
       from known
@@ -7178,9 +7813,16 @@ begin
     union all
     select from_scheduled.id, from_scheduled.tenant_id, 'scheduled' from from_scheduled
     union all
+    select from_held.id, from_held.tenant_id, 'pending' from from_held
+    union all
     select ended.id, ended.tenant_id, ended.status from ended)
-  select array_agg(taken.id), array_agg(taken.tenant_id), array_agg(taken.status)
-    into v_ids, v_tenants, v_statuses
+  select array_agg(taken.id), array_agg(taken.tenant_id), array_agg(taken.status),
+         (select array_agg(left_place.id)
+            from (select from_ready.id from from_ready where from_ready.watched
+                  union all
+                  select from_scheduled.id from from_scheduled
+                   where from_scheduled.watched) left_place)
+    into v_ids, v_tenants, v_statuses, v_watched
     from taken;
   if v_ids is null then
     return;
@@ -7195,6 +7837,9 @@ begin
    where cancel_request.ctid = any (array(
      select wish.ctid from cancel_request wish
       where wish.id = any (v_ids) for update skip locked));
+  if v_watched is not null and job_ended(v_watched) is not null then
+    perform wake(fairclaim.clock());
+  end if;
   return query select gone.id, gone.status from unnest(v_ids, v_statuses) gone(id, status);
 end
 $$;
@@ -7255,7 +7900,9 @@ begin
           select running.id, running.tenant_id from running where running.id = any (p_ids)
           union all
           select scheduled.id, scheduled.tenant_id from scheduled
-           where scheduled.id = any (p_ids)) narrow;
+           where scheduled.id = any (p_ids)
+          union all
+          select held.id, held.tenant_id from held where held.id = any (p_ids)) narrow;
   return query
   select found.id, found.tenant_id from unnest(v_found, v_tenants) found(id, tenant_id);
   select array_agg(asked.id) into v_ids
@@ -7275,8 +7922,9 @@ comment on function fairclaim_internal.find_jobs(uuid, uuid[]) is
 -- call walks down from p_before_id
 -- - with a tenant, and a status that is final or none: the tenant's own rows of `job`, by
 --   (tenant_id, id);
--- - else the table of the status, by id: `finished`, `running`, `scheduled`. `ready` has no index
---   by id alone either: what waits (of the tenant, where there is one) is read whole and sorted.
+-- - else the table of the status, by id: `finished`, `running`, `scheduled`, `held`. `ready` has no
+--   index by id alone either: what waits in lanes (of the tenant, where there is one) is read whole
+--   and sorted.
 --
 -- Each table gives at most p_limit rows, by an `order by ... limit` of its own, or the planner
 -- reads and sorts all of `finished`. For the same reason the text of the query is put together from
@@ -7349,7 +7997,7 @@ begin
              where finished.id = found.id and finished.tenant_id = found.tenant_id)'),
       v_end);
   else
-    -- each job is in exactly one of the four tables
+    -- each job is in exactly one of the five tables
     v_all := concat_ws(' union all ',
       case when v_final then
         concat(format(v_branch, 'finished'),
@@ -7360,7 +8008,8 @@ begin
       case when p_status is null or p_status = 'scheduled' then
         format(v_branch, 'scheduled') || v_plain_error || v_end end,
       case when p_status is null or p_status = 'pending' then
-        format(v_branch, 'ready') || v_plain_error || v_end end);
+        format(v_branch, 'ready') || v_plain_error || v_end
+        || ' union all ' || format(v_branch, 'held') || v_plain_error || v_end end);
   end if;
   return query execute
     'select either.id, either.tenant_id from (' || v_all || ') either
@@ -7408,7 +8057,9 @@ create or replace function fairclaim_internal.reopen_ended(
   p_tenant_id uuid,
   p_ids uuid[],
   p_statuses text[] default null
-) returns table (id uuid, tenant_id uuid, attempts int, attempts_left smallint, lost smallint)
+) returns table (
+  id uuid, tenant_id uuid, attempts int, attempts_left smallint, lost smallint, watched boolean
+)
 language plpgsql
 as $$
 #variable_conflict use_column
@@ -7434,14 +8085,14 @@ begin
     on conflict (id, attempt, tenant_id) do update
        set error = coalesce(attempt_error.error, '{}') || excluded.error)
   select array_agg(row (0, 0, ended.id, ended.tenant_id, ended.attempts,
-                        known.max_attempts, 0, false)::ready)
+                        known.max_attempts, 0, known.key is not null)::ready)
     into v_rows
     from ended
    cross join lateral (             -- one look by key for each, and no join of all jobs
-     select job.max_attempts from job
+     select job.max_attempts, job.key from job
       where job.tenant_id = ended.tenant_id and job.id = ended.id offset 0) known;
   return query
-  select back.id, back.tenant_id, back.attempts, back.attempts_left, back.lost
+  select back.id, back.tenant_id, back.attempts, back.attempts_left, back.lost, back.watched
     from unnest(v_rows) back;
 end
 $$;
@@ -8258,8 +8909,8 @@ comment on function fairclaim_internal.range_name(text, timestamptz) is
 'The name of the partition of a table for the range of ids that starts then.';
 
 -- internal/range/range_waits.sql
--- Every job that has not ended has a row in `running`, `scheduled` or `ready` (I1). The first two
--- are looked up by id. `ready` is read until one is found: as many rows as jobs wait.
+-- Every job that has not ended has a row in `running`, `scheduled`, `held` or `ready` (I1). All
+-- but the last are looked up by id. `ready` is read until one is found: as many rows as jobs wait.
 create or replace function fairclaim_internal.range_waits(p_from uuid, p_to uuid) returns boolean
 language sql stable
 as $$
@@ -8268,6 +8919,8 @@ as $$
       or exists (
            select from fairclaim_internal.scheduled
             where scheduled.id >= p_from and scheduled.id < p_to)
+      or exists (
+           select from fairclaim_internal.held where held.id >= p_from and held.id < p_to)
       or exists (
            select from fairclaim_internal.ready where ready.id >= p_from and ready.id < p_to)
 $$;
@@ -8723,6 +9376,22 @@ $$;
 comment on function fairclaim_internal.note_freed(uuid) is
 'Notes for the rest of a settlement that a job of this tenant, which counted under a limit, has ended.';
 
+-- internal/settle/note_watched.sql
+-- Called for each watched row that a settlement of many jobs deletes, so that the statement that
+-- answers the caller need not gather them.
+create or replace function fairclaim_internal.note_watched() returns void
+language plpgsql
+as $$
+begin
+  if current_setting('fairclaim.watched', true) is distinct from '1' then
+    perform set_config('fairclaim.watched', '1', true);
+  end if;
+end
+$$;
+
+comment on function fairclaim_internal.note_watched() is
+'Notes for the rest of a settlement that a job has ended that something watches.';
+
 -- internal/settle/read_json.sql
 -- One text, for read_texts: its exception block costs as much as the reading. The classes that a
 -- text of the caller's can raise: bad JSON, a NUL or half a surrogate pair, a number out of range
@@ -8807,7 +9476,7 @@ comment on function fairclaim_internal.read_texts(text[], text[], text[]) is
 -- internal/settle/settle_mixed.sql
 -- Settles with any outcome, "lost" (tick only) among them. Looks at `running` by id, never through
 -- a join whose other side could come first. Lock order: running -> (finished, attempt_error,
--- scheduled, ready: inserts only).
+-- scheduled, ready: inserts only), then what job_ended locks.
 create or replace function fairclaim_internal.settle_mixed(
   p_worker_id text,
   p_ids uuid[],
@@ -8838,6 +9507,8 @@ declare
   v_watched boolean[];
   v_again timestamptz;                        -- when the first of them is due again
   v_freed uuid[];                             -- tenants under whose limits there is room now
+  v_ended uuid[];                             -- watched jobs that have ended
+  v_parked uuid[];                            -- and those that wait for their next attempt
 begin
   with given as (
     select distinct on (item.id, item.attempt, item.token) item.*
@@ -8908,9 +9579,12 @@ begin
          array_agg(ended.lost) filter (where ended.status = 'pending'),
          array_agg(ended.watched) filter (where ended.status = 'pending'),
          v_now + make_interval(secs => min(ended.pause) filter (where ended.status = 'scheduled')),
-         array_agg(distinct ended.tenant_id) filter (where ended.limited)
+         array_agg(distinct ended.tenant_id) filter (where ended.limited),
+         array_agg(ended.id) filter (where ended.watched
+           and ended.status in ('completed', 'failed', 'cancelled')),
+         array_agg(ended.id) filter (where ended.watched and ended.status = 'scheduled')
     into v_places, v_statuses, v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched,
-         v_again, v_freed
+         v_again, v_freed, v_ended, v_parked
     from ended;
   if v_ids is not null then
     perform to_ready(v_tenants, v_ids, v_attempts, v_left, v_lost, v_watched);
@@ -8920,6 +9594,9 @@ begin
   end if;
   if coalesce(pg_sequence_last_value('look_by'), 0) > millis(v_again) + 1000 then
     perform wake_before(v_now, v_again + interval '1 s');
+  end if;
+  if v_ended is not null or v_parked is not null then
+    v_freed := v_freed || job_ended(v_ended, v_parked);
   end if;
   if v_freed is not null then
     perform leave_room(v_now, v_freed);
@@ -8971,6 +9648,23 @@ $$;
 
 comment on function fairclaim_internal.stale_kind(text, uuid, int, text) is
 'already: this very settlement was accepted before; stale: the lease was lost.';
+
+-- internal/settle/tell_watchers.sql
+-- Of the jobs of a settlement those have ended that have a final fact; the others are stale, and a
+-- job of theirs may be running. Called where one of those that ended is watched.
+create or replace function fairclaim_internal.tell_watchers(p_ids uuid[]) returns uuid[]
+language plpgsql
+as $$
+begin
+  perform set_config('fairclaim.watched', '', true);
+  return job_ended(array(
+    select given.id from unnest(p_ids) given(id)
+     where exists (select from finished where finished.id = given.id offset 0)));
+end
+$$;
+
+comment on function fairclaim_internal.tell_watchers(uuid[]) is
+'Tells the watchers of those of these jobs that have ended. Returns as job_ended.';
 
 -- internal/settle/wake_freed.sql
 -- Attempts that counted under limits have ended, so claims that found these tenants at their limits
@@ -11429,8 +12123,8 @@ grant execute on function fairclaim.claim_jobs(text, text[], int, text[], float8
 -- protocol/claim/why_idle.sql
 -- Tells a worker that has nothing to do what keeps the jobs of its queues from it. It only reads,
 -- and it is bounded: at most 50 queues, 200 pairs of queue and type, 100 lanes a pair, 1,000
--- waiting rows a pair and 1,000 scheduled rows. Types are hopped to through the two indexes of
--- lanes.
+-- waiting rows a pair, 1,000 scheduled rows and 1,000 that wait for their key. Types are hopped to
+-- through the two indexes of lanes.
 create or replace function fairclaim.why_idle(
   p_queues text[] default null,
   p_types text[] default null
@@ -11534,10 +12228,20 @@ begin
         where job.tenant_id = soon.tenant_id and job.id = soon.id offset 0) job
      where job.queue in (select served.name from served)
      group by job.queue, job.type),
+  behind as materialized (
+    select job.queue as queue_name, job.type as type_name, count(*)::int as jobs
+      from (select held.id, held.tenant_id from held
+             order by held.tenant_id, held.key, held.seq limit 1000) first
+     cross join lateral (
+       select job.queue, job.type from job job
+        where job.tenant_id = first.tenant_id and job.id = first.id offset 0) job
+     where job.queue in (select served.name from served)
+     group by job.queue, job.type),
   unseen as materialized (
     select served.name from served
      where not queue_in_use(served.name)
-       and not exists (select from later where later.queue_name = served.name)),
+       and not exists (select from later where later.queue_name = served.name)
+       and not exists (select from behind where behind.queue_name = served.name)),
   told(reason, queue_name, type_name, jobs, at_least, due_in) as (
     select 'paused', served.name, null::text, coalesce(sum(waiting.jobs), 0)::int,
            coalesce(bool_or(waiting.at_least), false), null::float8
@@ -11558,6 +12262,10 @@ begin
       from later
      where later.type_name = any (p_types) or p_types is null
     union all
+    select 'key', behind.queue_name, behind.type_name, behind.jobs, behind.jobs >= 1000, null
+      from behind
+     where behind.type_name = any (p_types) or p_types is null
+    union all
     select 'unseen', unseen.name, null, 0, false, null from unseen
     union all
     (select 'in_use', other.name, null, 0, false, null
@@ -11568,7 +12276,7 @@ begin
          case when told.reason = 'unhandled' then is_handled(told.queue_name, told.type_name) end
     from told
    order by array_position(
-              array['paused', 'unhandled', 'waiting', 'scheduled', 'unseen', 'in_use'],
+              array['paused', 'unhandled', 'waiting', 'key', 'scheduled', 'unseen', 'in_use'],
               told.reason),
             told.queue_name, told.type_name;
 end
@@ -11576,15 +12284,16 @@ $$;
 
 comment on function fairclaim.why_idle(text[], text[]) is
 'Why a worker of these queues (null: every one) and types (null: every one) has nothing to do, for workers to say at their start and at the end of a drain. One row a reason, by `reason`:
-`paused`: the queue is paused, and so many jobs wait in it. `unhandled`: so many jobs of this type wait in the queue, and the type is not in p_types; handled_elsewhere tells whether a worker that lives handles it (as far as workers report, see report_work). `waiting`: so many jobs of a type that is wait all the same: for the limit of their tenant, to run alone, or since a moment ago. `scheduled`: so many are due later, the first in due_in seconds. `unseen`: no job waits in the queue, or has within the last hour; a misspelt name shows by this. `in_use`: a queue that is in use and not among p_queues, told beside `unseen` only.
+`paused`: the queue is paused, and so many jobs wait in it. `unhandled`: so many jobs of this type wait in the queue, and the type is not in p_types; handled_elsewhere tells whether a worker that lives handles it (as far as workers report, see report_work). `waiting`: so many jobs of a type that is wait all the same: for the limit of their tenant, to run alone, or since a moment ago. `key`: so many wait until another job of their key has ended. `scheduled`: so many are due later, the first in due_in seconds. `unseen`: no job waits in the queue, or has within the last hour; a misspelt name shows by this. `in_use`: a queue that is in use and not among p_queues, told beside `unseen` only.
 A sample that looks at a bounded number of rows: at_least says that a number is a lower bound. Not to be polled. Errors: JQ004.';
 
 grant execute on function fairclaim.why_idle(text[], text[]) to fairclaim_worker;
 
 -- protocol/dispatch/dispatch_job.sql
 -- Puts one job in. It locks no existing row and waits for nothing: it inserts into `job`, then one
--- row into `scheduled` or into `ready`. Outside READ COMMITTED the job is due at once, and the next
--- tick places it: a snapshot that is older than the lock on `ready` must not choose a lane (I3).
+-- row into `scheduled`, into `held` if it has a key, or into `ready`. Outside READ COMMITTED the
+-- job is due at once, and the next tick places it: a snapshot that is older than the lock on
+-- `ready` must not choose a lane (I3).
 --
 -- Every expression is set up again in every transaction, which costs more than its evaluation. So
 -- there are few, and those that read a tenant's name, a time or a timeout stand in branches that
@@ -11601,7 +12310,9 @@ create or replace function fairclaim.dispatch_job(
   p_tags text[] default '{}',
   p_metadata jsonb default '{}',
   p_tenant text default null,
-  p_delay float8 default null
+  p_delay float8 default null,
+  p_key text default null,
+  p_keep_order boolean default false
 ) returns uuid
 language plpgsql security definer
 set search_path = pg_catalog, fairclaim_internal, pg_temp
@@ -11647,6 +12358,11 @@ begin
       p_run_at := null;                       -- a time that has passed means at once
     end if;
   end if;
+  if p_key is not null or p_keep_order then
+    v_fault := coalesce(v_fault, case
+      when p_key is null then 'p_keep_order: needs a key'
+      when octet_length(p_key) not between 1 and 255 then 'p_key: must be 1 to 255 bytes' end);
+  end if;
   v_fault := case
     when v_fault is not null then v_fault
     when not is_name(p_type, true)
@@ -11676,18 +12392,25 @@ begin
 
   v_id := (id_prefix(v_now) || substr(gen_random_uuid()::text, 20))::uuid;
   insert into job (id, tenant_id, queue, type, priority, max_attempts,
-                   timeout, run_at, created_at, payload, tags, metadata)
+                   timeout, run_at, created_at, payload, tags, metadata, key, keep_order)
   values (v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts,
-          v_timeout, p_run_at, v_now, p_payload, p_tags, p_metadata);
+          v_timeout, p_run_at, v_now, p_payload, p_tags, p_metadata, p_key,
+          case when p_keep_order then true end);
   if p_run_at is not null or current_setting('transaction_isolation') <> 'read committed' then
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
-    values (coalesce(p_run_at, v_now), v_id, p_tenant_id, 0, p_max_attempts, 0);
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
+    values (coalesce(p_run_at, v_now), v_id, p_tenant_id, 0, p_max_attempts, 0,
+            p_key is not null);
     if coalesce(pg_sequence_last_value('look_by'), 0)
        > millis(coalesce(p_run_at, v_now)) + 1000 then
       perform wake_before(v_now, coalesce(p_run_at, v_now) + interval '1 s');
     end if;
   else
-    perform into_lane(v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts);
+    if p_key is null then
+      perform into_lane(v_id, p_tenant_id, p_queue, p_type, p_priority, p_max_attempts);
+    else
+      perform hold_jobs(array[p_tenant_id], array[v_id], array[0], array[p_max_attempts::smallint],
+        array[0::smallint]);
+    end if;
     if coalesce(pg_sequence_last_value('asleep_until'), 0) > millis(v_now) then
       perform wake(v_now);
     end if;
@@ -11697,16 +12420,17 @@ end
 $$;
 
 comment on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int,
-    float8, text[], jsonb, text, float8) is
+    float8, text[], jsonb, text, float8, text, boolean) is
 'Puts one job in, in the caller''s transaction, and returns its id (uuid v7). Outside READ COMMITTED the next tick after its commit makes it claimable. Arguments are to be named.
 p_tenant_id or p_tenant: the owner, by id or by name: 1 to 255 bytes without control characters, which mean the id that tenant_uuid(name) gives, and are shown beside it from then on. Neither: the default tenant of the settings, if there is one. p_type: needed; ^[A-Za-z0-9][A-Za-z0-9_.:-]*$, at most 64. p_payload: any JSON, at most 1 MiB of text, 128 deep.
 p_queue: ^[a-z0-9][a-z0-9_.:-]*$, at most 64. p_priority: -100 to 100, higher first, among this tenant''s jobs.
 p_run_at or p_delay: not before this time, at most 1 day ago (meaning now), at most 5 years ahead; or not before so many seconds from now, 0 to 157766400 (5 years). p_max_attempts: 1 to 100.
 p_timeout: of one attempt, in seconds, 0.001 to 86400. p_tags: at most 20 of 1 to 64 characters. p_metadata: an object, at most 16 KiB.
+p_key: 1 to 255 bytes, such as an account of the tenant''s. Of the jobs of one key at most one runs at a time, in the order of their dispatch, or as many as set_key_limit says; priorities do not count among them. It waits, pending, until it may run. p_keep_order: while it waits for a retry or is snoozed, no other job of its key runs; without, the next one goes, and it goes before others when it is due. Such a job runs alone, whatever the limit of its key.
 Errors: JQ002 without a tenant, JQ004 with the field''s name and its limit. Nothing is written then.';
 
 grant execute on function fairclaim.dispatch_job(uuid, text, jsonb, text, int, timestamptz, int,
-    float8, text[], jsonb, text, float8)
+    float8, text[], jsonb, text, float8, text, boolean)
   to fairclaim_producer;
 
 -- protocol/dispatch/dispatch_jobs.sql
@@ -11783,13 +12507,16 @@ begin
            given.delay is not null as has_delay,
            coalesce(given.tags, '{}') as tags,
            coalesce(given.metadata, '{}') as metadata,
-           given.tags <> '{}' or given.metadata <> '{}' as has_extras
+           given.tags <> '{}' or given.metadata <> '{}' as has_extras,
+           given.key,
+           given.keep_order
       from rows from (jsonb_to_recordset(p_jobs) as (
              tenant_id uuid, type text, payload jsonb, queue text, priority int, max_attempts int,
-             timeout jsonb, tags text[], metadata jsonb, tenant text, delay jsonb))
+             timeout jsonb, tags text[], metadata jsonb, tenant text, delay jsonb,
+             key text, keep_order boolean))
            with ordinality given (
              tenant_id, type, payload, queue, priority, max_attempts,
-             timeout, tags, metadata, tenant, delay, place)),
+             timeout, tags, metadata, tenant, delay, key, keep_order, place)),
   -- kind: into_lanes() knows it by its number
   kind as materialized (
     select met.*, row_number() over () as number,
@@ -11810,27 +12537,30 @@ begin
                then 'run_at: must be finite, at most 1 day ago and at most 5 years ahead'
              when item.bytes > v_most or item.bytes > 257 and too_deep(item.payload)
                then 'payload: ' || json_fault(item.payload, v_most)
+             when item.key is null and item.keep_order then 'keep_order: needs a key'
+             when octet_length(item.key) not between 1 and 255 then 'key: must be 1 to 255 bytes'
              when item.has_extras
                then replace(extras_fault(item.tags, item.metadata), 'p_', '') end as text
       from item
      where item.tenant_id is null or item.type is null or item.priority not between -100 and 100
         or item.max_attempts not between 1 and 100 or item.has_timeout or item.has_delay
-        or item.run_at is not null or item.bytes > 257 or item.has_extras),
+        or item.run_at is not null or item.bytes > 257 or item.has_extras
+        or item.key is not null or item.keep_order),
   bad as materialized (
     select fault.place, fault.text from fault
      where fault.text is not null order by fault.place limit 1),
   wide as (
     insert into job (id, tenant_id, queue, type, priority, max_attempts,
-                     timeout, run_at, created_at, payload, tags, metadata)
+                     timeout, run_at, created_at, payload, tags, metadata, key, keep_order)
     select item.id, item.tenant_id, item.queue, item.type, item.priority, item.max_attempts,
            item.timeout, case when item.run_at > v_now then item.run_at end, v_now, item.payload,
-           item.tags, item.metadata
+           item.tags, item.metadata, item.key, case when item.keep_order then true end
       from item
      where not exists (select from bad)),
   later as (
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
     select case when item.run_at > v_now then item.run_at else v_due end, item.id, item.tenant_id,
-           0, item.max_attempts, 0
+           0, item.max_attempts, 0, item.key is not null
       from item
      where (item.run_at > v_now or v_due is not null) and not exists (select from bad))
   select coalesce((select bad.place from bad),
@@ -11840,11 +12570,12 @@ begin
          (select array_agg(kind.type order by kind.number) from kind),
          (select array_agg(kind.priority::smallint order by kind.number) from kind),
          array_agg(row (sized.number, sized.place, sized.id, sized.tenant_id,
-                        0, sized.max_attempts, 0, false)::ready) filter (where sized.due is null),
+                        0, sized.max_attempts, 0, sized.key is not null)::ready)
+           filter (where sized.due is null),
          min(sized.due)
     into v_bad, v_fault, v_bytes, v_all, v_queues, v_types, v_priorities, v_rows, v_later
     from (select kind.number, item.place, item.id, item.tenant_id, item.max_attempts,
-                 case when item.run_at > v_now then item.run_at else v_due end as due,
+                 item.key, case when item.run_at > v_now then item.run_at else v_due end as due,
                  100 + item.bytes
                  + case when item.has_extras
                         then octet_length(item.metadata::text) + octet_length(item.tags::text)
@@ -11860,7 +12591,12 @@ begin
       'send smaller batches', '{"limit": 67108864}');
   end if;
   if v_rows is not null then
-    if cardinality(v_rows) = 1 then
+    if v_seldom & 4 > 0 then                  -- what has a key waits for it
+      v_rows := hold_rows(v_rows);
+    end if;
+    if v_rows is null then
+      null;
+    elsif cardinality(v_rows) = 1 then
       perform into_lane(v_rows[1].id, v_rows[1].tenant_id, v_queues[v_rows[1].lane_id],
         v_types[v_rows[1].lane_id], v_priorities[v_rows[1].lane_id], v_rows[1].attempts_left);
     else
@@ -12036,11 +12772,11 @@ begin
            case when runs.attempt is not null then 'processing'
                 when later.attempts is not null then 'scheduled'
                 else 'pending' end),
-         coalesce(ended.attempts, runs.attempt, later.attempts, waits.attempts, 0),
+         coalesce(ended.attempts, runs.attempt, later.attempts, waits.attempts, behind.attempts, 0),
          ended.result, ended.error ->> 'code', ended.completed_at
     from unnest(p_ids) with ordinality wanted(id, place)
    cross join lateral (
-     select job.queue from job
+     select job.queue, job.key from job
       where job.tenant_id = p_tenant_id and job.id = wanted.id offset 0) job
     left join lateral (
      select finished.status, finished.attempts, finished.result, finished.error,
@@ -12060,6 +12796,9 @@ begin
         and (ready.lane_id >> 32) = any (array[0, lane_group(job.queue)])
         and ended.status is null and runs.attempt is null and later.attempts is null
       limit 1) waits on true
+    left join lateral (
+     select held.attempts from held
+      where held.id = wanted.id and job.key is not null offset 0) behind on true
    order by wanted.place;
 end
 $$;
@@ -12284,6 +13023,72 @@ comment on function fairclaim.doctor_transactions() is
 
 grant execute on function fairclaim.doctor_transactions()
   to fairclaim_operator, fairclaim_observer;
+
+-- protocol/key/set_key_limit.sql
+-- Writes a row that claims and settlements read, and a note: by that the jobs that wait meet a
+-- higher limit. A lower one takes effect as running jobs end. Locks the limit's row, which only
+-- other calls for the same key wait for.
+create or replace function fairclaim.set_key_limit(
+  p_tenant_id uuid,
+  p_key text,
+  p_max_running int
+) returns table (key text, max_running int, was int)
+language plpgsql security definer
+set search_path = pg_catalog, fairclaim_internal, pg_temp
+set row_security = on
+as $$
+#variable_conflict use_column
+declare
+  v_is_prefix boolean := right(p_key, 1) = '*';
+  v_key text := case when right(p_key, 1) = '*' then left(p_key, -1) else p_key end;
+begin
+  p_tenant_id := coalesce(p_tenant_id, default_tenant());
+  if p_tenant_id is null then
+    perform refuse('JQ002', 'p_tenant_id', 'is missing',
+      'give the id of the tenant: fairclaim.tenant_uuid(name) makes one of a name');
+  elsif p_key is null or octet_length(p_key) not between 1 and 255 then
+    perform refuse('JQ004', 'p_key', 'must be 1 to 255 bytes',
+      'give a key, or the beginning of keys with * at its end', '{"limit": 255}');
+  elsif p_max_running not between 0 and 10000 then
+    perform refuse('JQ004', 'p_max_running', 'must be from 0 to 10,000',
+      'give a number, 0 to hold all jobs of the key, or null to take the limit away',
+      '{"minimum": 0, "maximum": 10000}');
+  end if;
+  select known.max_running into was from key_limit known
+   where known.tenant_id = p_tenant_id and known.is_prefix = v_is_prefix and known.key = v_key;
+  if p_max_running is null then
+    delete from key_limit known
+     where known.tenant_id = p_tenant_id and known.is_prefix = v_is_prefix and known.key = v_key;
+  else
+    if v_is_prefix and was is null
+       and (select count(*) from key_limit known
+             where known.tenant_id = p_tenant_id and known.is_prefix) >= 1000 then
+      perform refuse('JQ004', 'p_key', 'a tenant may have limits of 1,000 prefixes',
+        'take away those that are not needed', '{"limit": 1000}');
+    end if;
+    insert into key_limit as known (tenant_id, is_prefix, key, max_running)
+    values (p_tenant_id, v_is_prefix, v_key, p_max_running)
+        on conflict (tenant_id, is_prefix, key) do update
+       set max_running = excluded.max_running;
+  end if;
+  lock table ready in row exclusive mode;
+  insert into key_note (tenant_id, key, floor, is_prefix)
+  values (p_tenant_id, v_key, -1, v_is_prefix);
+  perform tell_of_keys(millis(fairclaim.clock()));
+  perform tell('');
+  raise log 'fairclaim: a limit of keys set to % by %',
+    coalesce(p_max_running::text, 'none'), session_user;
+  key := p_key;
+  max_running := p_max_running;
+  return next;
+end
+$$;
+
+comment on function fairclaim.set_key_limit(uuid, text, int) is
+'Sets how many jobs of a key of one tenant (null: the default tenant of the settings) may run at once, 0 to 10,000, for operators; null takes the limit away. p_key: 1 to 255 bytes; with * at its end it stands for all keys that begin so. For each key its own limit holds, else that of the longest prefix, else 1. Jobs that keep their order run alone whatever it says. Takes effect at once; a lower limit as running jobs end, and that of a prefix with the next tick. was: the limit before, null for none. The server''s log says who did it.
+Errors: JQ002, JQ004.';
+
+grant execute on function fairclaim.set_key_limit(uuid, text, int) to fairclaim_operator;
 
 -- protocol/maintenance/drop_ranges.sql
 -- Drops at most one range a call, since its locks last until the transaction ends, and looks at 16
@@ -12538,7 +13343,7 @@ begin
   promoted := coalesce((v_result.did ->> 'promote')::int, 0);
   returned := coalesce((v_result.did ->> 'return')::int, 0);
   select coalesce(sum((v_result.did ->> step.name)::int), 0) into moved
-    from unnest(array['limits', 'renew', 'sweep']) step(name);
+    from unnest(array['limits', 'keys', 'renew', 'sweep']) step(name);
   floors := coalesce((v_result.did ->> 'floors')::int, 0);
   closed := coalesce((v_result.did ->> 'close')::int, 0);
   deleted := coalesce((v_result.did ->> 'close_more')::int, 0);
@@ -12554,7 +13359,7 @@ end
 $$;
 
 comment on function fairclaim.tick() is
-'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, puts limits into effect, fails suspects that no worker took, moves floors, closes and deletes empty lanes, makes ranges ahead, keeps the names of tenants that dispatches have used, refreshes the statistics. Call it from anywhere when next_tick_in says, in seconds: after half a minute at most, sooner when something can be due, every second while jobs wait or lanes come and go. Workers do. prune_due: no worker has pruned for a minute (ten, while nothing happens): call drop_ranges() and prune(). busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
+'Maintenance, a bounded slice of it: promotes due jobs, returns expired leases, ends what was to be cancelled and waits all the same, lets jobs of keys move up, puts limits into effect, fails suspects that no worker took, moves floors, closes and deletes empty lanes, makes ranges ahead, keeps the names of tenants that dispatches have used, refreshes the statistics. Call it from anywhere when next_tick_in says, in seconds: after half a minute at most, sooner when something can be due, every second while jobs wait or lanes come and go. Workers do. prune_due: no worker has pruned for a minute (ten, while nothing happens): call drop_ranges() and prune(). busy: another tick is at work. safe_lag: by how much open transactions hold floors back. failed: steps that failed, with a warning each; the others were done.
 Errors: JQ004 outside READ COMMITTED.';
 
 grant execute on function fairclaim.tick() to fairclaim_worker, fairclaim_operator;
@@ -12915,7 +13720,7 @@ begin
            now_due.watched
       from now_due
     union all
-    select ended.id, ended.tenant_id, ended.attempts, ended.attempts_left, ended.lost, false
+    select ended.id, ended.tenant_id, ended.attempts, ended.attempts_left, ended.lost, ended.watched
       from reopen_ended(p_tenant_id, p_ids) ended)
   select array_agg(back.tenant_id), array_agg(back.id), array_agg(back.attempts),
          array_agg(back.attempts_left), array_agg(back.lost), array_agg(back.watched)
@@ -13538,6 +14343,7 @@ declare
   v_freed text;                               -- tenants under whose limits there is room now
   v_claim record;
   v_claimed int := 0;
+  v_is_moved boolean := false;                -- a job of a key, into a lane
   v_tick bigint;                              -- when to tick, in milliseconds from now
   v_rest int := 600000;                       -- how long a prune rests while there is little to do
 begin
@@ -13572,6 +14378,15 @@ begin
   if p_limit <> 0 or p_limit is null then
     v_claim := take_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor, p_lease_token,
       p_idle_for, p_alone);
+    if coalesce(cardinality(v_claim.jobs), 0) < p_limit
+       and abs(pg_sequence_last_value('key_noted_at') - v_ms) <= 60000 then
+      v_is_moved := not p_alone
+        and admit_some(p_limit - coalesce(cardinality(v_claim.jobs), 0));
+      if v_is_moved and v_claim.jobs is null then
+        v_claim := take_jobs(p_worker_id, p_queues, p_limit, p_types, p_lease, p_cursor,
+          p_lease_token, p_idle_for, p_alone);
+      end if;
+    end if;
     if v_claim.jobs is not null then
       next_cursor := v_claim.cursor;
       return query                            -- never `job` first: offset 0
@@ -13606,7 +14421,8 @@ begin
     v_rest := 60000;
   end if;
   tick_in := case when v_tick between 0 and 60000 then v_tick / 1000::float8 else 0 end;
-  next_claim_in := case when v_claimed >= p_limit or p_alone and v_claimed > 0 then 0
+  next_claim_in := case when v_claimed >= p_limit or p_alone and v_claimed > 0
+                             or v_is_moved and v_claimed > 0 then 0
                         else greatest(tick_in, 0.05) end;
   extend_in := p_lease / 3;
   prune_due := coalesce(v_ms - pg_sequence_last_value('pruned_at') not between 0 and v_rest, true);
@@ -13637,7 +14453,8 @@ grant execute on function fairclaim.settle_and_claim(text, uuid[], int[], uuid[]
 -- results and with; else the general way. No join with `running`: it may walk all of it, dead rows
 -- too, when its statistics say that it is empty. A list of results, errors or delays that holds
 -- nothing but nulls costs what null costs. An attempt that counted under a limit leaves room for
--- others of its tenant: its tenant is noted, and workers that sleep are told in the end.
+-- others of its tenant: its tenant is noted, and workers that sleep are told in the end. So is the
+-- tenant of a job that moved up since one of its key has ended.
 -- Every transaction sets up again each expression that it reaches: what is rarely needed stands in
 -- an `if` of its own.
 create or replace function fairclaim.settle_jobs(
@@ -13671,6 +14488,7 @@ declare
   v_is_good boolean;
   v_read record;
   v_freed uuid[];                             -- tenants under whose limits there is room now
+  v_is_watched boolean;
 begin
   -- what can be told in one expression: everything completed, without errors and delays
   v_is_good := length(p_worker_id) between 1 and 255
@@ -13709,13 +14527,14 @@ begin
       delete from running
        where running.id = p_ids[1] and running.attempt = p_attempts[1]
          and running.lease_token = p_lease_tokens[1]
-      returning running.tenant_id, running.attempt, running.limited)
+      returning running.tenant_id, running.attempt, running.limited, running.watched)
     insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result, error)
     select p_ids[1], gone.tenant_id, v_now, gone.attempt, 'completed', p_worker_id, v_results[1],
            null
       from gone
-    returning case when (select gone.limited from gone) then array[finished.tenant_id] end
-      into v_freed;
+    returning case when (select gone.limited from gone) then array[finished.tenant_id] end,
+              (select gone.watched from gone)
+      into v_freed, v_is_watched;
     id := p_ids[1];
     attempts := p_attempts[1];
     kind := case when found then 'settled'
@@ -13727,6 +14546,9 @@ begin
     if current_setting('fairclaim.noted', true) <> '' then      -- the caller's session has set it
       perform set_config('fairclaim.noted', '', true);
     end if;
+    if current_setting('fairclaim.watched', true) = '1' then
+      perform set_config('fairclaim.watched', '', true);
+    end if;
     if v_results is null then
       return query
       with gone as (
@@ -13737,7 +14559,8 @@ begin
                    from unnest(p_ids, p_attempts, p_lease_tokens)
                         given(id, attempt, lease_token)) then true end
         returning running.id, running.tenant_id, running.attempt,
-                  case when running.limited then note_freed(running.tenant_id) end),
+                  case when running.limited then note_freed(running.tenant_id) end,
+                  case when running.watched then note_watched() end),
       final as (
         insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result,
                               error)
@@ -13761,7 +14584,8 @@ begin
                    from unnest(p_ids, p_attempts, p_lease_tokens)
                         given(id, attempt, lease_token)) then true end
         returning running.id, running.tenant_id, running.attempt,
-                  case when running.limited then note_freed(running.tenant_id) end),
+                  case when running.limited then note_freed(running.tenant_id) end,
+                  case when running.watched then note_watched() end),
       final as (
         insert into finished (id, tenant_id, completed_at, attempts, status, worker_id, result,
                               error)
@@ -13782,11 +14606,15 @@ begin
       v_freed := string_to_array(current_setting('fairclaim.noted'), ',')::uuid[];
       perform set_config('fairclaim.noted', '', true);
     end if;
+    v_is_watched := current_setting('fairclaim.watched', true) = '1';
   else
     return query
     select answer.id, answer.attempts, answer.kind, answer.status
       from settle_mixed(p_worker_id, p_ids, p_attempts, p_lease_tokens, v_outcomes, v_results,
              v_errors, p_delays) answer;
+  end if;
+  if v_is_watched then
+    v_freed := v_freed || tell_watchers(p_ids);
   end if;
   if v_freed is not null then
     perform leave_room(v_now, v_freed);
@@ -14937,9 +15765,10 @@ begin
   with old as (
     delete from job where job.tenant_id = p_tenant_id and job.id = any (v_ids) returning job.*)
   insert into job (id, tenant_id, queue, type, priority, max_attempts,
-                   timeout, run_at, created_at, payload, tags, metadata)
+                   timeout, run_at, created_at, payload, tags, metadata, key, keep_order)
   select old.id, old.tenant_id, p_to_queue, old.type, old.priority, old.max_attempts,
-         old.timeout, old.run_at, old.created_at, old.payload, old.tags, old.metadata
+         old.timeout, old.run_at, old.created_at, old.payload, old.tags, old.metadata,
+         old.key, old.keep_order
     from old;
   moved := cardinality(v_ids);
   if v_rows is not null then
@@ -15082,9 +15911,9 @@ begin
     select again.*, row_number() over (order by again.id) - 1 as n
       from reopen_ended(p_tenant_id, v_ids, '{failed}') again),
   later as (
-    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
+    insert into scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
     select v_start + make_interval(secs => back.n / p_per_second), back.id, back.tenant_id,
-           back.attempts, back.attempts_left, back.lost
+           back.attempts, back.attempts_left, back.lost, back.watched
       from back)
   select count(*), array_agg(back.id) into retried, v_ids from back;
   until := v_start + make_interval(secs => retried / p_per_second);
@@ -15405,12 +16234,15 @@ select job.id, job.tenant_id, job.type,
                      when later.id is not null then 'scheduled'
                      else 'pending' end) as status,
        job.payload, ended.result, coalesce(ended.worker_id, held.worker_id) as worker_id,
-       coalesce(ended.attempts, held.attempt, later.attempts, waiting.attempts, 0)::int as attempts,
+       coalesce(ended.attempts, held.attempt, later.attempts, waiting.attempts, behind.attempts,
+                0)::int as attempts,
        later.run_at as next_retry_at, job.created_at, ended.completed_at, job.queue,
        job.priority::int as priority, job.max_attempts::int as max_attempts,
-       coalesce(held.attempts_left, later.attempts_left, waiting.attempts_left)::int
+       coalesce(held.attempts_left, later.attempts_left, waiting.attempts_left,
+                behind.attempts_left)::int
          as attempts_left,
-       coalesce(held.lost, later.lost, waiting.lost)::int as lost, held.lease_expires_at,
+       coalesce(held.lost, later.lost, waiting.lost, behind.lost)::int as lost,
+       held.lease_expires_at,
        held.id is not null
          and exists (select from fairclaim_internal.cancel_request wish where wish.id = job.id)
          as cancel_requested,
@@ -15429,7 +16261,8 @@ select job.id, job.tenant_id, job.type,
        and (ready.lane_id >> 32)
            = any (array[0, -1 - (hashtextextended(job.queue, 0) & 1073741823)])
        and ended.id is null and held.id is null and later.id is null
-     limit 1) waiting on true;
+     limit 1) waiting on true
+  left join fairclaim_internal.held behind on job.key is not null and behind.id = job.id;
 
 comment on view fairclaim.job_queue is
 'Every job with its status, payload, result and error. Row security decides which rows a role sees.';
@@ -15444,11 +16277,13 @@ select job.id, job.tenant_id, job.type,
                      when later.id is not null then 'scheduled'
                      else 'pending' end) as status,
        coalesce(ended.worker_id, held.worker_id) as worker_id,
-       coalesce(ended.attempts, held.attempt, later.attempts, waiting.attempts, 0)::int as attempts,
+       coalesce(ended.attempts, held.attempt, later.attempts, waiting.attempts, behind.attempts,
+                0)::int as attempts,
        later.run_at as next_retry_at, job.created_at, ended.completed_at, job.queue,
        job.priority::int as priority, job.max_attempts::int as max_attempts,
        date_part('epoch', job.timeout) as timeout, job.tags,
-       coalesce(held.attempts_left, later.attempts_left, waiting.attempts_left)::int
+       coalesce(held.attempts_left, later.attempts_left, waiting.attempts_left,
+                behind.attempts_left)::int
          as attempts_left
   from fairclaim_internal.job
   left join fairclaim_internal.finished ended
@@ -15464,7 +16299,8 @@ select job.id, job.tenant_id, job.type,
        and (ready.lane_id >> 32)
            = any (array[0, -1 - (hashtextextended(job.queue, 0) & 1073741823)])
        and ended.id is null and held.id is null and later.id is null
-     limit 1) waiting on true;
+     limit 1) waiting on true
+  left join fairclaim_internal.held behind on job.key is not null and behind.id = job.id;
 
 comment on view fairclaim.job_overview is
 'Every job with its status, without payload, result and error texts. Row security decides which rows a role sees.';
@@ -15499,14 +16335,16 @@ select fairclaim_internal.secure_table(listed.name)
     'queue', 'login_tenant', 'setting', 'tick_lock', 'tick_state', 'tick_fault',
     'dispatch_progress', 'prune_place', 'prune_fault', 'suspect', 'tenant_name', 'tenant_note',
     'build', 'stat', 'tail', 'seen_running', 'waiting_count', 'delayed_job', 'quota_place',
-    'tenant_retention', 'worker', 'time_report', 'tenant_time', 'queue_time']) listed(name);
+    'tenant_retention', 'worker', 'time_report', 'tenant_time', 'queue_time', 'held', 'key_slot',
+    'key_note', 'key_lock', 'key_limit']) listed(name);
 
 do $policies$
 declare
   v_table text;
 begin
   foreach v_table in array array[
-    'job', 'finished', 'attempt_error', 'ready', 'running', 'scheduled', 'cancel_request']
+    'job', 'finished', 'attempt_error', 'ready', 'running', 'scheduled', 'cancel_request',
+    'held']
   loop
     if not exists (
          select from pg_catalog.pg_policy
@@ -15572,6 +16410,8 @@ grant select on fairclaim_internal.job, fairclaim_internal.finished,
   to fairclaim_tenant;
 grant select (lane_id, id, tenant_id, attempts, attempts_left, lost) on fairclaim_internal.ready
   to fairclaim_tenant;
+grant select (id, tenant_id, attempts, attempts_left, lost) on fairclaim_internal.held
+  to fairclaim_tenant, fairclaim_operator, fairclaim_auditor;
 grant select (lane_id, tenant_id, queue, type, turn) on fairclaim_internal.lane
   to fairclaim_tenant;
 grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expires_at)
@@ -15579,7 +16419,8 @@ grant select (id, tenant_id, attempt, attempts_left, lost, worker_id, lease_expi
 grant select on fairclaim.job_queue, fairclaim.job_overview to fairclaim_tenant;
 
 -- operators: everything but payloads, results and error texts
-grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags)
+grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags,
+              key, keep_order)
   on fairclaim_internal.job to fairclaim_operator;
 grant select (id, tenant_id, completed_at, attempts, status, worker_id)
   on fairclaim_internal.finished to fairclaim_operator;
@@ -15607,9 +16448,11 @@ select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
 insert into fairclaim_internal.build (contents) values ($build${
-"migrations": [{"checksum":"5c3d25fc24278f6e972b4b1f4f474be688d4a449f0086981e0b0c81a47ba4f5e","name":"tables","version":1}],
+"migrations": [{"checksum":"18534a0fa12aa057a15218a77529622f45c29a791ab7c39d18d0b60e7bba4558","name":"tables","version":1}],
 "functions": {
 "activate_limits": {"digest":"f76c1e2df30ab054145e767468056694b97eadb51559487527bcd95dd233909e","roles":[]},
+"admit_keys": {"digest":"e4cc3d409403197f381c6712d3e3eb5280ce47f87d9432a0a51fbc2a5d3827e4","roles":[]},
+"admit_some": {"digest":"78e5b47cf667d64fa86f5091b1e7ccde6c7544ce40e4551b6d26bc3a5be70fcc","roles":[]},
 "apply_limits": {"digest":"abff971218aebcb738d7ca852496b80e3bf31bdd5b62558c55ec1e4834839572","roles":[]},
 "apply_weights": {"digest":"49cef70c413328d0b0dc0bb7825a597e21619038bddfa1d7c28a5c2212b3bbe5","roles":[]},
 "bound_range": {"digest":"4c600c0c6a6f84d909f7084078cca7f6efd825a1ed869a2335e6001ca2ad8738","roles":[]},
@@ -15619,7 +16462,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "cancel_waiting": {"digest":"4b6372bace541e0443701dc8e305d459cc4655e6260bbc45362cd84ab9046b3e","roles":["fairclaim_operator"]},
 "cancelled_jobs": {"digest":"7dca37c8f31f777032e9cdc4a2cfb4380fc9d698ff070da1afce3cd8f3eb51fd","roles":[]},
 "charge_rates": {"digest":"a0eea6a82f99f465f9fd31e38d83571be8c2692bb40c0261d853b9d3b1dd746b","roles":[]},
-"check_batch": {"digest":"ab68fd20f1ec06a2263b6d2dad909e51aff55bc1dc01608066d612d7338be08a","roles":[]},
+"check_batch": {"digest":"9c28d55c5109f53e9d41ee0580c4cedfcd3c86484422c23ffb2035af11a7e207","roles":[]},
 "check_batch_quotas": {"digest":"07f3dfa6acccad6752c64b943175b3bac57292f45cb518a5b3eecd46bb44c1de","roles":[]},
 "check_bound": {"digest":"b44f26aa2864c0493d3bb0921da9bf3db7deb4610a8ea34f55cb937fc45d0184","roles":[]},
 "check_claim": {"digest":"6a015e94f890963a6bc88cc79adbece2f155592a49b0689deffa98dd2fa21653","roles":[]},
@@ -15656,8 +16499,8 @@ insert into fairclaim_internal.build (contents) values ($build${
 "default_limits": {"digest":"a0adc9ae0147bc6714307bcfb889cda474b0d8edb57f0546566da9e0106ed97b","roles":[]},
 "default_tenant": {"digest":"a9397dac08805d004806582bf58374f7b6466cbf61a14e2ee22d92ea522178d7","roles":[]},
 "delete_jobs": {"digest":"4d665a03bc49b4d72f7cdfc3e7a72505e6c34be796a4d2010321324adbd93218","roles":["fairclaim_operator"]},
-"dispatch_job": {"digest":"cf3eaaaa1dc1208f6bb37cdec7bbd72e6279182514ebb841c4f3e20120fc5c19","roles":["fairclaim_producer"]},
-"dispatch_jobs": {"digest":"9f07f723eb5b7218f8ccbcfa54616d1ac236f0630a95142fbe8be6c6d300919c","roles":["fairclaim_producer"]},
+"dispatch_job": {"digest":"d2580017e1930312e09fa87c293e05ccfec4cbe6e9b5d7f48b508fdc759f5671","roles":["fairclaim_producer"]},
+"dispatch_jobs": {"digest":"d3931e3a98fe51ebc5ea8994b9e1d9101ada3b97b5035aad63f9e5de835a258b","roles":["fairclaim_producer"]},
 "dispatch_lines": {"digest":"dbb5d9e33455771f20172cb127ce0cf66d82991f4e202d0abcf9ab0fae8f3a02","roles":["fairclaim_producer"]},
 "doctor_findings": {"digest":"9d5a78d32b10a736072bc9817b2fbd29c84ceda9fce3c259710ac08992eddefb","roles":["fairclaim_operator","fairclaim_observer"]},
 "doctor_topic": {"digest":"12d29ab184d6a2095a5ed0a2d52221074ec635c372ca04acaf4831440142ac02","roles":["fairclaim_operator","fairclaim_observer"]},
@@ -15669,18 +16512,19 @@ insert into fairclaim_internal.build (contents) values ($build${
 "drop_wishes": {"digest":"7408c62df3a4c65ee01f9edf2107caefdf70d5c45c11e95b8f085f19e8147ced","roles":[]},
 "end_cancelled": {"digest":"54f734857e0ea3da9763790ec3f7e3f62d7b17ac31412c2b1d662d80f2d73aec","roles":[]},
 "end_overrides": {"digest":"f327b2a6311ca8e916a345a5cb5d19fe6d9232bcc4536edafd807d8b8e6ad43e","roles":[]},
-"end_waiting": {"digest":"13988f6f0d54b7ba28b0998ac120b7460665afd76efd661aef0d03e3fe8c97d6","roles":[]},
-"erase_jobs": {"digest":"0247c6be123087fa4a56cf33d24796a494fe7d66f607b20c08330ec70028d00b","roles":[]},
+"end_waiting": {"digest":"dc69025ed1b0e5656626a5e8d9f2b093ab923c6fd6c7cfdff10f4ebe30dbef25","roles":[]},
+"erase_jobs": {"digest":"23e6a3ec64da8926c7abdf2459a7913e0e97a8a2b0e371cf82e626c1703e9ef9","roles":[]},
 "error_code": {"digest":"4b208366eb628c8b1d3f73a93337f3bea703f6eb440673a2e49de0b3449441a8","roles":[]},
 "error_has": {"digest":"77fa77d57430d687e04bbb5fe36ff0ccfbf5a9e9602aa3c0fc7024f79af0c20d","roles":[]},
 "event_triggers": {"digest":"cdb5bd3cf3f04b68e6169a543cee5911c3b5a79d81d6994ce235936310c530e9","roles":[]},
 "export_tenant": {"digest":"1af4afcb88c2edad18184e796bafd60309b19addd9dfa7c7a805f9146f04d719","roles":["fairclaim_operator","fairclaim_auditor"]},
 "extend_leases": {"digest":"c522db9125f868684a2dd9b74d78d09ec66e0959cabb0c4702f5e126ceab34ca","roles":["fairclaim_worker"]},
 "extras_fault": {"digest":"beae015378f727eef5396d93ceb84c2db5c3e3b6ffd023addac4b8e43a6e1512","roles":[]},
-"fail_suspects": {"digest":"f12cb582011177be1b9f887c93676a50dc056cc7aeacf0642e6ecc024ed71813","roles":[]},
+"fail_suspects": {"digest":"248d277b679e5d87f4994d3b8baeabb19ac12a3d385a375414b018883950b252","roles":[]},
+"fill_keys": {"digest":"d558e7b70e82a82a36ff532e839093a570d9367a9d93a5689d86f506c27e2f86","roles":[]},
 "find_at_limit": {"digest":"7e9a8674cb3d70bb1347d5d7256c438470c5040700734a6d70162c13b0d4556f","roles":[]},
 "find_counted": {"digest":"610f0b757506be4988ece4c69f4ad77cfb48ce0bea9df9141316b6da78f99d18","roles":[]},
-"find_jobs": {"digest":"d88fdf15c56b52413af31a3079448280400b1fed882fc48bee01823ef49981d9","roles":[]},
+"find_jobs": {"digest":"75cf4725082825329215207496c63aff0f8c0cc2d1e37dc8ad1f462729213c07","roles":[]},
 "findings_of_age": {"digest":"880ed3d82b5ea0250d4a5aa597665daa4f19a98c65916f8ac489746eee45742e","roles":[]},
 "findings_of_functions": {"digest":"9dc8801d24faf52a633cf1255e903f3260efa576e67b0e165a6c60d50f87e3be","roles":[]},
 "findings_of_holders": {"digest":"97081ddbd16d62dc6ed3479d143b41bb1661cabc835b2db2ec867e23dd20ecdc","roles":[]},
@@ -15698,7 +16542,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "findings_of_suspects": {"digest":"92883a0f67a4550797147497c5b18a3210d30dafa888216319d9a1f2bb1f048c","roles":[]},
 "findings_of_ticks": {"digest":"bb42db938fe2fb61323cf47db83ef6a188d9f10c2b627ab0d0f069234efbb45d","roles":[]},
 "findings_of_waiting": {"digest":"71c5ea7291459747ee4e6cb20c0909d533c39d4c2ccc93e18d13330c342eefa5","roles":[]},
-"first_job": {"digest":"5172fcf43589ddcfeb94935e34ca3014a5efa234111451ebb5efa607242b5495","roles":[]},
+"first_job": {"digest":"113a603a88aa55d94e9fd61c227e7820826d1bbc1d9ad84a85a0c3690ff967c3","roles":[]},
 "flows": {"digest":"1d11741d316a24eb5bec9c7851868a7575fd11acc95e0f6d32544d4096c0ae1c","roles":[]},
 "fold_names": {"digest":"bf1b0c548fa5707bdb91660d0d044d62479af726c5ad32ef6890989660a72527","roles":[]},
 "fold_times": {"digest":"e4f43dcf4743e34bf3d256d0a44a456cc920ed4e701011dc19d3912b60477b97","roles":[]},
@@ -15710,9 +16554,11 @@ insert into fairclaim_internal.build (contents) values ($build${
 "forget_times": {"digest":"b094210556569133a85d665c2132668bf1eec0ab96dd2e4cc0fe06f8b87190e1","roles":[]},
 "forget_workers": {"digest":"9c32336b968a6346723b6666f664a475837b3a5b4f6e5e88c4f94b35c78cb971","roles":[]},
 "free_passed": {"digest":"43f291d716f1a5c4c916a020a36b13457620bc74fc983eb8c2a0ad2eb629f3b2","roles":[]},
-"get_jobs": {"digest":"8bd5cac0a85d57c71b86cded83b6e4cf50d665807681fcef8ced5c70cb25791e","roles":["fairclaim_producer"]},
+"get_jobs": {"digest":"9b084e59264da3ca436eac2c3ababfe47148764724ac3c1c418936cd53b049d2","roles":["fairclaim_producer"]},
 "has_room": {"digest":"021eff51b8223aec8700fad287e024195b132d0d3692d2041593ef1bfb186ac2","roles":[]},
 "hint_passed": {"digest":"76263e19628689f53566de7b075befe753a31377dd9a05dd268b9013f4a5eff4","roles":[]},
+"hold_jobs": {"digest":"50e4b8a7cc7ba68ae934bf16217100b338431a48b335a9929487e1aaa669f52b","roles":[]},
+"hold_rows": {"digest":"78ca0cdf5372232c4506c9d2d0beec34c87f5a57f637c4fa9dc55fbcd616f78e","roles":[]},
 "hop_turns": {"digest":"a4c0142405fbe88974666bcedf076ab0cdf5c9761a93d5ed67ab3172bb57cacd","roles":[]},
 "id_at": {"digest":"10baa8453aadbfe1f1dff476ab08c981bcf3ba9bba3aace7cc18979ba326bedf","roles":[]},
 "id_prefix": {"digest":"1f161038d88700f7fc974c95e87613f422ad66c9f277233e426809d3e0d17f27","roles":[]},
@@ -15726,14 +16572,16 @@ insert into fairclaim_internal.build (contents) values ($build${
 "is_known_tenant": {"digest":"0688d97b3351aec946328b89822081f49417f212e78d48ebcc9cabb628a0c842","roles":[]},
 "is_name": {"digest":"3a5adf1fa0648d751468bc6aef27dca284cb5ad36ff6b5a5c5165631aefb5946","roles":[]},
 "is_prune_due": {"digest":"b8d0b08b2d2fd0989869f562ecce954609d10ef6b1d24ca7756ac543ad7d1334","roles":[]},
-"is_quiet": {"digest":"1b570774a005f3a86a60502a6e1d282766a24863ec9cf420f5bd4585c652bdee","roles":[]},
+"is_quiet": {"digest":"bbf20e45c7735304516fcca713cdd84ece870ec06a72165e862e1570899181b8","roles":[]},
 "is_suspect_waiting": {"digest":"7226b29e59a7b431b4906d0e776582070300cbffb3159feaccd5e0b3579c9bfb","roles":[]},
 "is_tenant_name": {"digest":"5416dc78d899e8a14ea181661442429b825ebeb7bbff1b358c6c22b988b48127","roles":[]},
 "is_time": {"digest":"1169297cf08f72e120d066ec36251df103131e108e8aee775789298374478c78","roles":[]},
 "is_wanted": {"digest":"f55d9cea41b53d6d1d99b6f9d66097e62dd1196901c889dda406087d60e1cd5b","roles":[]},
+"job_ended": {"digest":"d761532abb07edb9669120cd3f655b91bcc8614a856a510ff84a8f4e23dc09f2","roles":[]},
 "jobs_ahead": {"digest":"80549d9719b369d188b14b1bb67905556b2feecc3f2d879b21eedd97445169cb","roles":[]},
 "json_fault": {"digest":"e114008019a9bd1b0fc2db1b95b6a87be8cb99bb51d52b03c297e17fe27ff252","roles":[]},
 "keep_state": {"digest":"cca34f2eb8244e0feae4971435c442110f276793ae373cd03188befd8d4fc117","roles":[]},
+"key_lock_of": {"digest":"bcf70ac5d7dd53a5115faf0b6f6b255cdcbc3e1dfd1b9a55f8e486803210c025","roles":[]},
 "known_settings": {"digest":"11b8f0297362b0f89cbfa8b8d94cf034ff1a07a52a701e5cc2b2040f691914f5","roles":[]},
 "lane_group": {"digest":"e414de76b6da3cc864c8ea00c31a43526635d6cab96efca24e3c59876e1893fa","roles":[]},
 "leave_hints": {"digest":"10c08f4af4cb82d22c13e5e0ace706906fb4ea833cb5ec1477e071d6579b91c2","roles":[]},
@@ -15751,11 +16599,11 @@ insert into fairclaim_internal.build (contents) values ($build${
 "make_range": {"digest":"c36bdc4d8846facb4b28d473776b33853becfbb684f3153908335b83aa597b36","roles":[]},
 "make_ranges": {"digest":"7830ea23c0c1e3840e713955d4b86003e98b80f43b5e747bca2828465fc93aa4","roles":[]},
 "mark_holders": {"digest":"43697d50b0af5d48351097ee157c50c526b392088ab799d0d6aa61a4ac0abf65","roles":[]},
-"matching_jobs": {"digest":"efb20d96449bd3ec00aeb8bfd9fa7ccb45ac3b6c90a2c83522c7eb14d47d8afb","roles":[]},
+"matching_jobs": {"digest":"b8173ae5e76f8c86969b7754f5d99429e638e4cbb51dc13c4f86bc173eaf60dd","roles":[]},
 "millis": {"digest":"0f4a0b4fffaf847ee01ae8876afb133942d4ad2b89291b965ea542b8c577c75a","roles":[]},
 "move_floors": {"digest":"bb2e5f286ac25470876cf3ad3e5031e6abc29a6b7c55456421b41c6d11c4dbca","roles":[]},
 "move_limited": {"digest":"f792c8ca59cc5ee78ad6e60e4980fbb58cb2160f91c9ca8221b0a65ea8dbd6a5","roles":[]},
-"move_waiting": {"digest":"369a7c513f6f3f0bd56493f2b322c3e7188bab95f4204177ac288210ca302317","roles":["fairclaim_operator"]},
+"move_waiting": {"digest":"65fc10fff3e32d877d6f77e6adc10703c23bde563c7151d75cbbf461dbb09446","roles":["fairclaim_operator"]},
 "named_tenant": {"digest":"05022ad604f767b809d78cfc7cf746f186dfc3cbd594ac72fba2166d9423d299","roles":[]},
 "named_tenants": {"digest":"42e7a9f72632aa11ce3ffbf8bf2b3e407400b694fbfc7c4891c4f248475e39c7","roles":[]},
 "newest_state": {"digest":"17b8ddca9f6dbd6c4ecdf413d1102659c57ad99b5ff893c6b00fee6e42a3b616","roles":[]},
@@ -15779,6 +16627,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "note_rates": {"digest":"ff126e05be323a416e8cb15809ac798651120c2058cba324f6688539484c149f","roles":[]},
 "note_tenants": {"digest":"64ecc0cbe71b23607f8c9ee2423e90160bf59c1dc0a7823802ae35fc6373f78b","roles":[]},
 "note_waiting": {"digest":"24f40f4d7a322aadaf369ed2917c7075a55f4895a16008acc672f6f2850bd7c8","roles":[]},
+"note_watched": {"digest":"1e1291f165f6faf8efd6453f511d696f754c8c34516ae9d1885eca8ab9eb7fa6","roles":[]},
 "open_queues": {"digest":"7bc7079fa8c26303b424e6b00072e06fdaa36af9020a7b43fec464605e3c9015","roles":[]},
 "our_role": {"digest":"79a2878026dcb51824a9407274468cf63c2bafd55f578de8ff97a365c74f32a8","roles":[]},
 "pause_queue": {"digest":"ef6e87eff527aec687efca1ff91d386691986899fe7b1ace8d590209d0e422e0","roles":["fairclaim_operator"]},
@@ -15803,7 +16652,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "quotas_of": {"digest":"47fe6c3ec279fb4422b2231b5b25593cf511d173079e2cfd406f89bdeb08127e","roles":[]},
 "range_block": {"digest":"4e3fbd510400f4f2d3b7722d3126d5af2c37f7952fc7a940882aa28269fe2173","roles":[]},
 "range_name": {"digest":"d28c8750c71c406d73ca466779e784581f6feffd47a1645779fc4c907a9e4349","roles":[]},
-"range_waits": {"digest":"759169feb807f783b0e02bea44b69b890992161ed60398c936c2e52e24429075","roles":[]},
+"range_waits": {"digest":"858b527a18e4ef7e6d0a900bc04534b2acc52a1359e96779527cb843aa9573b5","roles":[]},
 "range_width": {"digest":"5f49106ff32fb379f75fea162241c8ca60394b79ede4e37caaeb9e9684972ac7","roles":[]},
 "ranges_wanted": {"digest":"9de87fc2ae8eab66830232a0a853fb4230cee54ca6052648b963b33057b9657f","roles":[]},
 "rate_room": {"digest":"27ed8345b2c38008e2195945229a550621a715112972b0e631314f4665a4e5d0","roles":[]},
@@ -15816,26 +16665,26 @@ insert into fairclaim_internal.build (contents) values ($build${
 "refresh_stats": {"digest":"a016c96d5b623ed464e7da0ae9ba247ae7a85abb34267ba1a1b6debbd56e0507","roles":[]},
 "refuse": {"digest":"4c68f4909e9a727d702d82df1c63477a78304ae1698c8444efd17877bcefc840","roles":[]},
 "refuse_item": {"digest":"0be3263d29cbd427120359033e2ecdeb2da2552dcb06290db6a1b6d9b092f923","roles":[]},
-"refuse_job": {"digest":"ebb57a02e505918a5a2eb1da06131503273d7e379039da6dac2c3a9fad1110cb","roles":[]},
+"refuse_job": {"digest":"d47fdad1cd27ff76f361c314d0c0597ff7f808d7930034b9cdf3da405a0527b9","roles":[]},
 "refuse_late": {"digest":"aa34060fc16c5012edc472886ff9c902594cc82d587ed8a39743b8a41f826f05","roles":[]},
 "rehearse_drop": {"digest":"8db5b96bb3762021c8f430733469517c84a594e27b0cf3a6e0f9899059e2225c","roles":[]},
 "release_claims": {"digest":"f4f33bd7ac7b0e6aa827fcbf1524ed87b5f54bf2de9eabd1e3dcc56f100dfabf","roles":["fairclaim_worker"]},
 "release_jobs": {"digest":"9e872e61ac5efb0fce1390eba1839345b55a375d924391a5249072e24eaa7968","roles":["fairclaim_operator"]},
 "release_worker": {"digest":"46c31d297630ddda6abffc7dad82032d91233c9d0feddc87ec4c7065f935ed63","roles":["fairclaim_operator"]},
 "renew_passed": {"digest":"7e5d94eb2b270af7204a55b0fc6a14ae32f155dba54749485d7caa26ebc6386f","roles":[]},
-"reopen_ended": {"digest":"c3cef39c297078ae4ddf9ae9af70ca48ef19e99880c97e069a0dfe3b90d447cf","roles":[]},
+"reopen_ended": {"digest":"750a1a9aba8afa30d3358b677a7d78d04c4da3849aeaafa5211f4acfc9731930","roles":[]},
 "report_work": {"digest":"4d2078aa394a2f4048f2aa590844118ac96f1a094bdf881706671bde1b51fcb7","roles":["fairclaim_worker"]},
 "resume_queue": {"digest":"a216e9065cc29ae5b9cab5746f0c87ad05530c758e48d7b501adde43ea0888c7","roles":["fairclaim_operator"]},
 "resume_tenant": {"digest":"93dc4f6544a0461ad275372d7a7026f13defe1bbe0ef4b8a4b927aad56f27b39","roles":["fairclaim_operator"]},
-"retry_failed": {"digest":"8659c629d6e71abf8f97843ffdcd9fe17a9e1abb1b4c3403b74c332be5af1a22","roles":["fairclaim_operator"]},
-"retry_jobs": {"digest":"6fdf0842d92e3f3b386b46b5538c8600655e522c3a418517b768272c592611e5","roles":["fairclaim_producer","fairclaim_operator"]},
+"retry_failed": {"digest":"a8a9cbf1239a6b792be5c58d39b10822bd03ca3da1c3763d710c96bf0fe5da61","roles":["fairclaim_operator"]},
+"retry_jobs": {"digest":"72783b9d99f71df54d3db9148de019c03a750178c52979c9987b98f80e22fb1f","roles":["fairclaim_producer","fairclaim_operator"]},
 "return_expired": {"digest":"57c6d9b997e699707c3b4af92b37e8b45170383aef74c0cd38ce99558239df75","roles":[]},
 "roll_window": {"digest":"905826da7f510aaf54eebf084e7d8caa373f9a4a6362bf9f8d41773a74d2b15c","roles":[]},
 "room_in_queue": {"digest":"c6122d06470461e0a53911b4adb5c1791ec3fc190aad2158d19e08b6a019fa33","roles":[]},
 "room_under_limits": {"digest":"aa18adaf7a67993bc0d48e0bed2db012d53b1f5ae0117f1009f77e0e26974dd5","roles":[]},
 "room_under_rates": {"digest":"06205a2dd69b7b21b4f164abac2606416ebe17444d9b76d20a3f8092ee3e1cf8","roles":[]},
 "run_limited": {"digest":"576e8a123b504ea20144f29f457ed40971c913469c333b787a527ebe03734e31","roles":[]},
-"run_step": {"digest":"6a59c2e2958acce66a9e9439171ec0b856e0274052ff9eca279e3571025a1ce4","roles":[]},
+"run_step": {"digest":"cd3e99f489be477368e8b6ac9aad544434261bc757500e6af48bce9afa16ed88","roles":[]},
 "running_mask": {"digest":"a28f64df862dc02280e794929c71eae36e88a31abacc223cde4561101d4b523f","roles":[]},
 "schema_version": {"digest":"5874e7dda4f8a01e40bb4c764fb57e535edba6186ed664e93cbc3bff6462a8a8","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
 "seconds_in": {"digest":"1f370781f1f952f251f299c23d430d327eca67952db155835ce31736a09d7cdf","roles":[]},
@@ -15843,6 +16692,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "service_shares": {"digest":"838782276febc6ff7cff738896ffebf6075580803dafc9e44978586916347158","roles":[]},
 "set_default_limit": {"digest":"31288bbc264101b5017325ca072ac0f6447ecb969280deb1969c191f9ff9aa6b","roles":["fairclaim_operator"]},
 "set_default_quota": {"digest":"3b82b626c0c1286841ad5c521b33c1a2b5e9e6cf43c90241c3b383969d642104","roles":["fairclaim_operator"]},
+"set_key_limit": {"digest":"3af6441c4e96045b41deb0ad5d813b8a49e41d2e72baaaff583956b14e6ba51a","roles":["fairclaim_operator"]},
 "set_limit": {"digest":"dfda6ccf72fde92746f0233f574d0967adb95f64cb2c0dd78f2f20bf20ec03f4","roles":["fairclaim_operator"]},
 "set_queue_fair_by": {"digest":"d8b4c232a0edf7144a3aef338e259482f8367d90ea362281ac447764017a98e6","roles":["fairclaim_operator"]},
 "set_queue_limit": {"digest":"991aa6e0b049df66114fc19f63e0e3d7831a03f95a334e2138a513eec917d2a1","roles":["fairclaim_operator"]},
@@ -15850,9 +16700,9 @@ insert into fairclaim_internal.build (contents) values ($build${
 "set_retention": {"digest":"260942054f16fd2170c43fb51037b59481a73aed73476cde7ca4d98715ef6a9b","roles":["fairclaim_operator"]},
 "set_setting": {"digest":"8c5c96cf18c94e33e7842b505b992e0b86afc561d6482e9eb135f41d8310c966","roles":["fairclaim_operator"]},
 "set_weight": {"digest":"236545cd223e86074afdd813bdfb01f77e09ca2743ab0dc8c10b1e87a34214a1","roles":["fairclaim_operator"]},
-"settle_and_claim": {"digest":"11ad8fea6b52170b65f1fa82f2873f0ec2fddf57982a7626e148839fdd454281","roles":["fairclaim_worker"]},
-"settle_jobs": {"digest":"61e48825f196784f56c68a0a5615c394f5fcdcf57667c04dc8069c7a3505fa0a","roles":["fairclaim_worker"]},
-"settle_mixed": {"digest":"32c1415cd0636d87bb5ec6deabeb7776c91fe8aecacf1cb7af2202e1aee209be","roles":[]},
+"settle_and_claim": {"digest":"b4cb45e7b30aea6de475e4ac57680d446d2af77525ff20871f6255d6c35e0753","roles":["fairclaim_worker"]},
+"settle_jobs": {"digest":"66feb11c4574d7dcd717f01b86e8f5466f6dd064eb8d673652ee10f181c5a543","roles":["fairclaim_worker"]},
+"settle_mixed": {"digest":"bc104dd6d801addf992193a0068df365c56f26b15a5684e3dc69118599f93588","roles":[]},
 "show_job": {"digest":"1de32360795b828c88db372a92691b57d6aa61e116a8e9c65e7630f4005d6e88","roles":["fairclaim_operator","fairclaim_auditor"]},
 "show_limits": {"digest":"2842eb0270167d0ed1f095c3a984c20e5999396cf205aa34225518166c689ee0","roles":["fairclaim_operator"]},
 "show_quotas": {"digest":"042e1d9917aa1643ff8335136e54509f2a4cb87b1901de1b2da2be3362bb51db","roles":["fairclaim_operator"]},
@@ -15860,6 +16710,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "slots_of": {"digest":"f80e35243f24c291aa4abaed0344d02801e3e0e5bf50567e8dc68b8882ffd16f","roles":[]},
 "some_of": {"digest":"c5871e453cbbcfb4ab1a8b1ca4bae37ecf3a75825b11aef833426d4d27852622","roles":[]},
 "span": {"digest":"a9c5429724f9c3cb45a27633b0696c75dfbecca4cbf87683570ed69e3a0d67d0","roles":[]},
+"spread_prefixes": {"digest":"a850c814c4cc81066473a441b556813ad3b815c002081d7af480881143226625","roles":[]},
 "stale_kind": {"digest":"dfb9c5a2c45a00fc71bfa8e734ae78c76cec1f590903e42409ce5c61aeddeba3","roles":[]},
 "stats_due": {"digest":"b3b204ecb27cc1401eb3479b0bc1b40f15728ef33a5cd395dea9c4253015cc5a","roles":[]},
 "stats_page": {"digest":"6a80c3ccc8ccd70078afc4f796e242a16d47dd9c450de82441ea838e83eccac7","roles":[]},
@@ -15873,16 +16724,18 @@ insert into fairclaim_internal.build (contents) values ($build${
 "take_ranked": {"digest":"c06439c48b27fa246bd6c06a696d89bc6da957812e56103cfc0c4705b25720ea","roles":[]},
 "take_shared": {"digest":"2fdf78aa0a1795a491c204ebc4c75ee67d79dc65ad39e440ae03fe6090a38567","roles":[]},
 "tell": {"digest":"5ad5ff64adbe1ee249824f9c61d49af7aa8a271a64ad40f3bf387395b6287707","roles":[]},
+"tell_of_keys": {"digest":"272ccae5e808a1f589617c884b3e83aa52d97cd5c246e6a9a6b2179608289b86","roles":[]},
+"tell_watchers": {"digest":"a0b9b6ca613bb22a75d775ea2ed16ec8590fd960ba62721491aeaed55fbb4032","roles":[]},
 "tenant_jobs": {"digest":"44c27db3442b492495e0c5f50eb2e4fc18eb3ae5740da7ff73892a54e23dccff","roles":[]},
 "tenant_label": {"digest":"874e76e578ec34564971d84945b0c2b465abab931317ba3f15de6bde8aaa7e1b","roles":[]},
 "tenant_names": {"digest":"8e6224410e8c0796ed2c202ca8bc7c2f2196e09f7be3fb73338ce1598b2bbd83","roles":["fairclaim_worker","fairclaim_operator"]},
 "tenant_parts": {"digest":"65580c2ea5ca11323b237669b5b1d079d8e17ccbc2bb07c957ef597982f0b140","roles":[]},
 "tenant_stats": {"digest":"94c3f424c6e07440f32251fac9aac1bae47c2df85a4fa37033eb635059538720","roles":["fairclaim_operator","fairclaim_observer"]},
 "tenant_uuid": {"digest":"f9965135b64a84231e5f634f5297f7430f959f1c218d11f6b9c46b7edfedcee1","roles":["fairclaim_worker","fairclaim_producer","fairclaim_tenant","fairclaim_operator","fairclaim_auditor","fairclaim_observer"]},
-"tick": {"digest":"3c4685ffe0fa5e742fabbd0fd9f9092938a6f4c9e490b771420a6f4b521c9d87","roles":["fairclaim_worker","fairclaim_operator"]},
+"tick": {"digest":"b6e85c08d11932ad904876324fa5b6cab737a3406de6e60656cfd7bf264cf90c","roles":["fairclaim_worker","fairclaim_operator"]},
 "ticks_at_work": {"digest":"85d45e4c2b1b65a684429265e947acd8583557422ab51ccf72e1678fee90bf92","roles":[]},
 "times_wanted": {"digest":"5bba17ef2d7ab54d8ec406f6b531acd4914f4da768f253078c88ef7934dc61d9","roles":[]},
-"to_ready": {"digest":"35c90be15cf5f8360fd016ed8dcbf386796dbdd04406f2d6d4e2623c2870850a","roles":[]},
+"to_ready": {"digest":"16e375206bb2d02c56b54648398002c02d3bc08316223f8ff12ce134d812dad0","roles":[]},
 "told_limits": {"digest":"5a097a54da2e86ee35d3693529c0dd9c55d9d71d2e4be269cb9614d1470bb30c","roles":[]},
 "too_deep": {"digest":"8aec7c2d6bf6b9caa18c5d51a9aff889b221f928c801c91d771105a09d217d05","roles":[]},
 "try_step": {"digest":"55c6aa5f87f85882763c90e0894fe74fe45f54df168815b16e587cdb10c955b3","roles":[]},
@@ -15900,10 +16753,10 @@ insert into fairclaim_internal.build (contents) values ($build${
 "weigh_by_time": {"digest":"0c8cb01151edb4179d6b75fa4cbc9846095b135013047391eee3881759834716","roles":[]},
 "weigh_slice": {"digest":"7b238ad1430f2ed1e6de47d77f5ca9bd23f75b9baff530f4c8f40104ec2b2498","roles":[]},
 "weight_of": {"digest":"c5ccffcf99a2591c69fbd9101bf2dac3ae71dba0aa83111ff616234f0806a65f","roles":[]},
-"why_idle": {"digest":"1e5412342eee7b1aec55eab26e0e782c2010f5574a4d619c03fc15cc8d477812","roles":["fairclaim_worker"]},
+"why_idle": {"digest":"4cf5657c34ca5ce3ced1f01e2b9ed0a70747abba5a7eee8bfd49ba4881699672","roles":["fairclaim_worker"]},
 "why_waiting": {"digest":"f033e275fd66b51d9d1172551585ed3537ab49e4ba29a0a98e46e695018814e8","roles":["fairclaim_producer","fairclaim_operator"]},
 "window_sum": {"digest":"2b4eb81fe07b7aa5389e3707c50b57c7fd2e5bd94e0ca0eecc886e0d3253d6fa","roles":[]},
-"work_steps": {"digest":"0ca2bb16c35ba80d9d313f910ecf2bd10099771185a5da93a0694b9db49174f1","roles":[]},
+"work_steps": {"digest":"41a4d59c506e9116376cb516ab04ff3ac3e1a7a9399740b83037f118fa137006","roles":[]},
 "write_base": {"digest":"fdf6d68d37f258e095d9adc32ef4df10ce5d124a392b2513d21281674ba76562","roles":[]}
 }
 }$build$)

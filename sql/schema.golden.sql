@@ -221,6 +221,27 @@ CREATE UNIQUE INDEX floor_hint_pkey ON fairclaim_internal.floor_hint USING btree
 alter table fairclaim_internal.floor_hint enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.floor_hint as permissive for all to fairclaim_owner using (true) with check (true);
 
+create table fairclaim_internal.held (
+  tenant_id uuid not null,
+  key text collate "C" not null,
+  seq bigint not null,
+  id uuid not null,
+  attempts integer not null,
+  attempts_left smallint not null,
+  lost smallint not null,
+  keeps_order boolean not null,
+  constraint held_pkey PRIMARY KEY (tenant_id, key, seq)
+) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
+CREATE UNIQUE INDEX held_id ON fairclaim_internal.held USING btree (id);
+CREATE UNIQUE INDEX held_pkey ON fairclaim_internal.held USING btree (tenant_id, key, seq);
+alter table fairclaim_internal.held enable row level security, force row level security;
+create policy operator_read on fairclaim_internal.held as permissive for select to fairclaim_auditor, fairclaim_operator using (true);
+create policy owner_all on fairclaim_internal.held as permissive for all to fairclaim_owner using (true) with check (true);
+create policy tenant_read on fairclaim_internal.held as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
+grant select (tenant_id, id, attempts, attempts_left, lost) on fairclaim_internal.held to fairclaim_auditor;
+grant select (tenant_id, id, attempts, attempts_left, lost) on fairclaim_internal.held to fairclaim_operator;
+grant select (tenant_id, id, attempts, attempts_left, lost) on fairclaim_internal.held to fairclaim_tenant;
+
 create table fairclaim_internal.id_range (
   starts_at timestamp with time zone not null,
   ends_at timestamp with time zone not null,
@@ -245,6 +266,8 @@ create table fairclaim_internal.job (
   payload jsonb not null,
   tags text[] not null,
   metadata jsonb not null,
+  key text collate "C",
+  keep_order boolean,
   constraint job_pkey PRIMARY KEY (tenant_id, id)
 ) partition by RANGE (id);
 CREATE UNIQUE INDEX job_pkey ON ONLY fairclaim_internal.job USING btree (tenant_id, id);
@@ -254,7 +277,7 @@ create policy owner_all on fairclaim_internal.job as permissive for all to fairc
 create policy tenant_read on fairclaim_internal.job as permissive for select to fairclaim_tenant using ((tenant_id = ( SELECT fairclaim.current_tenant_id() AS current_tenant_id)));
 grant select on fairclaim_internal.job to fairclaim_auditor;
 grant select on fairclaim_internal.job to fairclaim_tenant;
-grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags) on fairclaim_internal.job to fairclaim_operator;
+grant select (id, tenant_id, queue, type, priority, max_attempts, timeout, run_at, created_at, tags, key, keep_order) on fairclaim_internal.job to fairclaim_operator;
 
 create table fairclaim_internal.job_<range> (
   id uuid not null,
@@ -269,11 +292,60 @@ create table fairclaim_internal.job_<range> (
   payload jsonb not null,
   tags text[] not null,
   metadata jsonb not null,
+  key text collate "C",
+  keep_order boolean,
   constraint job_<range>_pkey PRIMARY KEY (tenant_id, id)
 );
 CREATE UNIQUE INDEX job_<range>_pkey ON fairclaim_internal.job_<range> USING btree (tenant_id, id);
 alter table fairclaim_internal.job_<range> enable row level security, force row level security;
 create policy owner_all on fairclaim_internal.job_<range> as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.key_limit (
+  tenant_id uuid not null,
+  is_prefix boolean not null,
+  key text collate "C" not null,
+  max_running integer not null,
+  constraint key_limit_max_running_check CHECK ((max_running >= 0)),
+  constraint key_limit_pkey PRIMARY KEY (tenant_id, is_prefix, key)
+);
+CREATE UNIQUE INDEX key_limit_pkey ON fairclaim_internal.key_limit USING btree (tenant_id, is_prefix, key);
+alter table fairclaim_internal.key_limit enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.key_limit as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.key_lock (
+  slot smallint not null,
+  constraint key_lock_pkey PRIMARY KEY (slot)
+);
+CREATE UNIQUE INDEX key_lock_pkey ON fairclaim_internal.key_lock USING btree (slot);
+alter table fairclaim_internal.key_lock enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.key_lock as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.key_note (
+  note_id bigint not null default nextval('fairclaim_internal.ready_seq'::regclass),
+  tenant_id uuid not null,
+  floor bigint not null,
+  is_prefix boolean not null default false,
+  key text collate "C" not null,
+  constraint key_note_pkey PRIMARY KEY (note_id)
+) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
+CREATE UNIQUE INDEX key_note_pkey ON fairclaim_internal.key_note USING btree (note_id);
+alter table fairclaim_internal.key_note enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.key_note as permissive for all to fairclaim_owner using (true) with check (true);
+
+create table fairclaim_internal.key_slot (
+  id uuid not null,
+  tenant_id uuid not null,
+  seq bigint not null default nextval('fairclaim_internal.ready_seq'::regclass),
+  floor bigint not null,
+  since bigint not null,
+  keeps_order boolean not null,
+  key text collate "C" not null,
+  constraint key_slot_pkey PRIMARY KEY (id)
+) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX key_slot_key ON fairclaim_internal.key_slot USING btree (tenant_id, key, seq);
+CREATE UNIQUE INDEX key_slot_pkey ON fairclaim_internal.key_slot USING btree (id);
+alter table fairclaim_internal.key_slot enable row level security, force row level security;
+create policy owner_all on fairclaim_internal.key_slot as permissive for all to fairclaim_owner using (true) with check (true);
 
 create table fairclaim_internal.lane (
   lane_id bigint not null generated always as identity,
@@ -815,6 +887,10 @@ create sequence fairclaim_internal.floor_hint_hint_id_seq as bigint start 1 incr
 
 create unlogged sequence fairclaim_internal.guard_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
 
+create unlogged sequence fairclaim_internal.key_floor as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
+create unlogged sequence fairclaim_internal.key_noted_at as bigint start 0 increment 1 minvalue 0 maxvalue 9223372036854775807 cache 1;
+
 create sequence fairclaim_internal.lane_lane_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.lane.lane_id;
 
 create sequence fairclaim_internal.limit_note_note_id_seq as bigint start 1 increment 1 minvalue 1 maxvalue 9223372036854775807 cache 1 owned by fairclaim_internal.limit_note.note_id;
@@ -880,7 +956,7 @@ create view fairclaim.job_overview with (security_invoker=true) as
             ELSE 'pending'::text
         END) AS status,
     COALESCE(ended.worker_id, held.worker_id) AS worker_id,
-    COALESCE(ended.attempts, held.attempt, later.attempts, waiting.attempts, 0) AS attempts,
+    COALESCE(ended.attempts, held.attempt, later.attempts, waiting.attempts, behind.attempts, 0) AS attempts,
     later.run_at AS next_retry_at,
     job.created_at,
     ended.completed_at,
@@ -889,7 +965,7 @@ create view fairclaim.job_overview with (security_invoker=true) as
     job.max_attempts::integer AS max_attempts,
     date_part('epoch'::text, job.timeout) AS timeout,
     job.tags,
-    COALESCE(held.attempts_left, later.attempts_left, waiting.attempts_left)::integer AS attempts_left
+    COALESCE(held.attempts_left, later.attempts_left, waiting.attempts_left, behind.attempts_left)::integer AS attempts_left
    FROM fairclaim_internal.job
      LEFT JOIN fairclaim_internal.finished ended ON ended.id = job.id AND ended.tenant_id = job.tenant_id
      LEFT JOIN fairclaim_internal.running held ON held.id = job.id
@@ -898,7 +974,8 @@ create view fairclaim.job_overview with (security_invoker=true) as
             ready.attempts_left
            FROM fairclaim_internal.ready
           WHERE ready.tenant_id = job.tenant_id AND ready.id = job.id AND ((ready.lane_id >> 32) = ANY (ARRAY[0::bigint, '-1'::integer - (hashtextextended(job.queue, 0::bigint) & 1073741823::bigint)])) AND ended.id IS NULL AND held.id IS NULL AND later.id IS NULL
-         LIMIT 1) waiting ON true;
+         LIMIT 1) waiting ON true
+     LEFT JOIN fairclaim_internal.held behind ON job.key IS NOT NULL AND behind.id = job.id;
 -- column id uuid
 -- column tenant_id uuid
 -- column type text
@@ -931,15 +1008,15 @@ create view fairclaim.job_queue with (security_invoker=true) as
     job.payload,
     ended.result,
     COALESCE(ended.worker_id, held.worker_id) AS worker_id,
-    COALESCE(ended.attempts, held.attempt, later.attempts, waiting.attempts, 0) AS attempts,
+    COALESCE(ended.attempts, held.attempt, later.attempts, waiting.attempts, behind.attempts, 0) AS attempts,
     later.run_at AS next_retry_at,
     job.created_at,
     ended.completed_at,
     job.queue,
     job.priority::integer AS priority,
     job.max_attempts::integer AS max_attempts,
-    COALESCE(held.attempts_left, later.attempts_left, waiting.attempts_left)::integer AS attempts_left,
-    COALESCE(held.lost, later.lost, waiting.lost)::integer AS lost,
+    COALESCE(held.attempts_left, later.attempts_left, waiting.attempts_left, behind.attempts_left)::integer AS attempts_left,
+    COALESCE(held.lost, later.lost, waiting.lost, behind.lost)::integer AS lost,
     held.lease_expires_at,
     held.id IS NOT NULL AND (EXISTS ( SELECT
            FROM fairclaim_internal.cancel_request wish
@@ -957,7 +1034,8 @@ create view fairclaim.job_queue with (security_invoker=true) as
             ready.lost
            FROM fairclaim_internal.ready
           WHERE ready.tenant_id = job.tenant_id AND ready.id = job.id AND ((ready.lane_id >> 32) = ANY (ARRAY[0::bigint, '-1'::integer - (hashtextextended(job.queue, 0::bigint) & 1073741823::bigint)])) AND ended.id IS NULL AND held.id IS NULL AND later.id IS NULL
-         LIMIT 1) waiting ON true;
+         LIMIT 1) waiting ON true
+     LEFT JOIN fairclaim_internal.held behind ON job.key IS NOT NULL AND behind.id = job.id;
 -- column id uuid
 -- column tenant_id uuid
 -- column type text
@@ -1073,7 +1151,7 @@ create function fairclaim.delete_jobs(p_tenant_id uuid, p_ids uuid[])
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.delete_jobs to fairclaim_operator;
 
-create function fairclaim.dispatch_job(p_tenant_id uuid DEFAULT NULL::uuid, p_type text DEFAULT NULL::text, p_payload jsonb DEFAULT '{}'::jsonb, p_queue text DEFAULT 'default'::text, p_priority integer DEFAULT 0, p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_max_attempts integer DEFAULT 25, p_timeout double precision DEFAULT NULL::double precision, p_tags text[] DEFAULT '{}'::text[], p_metadata jsonb DEFAULT '{}'::jsonb, p_tenant text DEFAULT NULL::text, p_delay double precision DEFAULT NULL::double precision)
+create function fairclaim.dispatch_job(p_tenant_id uuid DEFAULT NULL::uuid, p_type text DEFAULT NULL::text, p_payload jsonb DEFAULT '{}'::jsonb, p_queue text DEFAULT 'default'::text, p_priority integer DEFAULT 0, p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_max_attempts integer DEFAULT 25, p_timeout double precision DEFAULT NULL::double precision, p_tags text[] DEFAULT '{}'::text[], p_metadata jsonb DEFAULT '{}'::jsonb, p_tenant text DEFAULT NULL::text, p_delay double precision DEFAULT NULL::double precision, p_key text DEFAULT NULL::text, p_keep_order boolean DEFAULT false)
   returns uuid
   language plpgsql volatile security definer
   set enable_seqscan=off
@@ -1399,6 +1477,13 @@ create function fairclaim.set_default_quota(p_max_waiting integer, p_queue text 
   set search_path=pg_catalog, fairclaim_internal, pg_temp;
 grant execute on function fairclaim.set_default_quota to fairclaim_operator;
 
+create function fairclaim.set_key_limit(p_tenant_id uuid, p_key text, p_max_running integer)
+  returns TABLE(key text, max_running integer, was integer)
+  language plpgsql volatile security definer
+  set row_security=on
+  set search_path=pg_catalog, fairclaim_internal, pg_temp;
+grant execute on function fairclaim.set_key_limit to fairclaim_operator;
+
 create function fairclaim.set_limit(p_tenant_id uuid, p_max_running integer, p_queue text DEFAULT NULL::text, p_why text DEFAULT NULL::text, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone)
   returns TABLE(kind text, subject text, tenant_id uuid, tenant text, queue text, base integer, override integer, in_force integer, refuses boolean, set_by text, why text, until timestamp with time zone, set_at timestamp with time zone, known boolean, in_use boolean)
   language plpgsql volatile security definer
@@ -1584,6 +1669,20 @@ create function fairclaim.activate_limits(p_state fairclaim_internal.tick_state)
   returns boolean
   language plpgsql volatile
   set enable_seqscan=on;
+
+create function fairclaim.admit_keys(p_state fairclaim_internal.tick_state, p_all boolean, p_size integer, p_skip uuid[], OUT moved integer, OUT looked integer)
+  returns record
+  language plpgsql volatile
+  set enable_hashjoin=on
+  set enable_mergejoin=off
+  set enable_nestloop=on
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan;
+
+create function fairclaim.admit_some(p_slots integer)
+  returns boolean
+  language plpgsql volatile;
 
 create function fairclaim.apply_limits(INOUT p_state fairclaim_internal.tick_state, p_size integer, p_skip uuid[], OUT moved integer)
   returns record
@@ -1790,6 +1889,17 @@ create function fairclaim.fail_suspects(p_now timestamp with time zone, p_size i
   returns integer
   language plpgsql volatile;
 
+create function fairclaim.fill_keys(p_tenants uuid[], p_keys text[], p_most integer[], p_floors bigint[], p_since bigint[], p_is_locked boolean, p_skip uuid[], OUT moved uuid[], OUT keep boolean[])
+  returns record
+  language plpgsql volatile
+  set enable_bitmapscan=off
+  set enable_hashjoin=on
+  set enable_mergejoin=off
+  set enable_nestloop=on
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan;
+
 create function fairclaim.find_at_limit(p_now timestamp with time zone)
   returns void
   language plpgsql volatile
@@ -1986,6 +2096,20 @@ create function fairclaim.hint_passed(p_queue text, p_pos bigint)
   returns void
   language plpgsql volatile;
 
+create function fairclaim.hold_jobs(p_tenants uuid[], p_ids uuid[], p_attempts integer[], p_left smallint[], p_lost smallint[])
+  returns uuid[]
+  language plpgsql volatile
+  set enable_hashjoin=off
+  set enable_mergejoin=off
+  set enable_nestloop=on
+  set enable_seqscan=off
+  set jit=off
+  set plan_cache_mode=force_generic_plan;
+
+create function fairclaim.hold_rows(p_rows fairclaim_internal.ready[])
+  returns fairclaim_internal.ready[]
+  language plpgsql volatile;
+
 create function fairclaim.hop_turns(p_queue text, p_pos bigint, p_used integer, p_walk integer, OUT turns bigint[], OUT tenants uuid[], OUT weights integer[])
   returns record
   language plpgsql volatile;
@@ -2075,6 +2199,12 @@ create function fairclaim.is_wanted(p_state fairclaim_internal.tick_state, p_now
   language plpgsql volatile
   set enable_seqscan=on;
 
+create function fairclaim.job_ended(p_ids uuid[], p_parked uuid[] DEFAULT NULL::uuid[])
+  returns uuid[]
+  language plpgsql volatile
+  set enable_nestloop=on
+  set enable_seqscan=off;
+
 create function fairclaim.jobs_ahead(p_lane fairclaim_internal.lane, p_seq bigint)
   returns integer
   language plpgsql stable;
@@ -2086,6 +2216,10 @@ create function fairclaim.json_fault(p_value jsonb, p_max_bytes integer)
 create function fairclaim.keep_state(p_state fairclaim_internal.tick_state)
   returns void
   language plpgsql volatile;
+
+create function fairclaim.key_lock_of(p_tenant_id uuid, p_key text)
+  returns smallint
+  language sql immutable parallel safe;
 
 create function fairclaim.known_settings()
   returns TABLE(place integer, name text, unit text, default_value text, minimum numeric, maximum numeric, about text)
@@ -2254,6 +2388,10 @@ create function fairclaim.note_waiting(p_now timestamp with time zone, p_queues 
   returns void
   language plpgsql volatile;
 
+create function fairclaim.note_watched()
+  returns void
+  language plpgsql volatile;
+
 create function fairclaim.open_queues(p_queues text[])
   returns text[]
   language plpgsql stable;
@@ -2410,7 +2548,7 @@ create function fairclaim.renew_passed(p_size integer, p_skip uuid[])
   language plpgsql volatile;
 
 create function fairclaim.reopen_ended(p_tenant_id uuid, p_ids uuid[], p_statuses text[] DEFAULT NULL::text[])
-  returns TABLE(id uuid, tenant_id uuid, attempts integer, attempts_left smallint, lost smallint)
+  returns TABLE(id uuid, tenant_id uuid, attempts integer, attempts_left smallint, lost smallint, watched boolean)
   language plpgsql volatile;
 
 create function fairclaim.return_expired(p_now timestamp with time zone, p_size integer, p_skip uuid[])
@@ -2484,6 +2622,10 @@ create function fairclaim.span(p_seconds double precision)
   returns text
   language sql immutable parallel safe;
 
+create function fairclaim.spread_prefixes(p_floor bigint)
+  returns void
+  language plpgsql volatile;
+
 create function fairclaim.stale_kind(p_worker_id text, p_id uuid, p_attempt integer, p_outcome text)
   returns text
   language plpgsql volatile;
@@ -2543,6 +2685,14 @@ create function fairclaim.tell(p_word text)
   returns boolean
   language plpgsql volatile;
 
+create function fairclaim.tell_of_keys(p_ms bigint)
+  returns void
+  language plpgsql volatile;
+
+create function fairclaim.tell_watchers(p_ids uuid[])
+  returns uuid[]
+  language plpgsql volatile;
+
 create function fairclaim.tenant_jobs(p_tenant_id uuid, p_queue text, p_type text, p_older_than double precision, p_newer_than double precision, p_after uuid, p_limit integer, OUT ids uuid[], OUT looked integer, OUT next uuid)
   returns record
   language plpgsql stable
@@ -2565,7 +2715,7 @@ create function fairclaim.times_wanted()
   returns boolean
   language plpgsql volatile;
 
-create function fairclaim.to_ready(p_tenants uuid[], p_ids uuid[], p_attempts integer[], p_left smallint[], p_lost smallint[], p_watched boolean[])
+create function fairclaim.to_ready(p_tenants uuid[], p_ids uuid[], p_attempts integer[], p_left smallint[], p_lost smallint[], p_watched boolean[], p_admitted boolean DEFAULT false)
   returns integer
   language plpgsql volatile;
 
