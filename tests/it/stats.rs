@@ -1,5 +1,7 @@
 //! `tenant_stats`, `queue_stats` and `why_waiting`: figures against a hand count, what they cost, and who may ask.
 
+#![allow(clippy::float_cmp, reason = "counts are whole numbers, and the clock stands")]
+
 mod bounds;
 mod figures;
 mod pages;

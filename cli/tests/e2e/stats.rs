@@ -13,7 +13,8 @@ fn json(server: &TestServer, args: &[&str]) -> Value {
 async fn figures_and_reasons_are_told_in_tables_and_in_json() {
     let server = TestServer::installed().await;
     let ids = server.dispatch("mail", 40).await; // for acme and bolt, in turn
-    server.run(["work", "--exec", "none=true", "--drain"]); // which ticks
+    let session = server.client.pool().get().await.unwrap();
+    session.batch_execute("select fairclaim.tick()").await.unwrap();
 
     let queues = server.run(["queues", "stats"]);
     let heading = "QUEUE    WAITING  OLDEST  RUNNING  IN  DONE  FAILED  WAIT  RUN  FAIR\n";
