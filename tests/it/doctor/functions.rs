@@ -45,7 +45,10 @@ async fn operators_and_observers_are_told_by_sql_and_nobody_else_is() {
         assert_eq!(seen("functions"), "ok: every function is the one of this build");
         assert_eq!(seen("checksum"), "ok: every migration is the one of this build");
         assert_eq!(seen("leases"), "ok: 0 jobs running; none has waited for its return");
-        assert!(seen("limits").starts_with("note: 1 tenant with one, 0 of queues or by default; 1 of 0"));
+        assert!(
+            seen("limits")
+                .starts_with("note: 1 tenant with one, 0 of queues or by default; 1 of 0")
+        );
         assert!(seen("paused_queues").starts_with("note: nothing is claimed from quiet (for "));
         assert!(seen("ticks").starts_with("ok: the last worked "), "{}", seen("ticks"));
         assert!(seen("backlog").starts_with("ok: of the jobs looked at the oldest"));

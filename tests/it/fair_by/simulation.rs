@@ -46,7 +46,7 @@ impl Simulation {
         let (producer, owner) = (db.producer().await, db.owner().await);
         for load in loads {
             let weight =
-                "insert into fairclaim_internal.tenant (tenant_id, weight) values ($1, $2::int)";
+                "insert into fairclaim_internal.tenant_weight (tenant_id, queue, weight) values ($1, '', $2::int)";
             owner.execute(weight, &[&load.tenant, &load.weight]).await.expect("a weight");
             dispatch_many(&producer, load.tenant, QUEUE, "mail", jobs(load)).await;
         }

@@ -177,7 +177,7 @@ async fn backlogs() -> Stage {
     let stage = Stage::new().await;
     let owner = stage.db.owner().await;
     for (n, weight) in [(1, 1_i16), (2, 1), (3, 2), (4, 4)] {
-        let sql = "insert into fairclaim_internal.tenant (tenant_id, weight) values ($1, $2)";
+        let sql = "insert into fairclaim_internal.tenant_weight (tenant_id, queue, weight) values ($1, '', $2)";
         owner.execute(sql, &[&tenant(n), &weight]).await.expect("a weight");
         let jobs: Vec<_> = (0..200)
             .map(|_| json!({"tenant_id": tenant(n), "queue": "mail", "type": format!("t{n}")}))
