@@ -140,6 +140,8 @@ const ROWS: &[Row] = &[
         "it must be a number from 1 to 1000",
         COMMANDS,
     ),
+    (&["bench", "fairness", "--scenario", "magic"], "possible values: flood, weights", COMMANDS),
+    (&["bench", "fairness", "--claimers", "17"], "it must be a number from 1 to 16", COMMANDS),
     (&["bench", "fairness", "--claims", "10,0"], "it must be a number from 1 to 1000", COMMANDS),
     (&["bench", "trickling", "--rate", "0"], "it must be a number from 0.1 to 1000000", COMMANDS),
     (

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::target::{Session, Site};
 
 const CLAIM: &str = "select id, tenant_id, payload, attempts, lease_token, next_cursor
-  from fairclaim.claim_jobs($1, $2, $3, $5, 30, $4)";
+  from fairclaim.claim_jobs($1, $2, $3, $5, $6, $4)";
 const SETTLE: &str = "select kind = 'settled' from fairclaim.settle_jobs($1, $2, $3, $4, $5)";
 const TURN: &str = "select id, tenant_id, payload, attempts, lease_token, next_cursor, kind
   from fairclaim.settle_and_claim($1, $2, $3, $4, $5, null, null, null, $6, $7, $9, 30, $8)";
@@ -28,6 +28,8 @@ pub(crate) struct Claimer {
     queues: Vec<String>,
     types: Option<Vec<String>>,
     limit: i32,
+    /// Seconds.
+    lease: f64,
     cursor: Option<String>,
     held: Held,
 }
@@ -63,8 +65,14 @@ impl Claimer {
         let settle = session.prepare(SETTLE).await?;
         let turn = session.prepare(TURN).await?;
         let (queues, held) = (vec![site.queue.clone()], Held::default());
-        let (types, cursor) = (None, None);
-        Ok(Self { session, claim, settle, turn, name, queues, types, limit, cursor, held })
+        let (types, cursor, lease) = (None, None, 30.0);
+        Ok(Self { session, claim, settle, turn, name, queues, types, limit, lease, cursor, held })
+    }
+
+    /// Claims for so many seconds.
+    pub(crate) fn with_lease(mut self, seconds: f64) -> Self {
+        self.lease = seconds;
+        self
     }
 
     /// Asks for jobs of these types only, as a worker with a handler for each of them does.
@@ -74,10 +82,9 @@ impl Claimer {
     }
 
     pub(crate) async fn claim(&mut self) -> Result<Vec<Claimed>> {
-        let rows = self
-            .session
-            .query(&self.claim, &[&self.name, &self.queues, &self.limit, &self.cursor, &self.types])
-            .await?;
+        let parameters: [Parameter; 6] =
+            [&self.name, &self.queues, &self.limit, &self.cursor, &self.types, &self.lease];
+        let rows = self.session.query(&self.claim, &parameters).await?;
         Ok(rows.iter().map(|row| self.hold(row)).collect())
     }
 
