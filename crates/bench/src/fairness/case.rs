@@ -84,7 +84,7 @@ impl Case {
 
     /// Jobs that one round of the tenants with a backlog takes.
     pub(super) fn round(&self) -> u64 {
-        self.backlogged().map(|group| group.size() * group.weight.unsigned_abs() as u64).sum()
+        self.backlogged().map(|group| group.size() * u64::from(group.weight.unsigned_abs())).sum()
     }
 
     /// Whether some tenant is bounded, so that a claim holds slots back from others.

@@ -6,7 +6,7 @@ use super::case::{Arrivals, Case, Group};
 pub(super) fn cases() -> Vec<Case> {
     let steady = Case::of("ten that stay", vec![Group::backlog("a tenant that stays", 0..10)]);
     let mut busy = steady.clone();
-    busy.name = "others come and go".to_owned();
+    "others come and go".clone_into(&mut busy.name);
     busy.arrivals = Some(Arrivals { every: 100, tenants: 2, jobs: 20 });
     vec![steady, busy]
 }

@@ -13,7 +13,7 @@ pub(super) fn cases(flags: &FairnessFlags) -> Vec<Case> {
         Case::of("no limit", vec![Group::backlog("a tenant with a backlog", 0..flags.tenants)]);
     plain.arrivals = Some(Arrivals { every: 100, tenants: 20, jobs: 2 });
     let mut limited = plain.clone();
-    limited.name = "default limit".to_owned();
+    "default limit".clone_into(&mut limited.name);
     limited.default_limit = Some(LIMIT);
     vec![plain, limited]
 }

@@ -111,7 +111,7 @@ impl Ground {
         let all = jobs + 2 * of.claim as u64 * of.claimers as u64;
         for group in &self.case.groups {
             let Waits::Backlog(least) = group.waits else { continue };
-            let share = (all * group.weight.unsigned_abs() as u64).div_ceil(round);
+            let share = (all * u64::from(group.weight.unsigned_abs())).div_ceil(round);
             // a claim beside another one takes more of the tenants whose limits that one does not hold
             let reserve = if self.case.is_bounded() { 2 * share } else { share / 4 };
             let need = (share + reserve + 8 * LANE).max(least);
