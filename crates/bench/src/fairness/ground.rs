@@ -114,7 +114,9 @@ impl Ground {
             let share = (all * u64::from(group.weight.unsigned_abs())).div_ceil(round);
             // a claim beside another one takes more of the tenants whose limits that one does not hold
             let reserve = if self.case.is_bounded() { 2 * share } else { share / 4 };
-            let need = (share + reserve + 8 * LANE).max(least);
+            // those that spread have more lanes to open, and some of it passes before the run
+            let lanes = if group.way == Way::Bulk { 2 } else { 8 };
+            let need = (share + reserve + lanes * LANE).max(least);
             let left = &mut self.left;
             dispatch(&self.site, group, |who| {
                 let left = left.entry(who).or_default();
