@@ -229,9 +229,21 @@ async fn dispatch(site: &Site, group: &Group, mut jobs: impl FnMut(Uuid) -> u64)
     };
     for priority in &priorities {
         let part = |jobs: u64| jobs.div_ceil(priorities.len() as u64);
-        let all = wanted.iter().flat_map(|(who, jobs)| (0..part(*jobs)).map(move |_| *who));
-        let all: Vec<Uuid> = all.collect();
-        let batches: Vec<Batch> = all.chunks(size).map(<[Uuid]>::to_vec).collect();
+        let mut batches: Vec<Batch> = vec![Vec::new()];
+        for (who, jobs) in &wanted {
+            let mut left = usize::try_from(part(*jobs))?;
+            // even parts: a short rest could stand in a shared lane beside the tenant's own
+            let even = left.div_ceil(left.div_ceil(size).max(1));
+            while left > 0 {
+                let some = even.min(left);
+                match batches.last_mut() {
+                    Some(last) if last.len() + some <= size => last.extend(vec![*who; some]),
+                    _ => batches.push(vec![*who; some]),
+                }
+                left -= some;
+            }
+        }
+        batches.retain(|batch| !batch.is_empty());
         load(site, batches, Kind { types, priority: *priority, bytes: None }).await?;
     }
     Ok(())
