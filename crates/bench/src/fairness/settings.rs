@@ -9,8 +9,12 @@ use crate::target::{Session, Site};
 
 use super::case::{Bound, Case};
 
-const WEIGHT: &str = "insert into fairclaim_internal.tenant (tenant_id, weight) values ($1, $2)
-  on conflict (tenant_id) do update set weight = excluded.weight";
+const WEIGHT: &str = "with set_now as (
+    insert into fairclaim_internal.tenant_weight (tenant_id, queue, weight) values ($1, '', $2)
+    on conflict (tenant_id, queue) do update set weight = excluded.weight
+    returning tenant_id, queue)
+  insert into fairclaim_internal.weight_note (tenant_id, queue)
+  select set_now.tenant_id, set_now.queue from set_now";
 const LIMIT: &str =
     "insert into fairclaim_internal.running_limit (subject, tenant_id, queue, max_running)
   values ('tenant', $1, $2, $3)";
@@ -26,7 +30,7 @@ const NOT_YET: &str =
 const AT_LIMIT: &str =
     "select count(*) from fairclaim_internal.at_limit where queue = $1 and is_stable";
 const CLEAR: &str = "delete from fairclaim_internal.running_limit where queue = $1";
-const CLEAR_WEIGHT: &str = "delete from fairclaim_internal.tenant where tenant_id = $1";
+const CLEAR_WEIGHT: &str = "delete from fairclaim_internal.tenant_weight where tenant_id = $1";
 
 /// Enough of the shortest pauses between looks for a claim of ten seconds to end.
 const LOOKS: u32 = 1_200;
