@@ -62,17 +62,13 @@ fn the_model_notices_a_claim_beyond_a_limit() {
 
 #[test]
 fn the_model_notices_a_claim_beyond_a_limit_of_a_queue() {
-    let told = noticed("room_in_queue", "v_most - (select", "v_most + 1 - (select");
+    let told = noticed("room_in_queue", "least(p_limit, v_room)", "least(p_limit, v_room + 1)");
     assert!(told.contains("limit"), "{told}");
 }
 
 #[test]
 fn the_model_notices_a_default_limit_that_nobody_heeds() {
-    let told = noticed(
-        "limits_of",
-        "bound.queue = '' and bound.subject = 'default'",
-        "false and bound.subject = 'default'",
-    );
+    let told = noticed("default_limits", "filter (where bound.queue = '')", "filter (where false)");
     assert!(told.contains("limit"), "{told}");
 }
 
@@ -101,7 +97,7 @@ fn the_model_notices_a_lease_that_is_taken_back_too_early() {
 #[test]
 fn the_model_notices_a_retry_that_leaves_the_old_end_in_place() {
     let told = noticed(
-        "retry_jobs",
+        "reopen_ended",
         "delete from finished using locked
      where finished.id = any (p_ids)
        and finished.id = locked.id and finished.tenant_id = locked.tenant_id

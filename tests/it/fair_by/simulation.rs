@@ -45,8 +45,7 @@ impl Simulation {
         let db = TestDb::with_test_clock().await;
         let (producer, owner) = (db.producer().await, db.owner().await);
         for load in loads {
-            let weight =
-                "insert into fairclaim_internal.tenant_weight (tenant_id, queue, weight) values ($1, '', $2::int)";
+            let weight = "insert into fairclaim_internal.tenant_weight (tenant_id, queue, weight) values ($1, '', $2::int)";
             owner.execute(weight, &[&load.tenant, &load.weight]).await.expect("a weight");
             dispatch_many(&producer, load.tenant, QUEUE, "mail", jobs(load)).await;
         }
