@@ -127,7 +127,8 @@ fn fairness(scenario: &str) -> HashMap<String, f64> {
         // claims side by side pass over tenants whose limits another one holds: when each takes
         // jobs of all tenants, their shares are not even
         if !(bounded && name.contains("by 8 claimers")) {
-            assert!(index >= 0.99, "{name}: {index}");
+            let least = if scenario == "come-and-go" { 0.95 } else { 0.99 };
+            assert!(index >= least, "{name}: {index}");
         }
     }
     let empty = of("empty claims while something may be claimed");

@@ -30,7 +30,7 @@ Examples:
   fairclaim tenants quotas acme
   fairclaim tenants drain acme --why 'it leaves on Friday'
   fairclaim tenants export acme > acme.jsonl
-  fairclaim tenants purge acme";
+  fairclaim tenants purge acme --yes";
 
 /// What a deployment declares is the base. What is set here is an override: it goes before the
 /// base, survives deployments, and is taken back with the word `base`.

@@ -44,6 +44,8 @@ impl Scene {
         let statistics = "analyze fairclaim_internal.ready; analyze fairclaim_internal.lane;
                           analyze fairclaim_internal.running; analyze fairclaim_internal.at_limit";
         self.owner.batch_execute(statistics).await.expect("analyze");
+        // what the lanes were before they left the walk: autovacuum takes it away within a minute
+        self.owner.batch_execute("vacuum fairclaim_internal.lane").await.expect("vacuum");
     }
 
     /// Pages that a claim of one and a claim of ten read.

@@ -27,7 +27,7 @@ declare it every time.
 Examples:
   fairclaim tenants declare --file limits.json --dry-run
   fairclaim tenants declare --file limits.json --why 'build 7'
-  make-limits | fairclaim tenants declare --file -";
+  fairclaim tenants declare --file - < limits.json";
 
 /// How many changes are told one by one.
 const SHOWN: usize = 50;
