@@ -14822,6 +14822,7 @@ declare
   v_lane lane;
   v_ahead int;
   v_rate float8;
+  v_is_paused boolean;
 begin
   if p_id is null then
     perform refuse('JQ004', 'p_id', 'is missing', 'give the id of a job');
@@ -14875,6 +14876,21 @@ begin
          v_job.queue, v_job.type, null::int, false, null::float8, null, null::int, null::int
     from queue where queue.name = v_job.queue and queue.paused_at is not null;
   return query
+  select 'tenant_paused', 'the tenant is paused' || coalesce(', for ' || span(
+           extract(epoch from paused.until - v_now)::float8) || ' more', ''),
+         v_job.queue, v_job.type, null::int, false, null::float8, null, null::int, null::int
+    from bound paused
+   where paused.tenant_id = v_tenant and paused.queue = '' and paused.kind = 'paused'
+     and paused.subject = 'tenant' and (paused.until is null or paused.until > v_now);
+  v_is_paused := found;
+  if exists (select from worker where worker.silent_until > v_now)
+     and not is_handled(v_job.queue, v_job.type) then
+    reason := 'unhandled';
+    detail := format('no worker that is known handles type %s in queue %s', v_job.type,
+      v_job.queue);
+    return next;
+  end if;
+  return query
   select case when bound.kind = 'queue' then 'queue_limit' else 'tenant_limit' end,
          format(case when not bound.active then
                   'a new limit lets nothing begin until the next tick' else case bound.kind
@@ -14889,7 +14905,8 @@ begin
          v_job.queue, v_job.type, null::int, false, null::float8, bound.kind, bound.max_running,
          bound.running
     from limits_in_force(v_tenant, v_job.queue, v_now) bound
-   where bound.running >= bound.max_running or not bound.active;
+   where (bound.running >= bound.max_running or not bound.active)
+     and not (v_is_paused and bound.kind = 'tenant');
   return query
   select case when bound.kind = 'queue' then 'queue_rate' else 'tenant_rate' end,
          format('the rate of %s job%s in %s is used up: due in %s', bound.units,
@@ -14899,6 +14916,23 @@ begin
     from limits_in_force(v_tenant, v_job.queue, v_now) bound
    where bound.due_in > 0;
 
+  select held.key, held.seq into v_place from held
+   where held.id = p_id and held.tenant_id = v_tenant;
+  if found then
+    v_ahead := (select count(*) from (
+                  select from held
+                   where held.tenant_id = v_tenant and held.key = v_place.key
+                     and held.seq < v_place.seq
+                   limit 1001) ahead);
+    reason := 'key';
+    "position" := least(v_ahead, 1000);
+    at_least := v_ahead > 1000;
+    detail := 'waits until another job of its key has ended' || case
+      when v_ahead = 0 then '; it is the next one'
+      else format(', behind %s%s more', "position", case when at_least then ' or' else '' end) end;
+    return next;
+    return;
+  end if;
   select ready.lane_id, ready.seq into v_place from ready
    where ready.tenant_id = v_tenant and ready.id = p_id
      and (ready.lane_id >> 32) = any (array[0, lane_group(v_job.queue)])
@@ -14933,7 +14967,7 @@ $$;
 
 comment on function fairclaim.why_waiting(uuid, uuid) is
 'Why a job waits, for producers and operators: a row for each reason that holds, the strongest first. p_tenant_id: whose job it is; null is the default tenant of the settings, and for operators whoever has it. reason:
-`finished`, `running`: it waits for nothing. `scheduled`: it is due in due_in seconds. `queue_paused`. `tenant_limit`, `queue_limit`: as many run as may; limit_kind says which limit it is (tenant, default, tenant_queue, default_queue, queue), with max_running and running. `tenant_rate`, `queue_rate`: the rate is used up, and a job may begin in due_in seconds. `alone`: its workers died twice. `behind`: position jobs go before it, 0 when none does; of its tenant when that has a lane of its own, else of all tenants; at_least: there are more. due_in is then an estimate from the claims of the last minute or hour, null when nothing is known.
+`finished`, `running`: it waits for nothing. `scheduled`: it is due in due_in seconds. `queue_paused`, `tenant_paused`. `unhandled`: workers report (report_work), and none of those that live handles its type in its queue. `tenant_limit`, `queue_limit`: as many run as may; limit_kind says which limit it is (tenant, default, tenant_queue, default_queue, queue), with max_running and running. `tenant_rate`, `queue_rate`: the rate is used up, and a job may begin in due_in seconds. `alone`: its workers died twice. `key`: another job of its key runs or waits to run, and position more jobs of the key go before it. `behind`: position jobs go before it, 0 when none does; of its tenant when that has a lane of its own, else of all tenants; at_least: there are more. due_in is then an estimate from the claims of the last minute or hour, null when nothing is known.
 detail says it in words. Reads at most 1,000 rows that are ahead. Errors: JQ002, JQ005 (not there, or another tenant''s).';
 
 grant execute on function fairclaim.why_waiting(uuid, uuid)
@@ -16754,7 +16788,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "weigh_slice": {"digest":"7b238ad1430f2ed1e6de47d77f5ca9bd23f75b9baff530f4c8f40104ec2b2498","roles":[]},
 "weight_of": {"digest":"c5ccffcf99a2591c69fbd9101bf2dac3ae71dba0aa83111ff616234f0806a65f","roles":[]},
 "why_idle": {"digest":"4cf5657c34ca5ce3ced1f01e2b9ed0a70747abba5a7eee8bfd49ba4881699672","roles":["fairclaim_worker"]},
-"why_waiting": {"digest":"f033e275fd66b51d9d1172551585ed3537ab49e4ba29a0a98e46e695018814e8","roles":["fairclaim_producer","fairclaim_operator"]},
+"why_waiting": {"digest":"ebb6631f3bbe4c69605903ded7d9958e20b4c7d18ed9ee49d439addf75088535","roles":["fairclaim_producer","fairclaim_operator"]},
 "window_sum": {"digest":"2b4eb81fe07b7aa5389e3707c50b57c7fd2e5bd94e0ca0eecc886e0d3253d6fa","roles":[]},
 "work_steps": {"digest":"41a4d59c506e9116376cb516ab04ff3ac3e1a7a9399740b83037f118fa137006","roles":[]},
 "write_base": {"digest":"fdf6d68d37f258e095d9adc32ef4df10ce5d124a392b2513d21281674ba76562","roles":[]}

@@ -203,7 +203,7 @@ async fn drain(client: &Client, args: &DrainArgs, drains: bool) -> anyhow::Resul
     }
     let end = format!("fairclaim queues undrain {queue}");
     output::line(sentence(queue, &change, drains, &end))?;
-    Ok(())
+    note_unused(queue, change.in_use)
 }
 
 fn fair_by_set(change: &QueueFairness, json: bool) -> anyhow::Result<()> {

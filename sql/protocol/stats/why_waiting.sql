@@ -24,6 +24,7 @@ declare
   v_lane lane;
   v_ahead int;
   v_rate float8;
+  v_is_paused boolean;
 begin
   if p_id is null then
     perform refuse('JQ004', 'p_id', 'is missing', 'give the id of a job');
@@ -77,6 +78,21 @@ begin
          v_job.queue, v_job.type, null::int, false, null::float8, null, null::int, null::int
     from queue where queue.name = v_job.queue and queue.paused_at is not null;
   return query
+  select 'tenant_paused', 'the tenant is paused' || coalesce(', for ' || span(
+           extract(epoch from paused.until - v_now)::float8) || ' more', ''),
+         v_job.queue, v_job.type, null::int, false, null::float8, null, null::int, null::int
+    from bound paused
+   where paused.tenant_id = v_tenant and paused.queue = '' and paused.kind = 'paused'
+     and paused.subject = 'tenant' and (paused.until is null or paused.until > v_now);
+  v_is_paused := found;
+  if exists (select from worker where worker.silent_until > v_now)
+     and not is_handled(v_job.queue, v_job.type) then
+    reason := 'unhandled';
+    detail := format('no worker that is known handles type %s in queue %s', v_job.type,
+      v_job.queue);
+    return next;
+  end if;
+  return query
   select case when bound.kind = 'queue' then 'queue_limit' else 'tenant_limit' end,
          format(case when not bound.active then
                   'a new limit lets nothing begin until the next tick' else case bound.kind
@@ -91,7 +107,8 @@ begin
          v_job.queue, v_job.type, null::int, false, null::float8, bound.kind, bound.max_running,
          bound.running
     from limits_in_force(v_tenant, v_job.queue, v_now) bound
-   where bound.running >= bound.max_running or not bound.active;
+   where (bound.running >= bound.max_running or not bound.active)
+     and not (v_is_paused and bound.kind = 'tenant');
   return query
   select case when bound.kind = 'queue' then 'queue_rate' else 'tenant_rate' end,
          format('the rate of %s job%s in %s is used up: due in %s', bound.units,
@@ -101,6 +118,23 @@ begin
     from limits_in_force(v_tenant, v_job.queue, v_now) bound
    where bound.due_in > 0;
 
+  select held.key, held.seq into v_place from held
+   where held.id = p_id and held.tenant_id = v_tenant;
+  if found then
+    v_ahead := (select count(*) from (
+                  select from held
+                   where held.tenant_id = v_tenant and held.key = v_place.key
+                     and held.seq < v_place.seq
+                   limit 1001) ahead);
+    reason := 'key';
+    "position" := least(v_ahead, 1000);
+    at_least := v_ahead > 1000;
+    detail := 'waits until another job of its key has ended' || case
+      when v_ahead = 0 then '; it is the next one'
+      else format(', behind %s%s more', "position", case when at_least then ' or' else '' end) end;
+    return next;
+    return;
+  end if;
   select ready.lane_id, ready.seq into v_place from ready
    where ready.tenant_id = v_tenant and ready.id = p_id
      and (ready.lane_id >> 32) = any (array[0, lane_group(v_job.queue)])
@@ -135,7 +169,7 @@ $$;
 
 comment on function fairclaim.why_waiting(uuid, uuid) is
 'Why a job waits, for producers and operators: a row for each reason that holds, the strongest first. p_tenant_id: whose job it is; null is the default tenant of the settings, and for operators whoever has it. reason:
-`finished`, `running`: it waits for nothing. `scheduled`: it is due in due_in seconds. `queue_paused`. `tenant_limit`, `queue_limit`: as many run as may; limit_kind says which limit it is (tenant, default, tenant_queue, default_queue, queue), with max_running and running. `tenant_rate`, `queue_rate`: the rate is used up, and a job may begin in due_in seconds. `alone`: its workers died twice. `behind`: position jobs go before it, 0 when none does; of its tenant when that has a lane of its own, else of all tenants; at_least: there are more. due_in is then an estimate from the claims of the last minute or hour, null when nothing is known.
+`finished`, `running`: it waits for nothing. `scheduled`: it is due in due_in seconds. `queue_paused`, `tenant_paused`. `unhandled`: workers report (report_work), and none of those that live handles its type in its queue. `tenant_limit`, `queue_limit`: as many run as may; limit_kind says which limit it is (tenant, default, tenant_queue, default_queue, queue), with max_running and running. `tenant_rate`, `queue_rate`: the rate is used up, and a job may begin in due_in seconds. `alone`: its workers died twice. `key`: another job of its key runs or waits to run, and position more jobs of the key go before it. `behind`: position jobs go before it, 0 when none does; of its tenant when that has a lane of its own, else of all tenants; at_least: there are more. due_in is then an estimate from the claims of the last minute or hour, null when nothing is known.
 detail says it in words. Reads at most 1,000 rows that are ahead. Errors: JQ002, JQ005 (not there, or another tenant''s).';
 
 grant execute on function fairclaim.why_waiting(uuid, uuid)

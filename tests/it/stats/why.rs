@@ -7,7 +7,7 @@ use super::Stage;
 use crate::{
     calls::{
         claim_job, claim_jobs, dispatch, dispatch_many, dispatch_object, refused, settle,
-        settle_after, settle_all, tenant,
+        settle_after, settle_all, tenant, tick,
     },
     support::Client,
 };
@@ -252,5 +252,50 @@ async fn a_rate_that_is_used_up_says_when_there_is_room() {
         assert_eq!(told[0].detail, "the rate of 1 job in 60 s is used up: due in 40 s");
         stage.db.advance("41 s").await;
         assert_eq!(reasons(&stage, id).await, ["behind"], "{subject}: there is room again");
+    }
+}
+
+#[tokio::test]
+async fn a_pause_of_the_tenant_is_told_and_not_as_a_limit() {
+    let stage = Stage::new().await;
+    let operator = stage.db.operator().await;
+    let id = dispatch(&stage.producer, tenant(1), "mail").await;
+    let pause = "select from fairclaim.pause_tenant($1)";
+    operator.execute(pause, &[&tenant(1)]).await.expect("pause_tenant");
+    assert_eq!(reasons(&stage, id).await, ["tenant_paused", "behind"]);
+    let resume = "select from fairclaim.resume_tenant($1)";
+    operator.execute(resume, &[&tenant(1)]).await.expect("resume_tenant");
+    assert_eq!(reasons(&stage, id).await, ["behind"]);
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_its_key_says_how_many_go_before_it() {
+    let stage = Stage::new().await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let job = json!({"tenant_id": tenant(1), "type": "import", "key": "account"});
+        ids.push(dispatch_object(&stage.producer, job).await);
+    }
+    stage.db.advance("1 s").await;
+    tick(&stage.worker).await;
+    let first = why(&stage.producer, Some(tenant(1)), ids[0]).await;
+    assert_eq!(first[0].reason, "behind", "the first of its key has left: {first:?}");
+    for (id, ahead) in [(ids[1], 0), (ids[2], 1)] {
+        let told = why(&stage.producer, Some(tenant(1)), id).await;
+        assert_eq!((told[0].reason.as_str(), told[0].position), ("key", Some(ahead)), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_type_that_no_known_worker_handles_is_told_once_workers_report() {
+    let stage = Stage::new().await;
+    let id = dispatch(&stage.producer, tenant(1), "mail").await;
+    assert_eq!(reasons(&stage, id).await, ["behind"], "no worker has reported");
+    for (types, expected) in
+        [(vec!["other"], vec!["unhandled", "behind"]), (vec!["other", "mail"], vec!["behind"])]
+    {
+        let sql = "select from fairclaim.report_work('w', 'host', '1', array['default'], array[4], $1, 60)";
+        stage.worker.execute(sql, &[&types]).await.expect("report_work");
+        assert_eq!(reasons(&stage, id).await, expected);
     }
 }
