@@ -1124,8 +1124,9 @@ grant execute on function fairclaim.schema_version()
 -- internal/claim/charge_rates.sql
 -- Charges the rates of those whose jobs a claim has taken, a unit a job. The claim holds their
 -- slots of claim_lock, so the row that is newest now is the newest still when this one is
--- committed. A row that a tick deletes at this moment has expired, and counts for nothing. Times
--- are rounded up.
+-- committed. A row that a tick deletes at this moment has expired, and counts for nothing. p_now is
+-- the time of this moment and not that at which the claim began: a claim that had to wait would
+-- give its waiting to the next one as room. Times are rounded up.
 create or replace function fairclaim_internal.charge_rates(
   p_jobs fairclaim_internal.ready[],
   p_queues text[],
@@ -2757,7 +2758,7 @@ begin
   if v_limited then
     perform run_limited(jobs, v_from, token, expires_at, p_worker_id);
     if exists (select from running_limit where running_limit.units is not null) then
-      perform charge_rates(jobs, v_from, v_now);
+      perform charge_rates(jobs, v_from, fairclaim.clock());
     end if;
   else
     insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
@@ -16753,7 +16754,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "take_bounded": {"digest":"3c37e01b1adae91bac91abc2bf2ee6b97ce58a71b6586b2be90173a7672bd32c","roles":[]},
 "take_guard": {"digest":"2007d91c06222ace5507c14e34798dd16426a7193ac2fd31221a69af4ef92fe0","roles":[]},
 "take_highest": {"digest":"7dee9f5ca014397e4f979a75d17f7b83c955fa47b8c6a260ce9f476fafaf9542","roles":[]},
-"take_jobs": {"digest":"6ef79448350a02fa142d43f983e9e8b9af9932ede12bd0ac26c88940b6abd1a4","roles":[]},
+"take_jobs": {"digest":"6b23362392512ecbbebcad04d572a4314b41f286d958e9a2febc41e125f04bb2","roles":[]},
 "take_own": {"digest":"bd3e3be8dd7663fc0e3fc595b9463f74a4679604b46497dde0499996a300ef38","roles":[]},
 "take_ranked": {"digest":"c06439c48b27fa246bd6c06a696d89bc6da957812e56103cfc0c4705b25720ea","roles":[]},
 "take_shared": {"digest":"2fdf78aa0a1795a491c204ebc4c75ee67d79dc65ad39e440ae03fe6090a38567","roles":[]},

@@ -16,7 +16,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a call answers that begins while `ready` is locked, and is let through after so long by the database's clock.
-async fn late(db: &TestDb, locked_for: &str, call: &str) -> Result<usize, Error> {
+pub(crate) async fn late(db: &TestDb, locked_for: &str, call: &str) -> Result<usize, Error> {
     let (owner, watcher) = (db.owner().await, db.direct_session("test_owner").await);
     owner.batch_execute("begin; lock table fairclaim_internal.ready").await.expect("lock");
     let worker = db.direct_session("test_worker").await;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     calls::{Claimed, claim_jobs, dispatch_many, settle_all, tenant, tick},
+    late_claims::late,
     notify::stop_clock,
     support::{Client, TestDb},
 };
@@ -297,4 +298,13 @@ async fn a_rate_and_a_limit_of_running_jobs_hold_together_and_nothing_is_stuck_a
         .number("select (select count(*) from fairclaim_internal.ready r join fairclaim_internal.lane l using (lane_id) where not l.alone) + (select count(*) from fairclaim_internal.running)")
         .await;
     assert_eq!(waiting, 0, "everything has ended that may run beside others");
+}
+
+#[tokio::test]
+async fn a_claim_that_had_to_wait_gives_its_waiting_to_nobody() {
+    let scene = Scene::new(&[DEFAULT]).await;
+    dispatch_many(&scene.producer, tenant(1), "default", "mail", 40).await;
+    let call = "select id from fairclaim.claim_jobs('late', null, 100, p_lease => 300)";
+    assert_eq!(late(&scene.db, "10 s", call).await.expect("claim_jobs"), 3, "the burst");
+    assert!(scene.claim(100).await.is_empty(), "ten seconds are over for nobody twice");
 }

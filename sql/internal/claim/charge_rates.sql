@@ -1,7 +1,8 @@
 -- Charges the rates of those whose jobs a claim has taken, a unit a job. The claim holds their
 -- slots of claim_lock, so the row that is newest now is the newest still when this one is
--- committed. A row that a tick deletes at this moment has expired, and counts for nothing. Times
--- are rounded up.
+-- committed. A row that a tick deletes at this moment has expired, and counts for nothing. p_now is
+-- the time of this moment and not that at which the claim began: a claim that had to wait would
+-- give its waiting to the next one as room. Times are rounded up.
 create or replace function fairclaim_internal.charge_rates(
   p_jobs fairclaim_internal.ready[],
   p_queues text[],

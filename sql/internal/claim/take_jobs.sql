@@ -130,7 +130,7 @@ begin
   if v_limited then
     perform run_limited(jobs, v_from, token, expires_at, p_worker_id);
     if exists (select from running_limit where running_limit.units is not null) then
-      perform charge_rates(jobs, v_from, v_now);
+      perform charge_rates(jobs, v_from, fairclaim.clock());
     end if;
   else
     insert into running (id, tenant_id, lease_token, lease_expires_at, attempt, attempts_left, lost,
