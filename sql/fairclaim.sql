@@ -262,7 +262,7 @@ create table fairclaim_internal.ready (
   attempts int not null,
   attempts_left smallint not null,
   lost smallint not null,
-  watched boolean not null default false,
+  watched boolean not null,
   primary key (lane_id, seq)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index ready_tenant on fairclaim_internal.ready (tenant_id, (lane_id >> 32), id);
@@ -277,7 +277,7 @@ create table fairclaim_internal.running (
   lost smallint not null,
   -- lane_group of the queue, where a limit counts the jobs of this queue; else 0
   queue_group int not null,
-  watched boolean not null default false,
+  watched boolean not null,
   limited boolean not null,                   -- some limit counts it
   worker_id text not null
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 80);
@@ -301,7 +301,7 @@ create table fairclaim_internal.scheduled (
   attempts int not null,
   attempts_left smallint not null,
   lost smallint not null,
-  watched boolean not null default false,
+  watched boolean not null,
   primary key (run_at, id)
 );
 create unique index scheduled_id on fairclaim_internal.scheduled (id);
@@ -888,9 +888,9 @@ create unlogged sequence fairclaim_internal.stats_mask minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.stats_lane minvalue 0 start 0;
 create unlogged sequence fairclaim_internal.stats_row minvalue 0 start 0;
 $sql$;
-    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '18534a0fa12aa057a15218a77529622f45c29a791ab7c39d18d0b60e7bba4558');
+    insert into fairclaim_internal.migration (version, name, checksum) values (1, 'tables', '256972e20bbc5d4f07f94b36ca109f9f483a1c60878d48df962c7dbd51e206d6');
     perform pg_catalog.set_config('fairclaim.applied', pg_catalog.current_setting('fairclaim.applied') || 'tables,', true);
-  elsif v_sum <> '18534a0fa12aa057a15218a77529622f45c29a791ab7c39d18d0b60e7bba4558' then
+  elsif v_sum <> '256972e20bbc5d4f07f94b36ca109f9f483a1c60878d48df962c7dbd51e206d6' then
     raise exception 'migration 1 (tables) in this database is not the one of this build'
       using errcode = 'JQ006', detail = '{"field": "schema"}', hint = 'use the build that migrated it, or a newer one; migrations never change';
   end if;
@@ -3062,8 +3062,8 @@ declare
   v_turn bigint := uuid_hash_extended(p_tenant_id, hashtextextended(p_queue collate "C", 0));
   v_since uuid;
 begin
-  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select lane.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
+  select lane.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0, false
     from lane
    where lane.queue = p_queue and lane.type = p_type and lane.turn = v_turn
      and lane.priority = p_priority and lane.tenant_id = p_tenant_id and lane.drained is null
@@ -3073,8 +3073,8 @@ begin
   end if;
   -- a variable, since only a value can be a condition of the index
   v_since := id_at(coalesce(pg_sequence_last_value('shared_since'), 0));
-  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select lane.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
+  select lane.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0, false
     from lane
    where lane.tenant_id is null and not lane.alone and lane.queue = p_queue and lane.type = p_type
      and lane.priority = p_priority and lane.drained is null
@@ -7506,8 +7506,9 @@ begin
     delete from ready
      where ready.ctid = any (array(select moved.place from moved))
     returning ready.*, ready.ctid as place)
-  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select moved.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
+  select moved.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost,
+         gone.watched
     from gone
    cross join lateral (
      select moved.lane_id from moved where moved.place = gone.place limit 1) moved
@@ -16483,7 +16484,7 @@ select fairclaim_internal.note_ranges(fairclaim.clock());
 
 -- what this build installs, for the doctor
 insert into fairclaim_internal.build (contents) values ($build${
-"migrations": [{"checksum":"18534a0fa12aa057a15218a77529622f45c29a791ab7c39d18d0b60e7bba4558","name":"tables","version":1}],
+"migrations": [{"checksum":"256972e20bbc5d4f07f94b36ca109f9f483a1c60878d48df962c7dbd51e206d6","name":"tables","version":1}],
 "functions": {
 "activate_limits": {"digest":"f76c1e2df30ab054145e767468056694b97eadb51559487527bcd95dd233909e","roles":[]},
 "admit_keys": {"digest":"e4cc3d409403197f381c6712d3e3eb5280ce47f87d9432a0a51fbc2a5d3827e4","roles":[]},
@@ -16598,7 +16599,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "id_at": {"digest":"10baa8453aadbfe1f1dff476ab08c981bcf3ba9bba3aace7cc18979ba326bedf","roles":[]},
 "id_prefix": {"digest":"1f161038d88700f7fc974c95e87613f422ad66c9f277233e426809d3e0d17f27","roles":[]},
 "in_force": {"digest":"65a08359bd4b5973cb95742fbe0e2f6c80dec8072153b0391cdcff61e1f0800c","roles":[]},
-"into_lane": {"digest":"32a6bb1da9e2f1fdd8a2227c455bcad2cf6eb9e424bd358c64603709cb919e1c","roles":[]},
+"into_lane": {"digest":"181aa076554a7aca5b29c898bae1f8d9faaf5ed489ffa6d93c4905823ca16531","roles":[]},
 "into_lanes": {"digest":"fca34a3362d0767601ecb2083f2d3d72eb9e70b283c5548463cb772287a8c0aa","roles":[]},
 "is_counting": {"digest":"9e4464d0957b7bf1714ae0cc4811259ca0c8e1b07cb1f67953dd2fae8aeb0982","roles":[]},
 "is_cursor_entry": {"digest":"2b6f87df78450e5b161d4e7458f21ba2d1ef4938f3dd3522a95a33065170d103","roles":[]},
@@ -16784,7 +16785,7 @@ insert into fairclaim_internal.build (contents) values ($build${
 "wake_cancel": {"digest":"7b723a8c6f0fd01f1be0a3cd677034ae9b4687d51a5887d48795de42363d329b","roles":[]},
 "wake_freed": {"digest":"53e50e9a18d9ab50ce669b1f6b238f78e6c467d81d73f09795922715d3de083f","roles":[]},
 "walk_lanes": {"digest":"cbccc6b58d61353615f35170eea6078a429dbffb22e35411f9a1a2a339847dc8","roles":[]},
-"walk_locked": {"digest":"19eb6735647e46b720fae6776f63636e0c5e7e7dcedee8ad940aeed6eeb2a70a","roles":[]},
+"walk_locked": {"digest":"c95805973c4ec4a0c4b256427d1c2f5493a689734d6e34afb84178c71efd0610","roles":[]},
 "weigh_by_time": {"digest":"0c8cb01151edb4179d6b75fa4cbc9846095b135013047391eee3881759834716","roles":[]},
 "weigh_slice": {"digest":"7b238ad1430f2ed1e6de47d77f5ca9bd23f75b9baff530f4c8f40104ec2b2498","roles":[]},
 "weight_of": {"digest":"c5ccffcf99a2591c69fbd9101bf2dac3ae71dba0aa83111ff616234f0806a65f","roles":[]},

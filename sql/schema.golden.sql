@@ -500,7 +500,7 @@ create table fairclaim_internal.ready (
   attempts integer not null,
   attempts_left smallint not null,
   lost smallint not null,
-  watched boolean not null default false,
+  watched boolean not null,
   constraint ready_pkey PRIMARY KEY (lane_id, seq)
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_vacuum_cost_delay=0);
 CREATE UNIQUE INDEX ready_pkey ON fairclaim_internal.ready USING btree (lane_id, seq);
@@ -533,7 +533,7 @@ create table fairclaim_internal.running (
   attempts_left smallint not null,
   lost smallint not null,
   queue_group integer not null,
-  watched boolean not null default false,
+  watched boolean not null,
   limited boolean not null,
   worker_id text not null,
   constraint running_pkey PRIMARY KEY (id)
@@ -587,7 +587,7 @@ create table fairclaim_internal.scheduled (
   attempts integer not null,
   attempts_left smallint not null,
   lost smallint not null,
-  watched boolean not null default false,
+  watched boolean not null,
   constraint scheduled_pkey PRIMARY KEY (run_at, id)
 );
 CREATE UNIQUE INDEX scheduled_id ON fairclaim_internal.scheduled USING btree (id);

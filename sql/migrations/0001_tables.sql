@@ -107,7 +107,7 @@ create table fairclaim_internal.ready (
   attempts int not null,
   attempts_left smallint not null,
   lost smallint not null,
-  watched boolean not null default false,
+  watched boolean not null,
   primary key (lane_id, seq)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index ready_tenant on fairclaim_internal.ready (tenant_id, (lane_id >> 32), id);
@@ -122,7 +122,7 @@ create table fairclaim_internal.running (
   lost smallint not null,
   -- lane_group of the queue, where a limit counts the jobs of this queue; else 0
   queue_group int not null,
-  watched boolean not null default false,
+  watched boolean not null,
   limited boolean not null,                   -- some limit counts it
   worker_id text not null
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 80);
@@ -146,7 +146,7 @@ create table fairclaim_internal.scheduled (
   attempts int not null,
   attempts_left smallint not null,
   lost smallint not null,
-  watched boolean not null default false,
+  watched boolean not null,
   primary key (run_at, id)
 );
 create unique index scheduled_id on fairclaim_internal.scheduled (id);

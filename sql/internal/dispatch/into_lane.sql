@@ -19,8 +19,8 @@ declare
   v_turn bigint := uuid_hash_extended(p_tenant_id, hashtextextended(p_queue collate "C", 0));
   v_since uuid;
 begin
-  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select lane.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
+  select lane.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0, false
     from lane
    where lane.queue = p_queue and lane.type = p_type and lane.turn = v_turn
      and lane.priority = p_priority and lane.tenant_id = p_tenant_id and lane.drained is null
@@ -30,8 +30,8 @@ begin
   end if;
   -- a variable, since only a value can be a condition of the index
   v_since := id_at(coalesce(pg_sequence_last_value('shared_since'), 0));
-  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select lane.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
+  select lane.lane_id, p_id, p_tenant_id, 0, p_attempts_left, 0, false
     from lane
    where lane.tenant_id is null and not lane.alone and lane.queue = p_queue and lane.type = p_type
      and lane.priority = p_priority and lane.drained is null

@@ -57,8 +57,9 @@ begin
     delete from ready
      where ready.ctid = any (array(select moved.place from moved))
     returning ready.*, ready.ctid as place)
-  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost)
-  select moved.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost
+  insert into ready (lane_id, id, tenant_id, attempts, attempts_left, lost, watched)
+  select moved.lane_id, gone.id, gone.tenant_id, gone.attempts, gone.attempts_left, gone.lost,
+         gone.watched
     from gone
    cross join lateral (
      select moved.lane_id from moved where moved.place = gone.place limit 1) moved

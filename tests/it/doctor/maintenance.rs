@@ -208,8 +208,8 @@ async fn an_index_that_is_mostly_air_is_told_when_its_table_is_small_again() {
     owner
         .batch_execute(
             "alter index fairclaim_internal.scheduled_pkey set (fillfactor = 10);
-             insert into fairclaim_internal.scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
-             select fairclaim.clock() + g * interval '1 s', gen_random_uuid(), gen_random_uuid(), 0, 1, 0
+             insert into fairclaim_internal.scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
+             select fairclaim.clock() + g * interval '1 s', gen_random_uuid(), gen_random_uuid(), 0, 1, 0, false
                from generate_series(1, 220000) g",
         )
         .await

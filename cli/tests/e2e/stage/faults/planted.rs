@@ -18,13 +18,13 @@ const PLANTED: [(&str, &str); 12] = [
     (
         "a job is left in scheduled",
         "with f as (delete from fairclaim_internal.finished f where f.id = $1 returning f.id, f.tenant_id)
-         insert into fairclaim_internal.scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
-         select now(), f.id, f.tenant_id, 1, 1, 0 from f",
+         insert into fairclaim_internal.scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
+         select now(), f.id, f.tenant_id, 1, 1, 0, false from f",
     ),
     (
         "a job is in two places",
-        "insert into fairclaim_internal.scheduled (run_at, id, tenant_id, attempts, attempts_left, lost)
-         select now(), f.id, f.tenant_id, 1, 1, 0 from fairclaim_internal.finished f where f.id = $1",
+        "insert into fairclaim_internal.scheduled (run_at, id, tenant_id, attempts, attempts_left, lost, watched)
+         select now(), f.id, f.tenant_id, 1, 1, 0, false from fairclaim_internal.finished f where f.id = $1",
     ),
     ("a row has no job", "delete from fairclaim_internal.job where id = $1"),
     (
